@@ -1,0 +1,39 @@
+# Each target does all of its own set-up: on a fresh machine `make demo` and `make test` are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= out/demo
+DATA ?=
+export PYTHONSAFEPATH := 1
+export CALLBOX_CACHE ?= $(CURDIR)/.cache
+
+.PHONY: setup models demo test check bench clean
+
+setup: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+models: setup
+	$(BIN)/callbox models fetch
+
+demo: models
+	$(BIN)/callbox demo --out $(OUT) $(if $(DATA),--data $(DATA))
+
+test: models
+	$(BIN)/python -m pytest $(PYTEST)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: models
+	$(BIN)/python -m benchmarks.latency --json
+	$(if $(DATA),$(BIN)/python -m benchmarks.plates --data $(DATA)/plates-cn --json)
+
+clean:
+	rm -rf $(VENV) .cache out build *.egg-info

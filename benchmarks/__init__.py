@@ -1,0 +1,1 @@
+"""Measurements: each is a command that prints one JSON object last and says what machine it ran on."""

@@ -1,0 +1,1 @@
+"""The composition root: command line, configuration, logging, and what starts a worker."""

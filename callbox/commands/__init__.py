@@ -1,0 +1,1 @@
+"""The subcommands of `callbox`, one module for each."""

@@ -1,0 +1,34 @@
+"""`callbox config check` and `callbox config show`: what is in force, before anything runs with it."""
+
+import click
+import msgspec
+
+from callbox.config import find_config, show
+from callbox.invocation import Invocation
+from streams.kafka import librdkafka_settings
+
+
+@click.group()
+def config() -> None:
+    """Check or show the config."""
+
+
+@config.command()
+@click.pass_obj
+def check(invocation: Invocation) -> None:
+    """Read the config and look for the files and passwords that it names. No broker is asked."""
+    loaded = invocation.config
+    librdkafka_settings(loaded.kafka)  # reads what is referred to, and says what is missing
+    click.echo(f"{_origin(invocation)}: in order, broker {loaded.kafka.bootstrap}")
+
+
+@config.command(name="show")
+@click.pass_obj
+def show_config(invocation: Invocation) -> None:
+    """Print every setting in force as JSON, secrets masked."""
+    click.echo(msgspec.json.format(msgspec.json.encode(show(invocation.config))).decode())
+
+
+def _origin(invocation: Invocation) -> str:
+    found = find_config(invocation.config_file)
+    return "no config file, defaults" if found is None else str(found)

@@ -1,0 +1,90 @@
+"""`callbox registry apply`: a town file becomes the registry, and the difference is told to the log.
+
+    read registry ─► difference ─► device records in fusion.input.v1, delivered ─► site.registry.v1
+
+In this order a device is known to the fold before a worker sends it a fact. When it is interrupted between the two,
+running it again with the same file completes it: a repeat is a newer revision with the same content.
+"""
+
+from pathlib import Path
+
+import click
+
+from callbox.files import read_text
+from callbox.invocation import Invocation
+from callbox.site import read_site
+from callbox.site_difference import Difference, difference, log_inputs, registry_records
+from schemas.catalogue import FUSION_INPUT, REGISTRY
+from schemas.codec import decode, encode
+from schemas.errors import DecodeError
+from schemas.site import RegistryDevice
+from streams.clock import now_ms
+from streams.delivery import Outgoing
+from streams.kafka import assert_reachable
+from streams.kafka_config import KafkaConfig
+from streams.reader import latest_by_key
+from streams.sending import send_all
+from streams.topics import partition_count
+
+
+@click.group()
+def registry() -> None:
+    """The site registry: devices, zones, who answers."""
+
+
+@registry.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Show the difference and write nothing.")
+@click.pass_obj
+def apply(invocation: Invocation, file: Path, *, dry_run: bool) -> None:
+    """Make FILE the registry; what it does not name is removed."""
+    wanted = read_site(read_text(file), str(file))
+    kafka = invocation.config.kafka
+    assert_reachable(kafka)
+    partition_count(kafka, FUSION_INPUT)  # before anything is written: is the log there?
+    known, unreadable = _in_force(kafka)
+    changes = difference(known, wanted, now_ms())
+    _show(changes, unreadable)
+    if dry_run or (changes.is_empty and not unreadable):
+        return
+    send_all(kafka, [Outgoing(FUSION_INPUT, i.zone.encode(), encode(i)) for i in log_inputs(changes)])
+    send_all(kafka, _registry(changes, unreadable))
+    click.echo(f"applied as revision {changes.revision}")
+
+
+def _in_force(kafka: KafkaConfig) -> tuple[dict[str, RegistryDevice], list[bytes]]:
+    """The registry by device id, and the keys of records that nobody can read."""
+    known: dict[str, RegistryDevice] = {}
+    unreadable = []
+    for key, record in latest_by_key(kafka, REGISTRY).items():
+        try:
+            device = decode(record.value, RegistryDevice)
+        except DecodeError:
+            unreadable.append(key)
+        else:
+            known[device.device_id] = device
+    return known, unreadable
+
+
+def _registry(changes: Difference, unreadable: list[bytes]) -> list[Outgoing]:
+    """What goes into the registry topic; an unreadable record goes first, a device of its name may follow."""
+    records = [Outgoing(REGISTRY, key, None) for key in unreadable]
+    return records + [
+        Outgoing(REGISTRY, device_id.encode(), None if device is None else encode(device))
+        for device_id, device in registry_records(changes).items()
+    ]
+
+
+def _show(changes: Difference, unreadable: list[bytes]) -> None:
+    for device in changes.added:
+        click.echo(f"added    {device.device_id}  {device.kind} in {device.zone}")
+    for device in changes.changed:
+        click.echo(f"changed  {device.device_id}  {device.kind} in {device.zone}")
+    for old, new in changes.moved:
+        click.echo(f"moved    {new.device_id}  {old.zone} to {new.zone}")
+    for device in changes.removed:
+        click.echo(f"removed  {device.device_id}  {device.kind} in {device.zone}")
+    for key in unreadable:
+        click.echo(f"removed  {key!r}  a record that cannot be read")
+    if changes.is_empty and not unreadable:
+        click.echo("no difference, nothing written")

@@ -1,0 +1,83 @@
+"""`callbox topics`: compare the topics of the broker with the catalogue, and make them so."""
+
+from typing import Protocol
+
+import click
+
+from streams import topics as administration
+from streams.kafka import KafkaConfig
+from streams.topic_plan import refused
+
+DIFFERENT = 1
+"""`diff` ends with it, as diff(1) does, when there is something to do."""
+
+
+class _Config(Protocol):
+    @property
+    def kafka(self) -> KafkaConfig: ...
+
+
+class _Loader(Protocol):
+    """What the root command hands down."""
+
+    @property
+    def config(self) -> _Config: ...
+
+
+@click.group("topics")
+def topics() -> None:
+    """Topics of the broker: what differs from the catalogue, and mending it."""
+
+
+_REPLICATION = click.option(
+    "--replication",
+    type=click.IntRange(min=1),
+    help="Replicas of new topics. Default: 3, or as many as there are brokers.",
+)
+_ALLOW_UNSEALED = click.option(
+    "--allow-unsealed",
+    is_flag=True,
+    help="Take topics with plates and pictures on a broker that is not loopback; they keep 10 minutes.",
+)
+
+
+@topics.command("diff")
+@_ALLOW_UNSEALED
+@_REPLICATION
+@click.pass_obj
+def diff(obj: _Loader, allow_unsealed: bool, replication: int | None) -> None:
+    """Show what `apply` would do. Ends with 0: nothing, 1: something."""
+    plan = administration.plan(obj.config.kafka, replicas=replication, allow_unsealed=allow_unsealed)
+    _show_warnings(plan)
+    stopped = refused(plan.changes, i_lose_order=False)
+    for change in plan.changes:
+        click.echo(f"{'refused  ' if change in stopped else ''}{change}")
+    if plan.changes:
+        raise click.exceptions.Exit(DIFFERENT)
+    click.echo("the topics are as the catalogue says")
+
+
+@topics.command("apply")
+@click.option(
+    "--i-lose-order",
+    is_flag=True,
+    help="Also add partitions to ordered topics, shorten retention and change the clean-up policy.",
+)
+@_ALLOW_UNSEALED
+@_REPLICATION
+@click.pass_obj
+def apply(obj: _Loader, i_lose_order: bool, allow_unsealed: bool, replication: int | None) -> None:
+    """Create and change topics; all of it, or nothing where one change is refused."""
+    done = administration.apply(
+        obj.config.kafka, i_lose_order=i_lose_order, replicas=replication, allow_unsealed=allow_unsealed
+    )
+    _show_warnings(done)
+    for change in done.changes:
+        click.echo(f"done  {change}")
+    if not done.changes:
+        click.echo("the topics are as the catalogue says")
+
+
+def _show_warnings(plan: administration.Plan) -> None:
+    for line in plan.warnings:
+        click.echo(f"warning: {line}", err=True)

@@ -1,0 +1,39 @@
+"""`callbox worker NAME`: run one stream worker until SIGTERM."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from streams.process import AgentClass, run_worker
+
+if TYPE_CHECKING:
+    from callbox.cli import Invocation
+
+AGENTS = {
+    "alarms": "streams.agents.alarms:AlarmsAgent",
+    "frames": "streams.agents.frames:FramesAgent",
+    "plates": "streams.agents.plates:PlatesAgent",
+    "fusion": "streams.agents.fusion:FusionAgent",
+}
+
+
+def _agent(name: str) -> AgentClass:
+    """Load one agent only: alarms and fusion carry no OpenCV and no onnxruntime."""
+    module, _, attribute = AGENTS[name].partition(":")
+    made: AgentClass = getattr(import_module(module), attribute)
+    return made
+
+
+@click.command()
+@click.argument("name", type=click.Choice(tuple(AGENTS)))
+@click.option("--http-port", type=click.IntRange(0, 65535), help="Port of the probes; 0 turns them off.")
+@click.pass_obj
+def worker(invocation: "Invocation", name: str, http_port: int | None) -> None:
+    """Run one stream worker until SIGTERM."""
+    config = invocation.config
+    settings = getattr(config.workers, name)
+    if http_port is not None:
+        settings = msgspec.structs.replace(settings, http_port=http_port)
+    run_worker(name, _agent(name), config.kafka, settings, config.runtime, model_cache(config))

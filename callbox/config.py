@@ -1,0 +1,150 @@
+"""`callbox.toml`: everything an operator may set, in one record, with the defaults that ship.
+
+    --config FILE ─► else CALLBOX_CONFIG ─► else ./callbox.toml, if there ─► else the defaults
+
+A file says only what differs: what it leaves out keeps its default, in nested tables too.
+"""
+
+import os
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from callbox.files import read_text, refusal
+from schemas.toml import convert_strict, parse_toml
+from streams.kafka_config import KafkaConfig
+from streams.settings import RuntimeSettings, WorkersSettings
+
+ENVIRONMENT: Final = "CALLBOX_CONFIG"
+DEFAULT_FILE: Final = Path("callbox.toml")
+DEFAULT_BOOTSTRAP: Final = "127.0.0.1:9092"
+
+MASK: Final = "***"
+_MASKED: Final = ("password", "secret")
+
+_PORTS: Final = range(1 << 16)
+_NICE: Final = range(20)  # below 0 needs privileges that a worker should not have
+_POSITIVE: Final = ("batch_records", "merge_records", "waiting_batches", "fetch_bytes", "threads")
+_DURATIONS: Final = ("commit_interval_s", "snapshot_interval_s", "drain_s", "registry_poll_s", "stall_s")
+
+
+class ModelsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The model weights.
+
+    Attributes:
+        cache: Folder for downloads; None: CALLBOX_CACHE, else `.cache` in the working folder.
+    """
+
+    cache: str | None = None
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole config.
+
+    Attributes:
+        kafka: How to reach the broker.
+        runtime: What all workers share.
+        workers: Each worker.
+        models: The model weights.
+    """
+
+    kafka: KafkaConfig = KafkaConfig(bootstrap=DEFAULT_BOOTSTRAP)
+    runtime: RuntimeSettings = RuntimeSettings()
+    workers: WorkersSettings = WorkersSettings()
+    models: ModelsSettings = ModelsSettings()
+
+
+def find_config(path: Path | None, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The config file that is in force; None where there is none and the defaults hold."""
+    if path is not None:
+        return path
+    if named := environment.get(ENVIRONMENT):
+        return Path(named)
+    return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+
+
+def load_config(path: Path | None, environment: Mapping[str, str] = os.environ) -> Config:
+    """Read the config that is in force.
+
+    Args:
+        path: What `--config` names, or None.
+        environment: Where CALLBOX_CONFIG is looked for.
+
+    Raises:
+        InputMissing: A file that is named is not there.
+        FileRefused: It is not TOML, has an unknown key or a wrong type, or contradicts itself.
+    """
+    found = find_config(path, environment)
+    return Config() if found is None else read_config(read_text(found), str(found))
+
+
+def read_config(text: str, origin: str) -> Config:
+    """Read a config file's text over the defaults.
+
+    Raises:
+        FileRefused: As `load_config`.
+    """
+    config = convert_strict(
+        _overlaid(msgspec.to_builtins(Config()), parse_toml(text, origin)), Config, origin
+    )
+    if problems := _problems(config):
+        raise refusal(origin, problems)
+    return config
+
+
+def show(config: Config) -> dict[str, Any]:
+    """The config for people; what is named like a secret is masked, although only references are in it."""
+    shown: dict[str, Any] = _masked(msgspec.to_builtins(config))
+    return shown
+
+
+def _overlaid(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """`given` over `defaults`, table by table."""
+    merged = dict(defaults)
+    for key, value in given.items():
+        default = defaults.get(key)
+        if isinstance(default, dict) and isinstance(value, dict):
+            merged[key] = _overlaid(default, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _masked(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: MASK if inner is not None and any(word in key for word in _MASKED) else _masked(inner)
+        for key, inner in value.items()
+    }
+
+
+def _problems(config: Config) -> list[str]:
+    """What no type says."""
+    workers = {name: getattr(config.workers, name) for name in config.workers.__struct_fields__}
+    problems = []
+    for name, worker in workers.items():
+        path = f"workers.{name}"
+        if worker.http_port not in _PORTS:
+            problems.append(f"{path}.http_port: found {worker.http_port}, allowed are 0 to {_PORTS[-1]}")
+        if worker.nice not in _NICE:
+            problems.append(f"{path}.nice: found {worker.nice}, allowed are 0 to {_NICE[-1]}")
+        problems += [
+            f"{path}.{field}: found {getattr(worker, field)}, allowed are 1 and above"
+            for field in _POSITIVE
+            if getattr(worker, field) < 1
+        ]
+    problems += [
+        f"workers.{two}.http_port: found {workers[two].http_port}, which workers.{one} has"
+        for one, two in combinations(workers, 2)
+        if workers[one].http_port == workers[two].http_port != 0
+        and workers[one].http_host == workers[two].http_host
+    ]
+    return problems + [
+        f"runtime.{field}: found {getattr(config.runtime, field)}, allowed is more than 0"
+        for field in _DURATIONS
+        if not getattr(config.runtime, field) > 0
+    ]

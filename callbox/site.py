@@ -1,0 +1,192 @@
+"""The town file of `callbox registry apply`: zones, who answers in them, and what stands where.
+
+    [[zones]]
+    name = "riverside"
+    chain = [{ tier = "village", unit = "Riverside committee" }, { tier = "township", unit = "Town control room" }]
+    response_points = [{ name = "Fire station 2", lon = 104.0668, lat = 30.5728 }]
+
+    [[devices]]
+    id = "pillar-07"
+    kind = "pillar"
+    zone = "riverside"
+    lon = 104.0665
+    lat = 30.5731
+    heartbeat_s = 60
+    gateway = "gw-2"
+
+It is taken as a whole or refused as a whole, with every problem named by its path.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Final
+
+import msgspec
+
+from callbox.files import refusal
+from schemas.enums import DeviceKind, Tier
+from schemas.site import UNASSIGNED_ZONE, ChainLink, RegistryDevice, ResponsePoint
+from schemas.toml import read_strict
+from schemas.units import deg_e7
+
+Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
+Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
+Heading = Annotated[int, msgspec.Meta(ge=0, le=359)]
+Seconds = Annotated[
+    int, msgspec.Meta(ge=1, le=86_400)
+]  # a device that speaks less than daily promises nothing
+
+NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+NAME_RULE: Final = "letters, digits, '.', '_' and '-', 1 to 64 of them"
+"""Names become keys, parts of incident ids and file names: plain ASCII keeps them equal everywhere."""
+
+
+class ChainEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who answers: a level and the organisation on it."""
+
+    tier: Tier
+    unit: str
+
+
+class PointEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place from which help starts; degrees, WGS 84."""
+
+    name: str
+    lon: Longitude
+    lat: Latitude
+
+
+class ZoneEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A zone: cut large, because nothing fuses across its border."""
+
+    name: str
+    chain: tuple[ChainEntry, ...]
+    response_points: tuple[PointEntry, ...] = ()
+
+
+class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A device; degrees, WGS 84; the heading of a camera clockwise from north."""
+
+    id: str
+    kind: DeviceKind
+    zone: str
+    lon: Longitude
+    lat: Latitude
+    heading_deg: Heading | None = None
+    heartbeat_s: Seconds | None = None
+    gateway: str | None = None
+
+
+class SiteFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file. Both lists must be there: an empty file must not empty a registry by accident."""
+
+    zones: tuple[ZoneEntry, ...]
+    devices: tuple[DeviceEntry, ...]
+
+
+def read_site(text: str, origin: str) -> tuple[RegistryDevice, ...]:
+    """Read a town file.
+
+    Args:
+        text: The file, TOML.
+        origin: Its name, for the error.
+
+    Returns:
+        Its devices in the order of their ids, with revision 0.
+
+    Raises:
+        FileRefused: Unknown key, wrong type, or content that contradicts itself.
+    """
+    site = read_strict(text, SiteFile, origin)
+    if problems := [*_zone_problems(site.zones), *_device_problems(site)]:
+        raise refusal(origin, problems)
+    zones = {zone.name: zone for zone in site.zones}
+    devices = (_registry_device(device, zones[device.zone]) for device in site.devices)
+    return tuple(sorted(devices, key=lambda device: device.device_id))
+
+
+def name_problems(path: str, name: str) -> list[str]:
+    """What is wrong with a name that becomes a key."""
+    return [] if NAME.fullmatch(name) else [f"{path}: found {name!r}, allowed are {NAME_RULE}"]
+
+
+def repeated(paths_and_names: Iterable[tuple[str, str]]) -> list[str]:
+    """Which names stand twice."""
+    first: dict[str, str] = {}
+    problems = []
+    for path, name in paths_and_names:
+        if name in first:
+            problems.append(f"{path}: {name!r} is already {first[name]}")
+        first.setdefault(name, path)
+    return problems
+
+
+def _zone_problems(zones: tuple[ZoneEntry, ...]) -> list[str]:
+    problems = repeated((f"zones[{number}].name", zone.name) for number, zone in enumerate(zones))
+    for number, zone in enumerate(zones):
+        path = f"zones[{number}]"
+        problems += name_problems(f"{path}.name", zone.name)
+        if zone.name == UNASSIGNED_ZONE:
+            problems.append(f"{path}.name: {UNASSIGNED_ZONE!r} is the zone of devices that no registry names")
+        if not zone.chain:
+            problems.append(f"{path}.chain: empty, somebody must answer in {zone.name!r}")
+        for step, link in enumerate(zone.chain):
+            problems += _text_problems(f"{path}.chain[{step}].unit", link.unit)
+            if link.tier is Tier.UNKNOWN:
+                allowed = ", ".join(tier.value for tier in Tier if tier is not Tier.UNKNOWN)
+                problems.append(f"{path}.chain[{step}].tier: {link.tier.value!r} is none of {allowed}")
+        for step, point in enumerate(zone.response_points):
+            problems += _text_problems(f"{path}.response_points[{step}].name", point.name)
+    return problems
+
+
+def _device_problems(site: SiteFile) -> list[str]:
+    zones = [zone.name for zone in site.zones]
+    by_id = {device.id: device for device in site.devices}
+    problems = repeated((f"devices[{number}].id", device.id) for number, device in enumerate(site.devices))
+    for number, device in enumerate(site.devices):
+        path = f"devices[{number}]"
+        problems += name_problems(f"{path}.id", device.id)
+        if device.kind is DeviceKind.UNKNOWN:
+            allowed = ", ".join(kind.value for kind in DeviceKind if kind is not DeviceKind.UNKNOWN)
+            problems.append(f"{path}.kind: {device.kind.value!r} is none of {allowed}")
+        if device.zone not in zones:
+            problems.append(f"{path}.zone: {device.zone!r} is none of {', '.join(zones) or 'none'}")
+        if device.gateway is not None:
+            problems += _gateway_problems(f"{path}.gateway", device, by_id.get(device.gateway))
+    return problems
+
+
+def _gateway_problems(path: str, device: DeviceEntry, gateway: DeviceEntry | None) -> list[str]:
+    if gateway is None or gateway.kind is not DeviceKind.GATEWAY:
+        return [f"{path}: {device.gateway!r} is no device of kind gateway"]
+    if device.kind is DeviceKind.GATEWAY:
+        return [f"{path}: a gateway speaks for itself, not through {device.gateway!r}"]
+    if gateway.zone != device.zone:
+        return [f"{path}: {gateway.id!r} is in zone {gateway.zone!r}, this device in {device.zone!r}"]
+    return []
+
+
+def _text_problems(path: str, text: str) -> list[str]:
+    """Names that people read: anything that can be printed."""
+    is_readable = bool(text.strip()) and text.isprintable()
+    return [] if is_readable else [f"{path}: found {text!r}, allowed is text that can be read"]
+
+
+def _registry_device(device: DeviceEntry, zone: ZoneEntry) -> RegistryDevice:
+    return RegistryDevice(
+        device_id=device.id,
+        kind=device.kind,
+        zone=device.zone,
+        lon_e7=deg_e7(device.lon),
+        lat_e7=deg_e7(device.lat),
+        revision=0,
+        heading_deg=device.heading_deg,
+        heartbeat_s=device.heartbeat_s,
+        gateway=device.gateway,
+        chain=tuple(ChainLink(tier=link.tier, unit=link.unit) for link in zone.chain),
+        response_points=tuple(
+            ResponsePoint(name=point.name, lon_e7=deg_e7(point.lon), lat_e7=deg_e7(point.lat))
+            for point in zone.response_points
+        ),
+    )

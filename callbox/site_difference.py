@@ -1,0 +1,88 @@
+"""What a new town file changes: the difference to the registry in force, and the records that tell of it.
+
+the log         moved: removed from the old zone ─► added to the new   else: as it is now, or removed
+the registry    the device as it is now, or a tombstone
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from msgspec.structs import replace
+
+from schemas.codec import encode
+from schemas.enums import InputKind
+from schemas.ids import fingerprint
+from schemas.log import FusionInput
+from schemas.site import RegistryDevice
+from schemas.units import EpochMs
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """What changes, each in the order of the device ids.
+
+    Attributes:
+        revision: Of every record that follows from it.
+        added: New devices.
+        changed: Devices that stay in their zone, as they are now.
+        moved: Devices that change their zone: as they were, as they are now.
+        removed: Devices that are gone, as they were.
+    """
+
+    revision: int
+    added: tuple[RegistryDevice, ...]
+    changed: tuple[RegistryDevice, ...]
+    moved: tuple[tuple[RegistryDevice, RegistryDevice], ...]
+    removed: tuple[RegistryDevice, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing changes."""
+        return not (self.added or self.changed or self.moved or self.removed)
+
+
+def difference(
+    known: Mapping[str, RegistryDevice], wanted: Iterable[RegistryDevice], at: EpochMs
+) -> Difference:
+    """Compare the registry in force with what is wanted.
+
+    Args:
+        known: By device id; revisions are not compared.
+        wanted: Every device there shall be.
+        at: Now. A new revision is at least that, so that it rises even where the registry was lost.
+    """
+    revision = max((at, *(device.revision + 1 for device in known.values())))
+    now = {device.device_id: replace(device, revision=revision) for device in wanted}
+    pairs = [(known[name], device) for name, device in sorted(now.items()) if name in known]
+    return Difference(
+        revision=revision,
+        added=tuple(device for name, device in sorted(now.items()) if name not in known),
+        changed=tuple(
+            new for old, new in pairs if old.zone == new.zone and replace(old, revision=revision) != new
+        ),
+        moved=tuple((old, new) for old, new in pairs if old.zone != new.zone),
+        removed=tuple(device for name, device in sorted(known.items()) if name not in now),
+    )
+
+
+def log_inputs(changes: Difference) -> tuple[FusionInput, ...]:
+    """The device records for the log; who leaves a zone leaves it first."""
+    left = [old for old, _new in changes.moved] + list(changes.removed)
+    come = [new for _old, new in changes.moved] + [*changes.added, *changes.changed]
+    gone = [replace(device, revision=changes.revision, removed=True) for device in left]
+    return tuple(_input(device) for device in [*gone, *come])
+
+
+def registry_records(changes: Difference) -> dict[str, RegistryDevice | None]:
+    """The records for the registry by device id; None is a tombstone."""
+    gone: dict[str, RegistryDevice | None] = {device.device_id: None for device in changes.removed}
+    come = [new for _old, new in changes.moved] + [*changes.added, *changes.changed]
+    return gone | {device.device_id: device for device in come}
+
+
+def _input(device: RegistryDevice) -> FusionInput:
+    return FusionInput(
+        kind=InputKind.DEVICE,
+        event_id=fingerprint(device.device_id, device.zone, device.revision, int(device.removed)),
+        zone=device.zone,
+        payload=encode(device),
+    )

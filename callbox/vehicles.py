@@ -1,0 +1,112 @@
+"""The hotlist file of `callbox hotlist apply`: vehicles that an authority looks for, for one of the closed purposes.
+
+    [[entries]]
+    entry_id = "H-2031"
+    plate_text = "..."
+    jurisdiction = "CN"
+    purpose = "stolen_vehicle"
+    authority = "County police, vehicle crime"
+    case_ref = "2031-118"
+    entered_by = "Duty desk 4"
+    expires_at = 2031-03-01T00:00:00+08:00
+
+There is no field for a person and no free purpose. No error, log line or output shows a plate text.
+"""
+
+import re
+from datetime import datetime
+from typing import Annotated, Final
+
+import msgspec
+
+from callbox.files import refusal
+from callbox.site import name_problems, repeated
+from processors.hotlist import problems as entry_problems
+from processors.plates import normalise_plate_text
+from schemas.enums import PlateClass, PlateColour, Purpose
+from schemas.errors import CallboxError
+from schemas.toml import read_strict
+from schemas.units import EpochMs
+from schemas.vehicles import HotlistEntry
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+_JURISDICTION: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")  # ISO 3166-1 alpha-2, or -2
+_SEPARATORS: Final = re.compile(r"[\W_]+")
+_TELLING: Final = 5  # characters: a shorter plate text stands in other words by chance
+_COPIED_TO: Final = ("entry_id", "authority", "case_ref", "entered_by")
+"""Fields that alerts, logs and requests carry: the plate text must not travel in them."""
+
+
+class VehicleEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One vehicle, as people write it."""
+
+    entry_id: str
+    plate_text: str
+    jurisdiction: str
+    purpose: Purpose
+    authority: str
+    case_ref: str
+    entered_by: str
+    expires_at: Instant
+    plate_class: PlateClass = PlateClass.UNKNOWN
+    plate_colour: PlateColour = PlateColour.UNKNOWN
+
+
+class HotlistFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole list. `entries = []` empties it; a file without it is refused."""
+
+    entries: tuple[VehicleEntry, ...]
+
+
+def read_hotlist(text: str, origin: str, at: EpochMs) -> tuple[HotlistEntry, ...]:
+    """Read a hotlist file.
+
+    Args:
+        text: The file, TOML.
+        origin: Its name, for the error.
+        at: Now: lifetimes are counted from here.
+
+    Returns:
+        Its entries in the order of their ids, plate texts normalised.
+
+    Raises:
+        FileRefused: Unknown key, wrong type, empty field, unknown purpose, too long a life. No plate text is shown.
+    """
+    listed = read_strict(text, HotlistFile, origin, quote_values=False).entries
+    problems = repeated(
+        (f"entries[{number}].entry_id", entry.entry_id) for number, entry in enumerate(listed)
+    )
+    found = []
+    for number, entry in enumerate(listed):
+        path = f"entries[{number}]"
+        try:
+            record = _record(entry)
+        except CallboxError:  # its text may show the plate
+            problems.append(f"{path}.plate_text: not the text of a plate")
+            continue
+        problems += [f"{path}: {problem}" for problem in _problems(record, at)]
+        found.append(record)
+    if problems:
+        raise refusal(origin, problems)
+    return tuple(sorted(found, key=lambda entry: entry.entry_id))
+
+
+def _record(entry: VehicleEntry) -> HotlistEntry:
+    fields = {name: getattr(entry, name) for name in entry.__struct_fields__}
+    plate_text = normalise_plate_text(entry.plate_text)
+    expires_at = EpochMs(int(entry.expires_at.timestamp() * 1000))
+    return HotlistEntry(**fields | {"plate_text": plate_text, "expires_at": expires_at})
+
+
+def _problems(entry: HotlistEntry, at: EpochMs) -> list[str]:
+    problems = entry_problems(entry, at)
+    if exposing := [name for name in _COPIED_TO if _holds(getattr(entry, name), entry.plate_text)]:
+        return [*problems, f"{exposing[0]} holds the plate text, which must not leave the list"]
+    if not _JURISDICTION.fullmatch(entry.jurisdiction):
+        problems.append("jurisdiction is no code of ISO 3166-1 or 3166-2, such as CN or US-CO")
+    return problems + name_problems("entry_id", entry.entry_id)
+
+
+def _holds(text: str, plate_text: str) -> bool:
+    return len(plate_text) >= _TELLING and plate_text in _SEPARATORS.sub("", text).upper()

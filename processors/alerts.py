@@ -1,0 +1,146 @@
+"""Alerts: how one is made from an incident, what it is called, and where it goes.
+
+No byte of an alert depends on an offset: a copy of an input elsewhere in the log changes none.
+"""
+
+import msgspec
+
+from processors.entities import Incident
+from processors.grading import ASSESSMENTS, URGENCIES
+from processors.state import FOLD_VERSION
+from processors.texts import texts_for
+from schemas.alerts import Alert, Position, PriorAlert, Source
+from schemas.catalogue import ALERTS, MAINTENANCE, TEST_ALERTS
+from schemas.enums import Action, Disposition, Family, Grade, Reason, Status, Urgency
+from schemas.ids import fingerprint
+from schemas.units import EpochMs, degrees
+
+SENDER = "callbox"
+MAX_SOURCES = 50
+"""In an alert; `source_count` says how many there were."""
+
+MAX_PRIOR = 10
+"""Earlier alerts that an alert names."""
+
+
+class Occasion(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an alert goes out now.
+
+    Attributes:
+        action: What it does.
+        reason: Why.
+        cause: The input's event id, or the timer's kind and ordinal: with the action it makes the alert's id.
+        at: Fold time.
+        policy_version: What is in force.
+        device_name: Who reported, for the texts; empty for a stranger or for nobody.
+        late: The fact came late.
+        clock_suspect: A time of it was replaced.
+        status: Actual, Test or Exercise.
+        disposition: How the incident ended, or None.
+    """
+
+    action: Action
+    reason: Reason
+    cause: str
+    at: EpochMs
+    policy_version: str
+    device_name: str = ""
+    late: bool = False
+    clock_suspect: bool = False
+    status: Status = Status.ACTUAL
+    disposition: Disposition | None = None
+
+
+def topic_for(alert: Alert) -> str:
+    """Where an alert goes: what is not real never reaches the live topics (domain.md 5)."""
+    if alert.status is not Status.ACTUAL:
+        return TEST_ALERTS
+    return MAINTENANCE if alert.grade is Grade.BLUE else ALERTS
+
+
+def incident_id_of(zone: str, family: Family, device_id: str, event_id: str) -> str:
+    """Name an incident by its first fact. It begins with its zone, so that an acknowledgement can be routed."""
+    return f"{zone}-{fingerprint(family, device_id, event_id)}"
+
+
+def alert_id_of(incident_id: str, action: Action, cause: str) -> str:
+    """Name an alert by what it does and why: equal on a repeat."""
+    return fingerprint(incident_id, action, cause)
+
+
+def with_source(sources: tuple[Source, ...], source: Source) -> tuple[Source, ...]:
+    """One source more; of too many the first and the latest stay."""
+    if len(sources) < MAX_SOURCES:
+        return (*sources, source)
+    return (sources[0], *sources[2:], source)
+
+
+def announce(incident: Incident, occasion: Occasion) -> tuple[Incident, Alert]:
+    """Make an alert of an incident as it is now.
+
+    Args:
+        incident: With everything in it that the alert is about.
+        occasion: Why.
+
+    Returns:
+        The incident, which now knows of this alert, and the alert.
+    """
+    alert = _alert(incident, occasion)
+    prior = (*incident.prior, PriorAlert(alert_id=alert.alert_id, sent=occasion.at))[-MAX_PRIOR:]
+    return msgspec.structs.replace(incident, revision=alert.revision, prior=prior), alert
+
+
+def _alert(incident: Incident, occasion: Occasion) -> Alert:
+    place, responsible = incident.place, incident.chain[0]
+    assessment = ASSESSMENTS.get(incident.hazard)
+    return Alert(
+        alert_id=alert_id_of(incident.incident_id, occasion.action, occasion.cause),
+        incident_id=incident.incident_id,
+        sender=SENDER,
+        revision=incident.revision + 1,
+        sent=occasion.at,
+        onset=incident.onset,
+        expires=incident.expires_at,
+        status=occasion.status,
+        action=occasion.action,
+        state=incident.state,
+        prior=incident.prior,
+        related_incidents=(),
+        hazard=incident.hazard,
+        categories=assessment.categories if assessment else (),
+        grade=incident.grade,
+        urgency=URGENCIES.get(incident.grade, Urgency.UNKNOWN),
+        verification_level=incident.verification_level,
+        confidence=None if incident.score_permille is None else incident.score_permille / 1000,
+        position=None if place is None else Position(lon=degrees(place.lon_e7), lat=degrees(place.lat_e7)),
+        uncertainty_m=None if incident.uncertainty_m is None else float(incident.uncertainty_m),
+        cell_id=None if place is None else place.cell,
+        zone=incident.zone,
+        responsible_unit=responsible.unit,
+        tier=responsible.tier,
+        chain=incident.chain,
+        target_response_s=None,
+        ack_by=None,
+        escalate_at=None,
+        sources=incident.sources,
+        source_count=incident.source_count,
+        media=incident.media,
+        texts=texts_for(
+            incident.hazard,
+            occasion.reason,
+            zone=incident.zone,
+            device_name=occasion.device_name,
+            count=incident.press_count,
+        ),
+        hit=None,
+        actor=None,
+        ack_id=None,
+        late=occasion.late,
+        clock_suspect=occasion.clock_suspect,
+        flapping=False,
+        press_count=incident.press_count,
+        reason=occasion.reason,
+        policy_version=occasion.policy_version,
+        fold_version=FOLD_VERSION,
+        disposition=occasion.disposition,
+    )

@@ -1,0 +1,186 @@
+"""What a rule asks the fold to change, and how it is done.
+
+A rule reads the state and returns changes; they are applied only when it has returned, by plain assignments to
+dicts, lists and heaps. So a rule that fails has changed nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from heapq import heapify, heappop, heappush
+from typing import Any, TypeAlias
+
+import msgspec
+
+from processors.decisions import Decision
+from processors.entities import Device, DeviceKey, FeedKey, Incident, Timer, TimerKind
+from processors.memory import Memory
+from processors.policy import FusionPolicy
+from processors.state import State, age_of, places_of
+from schemas.units import EpochMs
+
+MAX_STRANGERS = 10_000
+"""Devices that no registry names, in one partition: a county has 630 pillars, the rest is a flood of made-up names."""
+
+MAX_STALE_TIMERS = 64
+"""Timers of ended incidents go when they are due, or when there are more than that and than open incidents."""
+
+
+class PutDevice(msgspec.Struct, frozen=True):
+    """Keep a device, new or changed."""
+
+    device: Device
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """A registered device has sent a heartbeat."""
+
+    key: DeviceKey
+    received_at: EpochMs
+
+
+class PutIncident(msgspec.Struct, frozen=True):
+    """Keep an incident, new or changed. A new one gets its expiry timer."""
+
+    incident: Incident
+
+
+class EndIncident(msgspec.Struct, frozen=True):
+    """An incident is over and leaves the state."""
+
+    incident_id: str
+
+
+class SetTimer(msgspec.Struct, frozen=True):
+    """Do something later."""
+
+    timer: Timer
+
+
+class PutFeed(msgspec.Struct, frozen=True):
+    """Keep what a feed told of."""
+
+    key: FeedKey
+    memory: Memory
+
+
+class PutPolicy(msgspec.Struct, frozen=True):
+    """This policy is in force from here on."""
+
+    policy: FusionPolicy
+    version: str
+    revision: int
+
+
+class CountTick(msgspec.Struct, frozen=True):
+    """This tick has been seen."""
+
+    number: int
+
+
+Change: TypeAlias = PutDevice | Heard | PutIncident | EndIncident | SetTimer | PutFeed | PutPolicy | CountTick
+
+Outcome: TypeAlias = tuple[Decision, tuple[Change, ...]]
+"""What a rule returns."""
+
+
+def apply(state: State, changes: tuple[Change, ...]) -> None:
+    """Make the changes, in order."""
+    for change in changes:
+        _APPLIERS[type(change)](state, change)
+
+
+def _put_device(state: State, change: PutDevice) -> None:
+    device = change.device
+    key = device.key
+    known = state.devices.get(key)
+    state.devices[key] = device
+    if known is None and device.site is None:
+        state.stranger_count += 1
+        heappush(state.strangers, (age_of(device), *key))
+        while state.stranger_count > MAX_STRANGERS:
+            _forget_a_stranger(state)
+    elif known is not None and known.site is None and device.site is not None:
+        state.stranger_count -= 1
+
+
+def _forget_a_stranger(state: State) -> None:
+    """Forget the stranger that was silent longest, and remember until when.
+
+    The heap holds each stranger's age of some time ago. Ages only grow, so one that is still right is the least.
+    """
+    age, *key = heappop(state.strangers)
+    zone, device_id = key
+    device = state.devices.get((zone, device_id))
+    if device is None or device.site is not None:
+        return
+    if age_of(device) != age:
+        heappush(state.strangers, (age_of(device), zone, device_id))
+        return
+    del state.devices[zone, device_id]
+    state.stranger_count -= 1
+    state.forgotten = age if state.forgotten is None else max(state.forgotten, age)
+
+
+def _heard(state: State, change: Heard) -> None:
+    state.heartbeats[change.key] = change.received_at
+
+
+def _put_incident(state: State, change: PutIncident) -> None:
+    incident = change.incident
+    known = state.incidents.get(incident.incident_id)
+    state.incidents[incident.incident_id] = incident
+    if known is None:
+        for place in places_of(incident):
+            state.by_place.setdefault(place, []).append(incident.incident_id)
+        heappush(state.timers, Timer(incident.expires_at, incident.incident_id, TimerKind.EXPIRE))
+    for device_id in incident.devices[len(known.devices) if known else 0 :]:
+        state.by_device.setdefault((incident.zone, device_id), []).append(incident.incident_id)
+
+
+def _end_incident(state: State, change: EndIncident) -> None:
+    incident = state.incidents.pop(change.incident_id, None)
+    if incident is None:
+        return
+    for place in places_of(incident):
+        _unlist(state.by_place, place, incident.incident_id)
+    for device_id in incident.devices:
+        _unlist(state.by_device, (incident.zone, device_id), incident.incident_id)
+    if len(state.timers) > 2 * len(state.incidents) + MAX_STALE_TIMERS:
+        state.timers[:] = [timer for timer in state.timers if timer.incident_id in state.incidents]
+        heapify(state.timers)
+
+
+def _unlist(index: dict[Any, list[str]], key: Any, incident_id: str) -> None:
+    listed = index.get(key, [])
+    if incident_id in listed:
+        listed.remove(incident_id)
+    if not listed:
+        index.pop(key, None)
+
+
+def _set_timer(state: State, change: SetTimer) -> None:
+    heappush(state.timers, change.timer)
+
+
+def _put_feed(state: State, change: PutFeed) -> None:
+    state.feeds[change.key] = change.memory
+
+
+def _put_policy(state: State, change: PutPolicy) -> None:
+    state.policy, state.policy_version = change.policy, change.version
+    state.policy_revision = change.revision
+
+
+def _count_tick(state: State, change: CountTick) -> None:
+    state.tick = change.number
+
+
+_APPLIERS: Mapping[type[Any], Callable[[State, Any], None]] = {
+    PutDevice: _put_device,
+    Heard: _heard,
+    PutIncident: _put_incident,
+    EndIncident: _end_incident,
+    SetTimer: _set_timer,
+    PutFeed: _put_feed,
+    PutPolicy: _put_policy,
+    CountTick: _count_tick,
+}

@@ -1,0 +1,171 @@
+"""The fold: one entry of the log in, decisions out. Total, without a clock, the same for everybody who reads the log.
+
+    entry ─► clock ─► decode ─► route ─► rule(state) ─► (decision, changes) ─► apply ─► decision
+                        │         │          │
+                        │         │          └─ raises ──► fold_error, state as it was; a press: a minimal red
+                        │         └─ another zone's ─────► misrouted; a press is taken all the same
+                        └─ not readable ─────────────────► undecodable: the caller dead-letters it
+
+Fold time is the running maximum of append times. The life of an incident is the table in processors/lifecycle.py,
+what an input does is in processors/rules_*.py, one module for each family of inputs.
+
+A press is never dropped for being misrouted: it is decided about where it lies, by what this partition knows of the
+zone that its envelope names. Of another partition's zone that is nothing: it raises as an unregistered device's.
+"""
+
+from collections.abc import Callable, Mapping
+from heapq import heappop, heappush
+from typing import Any
+
+import msgspec
+
+from processors.changes import CountTick, Outcome, apply
+from processors.decisions import Decision
+from processors.entry import LogEntry, record_hash
+from processors.last_resort import minimal_red
+from processors.rules_camera import observation
+from processors.rules_feed import feed_status
+from processors.rules_pillar import pillar_fact
+from processors.rules_site import device_record, policy_record
+from processors.rules_timers import fire
+from processors.state import LATEST_MS, State
+from schemas.codec import decode
+from schemas.enums import InputKind, PillarKind, Reason
+from schemas.errors import DecodeError
+from schemas.log import FeedStatus, FusionInput, Observation, PillarFact, PolicyRecord, Tick
+from schemas.partitioning import partition_of
+from schemas.site import RegistryDevice
+from schemas.units import MINUTE_MS, EpochMs
+
+__all__ = ["Decision", "fold", "fold_decoded", "read_entry"]
+
+Rule = Callable[[State, FusionInput, Any], Outcome]
+
+RECORDS: Mapping[InputKind, type[msgspec.Struct]] = {
+    InputKind.PILLAR_EVENT: PillarFact,
+    InputKind.OBSERVATION: Observation,
+    InputKind.DEVICE: RegistryDevice,
+    InputKind.POLICY: PolicyRecord,
+    InputKind.FEED_STATUS: FeedStatus,
+    InputKind.TICK: Tick,
+}
+"""What an envelope of a kind carries; a kind that is not here is not supported."""
+
+RULES: dict[InputKind, Rule] = {
+    InputKind.PILLAR_EVENT: pillar_fact,
+    InputKind.OBSERVATION: observation,
+    InputKind.DEVICE: device_record,
+    InputKind.POLICY: policy_record,
+    InputKind.FEED_STATUS: feed_status,
+}
+"""Who decides; ticks are the fold's own, since each timer is decided about by itself."""
+
+BROADCAST = (InputKind.TICK, InputKind.POLICY)
+"""Sent to every partition, without a zone."""
+
+RETRY_MS = MINUTE_MS
+"""A timer that failed is tried again: a fault must not keep an incident for ever."""
+
+
+def fold(state: State, entry: LogEntry) -> tuple[State, tuple[Decision, ...]]:
+    """Fold one entry of the log into the state.
+
+    Args:
+        state: Of the entry's partition; changed in place.
+        entry: The entry at or after `state.offset`.
+
+    Returns:
+        The same state, and one decision; for a tick one more for each timer that had something to do.
+    """
+    state.last_hash = record_hash(entry)
+    try:
+        envelope, record = read_entry(entry)
+    except DecodeError as error:
+        _advance(state, entry)
+        return state, (Decision(reason=Reason.UNDECODABLE, detail=str(error)),)
+    return fold_decoded(state, entry, envelope, record)
+
+
+def read_entry(entry: LogEntry) -> tuple[FusionInput, msgspec.Struct | None]:
+    """The envelope of an entry and what it carries; None for a kind that is not supported.
+
+    Raises:
+        DecodeError: One of the two is not readable.
+    """
+    envelope = decode(entry.value, FusionInput)
+    wanted = RECORDS.get(envelope.kind)
+    return envelope, None if wanted is None else decode(envelope.payload, wanted)
+
+
+def fold_decoded(
+    state: State, entry: LogEntry, envelope: FusionInput, record: Any
+) -> tuple[State, tuple[Decision, ...]]:
+    """Fold what was read from an entry. All of `fold` but decoding and `last_hash`."""
+    _advance(state, entry)
+    if envelope.kind is InputKind.TICK:
+        return state, _tick(state, envelope, record)
+    rule = RULES.get(envelope.kind)
+    if rule is None:
+        return state, (Decision(reason=Reason.NOT_SUPPORTED, event_id=envelope.event_id),)
+    if _is_misrouted(state, entry, envelope) and not _is_press(record):
+        return state, (Decision(reason=Reason.MISROUTED, event_id=envelope.event_id),)
+    try:
+        decision, changes = rule(state, envelope, record)
+    except Exception as error:  # noqa: BLE001 — one record must not stop a partition and all its replicas
+        return state, (_failed(state, envelope, record, error),)
+    apply(state, changes)
+    return state, (decision,)
+
+
+def _advance(state: State, entry: LogEntry) -> None:
+    state.offset = entry.offset + 1
+    if state.now < entry.append_ms <= LATEST_MS:
+        state.now = entry.append_ms
+
+
+def _is_misrouted(state: State, entry: LogEntry, envelope: FusionInput) -> bool:
+    if envelope.kind in BROADCAST:
+        return False
+    return (
+        entry.key != envelope.zone.encode()
+        or partition_of(envelope.zone, state.partitions) != state.partition
+    )
+
+
+def _is_press(record: object) -> bool:
+    return isinstance(record, PillarFact) and record.kind is PillarKind.PRESS
+
+
+def _failed(state: State, envelope: FusionInput, record: object, error: Exception) -> Decision:
+    """What is left when a rule fails: the reason, and for a press a red made from the record alone."""
+    detail = f"{type(error).__name__}: {error}"
+    if not isinstance(record, PillarFact) or record.kind is not PillarKind.PRESS:
+        return Decision(reason=Reason.FOLD_ERROR, event_id=envelope.event_id, detail=detail)
+    return Decision(
+        reason=Reason.FOLD_ERROR,
+        alerts=(minimal_red(envelope.zone, record, state.now),),
+        event_id=record.event_id,
+        received_at=record.received_at,
+        detail=detail,
+    )
+
+
+def _tick(state: State, envelope: FusionInput, tick: Tick) -> tuple[Decision, ...]:
+    """Fire what is due, in the order of the heap, each timer by itself."""
+    if tick.number <= state.tick:
+        return (Decision(reason=Reason.DUPLICATE, event_id=envelope.event_id),)
+    apply(state, (CountTick(tick.number),))
+    decisions = []
+    while state.timers and state.timers[0].due <= state.now:
+        timer = heappop(state.timers)
+        try:
+            decision, changes = fire(state, timer)
+        except Exception as error:  # noqa: BLE001 — one incident must not keep the others' timers from firing
+            decision = _failed(state, envelope, None, error)
+            heappush(state.timers, timer._replace(due=EpochMs(state.now + RETRY_MS)))
+        else:
+            apply(state, changes)
+        if decision is not None:
+            decisions.append(decision)
+    decisions.append(Decision(reason=Reason.TICK, event_id=envelope.event_id))
+    return tuple(decisions)

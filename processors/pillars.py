@@ -1,0 +1,95 @@
+"""Pillar events at the door: an id for each, times that can be trusted, and the log's envelope round it.
+
+An event that decodes is never refused for its content, only for a kind that this release does not know.
+"""
+
+from schemas.codec import encode
+from schemas.enums import InputKind, PillarKind
+from schemas.errors import Cause, DecodeError
+from schemas.feeds import PillarEvent
+from schemas.ids import fingerprint
+from schemas.log import FusionInput, PillarFact
+from schemas.units import DAY_MS, SECOND_MS, EpochMs
+
+AHEAD_MS = 20 * SECOND_MS
+"""SIA DC-09: a time stamp may be 20 s in the future."""
+
+BEHIND_MS = DAY_MS
+"""A gateway that was cut off for longer does not say when it received a thing."""
+
+ID_LENGTH = 128
+"""Longer ids are shortened: the fold remembers ids, and a source must not decide how much memory that takes."""
+
+_KEPT = 100  # characters of a shortened id that people can still recognise
+
+
+def trusted_times(
+    occurred_at: EpochMs, received_at: EpochMs, appended_at: EpochMs
+) -> tuple[EpochMs, EpochMs, bool]:
+    """Replace impossible times.
+
+    Args:
+        occurred_at: By the device's clock.
+        received_at: By the gateway's clock; possible in [appended_at - 24 h, appended_at + 20 s].
+        appended_at: By the broker's clock.
+
+    Returns:
+        occurred_at, or received_at where it lies outside [received_at - 24 h, received_at + 20 s]; received_at, or
+        appended_at; and whether either was replaced.
+    """
+    received = received_at if _is_possible(received_at, appended_at) else appended_at
+    occurred = occurred_at if _is_possible(occurred_at, received) else received
+    return occurred, received, occurred != occurred_at or received != received_at
+
+
+def intake(event: PillarEvent, appended_at: EpochMs) -> PillarFact:
+    """Turn a pillar's event into a fact.
+
+    Args:
+        event: As the pillar or its gateway sent it.
+        appended_at: When the broker appended it, so that a second forwarder makes the same fact of it.
+
+    Raises:
+        DecodeError: The event is of a kind that this release does not know (Cause.INVALID_FIELD).
+    """
+    if event.kind is PillarKind.UNKNOWN:
+        raise DecodeError("PillarEvent: kind is unknown", Cause.INVALID_FIELD)
+    occurred_at, received_at, suspect = trusted_times(event.occurred_at, event.received_at, appended_at)
+    return PillarFact(
+        event_id=bounded_id(event.event_id)
+        if event.event_id
+        else _derived_id(event, received_at, suspect=suspect),
+        device_id=bounded_id(event.device_id),
+        kind=event.kind,
+        occurred_at=occurred_at,
+        received_at=received_at,
+        clock_suspect=suspect,
+        active=event.active,
+    )
+
+
+def to_input(fact: PillarFact, zone: str) -> FusionInput:
+    """Put a fact into the log's envelope; `zone` is the record's key."""
+    return FusionInput(kind=InputKind.PILLAR_EVENT, event_id=fact.event_id, zone=zone, payload=encode(fact))
+
+
+def bounded_id(value: str) -> str:
+    """The same id, or one of at most 128 characters that is equal for equal ids."""
+    if len(value) <= ID_LENGTH:
+        return value
+    return f"{value[:_KEPT]}~{fingerprint(value)}"
+
+
+def _derived_id(event: PillarEvent, received_at: EpochMs, *, suspect: bool) -> str:
+    """Name an event whose source does not: equal on a resend.
+
+    A pillar with a dead clock and no counter says the same with every press. There received_at tells them apart: a
+    resend may then count as a press, but no press is taken for a resend.
+    """
+    told = "" if event.sequence is None else event.sequence
+    apart = received_at if suspect and event.sequence is None else ""
+    return fingerprint(event.device_id, event.kind, event.occurred_at, told, apart)
+
+
+def _is_possible(at: EpochMs, by: EpochMs) -> bool:
+    return by - BEHIND_MS <= at <= by + AHEAD_MS

@@ -1,0 +1,41 @@
+"""Whether a device's event is a repeat: asked before any rule, for pillars and cameras alike."""
+
+import msgspec
+from msgspec.structs import replace
+
+from processors.changes import Change, PutDevice
+from processors.entities import Device, DeviceKey
+from processors.matching import is_source
+from processors.memory import recall, remember
+from processors.state import State, device_at
+from schemas.enums import Reason
+from schemas.units import EpochMs
+
+
+class Hearing(msgspec.Struct, frozen=True):
+    """What a device's memory makes of an event.
+
+    Attributes:
+        device: With the event in its memory.
+        repeat: Why the event is nothing new, or None when it is new.
+        changes: What a repeat changes: often nothing, sometimes how long it is remembered.
+    """
+
+    device: Device
+    repeat: Reason | None
+    changes: tuple[Change, ...]
+
+
+def hear(state: State, key: DeviceKey, event_id: str, received_at: EpochMs) -> Hearing:
+    """Hold an event against what its device said before, and against what open incidents rest on."""
+    device = device_at(state, key)
+    repeat = recall(device.memory, event_id, received_at)
+    if repeat is Reason.BEYOND_MEMORY:
+        return Hearing(device, repeat, ())
+    if repeat is None and is_source(state, key, event_id):
+        repeat = Reason.DUPLICATE
+    memory = remember(device.memory, event_id, received_at)
+    if memory is device.memory:
+        return Hearing(device, Reason.DUPLICATE, ())
+    device = replace(device, memory=memory)
+    return Hearing(device, repeat, (PutDevice(device),))

@@ -1,0 +1,203 @@
+"""The public product: one alert record for dispatch, maintenance and test traffic, mapped to CAP 1.2."""
+
+import msgspec
+
+from schemas.enums import (
+    Action,
+    Category,
+    Disposition,
+    Feed,
+    Grade,
+    Hazard,
+    IncidentState,
+    Purpose,
+    Reason,
+    Status,
+    Tier,
+    Urgency,
+)
+from schemas.log import Media
+from schemas.site import ChainLink
+from schemas.units import EpochMs
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """A point on the ground, WGS 84.
+
+    Attributes:
+        lon: Longitude, degrees.
+        lat: Latitude, degrees.
+    """
+
+    lon: float
+    lat: float
+
+
+class PriorAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """An earlier alert of the same incident (CAP `references`).
+
+    Attributes:
+        alert_id: Its id.
+        sent: Its time.
+    """
+
+    alert_id: str
+    sent: EpochMs
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact that an incident rests on.
+
+    Attributes:
+        feed: Where it came from.
+        device_id: Who reported it.
+        event_id: Which report.
+        occurred_at: When it happened.
+        received_at: When the gateway received it.
+    """
+
+    feed: Feed
+    device_id: str
+    event_id: str
+    occurred_at: EpochMs
+    received_at: EpochMs
+
+
+class AlertText(msgspec.Struct, frozen=True, kw_only=True):
+    """What people read, in one language (CAP `info`).
+
+    Attributes:
+        lang: en or zh.
+        headline: One line.
+        description: What is known.
+        instruction: What to do.
+    """
+
+    lang: str
+    headline: str
+    description: str
+    instruction: str
+
+
+class Hit(msgspec.Struct, frozen=True, kw_only=True):
+    """A verified hit. It names the list entry, never the plate.
+
+    Attributes:
+        entry_id: The hotlist entry.
+        purpose: Why the vehicle is listed.
+        case_ref: The authority's case.
+        verified_by: Who confirmed.
+        verified_at: When.
+    """
+
+    entry_id: str
+    purpose: Purpose
+    case_ref: str
+    verified_by: str
+    verified_at: EpochMs
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who acted on an incident.
+
+    Attributes:
+        name: The operator.
+        organisation: Their organisation.
+    """
+
+    name: str
+    organisation: str
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """One message about one incident.
+
+    Attributes:
+        alert_id: Made from incident, action and cause: equal on a repeat, with equal bytes.
+        incident_id: Zone, a hyphen, and a fingerprint of the first fact.
+        sender: Who says so.
+        revision: 1 for the first alert of an incident, then rising; it orders, and means nothing else.
+        sent: Fold time: the broker's append time of the input that caused it.
+        onset: When it began.
+        expires: When the incident ends by itself if nobody touches it.
+        status: Actual, Test or Exercise.
+        action: What this alert does.
+        state: The incident's state after it.
+        prior: Earlier alerts of the incident, newest last, at most 10.
+        related_incidents: Other incidents at the same place.
+        hazard: What is, or may be, wrong.
+        categories: CAP categories.
+        grade: Red, yellow or blue.
+        urgency: CAP urgency.
+        verification_level: 0 no dispatch, 1 unverified, 2 corroborated, 3 threat to property, 4 to life.
+        confidence: The detector's, 0 to 1, or null.
+        position: Where, or null when no registry knows the device.
+        uncertainty_m: How far off it may be, metres, or null.
+        cell_id: The 200 m cell, or null.
+        zone: The zone.
+        responsible_unit: Who is asked now.
+        tier: On which level.
+        chain: Everybody who may be asked, in order.
+        target_response_s: How soon somebody should be there, seconds, or null.
+        ack_by: When an acknowledgement is due, or null.
+        escalate_at: When the next tier is asked, or null.
+        sources: The facts it rests on, oldest first, at most 50.
+        source_count: How many facts there are in all.
+        media: Redacted pictures.
+        texts: One per language.
+        hit: The verified hit, or null.
+        actor: Who acted, or null.
+        ack_id: Their acknowledgement, or null.
+        late: The fact came later than 40 s after it happened.
+        clock_suspect: A time of the fact was impossible and has been replaced.
+        flapping: It comes and goes.
+        press_count: How often the button was pressed.
+        reason: Why this alert.
+        policy_version: The policy it was decided under.
+        fold_version: The rules it was decided by.
+        disposition: How it ended, or null.
+    """
+
+    alert_id: str
+    incident_id: str
+    sender: str
+    revision: int
+    sent: EpochMs
+    onset: EpochMs
+    expires: EpochMs
+    status: Status
+    action: Action
+    state: IncidentState
+    prior: tuple[PriorAlert, ...]
+    related_incidents: tuple[str, ...]
+    hazard: Hazard
+    categories: tuple[Category, ...]
+    grade: Grade
+    urgency: Urgency
+    verification_level: int
+    confidence: float | None
+    position: Position | None
+    uncertainty_m: float | None
+    cell_id: str | None
+    zone: str
+    responsible_unit: str
+    tier: Tier
+    chain: tuple[ChainLink, ...]
+    target_response_s: int | None
+    ack_by: EpochMs | None
+    escalate_at: EpochMs | None
+    sources: tuple[Source, ...]
+    source_count: int
+    media: tuple[Media, ...]
+    texts: tuple[AlertText, ...]
+    hit: Hit | None
+    actor: Actor | None
+    ack_id: str | None
+    late: bool
+    clock_suspect: bool
+    flapping: bool
+    press_count: int
+    reason: Reason
+    policy_version: str
+    fold_version: int
+    disposition: Disposition | None

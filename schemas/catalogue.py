@@ -1,0 +1,240 @@
+"""Every topic in one place: name, key, record, partitions, retention, clean-up, sealed or not.
+
+A producer, a consumer, the topics command and the documents all read this list.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from schemas.alerts import Alert
+from schemas.feeds import CameraFrame, PillarEvent, PlateRead
+from schemas.letters import DeadLetter, EvidenceSnapshot
+from schemas.log import FusionInput, FusionSnapshot
+from schemas.site import RegistryDevice
+from schemas.units import DAY_MS, MINUTE_MS
+from schemas.vehicles import HotlistEntry, VerificationRequest
+
+PILLAR_EVENTS = "alarm.pillar-event.v1"
+FRAMES = "camera.frame.v1"
+PLATE_READS = "checkpoint.plate-read.v1"
+REGISTRY = "site.registry.v1"
+HOTLIST = "vehicle.hotlist.v1"
+FUSION_INPUT = "fusion.input.v1"
+FUSION_SNAPSHOT = "fusion.snapshot.v1"
+VERIFICATION_REQUESTS = "vehicle.verification-request.v1"
+EVIDENCE = "evidence.snapshot.v1"
+ALERTS = "dispatch.alert.v1"
+MAINTENANCE = "maintenance.alert.v1"
+TEST_ALERTS = "dispatch.test-alert.v1"
+
+LOG_PARTITIONS = 8
+"""Of the log, its snapshots and the pillar feed; never changed in place. One worker carries over 1,000 presses a
+second (benchmarks/latency) and a county has 630 pillars, so eight is about the number of workers, not the load."""
+
+SEALED_RETENTION_MS = 10 * MINUTE_MS
+"""The most a sealed topic keeps until sealing exists (docs/privacy.md)."""
+
+SNAPSHOT_SLOTS = 4
+"""Keys that rotate in the snapshot topic, so that compaction keeps four of each partition."""
+
+PICTURE_BYTES = 8 << 20
+"""A 40-megapixel JPEG of a busy scene stays below it."""
+
+
+class Cleanup(StrEnum):
+    """What a broker does with old records."""
+
+    DELETE = "delete"
+    COMPACT = "compact"
+
+
+class Topic(msgspec.Struct, frozen=True, kw_only=True):
+    """One topic.
+
+    Attributes:
+        name: As on the broker.
+        key: What its records are keyed by.
+        record: What they carry; None for a planned topic whose schema has no producer yet.
+        partitions: How many.
+        retention_ms: How long records stay; None for a compacted topic.
+        cleanup: Delete or compact.
+        sealed: Its payload is for few eyes: no dead letter, log line or `tail` shows it.
+        planned: It has no producer yet and is not created.
+        max_message_bytes: The largest record.
+        settings: Further topic settings, as Kafka names them.
+    """
+
+    name: str
+    key: str
+    record: type[msgspec.Struct] | None
+    partitions: int
+    retention_ms: int | None
+    cleanup: Cleanup = Cleanup.DELETE
+    sealed: bool = False
+    planned: bool = False
+    max_message_bytes: int = 1 << 20
+    settings: dict[str, str] = {}
+
+
+_APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
+
+_FLOW = (
+    Topic(
+        name=REGISTRY,
+        key="device id",
+        record=RegistryDevice,
+        partitions=1,
+        retention_ms=None,
+        cleanup=Cleanup.COMPACT,
+    ),
+    Topic(
+        name=PILLAR_EVENTS,
+        key="device id",
+        record=PillarEvent,
+        partitions=LOG_PARTITIONS,
+        retention_ms=7 * DAY_MS,
+        settings=_APPEND_TIME,
+    ),
+    Topic(
+        name=FRAMES,
+        key="camera id",
+        record=CameraFrame,
+        partitions=12,
+        retention_ms=SEALED_RETENTION_MS,
+        sealed=True,
+        max_message_bytes=PICTURE_BYTES,
+        settings=_APPEND_TIME,
+    ),
+    Topic(
+        name=PLATE_READS,
+        key="checkpoint id",
+        record=PlateRead,
+        partitions=8,
+        retention_ms=SEALED_RETENTION_MS,
+        sealed=True,
+        max_message_bytes=PICTURE_BYTES,
+        settings=_APPEND_TIME,
+    ),
+    Topic(
+        name=HOTLIST,
+        key="entry id",
+        record=HotlistEntry,
+        partitions=1,
+        retention_ms=None,
+        cleanup=Cleanup.COMPACT,
+        sealed=True,
+    ),
+    Topic(
+        name=FUSION_INPUT,
+        key="zone",
+        record=FusionInput,
+        partitions=LOG_PARTITIONS,
+        retention_ms=14 * DAY_MS,
+        settings=_APPEND_TIME,
+    ),
+    Topic(
+        name=FUSION_SNAPSHOT,
+        key="slot",
+        record=FusionSnapshot,
+        partitions=LOG_PARTITIONS,
+        retention_ms=None,
+        cleanup=Cleanup.COMPACT,
+        max_message_bytes=8 << 20,
+        settings={"segment.ms": str(10 * MINUTE_MS)},
+    ),
+    Topic(
+        name=VERIFICATION_REQUESTS,
+        key="request id",
+        record=VerificationRequest,
+        partitions=4,
+        retention_ms=SEALED_RETENTION_MS,
+        sealed=True,
+        max_message_bytes=PICTURE_BYTES,
+    ),
+    Topic(
+        name=EVIDENCE,
+        key="observation id",
+        record=EvidenceSnapshot,
+        partitions=8,
+        retention_ms=7 * DAY_MS,
+        max_message_bytes=PICTURE_BYTES,
+    ),
+    Topic(name=ALERTS, key="incident id", record=Alert, partitions=8, retention_ms=30 * DAY_MS),
+    Topic(name=MAINTENANCE, key="incident id", record=Alert, partitions=4, retention_ms=30 * DAY_MS),
+    Topic(name=TEST_ALERTS, key="incident id", record=Alert, partitions=4, retention_ms=7 * DAY_MS),
+)
+
+_PLANNED = (
+    Topic(
+        name="vehicle.verification.v1",
+        key="request id",
+        record=None,
+        partitions=4,
+        retention_ms=7 * DAY_MS,
+        planned=True,
+    ),
+    Topic(
+        name="dispatch.incident.v1",
+        key="incident id",
+        record=Alert,
+        partitions=8,
+        retention_ms=None,
+        cleanup=Cleanup.COMPACT,
+        planned=True,
+    ),
+    Topic(
+        name="dispatch.ack.v1",
+        key="incident id",
+        record=None,
+        partitions=8,
+        retention_ms=30 * DAY_MS,
+        planned=True,
+    ),
+    Topic(
+        name="dispatch.ack-result.v1",
+        key="ack id",
+        record=None,
+        partitions=4,
+        retention_ms=7 * DAY_MS,
+        planned=True,
+    ),
+    Topic(
+        name="audit.event.v1",
+        key="organisation",
+        record=None,
+        partitions=4,
+        retention_ms=30 * DAY_MS,
+        planned=True,
+    ),
+    Topic(
+        name="audit.entry.v1",
+        key="organisation",
+        record=None,
+        partitions=4,
+        retention_ms=365 * DAY_MS,
+        planned=True,
+    ),
+)
+
+
+def dead_letter_topic(topic: str) -> str:
+    """Where records of `topic` go that could not be used."""
+    return f"{topic}.dlq"
+
+
+_DEAD_LETTERS = tuple(
+    Topic(
+        name=dead_letter_topic(name),
+        key="as its topic",
+        record=DeadLetter,
+        partitions=1,
+        retention_ms=14 * DAY_MS,
+        max_message_bytes=2 << 20,
+    )
+    for name in (REGISTRY, PILLAR_EVENTS, FRAMES, PLATE_READS, HOTLIST, FUSION_INPUT)
+)
+
+CATALOGUE: tuple[Topic, ...] = _FLOW + _DEAD_LETTERS + _PLANNED
+
+BY_NAME = {topic.name: topic for topic in CATALOGUE}

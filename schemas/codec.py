@@ -1,0 +1,163 @@
+"""Records to bytes and back: Avro single-object encoding.
+
+    C3 01 | CRC-64-AVRO fingerprint of the writer's schema, little endian | body
+
+Every record names its schema, so a reader needs no registry to know what it holds. Source: Avro 1.12
+specification, "Single-object encoding".
+"""
+
+import io
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeVar, cast
+
+import fastavro
+import msgspec
+from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
+
+from schemas.alerts import Alert
+from schemas.errors import Cause, DecodeError
+from schemas.feeds import CameraFrame, PillarEvent, PlateRead
+from schemas.letters import DeadLetter, EvidenceSnapshot
+from schemas.log import (
+    FeedStatus,
+    FusionInput,
+    FusionSnapshot,
+    Observation,
+    PillarFact,
+    PolicyRecord,
+    Tick,
+)
+from schemas.site import RegistryDevice
+from schemas.vehicles import HotlistEntry, VerificationRequest
+
+MARKER = b"\xc3\x01"
+HEADER_BYTES = 10
+CONFLUENT_MARKER = b"\x00"
+
+RecordT = TypeVar("RecordT", bound=msgspec.Struct)
+
+SCHEMA_FILES: Mapping[type[msgspec.Struct], str] = {
+    Alert: "alert",
+    CameraFrame: "camera_frame",
+    DeadLetter: "dead_letter",
+    EvidenceSnapshot: "evidence_snapshot",
+    FeedStatus: "feed_status",
+    FusionInput: "fusion_input",
+    FusionSnapshot: "fusion_snapshot",
+    HotlistEntry: "hotlist_entry",
+    Observation: "observation",
+    PillarEvent: "pillar_event",
+    PillarFact: "pillar_fact",
+    PlateRead: "plate_read",
+    PolicyRecord: "policy_record",
+    RegistryDevice: "registry_device",
+    Tick: "tick",
+    VerificationRequest: "verification_request",
+}
+
+
+class Schema(msgspec.Struct, frozen=True):
+    """One record's schema, ready to use.
+
+    Attributes:
+        header: The ten bytes that begin each of its records.
+        parsed: What fastavro wants; logical types are stripped, so that a time stays an integer.
+    """
+
+    header: bytes
+    parsed: dict[str, Any]
+
+
+def avsc(record: type[msgspec.Struct]) -> dict[str, Any]:
+    """The schema file of a record, as JSON.
+
+    Raises:
+        KeyError: The record has no schema.
+    """
+    text = files("schemas").joinpath("avro", f"{SCHEMA_FILES[record]}.avsc").read_text("utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+@cache
+def schema_of(record: type[msgspec.Struct]) -> Schema:
+    """The schema that a record is written with."""
+    source = avsc(record)
+    digest = fingerprint(to_parsing_canonical_form(source), "CRC-64-AVRO")
+    return Schema(
+        header=MARKER + bytes.fromhex(digest),
+        parsed=cast("dict[str, Any]", parse_schema(_without_logical_types(source))),
+    )
+
+
+def encode(record: msgspec.Struct) -> bytes:
+    """Write a record.
+
+    Raises:
+        ValueError: A field holds what its schema does not allow.
+    """
+    schema = schema_of(type(record))
+    body = io.BytesIO()
+    body.write(schema.header)
+    fastavro.schemaless_writer(body, schema.parsed, msgspec.to_builtins(record, builtin_types=(bytes,)))
+    return body.getvalue()
+
+
+def decode(payload: bytes | None, record: type[RecordT]) -> RecordT:
+    """Read a record of a known type.
+
+    Args:
+        payload: The bytes of the wire; None is a tombstone.
+        record: What the topic carries.
+
+    Raises:
+        DecodeError: The bytes are not one whole record of that type. The text names the schema and the place, and
+            may quote a value: for a sealed topic only the cause is kept.
+    """
+    name = record.__name__
+    schema = schema_of(record)
+    if not payload:
+        raise DecodeError(f"{name}: no bytes")
+    if payload[:HEADER_BYTES] != schema.header:
+        raise _unknown_header(payload, name, schema)
+    body = io.BytesIO(payload)
+    body.seek(HEADER_BYTES)
+    try:
+        fields = fastavro.schemaless_reader(body, schema.parsed, None)
+    except Exception as error:  # fastavro raises a dozen types on damaged bytes
+        raise DecodeError(f"{name}: damaged at byte {body.tell()} of {len(payload)}") from error
+    if body.tell() != len(payload):
+        raise DecodeError(f"{name}: {len(payload) - body.tell()} bytes too many")
+    try:
+        return msgspec.convert(fields, record)
+    except msgspec.ValidationError as error:
+        raise DecodeError(f"{name}: {error}", Cause.INVALID_FIELD) from error
+
+
+def _unknown_header(payload: bytes, name: str, schema: Schema) -> DecodeError:
+    if payload[:1] == CONFLUENT_MARKER:
+        return DecodeError(
+            f"{name}: Confluent framing, but no schema registry is configured", Cause.UNKNOWN_SCHEMA
+        )
+    if payload[:2] == MARKER and len(payload) >= HEADER_BYTES:
+        return DecodeError(
+            f"{name}: schema {payload[2:10].hex()}, this reader knows {schema.header[2:].hex()}",
+            Cause.UNKNOWN_SCHEMA,
+        )
+    return DecodeError(f"{name}: does not begin with c301 (Avro single-object encoding)")
+
+
+def _without_logical_types(schema: Any) -> Any:
+    """Keep times integers: fastavro turns `timestamp-millis` into datetime objects otherwise."""
+    if isinstance(schema, list):
+        return [_without_logical_types(branch) for branch in schema]
+    if isinstance(schema, dict):
+        return {
+            key: value if key == "default" else _without_logical_types(value)
+            for key, value in schema.items()
+            if key != "logicalType"
+        }
+    return schema

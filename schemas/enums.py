@@ -1,0 +1,253 @@
+"""The closed lists of the language. Each has `UNKNOWN`: what an older reader sees of a newer value."""
+
+from enum import StrEnum
+
+
+class PillarKind(StrEnum):
+    """What a pillar reports."""
+
+    UNKNOWN = "UNKNOWN"
+    PRESS = "press"
+    RELEASE = "release"
+    CANCEL = "cancel"
+    TEST = "test"
+    HEARTBEAT = "heartbeat"
+    TAMPER = "tamper"
+    BATTERY = "battery"
+    MAINS = "mains"
+    COMMS = "comms"
+
+
+class DeviceKind(StrEnum):
+    """What stands at a place."""
+
+    UNKNOWN = "UNKNOWN"
+    PILLAR = "pillar"
+    CAMERA = "camera"
+    CHECKPOINT = "checkpoint"
+    GATEWAY = "gateway"
+
+
+class PlateClass(StrEnum):
+    """The series a plate belongs to."""
+
+    UNKNOWN = "UNKNOWN"
+    STANDARD = "standard"
+    LARGE = "large"
+    NEW_ENERGY = "new_energy"
+    TRAILER = "trailer"
+    POLICE = "police"
+    OTHER = "other"
+
+
+class PlateColour(StrEnum):
+    """The background of a plate."""
+
+    UNKNOWN = "UNKNOWN"
+    BLUE = "blue"
+    GREEN = "green"
+    YELLOW = "yellow"
+    WHITE = "white"
+    BLACK = "black"
+
+
+class Purpose(StrEnum):
+    """Why a vehicle is on the hotlist: closed, and without a default (../docs/privacy.md)."""
+
+    UNKNOWN = "UNKNOWN"
+    STOLEN_VEHICLE = "stolen_vehicle"
+    MISSING_CHILD_ALERT = "missing_child_alert"
+    UNPERMITTED_HAZMAT = "unpermitted_hazmat"
+
+
+class ReviewReason(StrEnum):
+    """What the person who verifies a hit should look at first."""
+
+    UNKNOWN = "UNKNOWN"
+    JURISDICTION_UNKNOWN = "jurisdiction_unknown"
+    CLASS_DIFFERS = "class_differs"
+    COLOUR_DIFFERS = "colour_differs"
+    READ_UNCERTAIN = "read_uncertain"
+    PICTURE_DIFFERS = "picture_differs"
+    PICTURE_MISSING = "picture_missing"
+
+
+class InputKind(StrEnum):
+    """The kinds of record in `fusion.input.v1`."""
+
+    UNKNOWN = "UNKNOWN"
+    PILLAR_EVENT = "pillar_event"
+    OBSERVATION = "observation"
+    CAMERA_ALIVE = "camera_alive"
+    VERIFIED_HIT = "verified_hit"
+    ACKNOWLEDGEMENT = "acknowledgement"
+    SHELVING = "shelving"
+    DEVICE = "device"
+    POLICY = "policy"
+    FEED_STATUS = "feed_status"
+    TICK = "tick"
+
+
+class Hazard(StrEnum):
+    """What is, or may be, wrong."""
+
+    UNKNOWN = "UNKNOWN"
+    EMERGENCY_CALL = "emergency_call"
+    FIRE = "fire"
+    FEED_FAULT = "feed_fault"
+
+
+class Family(StrEnum):
+    """Hazards that one incident may hold together."""
+
+    UNKNOWN = "UNKNOWN"
+    CALL = "call"
+    FIRE = "fire"
+    MAINTENANCE = "maintenance"
+
+
+class Category(StrEnum):
+    """CAP 1.2 `category`."""
+
+    UNKNOWN = "UNKNOWN"
+    SAFETY = "Safety"
+    SECURITY = "Security"
+    RESCUE = "Rescue"
+    FIRE = "Fire"
+    TRANSPORT = "Transport"
+    INFRA = "Infra"
+    OTHER = "Other"
+
+
+class Grade(StrEnum):
+    """How bad it is. Grades belong to incidents, never to persons, addresses or groups."""
+
+    UNKNOWN = "UNKNOWN"
+    RED = "red"
+    YELLOW = "yellow"
+    BLUE = "blue"
+
+
+class Urgency(StrEnum):
+    """CAP 1.2 `urgency`."""
+
+    UNKNOWN = "UNKNOWN"
+    IMMEDIATE = "Immediate"
+    EXPECTED = "Expected"
+    FUTURE = "Future"
+
+
+class Status(StrEnum):
+    """CAP 1.2 `status`: is this real?"""
+
+    UNKNOWN = "UNKNOWN"
+    ACTUAL = "Actual"
+    TEST = "Test"
+    EXERCISE = "Exercise"
+
+
+class Action(StrEnum):
+    """What an alert does to its incident."""
+
+    UNKNOWN = "UNKNOWN"
+    RAISE = "raise"
+    UPDATE = "update"
+    ACK = "ack"
+    ESCALATE = "escalate"
+    CANCEL = "cancel"
+    CLOSE = "close"
+
+
+class IncidentState(StrEnum):
+    """Where an incident is in its life (ISA-18.2 names)."""
+
+    UNKNOWN = "UNKNOWN"
+    CANDIDATE = "candidate"
+    RAISED = "raised"
+    ACKED = "acked"
+    ASSIGNED = "assigned"
+    ON_SCENE = "on_scene"
+    CLEARED = "cleared"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    SHELVED = "shelved"
+    OUT_OF_SERVICE = "out_of_service"
+    CLEARED_UNACKED = "cleared_unacked"
+
+
+class Tier(StrEnum):
+    """Who is asked first, and who next."""
+
+    UNKNOWN = "UNKNOWN"
+    VILLAGE = "village"
+    TOWNSHIP = "township"
+    COUNTY = "county"
+    MULTI_AGENCY = "multi_agency"
+
+
+class Feed(StrEnum):
+    """Where a fact came from."""
+
+    UNKNOWN = "UNKNOWN"
+    PILLARS = "pillars"
+    CAMERAS = "cameras"
+    CHECKPOINTS = "checkpoints"
+    HOTLIST = "hotlist"
+    INTAKE = "intake"
+
+
+class FeedState(StrEnum):
+    """How a feed is doing."""
+
+    UNKNOWN = "UNKNOWN"
+    OK = "ok"
+    STALE = "stale"
+    DEAD_LETTER = "dead_letter"
+
+
+class Disposition(StrEnum):
+    """How an incident ended."""
+
+    UNKNOWN = "UNKNOWN"
+    FOUNDED = "founded"
+    UNFOUNDED = "unfounded"
+    FALSE_PRESS = "false_press"
+    TEST = "test"
+    DUPLICATE = "duplicate"
+
+
+class Reason(StrEnum):
+    """Why the fold did what it did with one input: every input gets exactly one."""
+
+    UNKNOWN = "UNKNOWN"
+    # alerts go out
+    FIRST_FACT = "first_fact"
+    UNREGISTERED_DEVICE = "unregistered_device"
+    PRESSED_AGAIN = "pressed_again"
+    ANOTHER_SOURCE = "another_source"
+    PICTURE_ADDED = "picture_added"
+    CANCEL_REQUESTED = "cancel_requested"
+    CANCELLED_BY_DEVICE = "cancelled_by_device"
+    DEVICE_TEST = "device_test"
+    FEED_FAULT = "feed_fault"
+    EXPIRED = "expired"
+    FOLD_ERROR = "fold_error"
+    # nothing goes out
+    BOUNCE = "bounce"
+    DUPLICATE = "duplicate"
+    BEYOND_MEMORY = "beyond_memory"
+    HEARTBEAT = "heartbeat"
+    RELEASED = "released"
+    NOTHING_TO_CANCEL = "nothing_to_cancel"
+    STILL_BURNING = "still_burning"
+    DEVICE_UPDATED = "device_updated"
+    DEVICE_REMOVED = "device_removed"
+    POLICY_ACTIVATED = "policy_activated"
+    POLICY_REFUSED = "policy_refused"
+    FEED_STATUS = "feed_status"
+    TICK = "tick"
+    MISROUTED = "misrouted"
+    UNDECODABLE = "undecodable"
+    UNKNOWN_DEVICE = "unknown_device"
+    NOT_SUPPORTED = "not_supported"

@@ -1,0 +1,92 @@
+"""Errors: one class for each thing that somebody can do about it.
+
+CallboxError
+├── DecodeError        a record does not decode          dead letter, the worker goes on
+├── PictureError       a picture cannot be used          dead letter, the worker goes on
+├── FileRefused        a file is refused as a whole      mend the file             exit 78
+├── InputMissing       a file or a model is not there    fetch or name it          exit 66
+├── TopicRefused       a topic change would lose order   see --i-lose-order        exit 65
+├── BrokerUnavailable  no broker answers                 start it or name another  exit 69
+├── AccessDenied       the broker refuses us             mend credentials or ACLs  exit 77
+├── DeliveryFailed     the broker did not take a record  the process stops         exit 70
+└── LogBroken          log and snapshots do not meet     the process stops         exit 70
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class CallboxError(Exception):
+    """Anything callbox raises on purpose. `exit_code` is what the command line ends with (sysexits.h)."""
+
+    exit_code: ClassVar[int] = 70
+
+
+class Cause(StrEnum):
+    """Why a record became a dead letter: a closed list, safe as a metric label and for sealed topics."""
+
+    UNKNOWN = "unknown"
+    UNDECODABLE = "undecodable"
+    UNKNOWN_SCHEMA = "unknown_schema"
+    INVALID_FIELD = "invalid_field"
+    UNKNOWN_DEVICE = "unknown_device"
+    PICTURE_EMPTY = "picture_empty"
+    PICTURE_NOT_JPEG = "picture_not_jpeg"
+    PICTURE_TRUNCATED = "picture_truncated"
+    PICTURE_TOO_LARGE = "picture_too_large"
+    PLATE_TEXT_INVALID = "plate_text_invalid"
+    PROCESSING_FAILED = "processing_failed"
+
+
+class DecodeError(CallboxError):
+    """A record's bytes are not what its topic carries."""
+
+    def __init__(self, message: str, cause: Cause = Cause.UNDECODABLE) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class PictureError(CallboxError):
+    """A picture is empty, damaged, too large or not a JPEG."""
+
+    def __init__(self, message: str, cause: Cause) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class FileRefused(CallboxError):
+    """A config, registry, policy, hotlist or scenario file is refused as a whole; the text says where."""
+
+    exit_code = 78  # EX_CONFIG
+
+
+class InputMissing(CallboxError):
+    """A file or a model that is needed is not there, or is not the one that was pinned."""
+
+    exit_code = 66  # EX_NOINPUT
+
+
+class TopicRefused(CallboxError):
+    """A change of a topic would break order or lose records."""
+
+    exit_code = 65  # EX_DATAERR
+
+
+class BrokerUnavailable(CallboxError):
+    """No broker answered in time."""
+
+    exit_code = 69  # EX_UNAVAILABLE
+
+
+class AccessDenied(CallboxError):
+    """The broker refused our credentials or an operation."""
+
+    exit_code = 77  # EX_NOPERM
+
+
+class DeliveryFailed(CallboxError):
+    """The broker did not confirm a record: the process stops, so that it is sent again."""
+
+
+class LogBroken(CallboxError):
+    """The log and the snapshots do not meet at the committed offset."""

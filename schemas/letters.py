@@ -1,0 +1,56 @@
+"""What is kept beside the flow: records that could not be used, and redacted pictures."""
+
+import msgspec
+
+from schemas.errors import Cause
+from schemas.units import EpochMs
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that could not be used, with its place and the cause.
+
+    For a sealed topic `detail`, `key` and `payload` are null: nothing of the record may be read here.
+
+    Attributes:
+        topic: Where it lay.
+        partition: Its partition.
+        offset: Its offset.
+        appended_at: Its time stamp.
+        cause: Why, from a closed list.
+        detail: What exactly was found, or null.
+        key: Its key, or null.
+        payload: Its bytes, or null.
+        worker: Which worker gave it up.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    appended_at: EpochMs
+    cause: Cause
+    detail: str | None
+    key: bytes | None
+    payload: bytes | None
+    worker: str
+
+
+class EvidenceSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A redacted picture.
+
+    Attributes:
+        snapshot_id: Equal to the observation it belongs to.
+        camera_id: Who took it.
+        captured_at: When.
+        jpeg: The redacted picture.
+        sha256: Of `jpeg`, hexadecimal.
+        width: Pixels.
+        height: Pixels.
+    """
+
+    snapshot_id: str
+    camera_id: str
+    captured_at: EpochMs
+    jpeg: bytes
+    sha256: str
+    width: int
+    height: int

@@ -1,0 +1,153 @@
+"""What the fold reads: the envelope of `fusion.input.v1` and what it may carry."""
+
+import msgspec
+
+from schemas.enums import Feed, FeedState, Hazard, InputKind, PillarKind
+from schemas.errors import Cause
+from schemas.units import EpochMs
+
+
+class FusionInput(msgspec.Struct, frozen=True, kw_only=True):
+    """The envelope: one fact for one zone.
+
+    Attributes:
+        kind: What the payload is.
+        event_id: Names the fact; equal on a repeat.
+        zone: The record's key; empty for what is sent to every partition.
+        payload: One record in Avro single-object encoding.
+    """
+
+    kind: InputKind
+    event_id: str
+    zone: str
+    payload: bytes
+
+
+class PillarFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A pillar event after intake: it has an id, and a received_at that can be trusted.
+
+    Attributes:
+        event_id: Unique per device.
+        device_id: The pillar.
+        kind: What it reports.
+        occurred_at: By the device's clock; received_at where that is impossible.
+        received_at: By the gateway's clock, or the broker's append time where that is impossible.
+        clock_suspect: One of the two times was impossible and has been replaced.
+        active: False when a fault is over.
+    """
+
+    event_id: str
+    device_id: str
+    kind: PillarKind
+    occurred_at: EpochMs
+    received_at: EpochMs
+    clock_suspect: bool = False
+    active: bool = True
+
+
+class Media(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a redacted picture lies.
+
+    Attributes:
+        snapshot_id: The picture's id.
+        mime: Its media type.
+        sha256: Of its bytes, hexadecimal.
+        topic: The topic that holds it.
+        partition: Its partition.
+        offset: Its offset.
+    """
+
+    snapshot_id: str
+    mime: str
+    sha256: str
+    topic: str
+    partition: int
+    offset: int
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a detector saw on a camera.
+
+    Attributes:
+        observation_id: Unique per camera.
+        device_id: The camera.
+        hazard: What it may be.
+        occurred_at: When the picture was taken.
+        received_at: When the gateway received it.
+        score_permille: The detector's confidence, 0 to 1000.
+        media: The redacted picture, or null where it was withheld.
+    """
+
+    observation_id: str
+    device_id: str
+    hazard: Hazard
+    occurred_at: EpochMs
+    received_at: EpochMs
+    score_permille: int
+    media: Media | None = None
+
+
+class PolicyRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy that is in force from here on, sent to every partition.
+
+    Attributes:
+        version: Fingerprint of the content.
+        revision: Rises with every `callbox policy apply`; the fold ignores a lower one.
+        content: The policy as JSON.
+    """
+
+    version: str
+    revision: int
+    content: bytes
+
+
+class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How a feed is doing, told by the worker that reads it.
+
+    Attributes:
+        feed: Which one.
+        state: How it is.
+        topic: The topic concerned.
+        partition: The place, where there is one.
+        offset: The place, where there is one.
+        cause: Why, for a dead letter.
+        at: When the record concerned was appended.
+    """
+
+    feed: Feed
+    state: FeedState
+    topic: str
+    partition: int
+    offset: int
+    cause: Cause
+    at: EpochMs
+
+
+class Tick(msgspec.Struct, frozen=True, kw_only=True):
+    """One second has passed. Numbered, so that a copy is known as one.
+
+    Attributes:
+        number: One more than the last tick of the partition that the writer has seen.
+    """
+
+    number: int
+
+
+class FusionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The fold's state of one partition at one offset.
+
+    Attributes:
+        format_version: How `state` is written.
+        fold_version: The rules that made it.
+        partition: The partition.
+        next_offset: The first offset that is not folded in.
+        last_hash: Of the last folded record, hexadecimal; empty at the start.
+        state: MessagePack, compressed with Zstandard.
+    """
+
+    format_version: int
+    fold_version: int
+    partition: int
+    next_offset: int
+    last_hash: str
+    state: bytes

@@ -1,0 +1,1 @@
+"""The Kafka and Faust edge: everything that knows of brokers, clocks, processes and sockets."""

@@ -1,0 +1,103 @@
+"""Alarms: pillar events into the log, never behind a picture.
+
+alarm.pillar-event.v1 ─► intake ─► fusion.input.v1 (key = zone)
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from processors.pillars import intake, to_input
+from schemas.catalogue import FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
+from schemas.codec import decode, encode
+from schemas.enums import Feed, FeedState, InputKind, PillarKind
+from schemas.errors import Cause, DecodeError
+from schemas.feeds import PillarEvent
+from schemas.ids import fingerprint
+from schemas.log import FeedStatus, FusionInput
+from schemas.site import UNASSIGNED_ZONE, RegistryDevice
+from schemas.units import EpochMs
+from streams.batching import Batch
+from streams.context import Context
+from streams.dead_letters import as_log_record, bury
+from streams.delivery import Outgoing
+from streams.following import Followed
+
+
+class AlarmsAgent:
+    """Gives every event its id, its times and its zone.
+
+    Args:
+        context: The worker.
+    """
+
+    topic = PILLAR_EVENTS
+    uses = (REGISTRY, FUSION_INPUT, dead_letter_topic(PILLAR_EVENTS))
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._registry = Followed(context, REGISTRY, RegistryDevice)
+        self._is_loaded = False
+
+    async def start(self) -> None:
+        """Read the site registry."""
+        await self._registry.start()
+        self._is_loaded = True
+
+    async def process(self, batches: Sequence[Batch]) -> None:
+        """Decode, decide, deliver."""
+        outgoing: list[Outgoing] = []
+        for batch in batches:
+            for record in batch:
+                try:
+                    outgoing.append(self._forward(record))
+                except DecodeError as error:
+                    outgoing += self._give_up(record, error)
+        await self._context.delivery.deliver(outgoing)
+
+    async def after_ack(self) -> None:
+        """Nothing waits for an ack here."""
+
+    async def every_second(self) -> None:
+        """Follow the registry."""
+        await self._registry.refresh()
+
+    def is_ready(self) -> bool:
+        """The registry is read: before that a known pillar would look unknown."""
+        return self._is_loaded
+
+    async def finish(self) -> None:
+        """Nothing is kept."""
+
+    def _forward(self, record: Any) -> Outgoing:
+        event = decode(record.value, PillarEvent)
+        device = self._registry.get(event.device_id)
+        if device is None and event.kind is not PillarKind.PRESS:
+            raise DecodeError(f"no registry names device {event.device_id!r}", Cause.UNKNOWN_DEVICE)
+        zone = UNASSIGNED_ZONE if device is None else device.zone
+        return _message(to_input(intake(event, EpochMs(record.timestamp)), zone))
+
+    def _give_up(self, record: Any, error: DecodeError) -> list[Outgoing]:
+        """A dead letter on the pillar topic may have been a press: the control room is told (domain.md 8a)."""
+        buried = bury(
+            as_log_record(record), error.cause, str(error), worker="alarms", metrics=self._context.metrics
+        )
+        status = FeedStatus(
+            feed=Feed.PILLARS,
+            state=FeedState.DEAD_LETTER,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            cause=error.cause,
+            at=EpochMs(record.timestamp),
+        )
+        told = FusionInput(
+            kind=InputKind.FEED_STATUS,
+            event_id=fingerprint("dead-letter", record.topic, record.partition, record.offset),
+            zone=UNASSIGNED_ZONE,
+            payload=encode(status),
+        )
+        return [buried, _message(told)]
+
+
+def _message(fact: FusionInput) -> Outgoing:
+    return Outgoing(FUSION_INPUT, fact.zone.encode(), encode(fact))

@@ -1,0 +1,138 @@
+"""Frames: is something burning? If so, the redacted picture goes out first, then the observation that names it.
+
+camera.frame.v1 ─► decode ─► flame candidate? ─► redact ─► evidence.snapshot.v1 ─► fusion.input.v1 (key = zone)
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from processors.flame import FlameDecision, FlamePolicy, FlameState, observe
+from processors.observations import fire_input, frame_id
+from processors.pictures import decode_jpeg
+from processors.redaction import RedactedPicture, Redaction, Withheld, WithheldReason
+from schemas.catalogue import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY, dead_letter_topic
+from schemas.codec import decode, encode
+from schemas.errors import Cause, DecodeError, PictureError
+from schemas.feeds import CameraFrame
+from schemas.letters import EvidenceSnapshot
+from schemas.log import Media
+from schemas.site import RegistryDevice
+from streams.batching import Batch
+from streams.context import Context
+from streams.dead_letters import as_log_record, bury
+from streams.delivery import Outgoing
+from streams.following import Followed
+from streams.redacting import Redactor
+
+log = structlog.get_logger(__name__)
+
+
+class FramesAgent:
+    """Watches every camera for flames.
+
+    Args:
+        context: The worker.
+    """
+
+    topic = FRAMES
+    uses = (REGISTRY, FUSION_INPUT, EVIDENCE, dead_letter_topic(FRAMES))
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._policy = FlamePolicy()
+        self._registry = Followed(context, REGISTRY, RegistryDevice)
+        self._states: dict[str, FlameState] = {}
+        self._redactor: Redactor | None = None
+
+    async def start(self) -> None:
+        """Load the models and the registry."""
+        self._redactor = await self._context.blocking(Redactor, self._context.cache)
+        await self._registry.start()
+
+    async def process(self, batches: Sequence[Batch]) -> None:
+        """Look at each frame; deliver evidence before the observation that names it."""
+        outgoing: list[Outgoing] = []
+        for batch in batches:
+            for record in batch:
+                try:
+                    outgoing += await self._watch(record)
+                except (DecodeError, PictureError) as error:
+                    outgoing.append(self._give_up(record, error.cause))
+        await self._context.delivery.deliver(outgoing)
+
+    async def after_ack(self) -> None:
+        """Nothing waits for an ack here."""
+
+    async def every_second(self) -> None:
+        """Follow the registry."""
+        await self._registry.refresh()
+
+    def is_ready(self) -> bool:
+        """Models and registry are there."""
+        return self._redactor is not None
+
+    async def finish(self) -> None:
+        """Nothing is kept: a camera's window fills again within five frames."""
+
+    async def _watch(self, record: Any) -> list[Outgoing]:
+        frame = decode(record.value, CameraFrame)
+        device = self._registry.get(frame.camera_id)
+        if device is None:
+            raise DecodeError("no registry names the camera", Cause.UNKNOWN_DEVICE)
+        decision = await self._context.blocking(self._look, frame)
+        self._context.metrics.decisions.labels(decision.reason).inc()
+        if not decision.candidate:
+            return []
+        media = await self._publish(frame)
+        fact = fire_input(frame, device.zone, decision.score, media)
+        return [Outgoing(FUSION_INPUT, fact.zone.encode(), encode(fact))]
+
+    def _look(self, frame: CameraFrame) -> FlameDecision:
+        """Decode small and ask the rule; runs in the executor."""
+        picture = decode_jpeg(frame.jpeg, reduce=2)
+        state, decision = observe(self._states.get(frame.camera_id), picture, frame.captured_at, self._policy)
+        self._states[frame.camera_id] = state
+        return decision
+
+    async def _publish(self, frame: CameraFrame) -> Media | None:
+        """Redact and deliver the picture; None where it is withheld, and the alert goes out without it."""
+        outcome = await self._redact(frame)
+        if isinstance(outcome, Withheld):
+            self._context.metrics.pictures.labels(outcome.reason).inc()
+            log.warning("picture.withheld", camera_id=frame.camera_id, reason=outcome.reason)
+            return None
+        self._context.metrics.pictures.labels("redacted").inc()
+        place = (await self._context.delivery.deliver([_evidence(frame, outcome)]))[0]
+        return Media(
+            snapshot_id=frame_id(frame),
+            mime="image/jpeg",
+            sha256=outcome.sha256,
+            topic=place.topic,
+            partition=place.partition,
+            offset=place.offset,
+        )
+
+    async def _redact(self, frame: CameraFrame) -> Redaction:
+        if self._redactor is None:
+            return Withheld(WithheldReason.MODEL_MISSING)
+        return await self._redactor.redact(frame, self._context.executor)
+
+    def _give_up(self, record: Any, cause: Cause) -> Outgoing:
+        return bury(as_log_record(record), cause, None, worker="frames", metrics=self._context.metrics)
+
+
+def _evidence(frame: CameraFrame, picture: RedactedPicture) -> Outgoing:
+    """Only a RedactedPicture has bytes that may leave."""
+    name = frame_id(frame)
+    snapshot = EvidenceSnapshot(
+        snapshot_id=name,
+        camera_id=frame.camera_id,
+        captured_at=frame.captured_at,
+        jpeg=picture.jpeg,
+        sha256=picture.sha256,
+        width=picture.width,
+        height=picture.height,
+    )
+    return Outgoing(EVIDENCE, name.encode(), encode(snapshot))

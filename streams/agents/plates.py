@@ -1,0 +1,174 @@
+"""Plates: is this vehicle on the hotlist? A hit becomes a question to a person, and nothing else goes out.
+
+    checkpoint.plate-read.v1 ─► text, or crop and models ─► exact match ─► vehicle.verification-request.v1
+
+A vehicle that is not on the list leaves no trace: what is known of it lives in local variables here, and is in no
+log line, metric label, dead letter or exception text.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from processors.plates import normalise_plate_text
+
+from processors.hotlist import Match, VehicleRead, index, is_stale, match, problems
+from processors.pictures import check_jpeg
+from processors.verification import CONFIDENT, SeenPlate, verification_request
+from schemas.catalogue import HOTLIST, PLATE_READS, REGISTRY, VERIFICATION_REQUESTS, dead_letter_topic
+from schemas.codec import decode, encode
+from schemas.errors import Cause, DecodeError, PictureError
+from schemas.feeds import PlateRead
+from schemas.site import RegistryDevice
+from schemas.units import EpochMs
+from schemas.vehicles import HotlistEntry
+from streams.batching import Batch
+from streams.context import Context
+from streams.dead_letters import as_log_record, bury
+from streams.delivery import Outgoing
+from streams.following import Followed
+from streams.plate_pictures import PlatePictures
+
+log = structlog.get_logger(__name__)
+
+
+class PlatesAgent:
+    """Matches reads and asks.
+
+    Args:
+        context: The worker.
+    """
+
+    topic = PLATE_READS
+    uses = (REGISTRY, HOTLIST, VERIFICATION_REQUESTS, dead_letter_topic(PLATE_READS))
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._registry = Followed(context, REGISTRY, RegistryDevice)
+        self._hotlist = Followed(context, HOTLIST, HotlistEntry)
+        self._index = index(())
+        self._pictures: PlatePictures | None = None
+
+    async def start(self) -> None:
+        """Load the models, the registry and the list."""
+        self._pictures = await self._context.blocking(PlatePictures, self._context.cache)
+        await self._registry.start()
+        await self._hotlist.start()
+        self._take_hotlist()
+
+    async def process(self, batches: Sequence[Batch]) -> None:
+        """Read, match, ask."""
+        outgoing: list[Outgoing] = []
+        for batch in batches:
+            for record in batch:
+                try:
+                    outgoing += await self._ask(record)
+                except (DecodeError, PictureError) as error:
+                    outgoing.append(self._give_up(record, error.cause))
+                except Exception as error:  # noqa: BLE001 - one picture must not stop a checkpoint's feed
+                    log.error("plate.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
+                    outgoing.append(self._give_up(record, Cause.PROCESSING_FAILED))
+        await self._context.delivery.deliver(outgoing)
+
+    async def after_ack(self) -> None:
+        """Nothing waits for an ack here."""
+
+    async def every_second(self) -> None:
+        """Follow the registry and the list."""
+        await self._registry.refresh()
+        if await self._hotlist.refresh():
+            self._take_hotlist()
+
+    def is_ready(self) -> bool:
+        """Models, registry and list are there."""
+        return self._pictures is not None
+
+    async def finish(self) -> None:
+        """Nothing is kept."""
+
+    async def _ask(self, record: Any) -> list[Outgoing]:
+        read = decode(record.value, PlateRead)
+        at = EpochMs(record.timestamp)
+        device = self._registry.get(read.checkpoint_id)
+        if device is None:
+            raise DecodeError("no registry names the checkpoint", Cause.UNKNOWN_DEVICE)
+        if is_stale(self._hotlist.newest_at, at):
+            return self._outcome("list_stale")
+        vehicles, damage = await self._vehicles(read)
+        letters = [self._give_up(record, damage.cause)] if damage is not None else []
+        for vehicle in vehicles:
+            if found := match(vehicle, self._index, at):
+                crop = await self._crop(read, found[0].entry, usable=damage is None)
+                return letters + self._requests(read, device.zone, at, found, crop)
+        return letters + self._outcome("not_listed" if vehicles else "not_read")
+
+    async def _vehicles(self, read: PlateRead) -> tuple[list[VehicleRead], PictureError | None]:
+        """What passed, by the reader's own text or else by our reading of its picture.
+
+        A damaged picture beside a text is given up and the text still counts.
+        """
+        damage = None
+        if read.picture is not None:
+            try:
+                check_jpeg(read.picture)
+            except PictureError as error:
+                damage = error
+        if read.plate_text is not None:
+            is_certain = read.confidence is not None and read.confidence >= CONFIDENT
+            return [_vehicle(read, normalise_plate_text(read.plate_text), is_certain=is_certain)], damage
+        if read.picture is None:
+            raise DecodeError("neither text nor picture", Cause.INVALID_FIELD)
+        if damage is not None:
+            raise damage
+        return [
+            _vehicle(read, seen.text, is_certain=seen.is_certain) for seen in await self._seen(read.picture)
+        ], None
+
+    async def _seen(self, picture: bytes) -> Sequence[SeenPlate]:
+        if self._pictures is None:  # process() runs after start(); said for the type checker
+            raise DecodeError("models are not loaded", Cause.PROCESSING_FAILED)
+        return await self._context.blocking(self._pictures.read, picture)
+
+    async def _crop(self, read: PlateRead, entry: HotlistEntry, *, usable: bool) -> SeenPlate | None:
+        """The plate in the read's picture that looks most like the listed one; only hits get here."""
+        if read.picture is None or not usable:
+            return None
+        seen = await self._seen(read.picture)
+        return next((plate for plate in seen if plate.text == entry.plate_text), seen[0] if seen else None)
+
+    def _requests(
+        self,
+        read: PlateRead,
+        zone: str,
+        at: EpochMs,
+        found: Sequence[Match],
+        crop: SeenPlate | None,
+    ) -> list[Outgoing]:
+        age_ms = max(0, at - self._hotlist.newest_at)
+        requests = [
+            verification_request(read, hit, zone=zone, at=at, list_age_ms=age_ms, crop=crop) for hit in found
+        ]
+        self._context.metrics.plate_reads.labels("hit").inc()
+        return [
+            Outgoing(VERIFICATION_REQUESTS, request.request_id.encode(), encode(request))
+            for request in requests
+        ]
+
+    def _outcome(self, outcome: str) -> list[Outgoing]:
+        self._context.metrics.plate_reads.labels(outcome).inc()
+        return []
+
+    def _give_up(self, record: Any, cause: Cause) -> Outgoing:
+        self._context.metrics.plate_reads.labels("dead_lettered").inc()
+        return bury(as_log_record(record), cause, None, worker="plates", metrics=self._context.metrics)
+
+    def _take_hotlist(self) -> None:
+        entries = list(self._hotlist.values())
+        usable = [entry for entry in entries if not problems(entry, self._hotlist.newest_at)]
+        if len(usable) < len(entries):
+            log.warning("hotlist.entries_ignored", ignored=len(entries) - len(usable))
+        self._index = index(usable)
+
+
+def _vehicle(read: PlateRead, text: str, *, is_certain: bool) -> VehicleRead:
+    return VehicleRead(text, read.jurisdiction, read.plate_class, read.plate_colour, is_certain)

@@ -1,0 +1,186 @@
+"""Batches through Faust: one event for all records that a fetch brought for a partition.
+
+    fetch ─► BatchScheduler ─► conductor ─► stream ─► merged() ─► agent ─► ack ─► BatchConsumer ─► commit
+
+This is the one place that touches Faust's internals; faust-streaming, aiokafka and mode-streaming are pinned
+exactly for it (docs/adr/0006). A commit is one number a partition: the end of the last batch that the agent acked.
+Faust's own lists of acked offsets cost time, and after a seek they can advance by one offset a commit.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import faust
+from aiokafka import AIOKafkaConsumer
+from faust.serializers import codecs
+from faust.transport.drivers import aiokafka as driver
+from faust.transport.utils import DefaultSchedulingStrategy
+from faust.types import TP
+from faust.types.tuples import Message, ack_lock
+
+CODEC = "callbox-batch"
+
+
+class Batch(tuple[Any, ...]):
+    """Raw consumer records of one partition, in order, never empty."""
+
+    __slots__ = ()
+
+    @property
+    def start(self) -> int:
+        """Offset of the first record."""
+        first: int = self[0].offset
+        return first
+
+    @property
+    def end(self) -> int:
+        """Offset after the last record: what a commit of this batch says."""
+        last: int = self[-1].offset
+        return last + 1
+
+
+class BatchRecord:
+    """Looks like one `aiokafka.ConsumerRecord`; its offset is the last of the batch."""
+
+    __slots__ = (
+        "checksum",
+        "headers",
+        "key",
+        "offset",
+        "partition",
+        "serialized_key_size",
+        "serialized_value_size",
+        "timestamp",
+        "timestamp_type",
+        "topic",
+        "value",
+    )
+
+    def __init__(self, records: Sequence[Any]) -> None:
+        last = records[-1]
+        self.topic = last.topic
+        self.partition = last.partition
+        self.offset = last.offset
+        self.timestamp = last.timestamp
+        self.timestamp_type = last.timestamp_type
+        self.headers = ()
+        self.key = b""
+        self.value = Batch(records)
+        self.checksum = None
+        self.serialized_key_size = 0
+        self.serialized_value_size = sum(record.serialized_value_size for record in records)
+
+
+class _BatchCodec(codecs.Codec):
+    """Hands a batch through: its records are decoded by the agent, one by one, where a failure has a place."""
+
+    def _loads(self, s: Any) -> Any:
+        return s
+
+    def _dumps(self, s: Any) -> Any:
+        return s
+
+
+codecs.register(CODEC, _BatchCodec())
+
+
+def scheduler_of(size: int) -> type[DefaultSchedulingStrategy]:
+    """A scheduler that cuts what a fetch brought into batches.
+
+    Args:
+        size: The most records in a batch.
+
+    Returns:
+        A class for Faust's documented `ConsumerScheduler` setting.
+    """
+
+    class BatchScheduler(DefaultSchedulingStrategy):
+        def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
+            return super().iterate(
+                {
+                    tp: [BatchRecord(found[at : at + size]) for at in range(0, len(found), size)]
+                    for tp, found in records.items()
+                }
+            )
+
+    return BatchScheduler
+
+
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """The fetching thread, with the broker's fetch wait as a setting: Faust hard-codes 1,500 ms."""
+
+    fetch_max_wait_ms = 500
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = self.fetch_max_wait_ms  # noqa: SLF001 - read when the consumer starts
+        return consumer
+
+
+class BatchConsumer(driver.Consumer):
+    """Acks and commits whole batches; every topic of the app is batched."""
+
+    thread_class: type[BatchConsumerThread] = BatchConsumerThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._done: dict[TP, int] = {}
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return self.thread_class(self, loop=self.loop, beacon=self.beacon)
+
+    def ack(self, message: Message) -> bool:
+        """Mark one batch as done; one from before a rebalance is never committed."""
+        with ack_lock:
+            if message.acked:
+                return False
+            message.acked = True
+            self._unacked_messages.discard(message)
+            if message.generation_id != self.app.consumer_generation_id:
+                return False
+            batch = cast("Batch", message.value)
+            self._done[message.tp] = max(self._done.get(message.tp, 0), batch.end)
+            return True
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        return (tp for tp in list(self._done) if topics is None or tp in topics or tp.topic in topics)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self._done.get(tp)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """A batch's offset is its last: the distance to the one before is no gap."""
+
+    async def perform_seek(self) -> None:
+        """Go back to what is committed: what was acked since is acked again."""
+        self._done.clear()
+        await super().perform_seek()
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Commit what is done, then forget the partitions."""
+        await super().on_partitions_revoked(revoked)
+        for tp in revoked:
+            self._done.pop(tp, None)
+
+    def committed(self, tp: TP) -> int | None:
+        """The offset that was committed last, or None."""
+        offset: int | None = self._committed_offset[tp]
+        return offset
+
+
+class BatchTransport(driver.Transport):
+    """Makes batch consumers."""
+
+    Consumer = BatchConsumer
+
+
+class BatchApp(faust.App):
+    """A Faust app whose consumer speaks in batches, and that keeps no tables."""
+
+    transport_class: type[BatchTransport] = BatchTransport
+
+    def _new_transport(self) -> driver.Transport:
+        return self.transport_class(self.conf.broker_consumer, self, loop=self.loop)
+
+    def _create_directories(self) -> None:
+        """Faust makes a data directory for its tables; there are none."""

@@ -1,0 +1,1 @@
+"""Brokers: the embedded one and Apache Kafka, behind one small interface."""

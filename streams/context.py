@@ -1,0 +1,83 @@
+"""What an agent is given: its names, its way out, its counters and its threads."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from streams.batching import Batch
+from streams.delivery import Delivery
+from streams.kafka_config import KafkaConfig
+from streams.metrics import Metrics
+from streams.settings import RuntimeSettings, WorkerSettings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One worker's surroundings.
+
+    Attributes:
+        name: Which worker.
+        kafka: How to reach the broker.
+        settings: Of this worker.
+        runtime: Of all workers.
+        delivery: The way out.
+        metrics: The counters.
+        executor: A bounded pool for what blocks: ONNX, OpenCV, restoring.
+        assignment: The partitions of the agent's topic that are ours now.
+        partitions: How many partitions each topic has that the agent uses.
+        cache: Where the model weights are.
+    """
+
+    name: str
+    kafka: KafkaConfig
+    settings: WorkerSettings
+    runtime: RuntimeSettings
+    delivery: Delivery
+    metrics: Metrics
+    executor: ThreadPoolExecutor
+    assignment: Callable[[], frozenset[int]]
+    partitions: Mapping[str, int]
+    cache: Path
+
+    async def blocking(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run what blocks beside the event loop, so that membership, commits and probes go on."""
+        return await asyncio.get_running_loop().run_in_executor(self.executor, work, *arguments)
+
+
+class Agent(Protocol):
+    """One worker's job. `process` returns when everything that follows from the batches is delivered.
+
+    Attributes:
+        topic: What it reads.
+        uses: The other topics it needs.
+    """
+
+    topic: str
+    uses: tuple[str, ...]
+
+    async def start(self) -> None:
+        """Load what the job needs; the worker reads nothing before this is done."""
+
+    async def process(self, batches: Sequence[Batch]) -> None:
+        """Process batches in order and deliver all that follows from them.
+
+        Raises:
+            CallboxError: The process stops and the batches are read again.
+        """
+
+    async def after_ack(self) -> None:
+        """What may happen once the batches are acked."""
+
+    async def every_second(self) -> None:
+        """What is due once a second."""
+
+    def is_ready(self) -> bool:
+        """Whether it has everything it needs to process what comes."""
+
+    async def finish(self) -> None:
+        """The last thing before the process ends in good order."""

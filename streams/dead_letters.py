@@ -1,0 +1,58 @@
+"""Records that could not be used: they are kept with their place and the cause, and the worker goes on."""
+
+from typing import Any
+
+import structlog
+
+from schemas.catalogue import BY_NAME, dead_letter_topic
+from schemas.codec import encode
+from schemas.errors import Cause
+from schemas.letters import DeadLetter
+from schemas.units import EpochMs
+from streams.delivery import Outgoing
+from streams.metrics import Metrics
+from streams.records import LogRecord
+
+log = structlog.get_logger(__name__)
+
+
+def as_log_record(record: Any) -> LogRecord:
+    """The fetching thread's record (aiokafka.ConsumerRecord) as the rest of callbox knows records."""
+    return LogRecord(
+        record.topic, record.partition, record.offset, EpochMs(record.timestamp), record.key, record.value
+    )
+
+
+def bury(record: LogRecord, cause: Cause, detail: str | None, *, worker: str, metrics: Metrics) -> Outgoing:
+    """Make the dead letter of a record; the caller delivers it before the ack.
+
+    Of a sealed topic's record nothing is kept but its place and the cause: no key, no payload, no text.
+
+    Args:
+        record: The record that could not be used.
+        cause: Why.
+        detail: What exactly was found, for an unsealed topic.
+        worker: Who gives it up.
+        metrics: Where it is counted.
+    """
+    sealed = BY_NAME[record.topic].sealed
+    letter = DeadLetter(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        appended_at=record.timestamp_ms,
+        cause=cause,
+        detail=None if sealed else detail,
+        key=None if sealed else record.key,
+        payload=None if sealed else record.value,
+        worker=worker,
+    )
+    metrics.dead_letters.labels(record.topic, cause).inc()
+    log.warning(
+        "record.dead_lettered",
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        cause=cause,
+    )
+    return Outgoing(dead_letter_topic(record.topic), letter.key, encode(letter))

@@ -1,0 +1,162 @@
+"""Delivery: records are sent, and the caller waits until the broker has all of them.
+
+One idempotent librdkafka producer a worker. `await deliver(...)` returns when every record is confirmed by all
+in-sync replicas; only then may the input be acked. Faust's own `topic.send` is not used: it returns before
+delivery, a failed delivery still commits, and it costs 50 times as much (docs/adr/0006).
+"""
+
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from confluent_kafka import KafkaException, Message, Producer
+
+from schemas.errors import DeliveryFailed
+
+POLL_S = 0.1
+QUEUE_FULL_PAUSE_S = 0.005
+ANY_PARTITION = -1  # RD_KAFKA_PARTITION_UA: the partitioner decides
+
+
+class Outgoing(NamedTuple):
+    """A record on its way out.
+
+    Attributes:
+        topic: Where to.
+        key: Decides the partition (murmur2) unless one is named.
+        value: The encoded record, or None for a tombstone.
+        partition: A partition by name, for ticks, snapshots and what every partition gets.
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    partition: int | None = None
+
+
+class Place(NamedTuple):
+    """Where a delivered record lies."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class _Batch:
+    """Collects the broker's answers to one batch and resolves its future with the last of them."""
+
+    def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.future: asyncio.Future[list[Place]] = loop.create_future()
+        self._loop = loop
+        self._left = size
+        self._places: list[Place | None] = [None] * size
+        self._failure: str | None = None
+
+    def answer(self, index: int, error: object, message: Message) -> None:
+        """Called by librdkafka's polling thread."""
+        if error is not None:
+            self._failure = f"{message.topic()}: {error}"
+        else:
+            self._places[index] = Place(
+                message.topic() or "", message.partition() or 0, message.offset() or 0
+            )
+        self._left -= 1
+        if self._left == 0:
+            self._loop.call_soon_threadsafe(self._resolve)
+
+    def _resolve(self) -> None:
+        if self.future.done():
+            return
+        if self._failure is not None:
+            self.future.set_exception(DeliveryFailed(self._failure))
+        else:
+            self.future.set_result([place for place in self._places if place is not None])
+
+
+class Delivery:
+    """One producer for one worker.
+
+    Args:
+        settings: librdkafka settings that reach the broker (streams.kafka.librdkafka_settings).
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._producer = Producer(
+            {
+                **settings,
+                "acks": "all",
+                "enable.idempotence": True,
+                "linger.ms": 0,
+                "partitioner": "murmur2_random",
+                "message.max.bytes": 9 << 20,  # the largest topic allows 8 MiB; the broker decides
+                # Room for minutes of log while the broker is away; the agent waits, it does not drop.
+                "queue.buffering.max.kbytes": 256 << 10,
+            }
+        )
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._poll, name="delivery", daemon=True)
+        self._thread.start()
+
+    def _poll(self) -> None:
+        while not self._stopping.is_set():
+            self._producer.poll(POLL_S)
+
+    async def warm_up(self, topic: str, timeout_s: float) -> None:
+        """Fetch the topic's metadata, so that the first record does not wait for it.
+
+        Raises:
+            DeliveryFailed: The broker did not answer, or does not have the topic.
+        """
+        try:
+            await asyncio.to_thread(self._producer.list_topics, topic, timeout_s)
+        except KafkaException as error:
+            raise DeliveryFailed(f"{topic}: {error}") from error
+
+    async def deliver(self, records: Sequence[Outgoing]) -> list[Place]:
+        """Send records and wait until the broker has all of them.
+
+        Args:
+            records: Any number; records of one partition keep their order.
+
+        Returns:
+            Where each of them lies, in the order given.
+
+        Raises:
+            DeliveryFailed: The broker refused one, or did not answer within `delivery.timeout.ms`. Some of the
+                others may be delivered: the process must stop, so that the input is read again.
+        """
+        if not records:
+            return []
+        batch = _Batch(len(records), asyncio.get_running_loop())
+        for index, record in enumerate(records):
+            await self._produce(batch, index, record)
+        return await batch.future
+
+    async def _produce(self, batch: _Batch, index: int, record: Outgoing) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    record.topic,
+                    record.value,
+                    record.key,
+                    ANY_PARTITION if record.partition is None else record.partition,
+                    on_delivery=lambda error, message: batch.answer(index, error, message),
+                )
+            except BufferError:  # the local queue is full: wait for the broker, never drop
+                await asyncio.sleep(QUEUE_FULL_PAUSE_S)
+            except KafkaException as error:
+                raise DeliveryFailed(f"{record.topic}: {error}") from error
+            else:
+                return
+
+    def close(self, timeout_s: float) -> int:
+        """Flush what is on its way and stop.
+
+        Returns:
+            How many records were not confirmed in time.
+        """
+        left: int = self._producer.flush(timeout_s)
+        self._stopping.set()
+        self._thread.join(2 * POLL_S)
+        return left

@@ -1,0 +1,213 @@
+"""A worker as a process: start in order, tell how it is, stop in order, and never live on half dead.
+
+start: broker reachable ─► producer warm ─► agent loaded ─► group joined ─► ready
+stop:  SIGTERM ─► no more fetches ─► what is in hand is delivered, acked, committed ─► agent.finish ─► exit 0
+       not done within `drain_s`: exit 0 all the same; what was not acked is read again by the next owner
+fail:  any exception that leaves an agent ─► exit 70, nothing acked
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+from confluent_kafka import KafkaException
+
+from schemas.errors import CallboxError, InputMissing
+from streams.app import batched_topic, create_app
+from streams.batching import BatchApp
+from streams.context import Agent, Context
+from streams.delivery import Delivery
+from streams.failpoints import FailPoint, pass_by
+from streams.health import Health, serve_http
+from streams.kafka import admin_client, assert_reachable, explain, librdkafka_settings
+from streams.kafka_config import KafkaConfig
+from streams.merging import EX_SOFTWARE, merged
+from streams.metrics import Metrics
+from streams.progress import Progress
+from streams.settings import RuntimeSettings, WorkerSettings
+
+log = structlog.get_logger(__name__)
+
+WARM_UP_S = 8.0
+FLUSH_S = 2.0
+
+
+class AgentClass(Protocol):
+    """Makes an agent, and says which topics it will need before it is made."""
+
+    topic: str
+    uses: tuple[str, ...]
+
+    def __call__(self, context: Context) -> Agent:
+        """Make it; nothing is loaded yet."""
+
+
+def run_worker(
+    name: str,
+    make_agent: AgentClass,
+    kafka: KafkaConfig,
+    settings: WorkerSettings,
+    runtime: RuntimeSettings,
+    cache: Path,
+) -> None:
+    """Run one worker until it is told to stop. Does not return: the process ends with its exit code.
+
+    Raises:
+        BrokerUnavailable: Nothing answers at the broker's address.
+        AccessDenied: The broker refuses us.
+        InputMissing: A topic that the worker needs is not there.
+    """
+    assert_reachable(kafka, timeout_s=WARM_UP_S)
+    partitions = _partitions(kafka, (make_agent.topic, *make_agent.uses))
+    if settings.nice:
+        os.nice(settings.nice)
+    worker = _Worker(name, make_agent, kafka, settings, runtime, partitions, cache)
+    code = asyncio.run(worker.run())
+    # Faust and librdkafka leave threads that may outlive the loop; all that matters is done and flushed.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _partitions(kafka: KafkaConfig, topics: Sequence[str]) -> dict[str, int]:
+    try:
+        found = admin_client(kafka, []).list_topics(timeout=WARM_UP_S).topics
+    except KafkaException as error:
+        raise explain(kafka, error.args[0]) from error
+    if missing := [topic for topic in topics if topic not in found]:
+        raise InputMissing(f"topics are missing: {', '.join(missing)}; run `callbox topics apply`")
+    return {topic: len(found[topic].partitions) for topic in topics}
+
+
+class _Worker:
+    def __init__(
+        self,
+        name: str,
+        make_agent: AgentClass,
+        kafka: KafkaConfig,
+        settings: WorkerSettings,
+        runtime: RuntimeSettings,
+        partitions: Mapping[str, int],
+        cache: Path,
+    ) -> None:
+        self._name = name
+        self._kafka, self._settings, self._runtime = kafka, settings, runtime
+        self._make_agent, self._partitions, self._cache = make_agent, partitions, cache
+        self._metrics = Metrics()
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        app = create_app(
+            f"{self._runtime.group_prefix}.{self._name}", self._kafka, self._settings, self._runtime
+        )
+        delivery = Delivery(librdkafka_settings(self._kafka))
+        context = Context(
+            name=self._name,
+            kafka=self._kafka,
+            settings=self._settings,
+            runtime=self._runtime,
+            delivery=delivery,
+            metrics=self._metrics,
+            executor=ThreadPoolExecutor(self._settings.threads, thread_name_prefix=self._name),
+            assignment=lambda: progress.partitions(),  # noqa: PLW0108 - progress is made after it
+            partitions=self._partitions,
+            cache=self._cache,
+        )
+        agent = self._make_agent(context)
+        progress = Progress(app, agent.topic, self._metrics)
+        health = Health(progress, agent, delivery_warm=False, stall_s=self._runtime.stall_s)
+        http = await serve_http(health, self._metrics, self._settings)
+        await delivery.warm_up(agent.topic, WARM_UP_S)
+        health.delivery_warm = True
+        await agent.start()
+        self._attach(app, agent, progress)
+        await app.start()
+        log.info("worker.started", worker=self._name, topic=agent.topic, http_port=self._settings.http_port)
+        seconds = asyncio.create_task(self._every_second(agent, progress))
+        crashed = await self._until_stopped(app)
+        seconds.cancel()
+        code = EX_SOFTWARE if crashed else await self._drain(app, agent)
+        if http is not None:
+            await http.cleanup()
+        await asyncio.to_thread(delivery.close, FLUSH_S)
+        log.info("worker.stopped", worker=self._name, exit_code=code)
+        return code
+
+    def _attach(self, app: BatchApp, agent: Agent, progress: Progress) -> None:
+        settings, metrics = self._settings, self._metrics
+        point = FailPoint(f"{self._name}.delivered")
+
+        async def consume(stream: Any) -> None:
+            async for events in merged(
+                stream, limit=settings.merge_records, waiting=settings.waiting_batches
+            ):
+                try:
+                    await agent.process([event.value for event in events])
+                    pass_by(point)
+                    for event in events:
+                        event.ack()
+                        progress.note(event.message.partition, event.value)
+                    await agent.after_ack()
+                except asyncio.CancelledError:
+                    raise
+                except BaseException as error:  # noqa: BLE001 - whatever it is: nothing may leave an agent
+                    _stop_now(error)
+                metrics.records.labels(agent.topic).inc(sum(len(event.value) for event in events))
+
+        app.agent(batched_topic(app, agent.topic), name=self._name)(consume)
+
+    async def _every_second(self, agent: Agent, progress: Progress) -> None:
+        try:
+            while True:
+                progress.sample()
+                await agent.every_second()
+                await asyncio.sleep(1.0)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a worker without its timer is half dead
+            _stop_now(error)
+
+    async def _until_stopped(self, app: BatchApp) -> bool:
+        """Wait for a signal or a crash; True after a crash."""
+        watched = {
+            asyncio.ensure_future(self._stopping.wait()),
+            asyncio.ensure_future(app.wait_until_stopped()),
+        }
+        _, pending = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        if self._stopping.is_set():
+            return False
+        log.critical("worker.crashed", worker=self._name, error=repr(app.crash_reason))
+        return True
+
+    async def _drain(self, app: BatchApp, agent: Agent) -> int:
+        log.info("worker.draining", worker=self._name, bound_s=self._runtime.drain_s)
+        try:
+            async with asyncio.timeout(self._runtime.drain_s):
+                await app.stop()
+                await agent.finish()
+        except TimeoutError:
+            log.warning("worker.drain_timed_out", worker=self._name, bound_s=self._runtime.drain_s)
+        except CallboxError as error:
+            log.warning("worker.finish_failed", worker=self._name, error=str(error))
+        return 0
+
+
+def _stop_now(error: BaseException) -> None:
+    """End the process without an ack: the next owner reads the batch again."""
+    code = error.exit_code if isinstance(error, CallboxError) else EX_SOFTWARE
+    log.critical("worker.failed", error=f"{type(error).__name__}: {error}", exc_info=error)
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,63 @@
+"""What an operator may set for a worker, with the defaults that ship."""
+
+import msgspec
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One worker process.
+
+    Attributes:
+        http_host: Where the probes and metrics listen; anything but loopback is the operator's decision.
+        http_port: Their port; 0 turns them off.
+        nice: Added to the process's niceness at start, so that pictures never take a CPU from presses.
+        batch_records: The most records in one batch.
+        merge_records: About the most records that are processed together.
+        waiting_batches: The most batches that wait in the worker; the rest stays on the broker.
+        fetch_bytes: The most bytes a fetch brings for a partition.
+        threads: Threads for ONNX and OpenCV.
+    """
+
+    http_port: int
+    http_host: str = "127.0.0.1"
+    nice: int = 0
+    batch_records: int = 1000
+    merge_records: int = 1000
+    waiting_batches: int = 64
+    fetch_bytes: int = 1 << 20
+    threads: int = 1
+
+
+class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all workers share.
+
+    Attributes:
+        group_prefix: Begins the name of every consumer group.
+        commit_interval_s: How often progress is committed; a crash repeats at most this much.
+        snapshot_interval_s: How often the fold's state is saved; three of them must cover a commit interval.
+        drain_s: After SIGTERM a worker that is not done by then ends anyway.
+        registry_poll_s: How often the registry and the hotlist are looked at.
+        stall_s: Not ready when a partition with work has not advanced for so long.
+    """
+
+    group_prefix: str = "callbox"
+    commit_interval_s: float = 1.0
+    snapshot_interval_s: float = 5.0
+    drain_s: float = 15.0
+    registry_poll_s: float = 1.0
+    stall_s: float = 30.0
+
+
+class WorkersSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The four workers.
+
+    Pictures come in small batches (one may weigh megabytes) and give way to everything else.
+    """
+
+    alarms: WorkerSettings = WorkerSettings(http_port=8801)
+    fusion: WorkerSettings = WorkerSettings(http_port=8802)
+    frames: WorkerSettings = WorkerSettings(
+        http_port=8803, nice=10, batch_records=8, merge_records=8, waiting_batches=2, fetch_bytes=4 << 20
+    )
+    plates: WorkerSettings = WorkerSettings(
+        http_port=8804, nice=10, batch_records=32, merge_records=32, waiting_batches=2, fetch_bytes=1 << 20
+    )

@@ -1,0 +1,200 @@
+"""Both brokers: how they start, how they fail to, what they can be trusted with, who may talk to them."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaConsumer
+from confluent_kafka import Producer
+from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
+
+from schemas.errors import AccessDenied, BrokerUnavailable
+from streams.brokers.apache import ApacheKafka, ExistingKafka, kafka_from_environment
+from streams.brokers.capabilities import Broker, BrokerKind, MissingBroker
+from streams.brokers.embedded import EmbeddedBroker
+from streams.brokers.process import free_port
+from streams.kafka import KafkaConfig, assert_reachable, broker_credentials, librdkafka_settings
+from streams.kafka_config import SaslMechanism, SecurityProtocol
+from streams.reader import read
+
+MakeTopic = Callable[..., str]
+A_PAST_TIME = 1_000_000
+
+
+def written_in_the_past(config: KafkaConfig, topic: str) -> int:
+    """The time stamp that a record of a writer with a slow clock has when it is read."""
+    producer = Producer(librdkafka_settings(config))
+    producer.produce(topic, b"x", partition=0, timestamp=A_PAST_TIME)
+    assert producer.flush(20) == 0
+    (record,) = read(config, topic, 0, 0)
+    return record.timestamp_ms
+
+
+def test_append_time_is_the_brokers_where_it_says_so(any_config: KafkaConfig, make_topic: MakeTopic) -> None:
+    topic = make_topic(any_config, message_timestamp_type="LogAppendTime")
+    stamped_by_broker = written_in_the_past(any_config, topic) != A_PAST_TIME
+    assert stamped_by_broker is any_config.capabilities.log_append_time
+
+
+@pytest.mark.embedded
+def test_each_embedded_broker_is_fresh(tmp_path: Path, make_topic: MakeTopic) -> None:
+    broker = EmbeddedBroker(tmp_path / "broker.log")
+    for _ in range(2):
+        with broker:
+            config = KafkaConfig(bootstrap=broker.bootstrap, kind=broker.kind)
+            topic = make_topic(config)
+            assert list(read(config, topic, 0, 0)) == []
+            assert written_in_the_past(config, topic) == A_PAST_TIME
+    with pytest.raises(BrokerUnavailable, match=broker.bootstrap):
+        assert_reachable(config, timeout_s=0.1)
+
+
+@pytest.mark.embedded
+def test_stopping_twice_or_before_the_start_does_nothing(tmp_path: Path) -> None:
+    broker = EmbeddedBroker(tmp_path / "broker.log")
+    broker.stop()
+    broker.start()
+    broker.stop()
+    broker.stop()
+
+
+def test_an_embedded_broker_that_ends_at_once_shows_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "tansu"
+    program.write_text("#!/bin/sh\necho the disk is on fire\nexit 3\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("CALF_TANSU_BIN", str(program))
+    with pytest.raises(BrokerUnavailable, match=r"code 3[\s\S]*the disk is on fire"):
+        EmbeddedBroker(tmp_path / "broker.log").start()
+
+
+def test_a_missing_embedded_broker_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALF_TANSU_BIN", str(tmp_path / "nothing"))
+    with pytest.raises(MissingBroker, match="CALF_TANSU_BIN"):
+        EmbeddedBroker(tmp_path / "broker.log").start()
+
+
+def test_without_java_or_maven_the_text_says_what_to_install(tmp_path: Path) -> None:
+    for missing in ({"PATH": ""}, {"PATH": "", "JAVA_HOME": str(tmp_path)}):
+        kafka = ApacheKafka(tmp_path, tmp_path / "broker.log", environment=missing)
+        with pytest.raises(MissingBroker, match=r"install Java 17 or newer and Maven, or set KAFKA_HOME"):
+            kafka.start()
+
+
+def test_a_kafka_home_without_kafka_is_named(tmp_path: Path) -> None:
+    kafka = ApacheKafka(tmp_path, tmp_path / "broker.log", environment={"KAFKA_HOME": str(tmp_path)})
+    with pytest.raises(MissingBroker, match="KAFKA_HOME"):
+        kafka.start()
+
+
+@pytest.mark.kafka
+def test_a_kafka_that_cannot_start_shows_its_log(tmp_path: Path, cache: Path, kafka_broker: Broker) -> None:
+    kafka = ApacheKafka(cache, tmp_path / "broker.log", jvm=("-Xmx1m",))
+    with pytest.raises(BrokerUnavailable, match=r"last lines of .*broker\.log[\s\S]*heap"):
+        kafka.start()
+
+
+@pytest.mark.kafka
+def test_a_kafka_that_is_already_there_is_left_alone(kafka_broker: Broker, tmp_path: Path) -> None:
+    environment = {"CALLBOX_KAFKA": kafka_broker.bootstrap}
+    with kafka_from_environment(tmp_path, tmp_path / "broker.log", environment) as existing:
+        assert isinstance(existing, ExistingKafka)
+        assert existing.kind is BrokerKind.KAFKA
+    assert_reachable(KafkaConfig(bootstrap=kafka_broker.bootstrap))
+
+
+def test_a_broker_that_is_not_there_is_named() -> None:
+    nobody = KafkaConfig(bootstrap=f"127.0.0.1:{free_port()}")
+    with pytest.raises(BrokerUnavailable, match=nobody.bootstrap) as raised:
+        assert_reachable(nobody, timeout_s=1)
+    assert "\n" not in str(raised.value)
+    assert "refused" in str(raised.value)
+
+
+def test_a_name_that_does_not_resolve_is_a_broker_that_is_not_there() -> None:
+    with pytest.raises(BrokerUnavailable, match=r"kafka\.invalid:9092"):
+        assert_reachable(KafkaConfig(bootstrap="kafka.invalid:9092"), timeout_s=1)
+
+
+@pytest.fixture(scope="module")
+def guarded_kafka(
+    kafka_broker: Broker, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Address of a listener that wants SASL: user `eve`, password `correct`; needs our own broker."""
+    if isinstance(kafka_broker, ExistingKafka):
+        pytest.skip("CALLBOX_KAFKA: somebody else's broker gets no listener of ours")
+    address = f"127.0.0.1:{free_port()}"
+    login = "org.apache.kafka.common.security"
+    listener = "listener.name.sasl_plaintext"
+    settings = {
+        "listeners": f"SASL_PLAINTEXT://{address}",
+        "sasl.enabled.mechanisms": ",".join(SaslMechanism),
+        f"{listener}.plain.sasl.jaas.config": f'{login}.plain.PlainLoginModule required user_eve="correct";',
+    }
+    users: list[str] = []
+    for mechanism in (SaslMechanism.SCRAM_SHA_256, SaslMechanism.SCRAM_SHA_512):
+        module = f"{login}.scram.ScramLoginModule required;"
+        settings[f"{listener}.{mechanism.lower()}.sasl.jaas.config"] = module
+        users += ["--add-scram", f"{mechanism}=[name=eve,password=correct]"]
+    log_file = tmp_path_factory.mktemp("guarded") / "broker.log"
+    with ApacheKafka(cache, log_file, settings=settings, format_options=users):
+        yield address
+
+
+def as_eve(address: str, mechanism: SaslMechanism, password_file: Path) -> KafkaConfig:
+    return KafkaConfig(
+        bootstrap=address,
+        security_protocol=SecurityProtocol.SASL_PLAINTEXT,
+        sasl_mechanism=mechanism,
+        sasl_username="eve",
+        sasl_password_file=str(password_file),
+    )
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("mechanism", list(SaslMechanism))
+def test_both_clients_log_in_with_the_right_password(
+    guarded_kafka: str, mechanism: SaslMechanism, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text("correct\n", encoding="utf-8")
+    config = as_eve(guarded_kafka, mechanism, tmp_path / "password")
+    assert_reachable(config)
+    assert asyncio.run(topics_seen_by_aiokafka(config)) == set()
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("mechanism", list(SaslMechanism))
+def test_a_wrong_password_is_access_denied_and_is_not_shown(
+    guarded_kafka: str, mechanism: SaslMechanism, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text("wr0ng-passw0rd", encoding="utf-8")
+    config = as_eve(guarded_kafka, mechanism, tmp_path / "password")
+    with pytest.raises(AccessDenied, match=guarded_kafka) as raised:
+        assert_reachable(config)
+    assert "wr0ng-passw0rd" not in str(raised.value)
+    assert b"wr0ng-passw0rd" not in msgspec.json.encode(config)
+
+
+async def topics_seen_by_aiokafka(config: KafkaConfig) -> set[str]:
+    auth = credentials_to_aiokafka_auth(broker_credentials(config))
+    consumer = AIOKafkaConsumer(bootstrap_servers=config.bootstrap, **auth)
+    try:
+        await consumer.start()
+        topics: set[str] = await consumer.topics()
+        return topics
+    finally:
+        await consumer.stop()
+
+
+@pytest.mark.embedded
+def test_librdkafka_says_nothing_on_stderr(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with EmbeddedBroker(tmp_path / "broker.log") as broker:
+        config = KafkaConfig(bootstrap=broker.bootstrap, kind=broker.kind)
+        producer = Producer(librdkafka_settings(config))
+        assert_reachable(config)
+        producer.list_topics(timeout=5)
+    producer.poll(0.5)  # its connection has just gone
+    assert capfd.readouterr().err == ""
