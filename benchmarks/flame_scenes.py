@@ -10,9 +10,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from callbox.demo.scenes import Bgr, Field, burn, flame_heat, render_yard, smooth_noise, with_noise
 from processors.boxes import Picture
+from processors.pictures import decode_jpeg
 
 SIZE = (640, 360)
 Scene = Callable[[float, np.random.Generator], Picture]
@@ -41,7 +43,7 @@ def quiet_scenes(pictures: Path | None, seed: int) -> dict[str, Scene]:
         "queue_of_cars": lambda at, rng: _with_queue(yard, at, rng),
         "swinging_lamp": lambda at, rng: _with_lamp(night, (320 + 90 * np.sin(1.7 * at), 150), 1.0, rng),
         "flickering_lamp": lambda _at, rng: _with_lamp(night, (320, 150), float(rng.uniform(0.4, 1)), rng),
-        "failing_neon": lambda _at, rng: _with_sign(night, rng.random(4) > 0.3, rng),  # noqa: PLR2004 -- dark 3 of 10 times
+        "failing_neon": lambda _at, rng: _with_sign(night, rng.random(4) > 0.3, rng),
         "amber_beacon": lambda at, rng: _with_lamp(night, (420, 120), float(int(at * 1.6) % 2), rng),
         "turn_signal": lambda at, rng: _with_signal(yard, at, rng),
         "sunset": _sunset,
@@ -53,7 +55,7 @@ def quiet_scenes(pictures: Path | None, seed: int) -> dict[str, Scene]:
         "high_visibility_vest": lambda at, rng: _with_vest(yard, at, rng),
     }
     for path in sorted(pictures.glob("*.jpg")) if pictures else ():
-        still = _landscape(cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_COLOR))
+        still = _landscape(decode_jpeg(path.read_bytes()))
         scenes[f"shaken_{path.stem}"] = _shaking(still, 2.0)
         scenes[f"shaken_hard_{path.stem}"] = _shaking(still, 6.0)
     return scenes
@@ -84,7 +86,9 @@ def _burning(scene: Picture, pattern: Field, box: tuple[int, int, int, int]) -> 
     return at
 
 
-def _with_car(yard: Picture, at_s: float, pixels_per_s: float, paint: Bgr, rng: np.random.Generator) -> Picture:
+def _with_car(
+    yard: Picture, at_s: float, pixels_per_s: float, paint: Bgr, rng: np.random.Generator
+) -> Picture:
     return with_noise(_car(yard, (at_s * pixels_per_s) % 900 - 200, paint), rng)
 
 
@@ -109,7 +113,9 @@ def _with_queue(yard: Picture, at_s: float, rng: np.random.Generator) -> Picture
     return with_noise(scene, rng)
 
 
-def _with_lamp(night: Picture, centre: tuple[float, float], power: float, rng: np.random.Generator) -> Picture:
+def _with_lamp(
+    night: Picture, centre: tuple[float, float], power: float, rng: np.random.Generator
+) -> Picture:
     y, x = np.mgrid[0 : SIZE[1], 0 : SIZE[0]]
     far = np.hypot(x - centre[0], y - centre[1])
     light = power * (np.exp(-((far / 14) ** 2)) + 0.35 * np.exp(-((far / 60) ** 2)))
@@ -117,7 +123,7 @@ def _with_lamp(night: Picture, centre: tuple[float, float], power: float, rng: n
     return with_noise(np.clip(lit, 0, 255).astype(np.uint8), rng, NIGHT_NOISE / 2)
 
 
-def _with_sign(night: Picture, lit: np.ndarray, rng: np.random.Generator) -> Picture:
+def _with_sign(night: Picture, lit: NDArray[np.bool_], rng: np.random.Generator) -> Picture:
     """Draw a sign of four orange letters of which each goes dark by itself."""
     scene = night.copy()
     for place, on in enumerate(lit):
@@ -197,7 +203,7 @@ def _with_vest(yard: Picture, at_s: float, rng: np.random.Generator) -> Picture:
     return with_noise(scene, rng)
 
 
-def _landscape(picture: np.ndarray) -> Picture:
+def _landscape(picture: Picture) -> Picture:
     """Cut the widest 16:9 part out of a picture, where a car's lamps are, and bring it to the scenes' size."""
     rows = picture.shape[1] * SIZE[1] // SIZE[0]
     top = (picture.shape[0] - rows) // 4

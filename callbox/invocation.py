@@ -1,10 +1,15 @@
 """What every subcommand is handed: where the config is, loaded when it is asked for."""
 
-from dataclasses import dataclass
+import os
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from callbox.config import Config, load_config
+
+MODELS_FOLDER: Final = "CALLBOX_CACHE"  # what models.weights looks for
 
 
 @dataclass(frozen=True)
@@ -13,16 +18,21 @@ class Invocation:
 
     Attributes:
         config_file: What `--config` names, or None.
+        environment: Of this process.
     """
 
     config_file: Path | None = None
+    environment: MutableMapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
     @cached_property
     def config(self) -> Config:
-        """The config; read once.
+        """The config; read once. A folder for the models goes into the environment, unless it is there already.
 
         Raises:
             InputMissing: A file that is named is not there.
             FileRefused: It is refused as a whole.
         """
-        return load_config(self.config_file)
+        config = load_config(self.config_file, self.environment)
+        if config.models.cache is not None:
+            self.environment.setdefault(MODELS_FOLDER, config.models.cache)
+        return config

@@ -111,12 +111,12 @@ def name_problems(path: str, name: str) -> list[str]:
 
 
 def repeated(paths_and_names: Iterable[tuple[str, str]]) -> list[str]:
-    """Which names stand twice."""
+    """Which names stand twice; the text holds their places only."""
     first: dict[str, str] = {}
     problems = []
     for path, name in paths_and_names:
         if name in first:
-            problems.append(f"{path}: {name!r} is already {first[name]}")
+            problems.append(f"{path}: the same as {first[name]}")
         first.setdefault(name, path)
     return problems
 

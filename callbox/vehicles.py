@@ -14,7 +14,7 @@ There is no field for a person and no free purpose. No error, log line or output
 """
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 import msgspec
@@ -31,6 +31,7 @@ from schemas.vehicles import HotlistEntry
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _JURISDICTION: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")  # ISO 3166-1 alpha-2, or -2
 _SEPARATORS: Final = re.compile(r"[\W_]+")
 _TELLING: Final = 5  # characters: a shorter plate text stands in other words by chance
@@ -95,7 +96,7 @@ def read_hotlist(text: str, origin: str, at: EpochMs) -> tuple[HotlistEntry, ...
 def _record(entry: VehicleEntry) -> HotlistEntry:
     fields = {name: getattr(entry, name) for name in entry.__struct_fields__}
     plate_text = normalise_plate_text(entry.plate_text)
-    expires_at = EpochMs(int(entry.expires_at.timestamp() * 1000))
+    expires_at = EpochMs((entry.expires_at - _EPOCH) // timedelta(milliseconds=1))
     return HotlistEntry(**fields | {"plate_text": plate_text, "expires_at": expires_at})
 
 

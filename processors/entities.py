@@ -32,7 +32,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     Attributes:
         zone: Where it belongs.
         device_id: Its name.
-        memory: What it said; heartbeats apart.
+        memory: What it said as a pillar; heartbeats apart.
+        sightings: What it saw as a camera: told apart, so that no picture makes a press look known.
         site: What the registry says of it; None for a stranger, which no registry ever named.
         place: Where it stands; None for a stranger, a removed device, or a position that is not on Earth.
         press_at: received_at of its last press that was no bounce.
@@ -42,6 +43,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     zone: str
     device_id: str
     memory: Memory = Memory()
+    sightings: Memory = Memory()
     site: RegistryDevice | None = None
     place: Place | None = None
     press_at: EpochMs | None = None

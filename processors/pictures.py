@@ -1,7 +1,7 @@
 """JPEG bytes to pixels and back, with nothing believed that was not checked.
 
-OpenCV alone is too trusting here: it fills what a truncated file lacks with gray and says nothing, and it
-allocates whatever the header asks for. So the markers are walked first (ITU T.81, annex B), which costs
+OpenCV answers every fault with the same None, older ones fill what a cut file lacks with gray, and all of
+them allocate whatever the header asks for. So the markers are walked first (ITU T.81, annex B), which costs
 microseconds and decodes nothing:
 
     start of image -> segments -> frame header (width, height) -> scans -> end of image
@@ -68,8 +68,8 @@ def read_jpeg_size(payload: bytes) -> JpegSize:
 def is_whole(payload: bytes) -> bool:
     """Tell whether a JPEG goes on to its end marker; bytes after that are allowed, because cameras pad.
 
-    A file that was cut and then closed with an end marker of its own looks whole: only an entropy decoder
-    that counts blocks could tell, and neither OpenCV nor Pillow reports it.
+    A file that was cut and then closed with an end marker of its own looks whole, and decodes with gray at
+    its foot: only an entropy decoder that counts blocks could tell, and no library here reports it.
     """
     return any(marker == END_OF_IMAGE for marker, _ in _markers(payload))
 

@@ -172,7 +172,7 @@ def _index(state: State) -> None:
 
 def age_of(device: Device) -> EpochMs:
     """When a stranger was last heard of."""
-    return newest(device.memory) or EpochMs(0)
+    return max(newest(device.memory) or EpochMs(0), newest(device.sightings) or EpochMs(0))
 
 
 def device_at(state: State, key: DeviceKey) -> Device:

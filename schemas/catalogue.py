@@ -38,8 +38,8 @@ SEALED_RETENTION_MS = 10 * MINUTE_MS
 SNAPSHOT_SLOTS = 4
 """Keys that rotate in the snapshot topic, so that compaction keeps four of each partition."""
 
-PICTURE_BYTES = 8 << 20
-"""A 40-megapixel JPEG of a busy scene stays below it."""
+PICTURE_BYTES = (8 << 20) + (64 << 10)
+"""A picture of 8 MiB, which a 40-megapixel JPEG of a busy scene stays below, and its envelope."""
 
 
 class Cleanup(StrEnum):
@@ -151,6 +151,7 @@ _FLOW = (
         retention_ms=SEALED_RETENTION_MS,
         sealed=True,
         max_message_bytes=PICTURE_BYTES,
+        settings=_APPEND_TIME,
     ),
     Topic(
         name=EVIDENCE,

@@ -13,3 +13,8 @@ def now_ms() -> EpochMs:
 def monotonic() -> float:
     """Seconds of a clock that never goes back; only differences mean anything."""
     return time.monotonic()
+
+
+def pause(seconds: float) -> None:
+    """Block this thread; never called on an event loop."""
+    time.sleep(seconds)

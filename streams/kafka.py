@@ -7,7 +7,6 @@ which hands them to aiokafka. Passwords are read here, at the last moment, and g
 import logging
 import os
 import ssl
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +17,7 @@ from faust.auth import SASLCredentials, SSLCredentials
 
 from schemas.errors import AccessDenied, BrokerUnavailable, CallboxError, FileRefused, InputMissing
 from streams.brokers.capabilities import BrokerKind
+from streams.clock import monotonic
 from streams.kafka_config import SASL, TLS, KafkaConfig
 
 __all__ = [
@@ -182,7 +182,7 @@ def assert_reachable(config: KafkaConfig, timeout_s: float = 8.0) -> None:
     """
     seen: list[KafkaError] = []
     client = admin_client(config, seen)
-    give_up = time.monotonic() + timeout_s
+    give_up = monotonic() + timeout_s
     while True:
         try:
             client.list_topics(timeout=_ASK_S)
@@ -191,7 +191,7 @@ def assert_reachable(config: KafkaConfig, timeout_s: float = 8.0) -> None:
             refusal = next((e for e in (error.args[0], *seen) if is_refusal(e)), None)
             if refusal is not None:
                 raise explain(config, refusal) from error
-            if time.monotonic() >= give_up:
+            if monotonic() >= give_up:
                 raise explain(config, _telling(error.args[0], seen)) from error
         else:
             return

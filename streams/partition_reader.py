@@ -6,7 +6,6 @@ An end is where a fetch found nothing more (PARTITION_EOF), or, where the broker
 mark of the start: on a partition that is written to all the time no fetch ever finds nothing.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeVar
 
@@ -14,10 +13,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from schemas.errors import BrokerUnavailable, FileRefused, InputMissing, LogBroken
 from schemas.units import EpochMs
+from streams.clock import monotonic, pause
 from streams.kafka import KafkaConfig, consumer_settings, explain, is_refusal
 from streams.records import LogRecord
 
-_GROUP: Final = "callbox-reader"  # librdkafka wants a name; nothing is ever committed under it
+_GROUP: Final = "callbox-reader"  # librdkafka wants a name; nothing is ever committed under it,
+_NO_GROUP: Final = KafkaError.GROUP_AUTHORIZATION_FAILED  # so that no right on it is needed either
 _ANSWER_S: Final = 10.0  # a metadata or offset request
 _STALLED_S: Final = 15.0  # neither a record nor an end for so long: the broker is gone
 _STEP_S: Final = 0.02
@@ -126,14 +127,14 @@ class PartitionReader:
         Raises:
             BrokerUnavailable: Nothing came for 15 s; else as `poll`.
         """
-        give_up = time.monotonic() + _STALLED_S
+        give_up = monotonic() + _STALLED_S
         while not self.at_end:
             left = len(self._waiting)
             records = self.poll(_STEP_S)
             yield from records
             if records or len(self._waiting) < left:
-                give_up = time.monotonic() + _STALLED_S
-            elif time.monotonic() > give_up:
+                give_up = monotonic() + _STALLED_S
+            elif monotonic() > give_up:
                 raise BrokerUnavailable(
                     f"{self._config.bootstrap}: {self._topic} gave no record for {_STALLED_S:g} s"
                 )
@@ -154,15 +155,15 @@ class PartitionReader:
 
     def _ask(self, question: Callable[[], Answer]) -> Answer:
         """Ask until the answer is not an error that passes by itself."""
-        give_up = time.monotonic() + _ANSWER_S
+        give_up = monotonic() + _ANSWER_S
         while True:
             try:
                 return question()
             except KafkaException as error:
                 reason: KafkaError = error.args[0]
-                if reason.code() not in _PASSING or self._refusal or time.monotonic() > give_up:
+                if reason.code() not in _PASSING or self._refusal or monotonic() > give_up:
                     raise explain(self._config, self._refusal or reason) from error
-                time.sleep(_RETRY_S)
+                pause(_RETRY_S)
 
     def _record(self, message: Message) -> LogRecord | None:
         partition, offset = message.partition() or 0, message.offset() or 0
@@ -188,9 +189,9 @@ class PartitionReader:
             self._waiting.discard(partition)
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - as above
             raise LogBroken(f"{self._topic}[{partition}]: {error.str()}")
-        elif error.code() not in _PASSING:
+        elif error.code() not in _PASSING and error.code() != _NO_GROUP:
             raise explain(self._config, error)
 
     def _on_error(self, error: KafkaError) -> None:
-        if is_refusal(error):
+        if is_refusal(error) and error.code() != _NO_GROUP:
             self._refusal = error

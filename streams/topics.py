@@ -1,6 +1,5 @@
 """Topics of a broker, described, compared with the catalogue (streams/topic_plan.py) and changed."""
 
-import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
@@ -18,7 +17,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, onl
 )
 
 from schemas.catalogue import CATALOGUE, Topic
-from schemas.errors import BrokerUnavailable, TopicRefused
+from schemas.errors import BrokerUnavailable, InputMissing, TopicRefused
+from streams.clock import monotonic, pause
 from streams.kafka import KafkaConfig, admin_client, assert_reachable, explain, is_refusal
 from streams.kafka_config import addresses, is_loopback
 from streams.topic_plan import (
@@ -125,6 +125,23 @@ def apply(
     return planned
 
 
+def partition_count(config: KafkaConfig, topic: str) -> int:
+    """How many partitions a topic has.
+
+    Raises:
+        InputMissing: There is no such topic.
+        BrokerUnavailable: No broker answers.
+        AccessDenied: The broker refuses us.
+    """
+    assert_reachable(config)
+    found = _metadata(config, admin_client(config, [])).topics.get(topic)
+    if found is None or not found.partitions:
+        raise InputMissing(
+            f"{config.bootstrap}: topic {topic} is not there, or we may not see it: callbox topics apply creates it"
+        )
+    return len(found.partitions)
+
+
 def _refusal_text(stopped: tuple[Change, ...]) -> str:
     lines = ["refused, and nothing was changed:", *(f"  {change}" for change in stopped)]
     if all(change.risk in LIFTED_BY_FLAG for change in stopped):
@@ -136,10 +153,7 @@ def _describe(
     config: KafkaConfig, client: AdminClient, names: set[str]
 ) -> tuple[dict[str, Described], list[str]]:
     """The topics of `names` that are there, and the host of each broker."""
-    try:
-        metadata = client.list_topics(timeout=_ANSWER_S)
-    except KafkaException as error:
-        raise explain(config, error.args[0]) from error
+    metadata = _metadata(config, client)
     there = {name: topic.partitions for name, topic in metadata.topics.items() if name in names}
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in there]
     futures = client.describe_configs(resources, request_timeout=_ANSWER_S) if resources else {}
@@ -157,6 +171,14 @@ def _describe(
         for name, partitions in there.items()
     }
     return found, [str(broker.host) for broker in metadata.brokers.values()]
+
+
+def _metadata(config: KafkaConfig, client: AdminClient) -> Any:
+    """Of the whole cluster, never of one topic by name: the embedded broker creates what it is asked for."""
+    try:
+        return client.list_topics(timeout=_ANSWER_S)
+    except KafkaException as error:
+        raise explain(config, error.args[0]) from error
 
 
 def _create(config: KafkaConfig, client: AdminClient, topics: list[Topic], target: Target) -> None:
@@ -218,15 +240,15 @@ def _complain(config: KafkaConfig, failures: Mapping[str, KafkaError]) -> None:
 
 def _wait_until_visible(config: KafkaConfig, client: AdminClient, topics: list[Topic]) -> None:
     """A controller answers before every broker has heard of a new topic."""
-    give_up = time.monotonic() + _VISIBLE_WITHIN_S
+    give_up = monotonic() + _VISIBLE_WITHIN_S
     while True:
-        metadata = client.list_topics(timeout=_ANSWER_S).topics
-        missing = [topic.name for topic in topics if not _has_leaders(metadata, topic)]
+        found = _metadata(config, client).topics
+        missing = [topic.name for topic in topics if not _has_leaders(found, topic)]
         if not missing:
             return
-        if time.monotonic() > give_up:
+        if monotonic() > give_up:
             raise BrokerUnavailable(f"{config.bootstrap}: no leader yet for {', '.join(missing)}")
-        time.sleep(_RETRY_S)
+        pause(_RETRY_S)
 
 
 def _has_leaders(metadata: Mapping[str, Any], topic: Topic) -> bool:

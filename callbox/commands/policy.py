@@ -16,7 +16,6 @@ from schemas.log import FusionInput, PolicyRecord
 from schemas.toml import read_strict
 from streams.clock import now_ms
 from streams.delivery import Outgoing
-from streams.kafka import assert_reachable
 from streams.sending import send_all
 from streams.topics import partition_count
 
@@ -38,7 +37,6 @@ def apply(invocation: Invocation, file: Path, *, dry_run: bool) -> None:
     if dry_run:
         return
     kafka = invocation.config.kafka
-    assert_reachable(kafka)
     partitions = partition_count(kafka, FUSION_INPUT)
     value = encode(_input(record))
     send_all(kafka, [Outgoing(FUSION_INPUT, b"", value, partition) for partition in range(partitions)])

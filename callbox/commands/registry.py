@@ -20,7 +20,6 @@ from schemas.errors import DecodeError
 from schemas.site import RegistryDevice
 from streams.clock import now_ms
 from streams.delivery import Outgoing
-from streams.kafka import assert_reachable
 from streams.kafka_config import KafkaConfig
 from streams.reader import latest_by_key
 from streams.sending import send_all
@@ -40,8 +39,7 @@ def apply(invocation: Invocation, file: Path, *, dry_run: bool) -> None:
     """Make FILE the registry; what it does not name is removed."""
     wanted = read_site(read_text(file), str(file))
     kafka = invocation.config.kafka
-    assert_reachable(kafka)
-    partition_count(kafka, FUSION_INPUT)  # before anything is written: is the log there?
+    partition_count(kafka, FUSION_INPUT)  # before anything is written: are broker and log there?
     known, unreadable = _in_force(kafka)
     changes = difference(known, wanted, now_ms())
     _show(changes, unreadable)

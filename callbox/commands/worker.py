@@ -1,11 +1,13 @@
 """`callbox worker NAME`: run one stream worker until SIGTERM."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
+from models.weights import cache_root
 from streams.process import AgentClass, run_worker
 
 if TYPE_CHECKING:
@@ -36,4 +38,5 @@ def worker(invocation: "Invocation", name: str, http_port: int | None) -> None:
     settings = getattr(config.workers, name)
     if http_port is not None:
         settings = msgspec.structs.replace(settings, http_port=http_port)
-    run_worker(name, _agent(name), config.kafka, settings, config.runtime, model_cache(config))
+    cache = Path(config.models.cache) if config.models.cache else cache_root()
+    run_worker(name, _agent(name), config.kafka, settings, config.runtime, cache)

@@ -22,6 +22,7 @@ Bgr = tuple[float, float, float]
 RISE_PER_S = 0.9  # flame heights that the pattern climbs in a second; real ones do 1 to 3
 SENSOR_NOISE = 2.0  # standard deviation in levels, of an ordinary camera by day
 VIDEO_QUALITY = 90
+GLOW_GRID = (96, 54)
 
 # Heat to colour (BGR), read off stills of wood fires: dark red at the rim, nearly white where it is hottest.
 HEAT: tuple[tuple[float, Bgr], ...] = (
@@ -31,6 +32,18 @@ HEAT: tuple[tuple[float, Bgr], ...] = (
     (0.85, (110, 225, 255)),
     (1.0, (200, 250, 255)),
 )
+
+# The left half of a car's front in parts of the scene, from the back to the front; the right half mirrors it.
+CAR_FRONT: tuple[tuple[list[tuple[float, float]], Bgr], ...] = (
+    ([(0.24, 0.88), (0.24, 0.97), (0.32, 0.97), (0.32, 0.88)], (25, 25, 25)),  # wheels
+    ([(0.34, 0.12), (0.29, 0.36)], (45, 42, 40)),  # windscreen
+    ([(0.29, 0.36), (0.23, 0.45), (0.21, 0.6), (0.21, 0.86), (0.26, 0.91)], (205, 205, 210)),  # body
+    ([(0.29, 0.36), (0.27, 0.46), (0.37, 0.48)], (190, 190, 196)),  # bonnet
+    ([(0.37, 0.48), (0.39, 0.6)], (40, 40, 42)),  # grille
+    ([(0.27, 0.83), (0.3, 0.88)], (60, 60, 62)),  # lower intake
+)
+HEADLAMP: list[tuple[float, float]] = [(0.235, 0.48), (0.35, 0.51), (0.35, 0.57), (0.24, 0.56)]
+PLATE_Y = 0.72  # of the scene's height
 
 
 def flame_frames(count: int, size: tuple[int, int], seed: int, *, every_s: float = 0.5) -> Iterator[Picture]:
@@ -95,7 +108,8 @@ def flame_heat(pattern: Field, size: tuple[int, int], *, at_s: float) -> Field:
     sway = 0.25 * np.sin(5.1 * at_s + 4 * above) * above
     across = np.abs(np.linspace(-1, 1, width, dtype=np.float32)[None, :] - sway)
     envelope = 1.25 - across / (1.02 - 0.75 * above) - 0.35 * above
-    return np.clip(envelope - 1.1 * (0.15 + above) * pattern[rows], 0, 1).astype(np.float32)
+    heat = envelope - 1.1 * (0.15 + above) * pattern[rows]
+    return np.asarray(np.clip(heat, 0, 1), dtype=np.float32)
 
 
 def burn(scene: Picture, heat: Field, box: tuple[int, int, int, int]) -> Picture:
@@ -113,16 +127,57 @@ def burn(scene: Picture, heat: Field, box: tuple[int, int, int, int]) -> Picture
     cover = np.clip(heat * 4, 0, 1)[..., None]
     part = lit[y : y + height, x : x + width]
     lit[y : y + height, x : x + width] = part * (1 - cover) + flame * cover
-    glow = np.zeros(scene.shape[:2], np.float32)
-    glow[y : y + height, x : x + width] = heat
-    glow = cv2.GaussianBlur(glow, (0, 0), max(width, height) / 3)
-    return np.clip(lit + glow[..., None] * np.array((15, 55, 110)), 0, 255).astype(np.uint8)
+    source = np.zeros(scene.shape[:2], np.float32)
+    source[y : y + height, x : x + width] = heat
+    coarse = cv2.resize(source, GLOW_GRID, interpolation=cv2.INTER_AREA)  # light is smooth: a few cells do
+    sigma = max(width / scene.shape[1] * GLOW_GRID[0], height / scene.shape[0] * GLOW_GRID[1]) / 3
+    glow = cv2.resize(cv2.GaussianBlur(coarse, (0, 0), sigma), scene.shape[1::-1])
+    lit += glow[..., None] * np.array((15, 55, 110), np.float32)
+    return np.asarray(np.clip(lit, 0, 255), dtype=np.uint8)
 
 
 def with_noise(scene: Picture, rng: np.random.Generator, sigma: float = SENSOR_NOISE) -> Picture:
     """Add a sensor's noise, `sigma` levels strong."""
     noise = rng.normal(0, sigma, scene.shape)
     return np.clip(scene + noise, 0, 255).astype(np.uint8)
+
+
+def checkpoint_scene(plate: Picture, size: tuple[int, int] = (1280, 720), seed: int = 0) -> Picture:
+    """Draw the front of a car at a checkpoint with a plate on its bumper.
+
+    Args:
+        plate: (h, w, 3) BGR, drawn in its own size; narrower than a third of the scene.
+        size: Width and height in pixels.
+        seed: Of the road's surface, the light and the noise.
+
+    Raises:
+        ValueError: The plate is too large for the scene.
+    """
+    rng = np.random.default_rng(seed)
+    width, height = size
+    if plate.shape[1] * 3 > width or plate.shape[0] * 6 > height:
+        raise ValueError("the plate is wider than a third of the scene or higher than a sixth")
+    scene = np.empty((height, width, 3), np.uint8)
+    scene[:] = (105, 108, 110)
+    scene[: height // 5] = (185, 180, 170)
+
+    for outline, paint in CAR_FRONT:
+        mirrored = [(1 - x, y) for x, y in reversed(outline)]
+        cv2.fillPoly(scene, [_pixels([*outline, *mirrored], size)], paint)
+    for lamp in (HEADLAMP, [(1 - x, y) for x, y in HEADLAMP]):
+        cv2.fillPoly(scene, [_pixels(lamp, size)], (235, 235, 230))
+    for bar in np.linspace(0.5, 0.58, 6):
+        cv2.polylines(scene, [_pixels([(0.38, bar), (0.62, bar)], size)], isClosed=False, color=(90, 90, 90))
+    soft = cv2.GaussianBlur(scene, (0, 0), 1.5)
+    light = 0.85 + 0.3 * smooth_noise((height, width), rng)
+    lit = np.asarray(np.clip(soft * light[..., None], 0, 255), dtype=np.uint8)
+    top, left = round(height * PLATE_Y) - plate.shape[0] // 2, (width - plate.shape[1]) // 2
+    lit[top : top + plate.shape[0], left : left + plate.shape[1]] = plate
+    return with_noise(lit, rng)
+
+
+def _pixels(points: list[tuple[float, float]], size: tuple[int, int]) -> NDArray[np.int32]:
+    return np.round(np.array(points) * size).astype(np.int32)
 
 
 def smooth_noise(shape: tuple[int, int], rng: np.random.Generator) -> Field:

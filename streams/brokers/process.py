@@ -8,12 +8,12 @@ Time-outs run on the monotonic clock; nothing here stamps a record.
 
 import socket
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from schemas.errors import BrokerUnavailable
+from streams.clock import monotonic, pause
 from streams.kafka import assert_reachable
 from streams.kafka_config import KafkaConfig, addresses
 
@@ -52,19 +52,19 @@ def wait_until_answering(process: Process, config: KafkaConfig, log_file: Path, 
     Raises:
         BrokerUnavailable: The process ended, or did not answer within `within_s`.
     """
-    give_up = time.monotonic() + within_s
+    give_up = monotonic() + within_s
     ((host, port),) = addresses(config.bootstrap)
     while not _is_open(host, port):
         if process.poll() is not None:
             raise BrokerUnavailable(
                 f"the broker ended with code {process.returncode} before it answered\n{tail(log_file)}"
             )
-        if time.monotonic() >= give_up:
+        if monotonic() >= give_up:
             raise BrokerUnavailable(
                 f"the broker did not open {config.bootstrap} within {within_s:g} s\n{tail(log_file)}"
             )
-        time.sleep(_RETRY_S)
-    assert_reachable(config, timeout_s=max(1.0, give_up - time.monotonic()))
+        pause(_RETRY_S)
+    assert_reachable(config, timeout_s=max(1.0, give_up - monotonic()))
 
 
 def end(process: Process, grace_s: float) -> None:

@@ -3,21 +3,32 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer
 from confluent_kafka import Producer
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    ResourcePatternType,
+    ResourceType,
+)
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
-from schemas.errors import AccessDenied, BrokerUnavailable
+from schemas.errors import AccessDenied, BrokerUnavailable, InputMissing
 from streams.brokers.apache import ApacheKafka, ExistingKafka, kafka_from_environment
 from streams.brokers.capabilities import Broker, BrokerKind, MissingBroker
 from streams.brokers.embedded import EmbeddedBroker
 from streams.brokers.process import free_port
-from streams.kafka import KafkaConfig, assert_reachable, broker_credentials, librdkafka_settings
+from streams.clock import pause
+from streams.kafka import KafkaConfig, admin_client, assert_reachable, broker_credentials, librdkafka_settings
 from streams.kafka_config import SaslMechanism, SecurityProtocol
 from streams.reader import read
+from streams.topics import apply
 
 MakeTopic = Callable[..., str]
 A_PAST_TIME = 1_000_000
@@ -119,17 +130,28 @@ def test_a_name_that_does_not_resolve_is_a_broker_that_is_not_there() -> None:
         assert_reachable(KafkaConfig(bootstrap="kafka.invalid:9092"), timeout_s=1)
 
 
+class Guarded(NamedTuple):
+    """A broker with SASL at `address`, and its plain listener for us, who may do everything."""
+
+    address: str
+    ours: KafkaConfig
+
+
 @pytest.fixture(scope="module")
 def guarded_kafka(
     kafka_broker: Broker, cache: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """Address of a listener that wants SASL: user `eve`, password `correct`; needs our own broker."""
+) -> Iterator[Guarded]:
+    """A broker that wants to know who asks: user `eve`, password `correct`."""
     if isinstance(kafka_broker, ExistingKafka):
         pytest.skip("CALLBOX_KAFKA: somebody else's broker gets no listener of ours")
+    # Nobody but us (ANONYMOUS, the plain listener) may do anything that no ACL allows.
+    authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
     address = f"127.0.0.1:{free_port()}"
     login = "org.apache.kafka.common.security"
     listener = "listener.name.sasl_plaintext"
     settings = {
+        "authorizer.class.name": authorizer,
+        "super.users": "User:ANONYMOUS",
         "listeners": f"SASL_PLAINTEXT://{address}",
         "sasl.enabled.mechanisms": ",".join(SaslMechanism),
         f"{listener}.plain.sasl.jaas.config": f'{login}.plain.PlainLoginModule required user_eve="correct";',
@@ -140,8 +162,8 @@ def guarded_kafka(
         settings[f"{listener}.{mechanism.lower()}.sasl.jaas.config"] = module
         users += ["--add-scram", f"{mechanism}=[name=eve,password=correct]"]
     log_file = tmp_path_factory.mktemp("guarded") / "broker.log"
-    with ApacheKafka(cache, log_file, settings=settings, format_options=users):
-        yield address
+    with ApacheKafka(cache, log_file, settings=settings, format_options=users) as broker:
+        yield Guarded(address, KafkaConfig(bootstrap=broker.bootstrap))
 
 
 def as_eve(address: str, mechanism: SaslMechanism, password_file: Path) -> KafkaConfig:
@@ -157,10 +179,10 @@ def as_eve(address: str, mechanism: SaslMechanism, password_file: Path) -> Kafka
 @pytest.mark.kafka
 @pytest.mark.parametrize("mechanism", list(SaslMechanism))
 def test_both_clients_log_in_with_the_right_password(
-    guarded_kafka: str, mechanism: SaslMechanism, tmp_path: Path
+    guarded_kafka: Guarded, mechanism: SaslMechanism, tmp_path: Path
 ) -> None:
     (tmp_path / "password").write_text("correct\n", encoding="utf-8")
-    config = as_eve(guarded_kafka, mechanism, tmp_path / "password")
+    config = as_eve(guarded_kafka.address, mechanism, tmp_path / "password")
     assert_reachable(config)
     assert asyncio.run(topics_seen_by_aiokafka(config)) == set()
 
@@ -168,14 +190,53 @@ def test_both_clients_log_in_with_the_right_password(
 @pytest.mark.kafka
 @pytest.mark.parametrize("mechanism", list(SaslMechanism))
 def test_a_wrong_password_is_access_denied_and_is_not_shown(
-    guarded_kafka: str, mechanism: SaslMechanism, tmp_path: Path
+    guarded_kafka: Guarded, mechanism: SaslMechanism, tmp_path: Path
 ) -> None:
     (tmp_path / "password").write_text("wr0ng-passw0rd", encoding="utf-8")
-    config = as_eve(guarded_kafka, mechanism, tmp_path / "password")
-    with pytest.raises(AccessDenied, match=guarded_kafka) as raised:
+    config = as_eve(guarded_kafka.address, mechanism, tmp_path / "password")
+    with pytest.raises(AccessDenied, match=guarded_kafka.address) as raised:
         assert_reachable(config)
     assert "wr0ng-passw0rd" not in str(raised.value)
     assert b"wr0ng-passw0rd" not in msgspec.json.encode(config)
+
+
+@pytest.mark.kafka
+def test_reading_takes_read_on_the_topic_and_no_right_on_a_group(
+    guarded_kafka: Guarded, make_topic: MakeTopic, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text("correct", encoding="utf-8")
+    eve = as_eve(guarded_kafka.address, SaslMechanism.PLAIN, tmp_path / "password")
+    topic = make_topic(guarded_kafka.ours)
+    written_in_the_past(guarded_kafka.ours, topic)
+    with pytest.raises(InputMissing, match="or we may not see it"):
+        list(read(eve, topic, 0, 0))
+    allow_eve(guarded_kafka.ours, topic, AclOperation.DESCRIBE)
+    with pytest.raises(AccessDenied, match="TOPIC_AUTHORIZATION_FAILED"):
+        list(read(eve, topic, 0, 0))
+    allow_eve(guarded_kafka.ours, topic, AclOperation.READ)
+    assert [record.value for record in read(eve, topic, 0, 0)] == [b"x"]
+
+
+@pytest.mark.kafka
+def test_creating_topics_without_the_right_is_access_denied(guarded_kafka: Guarded, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("correct", encoding="utf-8")
+    eve = as_eve(guarded_kafka.address, SaslMechanism.PLAIN, tmp_path / "password")
+    with pytest.raises(AccessDenied, match="AUTHORIZATION_FAILED"):
+        apply(eve, i_lose_order=False)
+
+
+def allow_eve(ours: KafkaConfig, topic: str, operation: AclOperation) -> None:
+    """Return once the broker itself, not only the controller, knows of it."""
+    where = (ResourceType.TOPIC, topic, ResourcePatternType.LITERAL)
+    acl = AclBinding(*where, "User:eve", "*", operation, AclPermissionType.ALLOW)
+    client = admin_client(ours, [])
+    (created,) = client.create_acls([acl]).values()
+    created.result(20)
+    asked = AclBindingFilter(*where, None, None, operation, AclPermissionType.ANY)
+    for _ in range(200):
+        if client.describe_acls(asked).result(20):
+            return
+        pause(0.05)
 
 
 async def topics_seen_by_aiokafka(config: KafkaConfig) -> set[str]:

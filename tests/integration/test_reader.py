@@ -1,13 +1,15 @@
 """The reader from the side, on both brokers."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from schemas.errors import InputMissing, LogBroken
+from schemas.errors import BrokerUnavailable, InputMissing, LogBroken
 from schemas.units import EpochMs
+from streams.brokers.embedded import EmbeddedBroker
 from streams.kafka import KafkaConfig, librdkafka_settings
 from streams.partition_reader import PartitionReader
 from streams.reader import Follower, LogRecord, Start, latest_by_key, read, read_all
@@ -121,6 +123,23 @@ def test_a_topic_that_is_not_there_is_named_and_not_created(any_config: KafkaCon
     for _ in range(2):  # the embedded broker creates a topic that it is asked for by name
         with pytest.raises(InputMissing, match=r"nobody\.made\.this"):
             list(read_all(any_config, "nobody.made.this"))
+
+
+def test_a_partition_that_is_not_there_is_named(any_config: KafkaConfig, make_topic: MakeTopic) -> None:
+    with pytest.raises(InputMissing, match="no partition 7"):
+        list(read(any_config, make_topic(any_config), 7, 0))
+
+
+@pytest.mark.embedded
+def test_a_broker_that_goes_away_ends_a_reading_and_does_not_hang_it(
+    tmp_path: Path, make_topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.partition_reader._STALLED_S", 0.3)
+    with EmbeddedBroker(tmp_path / "broker.log") as broker:
+        config = KafkaConfig(bootstrap=broker.bootstrap, kind=broker.kind)
+        follower = Follower(config, make_topic(config))
+    with follower, pytest.raises(BrokerUnavailable, match=config.bootstrap):
+        follower.catch_up()
 
 
 @pytest.mark.kafka

@@ -11,11 +11,11 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from callbox.commands import topics as command
 from schemas.catalogue import ALERTS, CATALOGUE, FUSION_INPUT, Cleanup, Topic
-from schemas.errors import TopicRefused
+from schemas.errors import InputMissing, TopicRefused
 from streams.brokers.embedded import EmbeddedBroker
 from streams.kafka import KafkaConfig, librdkafka_settings
 from streams.topic_plan import Risk
-from streams.topics import apply, plan
+from streams.topics import apply, partition_count, plan
 
 UniqueName = Callable[[str], str]
 
@@ -108,6 +108,16 @@ def test_the_embedded_broker_gets_the_catalogue_too(embedded_config: KafkaConfig
     for topic in CATALOGUE:
         if not topic.planned:
             assert partitions_of(embedded_config, topic.name) == topic.partitions
+
+
+def test_a_topic_tells_how_many_partitions_it_has_or_that_it_is_not_there(
+    any_config: KafkaConfig, unique_name: UniqueName
+) -> None:
+    topic = own(unique_name("counted"), partitions=3)
+    with pytest.raises(InputMissing, match=topic.name):
+        partition_count(any_config, topic.name)
+    apply(any_config, [topic], i_lose_order=False)
+    assert partition_count(any_config, topic.name) == 3
 
 
 def run(config: KafkaConfig, *arguments: str) -> Result:

@@ -1,0 +1,106 @@
+"""The scenario file: who takes part, what goes in, when, and exactly what must come out of it.
+
+It is taken as a whole or refused as a whole, as every file that people write.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import msgspec
+
+from callbox.demo.steps import AnyStep, Heartbeats, PictureStep, PillarStep, PlateStep, PoisonStep, VideoStep
+from callbox.files import refusal
+from schemas.catalogue import FRAMES, PILLAR_EVENTS, PLATE_READS
+from schemas.enums import Purpose
+from schemas.site import UNASSIGNED_ZONE, RegistryDevice
+from schemas.toml import read_strict
+
+LONGEST_S: Final = 120.0  # people watch it
+
+
+class ListedAs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A vehicle's entry in the hotlist.
+
+    Attributes:
+        entry_id: Its name.
+        purpose: Why.
+        expires_in_s: Seconds from the moment in which the list is written.
+        other_character: Index of a character that the entry has otherwise: then another vehicle is listed.
+    """
+
+    entry_id: str
+    purpose: Purpose
+    expires_in_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)]
+    other_character: Annotated[int, msgspec.Meta(ge=2, le=6)] | None = None
+
+
+class VehicleRole(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A vehicle that passes a checkpoint.
+
+    Attributes:
+        name: How steps name it.
+        plate: What is drawn on its plate, unless real crops are given.
+        entry: Its entry in the hotlist, or None.
+    """
+
+    name: str
+    plate: str
+    entry: ListedAs | None = None
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    vehicles: tuple[VehicleRole, ...]
+    steps: tuple[AnyStep, ...]
+
+
+def read_scenario(text: str, origin: str) -> Scenario:
+    """Read a scenario file.
+
+    Raises:
+        FileRefused: Unknown key, wrong type, a vehicle that is not there, or too long.
+    """
+    scenario = read_strict(text, Scenario, origin)
+    if problems := _problems(scenario):
+        raise refusal(origin, problems)
+    return scenario
+
+
+def zone_of(device: str, town: Sequence[RegistryDevice]) -> str:
+    """The zone of a device; `unassigned` for one that no registry names."""
+    return next((known.zone for known in town if known.device_id == device), UNASSIGNED_ZONE)
+
+
+def topic_of(step: AnyStep) -> str:
+    """Where the records of a step go."""
+    match step:
+        case Heartbeats() | PillarStep():
+            return PILLAR_EVENTS
+        case PlateStep():
+            return PLATE_READS
+        case VideoStep() | PictureStep():
+            return FRAMES
+        case PoisonStep():
+            return step.topic
+
+
+def times_of(step: AnyStep) -> list[float]:
+    """When the records of a step are sent (each for every pillar where it is heartbeats), seconds."""
+    if isinstance(step, Heartbeats | PillarStep | VideoStep):
+        return [step.at_s + step.every_s * number for number in range(step.times)]
+    return [step.at_s]
+
+
+def _problems(scenario: Scenario) -> list[str]:
+    names = {vehicle.name for vehicle in scenario.vehicles}
+    problems = []
+    for number, step in enumerate(scenario.steps):
+        path = f"steps[{number}]"
+        if isinstance(step, PlateStep) and step.vehicle not in names:
+            problems.append(f"{path}.vehicle: {step.vehicle!r} is none of {', '.join(sorted(names))}")
+        if step.alerts and not step.subject:
+            problems.append(f"{path}.alerts: no alert names what this step is about")
+        if times_of(step)[-1] > LONGEST_S:
+            problems.append(f"{path}: ends after more than {LONGEST_S:.0f} s")
+    return problems

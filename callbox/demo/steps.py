@@ -1,0 +1,158 @@
+"""The steps of a scenario: one record each kind of thing that happens, with what it must cause."""
+
+from enum import StrEnum
+from typing import Annotated, TypeAlias
+
+import msgspec
+
+from schemas.catalogue import ALERTS, MAINTENANCE, TEST_ALERTS
+from schemas.enums import Action, Grade, PillarKind, Reason
+from schemas.errors import Cause
+
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=600)]
+Times = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+
+
+class AlertTopic(StrEnum):
+    """Where an alert may be expected."""
+
+    DISPATCH = ALERTS
+    MAINTENANCE = MAINTENANCE
+    TEST = TEST_ALERTS
+
+
+class Shows(StrEnum):
+    """What is in the picture of a plate read."""
+
+    CROP = "crop"
+    FRONT = "front"
+    NOTHING = "nothing"
+
+
+class Says(StrEnum):
+    """What a plate reader's own text is."""
+
+    NOTHING = "nothing"
+    PLATE = "plate"
+    CONTROL_CHARACTERS = "control characters"
+
+
+class Scene(StrEnum):
+    """What a camera sees."""
+
+    FLAME = "flame"
+    QUIET = "quiet"
+
+
+class Damage(StrEnum):
+    """What is wrong with a picture."""
+
+    TRUNCATED = "truncated"
+    TOO_LARGE = "50-megapixels"
+
+
+class ExpectedAlert(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An alert that a step must cause."""
+
+    topic: AlertTopic
+    action: Action
+    reason: Reason
+    grade: Grade
+    press_count: int = 0
+    picture: bool = False
+
+
+class ExpectedLetter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A dead letter that each of some workers must write for each record of a step."""
+
+    cause: Cause
+    workers: tuple[str, ...]
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """What happens at one time; the subclasses say what.
+
+    Attributes:
+        at_s: When its first record is sent, seconds since the start.
+        what: For people, one line.
+        alerts: What it must cause.
+        letters: Dead letters of each of its records.
+        requests: Hotlist entries about which it must ask a person.
+    """
+
+    at_s: Seconds
+    what: str
+    alerts: tuple[ExpectedAlert, ...] = ()
+    letters: tuple[ExpectedLetter, ...] = ()
+    requests: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """The device that an alert of this step names; empty where there is no single one."""
+        return ""
+
+
+class Heartbeats(Step, frozen=True, kw_only=True, tag="heartbeats"):
+    """Every pillar of the town says that it is there."""
+
+    times: Times = 1
+    every_s: Seconds = 0.0
+
+
+class PillarStep(Step, frozen=True, kw_only=True, tag="pillar"):
+    """One pillar reports; `resend`: the same event each time."""
+
+    event: PillarKind
+    device: str
+    times: Times = 1
+    every_s: Seconds = 0.0
+    resend: bool = False
+
+    @property
+    def subject(self) -> str:
+        """The pillar."""
+        return self.device
+
+
+class PlateStep(Step, frozen=True, kw_only=True, tag="plate-read"):
+    """A vehicle passes a checkpoint."""
+
+    device: str
+    vehicle: str
+    shows: Shows = Shows.CROP
+    says: Says = Says.NOTHING
+
+
+class VideoStep(Step, frozen=True, kw_only=True, tag="video"):
+    """A camera sends pictures of a scene."""
+
+    device: str
+    scene: Scene
+    times: Times
+    every_s: Seconds
+
+    @property
+    def subject(self) -> str:
+        """The camera."""
+        return self.device
+
+
+class PictureStep(Step, frozen=True, kw_only=True, tag="picture"):
+    """A camera sends one picture that is not whole."""
+
+    device: str
+    damage: Damage
+
+
+class PoisonStep(Step, frozen=True, kw_only=True, tag="poison"):
+    """Bytes that are no record."""
+
+    topic: str
+
+    @property
+    def subject(self) -> str:
+        """An alert about a feed names its topic."""
+        return self.topic
+
+
+AnyStep: TypeAlias = Heartbeats | PillarStep | PlateStep | VideoStep | PictureStep | PoisonStep

@@ -1,0 +1,128 @@
+"""Shipped workers as child processes: for the demo, the kill tests and the benches, which all run what ships."""
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Self
+
+from schemas.errors import CallboxError
+from streams.clock import monotonic, pause
+
+COMMAND: Final = (sys.executable, "-P", "-c", "from callbox.cli import main; main()")
+_ASK_S: Final = 2.0
+_STEP_S: Final = 0.1
+
+
+class WorkerFailed(CallboxError):
+    """A worker process ended or did not become ready in time."""
+
+
+class WorkerProcess:
+    """One `callbox worker NAME`.
+
+    Args:
+        name: Which worker.
+        config: Its config file.
+        http_port: Where its probes answer; 0 turns them off.
+        log_file: Gets what it prints.
+        environment: Further variables.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: Path,
+        *,
+        http_port: int,
+        log_file: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name, self.http_port, self.log_file = name, http_port, log_file
+        with log_file.open("ab") as output:
+            self._process = subprocess.Popen(
+                [*COMMAND, "--config", str(config), "worker", name, "--http-port", str(http_port)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **(environment or {})},
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative: the signal that ended it."""
+        return self._process.poll()
+
+    def page(self, path: str) -> str:
+        """One of its pages: `/readyz`, `/metrics`.
+
+        Raises:
+            OSError: It does not answer, or answers with an error.
+        """
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=_ASK_S) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def is_ready(self) -> bool:
+        """What `/readyz` says."""
+        try:
+            self.page("/readyz")
+        except (urllib.error.URLError, OSError):
+            return False
+        return True
+
+    def wait_until_ready(self, within_s: float) -> None:
+        """Return once it is ready.
+
+        Raises:
+            WorkerFailed: It ended, or is not ready in time; the text has the end of its log.
+        """
+        give_up = monotonic() + within_s
+        while not self.is_ready():
+            if self.exit_code is not None:
+                raise WorkerFailed(f"{self.name} ended with {self.exit_code}: {self.log_tail()}")
+            if monotonic() > give_up:
+                raise WorkerFailed(f"{self.name} is not ready after {within_s:.0f} s: {self.log_tail()}")
+            pause(_STEP_S)
+
+    def log_tail(self) -> str:
+        """The last 2,000 characters that it printed."""
+        return self.log_file.read_text("utf-8", errors="replace")[-2000:]
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal; nothing happens if it has ended."""
+        self._process.send_signal(number)
+
+    def wait(self, within_s: float) -> int:
+        """Its exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: It still runs.
+        """
+        return self._process.wait(within_s)
+
+    def stop(self, within_s: float = 20.0) -> int:
+        """SIGTERM, and SIGKILL if that takes too long; its exit code."""
+        self.send(signal.SIGCONT)
+        self.send(signal.SIGTERM)
+        try:
+            return self.wait(within_s)
+        except subprocess.TimeoutExpired:
+            self.send(signal.SIGKILL)
+            return self.wait(within_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.exit_code is None:
+            self.stop()

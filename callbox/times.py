@@ -1,0 +1,43 @@
+"""A point in time as people type it: RFC 3339, or so long ago."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, EpochMs
+
+_UNITS: Final = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
+_AGO: Final = re.compile(r"-(\d{1,9})([smhd])")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse_time(text: str, now: EpochMs) -> EpochMs:
+    """Read a time.
+
+    Args:
+        text: `2031-03-01T08:00:00Z`, `2031-03-01T16:00:00+08:00`, or `-90s`, `-5m`, `-2h`, `-1d`.
+        now: What the latter count back from.
+
+    Raises:
+        ValueError: It is neither, or names no time zone. The text says what is allowed.
+    """
+    if (ago := _AGO.fullmatch(text)) is not None:
+        return EpochMs(max(0, now - int(ago[1]) * _UNITS[ago[2]]))
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.tzinfo is None:
+        raise ValueError(
+            f"{text!r} is no time: use RFC 3339 with a zone (2031-03-01T08:00:00Z) or -90s, -5m, -2h, -1d"
+        )
+    return EpochMs((parsed - _EPOCH) // timedelta(milliseconds=1))
+
+
+def format_time(at: EpochMs) -> str:
+    """RFC 3339 in UTC with milliseconds; the bare number where no calendar has it (a writer may send anything)."""
+    try:
+        moment = _EPOCH + timedelta(milliseconds=at)
+    except OverflowError:
+        return str(at)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,137 @@
+"""The series of number plates, as masks over one alphabet that all readers share.
+
+Mainland China, GA 36-2018:
+
+    ordinary      province  letter  5 letters or digits              皖A·12B45
+    marked        province  letter  4 letters or digits  mark        粤Z·1234港, 京A·1234警
+    new energy    province  letter  letter  letter or digit  4 digits    (small vehicles)
+                  province  letter  5 digits  letter                     (large vehicles)
+    diplomatic    使 6 digits, or 6 digits 使
+
+The serials have no I and no O. Two-row plates and military ones (WJ, 军) are unsupported. `OPEN` stands for every
+series that is not described here: 4 to 9 Latin letters and digits.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.errors import Cause, DecodeError
+
+PROVINCES: Final = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
+DIGITS: Final = "0123456789"
+LATIN: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # as LATIN without I and O
+MARKS: Final = "学警挂港澳领"
+DIPLOMATIC: Final = "使"
+NEW_ENERGY_LETTERS: Final = "ABCDEFGHJK"  # A to E: electric only; F to K: with another engine too
+
+ALPHABET: Final = DIGITS + LATIN + PROVINCES + MARKS + DIPLOMATIC
+BLANK: Final = 0  # column of a lattice; column i + 1 is ALPHABET[i]
+SEPARATORS: Final = "·.-_ •・‧‐–—"  # noqa: RUF001 - these dots and dashes are what is meant
+"""Printed between the groups of a plate; to a reader they are what lies between characters."""
+
+MAX_PLATE_CHARACTERS: Final = 16  # the longest vanity plates have 12; more is not a plate
+MAX_RAW_CHARACTERS: Final = 64  # before separators go
+OPEN_CHARACTERS: Final = range(4, 10)
+
+Mask: TypeAlias = NDArray[np.float64]
+
+
+class PlateSeries(StrEnum):
+    """Which grammar a text was read with."""
+
+    UNKNOWN = "unknown"
+    ORDINARY = "ordinary"
+    MARKED = "marked"
+    NEW_ENERGY = "new_energy"
+    DIPLOMATIC = "diplomatic"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """Forms that a text may have; K of them, each with its own length.
+
+    Attributes:
+        series: (K,) which series a form belongs to.
+        allowed: (K, P, C) float64, 1 where a symbol may stand at a position, else 0; positions past a form's
+            length allow nothing. C is 1 + len(ALPHABET); the blank is never allowed, for it is no character.
+        lengths: (K,) characters.
+    """
+
+    series: tuple[PlateSeries, ...]
+    allowed: Mask
+    lengths: tuple[int, ...]
+
+
+def normalise_plate_text(raw: str) -> str:
+    """The one form in which plate texts are compared, on the list and on the road.
+
+    Compatibility forms become plain ones (NFKC), letters upper case, and the separators `· . - _ •` and spaces go.
+    No character is taken for another: O stays O and I stays I.
+
+    Args:
+        raw: As a reader or an authority sends it.
+
+    Returns:
+        1 to 16 characters; normalising them again changes nothing.
+
+    Raises:
+        DecodeError: It holds a control or format character, nothing but separators, or more than 16 characters.
+    """
+    if len(raw) > MAX_RAW_CHARACTERS:
+        raise DecodeError(
+            f"the plate text has more than {MAX_RAW_CHARACTERS} characters", Cause.PLATE_TEXT_INVALID
+        )
+    if any(unicodedata.category(character).startswith("C") for character in raw):
+        raise DecodeError("the plate text holds a control character", Cause.PLATE_TEXT_INVALID)
+    text = raw
+    # Taking out a separator can bring a letter and its accent together, and upper case can undo NFKC.
+    while (plain := _plain(text)) != text:
+        text = plain
+    if not text:
+        raise DecodeError("the plate text is empty", Cause.PLATE_TEXT_INVALID)
+    if len(text) > MAX_PLATE_CHARACTERS:
+        raise DecodeError(
+            f"the plate text has more than {MAX_PLATE_CHARACTERS} characters", Cause.PLATE_TEXT_INVALID
+        )
+    return text
+
+
+def _plain(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text).upper()
+    return "".join(c for c in folded if c not in SEPARATORS and not c.isspace())
+
+
+def _grammar(forms: list[tuple[PlateSeries, list[str]]]) -> Grammar:
+    longest = max(len(positions) for _, positions in forms)
+    allowed = np.zeros((len(forms), longest, 1 + len(ALPHABET)))
+    for form, (_, positions) in enumerate(forms):
+        for position, symbols in enumerate(positions):
+            allowed[form, position, [1 + ALPHABET.index(symbol) for symbol in symbols]] = 1
+    return Grammar(
+        series=tuple(series for series, _ in forms),
+        allowed=allowed,
+        lengths=tuple(len(positions) for _, positions in forms),
+    )
+
+
+_REGION: Final = [PROVINCES, LETTERS]
+_SERIAL: Final = LETTERS + DIGITS
+
+MAINLAND: Final = _grammar(
+    [
+        (PlateSeries.ORDINARY, _REGION + [_SERIAL] * 5),
+        (PlateSeries.MARKED, [*_REGION, *[_SERIAL] * 4, MARKS]),
+        (PlateSeries.NEW_ENERGY, [*_REGION, NEW_ENERGY_LETTERS, _SERIAL, *[DIGITS] * 4]),
+        (PlateSeries.NEW_ENERGY, [*_REGION, *[DIGITS] * 5, NEW_ENERGY_LETTERS]),
+        (PlateSeries.DIPLOMATIC, [DIPLOMATIC, *[DIGITS] * 6]),
+        (PlateSeries.DIPLOMATIC, [*[DIGITS] * 6, DIPLOMATIC]),
+    ]
+)
+OPEN: Final = _grammar([(PlateSeries.OPEN, [LATIN + DIGITS] * length) for length in OPEN_CHARACTERS])

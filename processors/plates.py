@@ -1,0 +1,127 @@
+"""What two readers say together about one plate.
+
+    lattice of reader A ──spell──┐
+                                 ├─► form with the best joint likelihood ─► posteriors multiplied ─► text, gate
+    lattice of reader B ──spell──┘
+                                 └─► no form fits: reader A alone under the open grammar, never certain
+
+The readers err differently: A, a general reader, mixes up provinces; B, a reader of Chinese plates, loses thin and
+doubled characters. Multiplying their posteriors is what independent witnesses ask for. Nothing here knows which
+provinces, regions or lengths are frequent: every text of a form is equally likely beforehand.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from processors.plate_grammar import (
+    ALPHABET,
+    MAINLAND,
+    OPEN,
+    Grammar,
+    PlateSeries,
+    normalise_plate_text,
+)
+from processors.plate_lattice import Floats, Lattice, Spelling, spell
+
+__all__ = ["PlateReading", "PlateSeries", "normalise_plate_text", "read_plate"]
+
+READER_ERROR: Final = 0.01
+"""Share of a reader's posterior that is spread over all symbols: no reader can veto a character alone. The figure
+hardly matters: from 1e-9 to .1 the exact rate on 500 crops moved by .002."""
+
+CONFIDENT: Final = 0.95
+"""Confidence from which on a reading whose serial both readers agree on is certain. The confidence is never more
+than the province's posterior. On 500 real crops: 94 % covered, none of them wrong."""
+
+OPEN_MARGIN: Final = 16.0
+"""How many natural logarithms reader A's open reading must be ahead of the joint mainland reading. Rendered European
+plates: 19 to 63 ahead; real Chinese crops: under 16 ahead in 99 % and then mostly misread."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlateReading:
+    """A plate's text as far as pixels tell it.
+
+    Attributes:
+        text: Normalised; empty where nothing is legible.
+        confidence: Probability in [0, 1] that the whole text is right, or None where it is unknown.
+        certain: Both readers agree on the serial and the confidence passes the gate.
+        series: Which grammar it was read with; `UNKNOWN` where the text is empty.
+    """
+
+    text: str
+    confidence: float | None
+    certain: bool
+    series: PlateSeries
+
+
+@dataclass(frozen=True, slots=True)
+class _Joint:
+    """The mainland reading. `evidence` is the logarithm of how probable it is that both readers say one text."""
+
+    reading: PlateReading
+    evidence: float
+
+
+def read_plate(a: Lattice, b: Lattice) -> PlateReading:
+    """Combine two readers.
+
+    Args:
+        a: (T, C) of the general reader, over the plate alphabet.
+        b: (T, C) of the reader of Chinese plates.
+
+    Returns:
+        The reading.
+
+    Raises:
+        ValueError: A lattice has too few frames or another alphabet.
+    """
+    joint = _jointly(spell(a, MAINLAND), spell(b, MAINLAND))
+    opened = spell(a, OPEN)
+    if float(opened.log_likelihoods.max()) - joint.evidence < OPEN_MARGIN:
+        return joint.reading
+    return _openly(opened)
+
+
+def _jointly(a: Spelling, b: Spelling) -> _Joint:
+    likelihoods = a.log_likelihoods + b.log_likelihoods
+    form = int(likelihoods.argmax())
+    length = MAINLAND.lengths[form]
+    of_a, of_b = a.posteriors[form, :length], b.posteriors[form, :length]
+    product = _doubted(of_a, form) * _doubted(of_b, form)
+    posteriors = product / product.sum(axis=1, keepdims=True)
+    confidence = float(posteriors.max(axis=1).prod())
+    agree = _best_text(a, MAINLAND)[1:] == _best_text(b, MAINLAND)[1:]
+    agreement = np.log((of_a * of_b).sum(axis=1) + np.finfo(float).tiny).sum()
+    reading = PlateReading(
+        text=_text(posteriors),
+        confidence=confidence,
+        certain=agree and confidence > CONFIDENT,
+        series=MAINLAND.series[form],
+    )
+    return _Joint(reading, float(likelihoods[form] + agreement))
+
+
+def _openly(opened: Spelling) -> PlateReading:
+    form = int(opened.log_likelihoods.argmax())
+    posteriors = opened.posteriors[form, : OPEN.lengths[form]]
+    # The chance that the text has this form at all counts here: nothing else vouches for it.
+    confidence = float(posteriors.max(axis=1).prod() * np.exp(min(0.0, opened.log_likelihoods[form])))
+    return PlateReading(_text(posteriors), confidence, certain=False, series=PlateSeries.OPEN)
+
+
+def _doubted(posteriors: Floats, form: int) -> Floats:
+    allowed = MAINLAND.allowed[form, : len(posteriors)]
+    spread = allowed / allowed.sum(axis=1, keepdims=True)
+    return (1 - READER_ERROR) * posteriors + READER_ERROR * spread
+
+
+def _best_text(spelling: Spelling, grammar: Grammar) -> str:
+    form = int(spelling.log_likelihoods.argmax())
+    return _text(spelling.posteriors[form, : grammar.lengths[form]])
+
+
+def _text(posteriors: Floats) -> str:
+    return "".join(ALPHABET[symbol - 1] for symbol in posteriors.argmax(axis=1))

@@ -1,0 +1,172 @@
+"""Replay: fold a log again, from its first record, and hold the alerts against those that went out.
+
+    fusion.input.v1 ─► read_log ─► refold ─► folded alerts ─┐
+    dispatch, maintenance and test alerts ─► read_alerts ───┴─► differences: none, or the promise is broken
+
+A live alert may be there twice (at least once); it must be the same bytes then. Order is not compared: an incident's
+alerts are ordered by their revision.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from processors.alerts import topic_for
+from processors.entry import LogEntry
+from processors.incidents import fold
+from processors.state import State, new_state
+from schemas.alerts import Alert
+from schemas.catalogue import ALERTS, FUSION_INPUT, MAINTENANCE, TEST_ALERTS
+from schemas.codec import decode, encode
+from schemas.errors import DecodeError, LogBroken
+from schemas.units import EpochMs
+from streams.kafka_config import KafkaConfig
+from streams.reader import read_all
+from streams.records import LogRecord
+from streams.topics import partition_count
+
+OUTPUTS: Final = (ALERTS, MAINTENANCE, TEST_ALERTS)
+"""Everything that the fold writes for others."""
+
+Alerts = Mapping[str, Sequence[bytes]]
+"""Encoded alerts by topic."""
+
+
+class What(StrEnum):
+    """How the two sides differ in one alert."""
+
+    MISSING = "missing"
+    UNEXPECTED = "unexpected"
+    OTHER_BYTES = "other bytes"
+    UNREADABLE = "unreadable"
+
+
+class Difference(NamedTuple):
+    """One alert that a replay and the live run do not agree on.
+
+    Attributes:
+        topic: Where it is, or should be.
+        alert_id: Which; empty where it cannot be read.
+        what: Missing: folded, but not out. Unexpected: out, but not folded. Other bytes: both, or twice, and unequal.
+    """
+
+    topic: str
+    alert_id: str
+    what: What
+
+    def __str__(self) -> str:
+        return f"{self.topic}: alert {self.alert_id or '?'}: {self.what}"
+
+
+class Log(NamedTuple):
+    """A whole log as it was recorded.
+
+    Attributes:
+        partitions: How many it has.
+        entries: Partition and record; those of one partition in the order of their offsets.
+    """
+
+    partitions: int
+    entries: Sequence[tuple[int, LogEntry]]
+
+
+def log_entry(record: LogRecord) -> LogEntry:
+    """A record of the log as the fold reads it."""
+    return LogEntry(record.offset, EpochMs(record.timestamp_ms), record.key, record.value)
+
+
+def read_log(kafka: KafkaConfig) -> Log:
+    """The log as it is now, from its first record.
+
+    Raises:
+        BrokerUnavailable: No broker answers.
+        AccessDenied: The broker refuses us.
+        InputMissing: There is no log.
+    """
+    partitions = partition_count(kafka, FUSION_INPUT)
+    records = read_all(kafka, FUSION_INPUT)
+    return Log(partitions, [(record.partition, log_entry(record)) for record in records])
+
+
+def read_alerts(kafka: KafkaConfig) -> dict[str, list[bytes]]:
+    """Every alert that went out, repeats too; those that are no records at all as empty bytes.
+
+    Raises:
+        As `read_log`.
+    """
+    return {topic: [record.value or b"" for record in read_all(kafka, topic)] for topic in OUTPUTS}
+
+
+def refold(entries: Iterable[tuple[int, LogEntry]], partitions: int) -> dict[str, list[bytes]]:
+    """Fold a log with a fresh state for each partition.
+
+    Args:
+        entries: Partition and record, from the first record on; partitions may alternate.
+        partitions: How many the log has.
+
+    Returns:
+        Encoded alerts for each topic in OUTPUTS, those of one partition in order.
+
+    Raises:
+        LogBroken: A partition does not begin at its first record, so that nothing can be said about it.
+    """
+    states: dict[int, State] = {}
+    alerts: dict[str, list[bytes]] = {topic: [] for topic in OUTPUTS}
+    for partition, entry in entries:
+        state = states.get(partition)
+        if state is None:
+            if entry.offset != 0:
+                raise LogBroken(f"{FUSION_INPUT}[{partition}]: begins at offset {entry.offset}, not at 0")
+            state = new_state(partition, partitions)
+        states[partition], decisions = fold(state, entry)
+        for decision in decisions:
+            for alert in decision.alerts:
+                alerts[topic_for(alert)].append(encode(alert))
+    return alerts
+
+
+def differences(folded: Alerts, live: Alerts) -> list[Difference]:
+    """Hold what a replay gives against what went out.
+
+    Args:
+        folded: What `refold` gave.
+        live: What lies in the topics; repeats are allowed if they are the same bytes.
+
+    Returns:
+        Nothing, if they agree; else every difference, topic by topic.
+    """
+    found = []
+    for topic in dict.fromkeys((*folded, *live)):
+        wanted, odd = _by_id(topic, folded.get(topic, ()))
+        there, odd_live = _by_id(topic, live.get(topic, ()))
+        found += [*odd, *odd_live]
+        found += [Difference(topic, alert_id, What.MISSING) for alert_id in wanted if alert_id not in there]
+        found += [
+            Difference(topic, alert_id, What.UNEXPECTED) for alert_id in there if alert_id not in wanted
+        ]
+        found += [
+            Difference(topic, alert_id, What.OTHER_BYTES)
+            for alert_id in wanted
+            if alert_id in there and wanted[alert_id] != there[alert_id]
+        ]
+    return found
+
+
+def repeats(alerts: Alerts) -> int:
+    """How many alerts are there once more."""
+    return sum(len(payloads) - len(_by_id(topic, payloads)[0]) for topic, payloads in alerts.items())
+
+
+def _by_id(topic: str, payloads: Iterable[bytes]) -> tuple[dict[str, bytes], list[Difference]]:
+    """The first of each alert, and every repeat that is not the same bytes."""
+    first: dict[str, bytes] = {}
+    odd = []
+    for payload in payloads:
+        try:
+            alert_id = decode(payload, Alert).alert_id
+        except DecodeError:
+            odd.append(Difference(topic, "", What.UNREADABLE))
+            continue
+        if first.setdefault(alert_id, payload) != payload:
+            odd.append(Difference(topic, alert_id, What.OTHER_BYTES))
+    return first, odd

@@ -1,0 +1,141 @@
+"""A kill drill: shipped workers on a Kafka of their own, presses that keep coming, the log folded again."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from confluent_kafka import Producer
+
+from benchmarks.county import pillar, records
+from callbox.processes import WorkerProcess
+from schemas.alerts import Alert
+from schemas.catalogue import ALERTS, PILLAR_EVENTS
+from schemas.codec import decode, encode
+from schemas.enums import PillarKind
+from schemas.feeds import PillarEvent
+from streams import topics
+from streams.brokers.apache import ApacheKafka
+from streams.brokers.process import free_port
+from streams.clock import now_ms
+from streams.kafka_config import KafkaConfig
+from streams.reader import read_all
+from streams.replaying import Difference, differences, read_alerts, read_log, refold, repeats
+from streams.sending import send_all
+
+SESSION_MS = 2_000
+READY_S = 40.0
+ARRIVED_S = 60.0
+
+CONFIG = """
+[kafka]
+bootstrap = "{bootstrap}"
+session_timeout_ms = {session_ms}
+heartbeat_interval_ms = 300
+
+[runtime]
+commit_interval_s = 0.5
+snapshot_interval_s = 1.0
+"""
+
+
+class Drill:
+    """Workers, presses and the final account."""
+
+    def __init__(self, bootstrap: str, folder: Path, pillars: int) -> None:
+        self.kafka = KafkaConfig(bootstrap=bootstrap)
+        self._folder = folder
+        self._config = folder / "callbox.toml"
+        self._config.write_text(CONFIG.format(bootstrap=bootstrap, session_ms=SESSION_MS))
+        self._workers: list[WorkerProcess] = []
+        self.acknowledged: set[str] = set()
+        topics.apply(self.kafka, i_lose_order=False)
+        send_all(self.kafka, list(records(range(pillars))))
+
+    def start(self, name: str, fail_point: str | None = None) -> WorkerProcess:
+        """Start a worker and wait until it is ready."""
+        port = free_port()
+        worker = WorkerProcess(
+            name,
+            self._config,
+            http_port=port,
+            log_file=self._folder / f"{name}-{port}.log",
+            environment={"CALLBOX_FAIL_POINT": fail_point} if fail_point else {},
+        )
+        self._workers.append(worker)
+        worker.wait_until_ready(READY_S)
+        return worker
+
+    @contextmanager
+    def presses(self, count: int, rate: int) -> Iterator[None]:
+        """Press `count` pillars once each, beside what the test does; wait for the last at the end."""
+        thread = threading.Thread(target=self._press, args=(count, rate))
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join()
+
+    def _press(self, count: int, rate: int) -> None:
+        producer = Producer(
+            {"bootstrap.servers": self.kafka.bootstrap, "partitioner": "murmur2_random", "linger.ms": 0}
+        )
+        for number in range(count):
+            at, device = now_ms(), pillar(number).device_id
+            event = PillarEvent(
+                device_id=device,
+                kind=PillarKind.PRESS,
+                occurred_at=at,
+                received_at=at,
+                event_id=f"press-{number}",
+            )
+            producer.produce(
+                PILLAR_EVENTS,
+                encode(event),
+                device,
+                on_delivery=lambda error, _m, key=event.event_id: error or self.acknowledged.add(key),
+            )
+            producer.poll(1 / rate)
+            time.sleep(1 / rate)
+        producer.flush(30)
+
+    def raised(self) -> set[str]:
+        """The presses that an alert names."""
+        return {
+            source.event_id
+            for record in read_all(self.kafka, ALERTS)
+            for source in decode(record.value, Alert).sources
+        }
+
+    def lost(self) -> set[str]:
+        """Presses that the broker acknowledged and that no alert names, after some patience."""
+        give_up = time.monotonic() + ARRIVED_S
+        while (missing := self.acknowledged - self.raised()) and time.monotonic() < give_up:
+            time.sleep(0.5)
+        return missing
+
+    def account(self) -> tuple[list[Difference], int]:
+        """Stop the workers; what a replay does differently, and how many alerts are there twice."""
+        for worker in self._workers:
+            if worker.exit_code is None:
+                worker.stop()
+        log, live = read_log(self.kafka), read_alerts(self.kafka)
+        return differences(refold(log.entries, log.partitions), live), repeats(live)
+
+    def close(self) -> None:
+        """End what still runs."""
+        for worker in self._workers:
+            if worker.exit_code is None:
+                worker.stop(5)
+
+
+@contextmanager
+def drill(cache: Path, folder: Path, pillars: int) -> Iterator[Drill]:
+    """A drill on a fresh Apache Kafka."""
+    with ApacheKafka(cache, folder / "kafka.log") as broker:
+        running = Drill(broker.bootstrap, folder, pillars)
+        try:
+            yield running
+        finally:
+            running.close()

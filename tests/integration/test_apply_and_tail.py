@@ -1,0 +1,238 @@
+"""The commands on a real broker: topics, registry, policy and hotlist applied, and `tail` that shows what came."""
+
+import json
+import logging
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from callbox.cli import run
+from schemas.catalogue import FUSION_INPUT, HOTLIST, LOG_PARTITIONS, PILLAR_EVENTS, REGISTRY
+from schemas.codec import encode
+from schemas.enums import PillarKind
+from schemas.feeds import PillarEvent
+from schemas.partitioning import partition_of
+from streams.brokers.embedded import EmbeddedBroker
+from streams.clock import now_ms
+from streams.delivery import Outgoing
+from streams.kafka import KafkaConfig
+from streams.reader import read_all
+from streams.sending import send_all
+from streams.topics import apply as make_topics
+
+pytestmark = pytest.mark.embedded
+
+START = [sys.executable, "-c", "from callbox.cli import main; main()"]
+PLATE = "ABC1234"
+
+Call = Callable[..., list[str]]
+"""(arguments, code=0) -> the lines on stdout."""
+
+
+@pytest.fixture
+def empty_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KafkaConfig]:
+    """A fresh broker without topics, named by the config in the working folder: 0.1 s."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CALLBOX_CONFIG", raising=False)
+    with EmbeddedBroker(tmp_path / "broker.log") as embedded:
+        text = f'[kafka]\nbootstrap = "{embedded.bootstrap}"\nkind = "embedded"\n'
+        (tmp_path / "callbox.toml").write_text(text, encoding="utf-8")
+        yield KafkaConfig(bootstrap=embedded.bootstrap, kind=embedded.kind)
+
+
+@pytest.fixture
+def broker(empty_broker: KafkaConfig) -> KafkaConfig:
+    """A fresh broker with the topics of the catalogue."""
+    make_topics(empty_broker, i_lose_order=False)
+    return empty_broker
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Iterator[Call]:
+    """Run a command and look at its exit code."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def called(*arguments: str, code: int = 0) -> list[str]:
+        found = run(arguments)
+        captured = capsys.readouterr()
+        assert found == code, captured.err
+        return captured.out.splitlines()
+
+    yield called
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+def town(**zones: str) -> str:
+    """Write a town file; each keyword is a device, its value the zone."""
+    lines = [
+        f'[[zones]]\nname = "{zone}"\nchain = [{{ tier = "village", unit = "{zone}" }}]'
+        for zone in ("north", "south")
+    ]
+    lines += [
+        f'[[devices]]\nid = "{device}"\nkind = "pillar"\nzone = "{zone}"\nlon = 104.1\nlat = 30.5'
+        for device, zone in zones.items()
+    ]
+    Path("town.toml").write_text("\n".join(lines if zones else [*lines, "devices = []"]), encoding="utf-8")
+    return "town.toml"
+
+
+def hotlist(*entry_ids: str) -> str:
+    entries = [
+        f'[[entries]]\nentry_id = "{entry_id}"\nplate_text = "{PLATE}"\njurisdiction = "CN"\n'
+        'purpose = "stolen_vehicle"\nauthority = "County police"\ncase_ref = "2031-1"\n'
+        'entered_by = "Desk 4"\nexpires_at = 2020-01-01T00:00:00Z'
+        for entry_id in entry_ids
+    ]
+    Path("list.toml").write_text("\n".join(entries) or "entries = []", encoding="utf-8")
+    return "list.toml"
+
+
+def shown(call: Call, topic: str, *options: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in call("tail", topic, "--json", "--no-follow", *options)]
+
+
+def devices_told(call: Call) -> list[tuple[str, str, bool]]:
+    """The device records of the log in the order they were written: device, zone, whether it left."""
+    lines = [line for line in shown(call, FUSION_INPUT) if line["record"]["kind"] == "device"]
+    payloads = sorted(
+        (line["record"]["payload"] for line in lines),
+        key=lambda payload: (payload["revision"], not payload["removed"], payload["device_id"]),
+    )
+    return [(payload["device_id"], payload["zone"], payload["removed"]) for payload in payloads]
+
+
+def test_before_the_topics_are_there_an_apply_says_so(call: Call, empty_broker: KafkaConfig) -> None:
+    call("registry", "apply", town(a="north"), code=66)
+    call("tail", FUSION_INPUT, "--json", "--no-follow", code=66)
+
+
+def test_topics_are_made_once(call: Call, empty_broker: KafkaConfig) -> None:
+    assert call("topics", "apply")
+    assert call("topics", "apply") == ["the topics are as the catalogue says"]
+
+
+def test_a_dry_run_shows_the_difference_and_writes_nothing(call: Call, broker: KafkaConfig) -> None:
+    assert call("registry", "apply", town(a="north"), "--dry-run") == ["added    a  pillar in north"]
+    assert shown(call, REGISTRY) == shown(call, FUSION_INPUT) == []
+
+
+def test_a_registry_is_told_to_the_log_and_not_written_twice(call: Call, broker: KafkaConfig) -> None:
+    assert call("registry", "apply", town(a="north", b="south"))[-1].startswith("applied as revision ")
+    assert call("registry", "apply", town(a="north", b="south")) == ["no difference, nothing written"]
+    assert devices_told(call) == [("a", "north", False), ("b", "south", False)]
+    assert [line["key"] for line in shown(call, REGISTRY)] == ["a", "b"]
+    for line in shown(call, FUSION_INPUT):
+        assert line["key"] == line["record"]["zone"]
+        assert line["partition"] == partition_of(line["key"], LOG_PARTITIONS)
+
+
+def test_a_device_that_moves_leaves_first_and_one_that_goes_leaves_a_tombstone(
+    call: Call, broker: KafkaConfig
+) -> None:
+    call("registry", "apply", town(a="north", b="south"))
+    said = call("registry", "apply", town(a="south"))
+    assert said[:2] == ["moved    a  north to south", "removed  b  pillar in south"]
+    assert devices_told(call)[2:] == [("a", "north", True), ("b", "south", True), ("a", "south", False)]
+    written = [(line["key"], line["record"] is None) for line in shown(call, REGISTRY)]
+    assert written == [("a", False), ("b", False), ("b", True), ("a", False)]
+
+
+def test_a_record_that_nobody_can_read_is_mended(call: Call, broker: KafkaConfig) -> None:
+    send_all(broker, [Outgoing(REGISTRY, b"a", b"poison"), Outgoing(REGISTRY, b"\xff", b"poison")])
+    assert len(call("registry", "apply", town(a="south"))) == 4
+    assert call("registry", "apply", town(a="south")) == ["no difference, nothing written"]
+
+
+def test_a_policy_reaches_every_partition(call: Call, broker: KafkaConfig) -> None:
+    Path("policy.toml").write_text("reach_m = 150", encoding="utf-8")
+    assert call("policy", "apply", "policy.toml")[-1].endswith(f"to {LOG_PARTITIONS} partitions")
+    told = shown(call, FUSION_INPUT)
+    assert sorted(line["partition"] for line in told) == list(range(LOG_PARTITIONS))
+    assert len({line["record"]["event_id"] for line in told}) == 1
+    assert {(line["record"]["kind"], line["key"], line["record"]["zone"]) for line in told} == {
+        ("policy", "", "")
+    }
+
+
+def test_a_hotlist_is_renewed_as_a_whole_and_shows_no_plate(
+    call: Call, broker: KafkaConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = call("hotlist", "apply", hotlist("h1", "h2"))
+    said += call("hotlist", "apply", hotlist("h2", "h3"))
+    assert said == [
+        "2 entries: 2 new, 0 renewed, 0 withdrawn",
+        "2 expired: never a match",
+        "applied",
+        "2 entries: 1 new, 1 renewed, 1 withdrawn",
+        "2 expired: never a match",
+        "applied",
+    ]
+    written = [(record.key, record.value is None) for record in read_all(broker, HOTLIST)]
+    assert written == [(b"h1", False), (b"h2", False), (b"h1", True), (b"h2", False), (b"h3", False)]
+    assert PLATE not in "".join(said)
+
+
+def test_poison_is_shown_by_its_cause_and_the_rest_goes_on(call: Call, broker: KafkaConfig) -> None:
+    send_all(broker, [Outgoing(PILLAR_EVENTS, b"p", b"poison"), press("p")])
+    first, second = shown(call, PILLAR_EVENTS)
+    assert first["record"] == {"undecodable": "undecodable"}
+    assert second["record"]["kind"] == "press"
+
+
+def test_a_limit_an_incident_and_a_time_choose(call: Call, broker: KafkaConfig) -> None:
+    send_all(broker, [press("one"), press("other"), press("other")])
+    assert len(shown(call, PILLAR_EVENTS, "--limit", "1")) == 1
+    assert len(shown(call, PILLAR_EVENTS, "--incident", "other")) == 2
+    assert shown(call, PILLAR_EVENTS, "--from", "2999-01-01T00:00:00Z") == []
+    assert len(shown(call, PILLAR_EVENTS, "--from", "-1h")) == 3
+
+
+def test_people_get_a_line_that_moves_no_cursor(call: Call, broker: KafkaConfig) -> None:
+    send_all(broker, [press("evil\x1b[2J\x9b2J")])
+    (said,) = call("tail", PILLAR_EVENTS, "--no-follow")
+    assert "evil" in said
+    assert not {"\x1b", "\x9b"} & set(said)
+
+
+def test_following_shows_what_comes_and_ends_well_on_ctrl_c(broker: KafkaConfig) -> None:
+    send_all(broker, [press("earlier")])
+    with following() as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["key"] == "earlier"
+        send_all(broker, [press("later")])
+        assert json.loads(process.stdout.readline())["key"] == "later"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
+def test_a_reader_that_leaves_ends_the_following_well(broker: KafkaConfig) -> None:
+    send_all(broker, [press("earlier")])
+    with following() as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        send_all(broker, [press("later")])
+        assert process.wait(20) == 0
+        assert process.stderr.read() == ""
+
+
+def following() -> "subprocess.Popen[str]":
+    command = [*START, "tail", PILLAR_EVENTS, "--json", "--from", "-1h"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def press(device_id: str) -> Outgoing:
+    at = now_ms()
+    event = PillarEvent(device_id=device_id, kind=PillarKind.PRESS, occurred_at=at, received_at=at)
+    return Outgoing(PILLAR_EVENTS, device_id.encode(), encode(event))

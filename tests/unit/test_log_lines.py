@@ -1,0 +1,80 @@
+"""Log lines: one JSON object each, no variables of a frame, libraries quiet."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from callbox.logs import LIBRARIES, LogFormat, configure_logs
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in LIBRARIES}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, was in levels.items():
+        logging.getLogger(name).setLevel(was)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+def fail_with_a_plate_in_hand() -> None:
+    plate_text = "B" + "12345"
+    log = structlog.get_logger("test")
+    try:
+        raise ValueError(len(plate_text))  # noqa: TRY301 - the traceback is what is tested
+    except ValueError:
+        log.exception("plate.failed", partition=3)
+
+
+def test_an_event_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs()
+    structlog.get_logger("streams.process").info("worker.started", worker="alarms", text="two\nlines")
+    (line,) = capsys.readouterr().err.splitlines()
+    logged = json.loads(line)
+    assert logged.pop("timestamp").endswith("Z")
+    assert logged == {
+        "event": "worker.started",
+        "level": "info",
+        "logger": "streams.process",
+        "worker": "alarms",
+        "text": "two\nlines",
+    }
+
+
+def test_a_library_writes_the_same_lines_but_only_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs()
+    logging.getLogger("aiokafka.consumer").info("joined %s", "group")
+    logging.getLogger("aiokafka.consumer").warning("left %s", "group")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["event"] == "left group"
+
+
+def test_verbose_shows_what_the_libraries_do(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(verbose=True)
+    logging.getLogger("faust.app").info("assigned")
+    assert json.loads(capsys.readouterr().err)["event"] == "assigned"
+
+
+@pytest.mark.parametrize("log_format", list(LogFormat))
+def test_a_traceback_says_where_and_never_what_was_in_the_variables(
+    log_format: LogFormat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs(log_format)
+    fail_with_a_plate_in_hand()
+    said = capsys.readouterr().err
+    assert "fail_with_a_plate_in_hand" in said
+    assert "B12345" not in said
+
+
+def test_a_second_call_does_not_double_the_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs()
+    configure_logs(LogFormat.CONSOLE)
+    structlog.get_logger("test").info("once")
+    assert len(capsys.readouterr().err.splitlines()) == 1

@@ -1,0 +1,108 @@
+"""A replay agrees with what went out, or says in which alert it does not."""
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from processors.entry import LogEntry
+from schemas.alerts import Alert
+from schemas.catalogue import ALERTS, TEST_ALERTS
+from schemas.codec import decode, encode
+from schemas.enums import PillarKind
+from schemas.errors import FileRefused, InputMissing, LogBroken
+from streams.recording import load_log, write_log
+from streams.replaying import Difference, Log, What, differences, refold, repeats
+from tests.timeline import PARTITIONS, Timeline
+
+
+def three_alerts() -> Log:
+    """A press, the press again, a test: two live alerts and a test one."""
+    timeline = Timeline()
+    timeline.press(1)
+    timeline.press(10)
+    timeline.pillar(PillarKind.TEST, 20)
+    return Log(PARTITIONS, [(timeline.state.partition, entry) for entry in timeline.entries])
+
+
+def folded() -> dict[str, list[bytes]]:
+    log = three_alerts()
+    return refold(log.entries, log.partitions)
+
+
+def test_a_replay_gives_the_alerts_by_topic() -> None:
+    assert {topic: len(payloads) for topic, payloads in folded().items() if payloads} == {
+        ALERTS: 2,
+        TEST_ALERTS: 1,
+    }
+
+
+def test_equal_alerts_do_not_differ() -> None:
+    assert differences(folded(), folded()) == []
+
+
+def test_a_repeat_with_the_same_bytes_is_no_difference() -> None:
+    live = folded()
+    live[ALERTS] *= 2
+    assert differences(folded(), live) == []
+    assert repeats(live) == 2
+
+
+def test_a_lost_alert_is_missing() -> None:
+    live = folded()
+    lost = decode(live[ALERTS].pop(), Alert)
+    assert differences(folded(), live) == [Difference(ALERTS, lost.alert_id, What.MISSING)]
+
+
+def test_an_alert_of_nowhere_is_unexpected() -> None:
+    live = folded()
+    live[ALERTS].append(encode(replace(decode(live[ALERTS][0], Alert), alert_id="x")))
+    assert differences(folded(), live) == [Difference(ALERTS, "x", What.UNEXPECTED)]
+
+
+@pytest.mark.parametrize("place", [0, 9])
+def test_a_repeat_with_other_bytes_is_a_difference_wherever_it_stands(place: int) -> None:
+    live = folded()
+    first = decode(live[ALERTS][0], Alert)
+    live[ALERTS].insert(place, encode(replace(first, revision=7)))
+    assert Difference(ALERTS, first.alert_id, What.OTHER_BYTES) in differences(folded(), live)
+
+
+def test_an_alert_in_another_topic_is_missing_here_and_unexpected_there() -> None:
+    live = folded()
+    moved = live[TEST_ALERTS].pop()
+    live[ALERTS].append(moved)
+    assert {difference.what for difference in differences(folded(), live)} == {
+        What.MISSING,
+        What.UNEXPECTED,
+    }
+
+
+def test_a_record_that_is_no_alert_is_unreadable() -> None:
+    live = folded()
+    live[ALERTS].append(b"")
+    assert differences(folded(), live) == [Difference(ALERTS, "", What.UNREADABLE)]
+
+
+def test_a_log_whose_beginning_is_gone_is_not_replayed() -> None:
+    log = three_alerts()
+    with pytest.raises(LogBroken, match="begins at offset 1"):
+        refold(log.entries[1:], log.partitions)
+
+
+def test_a_recorded_log_is_the_log(tmp_path: Path) -> None:
+    log = three_alerts()
+    tombstone = (1, LogEntry(0, log.entries[0][1].append_ms, None, None))
+    log = Log(log.partitions, [*log.entries, tombstone])
+    write_log(tmp_path / "log.avro", log)
+    assert load_log(tmp_path / "log.avro") == log
+
+
+def test_a_damaged_recording_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "log.avro"
+    with pytest.raises(InputMissing):
+        load_log(path)
+    write_log(path, three_alerts())
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(FileRefused):
+        load_log(path)

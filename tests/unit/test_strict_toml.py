@@ -1,0 +1,123 @@
+"""Strict reading: every refusal names the file, the place, what stands there and what may."""
+
+from contextlib import suppress
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.errors import FileRefused
+from schemas.toml import read_strict
+
+
+class Kind(StrEnum):
+    UNKNOWN = "UNKNOWN"
+    PILLAR = "pillar"
+    CAMERA = "camera"
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: str
+    kind: Kind = Kind.PILLAR
+    lon: Annotated[float, msgspec.Meta(ge=-180, le=180)] = 0.0
+    heading_deg: Annotated[int, msgspec.Meta(ge=0, le=359)] | None = None
+    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.id == "contradiction":
+            raise ValueError("id contradicts itself")
+
+
+class Town(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    devices: tuple[Device, ...]
+    spare: Device | None = None
+    named: dict[str, Device] = {}
+
+
+def refused(text: str, *, quote_values: bool = True) -> str:
+    with pytest.raises(FileRefused) as caught:
+        read_strict(text, Town, "town.toml", quote_values=quote_values)
+    return str(caught.value)
+
+
+def test_what_is_in_order_is_read() -> None:
+    town = read_strict('devices = [{ id = "a", kind = "camera", lon = 104 }]', Town, "town.toml")
+    assert town == Town(devices=(Device(id="a", kind=Kind.CAMERA, lon=104.0),))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = \n", "town.toml: not TOML: Invalid value (at line 1, column 5)"),
+        ("devices = []\nwindow = 3", "town.toml: window: unknown key, allowed are devices, spare, named"),
+        ("", "town.toml: devices: missing"),
+        ("devices = [{}]", "town.toml: devices[0].id: missing"),
+        (
+            'devices = [{ id = "a", height = 3 }]',
+            "town.toml: devices[0].height: unknown key, allowed are id, kind, lon, heading_deg, at",
+        ),
+        (
+            'devices = [{ id = "a" }, { id = "b", kind = "drone" }]',
+            "town.toml: devices[1].kind: 'drone' is none of pillar, camera",
+        ),
+        ("devices = [{ id = 7 }]", "town.toml: devices[0].id: found 7, expected `str`, got `int`"),
+        (
+            'devices = [{ id = "a", lon = 181 }]',
+            "town.toml: devices[0].lon: found 181, expected `float` <= 180.0",
+        ),
+        (
+            'devices = [{ id = "a", heading_deg = true }]',
+            "town.toml: devices[0].heading_deg: found true, expected `int | null`, got `bool`",
+        ),
+        ("devices = 3", "town.toml: devices: found 3, expected `array`, got `int`"),
+        ("devices = []\n[spare]\nid = 3", "town.toml: spare.id: found 3, expected `str`, got `int`"),
+        (
+            "devices = []\n[named.x]\nname = 3",
+            "town.toml: named[...].name: unknown key, allowed are id, kind, lon, heading_deg, at",
+        ),
+        ('devices = [{ id = "contradiction" }]', "town.toml: devices[0]: id contradicts itself"),
+    ],
+)
+def test_a_refusal_names_the_place_and_what_is_allowed(text: str, said: str) -> None:
+    assert refused(text) == said
+
+
+def test_not_a_number_is_outside_every_range() -> None:
+    assert "devices[0].lon: found nan" in refused('devices = [{ id = "a", lon = nan }]')
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    assert "timezone" in refused('devices = [{ id = "a", at = 2031-01-01T00:00:00 }]')
+
+
+@pytest.mark.parametrize("field", ["kind", "heading_deg", "lon", "at"])
+def test_a_value_that_must_not_be_shown_is_not_shown(field: str) -> None:
+    said = refused(f'devices = [{{ id = "a", {field} = "B12345" }}]', quote_values=False)
+    assert said.startswith(f"town.toml: devices[0].{field}: ")
+    assert "B12345" not in said
+
+
+def test_the_hidden_value_does_not_come_back_as_the_cause() -> None:
+    with pytest.raises(FileRefused) as caught:
+        read_strict('devices = [{ id = "a", kind = "B12345" }]', Town, "town.toml", quote_values=False)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_a_long_value_is_cut() -> None:
+    said = refused(f'devices = [{{ id = "a", kind = "{"x" * 5000}" }}]')
+    assert len(said) < 200
+
+
+def test_a_file_nested_to_death_is_refused() -> None:
+    assert "nested too deeply" in refused("devices = " + "[" * 50_000)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with suppress(FileRefused):
+        assert isinstance(read_strict(text, Town, "town.toml"), Town)
