@@ -24,7 +24,6 @@ INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 
 COMMANDS: Final[Mapping[str, str]] = {
     "config": "callbox.commands.config:config",
-    "demo": "callbox.commands.demo:demo",
     "hotlist": "callbox.commands.hotlist:hotlist",
     "models": "callbox.commands.models:models",
     "policy": "callbox.commands.policy:policy",
@@ -69,15 +68,15 @@ class _Commands(click.Group):
 )
 @click.option(
     "--log-format",
-    type=click.Choice(tuple(LogFormat)),
-    default=LogFormat.JSON,
+    type=click.Choice([log_format.value for log_format in LogFormat]),
+    default=LogFormat.JSON.value,
     show_default=True,
     help="How log lines on stderr look.",
 )
 @click.option("--verbose", is_flag=True, help="Also log what Faust and the Kafka client do.")
 @click.version_option(metadata.version("callbox"), package_name="callbox")
 @click.pass_context
-def cli(context: click.Context, config_file: Path | None, log_format: LogFormat, *, verbose: bool) -> None:
+def cli(context: click.Context, config_file: Path | None, log_format: str, *, verbose: bool) -> None:
     """Event-streaming sensor fusion for emergency control rooms."""
     configure_logs(LogFormat(log_format), verbose=verbose)
     context.obj = Invocation(config_file)

@@ -26,7 +26,7 @@ class Invocation:
 
     @cached_property
     def config(self) -> Config:
-        """The config; read once. A folder for the models goes into the environment, unless it is there already.
+        """The config; read once. A folder that it names for the models goes into the environment.
 
         Raises:
             InputMissing: A file that is named is not there.
@@ -34,5 +34,5 @@ class Invocation:
         """
         config = load_config(self.config_file, self.environment)
         if config.models.cache is not None:
-            self.environment.setdefault(MODELS_FOLDER, config.models.cache)
+            self.environment[MODELS_FOLDER] = config.models.cache
         return config

@@ -23,13 +23,14 @@ MAX_PRIOR = 10
 """Earlier alerts that an alert names."""
 
 
-class Occasion(msgspec.Struct, frozen=True, kw_only=True):
+class Occasion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why an alert goes out now.
 
     Attributes:
         action: What it does.
         reason: Why.
-        cause: The input's event id, or the timer's kind and ordinal: with the action it makes the alert's id.
+        cause: What names the input (feed, device, event id: event ids are unique per device only), or the timer
+            (kind, ordinal). With the action it makes the alert's id.
         at: Fold time.
         policy_version: What is in force.
         device_name: Who reported, for the texts; empty for a stranger or for nobody.
@@ -41,7 +42,7 @@ class Occasion(msgspec.Struct, frozen=True, kw_only=True):
 
     action: Action
     reason: Reason
-    cause: str
+    cause: tuple[str, ...]
     at: EpochMs
     policy_version: str
     device_name: str = ""
@@ -63,9 +64,9 @@ def incident_id_of(zone: str, family: Family, device_id: str, event_id: str) -> 
     return f"{zone}-{fingerprint(family, device_id, event_id)}"
 
 
-def alert_id_of(incident_id: str, action: Action, cause: str) -> str:
+def alert_id_of(incident_id: str, action: Action, cause: tuple[str, ...]) -> str:
     """Name an alert by what it does and why: equal on a repeat."""
-    return fingerprint(incident_id, action, cause)
+    return fingerprint(incident_id, action, *cause)
 
 
 def with_source(sources: tuple[Source, ...], source: Source) -> tuple[Source, ...]:

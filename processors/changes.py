@@ -24,45 +24,45 @@ MAX_STALE_TIMERS = 64
 """Timers of ended incidents go when they are due, or when there are more than that and than open incidents."""
 
 
-class PutDevice(msgspec.Struct, frozen=True):
+class PutDevice(msgspec.Struct, frozen=True, gc=False):
     """Keep a device, new or changed."""
 
     device: Device
 
 
-class Heard(msgspec.Struct, frozen=True):
+class Heard(msgspec.Struct, frozen=True, gc=False):
     """A registered device has sent a heartbeat."""
 
     key: DeviceKey
     received_at: EpochMs
 
 
-class PutIncident(msgspec.Struct, frozen=True):
+class PutIncident(msgspec.Struct, frozen=True, gc=False):
     """Keep an incident, new or changed. A new one gets its expiry timer."""
 
     incident: Incident
 
 
-class EndIncident(msgspec.Struct, frozen=True):
+class EndIncident(msgspec.Struct, frozen=True, gc=False):
     """An incident is over and leaves the state."""
 
     incident_id: str
 
 
-class SetTimer(msgspec.Struct, frozen=True):
+class SetTimer(msgspec.Struct, frozen=True, gc=False):
     """Do something later."""
 
     timer: Timer
 
 
-class PutFeed(msgspec.Struct, frozen=True):
+class PutFeed(msgspec.Struct, frozen=True, gc=False):
     """Keep what a feed told of."""
 
     key: FeedKey
     memory: Memory
 
 
-class PutPolicy(msgspec.Struct, frozen=True):
+class PutPolicy(msgspec.Struct, frozen=True, gc=False):
     """This policy is in force from here on."""
 
     policy: FusionPolicy
@@ -70,7 +70,7 @@ class PutPolicy(msgspec.Struct, frozen=True):
     revision: int
 
 
-class CountTick(msgspec.Struct, frozen=True):
+class CountTick(msgspec.Struct, frozen=True, gc=False):
     """This tick has been seen."""
 
     number: int

@@ -7,7 +7,7 @@ from schemas.enums import Reason
 from schemas.units import EpochMs
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
+class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What was decided about one input, or about one timer that was due.
 
     Attributes:

@@ -26,7 +26,7 @@ PlaceKey: TypeAlias = tuple[str, Family, str]
 """Zone, hazard family and place (a cell, or the topic of a feed): the duplicate key without the time."""
 
 
-class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One device of one zone, registered or not.
 
     Attributes:
@@ -65,7 +65,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         return self.device_id if self.is_registered else ""
 
 
-class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One open incident.
 
     Attributes:

@@ -35,7 +35,7 @@ _COS_TERMS = (  # of Taylor's series in x squared, highest first: 1/16!, -1/14!,
 )
 
 
-class Place(msgspec.Struct, frozen=True, array_like=True):
+class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A point on the ground, WGS 84.
 
     Attributes:

@@ -12,7 +12,7 @@ from schemas.enums import Category, Family, Grade, Hazard, Tier, Urgency
 from schemas.site import ChainLink, RegistryDevice
 
 
-class Assessment(msgspec.Struct, frozen=True, kw_only=True):
+class Assessment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one fact of a hazard amounts to.
 
     Attributes:

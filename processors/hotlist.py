@@ -65,7 +65,9 @@ def problems(entry: HotlistEntry, at: EpochMs) -> list[str]:
         allowed = ", ".join(MAX_LIFETIME_MS)
         found.append(f"purpose {entry.purpose.value} is not one of: {allowed}")
     elif entry.expires_at > at + cap:
-        found.append(f"expires_at is more than {cap // DAY_MS} days ahead, the most for {entry.purpose.value}")
+        found.append(
+            f"expires_at is more than {cap // DAY_MS} days ahead, the most for {entry.purpose.value}"
+        )
     return found
 
 

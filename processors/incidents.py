@@ -80,9 +80,10 @@ def fold(state: State, entry: LogEntry) -> tuple[State, tuple[Decision, ...]]:
     state.last_hash = record_hash(entry)
     try:
         envelope, record = read_entry(entry)
-    except DecodeError as error:
+    except Exception as error:  # noqa: BLE001 — nor must one that the codec itself fails on
         _advance(state, entry)
-        return state, (Decision(reason=Reason.UNDECODABLE, detail=str(error)),)
+        detail = str(error) if isinstance(error, DecodeError) else type(error).__name__
+        return state, (Decision(reason=Reason.UNDECODABLE, detail=detail),)
     return fold_decoded(state, entry, envelope, record)
 
 

@@ -44,7 +44,7 @@ def minimal_red(zone: str, fact: PillarFact, at: EpochMs) -> Alert:
     """
     incident_id = f"{zone}-{fingerprint(Family.CALL, fact.device_id, fact.event_id)}"
     return Alert(
-        alert_id=fingerprint(incident_id, Action.RAISE, f"fold_error:{fact.event_id}"),
+        alert_id=fingerprint(incident_id, Action.RAISE, "fold_error", fact.event_id),
         incident_id=incident_id,
         sender="callbox",
         revision=1,

@@ -10,7 +10,7 @@ from processors.entities import DeviceKey, Incident
 from processors.geometry import Place, cells_near, distance_mm
 from processors.policy import Windows
 from processors.state import State
-from schemas.enums import Family
+from schemas.enums import Family, Feed
 from schemas.units import EpochMs
 
 MM_PER_M = 1_000
@@ -52,10 +52,10 @@ def newest(incidents: list[Incident]) -> Incident | None:
     return max(incidents, key=lambda incident: (incident.first_at, incident.incident_id), default=None)
 
 
-def is_source(state: State, device: DeviceKey, event_id: str) -> bool:
+def is_source(state: State, device: DeviceKey, feed: Feed, event_id: str) -> bool:
     """Whether an open incident rests on this event already, however many came since."""
     return any(
-        source.event_id == event_id and source.device_id == device[1]
+        source.event_id == event_id and source.device_id == device[1] and source.feed is feed
         for incident in of_device(state, device)
         for source in incident.sources
     )

@@ -8,7 +8,7 @@ from processors.entities import Device, DeviceKey
 from processors.matching import is_source
 from processors.memory import recall, remember
 from processors.state import State, device_at
-from schemas.enums import Reason
+from schemas.enums import Feed, Reason
 from schemas.units import EpochMs
 
 
@@ -26,16 +26,18 @@ class Hearing(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
 
 
-def hear(state: State, key: DeviceKey, event_id: str, received_at: EpochMs) -> Hearing:
-    """Hold an event against what its device said before, and against what open incidents rest on."""
+def hear(state: State, key: DeviceKey, feed: Feed, event_id: str, received_at: EpochMs) -> Hearing:
+    """Hold an event against what its device said before on that feed, and against what open incidents rest on."""
     device = device_at(state, key)
-    repeat = recall(device.memory, event_id, received_at)
+    is_seen = feed is Feed.CAMERAS
+    known = device.sightings if is_seen else device.memory
+    repeat = recall(known, event_id, received_at)
     if repeat is Reason.BEYOND_MEMORY:
         return Hearing(device, repeat, ())
-    if repeat is None and is_source(state, key, event_id):
+    if repeat is None and is_source(state, key, feed, event_id):
         repeat = Reason.DUPLICATE
-    memory = remember(device.memory, event_id, received_at)
-    if memory is device.memory:
+    memory = remember(known, event_id, received_at)
+    if memory is known:
         return Hearing(device, Reason.DUPLICATE, ())
-    device = replace(device, memory=memory)
+    device = replace(device, sightings=memory) if is_seen else replace(device, memory=memory)
     return Hearing(device, repeat, (PutDevice(device),))

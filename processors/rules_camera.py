@@ -27,7 +27,7 @@ def observation(state: State, envelope: FusionInput, seen: Observation) -> Outco
     if seen.hazard is not Hazard.FIRE:
         return _silent(seen, Reason.NOT_SUPPORTED)
     key = (envelope.zone, seen.device_id)
-    hearing = hear(state, key, seen.observation_id, seen.received_at)
+    hearing = hear(state, key, Feed.CAMERAS, seen.observation_id, seen.received_at)
     if hearing.repeat is not None:
         return _silent(seen, hearing.repeat, *hearing.changes)
     if not hearing.device.is_registered:
@@ -105,7 +105,7 @@ def _occasion(state: State, device: Device, seen: Observation, action: Action, r
     return Occasion(
         action=action,
         reason=reason,
-        cause=seen.observation_id,
+        cause=(Feed.CAMERAS, seen.device_id, seen.observation_id),
         at=state.now,
         policy_version=state.policy_version,
         device_name=device.name,

@@ -41,7 +41,7 @@ def feed_status(state: State, envelope: FusionInput, status: FeedStatus) -> Outc
     occasion = Occasion(
         action=Action.RAISE,
         reason=Reason.FEED_FAULT,
-        cause=letter,
+        cause=(status.feed, status.topic, letter),
         at=state.now,
         policy_version=state.policy_version,
     )

@@ -17,7 +17,7 @@ from processors.matching import newest, of_device
 from processors.repeats import hear
 from processors.rules_press import call_at, occasion_of, press
 from processors.state import State
-from schemas.enums import Action, Disposition, PillarKind, Reason, Status
+from schemas.enums import Action, Disposition, Feed, PillarKind, Reason, Status
 from schemas.log import FusionInput, PillarFact
 
 NO_DISPATCH = 0
@@ -29,7 +29,7 @@ def pillar_fact(state: State, envelope: FusionInput, fact: PillarFact) -> Outcom
     key = (envelope.zone, fact.device_id)
     if fact.kind is PillarKind.HEARTBEAT:
         return _heartbeat(state, key, fact)
-    hearing = hear(state, key, fact.event_id, fact.received_at)
+    hearing = hear(state, key, Feed.PILLARS, fact.event_id, fact.received_at)
     if hearing.repeat is not None:
         return _silent(fact, hearing.repeat, *hearing.changes)
     return _RULES.get(fact.kind, _fault)(state, hearing.device, fact)

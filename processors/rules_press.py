@@ -108,7 +108,7 @@ def occasion_of(state: State, device: Device, fact: PillarFact, action: Action, 
     return Occasion(
         action=action,
         reason=reason,
-        cause=fact.event_id,
+        cause=(Feed.PILLARS, fact.device_id, fact.event_id),
         at=state.now,
         policy_version=state.policy_version,
         device_name=device.name,

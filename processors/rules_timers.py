@@ -40,14 +40,14 @@ def _expire(state: State, timer: Timer, incident: Incident) -> Fired:
         policy_version=state.policy_version,
     )
     _, alert = announce(replace(incident, state=after(incident.state, Step.EXPIRY)), occasion)
-    return Decision(reason=Reason.EXPIRED, alerts=(alert,), event_id=occasion.cause), (
+    return Decision(reason=Reason.EXPIRED, alerts=(alert,), event_id=":".join(occasion.cause)), (
         EndIncident(incident.incident_id),
     )
 
 
-def _cause(timer: Timer, *, ordinal: int) -> str:
+def _cause(timer: Timer, *, ordinal: int) -> tuple[str, ...]:
     """Name a timer's firing, for the alert's id: `ordinal` counts those of its kind and incident, from 1."""
-    return f"timer:{timer.kind}:{ordinal}"
+    return "timer", timer.kind, str(ordinal)
 
 
 _RULES: Mapping[TimerKind, Callable[[State, Timer, Incident], Fired]] = {TimerKind.EXPIRE: _expire}

@@ -21,7 +21,7 @@ from schemas.site import ChainLink
 from schemas.units import EpochMs
 
 
-class Position(msgspec.Struct, frozen=True, kw_only=True):
+class Position(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A point on the ground, WGS 84.
 
     Attributes:
@@ -33,7 +33,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     lat: float
 
 
-class PriorAlert(msgspec.Struct, frozen=True, kw_only=True):
+class PriorAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An earlier alert of the same incident (CAP `references`).
 
     Attributes:
@@ -45,7 +45,7 @@ class PriorAlert(msgspec.Struct, frozen=True, kw_only=True):
     sent: EpochMs
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
+class Source(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A fact that an incident rests on.
 
     Attributes:
@@ -63,7 +63,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     received_at: EpochMs
 
 
-class AlertText(msgspec.Struct, frozen=True, kw_only=True):
+class AlertText(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What people read, in one language (CAP `info`).
 
     Attributes:
@@ -79,7 +79,7 @@ class AlertText(msgspec.Struct, frozen=True, kw_only=True):
     instruction: str
 
 
-class Hit(msgspec.Struct, frozen=True, kw_only=True):
+class Hit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A verified hit. It names the list entry, never the plate.
 
     Attributes:
@@ -97,7 +97,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     verified_at: EpochMs
 
 
-class Actor(msgspec.Struct, frozen=True, kw_only=True):
+class Actor(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who acted on an incident.
 
     Attributes:
@@ -109,7 +109,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     organisation: str
 
 
-class Alert(msgspec.Struct, frozen=True, kw_only=True):
+class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One message about one incident.
 
     Attributes:

@@ -28,7 +28,7 @@ ALERTS = "dispatch.alert.v1"
 MAINTENANCE = "maintenance.alert.v1"
 TEST_ALERTS = "dispatch.test-alert.v1"
 
-LOG_PARTITIONS = 8
+LOG_PARTITIONS = 4
 """Of the log, its snapshots and the pillar feed; never changed in place. One worker carries over 1,000 presses a
 second (benchmarks/latency) and a county has 630 pillars, so eight is about the number of workers, not the load."""
 
@@ -124,6 +124,7 @@ _FLOW = (
         retention_ms=None,
         cleanup=Cleanup.COMPACT,
         sealed=True,
+        settings=_APPEND_TIME,  # the list's age is not the writer's to say
     ),
     Topic(
         name=FUSION_INPUT,
@@ -161,7 +162,7 @@ _FLOW = (
         retention_ms=7 * DAY_MS,
         max_message_bytes=PICTURE_BYTES,
     ),
-    Topic(name=ALERTS, key="incident id", record=Alert, partitions=8, retention_ms=30 * DAY_MS),
+    Topic(name=ALERTS, key="incident id", record=Alert, partitions=4, retention_ms=30 * DAY_MS),
     Topic(name=MAINTENANCE, key="incident id", record=Alert, partitions=4, retention_ms=30 * DAY_MS),
     Topic(name=TEST_ALERTS, key="incident id", record=Alert, partitions=4, retention_ms=7 * DAY_MS),
 )

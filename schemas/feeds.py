@@ -6,7 +6,7 @@ from schemas.enums import PillarKind, PlateClass, PlateColour
 from schemas.units import EpochMs
 
 
-class PillarEvent(msgspec.Struct, frozen=True, kw_only=True):
+class PillarEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One report of an alarm pillar (help point, call box, one-key alarm).
 
     Attributes:
@@ -28,7 +28,7 @@ class PillarEvent(msgspec.Struct, frozen=True, kw_only=True):
     active: bool = True
 
 
-class CameraFrame(msgspec.Struct, frozen=True, kw_only=True):
+class CameraFrame(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One picture of a camera. Sealed: it may show people.
 
     Attributes:
@@ -46,7 +46,7 @@ class CameraFrame(msgspec.Struct, frozen=True, kw_only=True):
     event_id: str | None = None
 
 
-class PlateRead(msgspec.Struct, frozen=True, kw_only=True):
+class PlateRead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One vehicle that passed a checkpoint plate reader. Sealed.
 
     Attributes:

@@ -6,7 +6,7 @@ from schemas.errors import Cause
 from schemas.units import EpochMs
 
 
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A record that could not be used, with its place and the cause.
 
     For a sealed topic `detail`, `key` and `payload` are null: nothing of the record may be read here.
@@ -34,7 +34,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     worker: str
 
 
-class EvidenceSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+class EvidenceSnapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A redacted picture.
 
     Attributes:

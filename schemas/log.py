@@ -7,7 +7,7 @@ from schemas.errors import Cause
 from schemas.units import EpochMs
 
 
-class FusionInput(msgspec.Struct, frozen=True, kw_only=True):
+class FusionInput(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The envelope: one fact for one zone.
 
     Attributes:
@@ -23,7 +23,7 @@ class FusionInput(msgspec.Struct, frozen=True, kw_only=True):
     payload: bytes
 
 
-class PillarFact(msgspec.Struct, frozen=True, kw_only=True):
+class PillarFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A pillar event after intake: it has an id, and a received_at that can be trusted.
 
     Attributes:
@@ -45,7 +45,7 @@ class PillarFact(msgspec.Struct, frozen=True, kw_only=True):
     active: bool = True
 
 
-class Media(msgspec.Struct, frozen=True, kw_only=True):
+class Media(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where a redacted picture lies.
 
     Attributes:
@@ -65,7 +65,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     offset: int
 
 
-class Observation(msgspec.Struct, frozen=True, kw_only=True):
+class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a detector saw on a camera.
 
     Attributes:
@@ -87,7 +87,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     media: Media | None = None
 
 
-class PolicyRecord(msgspec.Struct, frozen=True, kw_only=True):
+class PolicyRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A policy that is in force from here on, sent to every partition.
 
     Attributes:
@@ -101,7 +101,7 @@ class PolicyRecord(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
 
 
-class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
+class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How a feed is doing, told by the worker that reads it.
 
     Attributes:
@@ -123,7 +123,7 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
     at: EpochMs
 
 
-class Tick(msgspec.Struct, frozen=True, kw_only=True):
+class Tick(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One second has passed. Numbered, so that a copy is known as one.
 
     Attributes:
@@ -133,7 +133,7 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
     number: int
 
 
-class FusionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+class FusionSnapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The fold's state of one partition at one offset.
 
     Attributes:

@@ -9,7 +9,7 @@ UNASSIGNED_ZONE = "unassigned"
 """The zone of devices that no registry names: its unit is the control room (domain.md 8a)."""
 
 
-class ChainLink(msgspec.Struct, frozen=True, kw_only=True):
+class ChainLink(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One step of a responsible chain.
 
     Attributes:
@@ -21,7 +21,7 @@ class ChainLink(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
 
 
-class ResponsePoint(msgspec.Struct, frozen=True, kw_only=True):
+class ResponsePoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A place from which help starts.
 
     Attributes:
@@ -35,7 +35,7 @@ class ResponsePoint(msgspec.Struct, frozen=True, kw_only=True):
     lat_e7: DegE7
 
 
-class RegistryDevice(msgspec.Struct, frozen=True, kw_only=True):
+class RegistryDevice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One device of the site registry; the same record tells the fold of it.
 
     Attributes:

@@ -6,7 +6,7 @@ from schemas.enums import PlateClass, PlateColour, Purpose, ReviewReason
 from schemas.units import EpochMs
 
 
-class HotlistEntry(msgspec.Struct, frozen=True, kw_only=True):
+class HotlistEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One vehicle that an authority looks for, for one of the closed purposes. Sealed.
 
     Attributes:
@@ -34,7 +34,7 @@ class HotlistEntry(msgspec.Struct, frozen=True, kw_only=True):
     plate_colour: PlateColour = PlateColour.UNKNOWN
 
 
-class VerificationRequest(msgspec.Struct, frozen=True, kw_only=True):
+class VerificationRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A question to a person: is this the vehicle? Sealed. Nothing is dispatched before the answer.
 
     Attributes:

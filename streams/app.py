@@ -64,7 +64,7 @@ def create_app(
         broker_credentials=broker_credentials(kafka),
         broker_session_timeout=kafka.session_ms / 1000,
         broker_heartbeat_interval=kafka.heartbeat_ms / 1000,
-        broker_request_timeout=REQUEST_TIMEOUT_S,
+        broker_request_timeout=max(REQUEST_TIMEOUT_S, kafka.session_ms / 1000),
         broker_commit_interval=runtime.commit_interval_s,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=settings.fetch_bytes,

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import faust
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.serializers import codecs
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 from faust.types.tuples import Message, ack_lock
+from mode.utils.futures import notify
 
 CODEC = "callbox-batch"
 
@@ -37,6 +38,10 @@ class Batch(tuple[Any, ...]):
         """Offset after the last record: what a commit of this batch says."""
         last: int = self[-1].offset
         return last + 1
+
+    def __repr__(self) -> str:
+        """Where it lies and no content: it may come from a sealed topic, and Faust writes events into log lines."""
+        return f"Batch({self[0].topic}[{self[0].partition}]@{self.start}-{self.end})"
 
 
 class BatchRecord:
@@ -136,6 +141,7 @@ class BatchConsumer(driver.Consumer):
                 return False
             message.acked = True
             self._unacked_messages.discard(message)
+            notify(self._waiting_for_ack)  # a rebalance or a stop waits for the last one
             if message.generation_id != self.app.consumer_generation_id:
                 return False
             batch = cast("Batch", message.value)
@@ -162,10 +168,33 @@ class BatchConsumer(driver.Consumer):
         for tp in revoked:
             self._done.pop(tp, None)
 
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Forget what was acked after the last commit of the generation before: its owner may have changed since."""
+        self._done.clear()
+        await super().on_partitions_assigned(assigned, generation_id)
+
     def committed(self, tp: TP) -> int | None:
         """The offset that was committed last, or None."""
         offset: int | None = self._committed_offset[tp]
         return offset
+
+    def has_waiting(self, tp: TP) -> bool:
+        """Whether anything of a partition is not fetched, not acked or not committed yet.
+
+        A comparison of the last commit with the broker's end would not do: what retention took, and the markers of
+        transactions, lie between the two for ever.
+        """
+        if (self._done.get(tp) or 0) > (self._committed_offset[tp] or 0):
+            return True
+        if any(message.tp == tp for message in list(self._unacked_messages)):
+            return True
+        consumer = self._thread._ensure_consumer()  # noqa: SLF001 - as Faust's own verify_event_path reads it
+        place = TopicPartition(tp.topic, tp.partition)
+        state = consumer._subscription.subscription.assignment.state_value(place)  # noqa: SLF001 - as above
+        if state.highwater is None or not state.has_valid_position:
+            return False  # not fetched from yet
+        ahead: bool = state.highwater > state.position
+        return ahead
 
 
 class BatchTransport(driver.Transport):

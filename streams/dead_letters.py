@@ -15,6 +15,14 @@ from streams.records import LogRecord
 
 log = structlog.get_logger(__name__)
 
+MOST_DETAIL = (
+    500  # characters: a detail may quote a field of the record, and such a field may be the whole record
+)
+MOST_KEY = 1 << 10
+MOST_PAYLOAD = 1 << 20
+"""Bytes: more is left out, so that a dead letter always fits its topic (2 MiB). A record is below 1 MiB where the
+broker checks it, but a compressed one may be far above."""
+
 
 def as_log_record(record: Any) -> LogRecord:
     """The fetching thread's record (aiokafka.ConsumerRecord) as the rest of callbox knows records."""
@@ -26,7 +34,8 @@ def as_log_record(record: Any) -> LogRecord:
 def bury(record: LogRecord, cause: Cause, detail: str | None, *, worker: str, metrics: Metrics) -> Outgoing:
     """Make the dead letter of a record; the caller delivers it before the ack.
 
-    Of a sealed topic's record nothing is kept but its place and the cause: no key, no payload, no text.
+    Of a sealed topic's record nothing is kept but its place and the cause: no key, no payload, no text. What is
+    too large is left out: a letter that could not be delivered would stop the worker at this record for ever.
 
     Args:
         record: The record that could not be used.
@@ -36,15 +45,16 @@ def bury(record: LogRecord, cause: Cause, detail: str | None, *, worker: str, me
         metrics: Where it is counted.
     """
     sealed = BY_NAME[record.topic].sealed
+    key = None if sealed else _kept(record.key, MOST_KEY)
     letter = DeadLetter(
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
         appended_at=record.timestamp_ms,
         cause=cause,
-        detail=None if sealed else detail,
-        key=None if sealed else record.key,
-        payload=None if sealed else record.value,
+        detail=None if sealed or detail is None else detail[:MOST_DETAIL],
+        key=key,
+        payload=None if sealed else _kept(record.value, MOST_PAYLOAD),
         worker=worker,
     )
     metrics.dead_letters.labels(record.topic, cause).inc()
@@ -55,4 +65,8 @@ def bury(record: LogRecord, cause: Cause, detail: str | None, *, worker: str, me
         offset=record.offset,
         cause=cause,
     )
-    return Outgoing(dead_letter_topic(record.topic), letter.key, encode(letter))
+    return Outgoing(dead_letter_topic(record.topic), key, encode(letter))
+
+
+def _kept(part: bytes | None, most: int) -> bytes | None:
+    return part if part is not None and len(part) <= most else None

@@ -38,7 +38,7 @@ class Followed(Generic[RecordT]):
         self._follower: Follower | None = None
         self._polled_at = 0.0
         self.newest_at = EpochMs(0)
-        """Append time of the newest record: how fresh the list is."""
+        """Append time of the newest record that could be read: how fresh the list is."""
 
     async def start(self) -> None:
         """Read the topic to its end.
@@ -77,14 +77,18 @@ class Followed(Generic[RecordT]):
     async def _take(self, records: list[LogRecord]) -> None:
         letters: list[Outgoing] = []
         for record in records:
-            key = record.key or b""
-            self.newest_at = max(self.newest_at, record.timestamp_ms)
-            if record.value is None:
-                self._by_key.pop(key, None)
-                continue
             try:
-                self._by_key[key] = decode(record.value, self._record)
+                self._keep(record)
             except DecodeError as error:
                 worker, metrics = self._context.name, self._context.metrics
                 letters.append(bury(record, error.cause, str(error), worker=worker, metrics=metrics))
+            else:
+                self.newest_at = max(self.newest_at, record.timestamp_ms)
         await self._context.delivery.deliver(letters)
+
+    def _keep(self, record: LogRecord) -> None:
+        key = record.key or b""
+        if record.value is None:
+            self._by_key.pop(key, None)
+        else:
+            self._by_key[key] = decode(record.value, self._record)

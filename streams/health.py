@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from schemas.errors import FileRefused
 from streams.context import Agent
 from streams.metrics import Metrics
 from streams.progress import Progress
@@ -41,6 +42,9 @@ async def serve_http(health: Health, metrics: Metrics, settings: WorkerSettings)
 
     Returns:
         The runner to clean up, or None when the port is 0.
+
+    Raises:
+        FileRefused: The address is taken, or is none of this machine's.
     """
     if settings.http_port == 0:
         return None
@@ -63,5 +67,12 @@ async def serve_http(health: Health, metrics: Metrics, settings: WorkerSettings)
     )
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, settings.http_host, settings.http_port).start()
+    try:
+        await web.TCPSite(runner, settings.http_host, settings.http_port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise FileRefused(
+            f"http_host {settings.http_host}, http_port {settings.http_port}: {error.strerror}; "
+            "name another one in [workers] or by --http-port, 0 turns the probes off"
+        ) from error
     return runner

@@ -8,6 +8,7 @@ fail:  any exception that leaves an agent ─► exit 70, nothing acked
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -69,11 +70,29 @@ def run_worker(
     if settings.nice:
         os.nice(settings.nice)
     worker = _Worker(name, make_agent, kafka, settings, runtime, partitions, cache)
+    tame_garbage_collection()
+    share_interpreter()
     code = asyncio.run(worker.run())
     # Faust and librdkafka leave threads that may outlive the loop; all that matters is done and flushed.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def tame_garbage_collection() -> None:
+    """Collect seldom: a full collection of a fold with 20,000 incidents takes 50 ms, in which nobody is heard.
+
+    Records and state are not tracked (`gc=False`: they hold no cycles); what is left for the collector are futures
+    and tasks, which it may find later.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def share_interpreter() -> None:
+    """Let threads take turns quickly: Python's 5 ms is what a press would wait for while a snapshot is written."""
+    sys.setswitchinterval(0.001)
 
 
 def _partitions(kafka: KafkaConfig, topics: Sequence[str]) -> dict[str, int]:

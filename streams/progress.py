@@ -11,6 +11,9 @@ from streams.batching import Batch, BatchApp, BatchConsumer
 from streams.clock import monotonic, now_ms
 from streams.metrics import Metrics
 
+_NOT_OURS = (ConsumerNotStarted, IllegalStateError, AssertionError, AttributeError, KeyError)
+"""Not started, not fetched from yet, or revoked this moment: the fetching thread changes the assignment beside us."""
+
 
 class Progress:
     """Watches one topic of one app.
@@ -39,7 +42,7 @@ class Progress:
 
     def partitions(self) -> frozenset[int]:
         """Our partitions now."""
-        with contextlib.suppress(ConsumerNotStarted, AssertionError):
+        with contextlib.suppress(*_NOT_OURS):
             return frozenset(
                 tp.partition for tp in self._app.consumer.assignment() if tp.topic == self._topic
             )
@@ -57,15 +60,13 @@ class Progress:
             self._forget(partition)
         for partition in ours:
             committed = self._committed_offset(partition)
-            waiting = self._waiting(partition, committed)
+            waiting = self._waiting(partition)
             if not waiting or committed != self._committed.get(partition):
                 self._advanced_at[partition] = now
             self._committed[partition] = committed
             age = now - self._advanced_at.setdefault(partition, now)
             self._metrics.commit_age.labels(self._topic, partition).set(age)
-            done = self._processed_until_ms.get(partition)
-            lag_s = max(0.0, (now_ms() - done) / 1000) if waiting and done else 0.0
-            self._metrics.lag.labels(self._topic, partition).set(lag_s)
+            self._metrics.lag.labels(self._topic, partition).set(self._lag_s(partition, waiting=waiting))
 
     def stalled_for_s(self) -> float:
         """The longest time for which a partition with work has not advanced, seconds."""
@@ -76,12 +77,20 @@ class Progress:
         consumer = cast("BatchConsumer", self._app.consumer)
         return consumer.committed(TP(self._topic, partition)) or 0
 
-    def _waiting(self, partition: int, committed: int) -> bool:
+    def _waiting(self, partition: int) -> bool:
+        consumer = cast("BatchConsumer", self._app.consumer)
         try:
-            highwater = self._app.consumer.highwater(TP(self._topic, partition))
-        except (IllegalStateError, KeyError, AttributeError):  # not fetched from yet, or just revoked
+            return consumer.has_waiting(TP(self._topic, partition))
+        except _NOT_OURS:
             return False
-        return highwater is not None and highwater > committed
+
+    def _lag_s(self, partition: int, *, waiting: bool) -> float:
+        """Age of the last processed record while others wait; without any, everything until now is processed."""
+        now = now_ms()
+        if not waiting:
+            self._processed_until_ms[partition] = now
+            return 0.0
+        return max(0.0, (now - self._processed_until_ms.setdefault(partition, now)) / 1000)
 
     def _forget(self, partition: int) -> None:
         for known in (self._processed_until_ms, self._committed, self._advanced_at):

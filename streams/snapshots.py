@@ -12,7 +12,16 @@ import zstandard
 
 from processors.entry import LogEntry
 from processors.incidents import fold
-from processors.state import FOLD_VERSION, FORMAT_VERSION, State, dump, load, new_state
+from processors.state import (
+    FOLD_VERSION,
+    FORMAT_VERSION,
+    Frozen,
+    State,
+    freeze,
+    load,
+    new_state,
+    pack,
+)
 from schemas.catalogue import BY_NAME, FUSION_INPUT, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from schemas.codec import decode, encode
 from schemas.errors import DecodeError, DeliveryFailed, LogBroken
@@ -54,8 +63,8 @@ class Snapshots:
         return since >= self._context.runtime.snapshot_interval_s and partition not in self._running
 
     def begin(self, state: State) -> asyncio.Task[None]:
-        """Copy the state now, then compress and send the copy beside the hot path."""
-        copy = dump(state)
+        """Copy the state now; write, compress and send the copy beside the hot path."""
+        copy = freeze(state)
         partition = state.partition
         self._saved_at[partition] = monotonic()
         task = asyncio.create_task(self._send(copy, partition, state.offset, state.last_hash))
@@ -68,9 +77,9 @@ class Snapshots:
         for partition in partitions & self._saved_at.keys():
             self._context.metrics.snapshot_age.labels(partition).set(monotonic() - self._saved_at[partition])
 
-    async def _send(self, state: bytes, partition: int, offset: int, last_hash: str) -> None:
+    async def _send(self, state: Frozen, partition: int, offset: int, last_hash: str) -> None:
         metrics = self._context.metrics
-        packed = await self._context.blocking(zstandard.compress, state, COMPRESSION_LEVEL)
+        packed = await self._context.blocking(_compressed, state)
         payload = encode(
             FusionSnapshot(
                 format_version=FORMAT_VERSION,
@@ -93,6 +102,10 @@ class Snapshots:
             log.error("snapshot.failed", partition=partition, offset=offset, error=str(error))  # noqa: TRY400
             return
         metrics.snapshot_bytes.labels(partition).set(len(payload))
+
+
+def _compressed(state: Frozen) -> bytes:
+    return zstandard.compress(pack(state), COMPRESSION_LEVEL)
 
 
 def restore(kafka: KafkaConfig, partition: int, partitions: int, committed: int) -> State:

@@ -8,9 +8,8 @@ from typing import Annotated, Final
 
 import msgspec
 
-from callbox.demo.steps import AnyStep, Heartbeats, PictureStep, PillarStep, PlateStep, PoisonStep, VideoStep
+from callbox.demo.steps import AnyStep, PlateStep, last_at_s
 from callbox.files import refusal
-from schemas.catalogue import FRAMES, PILLAR_EVENTS, PLATE_READS
 from schemas.enums import Purpose
 from schemas.site import UNASSIGNED_ZONE, RegistryDevice
 from schemas.toml import read_strict
@@ -72,26 +71,6 @@ def zone_of(device: str, town: Sequence[RegistryDevice]) -> str:
     return next((known.zone for known in town if known.device_id == device), UNASSIGNED_ZONE)
 
 
-def topic_of(step: AnyStep) -> str:
-    """Where the records of a step go."""
-    match step:
-        case Heartbeats() | PillarStep():
-            return PILLAR_EVENTS
-        case PlateStep():
-            return PLATE_READS
-        case VideoStep() | PictureStep():
-            return FRAMES
-        case PoisonStep():
-            return step.topic
-
-
-def times_of(step: AnyStep) -> list[float]:
-    """When the records of a step are sent (each for every pillar where it is heartbeats), seconds."""
-    if isinstance(step, Heartbeats | PillarStep | VideoStep):
-        return [step.at_s + step.every_s * number for number in range(step.times)]
-    return [step.at_s]
-
-
 def _problems(scenario: Scenario) -> list[str]:
     names = {vehicle.name for vehicle in scenario.vehicles}
     problems = []
@@ -101,6 +80,6 @@ def _problems(scenario: Scenario) -> list[str]:
             problems.append(f"{path}.vehicle: {step.vehicle!r} is none of {', '.join(sorted(names))}")
         if step.alerts and not step.subject:
             problems.append(f"{path}.alerts: no alert names what this step is about")
-        if times_of(step)[-1] > LONGEST_S:
+        if last_at_s(step) > LONGEST_S:
             problems.append(f"{path}: ends after more than {LONGEST_S:.0f} s")
     return problems

@@ -156,3 +156,10 @@ class PoisonStep(Step, frozen=True, kw_only=True, tag="poison"):
 
 
 AnyStep: TypeAlias = Heartbeats | PillarStep | PlateStep | VideoStep | PictureStep | PoisonStep
+
+
+def last_at_s(step: AnyStep) -> float:
+    """When the last record of a step is sent, seconds."""
+    if isinstance(step, Heartbeats | PillarStep | VideoStep):
+        return step.at_s + step.every_s * (step.times - 1)
+    return step.at_s

@@ -158,12 +158,16 @@ def test_the_example_names_every_setting() -> None:
     assert "sasl_password_env = " in EXAMPLE.read_text("utf-8")
 
 
-def test_a_folder_for_models_in_the_config_gives_way_to_the_environment(tmp_path: Path) -> None:
+def test_a_folder_for_models_in_the_config_is_where_workers_look(tmp_path: Path) -> None:
     file = tmp_path / "callbox.toml"
-    file.write_text('[models]\ncache = "weights"')
-    environment: dict[str, str] = {}
-    Invocation(file, environment).config  # noqa: B018 - loading is what is tested
-    assert environment == {"CALLBOX_CACHE": "weights"}
+    file.write_text('[models]\ncache = "weights"', encoding="utf-8")
     environment = {"CALLBOX_CACHE": "elsewhere"}
-    Invocation(file, environment).config  # noqa: B018 - as above
-    assert environment == {"CALLBOX_CACHE": "elsewhere"}
+    assert Invocation(file, environment).config.models.cache == "weights"
+    assert environment == {"CALLBOX_CACHE": "weights"}
+
+
+def test_a_config_without_a_folder_leaves_the_environment_alone(tmp_path: Path) -> None:
+    environment = {"CALLBOX_CONFIG": str(tmp_path / "callbox.toml"), "CALLBOX_CACHE": "elsewhere"}
+    (tmp_path / "callbox.toml").write_text("", encoding="utf-8")
+    assert Invocation(None, environment).config == Config()
+    assert environment["CALLBOX_CACHE"] == "elsewhere"

@@ -8,6 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from benchmarks.flame_scenes import clip as scene_clip
+from benchmarks.flame_scenes import quiet_scenes
 from callbox.demo.scenes import (
     burn,
     flame_frames,
@@ -269,6 +271,15 @@ def test_what_only_looks_like_a_fire_is_no_candidate(
     draw: Callable[[float, Picture, np.random.Generator], Picture],
 ) -> None:
     assert not any(decision.candidate for decision in watch(clip(draw))[1])
+
+
+@pytest.mark.parametrize(
+    "name", ["red_car_fast", "orange_truck", "queue_of_cars", "failing_neon", "red_flag", "orange_flag"]
+)
+def test_a_scene_of_the_bench_without_a_fire_is_no_candidate(name: str) -> None:
+    scene = quiet_scenes(None, seed=2)[name]
+    pictures = (picture for _, picture in scene_clip(scene, seconds=25, every_s=0.5, seed=2))
+    assert not any(decision.candidate for decision in watch(pictures)[1])
 
 
 def test_a_fire_on_a_shaking_pole_is_still_found() -> None:

@@ -24,10 +24,12 @@ from tests.timeline import (
     LAT,
     ZONE,
     Timeline,
+    camera,
     device,
     entry,
     envelope,
     fact,
+    flame,
     ms,
     only_alert,
     reasons,
@@ -126,6 +128,20 @@ def test_a_press_of_a_pillar_close_by_joins_and_both_are_named() -> None:
     assert (joined.incident_id, joined.reason) == (raised.incident_id, Reason.ANOTHER_SOURCE)
     assert [source.device_id for source in joined.sources] == ["P1", "P2"]
     assert only_alert(line.press(10, "P2")).reason is Reason.PRESSED_AGAIN
+
+
+def test_two_pillars_that_number_their_presses_alike_send_two_alerts_with_ids_of_their_own() -> None:
+    line = Timeline(device("P1"), device("P2", lat=LAT + 0.001), device("P3", lat=LAT - 0.001))
+    for name in ("P1", "P2", "P3"):
+        line.press(0, name, event_id="1")
+    assert len({alert.incident_id for alert in line.alerts}) == 1
+    assert len({alert.alert_id for alert in line.alerts}) == 3
+
+
+def test_what_a_camera_saw_never_makes_a_press_of_the_same_device_look_known() -> None:
+    line = Timeline(camera("C1"))
+    line.push(flame("C1", event_id="1"))
+    assert line.press(0, "C1", event_id="1").reason is Reason.FIRST_FACT
 
 
 @pytest.mark.parametrize(("north_e7", "joins"), [(17_986, True), (17_987, False)])

@@ -1,0 +1,80 @@
+"""`callbox demo`: play a scenario against the shipped workers and check all that comes out."""
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import click
+from rich.console import Console
+
+from callbox.demo.live import show_for
+from callbox.demo.run import read_script, run
+from callbox.demo.summary import summary
+from callbox.demo.verdict import verdict
+from callbox.demo.write import RECORDING, clear, write_page, write_records
+from callbox.invocation import Invocation
+from models.weights import cache_root
+from streams.brokers.apache import ApacheKafka, ExistingKafka
+from streams.brokers.capabilities import Broker, BrokerKind
+from streams.brokers.embedded import EmbeddedBroker
+
+WRONG: Final = 1
+"""Exit code of a run that was not what the scenario says; one that could not run has another."""
+
+
+@click.command()
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out/demo"), show_default=True
+)
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with real pictures: plates-cn/, checkpoint/, flame/. Default: pictures drawn by the demo.",
+)
+@click.option(
+    "--broker",
+    "broker_kind",
+    type=click.Choice(tuple(BrokerKind)),
+    default=BrokerKind.EMBEDDED,
+    show_default=True,
+    help="Which broker is started for the run.",
+)
+@click.option(
+    "--kafka", metavar="HOST:PORT", help="Use this Kafka instead; its callbox topics must be empty."
+)
+@click.pass_obj
+def demo(
+    invocation: Invocation, out: Path, data: Path | None, broker_kind: BrokerKind, kafka: str | None
+) -> None:
+    """Play a scenario: three feeds in, alerts out, everything checked. About half a minute."""
+    configured = invocation.config.models.cache
+    cache = Path(configured) if configured is not None else cache_root()
+    signal.signal(signal.SIGTERM, _end)  # the workers and the broker are ended on the way out
+    out.mkdir(parents=True, exist_ok=True)
+    clear(out)
+    console = Console()
+    show = show_for(console)
+    story = run(read_script(data, cache), _broker(broker_kind, kafka, cache, out), out, cache, show)
+    write_records(story, out)
+    files = [path for path in out.rglob("*") if path.is_file()]
+    problems = verdict(story, out / RECORDING, files)
+    write_page(story, problems, out)
+    for line in summary(story, problems, out):
+        show.say(line)
+    if problems:
+        raise click.exceptions.Exit(WRONG)
+
+
+def _broker(kind: BrokerKind, kafka: str | None, cache: Path, out: Path) -> Broker:
+    if kafka is not None:
+        return ExistingKafka(kafka)
+    log_file = out / "logs" / "broker.log"
+    if BrokerKind(kind) is BrokerKind.KAFKA:
+        return ApacheKafka(cache, log_file)
+    return EmbeddedBroker(log_file)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)

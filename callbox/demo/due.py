@@ -1,0 +1,158 @@
+"""From steps to records: what is sent, where to, when, and with which event id."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from callbox.demo.cast import Cast, claims_50_megapixels, truncated
+from callbox.demo.scenario import Scenario
+from callbox.demo.steps import (
+    AnyStep,
+    Damage,
+    Heartbeats,
+    PictureStep,
+    PillarStep,
+    PlateStep,
+    PoisonStep,
+    Says,
+    Scene,
+    Shows,
+    VideoStep,
+)
+from schemas.catalogue import FRAMES, PILLAR_EVENTS, PLATE_READS
+from schemas.codec import encode
+from schemas.enums import DeviceKind, PillarKind
+from schemas.feeds import CameraFrame, PillarEvent, PlateRead
+from schemas.site import RegistryDevice
+from schemas.units import EpochMs
+
+POISON: Final = b"these bytes are no record\xff\x00"
+JURISDICTION: Final = "CN"
+BETWEEN_FRONTS_S: Final = 0.3
+CONFIDENCE: Final = 0.97
+
+Maker = Callable[[EpochMs], bytes]
+"""Encodes a record that is received now."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """One record to send.
+
+    Attributes:
+        at_s: When, seconds since the start.
+        step: Index of the step that it belongs to.
+        topic: Where to.
+        key: Its key.
+        make: Makes its bytes at the time of sending.
+    """
+
+    at_s: float
+    step: int
+    topic: str
+    key: bytes
+    make: Maker
+
+
+def due_records(scenario: Scenario, town: Sequence[RegistryDevice], cast: Cast) -> list[Due]:
+    """Every record of a scenario, in the order of their times."""
+    pillars = [device.device_id for device in town if device.kind is DeviceKind.PILLAR]
+    records = [
+        due for number, step in enumerate(scenario.steps) for due in _records(number, step, pillars, cast)
+    ]
+    return sorted(records, key=lambda due: due.at_s)
+
+
+def _records(number: int, step: AnyStep, pillars: list[str], cast: Cast) -> Iterator[Due]:
+    match step:
+        case Heartbeats() | PillarStep():
+            return _pillar_records(number, step, pillars)
+        case VideoStep() | PictureStep():
+            return _frame_records(number, step, cast)
+        case PlateStep():
+            return _read_records(number, step, cast)
+        case PoisonStep():
+            return iter([Due(step.at_s, number, step.topic, b"poison", lambda _now: POISON)])
+
+
+def _pillar_records(number: int, step: Heartbeats | PillarStep, pillars: list[str]) -> Iterator[Due]:
+    if isinstance(step, Heartbeats):
+        devices, kind, is_resent = pillars, PillarKind.HEARTBEAT, False
+    else:
+        devices, kind, is_resent = [step.device], step.event, step.resend
+    for turn in range(step.times):
+        event_id = f"{kind}-{number}-{0 if is_resent else turn}"
+        for device in devices:
+            at_s = step.at_s + turn * step.every_s
+            yield Due(at_s, number, PILLAR_EVENTS, device.encode(), _pillar(device, kind, event_id))
+
+
+def _frame_records(number: int, step: VideoStep | PictureStep, cast: Cast) -> Iterator[Due]:
+    if isinstance(step, VideoStep):
+        seen = [(turn * step.every_s, jpeg) for turn, jpeg in enumerate(cast.scenes[step.scene])]
+    else:
+        seen = [(0.0, _damaged(step.damage, cast))]
+    for turn, (after_s, jpeg) in enumerate(seen):
+        make = _frame(step.device, jpeg, f"frame-{number}-{turn}")
+        yield Due(step.at_s + after_s, number, FRAMES, step.device.encode(), make)
+
+
+def _read_records(number: int, step: PlateStep, cast: Cast) -> Iterator[Due]:
+    for turn, picture in enumerate(_pictures(step, cast)):
+        make = _plate_read(step, cast, picture, f"read-{number}-{turn}")
+        yield Due(step.at_s + turn * BETWEEN_FRONTS_S, number, PLATE_READS, step.device.encode(), make)
+
+
+def _pillar(device: str, kind: PillarKind, event_id: str) -> Maker:
+    return lambda now: encode(
+        PillarEvent(device_id=device, kind=kind, occurred_at=now, received_at=now, event_id=event_id)
+    )
+
+
+def _frame(device: str, jpeg: bytes, event_id: str) -> Maker:
+    return lambda now: encode(
+        CameraFrame(camera_id=device, captured_at=now, received_at=now, jpeg=jpeg, event_id=event_id)
+    )
+
+
+def _plate_read(step: PlateStep, cast: Cast, picture: bytes | None, event_id: str) -> Maker:
+    text = _text(step, cast)
+    return lambda now: encode(
+        PlateRead(
+            checkpoint_id=step.device,
+            occurred_at=now,
+            received_at=now,
+            event_id=event_id,
+            plate_text=text,
+            confidence=None if text is None else CONFIDENCE,
+            jurisdiction=JURISDICTION,
+            picture=picture,
+        )
+    )
+
+
+def _text(step: PlateStep, cast: Cast) -> str | None:
+    plate = cast.vehicles[step.vehicle].plate
+    match step.says:
+        case Says.PLATE:
+            return plate
+        case Says.CONTROL_CHARACTERS:
+            return f"{plate[:3]}\x1b[2J\x00{plate[3:]}"
+        case Says.NOTHING:
+            return None
+
+
+def _pictures(step: PlateStep, cast: Cast) -> Sequence[bytes | None]:
+    match step.shows:
+        case Shows.CROP:
+            return [cast.vehicles[step.vehicle].crop]
+        case Shows.FRONT:
+            return cast.fronts
+        case Shows.NOTHING:
+            return [None]
+
+
+def _damaged(damage: Damage, cast: Cast) -> bytes:
+    if damage is Damage.TOO_LARGE:
+        return claims_50_megapixels()
+    return truncated(next(iter(cast.scenes.get(Scene.QUIET, cast.fronts))))

@@ -1,0 +1,105 @@
+"""What lies in the topics after a run, from their beginning, decoded; repeats are dropped as a consumer must."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from schemas.alerts import Alert
+from schemas.catalogue import CATALOGUE, EVIDENCE, FUSION_INPUT, VERIFICATION_REQUESTS
+from schemas.codec import decode
+from schemas.letters import DeadLetter, EvidenceSnapshot
+from schemas.log import Media
+from schemas.vehicles import VerificationRequest
+from streams.kafka_config import KafkaConfig
+from streams.reader import read_all
+from streams.records import LogRecord
+from streams.replaying import OUTPUTS, Log, log_entry
+from streams.topics import partition_count
+
+DEAD_LETTER_SUFFIX = ".dlq"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An alert and the topic that it lies in."""
+
+    topic: str
+    alert: Alert
+
+
+@dataclass(frozen=True)
+class Harvest:
+    """Everything that a run left on the broker.
+
+    Attributes:
+        partitions: How many the log has.
+        records: All records as they lie, by topic.
+        alerts: Without repeats, in the order of their time and revision.
+        letters: Without repeats.
+        requests: Without repeats.
+        evidence: Redacted pictures by the place where they lie.
+        repeats: How many records were dropped as repeats.
+    """
+
+    partitions: int
+    records: Mapping[str, Sequence[LogRecord]]
+    alerts: Sequence[Placed]
+    letters: Sequence[DeadLetter]
+    requests: Sequence[VerificationRequest]
+    evidence: Mapping[tuple[int, int], EvidenceSnapshot]
+    repeats: int
+
+    def log(self) -> Log:
+        """The log, as a recording has it."""
+        entries = [(record.partition, log_entry(record)) for record in self.records[FUSION_INPUT]]
+        return Log(self.partitions, entries)
+
+    def live(self) -> dict[str, list[bytes]]:
+        """The encoded alerts by topic, with their repeats."""
+        return {topic: [record.value or b"" for record in self.records[topic]] for topic in OUTPUTS}
+
+    def picture(self, media: Media) -> EvidenceSnapshot | None:
+        """The picture that an alert names, if it is there and is the one that was named."""
+        found = self.evidence.get((media.partition, media.offset))
+        if found is None or (found.snapshot_id, found.sha256) != (media.snapshot_id, media.sha256):
+            return None
+        return found
+
+
+def harvest(kafka: KafkaConfig) -> Harvest:
+    """Read all topics of the catalogue.
+
+    Raises:
+        BrokerUnavailable: No broker answers.
+        DecodeError: A worker wrote something that cannot be read.
+    """
+    records = {topic.name: list(read_all(kafka, topic.name)) for topic in CATALOGUE if not topic.planned}
+    alerts = {
+        alert.alert_id: Placed(topic, alert)
+        for topic in OUTPUTS
+        for alert in (decode(record.value, Alert) for record in reversed(records[topic]))
+    }
+    letters = [
+        decode(record.value, DeadLetter)
+        for topic, found in records.items()
+        if topic.endswith(DEAD_LETTER_SUFFIX)
+        for record in found
+    ]
+    places = {
+        (letter.topic, letter.partition, letter.offset, letter.cause, letter.worker): letter
+        for letter in letters
+    }
+    requests = [decode(record.value, VerificationRequest) for record in records[VERIFICATION_REQUESTS]]
+    questions = {request.request_id: request for request in reversed(requests)}
+    written = sum(len(records[topic]) for topic in OUTPUTS) + len(letters) + len(requests)
+    return Harvest(
+        partitions=partition_count(kafka, FUSION_INPUT),
+        records=records,
+        alerts=sorted(alerts.values(), key=lambda placed: (placed.alert.sent, placed.alert.revision)),
+        letters=sorted(places.values(), key=lambda letter: (letter.appended_at, letter.worker)),
+        requests=list(questions.values()),
+        evidence={
+            (record.partition, record.offset): decode(record.value, EvidenceSnapshot)
+            for record in records[EVIDENCE]
+        },
+        repeats=written - len(alerts) - len(places) - len(questions),
+    )

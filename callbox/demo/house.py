@@ -1,0 +1,103 @@
+"""The house for a run: the shipped commands and the four shipped workers, each a process of its own."""
+
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from callbox.processes import COMMAND, WorkerProcess
+from schemas.catalogue import FRAMES, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
+from schemas.errors import CallboxError
+from streams.brokers.process import free_port
+from streams.kafka_config import KafkaConfig
+
+READ_BY: Final[Mapping[str, str]] = {
+    "alarms": PILLAR_EVENTS,
+    "frames": FRAMES,
+    "plates": PLATE_READS,
+    "fusion": FUSION_INPUT,
+}
+"""What each worker reads."""
+
+READY_WITHIN_S: Final = 90.0  # 4-8 s measured on two idle cores
+_COMMAND_WITHIN_S: Final = 60.0
+_TAIL: Final = 2_000  # characters
+
+
+class CommandFailed(CallboxError):
+    """One of the commands that set the house up failed; the text has what it printed."""
+
+
+def write_config(path: Path, kafka: KafkaConfig, cache: Path) -> None:
+    """Write the config file that the commands and the workers read."""
+    path.write_text(
+        f'[kafka]\nbootstrap = "{kafka.bootstrap}"\nkind = "{kafka.kind}"\n\n[models]\ncache = "{cache.absolute()}"\n',
+        encoding="utf-8",
+    )
+
+
+def run_command(config: Path, arguments: Sequence[str]) -> str:
+    """Run `callbox ARGUMENTS` and return what it printed.
+
+    Raises:
+        CommandFailed: It ended with another code than 0.
+    """
+    done = subprocess.run(
+        [*COMMAND, "--config", str(config), *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=_COMMAND_WITHIN_S,
+    )
+    if done.returncode != 0:
+        raise CommandFailed(
+            f"callbox {' '.join(arguments[:2])} ended with {done.returncode}: {done.stderr[-_TAIL:]}"
+        )
+    return done.stdout
+
+
+@contextmanager
+def running_workers(config: Path, logs: Path) -> Iterator[Mapping[str, WorkerProcess]]:
+    """The four workers, ready; they are ended when this is left, whatever happened.
+
+    Raises:
+        WorkerFailed: One of them ended, or was not ready in time.
+    """
+    with ExitStack() as running:
+        workers = {
+            name: running.enter_context(
+                WorkerProcess(name, config, http_port=free_port(), log_file=logs / f"{name}.log")
+            )
+            for name in READ_BY
+        }
+        for worker in workers.values():
+            worker.wait_until_ready(READY_WITHIN_S)
+        yield workers
+
+
+def stop(workers: Mapping[str, WorkerProcess]) -> list[str]:
+    """Ask all workers to end, then wait for them; what was wrong with it, a line each."""
+    running = [worker for worker in workers.values() if worker.exit_code is None]
+    problems = [f"worker {name} ended by itself" for name in workers if workers[name] not in running]
+    for worker in running:
+        worker.send(signal.SIGTERM)
+    codes = {worker.name: worker.stop() for worker in running}
+    return problems + [f"worker {name} ended with code {code}" for name, code in codes.items() if code]
+
+
+def records_done(worker: WorkerProcess) -> int:
+    """How many records of its topic a worker has processed and acked.
+
+    Raises:
+        OSError: It does not answer.
+    """
+    return metric_sum(worker.page("/metrics"), "callbox_records_total")
+
+
+def metric_sum(page: str, name: str) -> int:
+    """The sum of a counter over all its labels on a page of metrics."""
+    lines = (line for line in page.splitlines() if line.startswith((f"{name}{{", f"{name} ")))
+    return round(sum(float(line.rsplit(" ", 1)[1]) for line in lines))

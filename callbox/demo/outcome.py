@@ -1,0 +1,137 @@
+"""What must come out of a scenario, what did, and how the two differ. Values only."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from callbox.demo.harvest import Harvest
+from callbox.demo.play import Sent
+from callbox.demo.scenario import Scenario, zone_of
+from schemas.enums import Action, Grade, Reason
+from schemas.errors import Cause
+from schemas.site import RegistryDevice
+
+
+@dataclass(frozen=True)
+class AlertOutcome:
+    """An alert, by what the scenario says about it."""
+
+    topic: str
+    action: Action
+    reason: Reason
+    grade: Grade
+    zone: str
+    device: str
+    press_count: int
+    has_picture: bool
+
+    def __str__(self) -> str:
+        picture = ", with a picture" if self.has_picture else ""
+        presses = f", presses {self.press_count}" if self.press_count else ""
+        return (
+            f"{self.topic}: {self.grade} {self.action}, {self.reason}, {self.device} in {self.zone}"
+            f"{presses}{picture}"
+        )
+
+
+@dataclass(frozen=True)
+class LetterOutcome:
+    """A dead letter."""
+
+    topic: str
+    partition: int
+    offset: int
+    cause: Cause
+    worker: str
+
+    def __str__(self) -> str:
+        place = f"{self.topic}[{self.partition}]@{self.offset}"
+        return f"dead letter of {place}: {self.cause}, by {self.worker}"
+
+
+@dataclass(frozen=True)
+class RequestOutcome:
+    """A question to a person."""
+
+    entry_id: str
+    has_crop: bool
+
+    def __str__(self) -> str:
+        return f"verification request about {self.entry_id}, {'with' if self.has_crop else 'without'} a crop"
+
+
+Outcome = AlertOutcome | LetterOutcome | RequestOutcome
+Outcomes = Counter[Outcome]
+
+
+def expected(scenario: Scenario, town: Sequence[RegistryDevice], sent: Sequence[Sent]) -> Outcomes:
+    """What a scenario says.
+
+    Args:
+        scenario: The scenario.
+        town: Its devices.
+        sent: Where its records lie.
+    """
+    outcomes: Outcomes = Counter()
+    places: Mapping[int, list[Sent]] = {number: [] for number in range(len(scenario.steps))}
+    for record in sent:
+        places[record.step].append(record)
+    for number, step in enumerate(scenario.steps):
+        for alert in step.alerts:
+            outcomes[
+                AlertOutcome(
+                    topic=alert.topic.value,
+                    action=alert.action,
+                    reason=alert.reason,
+                    grade=alert.grade,
+                    zone=zone_of(step.subject, town),
+                    device=step.subject,
+                    press_count=alert.press_count,
+                    has_picture=alert.picture,
+                )
+            ] += 1
+        for letter in step.letters:
+            for worker in letter.workers:
+                for record in places[number]:
+                    outcomes[LetterOutcome(*record.place, letter.cause, worker)] += 1
+        for entry_id in step.requests:
+            outcomes[RequestOutcome(entry_id, has_crop=True)] += 1
+    return outcomes
+
+
+def observed(found: Harvest) -> Outcomes:
+    """What came out."""
+    outcomes: Outcomes = Counter()
+    for placed in found.alerts:
+        alert = placed.alert
+        outcomes[
+            AlertOutcome(
+                topic=placed.topic,
+                action=alert.action,
+                reason=alert.reason,
+                grade=alert.grade,
+                zone=alert.zone,
+                device=alert.sources[-1].device_id if alert.sources else "",
+                press_count=alert.press_count,
+                has_picture=any(found.picture(media) is not None for media in alert.media),
+            )
+        ] += 1
+    for letter in found.letters:
+        outcomes[
+            LetterOutcome(letter.topic, letter.partition, letter.offset, letter.cause, letter.worker)
+        ] += 1
+    for request in found.requests:
+        outcomes[RequestOutcome(request.entry_id, has_crop=request.crop_jpeg is not None)] += 1
+    return outcomes
+
+
+def compare(wanted: Outcomes, found: Outcomes) -> list[str]:
+    """Everything that is missing or unexpected, a line each; empty when the two are equal."""
+    missing, unexpected = wanted - found, found - wanted
+    return [f"missing: {_times(count)}{outcome}" for outcome, count in missing.items()] + [
+        f"unexpected: {_times(count)}{outcome}" for outcome, count in unexpected.items()
+    ]
+
+
+def _times(count: int) -> str:
+    return f"{count} x " if count > 1 else ""

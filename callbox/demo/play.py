@@ -1,0 +1,67 @@
+"""The player: sends each record at its time and notes where it lies."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from callbox.demo.due import Due
+from schemas.units import EpochMs
+from streams.clock import monotonic, now_ms
+from streams.delivery import Delivery, Outgoing, Place
+from streams.kafka import librdkafka_settings
+from streams.kafka_config import KafkaConfig
+
+_ANSWER_S: Final = 10.0
+_GIVE_UP_MS: Final = 15_000
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One record that was sent.
+
+    Attributes:
+        step: Index of its step.
+        at: When.
+        place: Where it lies.
+    """
+
+    step: int
+    at: EpochMs
+    place: Place
+
+
+def play(kafka: KafkaConfig, records: Sequence[Due], on_send: Callable[[Due], None]) -> list[Sent]:
+    """Send records, each at its time; returns when all of them are delivered.
+
+    Args:
+        kafka: The broker.
+        records: In the order of their times.
+        on_send: Told of each record when it is sent.
+
+    Raises:
+        DeliveryFailed: The broker did not take one.
+    """
+    return asyncio.run(_play(kafka, records, on_send))
+
+
+async def _play(kafka: KafkaConfig, records: Sequence[Due], on_send: Callable[[Due], None]) -> list[Sent]:
+    delivery = Delivery(librdkafka_settings(kafka) | {"delivery.timeout.ms": _GIVE_UP_MS})
+    try:
+        for topic in sorted({record.topic for record in records}):
+            await delivery.warm_up(topic, _ANSWER_S)
+        start = monotonic()
+        sending = []
+        for record in records:
+            await asyncio.sleep(max(0.0, record.at_s - (monotonic() - start)))
+            on_send(record)
+            sending.append(asyncio.create_task(_send(delivery, record)))
+        return await asyncio.gather(*sending)
+    finally:
+        await asyncio.to_thread(delivery.close, _ANSWER_S)
+
+
+async def _send(delivery: Delivery, record: Due) -> Sent:
+    now = now_ms()
+    (place,) = await delivery.deliver([Outgoing(record.topic, record.key, record.make(now))])
+    return Sent(record.step, now, place)

@@ -1,0 +1,194 @@
+"""The demo from end to end: broker, commands, workers, play, watch, stop, read everything, check.
+
+broker ─► topics, registry, policy, hotlist ─► four workers ready ─► play ─► settled ─► stopped ─► read ─► checked
+"""
+
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from importlib.resources import as_file, files
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from callbox.demo.cast import make_cast
+from callbox.demo.due import Due, due_records
+from callbox.demo.harvest import harvest
+from callbox.demo.hotlist import hotlist_file
+from callbox.demo.house import run_command, running_workers, stop, write_config
+from callbox.demo.live import Show
+from callbox.demo.outcome import expected, observed
+from callbox.demo.play import Sent, play
+from callbox.demo.scenario import Scenario, read_scenario
+from callbox.demo.settle import settle
+from callbox.demo.story import Durations, Script, Story
+from callbox.demo.watch import Watcher
+from callbox.processes import WorkerProcess
+from callbox.site import read_site
+from schemas.alerts import Alert
+from schemas.catalogue import CATALOGUE, VERIFICATION_REQUESTS
+from schemas.codec import decode
+from schemas.errors import TopicRefused
+from schemas.units import SECOND_MS, EpochMs
+from streams.brokers.capabilities import Broker
+from streams.clock import monotonic, now_ms, pause
+from streams.kafka_config import KafkaConfig
+from streams.reader import read_all
+from streams.replaying import OUTPUTS
+
+WATCHED: Final = (*OUTPUTS, VERIFICATION_REQUESTS)
+_STEP_S: Final = 0.05
+
+
+def shipped(name: str) -> str:
+    """The text of a file that comes with the demo."""
+    return files("callbox.demo").joinpath(name).read_text(encoding="utf-8")
+
+
+def read_script(data: Path | None, cache: Path, scenario: Scenario | None = None) -> Script:
+    """The scenario, its town and its cast.
+
+    Args:
+        data: Folder with real pictures, or None.
+        cache: Where the models and the font are.
+        scenario: Another one than the shipped.
+
+    Raises:
+        InputMissing: A picture or the font is not there.
+    """
+    if scenario is None:
+        scenario = read_scenario(shipped("scenario.toml"), "scenario.toml")
+    town = read_site(shipped("town.toml"), "town.toml")
+    return Script(scenario, town, make_cast(scenario, data, cache))
+
+
+def run(script: Script, broker: Broker, out: Path, cache: Path, show: Show) -> Story:
+    """Run the demo.
+
+    Args:
+        script: What is played.
+        broker: Not started yet; its callbox topics are empty.
+        out: Folder for what the workers print, in `logs/`.
+        cache: Where the models are.
+        show: Where people see it.
+
+    Raises:
+        CallboxError: The house could not be set up.
+    """
+    began = monotonic()
+    logs = out / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="callbox-demo-")))
+        stack.enter_context(broker)
+        kafka = KafkaConfig(bootstrap=broker.bootstrap, kind=broker.kind)
+        show.say(f"broker      {broker.kind} at {broker.bootstrap}")
+        config = scratch / "callbox.toml"
+        write_config(config, kafka, cache)
+        _set_up(config, kafka, script, scratch, show)
+        with running_workers(config, logs) as workers:
+            show.say(f"workers     {', '.join(workers)} are ready after {monotonic() - began:.1f} s")
+            ready = monotonic()
+            with Watcher(kafka, WATCHED) as watcher:
+                sent, problems = _perform(script, kafka, workers, watcher, show)
+            played = monotonic()
+            _keep_metrics(workers, logs)
+            problems += stop(workers)
+        found = harvest(kafka)
+    durations = Durations(ready - began, played - ready, monotonic() - began)
+    arrived = {
+        decode(arrival.value, Alert).alert_id: arrival.at
+        for arrival in reversed(watcher.arrivals)  # the first of each counts
+        if arrival.topic in OUTPUTS
+    }
+    return Story(script, sent, found, arrived, problems, durations, broker.kind)
+
+
+def _set_up(config: Path, kafka: KafkaConfig, script: Script, scratch: Path, show: Show) -> None:
+    """Run the commands that an operator runs; the hotlist's file is gone with the folder it lies in."""
+    run_command(config, ["topics", "apply"])
+    _refuse_a_used_broker(kafka)
+    hotlist = scratch / "hotlist.toml"
+    hotlist.write_text(hotlist_file(script.cast.vehicles.values(), now_ms()), encoding="utf-8")
+    with ExitStack() as opened:
+        for name in ("registry", "policy"):
+            file = {"registry": "town.toml", "policy": "policy.toml"}[name]
+            path = opened.enter_context(as_file(files("callbox.demo").joinpath(file)))
+            printed = run_command(config, [name, "apply", str(path)])
+            show.say(f"{name:10}  {printed.strip().splitlines()[-1]}")
+    show.say(f"hotlist     {run_command(config, ['hotlist', 'apply', str(hotlist)]).splitlines()[0]}")
+
+
+def _refuse_a_used_broker(kafka: KafkaConfig) -> None:
+    """The demo replaces registry, policy and hotlist, and checks all that is in the topics.
+
+    Raises:
+        TopicRefused: A topic holds records.
+    """
+    for topic in CATALOGUE:
+        if not topic.planned and next(read_all(kafka, topic.name), None) is not None:
+            raise TopicRefused(
+                f"{kafka.bootstrap}: {topic.name} holds records; the demo needs a broker of its own"
+            )
+
+
+def _perform(
+    script: Script,
+    kafka: KafkaConfig,
+    workers: Mapping[str, WorkerProcess],
+    watcher: Watcher,
+    show: Show,
+) -> tuple[list[Sent], list[str]]:
+    """Play and settle in a thread, and show meanwhile what goes in and comes out."""
+    due = due_records(script.scenario, script.town, script.cast)
+    begun: SimpleQueue[tuple[EpochMs, Due]] = SimpleQueue()
+
+    def perform() -> tuple[list[Sent], list[str]]:
+        sent = play(kafka, due, lambda record: begun.put((now_ms(), record)))
+        wanted = expected(script.scenario, script.town, sent)
+        return sent, settle(kafka, workers, sent, lambda: not wanted - observed(harvest(kafka)))
+
+    screening = _Screening(script.scenario, watcher, show)
+    with ThreadPoolExecutor(1, thread_name_prefix="player") as executor:
+        performance = executor.submit(perform)
+        while not performance.done():
+            screening.refresh(begun)
+            pause(_STEP_S)
+        screening.refresh(begun)
+        show.close()
+        return performance.result()
+
+
+class _Screening:
+    """Hands what is new to the show."""
+
+    def __init__(self, scenario: Scenario, watcher: Watcher, show: Show) -> None:
+        self._scenario, self._watcher, self._show = scenario, watcher, show
+        self._steps: set[int] = set()
+        self._shown = 0
+        self._start = now_ms()
+
+    def refresh(self, begun: SimpleQueue[tuple[EpochMs, Due]]) -> None:
+        """Show the steps that began, then what arrived."""
+        while True:
+            try:
+                at, record = begun.get_nowait()
+            except Empty:
+                break
+            if not self._steps:
+                self._start = at
+            if record.step not in self._steps:
+                self._steps.add(record.step)
+                self._show.step(self._seconds(at), self._scenario.steps[record.step].what)
+        for arrival in self._watcher.arrivals[self._shown :]:
+            self._shown += 1
+            self._show.arrived(self._seconds(arrival.at), arrival)
+
+    def _seconds(self, at: EpochMs) -> float:
+        return (at - self._start) / SECOND_MS
+
+
+def _keep_metrics(workers: Mapping[str, WorkerProcess], logs: Path) -> None:
+    for name, worker in workers.items():
+        (logs / f"{name}.metrics").write_text(worker.page("/metrics"), encoding="utf-8")

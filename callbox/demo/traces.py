@@ -1,0 +1,81 @@
+"""The search for traces: plates and crops that went in must be nowhere but where they are allowed (scope.md, 4).
+
+A plate may be in the feed that brought it, in the hotlist, and, for a hit, in the question to a person. It may be in
+no other topic, no snapshot of the fold's state, no log, no page of metrics and no file that is written.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import zstandard
+
+from callbox.demo.cast import Vehicle
+from schemas.catalogue import FUSION_SNAPSHOT, HOTLIST, PLATE_READS, VERIFICATION_REQUESTS
+from schemas.codec import decode
+from schemas.log import FusionSnapshot
+from streams.records import LogRecord
+from streams.snapshots import MAX_STATE_BYTES
+
+ALLOWED: Final = frozenset({PLATE_READS, HOTLIST, VERIFICATION_REQUESTS})
+"""Sealed topics whose very content they are."""
+
+_SAMPLE: Final = 48  # bytes of a picture's middle: they are in no other picture by chance
+
+
+class Needle(NamedTuple):
+    """What is looked for.
+
+    Attributes:
+        name: How a finding names it; never the plate.
+        content: The bytes.
+    """
+
+    name: str
+    content: bytes
+
+
+def needles(vehicles: Iterable[Vehicle]) -> list[Needle]:
+    """What to look for: each plate, also without its province (JSON escapes that character), and each crop."""
+    return [needle for vehicle in vehicles for needle in _needles(vehicle)]
+
+
+def _needles(vehicle: Vehicle) -> Iterator[Needle]:
+    name, plate = vehicle.role.name, vehicle.plate
+    yield Needle(f"the plate of vehicle {name!r}", plate.encode())
+    yield Needle(f"the plate of vehicle {name!r} without its province", plate[1:].encode())
+    middle = len(vehicle.crop) // 2
+    yield Needle(f"the crop of vehicle {name!r}", vehicle.crop[middle : middle + _SAMPLE])
+
+
+def in_topics(wanted: Sequence[Needle], records: Mapping[str, Sequence[LogRecord]]) -> list[str]:
+    """Findings in topics that may not hold them, a line each."""
+    return [
+        f"{needle.name} is in {record!r}"
+        for topic, found in records.items()
+        if topic not in ALLOWED
+        for record in found
+        for needle in wanted
+        if needle.content in _content(record)
+    ]
+
+
+def in_files(wanted: Sequence[Needle], files: Iterable[Path]) -> list[str]:
+    """Findings in files, a line each."""
+    return [
+        f"{needle.name} is in {path.name}"
+        for path in files
+        for content in [path.read_bytes()]
+        for needle in wanted
+        if needle.content in content
+    ]
+
+
+def _content(record: LogRecord) -> bytes:
+    """Key, value and headers; the state of a snapshot is unpacked."""
+    value = record.value or b""
+    if record.topic == FUSION_SNAPSHOT and value:
+        packed = decode(value, FusionSnapshot).state
+        value += zstandard.decompress(packed, max_output_size=MAX_STATE_BYTES)
+    headers = b"".join(name.encode() + (content or b"") for name, content in record.headers)
+    return (record.key or b"") + value + headers

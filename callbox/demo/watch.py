@@ -1,0 +1,71 @@
+"""The watcher: a consumer of its own, as a dispatch system has one, that notes when each alert arrives."""
+
+import threading
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Self
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from schemas.catalogue import BY_NAME
+from schemas.units import EpochMs
+from streams.clock import now_ms
+from streams.kafka import consumer_settings
+from streams.kafka_config import KafkaConfig
+
+_GROUP: Final = "callbox-demo-watcher"  # librdkafka wants a name; nothing is committed under it
+_POLL_S: Final = 0.1
+
+
+class Arrival(NamedTuple):
+    """A record that arrived.
+
+    Attributes:
+        topic: Where.
+        value: Its bytes.
+        at: When, by this process's clock.
+    """
+
+    topic: str
+    value: bytes
+    at: EpochMs
+
+
+class Watcher:
+    """Reads topics from their beginning in a thread, until it is left.
+
+    Args:
+        kafka: The broker.
+        topics: Which; they are in the catalogue and on the broker.
+    """
+
+    def __init__(self, kafka: KafkaConfig, topics: Sequence[str]) -> None:
+        self.arrivals: list[Arrival] = []
+        self._consumer = Consumer(consumer_settings(kafka, _GROUP) | {"fetch.wait.max.ms": 10})
+        self._consumer.assign(
+            [
+                TopicPartition(topic, partition, OFFSET_BEGINNING)
+                for topic in topics
+                for partition in range(BY_NAME[topic].partitions)
+            ]
+        )
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
+
+    def _watch(self) -> None:
+        while not self._stopping.is_set():
+            message = self._consumer.poll(_POLL_S)
+            if (
+                message is None or message.error() is not None
+            ):  # errors pass, or the final reading tells of them
+                continue
+            arrival = Arrival(message.topic() or "", message.value() or b"", now_ms())
+            self.arrivals.append(arrival)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._consumer.close()
