@@ -24,6 +24,7 @@ INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 
 COMMANDS: Final[Mapping[str, str]] = {
     "config": "callbox.commands.config:config",
+    "demo": "callbox.commands.demo:demo",
     "hotlist": "callbox.commands.hotlist:hotlist",
     "models": "callbox.commands.models:models",
     "policy": "callbox.commands.policy:policy",

@@ -24,6 +24,7 @@ START_OF_IMAGE: Final = b"\xff\xd8\xff"
 END_OF_IMAGE: Final = 0xD9
 START_OF_SCAN: Final = 0xDA
 START_OF_FRAME: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # the three are DHT, JPG, DAC
+MAX_PIXELS: Final = 40_000_000  # the largest surveillance cameras have 33 (8K); 50 is refused
 MIN_FRAME_HEADER: Final = 8  # length, precision, height, width, component count
 # A marker is FF and a byte that is neither stuffing (00), fill (FF) nor a marker without a length
 # (TEM 01, RST0-7 D0-D7, SOI D8). libjpeg skips what lies between markers in the same way.
@@ -92,7 +93,20 @@ def _frame_size(segment: bytes) -> JpegSize:
     return JpegSize(width, height)
 
 
-def decode_jpeg(payload: bytes, *, max_pixels: int = 40_000_000, reduce: Literal[1, 2, 4, 8] = 1) -> Picture:
+def check_jpeg(payload: bytes, *, max_pixels: int = MAX_PIXELS) -> None:
+    """Refuse a picture by its markers, in microseconds; its pixels may still be damaged.
+
+    Raises:
+        PictureError: PICTURE_EMPTY, PICTURE_NOT_JPEG, PICTURE_TRUNCATED or PICTURE_TOO_LARGE.
+    """
+    size = read_jpeg_size(payload)
+    if size.width * size.height > max_pixels:
+        raise PictureError(f"the picture has more than {max_pixels} pixels", Cause.PICTURE_TOO_LARGE)
+    if not is_whole(payload):
+        raise PictureError("the picture ends before its end marker", Cause.PICTURE_TRUNCATED)
+
+
+def decode_jpeg(payload: bytes, *, max_pixels: int = MAX_PIXELS, reduce: Literal[1, 2, 4, 8] = 1) -> Picture:
     """Decode a JPEG to pixels.
 
     Args:
@@ -106,11 +120,7 @@ def decode_jpeg(payload: bytes, *, max_pixels: int = 40_000_000, reduce: Literal
     Raises:
         PictureError: PICTURE_EMPTY, PICTURE_NOT_JPEG, PICTURE_TRUNCATED or PICTURE_TOO_LARGE.
     """
-    size = read_jpeg_size(payload)
-    if size.width * size.height > max_pixels:
-        raise PictureError(f"the picture has more than {max_pixels} pixels", Cause.PICTURE_TOO_LARGE)
-    if not is_whole(payload):
-        raise PictureError("the picture ends before its end marker", Cause.PICTURE_TRUNCATED)
+    check_jpeg(payload, max_pixels=max_pixels)
     try:
         picture = cv2.imdecode(np.frombuffer(payload, dtype=np.uint8), REDUCED[reduce])
     except cv2.error:

@@ -1,7 +1,7 @@
 """A compacted topic that a worker keeps in memory: the newest record of each key, followed as it changes."""
 
 from collections.abc import Iterable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 import structlog
@@ -12,9 +12,11 @@ from schemas.units import EpochMs
 from streams.clock import monotonic
 from streams.context import Context
 from streams.dead_letters import bury
-from streams.delivery import Outgoing
 from streams.reader import Follower
 from streams.records import LogRecord
+
+if TYPE_CHECKING:
+    from streams.delivery import Outgoing
 
 log = structlog.get_logger(__name__)
 

@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 import gc
 import os
+import resource
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import structlog
 from confluent_kafka import KafkaException
@@ -63,20 +64,40 @@ def run_worker(
     Raises:
         BrokerUnavailable: Nothing answers at the broker's address.
         AccessDenied: The broker refuses us.
-        InputMissing: A topic that the worker needs is not there.
+        InputMissing: A topic or a model that the worker needs is not there.
+        FileRefused: What the config names cannot be used, such as the port of the probes.
+        DeliveryFailed: The broker does not answer the producer.
     """
     assert_reachable(kafka, timeout_s=WARM_UP_S)
     partitions = _partitions(kafka, (make_agent.topic, *make_agent.uses))
     if settings.nice:
         os.nice(settings.nice)
+    leave_no_core()
     worker = _Worker(name, make_agent, kafka, settings, runtime, partitions, cache)
     tame_garbage_collection()
     share_interpreter()
-    code = asyncio.run(worker.run())
-    # Faust and librdkafka leave threads that may outlive the loop; all that matters is done and flushed.
+    asyncio.run(_run_and_exit(worker))
+
+
+async def _run_and_exit(worker: "_Worker") -> NoReturn:
+    """End the process from inside the loop: leaving it would wait for tasks and threads that may hang.
+
+    Faust and librdkafka leave such threads; all that matters is done and flushed.
+    """
+    code = await worker.run()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def leave_no_core() -> None:
+    """Allow no crash dump, which would hold pictures and plates.
+
+    A limit of 1 byte also keeps a dump from being piped to a handler, which 0 does not (Linux, fs/coredump.c).
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    limit = 0 if most == 0 else 1
+    resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
 
 
 def tame_garbage_collection() -> None:
@@ -146,15 +167,22 @@ class _Worker:
         progress = Progress(app, agent.topic, self._metrics)
         health = Health(progress, agent, delivery_warm=False, stall_s=self._runtime.stall_s)
         http = await serve_http(health, self._metrics, self._settings)
-        await delivery.warm_up(agent.topic, WARM_UP_S)
-        health.delivery_warm = True
-        await agent.start()
-        self._attach(app, agent, progress)
-        await app.start()
-        log.info("worker.started", worker=self._name, topic=agent.topic, http_port=self._settings.http_port)
-        seconds = asyncio.create_task(self._every_second(agent, progress))
-        crashed = await self._until_stopped(app)
-        seconds.cancel()
+
+        async def start() -> None:
+            await delivery.warm_up(agent.topic, WARM_UP_S)
+            health.delivery_warm = True
+            await agent.start()
+            self._attach(app, agent, progress)
+            await _started(app)
+
+        crashed = False
+        if await self._unless_stopped(start()):
+            log.info(
+                "worker.started", worker=self._name, topic=agent.topic, http_port=self._settings.http_port
+            )
+            seconds = asyncio.create_task(self._every_second(agent, progress))
+            crashed = await self._until_stopped(app)
+            seconds.cancel()
         code = EX_SOFTWARE if crashed else await self._drain(app, agent)
         if http is not None:
             await http.cleanup()
@@ -177,9 +205,10 @@ class _Worker:
                         event.ack()
                         progress.note(event.message.partition, event.value)
                     await agent.after_ack()
-                except asyncio.CancelledError:
-                    raise
-                except BaseException as error:  # noqa: BLE001 - whatever it is: nothing may leave an agent
+                except BaseException as error:  # whatever it is: nothing may leave an agent
+                    if isinstance(error, asyncio.CancelledError) and app.should_stop:
+                        raise
+                    # Cancelled by anything else: Faust would start another, without what this one holds.
                     _stop_now(error)
                 metrics.records.labels(agent.topic).inc(sum(len(event.value) for event in events))
 
@@ -196,6 +225,20 @@ class _Worker:
         except BaseException as error:  # noqa: BLE001 - a worker without its timer is half dead
             _stop_now(error)
 
+    async def _unless_stopped(self, start: Coroutine[Any, Any, None]) -> bool:
+        """Start; False when a signal came first, and then nothing is waited for.
+
+        Raises:
+            CallboxError: What kept it from starting.
+        """
+        starting, stopping = asyncio.create_task(start), asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not starting.done():
+            return False
+        starting.result()
+        return True
+
     async def _until_stopped(self, app: BatchApp) -> bool:
         """Wait for a signal or a crash; True after a crash."""
         watched = {
@@ -211,16 +254,36 @@ class _Worker:
         return True
 
     async def _drain(self, app: BatchApp, agent: Agent) -> int:
+        if not app.started:  # told to stop before it began: nothing is in hand
+            return 0
         log.info("worker.draining", worker=self._name, bound_s=self._runtime.drain_s)
-        try:
-            async with asyncio.timeout(self._runtime.drain_s):
-                await app.stop()
-                await agent.finish()
-        except TimeoutError:
+        ending = asyncio.create_task(_finished(app, agent))
+        # Waited for and not cancelled: Faust takes no notice of a cancellation while it stops, and would hang on.
+        await asyncio.wait({ending}, timeout=self._runtime.drain_s)
+        if not ending.done():
             log.warning("worker.drain_timed_out", worker=self._name, bound_s=self._runtime.drain_s)
+            return 0
+        try:
+            ending.result()
         except CallboxError as error:
             log.warning("worker.finish_failed", worker=self._name, error=str(error))
+        except (Exception, asyncio.CancelledError) as error:
+            log.critical("worker.drain_failed", worker=self._name, error=repr(error), exc_info=error)
+            return EX_SOFTWARE
         return 0
+
+
+async def _started(app: BatchApp) -> None:
+    """Start Faust; returns when the group is joined."""
+    try:
+        await app.start()
+    except Exception as error:  # noqa: BLE001 - its threads would keep a process alive that has not started
+        _stop_now(error)
+
+
+async def _finished(app: BatchApp, agent: Agent) -> None:
+    await app.stop()
+    await agent.finish()
 
 
 def _stop_now(error: BaseException) -> None:

@@ -6,11 +6,15 @@ alerts were delivered before the commit), and goes on aloud.
 """
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
+from heapq import nlargest
+from operator import attrgetter
 
 import structlog
 import zstandard
 
-from processors.entry import LogEntry
+from processors.entry import LogEntry, record_hash
 from processors.incidents import fold
 from processors.state import (
     FOLD_VERSION,
@@ -54,6 +58,7 @@ class Snapshots:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._saved_at: dict[int, float] = {}
+        self._delivered_at: dict[int, float] = {}
         self._slot: dict[int, int] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
 
@@ -73,9 +78,16 @@ class Snapshots:
         return task
 
     def show_ages(self, partitions: frozenset[int]) -> None:
-        """Tell Prometheus how old the last snapshots are."""
-        for partition in partitions & self._saved_at.keys():
-            self._context.metrics.snapshot_age.labels(partition).set(monotonic() - self._saved_at[partition])
+        """Tell Prometheus how old the last delivered snapshots of these partitions are, and of no others."""
+        metrics = self._context.metrics
+        for lost in self._delivered_at.keys() - partitions:
+            del self._delivered_at[lost]
+            for gauge in (metrics.snapshot_age, metrics.snapshot_bytes):
+                with contextlib.suppress(KeyError):
+                    gauge.remove(str(lost))
+        for partition in partitions:
+            since = self._delivered_at.setdefault(partition, monotonic())
+            metrics.snapshot_age.labels(partition).set(monotonic() - since)
 
     async def _send(self, state: Frozen, partition: int, offset: int, last_hash: str) -> None:
         metrics = self._context.metrics
@@ -92,16 +104,19 @@ class Snapshots:
         )
         slot = self._slot[partition] = (self._slot.get(partition, -1) + 1) % SNAPSHOT_SLOTS
         try:
-            if len(payload) > BY_NAME[FUSION_SNAPSHOT].max_message_bytes:
-                raise DeliveryFailed(f"{len(payload)} bytes, the topic takes {8 << 20}")
-            await self._context.delivery.deliver(
-                [Outgoing(FUSION_SNAPSHOT, b"%d-%d" % (partition, slot), payload, partition)]
-            )
+            await self._deliver(Outgoing(FUSION_SNAPSHOT, b"%d-%d" % (partition, slot), payload, partition))
         except DeliveryFailed as error:  # for operators, not a reason to stop: the log still has everything
             metrics.snapshots_failed.inc()
             log.error("snapshot.failed", partition=partition, offset=offset, error=str(error))  # noqa: TRY400
             return
+        self._delivered_at[partition] = monotonic()
         metrics.snapshot_bytes.labels(partition).set(len(payload))
+
+    async def _deliver(self, snapshot: Outgoing) -> None:
+        size, most = len(snapshot.value or b""), BY_NAME[FUSION_SNAPSHOT].max_message_bytes
+        if size > most:
+            raise DeliveryFailed(f"{size} bytes, the topic takes {most}")
+        await self._context.delivery.deliver([snapshot])
 
 
 def _compressed(state: Frozen) -> bytes:
@@ -122,35 +137,65 @@ def restore(kafka: KafkaConfig, partition: int, partitions: int, committed: int)
     Raises:
         LogBroken: Snapshot and log do not meet.
     """
-    state = _newest_fitting(kafka, partition, committed) or new_state(partition, partitions)
-    began_at = state.offset
-    for record in read(kafka, FUSION_INPUT, partition, state.offset, committed):
+    for state in _fitting(kafka, partition, partitions, committed):
+        began_at = state.offset
+        if not _fold_rest(kafka, state, committed):
+            log.error("snapshot.of_another_log", partition=partition, offset=began_at)
+            continue
+        if state.offset != committed:
+            raise LogBroken(
+                f"{FUSION_INPUT}/{partition}: folded from {began_at} to {state.offset}, but {committed} is committed"
+            )
+        log.info("state.restored", partition=partition, snapshot_offset=began_at, committed=committed)
+        return state
+    raise LogBroken(f"{FUSION_INPUT}/{partition}: nothing to begin with")
+
+
+def _fold_rest(kafka: KafkaConfig, state: State, committed: int) -> bool:
+    """Fold the log from the state on; False where the state's last record is another one in this log."""
+    for record in read(kafka, FUSION_INPUT, state.partition, max(state.offset - 1, 0), committed):
         entry = LogEntry(record.offset, EpochMs(record.timestamp_ms), record.key, record.value)
+        if record.offset < state.offset:
+            if record_hash(entry) != state.last_hash:
+                return False
+            continue
+        if record.offset > state.offset:  # retention took them, and with them what they told
+            missing = {"expected": state.offset, "found": record.offset}
+            log.error("state.records_missing", partition=state.partition, **missing)
         state, _told_before = fold(state, entry)
-    if state.offset != committed:
-        raise LogBroken(
-            f"{FUSION_INPUT}/{partition}: folded from {began_at} to {state.offset}, but {committed} is committed"
-        )
-    log.info("state.restored", partition=partition, snapshot_offset=began_at, committed=committed)
-    return state
+    return True
 
 
-def _newest_fitting(kafka: KafkaConfig, partition: int, committed: int) -> State | None:
+def _fitting(kafka: KafkaConfig, partition: int, partitions: int, committed: int) -> Iterator[State]:
+    """The states at or before an offset, newest first; the one before the first record is the last."""
     for start in (-LAST_RECORDS, 0):
-        found = [
-            snapshot
-            for record in read(kafka, FUSION_SNAPSHOT, partition, start)
-            if (snapshot := _readable(record.value, partition)) is not None
-            and snapshot.next_offset <= committed
-        ]
-        for snapshot in sorted(found, key=lambda snapshot: snapshot.next_offset, reverse=True):
+        snapshots = (
+            _readable(record.value, partition) for record in read(kafka, FUSION_SNAPSHOT, partition, start)
+        )
+        fitting = (snapshot for snapshot in snapshots if snapshot and snapshot.next_offset <= committed)
+        # Not all of them: before it is compacted the topic may hold a gigabyte.
+        for snapshot in nlargest(LAST_RECORDS, fitting, key=attrgetter("next_offset")):
             try:
-                state = load(zstandard.decompress(snapshot.state, max_output_size=MAX_STATE_BYTES))
+                state = load(_unpacked(snapshot.state))
             except (ValueError, zstandard.ZstdError) as error:
                 log.warning("snapshot.damaged", partition=partition, error=str(error))
                 continue
-            return state
-    return None
+            if (state.partition, state.partitions) == (partition, partitions):
+                yield state
+    yield new_state(partition, partitions)
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """Decompress.
+
+    Raises:
+        ValueError: The header announces more than a state can be.
+        zstandard.ZstdError: The bytes are damaged.
+    """
+    size = zstandard.get_frame_parameters(packed).content_size
+    if size > MAX_STATE_BYTES:  # `max_output_size` does not count where the header gives a size
+        raise ValueError(f"a state of {size} bytes")
+    return zstandard.decompress(packed, max_output_size=MAX_STATE_BYTES)
 
 
 def _readable(payload: bytes | None, partition: int) -> FusionSnapshot | None:

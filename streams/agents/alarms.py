@@ -6,6 +6,8 @@ alarm.pillar-event.v1 ─► intake ─► fusion.input.v1 (key = zone)
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
+
 from processors.pillars import intake, to_input
 from schemas.catalogue import FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from schemas.codec import decode, encode
@@ -21,6 +23,8 @@ from streams.context import Context
 from streams.dead_letters import as_log_record, bury
 from streams.delivery import Outgoing
 from streams.following import Followed
+
+log = structlog.get_logger(__name__)
 
 
 class AlarmsAgent:
@@ -52,6 +56,10 @@ class AlarmsAgent:
                     outgoing.append(self._forward(record))
                 except DecodeError as error:
                     outgoing += self._give_up(record, error)
+                except Exception as error:  # one record must not keep the presses behind it back for ever
+                    log.exception("event.failed", partition=record.partition, offset=record.offset)
+                    failed = DecodeError(type(error).__name__, Cause.PROCESSING_FAILED)
+                    outgoing += self._give_up(record, failed)
         await self._context.delivery.deliver(outgoing)
 
     async def after_ack(self) -> None:

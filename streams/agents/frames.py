@@ -8,18 +8,19 @@ from typing import Any
 
 import structlog
 
-from processors.flame import FlameDecision, FlamePolicy, FlameState, observe
+from processors.flame import FlameDecision, FlamePolicy, FlameReason, FlameState, observe
 from processors.observations import fire_input, frame_id
 from processors.pictures import decode_jpeg
 from processors.redaction import RedactedPicture, Redaction, Withheld, WithheldReason
 from schemas.catalogue import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY, dead_letter_topic
 from schemas.codec import decode, encode
-from schemas.errors import Cause, DecodeError, PictureError
+from schemas.errors import CallboxError, Cause, DecodeError, PictureError
 from schemas.feeds import CameraFrame
 from schemas.letters import EvidenceSnapshot
 from schemas.log import Media
 from schemas.site import RegistryDevice
 from streams.batching import Batch
+from streams.clock import monotonic
 from streams.context import Context
 from streams.dead_letters import as_log_record, bury
 from streams.delivery import Outgoing
@@ -27,6 +28,11 @@ from streams.following import Followed
 from streams.redacting import Redactor
 
 log = structlog.get_logger(__name__)
+
+EARLIER_FRAMES = 2  # two more runs of the detectors, .2 s each: a candidate is rare
+
+FORGET_AFTER_S = 600.0
+"""Twice `FlamePolicy.renew_after_ms`: a fire that is seen again by then would be reported anew in any case."""
 
 
 class FramesAgent:
@@ -44,6 +50,8 @@ class FramesAgent:
         self._policy = FlamePolicy()
         self._registry = Followed(context, REGISTRY, RegistryDevice)
         self._states: dict[str, FlameState] = {}
+        self._earlier: dict[str, tuple[CameraFrame, ...]] = {}
+        self._seen_at: dict[str, float] = {}
         self._redactor: Redactor | None = None
 
     async def start(self) -> None:
@@ -60,14 +68,23 @@ class FramesAgent:
                     outgoing += await self._watch(record)
                 except (DecodeError, PictureError) as error:
                     outgoing.append(self._give_up(record, error.cause))
+                except CallboxError:  # evidence that was not delivered: the process stops
+                    raise
+                except Exception as error:  # noqa: BLE001 - one picture must not stop a camera's feed for ever
+                    log.error("frame.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
+                    outgoing.append(self._give_up(record, Cause.PROCESSING_FAILED))
         await self._context.delivery.deliver(outgoing)
 
     async def after_ack(self) -> None:
         """Nothing waits for an ack here."""
 
     async def every_second(self) -> None:
-        """Follow the registry."""
+        """Follow the registry, and forget cameras that are silent: each takes 330 kB, and many pass by here."""
         await self._registry.refresh()
+        now = monotonic()
+        for camera in [camera for camera, at in self._seen_at.items() if now - at > FORGET_AFTER_S]:
+            del self._seen_at[camera]
+            self._states.pop(camera, None)
 
     def is_ready(self) -> bool:
         """Models and registry are there."""
@@ -81,11 +98,12 @@ class FramesAgent:
         device = self._registry.get(frame.camera_id)
         if device is None:
             raise DecodeError("no registry names the camera", Cause.UNKNOWN_DEVICE)
+        self._seen_at[frame.camera_id] = monotonic()
         decision = await self._context.blocking(self._look, frame)
         self._context.metrics.decisions.labels(decision.reason).inc()
         if not decision.candidate:
             return []
-        media = await self._publish(frame)
+        media = await self._publish(frame, self._earlier.pop(frame.camera_id, ()))
         fact = fire_input(frame, device.zone, decision.score, media)
         return [Outgoing(FUSION_INPUT, fact.zone.encode(), encode(fact))]
 
@@ -94,11 +112,20 @@ class FramesAgent:
         picture = decode_jpeg(frame.jpeg, reduce=2)
         state, decision = observe(self._states.get(frame.camera_id), picture, frame.captured_at, self._policy)
         self._states[frame.camera_id] = state
+        self._remember(frame, decision.reason)
         return decision
 
-    async def _publish(self, frame: CameraFrame) -> Media | None:
+    def _remember(self, frame: CameraFrame, reason: FlameReason) -> None:
+        """Keep the latest frames of a camera under suspicion: redaction looks at them too."""
+        if reason is FlameReason.SUSPECTED:
+            held = self._earlier.get(frame.camera_id, ())
+            self._earlier[frame.camera_id] = (*held, frame)[-EARLIER_FRAMES:]
+        elif reason is FlameReason.QUIET:
+            self._earlier.pop(frame.camera_id, None)
+
+    async def _publish(self, frame: CameraFrame, earlier: Sequence[CameraFrame]) -> Media | None:
         """Redact and deliver the picture; None where it is withheld, and the alert goes out without it."""
-        outcome = await self._redact(frame)
+        outcome = await self._redact(frame, earlier)
         if isinstance(outcome, Withheld):
             self._context.metrics.pictures.labels(outcome.reason).inc()
             log.warning("picture.withheld", camera_id=frame.camera_id, reason=outcome.reason)
@@ -114,10 +141,10 @@ class FramesAgent:
             offset=place.offset,
         )
 
-    async def _redact(self, frame: CameraFrame) -> Redaction:
+    async def _redact(self, frame: CameraFrame, earlier: Sequence[CameraFrame]) -> Redaction:
         if self._redactor is None:
             return Withheld(WithheldReason.MODEL_MISSING)
-        return await self._redactor.redact(frame, self._context.executor)
+        return await self._redactor.redact(frame, earlier, self._context.executor)
 
     def _give_up(self, record: Any, cause: Cause) -> Outgoing:
         return bury(as_log_record(record), cause, None, worker="frames", metrics=self._context.metrics)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from processors.plates import normalise_plate_text
 
 from processors.hotlist import Match, VehicleRead, index, is_stale, match, problems
 from processors.pictures import check_jpeg
+from processors.plates import normalise_plate_text
 from processors.verification import CONFIDENT, SeenPlate, verification_request
 from schemas.catalogue import HOTLIST, PLATE_READS, REGISTRY, VERIFICATION_REQUESTS, dead_letter_topic
 from schemas.codec import decode, encode
@@ -94,59 +94,69 @@ class PlatesAgent:
             raise DecodeError("no registry names the checkpoint", Cause.UNKNOWN_DEVICE)
         if is_stale(self._hotlist.newest_at, at):
             return self._outcome("list_stale")
-        vehicles, damage = await self._vehicles(read)
+        damage = _damage(read)
+        seen = None if read.plate_text is not None else await self._seen(read, damage)
+        vehicles = _vehicles(read, seen or ())
+        hits = self._hits(vehicles, at)
+        if hits and seen is None:  # only now is a picture beside a text worth a look
+            seen, damage = await self._crops(read, damage)
         letters = [self._give_up(record, damage.cause)] if damage is not None else []
-        for vehicle in vehicles:
-            if found := match(vehicle, self._index, at):
-                crop = await self._crop(read, found[0].entry, usable=damage is None)
-                return letters + self._requests(read, device.zone, at, found, crop)
-        return letters + self._outcome("not_listed" if vehicles else "not_read")
+        if not hits:
+            return letters + self._outcome("not_listed" if vehicles else "not_read")
+        return letters + self._requests(read, device.zone, at, hits, seen or ())
 
-    async def _vehicles(self, read: PlateRead) -> tuple[list[VehicleRead], PictureError | None]:
-        """What passed, by the reader's own text or else by our reading of its picture.
+    async def _seen(self, read: PlateRead, damage: PictureError | None) -> Sequence[SeenPlate]:
+        """What is in the picture of a read that has no text.
 
-        A damaged picture beside a text is given up and the text still counts.
+        Raises:
+            DecodeError: There is no picture either.
+            PictureError: The picture cannot be used.
         """
-        damage = None
-        if read.picture is not None:
-            try:
-                check_jpeg(read.picture)
-            except PictureError as error:
-                damage = error
-        if read.plate_text is not None:
-            is_certain = read.confidence is not None and read.confidence >= CONFIDENT
-            return [_vehicle(read, normalise_plate_text(read.plate_text), is_certain=is_certain)], damage
         if read.picture is None:
             raise DecodeError("neither text nor picture", Cause.INVALID_FIELD)
         if damage is not None:
             raise damage
-        return [
-            _vehicle(read, seen.text, is_certain=seen.is_certain) for seen in await self._seen(read.picture)
-        ], None
+        return await self._look(read.picture)
 
-    async def _seen(self, picture: bytes) -> Sequence[SeenPlate]:
+    async def _crops(
+        self, read: PlateRead, damage: PictureError | None
+    ) -> tuple[Sequence[SeenPlate], PictureError | None]:
+        """What is in the picture of a hit: a person is asked all the same where it cannot be used."""
+        if read.picture is None or damage is not None:
+            return (), damage
+        try:
+            return await self._look(read.picture), None
+        except PictureError as error:
+            return (), error
+        except Exception as error:  # noqa: BLE001 - the text is a hit, whatever the models make of the picture
+            log.error("plate.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
+            return (), PictureError("the models failed", Cause.PROCESSING_FAILED)
+
+    async def _look(self, picture: bytes) -> Sequence[SeenPlate]:
         if self._pictures is None:  # process() runs after start(); said for the type checker
             raise DecodeError("models are not loaded", Cause.PROCESSING_FAILED)
         return await self._context.blocking(self._pictures.read, picture)
 
-    async def _crop(self, read: PlateRead, entry: HotlistEntry, *, usable: bool) -> SeenPlate | None:
-        """The plate in the read's picture that looks most like the listed one; only hits get here."""
-        if read.picture is None or not usable:
-            return None
-        seen = await self._seen(read.picture)
-        return next((plate for plate in seen if plate.text == entry.plate_text), seen[0] if seen else None)
+    def _hits(self, vehicles: Sequence[VehicleRead], at: EpochMs) -> list[Match]:
+        """One match for each entry that any vehicle of the picture fits."""
+        found: dict[str, Match] = {}
+        for vehicle in vehicles:
+            for hit in match(vehicle, self._index, at):
+                found.setdefault(hit.entry.entry_id, hit)
+        return list(found.values())
 
     def _requests(
         self,
         read: PlateRead,
         zone: str,
         at: EpochMs,
-        found: Sequence[Match],
-        crop: SeenPlate | None,
+        hits: Sequence[Match],
+        seen: Sequence[SeenPlate],
     ) -> list[Outgoing]:
         age_ms = max(0, at - self._hotlist.newest_at)
         requests = [
-            verification_request(read, hit, zone=zone, at=at, list_age_ms=age_ms, crop=crop) for hit in found
+            verification_request(read, hit, zone=zone, at=at, list_age_ms=age_ms, crop=_crop_of(hit, seen))
+            for hit in hits
         ]
         self._context.metrics.plate_reads.labels("hit").inc()
         return [
@@ -168,6 +178,34 @@ class PlatesAgent:
         if len(usable) < len(entries):
             log.warning("hotlist.entries_ignored", ignored=len(entries) - len(usable))
         self._index = index(usable)
+
+
+def _damage(read: PlateRead) -> PictureError | None:
+    """Why the read's picture cannot be used. It is given up then, and a text beside it still counts."""
+    if read.picture is None:
+        return None
+    try:
+        check_jpeg(read.picture)
+    except PictureError as error:
+        return error
+    return None
+
+
+def _vehicles(read: PlateRead, seen: Sequence[SeenPlate]) -> list[VehicleRead]:
+    """What passed, by the reader's own text or else by our reading of its picture.
+
+    Raises:
+        DecodeError: The text is none.
+    """
+    if read.plate_text is None:
+        return [_vehicle(read, plate.text, is_certain=plate.is_certain) for plate in seen if plate.text]
+    is_certain = read.confidence is not None and read.confidence >= CONFIDENT
+    return [_vehicle(read, normalise_plate_text(read.plate_text), is_certain=is_certain)]
+
+
+def _crop_of(hit: Match, seen: Sequence[SeenPlate]) -> SeenPlate | None:
+    """The plate that reads as the listed one, or else the first."""
+    return next((plate for plate in seen if plate.text == hit.entry.plate_text), seen[0] if seen else None)
 
 
 def _vehicle(read: PlateRead, text: str, *, is_certain: bool) -> VehicleRead:

@@ -63,7 +63,7 @@ def test_enums_have_the_same_symbols_in_the_same_order_and_a_default(record: typ
 def _unions(schema: Any) -> typing.Iterator[list[Any]]:
     if isinstance(schema, dict):
         for key, value in schema.items():
-            if key != "symbols" and key != "default":
+            if key not in {"symbols", "default"}:
                 yield from _unions(value)
     elif isinstance(schema, list):
         if "null" in schema:

@@ -1,5 +1,7 @@
 """Ids come from content, and a key goes where every other Kafka client would put it."""
 
+from aiokafka.partitioner import murmur2 as theirs
+
 from schemas.ids import fingerprint
 from schemas.partitioning import murmur2, partition_of
 from schemas.units import DegE7, deg_e7, degrees
@@ -27,8 +29,6 @@ def test_murmur2_agrees_with_the_java_client() -> None:
 
 
 def test_murmur2_agrees_with_aiokafka() -> None:
-    from aiokafka.partitioner import murmur2 as theirs
-
     for key in ("", "z", "zone-17", "unassigned", "海淀", "x" * 101):
         assert murmur2(key.encode()) == theirs(key.encode()) & 0xFFFFFFFF
 

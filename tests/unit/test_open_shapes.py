@@ -57,7 +57,7 @@ def test_a_model_of_fixed_sizes_runs_on_any_size_once_opened() -> None:
 
 def test_unopened_it_refuses_every_other_size() -> None:
     session = Session(doubling_model(10, 3, 32, 32), "doubling")
-    with pytest.raises(Exception, match="invalid dimensions|INVALID_ARGUMENT"):
+    with pytest.raises(Exception, match="INVALID_ARGUMENT"):
         session.run(np.ones((1, 3, 64, 96), dtype=np.float32))
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from itertools import groupby, product
 
 import numpy as np
@@ -10,7 +11,7 @@ from processors.plates import NOTHING_LEGIBLE, read_plate
 TINY_SYMBOLS = 4  # blank and three
 
 
-def tiny(*forms: list[tuple[int, ...]]) -> Grammar:
+def tiny(*forms: Sequence[tuple[int, ...]]) -> Grammar:
     """A grammar over three symbols; a form lists what may stand at each position."""
     allowed = np.zeros((len(forms), max(map(len, forms)), TINY_SYMBOLS))
     for form, positions in enumerate(forms):
