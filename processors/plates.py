@@ -33,8 +33,7 @@ hardly matters: from 1e-9 to .1 the exact rate on 500 crops moved by .002."""
 
 CONFIDENT: Final = 0.95
 """Confidence from which on a reading whose serial both readers agree on is certain. The confidence is never more
-than the province's posterior. On the 500 real crops that it was
-chosen on: 93 % covered, none of them wrong."""
+than the province's posterior. On the 500 real crops that it was chosen on: 93 % covered, none of them wrong."""
 
 FOREIGN_LOG_LIKELIHOOD: Final = -6.0
 """Reader B's likelihood (natural logarithm) under the mainland grammar below which reader A may say that a plate is

@@ -36,8 +36,8 @@ WRONG: Final = 1
 @click.option(
     "--broker",
     "broker_kind",
-    type=click.Choice(tuple(BrokerKind)),
-    default=BrokerKind.EMBEDDED,
+    type=click.Choice([kind.value for kind in BrokerKind]),
+    default=BrokerKind.EMBEDDED.value,
     show_default=True,
     help="Which broker is started for the run.",
 )
@@ -46,7 +46,7 @@ WRONG: Final = 1
 )
 @click.pass_obj
 def demo(
-    invocation: Invocation, out: Path, data: Path | None, broker_kind: BrokerKind, kafka: str | None
+    invocation: Invocation, out: Path, data: Path | None, broker_kind: str, kafka: str | None
 ) -> None:
     """Play a scenario: three feeds in, alerts out, everything checked. About half a minute."""
     configured = invocation.config.models.cache
@@ -56,7 +56,7 @@ def demo(
     clear(out)
     console = Console()
     show = show_for(console)
-    story = run(read_script(data, cache), _broker(broker_kind, kafka, cache, out), out, cache, show)
+    story = run(read_script(data, cache), _broker(BrokerKind(broker_kind), kafka, cache, out), out, cache, show)
     write_records(story, out)
     files = [path for path in out.rglob("*") if path.is_file()]
     problems = verdict(story, out / RECORDING, files)
@@ -71,7 +71,7 @@ def _broker(kind: BrokerKind, kafka: str | None, cache: Path, out: Path) -> Brok
     if kafka is not None:
         return ExistingKafka(kafka)
     log_file = out / "logs" / "broker.log"
-    if BrokerKind(kind) is BrokerKind.KAFKA:
+    if kind is BrokerKind.KAFKA:
         return ApacheKafka(cache, log_file)
     return EmbeddedBroker(log_file)
 

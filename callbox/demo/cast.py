@@ -1,25 +1,27 @@
-"""Who takes part: the vehicles with their plates and crops, what the cameras see. Drawn, or real where they are given.
+"""Who takes part: the vehicles with their plates and pictures, what the cameras see. Drawn, or real where given.
 
-no --data: rendered plates, a rendered car, a rendered yard with a fire
---data DIR: DIR/plates-cn (crops named by their plate), DIR/checkpoint, DIR/flame/*.mp4; the quiet yard is rendered
+    no --data: rendered plates, a rendered car, a rendered yard with a fire
+    --data DIR: DIR/plates-cn (crops named by their plate), DIR/checkpoint, DIR/flame/*.mp4; the quiet yard is rendered
+
+A vehicle takes part only with a picture that the shipped models read right: that another plate is on no list would
+mean nothing if its picture could not be read. How many they read right is the benchmark's business.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from callbox.demo.plates import render_plate
-from callbox.demo.scenario import Scenario, VehicleRole
+from callbox.demo.scenario import ListedAs, Scenario
 from callbox.demo.scenes import checkpoint_scene, flame_frames, quiet_frames, video_frames
 from callbox.demo.steps import Scene, VideoStep
 from models.weights import weights_path
 from processors.boxes import Picture
 from processors.pictures import encode_jpeg
 from schemas.errors import InputMissing
+from streams.plate_pictures import PlatePictures
 
 QUALITY: Final = 90
 FRAME_SIZE: Final = (640, 360)  # of rendered frames, pixels
@@ -28,20 +30,19 @@ FONT: Final = "cjk_font"
 
 @dataclass(frozen=True)
 class Vehicle:
-    """A vehicle that passes. Its plate is not in the text form: it must not reach a log by accident.
+    """A vehicle that passes a checkpoint. Its text form leaves out what must not reach a log.
 
     Attributes:
-        role: Its part in the scenario.
+        name: How the scenario names it.
         plate: What is on its plate.
-        crop: JPEG of its plate.
+        picture: JPEG of its plate, or of its front.
+        entry: Its entry in the hotlist, or None.
     """
 
-    role: VehicleRole
-    plate: str
-    crop: bytes
-
-    def __repr__(self) -> str:
-        return f"Vehicle({self.role.name})"
+    name: str
+    plate: str = field(repr=False)
+    picture: bytes = field(repr=False)
+    entry: ListedAs | None = None
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,19 @@ class Cast:
     """Everybody and everything that the steps show.
 
     Attributes:
-        vehicles: By the name of their role.
-        fronts: Vehicles from the front, JPEG.
+        vehicles: By their names; pictures of plates.
+        fronts: Vehicles on no list, from the front.
         scenes: Pictures of each scene in their order, JPEG.
     """
 
     vehicles: Mapping[str, Vehicle]
-    fronts: Sequence[bytes]
+    fronts: Sequence[Vehicle]
     scenes: Mapping[Scene, Sequence[bytes]]
+
+    @property
+    def all_vehicles(self) -> list[Vehicle]:
+        """Whoever passes."""
+        return [*self.vehicles.values(), *self.fronts]
 
 
 def make_cast(scenario: Scenario, data: Path | None, cache: Path) -> Cast:
@@ -65,29 +71,66 @@ def make_cast(scenario: Scenario, data: Path | None, cache: Path) -> Cast:
     Args:
         scenario: Whom it needs.
         data: Folder with real pictures, or None.
-        cache: Where the font is.
+        cache: Where the models and the font are.
 
     Raises:
-        InputMissing: A file is not there, or the font is not fetched.
+        InputMissing: A file is not there, the models are not fetched, or they do not read a plate.
     """
-    videos = [step for step in scenario.steps if isinstance(step, VideoStep)]
-    scenes = {step.scene: list(_scene(step, data)) for step in videos}
+    reader = PlatePictures(cache)
+    scenes = {step.scene: list(_scene(step, data)) for step in scenario.steps if isinstance(step, VideoStep)}
     if data is None:
-        font = weights_path(cache, FONT)
-        plates = {role.name: render_plate(role.plate, font) for role in scenario.vehicles}
-        vehicles = {
-            role.name: Vehicle(role, role.plate, _jpeg(plates[role.name])) for role in scenario.vehicles
-        }
-        fronts = [_jpeg(checkpoint_scene(plate)) for plate in list(plates.values())[-1:]]
-        return Cast(vehicles, fronts, scenes)
-    found = _files(data / "plates-cn")
-    if len(found) < len(scenario.vehicles):
-        raise InputMissing(f"{data / 'plates-cn'}: {len(scenario.vehicles)} crops are needed")
-    vehicles = {
-        role.name: Vehicle(role, path.stem, path.read_bytes())
-        for role, path in zip(scenario.vehicles, found, strict=False)
-    }
-    return Cast(vehicles, [path.read_bytes() for path in _files(data / "checkpoint")], scenes)
+        vehicles, fronts = _drawn(scenario, weights_path(cache, FONT))
+    else:
+        vehicles, fronts = _real_vehicles(scenario, data, reader), _real_fronts(data, reader)
+    if unread := [
+        vehicle.name for vehicle in [*vehicles, *fronts] if vehicle.plate not in _read(vehicle, reader)
+    ]:
+        raise InputMissing(f"the models do not read the plates of the vehicles {', '.join(unread)}")
+    return Cast({vehicle.name: vehicle for vehicle in vehicles}, fronts, scenes)
+
+
+def _drawn(scenario: Scenario, font: Path) -> tuple[list[Vehicle], list[Vehicle]]:
+    """The vehicles of the scenario, and the last of them from the front too."""
+    plates = [render_plate(role.plate, font) for role in scenario.vehicles]
+    vehicles = [
+        Vehicle(role.name, role.plate, _jpeg(plate), role.entry)
+        for role, plate in zip(scenario.vehicles, plates, strict=True)
+    ]
+    fronts = [
+        Vehicle(f"{v.name} front", v.plate, _jpeg(checkpoint_scene(p)))
+        for v, p in zip(vehicles, plates, strict=True)
+    ]
+    return vehicles, fronts[-1:]
+
+
+def _real_vehicles(scenario: Scenario, data: Path, reader: PlatePictures) -> list[Vehicle]:
+    """The first crops that are read as their names say."""
+    folder = data / "plates-cn"
+    crops = (Vehicle(path.stem, path.stem, path.read_bytes()) for path in _files(folder))
+    legible = list(
+        islice((crop for crop in crops if _read(crop, reader) == [crop.plate]), len(scenario.vehicles))
+    )
+    if len(legible) < len(scenario.vehicles):
+        raise InputMissing(f"{folder}: {len(scenario.vehicles)} crops are needed that the models read right")
+    return [
+        Vehicle(role.name, crop.plate, crop.picture, role.entry)
+        for role, crop in zip(scenario.vehicles, legible, strict=True)
+    ]
+
+
+def _real_fronts(data: Path, reader: PlatePictures) -> list[Vehicle]:
+    """Every picture in which a plate is read; nobody knows what is on it, so the reading counts as its plate."""
+    pictures = [path.read_bytes() for path in _files(data / "checkpoint")]
+    seen = [reader.read(picture) for picture in pictures]
+    return [
+        Vehicle(f"front {number}", plates[0].text, picture)
+        for number, (picture, plates) in enumerate(zip(pictures, seen, strict=True), start=1)
+        if plates
+    ]
+
+
+def _read(vehicle: Vehicle, reader: PlatePictures) -> list[str]:
+    return [plate.text for plate in reader.read(vehicle.picture)]
 
 
 def _scene(step: VideoStep, data: Path | None) -> Iterator[bytes]:
@@ -104,8 +147,12 @@ def _scene(step: VideoStep, data: Path | None) -> Iterator[bytes]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """The pictures of a folder, the largest first: they are read best."""
-    found = sorted(folder.glob("*.jpg"), key=lambda path: (-path.stat().st_size, path.name))
+    """The pictures of a folder by name.
+
+    Raises:
+        InputMissing: There are none.
+    """
+    found = sorted(folder.glob("*.jpg"))
     if not found:
         raise InputMissing(f"{folder}: no pictures there")
     return found
@@ -117,16 +164,3 @@ def _jpegs(pictures: Iterable[Picture]) -> Iterator[bytes]:
 
 def _jpeg(picture: Picture) -> bytes:
     return encode_jpeg(picture, QUALITY)
-
-
-def truncated(jpeg: bytes) -> bytes:
-    """The first half of a picture."""
-    return jpeg[: len(jpeg) // 2]
-
-
-def claims_50_megapixels() -> bytes:
-    """A small picture whose frame header says 10,000 x 5,000 pixels."""
-    jpeg = bytearray(encode_jpeg(np.zeros((8, 8, 3), np.uint8), QUALITY))
-    header = jpeg.index(b"\xff\xc0")  # baseline frame header: marker, length, precision, height, width
-    jpeg[header + 5 : header + 9] = (5_000).to_bytes(2, "big") + (10_000).to_bytes(2, "big")
-    return bytes(jpeg)

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from callbox.demo.cast import Cast, claims_50_megapixels, truncated
+from callbox.demo.cast import Cast
+from callbox.demo.damage import claims_50_megapixels, truncated
 from callbox.demo.scenario import Scenario
 from callbox.demo.steps import (
     AnyStep,
@@ -15,7 +16,6 @@ from callbox.demo.steps import (
     PlateStep,
     PoisonStep,
     Says,
-    Scene,
     Shows,
     VideoStep,
 )
@@ -145,9 +145,9 @@ def _text(step: PlateStep, cast: Cast) -> str | None:
 def _pictures(step: PlateStep, cast: Cast) -> Sequence[bytes | None]:
     match step.shows:
         case Shows.CROP:
-            return [cast.vehicles[step.vehicle].crop]
+            return [cast.vehicles[step.vehicle].picture]
         case Shows.FRONT:
-            return cast.fronts
+            return [vehicle.picture for vehicle in cast.fronts]
         case Shows.NOTHING:
             return [None]
 
@@ -155,4 +155,4 @@ def _pictures(step: PlateStep, cast: Cast) -> Sequence[bytes | None]:
 def _damaged(damage: Damage, cast: Cast) -> bytes:
     if damage is Damage.TOO_LARGE:
         return claims_50_megapixels()
-    return truncated(next(iter(cast.scenes.get(Scene.QUIET, cast.fronts))))
+    return truncated(next(iter(cast.scenes.values()))[0])

@@ -24,12 +24,12 @@ _OTHER: Final = {
 
 def hotlist_file(vehicles: Iterable[Vehicle], now: EpochMs) -> str:
     """The TOML that `callbox hotlist apply` reads."""
-    return "".join(_entry(vehicle, now) for vehicle in vehicles if vehicle.role.entry is not None)
+    return "".join(_entry(vehicle, now) for vehicle in vehicles if vehicle.entry is not None)
 
 
 def listed_text(vehicle: Vehicle) -> str:
     """The plate of a vehicle's entry: its own, or one that differs in one character."""
-    entry = vehicle.role.entry
+    entry = vehicle.entry
     if entry is None or entry.other_character is None:
         return vehicle.plate
     at = entry.other_character
@@ -40,7 +40,7 @@ def listed_text(vehicle: Vehicle) -> str:
 
 
 def _entry(vehicle: Vehicle, now: EpochMs) -> str:
-    entry = vehicle.role.entry
+    entry = vehicle.entry
     if entry is None:
         return ""
     expires_at = EpochMs(now + entry.expires_in_s * SECOND_MS)

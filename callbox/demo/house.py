@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -94,10 +95,12 @@ def records_done(worker: WorkerProcess) -> int:
     Raises:
         OSError: It does not answer.
     """
-    return metric_sum(worker.page("/metrics"), "callbox_records_total")
+    return counts(worker.page("/metrics"), "callbox_records_total").total()
 
 
-def metric_sum(page: str, name: str) -> int:
-    """The sum of a counter over all its labels on a page of metrics."""
-    lines = (line for line in page.splitlines() if line.startswith((f"{name}{{", f"{name} ")))
-    return round(sum(float(line.rsplit(" ", 1)[1]) for line in lines))
+def counts(page: str, name: str) -> Counter[str]:
+    """A counter's values on a page of metrics, by the labels as they stand there."""
+    lines = (
+        line.removeprefix(name).rsplit(" ", 1) for line in page.splitlines() if line.startswith(f"{name}{{")
+    )
+    return Counter({labels: round(float(value)) for labels, value in lines})

@@ -19,6 +19,7 @@ from callbox.demo.hotlist import hotlist_file
 from callbox.demo.house import run_command, running_workers, stop, write_config
 from callbox.demo.live import Show
 from callbox.demo.outcome import expected, observed
+from callbox.demo.plate_reads import outcomes
 from callbox.demo.play import Sent, play
 from callbox.demo.scenario import Scenario, read_scenario
 from callbox.demo.settle import settle
@@ -93,16 +94,18 @@ def run(script: Script, broker: Broker, out: Path, cache: Path, show: Show) -> S
             with Watcher(kafka, WATCHED) as watcher:
                 sent, problems = _perform(script, kafka, workers, watcher, show)
             played = monotonic()
-            _keep_metrics(workers, logs)
+            pages = {name: worker.page("/metrics") for name, worker in workers.items()}
             problems += stop(workers)
         found = harvest(kafka)
+    for name, page in pages.items():
+        (logs / f"{name}.metrics").write_text(page, encoding="utf-8")
     durations = Durations(ready - began, played - ready, monotonic() - began)
     arrived = {
         decode(arrival.value, Alert).alert_id: arrival.at
         for arrival in reversed(watcher.arrivals)  # the first of each counts
         if arrival.topic in OUTPUTS
     }
-    return Story(script, sent, found, arrived, problems, durations, broker.kind)
+    return Story(script, sent, found, arrived, outcomes(pages["plates"]), problems, durations, broker.kind)
 
 
 def _set_up(config: Path, kafka: KafkaConfig, script: Script, scratch: Path, show: Show) -> None:
@@ -187,8 +190,3 @@ class _Screening:
 
     def _seconds(self, at: EpochMs) -> float:
         return (at - self._start) / SECOND_MS
-
-
-def _keep_metrics(workers: Mapping[str, WorkerProcess], logs: Path) -> None:
-    for name, worker in workers.items():
-        (logs / f"{name}.metrics").write_text(worker.page("/metrics"), encoding="utf-8")

@@ -46,6 +46,7 @@ class Story:
         sent: What went in.
         found: What lay on the broker at the end.
         arrived: When an alert first arrived at the watcher, by its id.
+        plate_reads: How many reads the plates worker counted, by outcome.
         problems: What went wrong while it ran, a line each.
         durations: How long it took.
         broker: Which kind.
@@ -55,6 +56,7 @@ class Story:
     sent: Sequence[Sent]
     found: Harvest
     arrived: Mapping[str, EpochMs]
+    plate_reads: Mapping[str, int]
     problems: Sequence[str]
     durations: Durations
     broker: BrokerKind

@@ -16,6 +16,8 @@ def summary(story: Story, problems: Sequence[str], out: Path) -> Iterator[str]:
     yield ""
     yield f"press to alert  {latency_text(story)} (a separate consumer, {story.broker} broker)"
     yield f"the log         {len(story.found.log().entries)} records, {story.found.repeats} repeats came out"
+    reads = ", ".join(f"{count} {outcome}" for outcome, count in story.plate_reads.items())
+    yield f"plate reads     {reads}"
     set_up_s, play_s, total_s = story.durations
     yield f"took            {total_s:.0f} s: set up {set_up_s:.0f}, play {play_s:.0f}"
     yield f"files           {out}: {PAGE}, {ALERTS_FILE}, {RECORDING}, {SNAPSHOTS}/, {LOGS}/"

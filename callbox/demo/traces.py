@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import zstandard
 
 from callbox.demo.cast import Vehicle
+from callbox.demo.hotlist import listed_text
 from schemas.catalogue import FUSION_SNAPSHOT, HOTLIST, PLATE_READS, VERIFICATION_REQUESTS
 from schemas.codec import decode
 from schemas.log import FusionSnapshot
@@ -36,16 +37,17 @@ class Needle(NamedTuple):
 
 
 def needles(vehicles: Iterable[Vehicle]) -> list[Needle]:
-    """What to look for: each plate, also without its province (JSON escapes that character), and each crop."""
+    """What to look for: each plate, also without its province (JSON escapes that character), and each picture."""
     return [needle for vehicle in vehicles for needle in _needles(vehicle)]
 
 
 def _needles(vehicle: Vehicle) -> Iterator[Needle]:
-    name, plate = vehicle.role.name, vehicle.plate
-    yield Needle(f"the plate of vehicle {name!r}", plate.encode())
-    yield Needle(f"the plate of vehicle {name!r} without its province", plate[1:].encode())
-    middle = len(vehicle.crop) // 2
-    yield Needle(f"the crop of vehicle {name!r}", vehicle.crop[middle : middle + _SAMPLE])
+    name = vehicle.name
+    for plate in {vehicle.plate, listed_text(vehicle)}:
+        yield Needle(f"the plate of vehicle {name!r}", plate.encode())
+        yield Needle(f"the plate of vehicle {name!r} without its province", plate[1:].encode())
+    middle = len(vehicle.picture) // 2
+    yield Needle(f"the picture of vehicle {name!r}", vehicle.picture[middle : middle + _SAMPLE])
 
 
 def in_topics(wanted: Sequence[Needle], records: Mapping[str, Sequence[LogRecord]]) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from callbox.demo.outcome import compare, expected, observed
+from callbox.demo.plate_reads import plate_read_problems
 from callbox.demo.story import Story
 from callbox.demo.traces import in_files, in_topics, needles
 from streams.recording import load_log
@@ -23,10 +24,11 @@ def verdict(story: Story, recording: Path, written: Iterable[Path]) -> list[str]
     """
     script = story.script
     wanted = expected(script.scenario, script.town, story.sent)
-    searched = needles(script.cast.vehicles.values())
+    searched = needles(script.cast.all_vehicles)
     return [
         *story.problems,
         *compare(wanted, observed(story.found)),
+        *plate_read_problems(script.scenario, story.sent, story.plate_reads),
         *replay(story, recording),
         *in_topics(searched, story.found.records),
         *in_files(searched, written),

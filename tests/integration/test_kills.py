@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.catalogue import LOG_PARTITIONS
 from schemas.codec import decode
 from schemas.enums import InputKind
 from schemas.log import FusionInput
@@ -38,7 +39,7 @@ def test_fusion_killed_between_delivery_and_ack_repeats_the_same_bytes_and_loses
     running: Drill,
 ) -> None:
     running.start("alarms")
-    victim = running.start("fusion", fail_point="fusion.delivered:60")
+    victim = running.start("fusion", fail_point="fusion.delivered:200")
     with running.presses(PRESSES, RATE):
         assert victim.wait(30) == -signal.SIGKILL
         heir = running.start("fusion")
@@ -80,7 +81,7 @@ def test_a_fusion_worker_stopped_for_longer_than_its_session_comes_back_without_
         time.sleep(0.5)
         sleeper.send(signal.SIGSTOP)
         time.sleep(SESSION_MS / 1000 * 2)
-        assert _partitions(heir.page("/metrics")) == set(range(8)), "the heir has not taken over"
+        assert _partitions(heir.page("/metrics")) == set(range(LOG_PARTITIONS)), "the heir has not taken over"
         sleeper.send(signal.SIGCONT)
     assert running.lost() == set()
     differences, _ = running.account()

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from callbox.commands import topics as command
-from schemas.catalogue import ALERTS, CATALOGUE, FUSION_INPUT, Cleanup, Topic
+from schemas.catalogue import ALERTS, CATALOGUE, FUSION_INPUT, LOG_PARTITIONS, Cleanup, Topic
 from schemas.errors import InputMissing, TopicRefused
 from streams.brokers.embedded import EmbeddedBroker
 from streams.kafka import KafkaConfig, librdkafka_settings
@@ -131,7 +131,7 @@ def test_the_command_shows_what_differs_and_then_that_nothing_does(tmp_path: Pat
         config = KafkaConfig(bootstrap=fresh.bootstrap, kind=fresh.kind)
         before = run(config, "diff")
         assert before.exit_code == command.DIFFERENT
-        assert f"{FUSION_INPUT}: topic 8 partitions" in before.output
+        assert f"{FUSION_INPUT}: topic {LOG_PARTITIONS} partitions" in before.output
         done = run(config, "apply")
         assert (done.exit_code, f"done  {FUSION_INPUT}: topic" in done.output) == (0, True)
         after = run(config, "diff")
@@ -142,8 +142,9 @@ def test_the_command_shows_what_differs_and_then_that_nothing_does(tmp_path: Pat
 def test_the_command_refuses_with_the_error_that_names_every_topic(tmp_path: Path) -> None:
     with EmbeddedBroker(tmp_path / "broker.log") as fresh:
         config = KafkaConfig(bootstrap=fresh.bootstrap, kind=fresh.kind)
-        apply(config, [own(FUSION_INPUT, partitions=4), own(ALERTS, partitions=9)], i_lose_order=False)
-        assert f"refused  {FUSION_INPUT}: partitions 4, wanted 8: {Risk.FIXED}" in run(config, "diff").output
+        apply(config, [own(FUSION_INPUT, partitions=LOG_PARTITIONS - 1), own(ALERTS, partitions=9)], i_lose_order=False)
+        wanted = f"partitions {LOG_PARTITIONS - 1}, wanted {LOG_PARTITIONS}"
+        assert f"refused  {FUSION_INPUT}: {wanted}: {Risk.FIXED}" in run(config, "diff").output
         refusal = run(config, "apply", "--i-lose-order").exception
         assert isinstance(refusal, TopicRefused)
         assert all(name in str(refusal) for name in (FUSION_INPUT, ALERTS))

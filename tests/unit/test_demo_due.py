@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from callbox.demo.cast import Cast, Vehicle, claims_50_megapixels, truncated
+from callbox.demo.cast import Cast, Vehicle
+from callbox.demo.damage import claims_50_megapixels, truncated
 from callbox.demo.due import POISON, Due, due_records
 from callbox.demo.run import shipped
 from callbox.demo.scenario import Scenario, VehicleRole, read_scenario
@@ -31,8 +32,8 @@ TOWN = read_site(shipped("town.toml"), "town.toml")
 NOW = EpochMs(1_760_000_000_000)
 ROLE = VehicleRole(name="car", plate="ABC123")
 CAST = Cast(
-    vehicles={"car": Vehicle(ROLE, "ABC123", b"crop")},
-    fronts=[b"front-0", b"front-1"],
+    vehicles={"car": Vehicle("car", "ABC123", b"crop")},
+    fronts=[Vehicle("f", "X", b"front-0"), Vehicle("g", "Y", b"front-1")],
     scenes={Scene.FLAME: [b"f0", b"f1", b"f2"], Scene.QUIET: [b"quiet picture"]},
 )
 
@@ -131,8 +132,8 @@ def test_the_broken_pictures_are_broken_in_the_way_they_say() -> None:
 def test_the_shipped_scenario_can_be_played_with_a_cast_of_its_names() -> None:
     scenario = read_scenario(shipped("scenario.toml"), "scenario.toml")
     cast = Cast(
-        vehicles={role.name: Vehicle(role, role.plate, b"crop") for role in scenario.vehicles},
-        fronts=[b"front"],
+        vehicles={role.name: Vehicle(role.name, role.plate, b"crop") for role in scenario.vehicles},
+        fronts=[Vehicle("front", "X", b"front")],
         scenes=dict.fromkeys(Scene, [b"picture"] * 100),
     )
     records = due_records(scenario, TOWN, cast)
