@@ -6,7 +6,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -31,6 +31,7 @@ class WorkerProcess:
         http_port: Where its probes answer; 0 turns them off.
         log_file: Gets what it prints.
         environment: Further variables.
+        options: Of `callbox` itself, such as `--verbose`.
     """
 
     def __init__(
@@ -41,11 +42,12 @@ class WorkerProcess:
         http_port: int,
         log_file: Path,
         environment: Mapping[str, str] | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         self.name, self.http_port, self.log_file = name, http_port, log_file
         with log_file.open("ab") as output:
             self._process = subprocess.Popen(
-                [*COMMAND, "--config", str(config), "worker", name, "--http-port", str(http_port)],
+                [*COMMAND, *options, "--config", str(config), "worker", name, "--http-port", str(http_port)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -68,6 +68,24 @@ def intake(event: PillarEvent, appended_at: EpochMs) -> PillarFact:
     )
 
 
+def bare_press(event: PillarEvent, appended_at: EpochMs, *, place: str) -> PillarFact:
+    """A press by what the broker alone knows of it: what is left when the rules above fail on one.
+
+    Args:
+        event: The press.
+        appended_at: When the broker appended it.
+        place: Topic, partition and offset, which name it: equal when it is read again.
+    """
+    return PillarFact(
+        event_id=fingerprint("press-at", place),
+        device_id=bounded_id(event.device_id),
+        kind=PillarKind.PRESS,
+        occurred_at=appended_at,
+        received_at=appended_at,
+        clock_suspect=True,
+    )
+
+
 def to_input(fact: PillarFact, zone: str) -> FusionInput:
     """Put a fact into the log's envelope; `zone` is the record's key."""
     return FusionInput(kind=InputKind.PILLAR_EVENT, event_id=fact.event_id, zone=zone, payload=encode(fact))

@@ -48,7 +48,7 @@ def verification_request(
         crop: The plate as we saw it, or None where none could be cut out.
 
     Returns:
-        The request, with the same id and the same bytes on a repeat.
+        The request, with the same id on a repeat; the list may have aged meanwhile.
     """
     reasons = hit.review_reasons
     if crop is None:

@@ -30,7 +30,8 @@ TEST_ALERTS = "dispatch.test-alert.v1"
 
 LOG_PARTITIONS = 4
 """Of the log, its snapshots and the pillar feed; never changed in place. One worker carries over 1,000 presses a
-second (benchmarks/latency) and a county has 630 pillars, so eight is about the number of workers, not the load."""
+second (benchmarks/latency) and a county has 630 pillars, so four is about the number of workers, not the load.
+Eight cost twice the latency at 1,000 presses a second: each partition is a request of its own (docs/adr/0009)."""
 
 SEALED_RETENTION_MS = 10 * MINUTE_MS
 """The most a sealed topic keeps until sealing exists (docs/privacy.md)."""

@@ -61,8 +61,15 @@ def run_command(config: Path, arguments: Sequence[str]) -> str:
 
 
 @contextmanager
-def running_workers(config: Path, logs: Path) -> Iterator[Mapping[str, WorkerProcess]]:
+def running_workers(
+    config: Path, logs: Path, *, verbose: bool = False
+) -> Iterator[Mapping[str, WorkerProcess]]:
     """The four workers, ready; they are ended when this is left, whatever happened.
+
+    Args:
+        config: Their config file.
+        logs: Folder for what each prints.
+        verbose: They also print what their libraries do.
 
     Raises:
         WorkerFailed: One of them ended, or was not ready in time.
@@ -70,7 +77,13 @@ def running_workers(config: Path, logs: Path) -> Iterator[Mapping[str, WorkerPro
     with ExitStack() as running:
         workers = {
             name: running.enter_context(
-                WorkerProcess(name, config, http_port=free_port(), log_file=logs / f"{name}.log")
+                WorkerProcess(
+                    name,
+                    config,
+                    http_port=free_port(),
+                    log_file=logs / f"{name}.log",
+                    options=("--verbose",) if verbose else (),
+                )
             )
             for name in READ_BY
         }

@@ -5,13 +5,13 @@ broker ─► topics, registry, policy, hotlist ─► four workers ready ─►
 
 import tempfile
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from importlib.resources import as_file, files
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from callbox.demo.background import in_background
 from callbox.demo.cast import make_cast
 from callbox.demo.due import Due, due_records
 from callbox.demo.harvest import harvest
@@ -153,14 +153,15 @@ def _perform(
         return sent, settle(kafka, workers, sent, lambda: not wanted - observed(harvest(kafka)))
 
     screening = _Screening(script.scenario, watcher, show)
-    with ThreadPoolExecutor(1, thread_name_prefix="player") as executor:
-        performance = executor.submit(perform)
+    performance = in_background(perform)
+    try:
         while not performance.done():
             screening.refresh(begun)
             pause(_STEP_S)
         screening.refresh(begun)
+    finally:
         show.close()
-        return performance.result()
+    return performance.result()
 
 
 class _Screening:

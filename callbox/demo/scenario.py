@@ -51,7 +51,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The whole file."""
 
     vehicles: tuple[VehicleRole, ...]
-    steps: tuple[AnyStep, ...]
+    steps: Annotated[tuple[AnyStep, ...], msgspec.Meta(min_length=1)]
 
 
 def read_scenario(text: str, origin: str) -> Scenario:

@@ -6,11 +6,11 @@ from typing import Final, NamedTuple, Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from schemas.catalogue import BY_NAME
 from schemas.units import EpochMs
 from streams.clock import now_ms
 from streams.kafka import consumer_settings
 from streams.kafka_config import KafkaConfig
+from streams.topics import partition_count
 
 _GROUP: Final = "callbox-demo-watcher"  # librdkafka wants a name; nothing is committed under it
 _POLL_S: Final = 0.1
@@ -35,7 +35,7 @@ class Watcher:
 
     Args:
         kafka: The broker.
-        topics: Which; they are in the catalogue and on the broker.
+        topics: Which; they are on the broker.
     """
 
     def __init__(self, kafka: KafkaConfig, topics: Sequence[str]) -> None:
@@ -45,7 +45,7 @@ class Watcher:
             [
                 TopicPartition(topic, partition, OFFSET_BEGINNING)
                 for topic in topics
-                for partition in range(BY_NAME[topic].partitions)
+                for partition in range(partition_count(kafka, topic))
             ]
         )
         self._stopping = threading.Event()

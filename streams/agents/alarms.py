@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from processors.pillars import intake, to_input
+from processors.pillars import bare_press, intake, to_input
 from schemas.catalogue import FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from schemas.codec import decode, encode
 from schemas.enums import Feed, FeedState, InputKind, PillarKind
@@ -35,7 +35,7 @@ class AlarmsAgent:
     """
 
     topic = PILLAR_EVENTS
-    uses = (REGISTRY, FUSION_INPUT, dead_letter_topic(PILLAR_EVENTS))
+    uses = (REGISTRY, dead_letter_topic(REGISTRY), FUSION_INPUT, dead_letter_topic(PILLAR_EVENTS))
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -58,8 +58,7 @@ class AlarmsAgent:
                     outgoing += self._give_up(record, error)
                 except Exception as error:  # one record must not keep the presses behind it back for ever
                     log.exception("event.failed", partition=record.partition, offset=record.offset)
-                    failed = DecodeError(type(error).__name__, Cause.PROCESSING_FAILED)
-                    outgoing += self._give_up(record, failed)
+                    outgoing += self._rescue(record, error)
         await self._context.delivery.deliver(outgoing)
 
     async def after_ack(self) -> None:
@@ -83,6 +82,15 @@ class AlarmsAgent:
             raise DecodeError(f"no registry names device {event.device_id!r}", Cause.UNKNOWN_DEVICE)
         zone = UNASSIGNED_ZONE if device is None else device.zone
         return _message(to_input(intake(event, EpochMs(record.timestamp)), zone))
+
+    def _rescue(self, record: Any, error: Exception) -> list[Outgoing]:
+        """What our own code failed on: a press is heard all the same (domain.md 8a), the rest is given up."""
+        event = decode(record.value, PillarEvent)
+        if event.kind is PillarKind.PRESS:
+            place = f"{record.topic}/{record.partition}/{record.offset}"
+            press = bare_press(event, EpochMs(record.timestamp), place=place)
+            return [_message(to_input(press, UNASSIGNED_ZONE))]
+        return self._give_up(record, DecodeError(type(error).__name__, Cause.PROCESSING_FAILED))
 
     def _give_up(self, record: Any, error: DecodeError) -> list[Outgoing]:
         """A dead letter on the pillar topic may have been a press: the control room is told (domain.md 8a)."""

@@ -43,7 +43,7 @@ class FramesAgent:
     """
 
     topic = FRAMES
-    uses = (REGISTRY, FUSION_INPUT, EVIDENCE, dead_letter_topic(FRAMES))
+    uses = (REGISTRY, dead_letter_topic(REGISTRY), FUSION_INPUT, EVIDENCE, dead_letter_topic(FRAMES))
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -91,7 +91,7 @@ class FramesAgent:
         return self._redactor is not None
 
     async def finish(self) -> None:
-        """Nothing is kept: a camera's window fills again within five frames."""
+        """Nothing is kept: a camera's window and vote fill again within eight frames."""
 
     async def _watch(self, record: Any) -> list[Outgoing]:
         frame = decode(record.value, CameraFrame)

@@ -6,6 +6,8 @@ fusion.input.v1 ─► fold ─► dispatch.alert.v1, maintenance.alert.v1, disp
 
 from collections.abc import Sequence
 
+import structlog
+
 from processors.alerts import topic_for
 from processors.entry import LogEntry
 from processors.incidents import Decision, fold
@@ -20,7 +22,7 @@ from schemas.catalogue import (
     dead_letter_topic,
 )
 from schemas.codec import encode
-from schemas.enums import Action, InputKind, Reason
+from schemas.enums import Action, Hazard, InputKind, Reason, Status
 from schemas.errors import Cause
 from schemas.log import FusionInput, Tick
 from schemas.units import EpochMs
@@ -30,6 +32,11 @@ from streams.context import Context
 from streams.dead_letters import as_log_record, bury
 from streams.delivery import Outgoing
 from streams.snapshots import Snapshots, restore
+
+log = structlog.get_logger(__name__)
+
+OPERATORS_CARE = frozenset({Reason.FOLD_ERROR, Reason.POLICY_REFUSED})
+"""Decisions that mean a fault of ours or of a policy: the log says what was found."""
 
 WAKE = 0
 """A tick with this number tells the fold nothing; it brings the first batch of a partition whose state is not here."""
@@ -57,23 +64,19 @@ class FusionAgent:
     async def process(self, batches: Sequence[Batch]) -> None:
         """Fold, encode, deliver."""
         outgoing: list[Outgoing] = []
-        raised: list[EpochMs] = []
+        made: list[Decision] = []
         for batch in batches:
             state = await self._state_at(batch)
             for record in batch:
                 entry = LogEntry(record.offset, EpochMs(record.timestamp), record.key, record.value)
                 state, decisions = fold(state, entry)
                 for decision in decisions:
-                    self._context.metrics.decisions.labels(decision.reason).inc()
                     outgoing += [_message(alert) for alert in decision.alerts]
                     outgoing += self._dead_letter(record, decision)
-                    raised += _raised_by_press(decision)
-                    self._count(decision.alerts)
+                made += decisions
             self._states[state.partition] = state
         await self._context.delivery.deliver(outgoing)
-        now = now_ms()
-        for received_at in raised:
-            self._context.metrics.press_to_alert.observe(max(0, now - received_at) / 1000)
+        self._count(made)
 
     async def after_ack(self) -> None:
         """Begin the snapshots that are due, one after another."""
@@ -133,17 +136,24 @@ class FusionAgent:
             bury(as_log_record(record), Cause.UNDECODABLE, decision.detail, worker="fusion", metrics=metrics)
         ]
 
-    def _count(self, alerts: Sequence[Alert]) -> None:
-        for alert in alerts:
-            self._context.metrics.alerts.labels(alert.action, alert.grade).inc()
+    def _count(self, decisions: Sequence[Decision]) -> None:
+        """Count what has been delivered."""
+        metrics, now = self._context.metrics, now_ms()
+        for decision in decisions:
+            metrics.decisions.labels(decision.reason).inc()
+            if decision.reason in OPERATORS_CARE:
+                log.error("fold.refused", reason=decision.reason, detail=decision.detail)
+            for alert in decision.alerts:
+                metrics.alerts.labels(alert.action, alert.grade).inc()
+            if decision.received_at is not None and any(_is_heard_press(alert) for alert in decision.alerts):
+                metrics.press_to_alert.observe(max(0, now - decision.received_at) / 1000)
 
 
 def _message(alert: Alert) -> Outgoing:
     return Outgoing(topic_for(alert), alert.incident_id.encode(), encode(alert))
 
 
-def _raised_by_press(decision: Decision) -> list[EpochMs]:
-    """When the gateway received the press that this decision raised an alert for."""
-    if decision.received_at is None or not any(alert.action is Action.RAISE for alert in decision.alerts):
-        return []
-    return [decision.received_at]
+def _is_heard_press(alert: Alert) -> bool:
+    """Whether this alert is the first that dispatch hears of a person who pressed a button."""
+    is_call = alert.hazard is Hazard.EMERGENCY_CALL and alert.status is Status.ACTUAL
+    return is_call and alert.action is Action.RAISE

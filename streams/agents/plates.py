@@ -40,7 +40,14 @@ class PlatesAgent:
     """
 
     topic = PLATE_READS
-    uses = (REGISTRY, HOTLIST, VERIFICATION_REQUESTS, dead_letter_topic(PLATE_READS))
+    uses = (
+        REGISTRY,
+        dead_letter_topic(REGISTRY),
+        HOTLIST,
+        dead_letter_topic(HOTLIST),
+        VERIFICATION_REQUESTS,
+        dead_letter_topic(PLATE_READS),
+    )
 
     def __init__(self, context: Context) -> None:
         self._context = context

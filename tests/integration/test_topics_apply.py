@@ -142,7 +142,11 @@ def test_the_command_shows_what_differs_and_then_that_nothing_does(tmp_path: Pat
 def test_the_command_refuses_with_the_error_that_names_every_topic(tmp_path: Path) -> None:
     with EmbeddedBroker(tmp_path / "broker.log") as fresh:
         config = KafkaConfig(bootstrap=fresh.bootstrap, kind=fresh.kind)
-        apply(config, [own(FUSION_INPUT, partitions=LOG_PARTITIONS - 1), own(ALERTS, partitions=9)], i_lose_order=False)
+        apply(
+            config,
+            [own(FUSION_INPUT, partitions=LOG_PARTITIONS - 1), own(ALERTS, partitions=9)],
+            i_lose_order=False,
+        )
         wanted = f"partitions {LOG_PARTITIONS - 1}, wanted {LOG_PARTITIONS}"
         assert f"refused  {FUSION_INPUT}: {wanted}: {Risk.FIXED}" in run(config, "diff").output
         refusal = run(config, "apply", "--i-lose-order").exception

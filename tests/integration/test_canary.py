@@ -1,0 +1,128 @@
+"""A canary: an unlisted plate, through reader and crop, good and broken, is nowhere it must not be (scope.md, 4).
+
+It is looked for in every topic, in all that the workers print at --verbose, and in every page that they serve.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from callbox.demo.cast import FONT, Vehicle
+from callbox.demo.damage import truncated
+from callbox.demo.harvest import Harvest, harvest
+from callbox.demo.hotlist import hotlist_file
+from callbox.demo.house import records_done, run_command, running_workers, stop, write_config
+from callbox.demo.plate_reads import outcomes
+from callbox.demo.plates import render_plate
+from callbox.demo.run import shipped
+from callbox.demo.scenario import ListedAs
+from callbox.demo.scenes import checkpoint_scene
+from callbox.demo.traces import in_files, in_topics, needles
+from models.weights import verify, weights_path
+from processors.pictures import encode_jpeg
+from schemas.catalogue import PLATE_READS
+from schemas.codec import encode
+from schemas.enums import Purpose
+from schemas.feeds import PlateRead
+from streams.brokers.embedded import EmbeddedBroker
+from streams.clock import monotonic, now_ms, pause
+from streams.delivery import Outgoing
+from streams.kafka_config import KafkaConfig
+from streams.sending import send_all
+
+pytestmark = [pytest.mark.embedded, pytest.mark.weights]
+
+PLATE = "鲁Q7X2M9"
+CHECKPOINT = "checkpoint-1"
+LISTED = ListedAs(entry_id="H-1", purpose=Purpose.STOLEN_VEHICLE, expires_in_s=600)
+SETTLE_S = 3.0  # workers look at their lists, write ticks and snapshots, commit
+WITHIN_S = 60.0
+
+
+def canary(cache: Path) -> tuple[Vehicle, Vehicle]:
+    """The vehicle by its crop, and from the front."""
+    plate = render_plate(PLATE, weights_path(cache, FONT))
+    crop = Vehicle("canary", PLATE, encode_jpeg(plate, 90))
+    return crop, replace(crop, name="canary, front", picture=encode_jpeg(checkpoint_scene(plate), 90))
+
+
+def reads(crop: Vehicle, front: Vehicle) -> Iterator[bytes]:
+    """Every way in: text, picture, both; good, broken, and records that are damaged around them."""
+    named = truncated(crop.picture) + PLATE.encode()  # a picture that does not decode and holds the text
+    texts = [None, PLATE, f"{PLATE[:2]}·{PLATE[2:]}", f"{PLATE}\x00", f"\x1b[2J{PLATE}", PLATE * 40]
+    pictures = [None, crop.picture, front.picture, named, b"\xff\xd8\xff" + PLATE.encode(), b""]
+    for number, (text, picture) in enumerate(itertools.product(texts, pictures)):
+        now = now_ms()
+        read = PlateRead(
+            checkpoint_id=CHECKPOINT if number % 5 else f"unknown to all, {number}",
+            occurred_at=now,
+            received_at=now,
+            event_id=f"read-{number}",
+            plate_text=text,
+            confidence=0.9 if text else None,
+            jurisdiction="CN",
+            picture=picture,
+        )
+        yield encode(read)
+    yield encode(read)[:-7]
+    yield encode(read) + PLATE.encode()
+    yield PLATE.encode()
+
+
+def test_a_vehicle_on_no_list_leaves_no_trace(cache: Path, tmp_path: Path) -> None:
+    if faults := verify(cache):
+        pytest.skip(f"{faults[0]}; run `callbox models fetch`")
+    crop, front = canary(cache)
+    sent = list(reads(crop, front))
+    found, printed, counted = processed(sent, cache, tmp_path)
+    assert len(found.records[PLATE_READS]) == len(sent)
+    assert counted["not_listed"] >= 6, "text and pictures must be read, else nothing is proved"
+    assert counted["dead_lettered"] >= 20
+    assert "hit" not in counted
+    assert all(letter.payload is None and letter.detail is None for letter in found.letters)
+    assert found.requests == []
+    wanted = needles([crop, front])
+    assert in_topics(wanted, found.records) == []
+    assert in_files(wanted, printed) == []
+    assert_it_would_be_found(crop, found, tmp_path)
+
+
+def processed(sent: list[bytes], cache: Path, folder: Path) -> tuple[Harvest, list[Path], dict[str, int]]:
+    """Run the four workers over the reads: what is on the broker, what they printed and served, and their counts."""
+    logs = folder / "logs"
+    logs.mkdir()
+    with EmbeddedBroker(folder / "broker.log") as broker:
+        kafka = KafkaConfig(bootstrap=broker.bootstrap, kind=broker.kind)
+        config = folder / "callbox.toml"
+        write_config(config, kafka, cache)
+        town, hotlist = folder / "town.toml", folder / "hotlist.toml"
+        town.write_text(shipped("town.toml"), encoding="utf-8")
+        other = Vehicle("other", "京A10000", b"", LISTED)
+        hotlist.write_text(hotlist_file([other], now_ms()), encoding="utf-8")
+        for arguments in (["topics"], ["registry", town], ["hotlist", hotlist]):
+            run_command(config, [str(arguments[0]), "apply", *map(str, arguments[1:])])
+        with running_workers(config, logs, verbose=True) as workers:
+            send_all(kafka, [Outgoing(PLATE_READS, CHECKPOINT.encode(), read) for read in sent])
+            give_up = monotonic() + WITHIN_S
+            while records_done(workers["plates"]) < len(sent) and monotonic() < give_up:
+                pause(0.1)
+            pause(SETTLE_S)
+            for name, worker in workers.items():
+                for page in ("healthz", "readyz", "metrics"):
+                    (logs / f"{name}.{page}").write_text(worker.page(f"/{page}"), encoding="utf-8")
+            assert stop(workers) == []
+        found = harvest(kafka)
+    counted = outcomes((logs / "plates.metrics").read_text("utf-8"))
+    return found, [folder / "broker.log", *logs.iterdir()], counted
+
+
+def assert_it_would_be_found(crop: Vehicle, found: Harvest, folder: Path) -> None:
+    """The search is no formality: in the feed itself, and in a log that has the plate, it finds it."""
+    feed = {"another topic": found.records[PLATE_READS]}
+    assert len(in_topics(needles([crop]), feed)) > 10
+    log = folder / "careless.log"
+    log.write_text('{"event": "read", "plate": "\\u9c81Q7X2M9"}', encoding="utf-8")
+    assert in_files(needles([crop]), [log])

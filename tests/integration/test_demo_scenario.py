@@ -1,0 +1,106 @@
+"""The demo's scenario on both brokers: what comes out is exactly what the scenario file says."""
+
+import os
+from pathlib import Path
+
+import fastavro
+import msgspec
+import pytest
+from rich.console import Console
+
+from callbox.demo.live import Lines
+from callbox.demo.outcome import compare, expected, observed
+from callbox.demo.run import read_script, run
+from callbox.demo.story import Story
+from callbox.demo.verdict import verdict
+from callbox.demo.write import ALERTS_FILE, PAGE, RECORDING, SNAPSHOTS, write_page, write_records
+from models.weights import verify
+from processors.entry import LogEntry
+from schemas.catalogue import VERIFICATION_REQUESTS
+from streams.brokers.apache import ApacheKafka
+from streams.brokers.capabilities import Broker, BrokerKind, MissingBroker
+from streams.brokers.embedded import EmbeddedBroker
+from streams.recording import load_log
+from streams.replaying import differences, refold
+
+pytestmark = pytest.mark.weights
+
+BROKERS = [
+    pytest.param(BrokerKind.EMBEDDED, marks=pytest.mark.embedded),
+    pytest.param(BrokerKind.KAFKA, marks=pytest.mark.kafka),
+]
+
+
+def fresh_broker(kind: BrokerKind, cache: Path, folder: Path) -> Broker:
+    """A broker of this test's own: the demo takes all of callbox's topics."""
+    if kind is BrokerKind.KAFKA:
+        return ApacheKafka(cache, folder / "broker.log")
+    return EmbeddedBroker(folder / "broker.log")
+
+
+def played(kind: BrokerKind, cache: Path, out: Path) -> Story:
+    if faults := verify(cache):
+        pytest.skip(f"{faults[0]}; run `callbox models fetch`")
+    try:
+        with (out / "show.txt").open("w") as show:
+            lines = Lines(Console(file=show))
+            return run(read_script(None, cache), fresh_broker(kind, cache, out), out, cache, lines)
+    except MissingBroker as error:
+        if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("kind", BROKERS)
+def test_what_comes_out_is_what_the_scenario_says(kind: BrokerKind, cache: Path, tmp_path: Path) -> None:
+    story = played(kind, cache, tmp_path)
+    write_records(story, tmp_path)
+    problems = verdict(story, tmp_path / RECORDING, [path for path in tmp_path.rglob("*") if path.is_file()])
+    write_page(story, problems, tmp_path)
+    assert problems == []
+    assert_files_hold_what_came_out(story, tmp_path)
+    assert_a_hit_is_a_question_and_no_alert(story)
+    assert_a_change_of_the_log_is_noticed(story, tmp_path / RECORDING)
+    assert_a_change_of_what_came_out_is_noticed(story)
+
+
+def assert_files_hold_what_came_out(story: Story, out: Path) -> None:
+    lines = [msgspec.json.decode(line) for line in (out / ALERTS_FILE).read_bytes().splitlines()]
+    assert [line["alert"]["alert_id"] for line in lines] == [p.alert.alert_id for p in story.found.alerts]
+    assert all(line["arrived_at"] for line in lines)
+    with (out / RECORDING).open("rb") as file:
+        assert sum(1 for _record in fastavro.reader(file)) == len(story.found.log().entries)
+    pictures = list((out / SNAPSHOTS).glob("*.jpg"))
+    page = (out / PAGE).read_text("utf-8")
+    assert [path.name in page for path in pictures] == [True]
+    assert "http" not in page.replace("http-equiv", "")  # nothing from outside
+
+
+def assert_a_hit_is_a_question_and_no_alert(story: Story) -> None:
+    assert [request.entry_id for request in story.found.requests] == ["H-1001"]
+    assert all(placed.alert.hit is None for placed in story.found.alerts)
+    assert len(story.found.records[VERIFICATION_REQUESTS]) >= 1
+
+
+def assert_a_change_of_the_log_is_noticed(story: Story, recording: Path) -> None:
+    """The replay check is no formality: one record less, and it finds the difference."""
+    log = load_log(recording)
+    of_device = next(
+        index
+        for index, (_partition, entry) in enumerate(log.entries)
+        if entry.value is not None and b"pillar-04" in entry.value
+    )
+    partition, entry = log.entries[of_device]
+    changed = [
+        (partition, LogEntry(entry.offset, entry.append_ms, entry.key, None)) if index == of_device else each
+        for index, each in enumerate(log.entries)
+    ]
+    assert differences(refold(changed, log.partitions), story.found.live())
+
+
+def assert_a_change_of_what_came_out_is_noticed(story: Story) -> None:
+    script = story.script
+    wanted, found = expected(script.scenario, script.town, story.sent), observed(story.found)
+    for outcome in wanted:
+        assert compare(wanted, found - type(found)({outcome: 1}))[0] == f"missing: {outcome}"
+        assert compare(wanted - type(found)({outcome: 1}), found)[0] == f"unexpected: {outcome}"
