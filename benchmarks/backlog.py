@@ -1,12 +1,19 @@
-"""Pictures that wait: a backlog of frames and plate reads that lasts through a busy phase."""
+"""Pictures that wait: a process of its own keeps a backlog of frames and plate reads while presses are measured.
 
-from collections.abc import Iterator
+python -m benchmarks.backlog BOOTSTRAP   (until killed)
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
 from confluent_kafka import Consumer, TopicPartition
 
-from callbox.processes import WorkerProcess
+from callbox.demo.plates import render_plate
+from models.weights import cache_root, weights_path
 from schemas.catalogue import FRAMES, PLATE_READS, REGISTRY
 from schemas.codec import encode
 from schemas.enums import DeviceKind
@@ -18,29 +25,32 @@ from streams.delivery import Outgoing
 from streams.kafka_config import KafkaConfig
 from streams.sending import send_all
 
-FRAMES_PER_S, READS_PER_S = 120, 60
-"""More than one niced core can do in a second, so that the backlog never runs dry."""
-
 DEVICES = 24
-CHUNK = 200
-TOPICS = {"frames": FRAMES, "plates": PLATE_READS}
+NICE = 10  # cameras send whatever we do, but this stand-in for them should not take our CPU
+LOOK_S = 0.5
+FEEDS = {FRAMES: ("frames", 1_200), PLATE_READS: ("plates", 400)}
+"""The topic, the worker that reads it, and the backlog to keep: several seconds of its work."""
+
+Build = Callable[[int], Outgoing]
 
 
-def fill(kafka: KafkaConfig, *, seconds: float) -> None:
-    """Write a backlog that the two picture workers need longer than `seconds` for."""
-    send_all(kafka, list(_devices()))
-    jpeg, crop = _picture(1280, 720), _picture(188, 48)
-    for build, count in ((_frame, FRAMES_PER_S), (_read, READS_PER_S)):
-        payload = jpeg if build is _frame else crop
-        total = int(count * seconds)
-        for at in range(0, total, CHUNK):
-            send_all(kafka, [build(number, payload) for number in range(at, min(at + CHUNK, total))])
+def keep(bootstrap: str) -> None:
+    """Top up both topics whenever their backlog falls below what is to be kept."""
+    os.nice(NICE)
+    kafka = KafkaConfig(bootstrap=bootstrap)
+    builders = _builders()
+    sent = dict.fromkeys(FEEDS, 0)
+    while True:
+        for topic, (_worker, wanted) in FEEDS.items():
+            missing = wanted - waiting(bootstrap, topic)
+            send_all(kafka, [builders[topic](sent[topic] + index) for index in range(max(0, missing))])
+            sent[topic] += max(0, missing)
+        time.sleep(LOOK_S)
 
 
-def left(kafka: KafkaConfig, worker: WorkerProcess) -> int:
-    """How many records of a worker's topic are not committed yet."""
-    topic = TOPICS[worker.name]
-    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": f"callbox.{worker.name}"})
+def waiting(bootstrap: str, topic: str) -> int:
+    """How many records of a topic its worker has not committed yet."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"callbox.{FEEDS[topic][0]}"})
     try:
         partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
         places = consumer.committed([TopicPartition(topic, number) for number in partitions], timeout=10)
@@ -51,38 +61,51 @@ def left(kafka: KafkaConfig, worker: WorkerProcess) -> int:
         consumer.close()
 
 
+def register(kafka: KafkaConfig) -> None:
+    """Put cameras and checkpoints into the registry."""
+    send_all(kafka, list(_devices()))
+
+
 def _devices() -> Iterator[Outgoing]:
     for number in range(DEVICES):
-        for kind, name in (
-            (DeviceKind.CAMERA, f"camera-{number}"),
-            (DeviceKind.CHECKPOINT, f"checkpoint-{number}"),
-        ):
+        for kind in (DeviceKind.CAMERA, DeviceKind.CHECKPOINT):
+            name = f"{kind}-{number}"
             device = RegistryDevice(
                 device_id=name, kind=kind, zone="pictures", lon_e7=DegE7(0), lat_e7=DegE7(0), revision=1
             )
             yield Outgoing(REGISTRY, name.encode(), encode(device))
 
 
-def _frame(number: int, jpeg: bytes) -> Outgoing:
-    camera = f"camera-{number % DEVICES}"
-    at = EpochMs(now_ms() + number)
-    record = CameraFrame(camera_id=camera, captured_at=at, received_at=at, jpeg=jpeg)
-    return Outgoing(FRAMES, camera.encode(), encode(record))
+def _builders() -> dict[str, Build]:
+    jpeg = _jpeg(_street(1920, 1080))
+    crop = _jpeg(render_plate("京A12345", weights_path(cache_root(), "cjk_font")))
+
+    def frame(number: int) -> Outgoing:
+        camera, at = f"camera-{number % DEVICES}", EpochMs(now_ms() + number)
+        record = CameraFrame(camera_id=camera, captured_at=at, received_at=at, jpeg=jpeg)
+        return Outgoing(FRAMES, camera.encode(), encode(record))
+
+    def read(number: int) -> Outgoing:
+        checkpoint, at = f"checkpoint-{number % DEVICES}", EpochMs(now_ms() + number)
+        record = PlateRead(
+            checkpoint_id=checkpoint, occurred_at=at, received_at=at, picture=crop, jurisdiction="CN"
+        )
+        return Outgoing(PLATE_READS, checkpoint.encode(), encode(record))
+
+    return {FRAMES: frame, PLATE_READS: read}
 
 
-def _read(number: int, crop: bytes) -> Outgoing:
-    checkpoint = f"checkpoint-{number % DEVICES}"
-    at = EpochMs(now_ms() + number)
-    record = PlateRead(
-        checkpoint_id=checkpoint, occurred_at=at, received_at=at, picture=crop, jurisdiction="CN"
-    )
-    return Outgoing(PLATE_READS, checkpoint.encode(), encode(record))
-
-
-def _picture(width: int, height: int) -> bytes:
-    """Smooth noise: about as large as a photograph of that size."""
+def _street(width: int, height: int) -> "cv2.typing.MatLike":
+    """Smooth noise: about as large as a photograph of that size, 250 to 300 kB as JPEG."""
     rng = np.random.default_rng(7)
     coarse = rng.integers(0, 255, (height // 8, width // 8, 3), dtype=np.uint8)
-    picture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def _jpeg(picture: "cv2.typing.MatLike") -> bytes:
     _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
     return encoded.tobytes()
+
+
+if __name__ == "__main__":
+    keep(sys.argv[1])

@@ -41,6 +41,7 @@ MOST_STOLEN = 0.10
 MOST_TRIES = 3
 READY_S = 60.0
 CHUNK = 20_000
+BACKLOG_SETTLES_S = 5.0
 REGISTRY_SETTLES_S = 5.0  # workers look at the registry once a second
 SHIPPED = ("warm_up", "idle_200", "idle_1000", "busy_200")
 
@@ -96,7 +97,7 @@ class _Bench:
             for worker in (alarms, fusion):
                 worker.wait_until_ready(READY_S)
             for source, target in ((two_hops.IN, two_hops.MIDDLE), (two_hops.MIDDLE, two_hops.OUT)):
-                running.enter_context(self._bare_hop(source, target))
+                running.enter_context(_running("benchmarks.two_hops", self._kafka.bootstrap, source, target))
             figures = self._phases()
         return figures | {"bars": BARS, "machine": describe()}
 
@@ -115,19 +116,23 @@ class _Bench:
         return figures
 
     def _busy(self, shipped: Phase) -> dict[str, object]:
-        backlog.fill(self._kafka, seconds=90 / self._shorter)
-        with self._worker("frames") as frames, self._worker("plates") as plates:
-            for worker in (frames, plates):
+        backlog.register(self._kafka)
+        with contextlib.ExitStack() as running:
+            running.enter_context(_running("benchmarks.backlog", self._kafka.bootstrap))
+            pictures = [running.enter_context(self._worker(name)) for name in ("frames", "plates")]
+            for worker in pictures:
                 worker.wait_until_ready(READY_S)
-            before = {worker.name: _work(worker) for worker in (frames, plates)}
+            time.sleep(BACKLOG_SETTLES_S)
+            before = {worker.name: _work(worker) for worker in pictures}
             figures = self._measured("busy_200", shipped, 200, 60)
-            for worker in (frames, plates):
+            for worker in pictures:
                 items, seconds = (
                     now - then for now, then in zip(_work(worker), before[worker.name], strict=True)
                 )
                 figures[f"{worker.name}_items"] = items
                 figures[f"{worker.name}_cpu_s"] = round(seconds, 1)
-                figures[f"{worker.name}_backlog_left"] = backlog.left(self._kafka, worker)
+            for topic, (worker_name, _wanted) in backlog.FEEDS.items():
+                figures[f"{worker_name}_backlog"] = backlog.waiting(self._kafka.bootstrap, topic)
         return figures
 
     def _measured(self, name: str, phase: Phase, rate: int, seconds: float) -> dict[str, object]:
@@ -165,16 +170,16 @@ class _Bench:
         port = {"alarms": 18801, "fusion": 18802, "frames": 18803, "plates": 18804}[name]
         return WorkerProcess(name, self._config, http_port=port, log_file=self._folder / f"{name}.log")
 
-    @contextlib.contextmanager
-    def _bare_hop(self, source: str, target: str) -> Iterator[None]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.two_hops", self._kafka.bootstrap, source, target]
-        )
-        try:
-            yield
-        finally:
-            process.kill()
-            process.wait()
+
+@contextlib.contextmanager
+def _running(module: str, *arguments: str) -> Iterator[None]:
+    """A helper process of the bench, until the block ends."""
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _first_and_last(pairs: object) -> dict[str, float]:

@@ -56,8 +56,8 @@ class WorkersSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     alarms: WorkerSettings = WorkerSettings(http_port=8801)
     fusion: WorkerSettings = WorkerSettings(http_port=8802)
     frames: WorkerSettings = WorkerSettings(
-        http_port=8803, nice=10, batch_records=8, merge_records=8, waiting_batches=2, fetch_bytes=4 << 20
+        http_port=8803, nice=19, batch_records=8, merge_records=8, waiting_batches=2, fetch_bytes=4 << 20
     )
     plates: WorkerSettings = WorkerSettings(
-        http_port=8804, nice=10, batch_records=32, merge_records=32, waiting_batches=2, fetch_bytes=1 << 20
+        http_port=8804, nice=19, batch_records=32, merge_records=32, waiting_batches=2, fetch_bytes=1 << 20
     )

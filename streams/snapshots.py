@@ -42,9 +42,11 @@ log = structlog.get_logger(__name__)
 LAST_RECORDS = 4 * SNAPSHOT_SLOTS
 """How far from the end the newest snapshots are looked for first: that nearly always does."""
 
-COMPRESSION_LEVEL = (
-    1  # 3 ms for the state of 5,000 incidents; higher levels save a tenth and cost three times that
-)
+COMPRESSION_LEVEL = 1  # higher levels save a tenth and cost three times the time
+
+PATIENCE = 200
+"""A partition rests for so many times what its last snapshot took: at most .5 % of the time goes into each."""
+
 MAX_STATE_BYTES = 1 << 30  # against a damaged header that promises terabytes
 
 
@@ -60,12 +62,14 @@ class Snapshots:
         self._saved_at: dict[int, float] = {}
         self._delivered_at: dict[int, float] = {}
         self._slot: dict[int, int] = {}
+        self._took_s: dict[int, float] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
 
     def is_due(self, partition: int) -> bool:
-        """Whether the partition's last snapshot is old enough and no other is on its way."""
+        """Whether the partition's last snapshot is old enough for what it cost, and none is on its way."""
         since = monotonic() - self._saved_at.setdefault(partition, monotonic())
-        return since >= self._context.runtime.snapshot_interval_s and partition not in self._running
+        rest_s = PATIENCE * self._took_s.get(partition, 0.0)
+        return not self._running and since >= max(self._context.runtime.snapshot_interval_s, rest_s)
 
     def begin(self, state: State) -> asyncio.Task[None]:
         """Copy the state now; write, compress and send the copy beside the hot path."""
@@ -91,7 +95,7 @@ class Snapshots:
 
     async def _send(self, state: Frozen, partition: int, offset: int, last_hash: str) -> None:
         metrics = self._context.metrics
-        packed = await self._context.blocking(_compressed, state)
+        packed, self._took_s[partition] = await self._context.blocking(_compressed, state)
         payload = encode(
             FusionSnapshot(
                 format_version=FORMAT_VERSION,
@@ -119,8 +123,11 @@ class Snapshots:
         await self._context.delivery.deliver([snapshot])
 
 
-def _compressed(state: Frozen) -> bytes:
-    return zstandard.compress(pack(state), COMPRESSION_LEVEL)
+def _compressed(state: Frozen) -> tuple[bytes, float]:
+    """The written state, and how long that took, seconds."""
+    began = monotonic()
+    packed = zstandard.compress(pack(state), COMPRESSION_LEVEL)
+    return packed, monotonic() - began
 
 
 def restore(kafka: KafkaConfig, partition: int, partitions: int, committed: int) -> State:

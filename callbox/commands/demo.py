@@ -9,11 +9,11 @@ from typing import Final
 import click
 from rich.console import Console
 
+from callbox.demo.conclude import conclude
 from callbox.demo.live import show_for
 from callbox.demo.run import read_script, run
 from callbox.demo.summary import summary
-from callbox.demo.verdict import verdict
-from callbox.demo.write import RECORDING, clear, write_page, write_records
+from callbox.demo.write import clear
 from callbox.invocation import Invocation
 from models.weights import cache_root
 from streams.brokers.apache import ApacheKafka, ExistingKafka
@@ -42,25 +42,33 @@ WRONG: Final = 1
     help="Which broker is started for the run.",
 )
 @click.option(
+    "--scenario",
+    "scenario_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Another scenario for the same town; the shipped one is callbox/demo/scenario.toml.",
+)
+@click.option(
     "--kafka", metavar="HOST:PORT", help="Use this Kafka instead; its callbox topics must be empty."
 )
 @click.pass_obj
 def demo(
-    invocation: Invocation, out: Path, data: Path | None, broker_kind: str, kafka: str | None
+    invocation: Invocation,
+    out: Path,
+    data: Path | None,
+    broker_kind: str,
+    scenario_file: Path | None,
+    kafka: str | None,
 ) -> None:
     """Play a scenario: three feeds in, alerts out, everything checked. About half a minute."""
     configured = invocation.config.models.cache
     cache = Path(configured) if configured is not None else cache_root()
     signal.signal(signal.SIGTERM, _end)  # the workers and the broker are ended on the way out
+    script = read_script(scenario_file, data, cache)
     out.mkdir(parents=True, exist_ok=True)
     clear(out)
-    console = Console()
-    show = show_for(console)
-    story = run(read_script(data, cache), _broker(BrokerKind(broker_kind), kafka, cache, out), out, cache, show)
-    write_records(story, out)
-    files = [path for path in out.rglob("*") if path.is_file()]
-    problems = verdict(story, out / RECORDING, files)
-    write_page(story, problems, out)
+    show = show_for(Console())
+    story = run(script, _broker(BrokerKind(broker_kind), kafka, cache, out), out, cache, show)
+    problems = conclude(story, out)
     for line in summary(story, problems, out):
         show.say(line)
     if problems:

@@ -31,8 +31,8 @@ JURISDICTION: Final = "CN"
 BETWEEN_FRONTS_S: Final = 0.3
 CONFIDENCE: Final = 0.97
 
-Maker = Callable[[EpochMs], bytes]
-"""Encodes a record that is received now."""
+Maker = Callable[[EpochMs, EpochMs], bytes]
+"""Encodes a record by the times when it happened and when it was received."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Due:
         step: Index of the step that it belongs to.
         topic: Where to.
         key: Its key.
-        make: Makes its bytes at the time of sending.
+        make: Makes its bytes when it is sent.
     """
 
     at_s: float
@@ -72,7 +72,7 @@ def _records(number: int, step: AnyStep, pillars: list[str], cast: Cast) -> Iter
         case PlateStep():
             return _read_records(number, step, cast)
         case PoisonStep():
-            return iter([Due(step.at_s, number, step.topic, b"poison", lambda _now: POISON)])
+            return iter([Due(step.at_s, number, step.topic, b"poison", lambda _happened, _received: POISON)])
 
 
 def _pillar_records(number: int, step: Heartbeats | PillarStep, pillars: list[str]) -> Iterator[Due]:
@@ -104,24 +104,28 @@ def _read_records(number: int, step: PlateStep, cast: Cast) -> Iterator[Due]:
 
 
 def _pillar(device: str, kind: PillarKind, event_id: str) -> Maker:
-    return lambda now: encode(
-        PillarEvent(device_id=device, kind=kind, occurred_at=now, received_at=now, event_id=event_id)
+    return lambda happened, received: encode(
+        PillarEvent(
+            device_id=device, kind=kind, occurred_at=happened, received_at=received, event_id=event_id
+        )
     )
 
 
 def _frame(device: str, jpeg: bytes, event_id: str) -> Maker:
-    return lambda now: encode(
-        CameraFrame(camera_id=device, captured_at=now, received_at=now, jpeg=jpeg, event_id=event_id)
+    return lambda happened, received: encode(
+        CameraFrame(
+            camera_id=device, captured_at=happened, received_at=received, jpeg=jpeg, event_id=event_id
+        )
     )
 
 
 def _plate_read(step: PlateStep, cast: Cast, picture: bytes | None, event_id: str) -> Maker:
     text = _text(step, cast)
-    return lambda now: encode(
+    return lambda happened, received: encode(
         PlateRead(
             checkpoint_id=step.device,
-            occurred_at=now,
-            received_at=now,
+            occurred_at=happened,
+            received_at=received,
             event_id=event_id,
             plate_text=text,
             confidence=None if text is None else CONFIDENCE,

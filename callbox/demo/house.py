@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from callbox.processes import COMMAND, WorkerProcess
 from schemas.catalogue import FRAMES, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
@@ -102,7 +102,19 @@ def stop(workers: Mapping[str, WorkerProcess]) -> list[str]:
     return problems + [f"worker {name} ended with code {code}" for name, code in codes.items() if code]
 
 
-def records_done(worker: WorkerProcess) -> int:
+class Answering(Protocol):
+    """What a running worker can be asked."""
+
+    name: str
+
+    def page(self, path: str) -> str:
+        """One of its pages."""
+
+    def is_ready(self) -> bool:
+        """What `/readyz` says."""
+
+
+def records_done(worker: Answering) -> int:
     """How many records of its topic a worker has processed and acked.
 
     Raises:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from callbox.demo.due import Due
-from schemas.units import EpochMs
+from schemas.units import SECOND_MS, EpochMs
 from streams.clock import monotonic, now_ms
 from streams.delivery import Delivery, Outgoing, Place
 from streams.kafka import librdkafka_settings
@@ -50,18 +50,21 @@ async def _play(kafka: KafkaConfig, records: Sequence[Due], on_send: Callable[[D
     try:
         for topic in sorted({record.topic for record in records}):
             await delivery.warm_up(topic, _ANSWER_S)
-        start = monotonic()
+        start, start_ms = monotonic(), now_ms()
         sending = []
         for record in records:
             await asyncio.sleep(max(0.0, record.at_s - (monotonic() - start)))
             on_send(record)
-            sending.append(asyncio.create_task(_send(delivery, record)))
+            scheduled = EpochMs(start_ms + round(record.at_s * SECOND_MS))
+            sending.append(asyncio.create_task(_send(delivery, record, scheduled)))
         return await asyncio.gather(*sending)
     finally:
         await asyncio.to_thread(delivery.close, _ANSWER_S)
 
 
-async def _send(delivery: Delivery, record: Due) -> Sent:
+async def _send(delivery: Delivery, record: Due, scheduled: EpochMs) -> Sent:
+    """Send a record that happened when the scenario says, and is received now, however late the machine is."""
     now = now_ms()
-    (place,) = await delivery.deliver([Outgoing(record.topic, record.key, record.make(now))])
+    value = record.make(min(scheduled, now), now)
+    (place,) = await delivery.deliver([Outgoing(record.topic, record.key, value)])
     return Sent(record.step, now, place)

@@ -25,21 +25,24 @@ from callbox.demo.scenario import Scenario, read_scenario
 from callbox.demo.settle import settle
 from callbox.demo.story import Durations, Script, Story
 from callbox.demo.watch import Watcher
+from callbox.files import read_text
 from callbox.processes import WorkerProcess
 from callbox.site import read_site
 from schemas.alerts import Alert
-from schemas.catalogue import CATALOGUE, VERIFICATION_REQUESTS
+from schemas.catalogue import BY_NAME, VERIFICATION_REQUESTS
 from schemas.codec import decode
 from schemas.errors import TopicRefused
 from schemas.units import SECOND_MS, EpochMs
 from streams.brokers.capabilities import Broker
 from streams.clock import monotonic, now_ms, pause
+from streams.kafka import admin_client
 from streams.kafka_config import KafkaConfig
 from streams.reader import read_all
 from streams.replaying import OUTPUTS
 
 WATCHED: Final = (*OUTPUTS, VERIFICATION_REQUESTS)
 _STEP_S: Final = 0.05
+_ANSWER_S: Final = 10.0
 
 
 def shipped(name: str) -> str:
@@ -47,19 +50,20 @@ def shipped(name: str) -> str:
     return files("callbox.demo").joinpath(name).read_text(encoding="utf-8")
 
 
-def read_script(data: Path | None, cache: Path, scenario: Scenario | None = None) -> Script:
+def read_script(file: Path | None, data: Path | None, cache: Path) -> Script:
     """The scenario, its town and its cast.
 
     Args:
+        file: A scenario, or None for the shipped one.
         data: Folder with real pictures, or None.
         cache: Where the models and the font are.
-        scenario: Another one than the shipped.
 
     Raises:
-        InputMissing: A picture or the font is not there.
+        FileRefused: The scenario is refused as a whole.
+        InputMissing: The scenario, a picture or the font is not there.
     """
-    if scenario is None:
-        scenario = read_scenario(shipped("scenario.toml"), "scenario.toml")
+    text = shipped("scenario.toml") if file is None else read_text(file)
+    scenario = read_scenario(text, "scenario.toml" if file is None else str(file))
     town = read_site(shipped("town.toml"), "town.toml")
     return Script(scenario, town, make_cast(scenario, data, cache))
 
@@ -110,8 +114,8 @@ def run(script: Script, broker: Broker, out: Path, cache: Path, show: Show) -> S
 
 def _set_up(config: Path, kafka: KafkaConfig, script: Script, scratch: Path, show: Show) -> None:
     """Run the commands that an operator runs; the hotlist's file is gone with the folder it lies in."""
-    run_command(config, ["topics", "apply"])
     _refuse_a_used_broker(kafka)
+    run_command(config, ["topics", "apply"])
     hotlist = scratch / "hotlist.toml"
     hotlist.write_text(hotlist_file(script.cast.vehicles.values(), now_ms()), encoding="utf-8")
     with ExitStack() as opened:
@@ -129,11 +133,10 @@ def _refuse_a_used_broker(kafka: KafkaConfig) -> None:
     Raises:
         TopicRefused: A topic holds records.
     """
-    for topic in CATALOGUE:
-        if not topic.planned and next(read_all(kafka, topic.name), None) is not None:
-            raise TopicRefused(
-                f"{kafka.bootstrap}: {topic.name} holds records; the demo needs a broker of its own"
-            )
+    there = admin_client(kafka, []).list_topics(timeout=_ANSWER_S).topics
+    for name in sorted(there.keys() & BY_NAME.keys()):
+        if next(read_all(kafka, name), None) is not None:
+            raise TopicRefused(f"{kafka.bootstrap}: {name} holds records; the demo needs a broker of its own")
 
 
 def _perform(

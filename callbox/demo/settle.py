@@ -9,9 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from callbox.demo.house import READ_BY, records_done
+from callbox.demo.house import READ_BY, Answering, records_done
 from callbox.demo.play import Sent
-from callbox.processes import WorkerProcess
 from schemas.catalogue import FUSION_INPUT
 from streams.clock import monotonic, pause
 from streams.kafka_config import KafkaConfig
@@ -24,7 +23,7 @@ _STEP_S: Final = 0.2
 
 def settle(
     kafka: KafkaConfig,
-    workers: Mapping[str, WorkerProcess],
+    workers: Mapping[str, Answering],
     sent: Sequence[Sent],
     is_complete: Callable[[], bool],
 ) -> list[str]:
@@ -55,7 +54,7 @@ def settle(
     return problems + [f"worker {name} is not ready" for name in workers if not workers[name].is_ready()]
 
 
-def _wait_for(worker: WorkerProcess, records: int, within_s: float) -> str | None:
+def _wait_for(worker: Answering, records: int, within_s: float) -> str | None:
     """Return once the worker has processed so many records; what is wrong if it has not in time."""
     give_up = monotonic() + within_s
     while True:

@@ -85,6 +85,7 @@ class FramesAgent:
         for camera in [camera for camera, at in self._seen_at.items() if now - at > FORGET_AFTER_S]:
             del self._seen_at[camera]
             self._states.pop(camera, None)
+            self._earlier.pop(camera, None)
 
     def is_ready(self) -> bool:
         """Models and registry are there."""

@@ -8,12 +8,12 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from callbox.demo.conclude import conclude
 from callbox.demo.live import Lines
 from callbox.demo.outcome import compare, expected, observed
 from callbox.demo.run import read_script, run
 from callbox.demo.story import Story
-from callbox.demo.verdict import verdict
-from callbox.demo.write import ALERTS_FILE, PAGE, RECORDING, SNAPSHOTS, write_page, write_records
+from callbox.demo.write import ALERTS_FILE, PAGE, RECORDING, SNAPSHOTS
 from models.weights import verify
 from processors.entry import LogEntry
 from schemas.catalogue import VERIFICATION_REQUESTS
@@ -44,7 +44,7 @@ def played(kind: BrokerKind, cache: Path, out: Path) -> Story:
     try:
         with (out / "show.txt").open("w") as show:
             lines = Lines(Console(file=show))
-            return run(read_script(None, cache), fresh_broker(kind, cache, out), out, cache, lines)
+            return run(read_script(None, None, cache), fresh_broker(kind, cache, out), out, cache, lines)
     except MissingBroker as error:
         if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
             raise
@@ -54,10 +54,7 @@ def played(kind: BrokerKind, cache: Path, out: Path) -> Story:
 @pytest.mark.parametrize("kind", BROKERS)
 def test_what_comes_out_is_what_the_scenario_says(kind: BrokerKind, cache: Path, tmp_path: Path) -> None:
     story = played(kind, cache, tmp_path)
-    write_records(story, tmp_path)
-    problems = verdict(story, tmp_path / RECORDING, [path for path in tmp_path.rglob("*") if path.is_file()])
-    write_page(story, problems, tmp_path)
-    assert problems == []
+    assert conclude(story, tmp_path) == []
     assert_files_hold_what_came_out(story, tmp_path)
     assert_a_hit_is_a_question_and_no_alert(story)
     assert_a_change_of_the_log_is_noticed(story, tmp_path / RECORDING)

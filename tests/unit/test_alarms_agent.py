@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from processors.pillars import intake
 from schemas.catalogue import FUSION_INPUT, PILLAR_EVENTS, REGISTRY
 from schemas.codec import decode, encode
 from schemas.enums import Feed, FeedState, InputKind, PillarKind
@@ -128,7 +129,6 @@ def test_a_press_that_our_own_code_fails_on_is_heard_all_the_same(monkeypatch: p
 
 def test_an_exception_in_a_rule_costs_one_record_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     agent, world = started(monkeypatch, device("P1"), device("P2"))
-    intake = alarms.intake
 
     def broken(given: PillarEvent, *rest: object) -> PillarFact:
         if given.device_id == "P2":

@@ -30,6 +30,7 @@ from schemas.units import EpochMs
 
 TOWN = read_site(shipped("town.toml"), "town.toml")
 NOW = EpochMs(1_760_000_000_000)
+LATER = EpochMs(NOW + 40)
 ROLE = VehicleRole(name="car", plate="ABC123")
 CAST = Cast(
     vehicles={"car": Vehicle("car", "ABC123", b"crop")},
@@ -43,7 +44,7 @@ def due(step: AnyStep) -> list[Due]:
 
 
 def pillar_events(step: AnyStep) -> list[PillarEvent]:
-    return [decode(record.make(NOW), PillarEvent) for record in due(step)]
+    return [decode(record.make(NOW, LATER), PillarEvent) for record in due(step)]
 
 
 def pressed(*, times: int, resend: bool = False) -> PillarStep:
@@ -76,14 +77,14 @@ def test_records_are_due_in_the_order_of_their_times_keyed_by_device() -> None:
     assert {(record.topic, record.key) for record in records} == {(PILLAR_EVENTS, b"pillar-01")}
 
 
-def test_a_record_is_received_when_it_is_sent() -> None:
+def test_a_record_happens_when_it_is_due_and_is_received_when_it_is_sent() -> None:
     (event,) = pillar_events(pressed(times=1))
-    assert event.received_at == event.occurred_at == NOW
+    assert (event.occurred_at, event.received_at) == (NOW, LATER)
 
 
 def test_a_video_is_sent_picture_by_picture() -> None:
     step = VideoStep(at_s=2.0, what="", device="camera-01", scene=Scene.FLAME, times=3, every_s=0.5)
-    frames = [decode(record.make(NOW), CameraFrame) for record in due(step)]
+    frames = [decode(record.make(NOW, LATER), CameraFrame) for record in due(step)]
     assert [frame.jpeg for frame in frames] == [b"f0", b"f1", b"f2"]
     assert {record.topic for record in due(step)} == {FRAMES}
 
@@ -91,7 +92,7 @@ def test_a_video_is_sent_picture_by_picture() -> None:
 def reads(shows: Shows, says: Says = Says.NOTHING) -> list[PlateRead]:
     step = PlateStep(at_s=0, what="", device="checkpoint-1", vehicle="car", shows=shows, says=says)
     assert {record.topic for record in due(step)} == {PLATE_READS}
-    return [decode(record.make(NOW), PlateRead) for record in due(step)]
+    return [decode(record.make(NOW, LATER), PlateRead) for record in due(step)]
 
 
 def test_a_read_shows_the_crop_without_text_so_that_the_models_must_read_it() -> None:
@@ -113,7 +114,7 @@ def test_a_reader_says_its_text_or_control_characters(says: Says, is_clean: bool
 
 def test_poison_is_no_record_of_any_kind() -> None:
     (record,) = due(PoisonStep(at_s=0, what="", topic=HOTLIST))
-    assert record.make(NOW) == POISON
+    assert record.make(NOW, LATER) == POISON
     with pytest.raises(DecodeError) as refused:
         decode(POISON, PillarEvent)
     assert refused.value.cause is Cause.UNDECODABLE
@@ -138,4 +139,4 @@ def test_the_shipped_scenario_can_be_played_with_a_cast_of_its_names() -> None:
     )
     records = due_records(scenario, TOWN, cast)
     assert {record.step for record in records} == set(range(len(scenario.steps)))
-    assert all(record.make(NOW) for record in records)
+    assert all(record.make(NOW, LATER) for record in records)

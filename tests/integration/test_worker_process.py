@@ -1,0 +1,183 @@
+"""`callbox worker` as an operator meets it: how it starts, what its probes say, and what it ends with."""
+
+import json
+import signal
+import socket
+import urllib.error
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from callbox.processes import WorkerProcess
+from streams import topics
+from streams.brokers.embedded import EmbeddedBroker
+from streams.brokers.process import free_port
+from streams.clock import monotonic, pause
+from streams.kafka_config import KafkaConfig
+
+pytestmark = pytest.mark.embedded
+
+READY_S = 30.0
+DRAIN_S = 2.0
+ENDS_WITHIN_S = DRAIN_S + 8.0  # flushing, and a machine that others share
+
+Start = Callable[..., WorkerProcess]
+"""(name="alarms", bootstrap=…, http_port=a free one) -> the process."""
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
+    """A broker with the topics of the catalogue."""
+    with EmbeddedBroker(tmp_path_factory.mktemp("workers") / "broker.log") as embedded:
+        topics.apply(KafkaConfig(bootstrap=embedded.bootstrap, kind=embedded.kind), i_lose_order=False)
+        yield embedded
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts workers, and ends those that still run."""
+    running: list[WorkerProcess] = []
+
+    def begin(bootstrap: str, name: str = "alarms", http_port: int | None = None) -> WorkerProcess:
+        config = tmp_path / "callbox.toml"
+        config.write_text(
+            f'[kafka]\nbootstrap = "{bootstrap}"\nkind = "embedded"\n[runtime]\ndrain_s = {DRAIN_S}\n',
+            encoding="utf-8",
+        )
+        port = free_port() if http_port is None else http_port
+        log_file = tmp_path / f"{name}-{len(running)}.log"
+        running.append(WorkerProcess(name, config, http_port=port, log_file=log_file))
+        return running[-1]
+
+    yield begin
+    for worker in running:
+        if worker.exit_code is None:
+            worker.send(signal.SIGKILL)
+            worker.wait(10)
+
+
+def complaints(worker: WorkerProcess) -> list[str]:
+    """What it printed that is no log line."""
+    return [line for line in log_lines(worker) if not line.startswith("{")]
+
+
+def log_lines(worker: WorkerProcess) -> list[str]:
+    return worker.log_file.read_text("utf-8").splitlines()
+
+
+def wait_until_alive(worker: WorkerProcess) -> None:
+    give_up = monotonic() + READY_S
+    while monotonic() < give_up:
+        try:
+            worker.page("/healthz")
+        except OSError:
+            pause(0.02)
+        else:
+            return
+    pytest.fail(worker.log_tail())
+
+
+def status_of(worker: WorkerProcess, path: str) -> int:
+    try:
+        worker.page(path)
+    except urllib.error.HTTPError as error:
+        return error.code
+    return 200
+
+
+# --- it cannot start ----------------------------------------------------------------------------------------------
+
+
+def test_a_broker_that_is_not_there_is_one_clear_line_and_exit_code_69(start: Start) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    worker = start(address)
+    assert worker.wait(30) == 69
+    (line,) = complaints(worker)
+    assert line.startswith("callbox: no broker answers")
+    assert address in line
+
+
+def test_missing_topics_are_named_with_the_command_that_makes_them(start: Start, tmp_path: Path) -> None:
+    with EmbeddedBroker(tmp_path / "broker.log") as bare:
+        worker = start(bare.bootstrap)
+        assert worker.wait(30) == 66
+    (line,) = complaints(worker)
+    assert "alarm.pillar-event.v1" in line
+    assert "callbox topics apply" in line
+
+
+def test_a_port_in_use_is_named_and_exit_code_78(broker: EmbeddedBroker, start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        worker = start(broker.bootstrap, http_port=port)
+        assert worker.wait(30) == 78
+    (line,) = complaints(worker)
+    assert str(port) in line
+    assert "--http-port" in line
+
+
+# --- it runs ------------------------------------------------------------------------------------------------------
+
+
+def test_the_probes_answer_and_nothing_else_does(broker: EmbeddedBroker, start: Start) -> None:
+    worker = start(broker.bootstrap)
+    worker.wait_until_ready(READY_S)
+    assert worker.page("/healthz") == "ok\n"
+    assert worker.page("/readyz") == "ready\n"
+    assert "callbox_lag_seconds" in worker.page("/metrics")
+    nothing = ("/", "/table", "/table/", "/tables", "/graph", "/stats", "/router", "/production", "/docs")
+    assert {path: status_of(worker, path) for path in nothing} == dict.fromkeys(nothing, 404)
+
+
+def test_the_probes_are_on_loopback_only(broker: EmbeddedBroker, start: Start) -> None:
+    worker = start(broker.bootstrap)
+    wait_until_alive(worker)
+    listening = Path(f"/proc/{worker.pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    addresses = [fields[1] for line in listening if (fields := line.split())[3] == "0A"]
+    ours = [address for address in addresses if address.endswith(f":{worker.http_port:04X}")]
+    assert ours == [f"0100007F:{worker.http_port:04X}"]
+
+
+def test_a_worker_is_alive_before_it_is_ready(broker: EmbeddedBroker, start: Start) -> None:
+    worker = start(broker.bootstrap)
+    wait_until_alive(worker)
+    assert status_of(worker, "/readyz") in {200, 503}
+    worker.wait_until_ready(READY_S)
+
+
+def test_every_log_line_is_an_object(broker: EmbeddedBroker, start: Start) -> None:
+    worker = start(broker.bootstrap)
+    worker.wait_until_ready(READY_S)
+    worker.stop(ENDS_WITHIN_S)
+    assert complaints(worker) == []
+    events = [json.loads(line)["event"] for line in log_lines(worker)]
+    ours = [event for event in events if event.startswith("worker.")]
+    assert ours == ["worker.started", "worker.draining", "worker.stopped"]
+
+
+# --- it stops -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["alarms", "fusion"])
+def test_an_idle_worker_ends_on_sigterm_with_0(broker: EmbeddedBroker, start: Start, name: str) -> None:
+    worker = start(broker.bootstrap, name)
+    worker.wait_until_ready(READY_S)
+    worker.send(signal.SIGTERM)
+    assert worker.wait(ENDS_WITHIN_S) == 0
+
+
+def test_a_worker_that_is_still_starting_ends_on_sigterm_with_0(broker: EmbeddedBroker, start: Start) -> None:
+    worker = start(broker.bootstrap)
+    wait_until_alive(worker)
+    worker.send(signal.SIGTERM)
+    assert worker.wait(ENDS_WITHIN_S) == 0
+
+
+def test_a_worker_whose_broker_is_gone_still_ends_on_sigterm(start: Start, tmp_path: Path) -> None:
+    with EmbeddedBroker(tmp_path / "broker.log") as doomed:
+        topics.apply(KafkaConfig(bootstrap=doomed.bootstrap, kind=doomed.kind), i_lose_order=False)
+        worker = start(doomed.bootstrap, "fusion")
+        worker.wait_until_ready(READY_S)
+    worker.send(signal.SIGTERM)
+    assert worker.wait(ENDS_WITHIN_S) == 0
