@@ -30,12 +30,13 @@ class _Boot(BootStrategy):
     enable_kafka_producer = False
 
 
-def _transport_of(kafka: KafkaConfig) -> type[BatchTransport]:
+def _transport_of(kafka: KafkaConfig, settings: WorkerSettings) -> type[BatchTransport]:
     class Thread(BatchConsumerThread):
         fetch_max_wait_ms = fetch_max_wait_ms(kafka)
 
     class Consumer(BatchConsumer):
         thread_class = Thread
+        most_in_hand = settings.waiting_batches * settings.batch_records
 
     class Transport(BatchTransport):
         pass
@@ -79,7 +80,7 @@ def create_app(
         web_enabled=False,
         autodiscover=False,
     )
-    app.transport_class = _transport_of(kafka)
+    app.transport_class = _transport_of(kafka, settings)
     app.boot_strategy = _Boot(app)
     return app
 

@@ -7,8 +7,10 @@ exactly for it (docs/adr/0006). A commit is one number a partition: the end of t
 Faust's own lists of acked offsets cost time, and after a seek they can advance by one offset a commit.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
+from weakref import WeakSet
 
 import faust
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -16,10 +18,11 @@ from faust.serializers import codecs
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
-from faust.types.tuples import Message, ack_lock
+from faust.types.tuples import ConsumerMessage, Message, ack_lock
 from mode.utils.futures import notify
 
 CODEC = "callbox-batch"
+IN_HAND_PAUSE_S = 0.005
 
 
 class Batch(tuple[Any, ...]):
@@ -126,10 +129,14 @@ class BatchConsumer(driver.Consumer):
     """Acks and commits whole batches; every topic of the app is batched."""
 
     thread_class: type[BatchConsumerThread] = BatchConsumerThread
+    most_in_hand = 64_000
+    """Records that are fetched and not acked; more stay on the broker. Faust's own bound counts batches, whatever is
+    in them: with a backlog behind it a worker would take all of it into memory."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._done: dict[TP, int] = {}
+        self._fetched: WeakSet[Message] = WeakSet()
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return self.thread_class(self, loop=self.loop, beacon=self.beacon)
@@ -141,6 +148,7 @@ class BatchConsumer(driver.Consumer):
                 return False
             message.acked = True
             self._unacked_messages.discard(message)
+            self._fetched.discard(message)
             notify(self._waiting_for_ack)  # a rebalance or a stop waits for the last one
             if message.generation_id != self.app.consumer_generation_id:
                 return False
@@ -153,6 +161,22 @@ class BatchConsumer(driver.Consumer):
 
     def _new_offset(self, tp: TP) -> int | None:
         return self._done.get(tp)
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:  # noqa: ASYNC109 - Faust's signature
+        """Fetch when there is room."""
+        while self._is_full() and self.flow_active and not self.should_stop:  # noqa: ASYNC110 - three ends, not one
+            await asyncio.sleep(IN_HAND_PAUSE_S)
+        found: tuple[Any, Any] = await super()._wait_next_records(timeout)
+        return found
+
+    def _is_full(self) -> bool:
+        return sum(len(cast("Batch", message.value)) for message in list(self._fetched)) >= self.most_in_hand
+
+    def _to_message(self, tp: TP, record: BatchRecord) -> ConsumerMessage:
+        """Remember a batch until it is acked, or dropped by whoever held it: the set is weak."""
+        message = super()._to_message(tp, record)
+        self._fetched.add(message)
+        return message
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """A batch's offset is its last: the distance to the one before is no gap."""
@@ -186,7 +210,7 @@ class BatchConsumer(driver.Consumer):
         """
         if (self._done.get(tp) or 0) > (self._committed_offset[tp] or 0):
             return True
-        if any(message.tp == tp for message in list(self._unacked_messages)):
+        if any(message.tp == tp for message in list(self._fetched)):
             return True
         consumer = self._thread._ensure_consumer()  # noqa: SLF001 - as Faust's own verify_event_path reads it
         place = TopicPartition(tp.topic, tp.partition)

@@ -12,7 +12,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         nice: Added to the process's niceness at start, so that pictures never take a CPU from presses.
         batch_records: The most records in one batch.
         merge_records: About the most records that are processed together.
-        waiting_batches: The most batches that wait in the worker; the rest stays on the broker.
+        waiting_batches: The most full batches that wait in the worker; the rest stays on the broker.
         fetch_bytes: The most bytes a fetch brings for a partition.
         threads: Threads for ONNX and OpenCV.
     """
