@@ -1,7 +1,8 @@
 """Exact matching of a plate read against the vehicle hotlist.
 
-A hit needs the exact normalised text and the same jurisdiction. There is no fuzzy matching: one substitution
-finds 4 % more of the true ones and 88 times the chance matches (docs/privacy.md), and mis-stops come from one wrong character.
+A hit needs the exact normalised text and the same jurisdiction. There is no fuzzy matching: one substitution finds
+4 % more of the true ones and 88 times the chance matches (docs/privacy.md), and mis-stops come from one wrong
+character.
 """
 
 from collections.abc import Iterable, Mapping
