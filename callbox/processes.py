@@ -4,9 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Final, Self
 
@@ -78,7 +78,7 @@ class WorkerProcess:
         """What `/readyz` says."""
         try:
             self.page("/readyz")
-        except (urllib.error.URLError, OSError):
+        except (OSError, HTTPException):  # it may end in the middle of its answer
             return False
         return True
 

@@ -8,6 +8,7 @@ from faust.types.tuples import ConsumerMessage
 
 from streams.app import create_app
 from streams.batching import BatchConsumer, BatchRecord
+from streams.kafka_config import KafkaConfig
 from streams.settings import RuntimeSettings, WorkerSettings
 from tests.fakes import KAFKA, batch
 
@@ -34,12 +35,18 @@ class FakeThread:
         return {tp: self.at_broker[tp] for tp in self.assigned if tp in self.at_broker}
 
 
-def make_consumer(*assigned: TP) -> tuple[BatchConsumer, FakeThread]:
+def app_consumer(settings: WorkerSettings, kafka: KafkaConfig = KAFKA) -> BatchConsumer:
     """The consumer of a worker's app, not started; needs a running loop."""
-    app = create_app("group", KAFKA, WorkerSettings(http_port=0), RuntimeSettings())
-    app.consumer_generation_id = GENERATION
-    consumer, thread = app.consumer, FakeThread(set(assigned))
+    consumer = create_app("group", kafka, settings, RuntimeSettings()).consumer
     assert isinstance(consumer, BatchConsumer)
+    consumer._thread.thread_loop.close()  # Faust makes it at once and closes it when the thread ends: it never ran
+    return consumer
+
+
+def make_consumer(*assigned: TP) -> tuple[BatchConsumer, FakeThread]:
+    """A consumer with a generation, whose thread is a fake."""
+    consumer, thread = app_consumer(WorkerSettings(http_port=0)), FakeThread(set(assigned))
+    consumer.app.consumer_generation_id = GENERATION
     consumer._thread = thread  # type: ignore[assignment]  # all of it that acks and commits touch
 
     async def nothing(*_: Any) -> None: ...

@@ -1,0 +1,45 @@
+"""Readiness: what is missing is named, and nothing but what is missing."""
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from streams.health import Health
+
+if TYPE_CHECKING:
+    from streams.context import Agent
+    from streams.progress import Progress
+
+
+def health(
+    *, warm: bool = True, joined: bool = True, restored: bool = True, stalled_s: float = 0.0
+) -> Health:
+    progress = SimpleNamespace(joined=joined, stalled_for_s=lambda: stalled_s)
+    agent = SimpleNamespace(is_ready=lambda: restored)
+    return Health(cast("Progress", progress), cast("Agent", agent), delivery_warm=warm, stall_s=30)
+
+
+def test_a_worker_that_lacks_nothing_is_ready() -> None:
+    assert health().missing() == []
+
+
+@pytest.mark.parametrize(
+    ("found", "missing"),
+    [
+        (health(warm=False), "producer not warm"),
+        (health(joined=False), "no partitions assigned yet"),
+        (health(restored=False), "agent not restored"),
+        (health(stalled_s=30), "no commit for 30 s while records wait"),
+    ],
+)
+def test_what_is_missing_is_named(found: Health, missing: str) -> None:
+    assert found.missing() == [missing]
+
+
+def test_a_worker_below_the_stall_limit_is_ready() -> None:
+    assert health(stalled_s=29.9).missing() == []
+
+
+def test_everything_that_is_missing_is_named() -> None:
+    assert len(health(warm=False, joined=False, restored=False, stalled_s=99).missing()) == 4

@@ -1,0 +1,124 @@
+"""Restoring: whatever snapshot is there, the state at an offset is the fold of the log up to it."""
+
+import struct
+
+import pytest
+import structlog
+import zstandard
+from msgspec.structs import replace
+
+from processors.state import FORMAT_VERSION, dump, new_state
+from schemas.catalogue import FUSION_SNAPSHOT
+from schemas.codec import encode
+from schemas.errors import LogBroken
+from streams import snapshots
+from streams.snapshots import LAST_RECORDS
+from tests.recorded import END, PARTITION, Cluster, folded, snapshot, state_at
+from tests.timeline import PARTITIONS
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    made = Cluster()
+    monkeypatch.setattr(snapshots, "read", made.read)
+    return made
+
+
+@pytest.mark.parametrize("committed", [0, 1, 7, END])
+def test_without_a_snapshot_the_whole_log_is_folded(cluster: Cluster, committed: int) -> None:
+    assert cluster.restored(committed) == folded(committed)
+
+
+@pytest.mark.parametrize("offset", [0, 1, 5, END - 1, END])
+def test_with_a_snapshot_the_state_is_the_same_as_without(cluster: Cluster, offset: int) -> None:
+    cluster.keep(snapshot(offset))
+    assert cluster.restored() == folded(END)
+    assert cluster.folded_from == [max(offset - 1, 0)]
+
+
+def test_the_newest_that_is_not_ahead_of_the_commit_is_taken(cluster: Cluster) -> None:
+    cluster.keep(snapshot(12), snapshot(4), snapshot(8), snapshot(10))
+    assert cluster.restored(9) == folded(9)
+    assert cluster.folded_from == [7]
+
+
+def test_a_snapshot_at_the_committed_offset_fits(cluster: Cluster) -> None:
+    cluster.keep(snapshot(9))
+    assert cluster.restored(9) == folded(9)
+
+
+def damaged() -> list[bytes]:
+    whole = snapshot(10)
+    promising = b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", 1 << 45) + whole.state[6:]
+    return [
+        b"poison",
+        b"",
+        encode(whole)[:-10],
+        encode(replace(whole, state=b"no frame")),
+        encode(replace(whole, state=whole.state[:-5])),
+        encode(replace(whole, state=zstandard.compress(b"no state"))),
+        encode(replace(whole, state=promising)),  # terabytes
+    ]
+
+
+@pytest.mark.parametrize("value", damaged())
+def test_a_damaged_snapshot_is_passed_over(cluster: Cluster, value: bytes) -> None:
+    cluster.keep(snapshot(5), value)
+    assert cluster.restored() == folded(END)
+    assert cluster.folded_from == [4]
+
+
+def test_a_snapshot_of_another_format_is_passed_over(cluster: Cluster) -> None:
+    cluster.keep(snapshot(5), replace(snapshot(10), format_version=FORMAT_VERSION + 1))
+    assert cluster.restored() == folded(END)
+    assert cluster.folded_from == [4]
+
+
+def test_a_snapshot_of_another_partition_or_partition_count_is_passed_over(cluster: Cluster) -> None:
+    stray = new_state((PARTITION + 1) % PARTITIONS, PARTITIONS)
+    recut = new_state(PARTITION, PARTITIONS * 2)
+    for state in (stray, recut):
+        state.offset = 10
+        cluster.keep(replace(snapshot(10), state=zstandard.compress(dump(state))))
+    assert cluster.restored() == folded(END)
+
+
+def test_a_snapshot_of_another_log_is_passed_over(cluster: Cluster) -> None:
+    """The log was made anew under the same name: its offsets begin again, and old snapshots would seem to fit."""
+    foreign = state_at(10)
+    foreign.last_hash = "0" * 32
+    cluster.keep(snapshot(5), replace(snapshot(10), state=zstandard.compress(dump(foreign))))
+    with structlog.testing.capture_logs() as lines:
+        assert cluster.restored() == folded(END)
+    assert "snapshot.of_another_log" in [line["event"] for line in lines]
+
+
+def test_a_snapshot_whose_last_record_retention_has_taken_is_believed(cluster: Cluster) -> None:
+    cluster.keep(snapshot(10))
+    del cluster.log[:10]
+    assert cluster.restored() == folded(END)
+
+
+def test_a_snapshot_far_from_the_end_of_its_topic_is_found(cluster: Cluster) -> None:
+    cluster.keep(snapshot(5), *[snapshot(END)] * (LAST_RECORDS + 3))
+    assert cluster.restored(9) == folded(9)
+    assert cluster.folded_from == [4]
+
+
+def test_the_beginning_of_the_topic_is_not_read_when_the_end_has_what_is_needed(cluster: Cluster) -> None:
+    cluster.keep(snapshot(5))
+    cluster.restored()
+    assert [start for topic, start, _ in cluster.asked if topic == FUSION_SNAPSHOT] == [-LAST_RECORDS]
+
+
+def test_a_log_that_ends_before_the_commit_is_broken(cluster: Cluster) -> None:
+    with pytest.raises(LogBroken, match=f"folded from 0 to {END}, but {END + 5} is committed"):
+        cluster.restored(END + 5)
+
+
+def test_records_that_retention_took_before_they_were_folded_are_told_of(cluster: Cluster) -> None:
+    del cluster.log[:7]
+    with structlog.testing.capture_logs() as lines:
+        cluster.restored()
+    (told,) = [line for line in lines if line["event"] == "state.records_missing"]
+    assert (told["partition"], told["expected"], told["found"]) == (PARTITION, 0, 7)
