@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from callbox.demo.plates import render_plate
 from models.weights import cache_root, weights_path
@@ -27,7 +27,6 @@ from streams.kafka_config import KafkaConfig
 from streams.sending import send_all
 
 DEVICES = 24
-NICE = 10  # cameras send whatever we do, but this stand-in for them should not take our CPU
 LOOK_S = 0.5
 FEEDS = {FRAMES: ("frames", 1_200), PLATE_READS: ("plates", 400)}
 """The topic, the worker that reads it, and the backlog to keep: several seconds of its work."""
@@ -36,30 +35,46 @@ Build = Callable[[int], Outgoing]
 
 
 def keep(bootstrap: str) -> None:
-    """Top up both topics whenever their backlog falls below what is to be kept."""
-    os.nice(NICE)
-    kafka = KafkaConfig(bootstrap=bootstrap)
+    """Top up both topics as evenly as cameras send: what is missing now is spread over the next half second."""
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # cameras would not take our CPU
     builders = _builders()
+    readers = {topic: _reader(bootstrap, topic) for topic in FEEDS}
+    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "partitioner": "murmur2_random"})
     sent = dict.fromkeys(FEEDS, 0)
     while True:
-        for topic, (_worker, wanted) in FEEDS.items():
-            missing = wanted - waiting(bootstrap, topic)
-            send_all(kafka, [builders[topic](sent[topic] + index) for index in range(max(0, missing))])
-            sent[topic] += max(0, missing)
-        time.sleep(LOOK_S)
+        began = time.monotonic()
+        due = sorted(
+            (began + LOOK_S * index / missing, topic)
+            for topic, (_worker, wanted) in FEEDS.items()
+            if (missing := wanted - _waiting(readers[topic], topic)) > 0
+            for index in range(missing)
+        )
+        for at, topic in due:
+            producer.poll(max(0.0, at - time.monotonic()))
+            record = builders[topic](sent[topic])
+            producer.produce(topic, record.value, record.key)
+            sent[topic] += 1
+        producer.flush(10)
+        time.sleep(max(0.0, began + LOOK_S - time.monotonic()))
 
 
 def waiting(bootstrap: str, topic: str) -> int:
     """How many records of a topic its worker has not committed yet."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"callbox.{FEEDS[topic][0]}"})
+    reader = _reader(bootstrap, topic)
     try:
-        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-        places = consumer.committed([TopicPartition(topic, number) for number in partitions], timeout=10)
-        return sum(
-            consumer.get_watermark_offsets(place, timeout=10)[1] - max(place.offset, 0) for place in places
-        )
+        return _waiting(reader, topic)
     finally:
-        consumer.close()
+        reader.close()
+
+
+def _reader(bootstrap: str, topic: str) -> Consumer:
+    return Consumer({"bootstrap.servers": bootstrap, "group.id": f"callbox.{FEEDS[topic][0]}"})
+
+
+def _waiting(reader: Consumer, topic: str) -> int:
+    partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
+    places = reader.committed([TopicPartition(topic, number) for number in partitions], timeout=10)
+    return sum(reader.get_watermark_offsets(place, timeout=10)[1] - max(place.offset, 0) for place in places)
 
 
 def register(kafka: KafkaConfig) -> None:

@@ -10,6 +10,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         http_host: Where the probes and metrics listen; anything but loopback is the operator's decision.
         http_port: Their port; 0 turns them off.
         nice: Added to the process's niceness at start, so that pictures never take a CPU from presses.
+        background: Run only while nothing else wants the CPU (Linux: SCHED_IDLE; elsewhere niceness alone counts).
         batch_records: The most records in one batch.
         merge_records: About the most records that are processed together.
         waiting_batches: The most full batches that wait in the worker; the rest stays on the broker.
@@ -20,6 +21,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     http_port: int
     http_host: str = "127.0.0.1"
     nice: int = 0
+    background: bool = False
     batch_records: int = 1000
     merge_records: int = 1000
     waiting_batches: int = 64
@@ -56,8 +58,20 @@ class WorkersSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     alarms: WorkerSettings = WorkerSettings(http_port=8801)
     fusion: WorkerSettings = WorkerSettings(http_port=8802)
     frames: WorkerSettings = WorkerSettings(
-        http_port=8803, nice=19, batch_records=8, merge_records=8, waiting_batches=2, fetch_bytes=4 << 20
+        http_port=8803,
+        nice=19,
+        background=True,
+        batch_records=8,
+        merge_records=8,
+        waiting_batches=2,
+        fetch_bytes=4 << 20,
     )
     plates: WorkerSettings = WorkerSettings(
-        http_port=8804, nice=19, batch_records=32, merge_records=32, waiting_batches=2, fetch_bytes=1 << 20
+        http_port=8804,
+        nice=19,
+        background=True,
+        batch_records=32,
+        merge_records=32,
+        waiting_batches=2,
+        fetch_bytes=1 << 20,
     )
