@@ -197,6 +197,8 @@ def in_toml(value: Any) -> str:
     """A default as the tables write it."""
     if value is None:
         return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f'`"{value}"`' if isinstance(value, str) else f"{value}"
 
 
