@@ -220,7 +220,7 @@ sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
     ("before", "after", "named"),
     [
         ('licence = "Apache-2.0"', 'license = "Apache-2.0"', "license: unknown key"),
-        ('role = "plate_reader"', 'role = "face_recognition"', "role: 'face_recognition' is none of"),
+        ('role = "plate_reader"', 'role = "weather_forecast"', "role: 'weather_forecast' is none of"),
         ('version = "1.0"', "version = 1.0", "wheel.version"),
         ('sha256 = "0000', 'sha256 = "', "wheel.sha256"),
         ('path = "tiny/net.onnx"', 'path = "tiny/.."', "members[0].path"),
@@ -248,7 +248,7 @@ def test_two_manifests_of_one_name_are_refused(tmp_path: Path) -> None:
 
 def test_a_model_that_no_manifest_describes_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputMissing, match="no manifest has this name; there are cjk_font"):
-        find_manifest("face_recogniser")
+        find_manifest("weather_model")
 
 
 def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
