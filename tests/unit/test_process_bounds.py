@@ -1,6 +1,7 @@
 """A worker as a process: it says what it lacks at the start, it always ends, and it leaves no crash dump."""
 
 import asyncio
+import os
 import resource
 import subprocess
 import sys
@@ -203,3 +204,24 @@ def test_a_fault_leaves_no_core(tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=tmp_path, env=house, capture_output=True, check=False)
     assert ended.returncode < 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="the system has no SCHED_IDLE")
+@pytest.mark.parametrize(
+    ("name", "policy"), [("frames", "SCHED_IDLE"), ("plates", "SCHED_IDLE"), ("fusion", "SCHED_OTHER")]
+)
+def test_only_picture_workers_give_way_as_shipped(name: str, policy: str) -> None:
+    script = (
+        "import os; from streams.process import give_way; from streams.settings import WorkersSettings;"
+        f"give_way(WorkersSettings().{name}); print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    scheduler, niceness = map(int, ran.stdout.split())
+    assert scheduler == getattr(os, policy)
+    assert (niceness > os.getpriority(os.PRIO_PROCESS, 0)) == (policy == "SCHED_IDLE")
