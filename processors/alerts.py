@@ -6,9 +6,10 @@ No byte of an alert depends on an offset: a copy of an input elsewhere in the lo
 import msgspec
 
 from processors.entities import Incident
-from processors.grading import ASSESSMENTS, URGENCIES
+from processors.grading import URGENCIES, categories_of
 from processors.state import FOLD_VERSION
 from processors.texts import texts_for
+from schemas.acks import Actor
 from schemas.alerts import Alert, Position, PriorAlert, Source
 from schemas.catalogue import ALERTS, MAINTENANCE, TEST_ALERTS
 from schemas.enums import Action, Disposition, Family, Grade, Reason, Status, Urgency
@@ -36,8 +37,10 @@ class Occasion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         device_name: Who reported, for the texts; empty for a stranger or for nobody.
         late: The fact came late.
         clock_suspect: A time of it was replaced.
-        status: Actual, Test or Exercise.
+        is_alarm: It makes the incident urgent: who has not seen it, cannot answer it.
         disposition: How the incident ended, or None.
+        actor: Who acted, or None.
+        ack_id: Their acknowledgement, or None.
     """
 
     action: Action
@@ -48,8 +51,10 @@ class Occasion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     device_name: str = ""
     late: bool = False
     clock_suspect: bool = False
-    status: Status = Status.ACTUAL
+    is_alarm: bool = False
     disposition: Disposition | None = None
+    actor: Actor | None = None
+    ack_id: str | None = None
 
 
 def topic_for(alert: Alert) -> str:
@@ -88,12 +93,14 @@ def announce(incident: Incident, occasion: Occasion) -> tuple[Incident, Alert]:
     """
     alert = _alert(incident, occasion)
     prior = (*incident.prior, PriorAlert(alert_id=alert.alert_id, sent=occasion.at))[-MAX_PRIOR:]
-    return msgspec.structs.replace(incident, revision=alert.revision, prior=prior), alert
+    revision = alert.revision
+    alarm_revision = revision if occasion.is_alarm else incident.alarm_revision
+    told = msgspec.structs.replace(incident, revision=revision, prior=prior, alarm_revision=alarm_revision)
+    return told, alert
 
 
 def _alert(incident: Incident, occasion: Occasion) -> Alert:
-    place, responsible = incident.place, incident.chain[0]
-    assessment = ASSESSMENTS.get(incident.hazard)
+    place, responsible = incident.place, incident.chain[incident.tier]
     return Alert(
         alert_id=alert_id_of(incident.incident_id, occasion.action, occasion.cause),
         incident_id=incident.incident_id,
@@ -102,13 +109,13 @@ def _alert(incident: Incident, occasion: Occasion) -> Alert:
         sent=occasion.at,
         onset=incident.onset,
         expires=incident.expires_at,
-        status=occasion.status,
+        status=incident.status,
         action=occasion.action,
         state=incident.state,
         prior=incident.prior,
-        related_incidents=(),
+        related_incidents=incident.related,
         hazard=incident.hazard,
-        categories=assessment.categories if assessment else (),
+        categories=categories_of(incident.hazard, is_call=incident.press_count > 0),
         grade=incident.grade,
         urgency=URGENCIES.get(incident.grade, Urgency.UNKNOWN),
         verification_level=incident.verification_level,
@@ -120,9 +127,9 @@ def _alert(incident: Incident, occasion: Occasion) -> Alert:
         responsible_unit=responsible.unit,
         tier=responsible.tier,
         chain=incident.chain,
-        target_response_s=None,
-        ack_by=None,
-        escalate_at=None,
+        target_response_s=incident.target_response_s,
+        ack_by=incident.ack_by,
+        escalate_at=incident.escalate_at,
         sources=incident.sources,
         source_count=incident.source_count,
         media=incident.media,
@@ -130,15 +137,17 @@ def _alert(incident: Incident, occasion: Occasion) -> Alert:
             incident.hazard,
             occasion.reason,
             zone=incident.zone,
-            device_name=occasion.device_name,
+            device_name=occasion.device_name or incident.device_name,
             count=incident.press_count,
+            unit=responsible.unit,
+            status=incident.status,
         ),
         hit=None,
-        actor=None,
-        ack_id=None,
+        actor=occasion.actor,
+        ack_id=occasion.ack_id,
         late=occasion.late,
         clock_suspect=occasion.clock_suspect,
-        flapping=False,
+        flapping=incident.flapping,
         press_count=incident.press_count,
         reason=occasion.reason,
         policy_version=occasion.policy_version,

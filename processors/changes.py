@@ -4,15 +4,26 @@ A rule reads the state and returns changes; they are applied only when it has re
 dicts, lists and heaps. So a rule that fails has changed nothing.
 """
 
+from bisect import insort
 from collections.abc import Callable, Mapping
 from heapq import heapify, heappop, heappush
 from typing import Any, TypeAlias
 
 import msgspec
 
+from processors.deadlines import DUE
 from processors.decisions import Decision
-from processors.entities import Device, DeviceKey, FeedKey, Incident, Timer, TimerKind
-from processors.memory import Memory
+from processors.entities import (
+    Device,
+    DeviceKey,
+    Ended,
+    FeedKey,
+    Incident,
+    Timer,
+    Watermark,
+    WatermarkKey,
+)
+from processors.memory import Memory, newest
 from processors.policy import FusionPolicy
 from processors.state import State, age_of, places_of
 from schemas.units import EpochMs
@@ -20,8 +31,11 @@ from schemas.units import EpochMs
 MAX_STRANGERS = 10_000
 """Devices that no registry names, in one partition: a county has 630 pillars, the rest is a flood of made-up names."""
 
-MAX_STALE_TIMERS = 64
-"""Timers of ended incidents go when they are due, or when there are more than that and than open incidents."""
+MAX_STALE_TIMERS = 1_000
+"""Timers that are nothing go when they are due, or when there are more than that and than four for each thing."""
+
+MAX_ENDED = 1_000
+"""Ended incidents that a partition remembers: whoever speaks of one is told that it is over."""
 
 
 class PutDevice(msgspec.Struct, frozen=True, gc=False):
@@ -37,16 +51,28 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
     received_at: EpochMs
 
 
+class Spoke(msgspec.Struct, frozen=True, gc=False):
+    """A registered device has said something."""
+
+    key: DeviceKey
+
+
 class PutIncident(msgspec.Struct, frozen=True, gc=False):
-    """Keep an incident, new or changed. A new one gets its expiry timer."""
+    """Keep an incident, new or changed, and look at it when something of it is due."""
 
     incident: Incident
 
 
 class EndIncident(msgspec.Struct, frozen=True, gc=False):
-    """An incident is over and leaves the state."""
+    """An incident is over and leaves the state; this is how it ended."""
 
-    incident_id: str
+    incident: Incident
+
+
+class PutStray(msgspec.Struct, frozen=True, gc=False):
+    """Remember what was said of an incident that is not open."""
+
+    strays: Memory
 
 
 class SetTimer(msgspec.Struct, frozen=True, gc=False):
@@ -60,6 +86,13 @@ class PutFeed(msgspec.Struct, frozen=True, gc=False):
 
     key: FeedKey
     memory: Memory
+
+
+class PutWatermark(msgspec.Struct, frozen=True, gc=False):
+    """A partition of a feed has told everything until now."""
+
+    key: WatermarkKey
+    watermark: Watermark
 
 
 class PutPolicy(msgspec.Struct, frozen=True, gc=False):
@@ -76,7 +109,19 @@ class CountTick(msgspec.Struct, frozen=True, gc=False):
     number: int
 
 
-Change: TypeAlias = PutDevice | Heard | PutIncident | EndIncident | SetTimer | PutFeed | PutPolicy | CountTick
+Change: TypeAlias = (
+    PutDevice
+    | Heard
+    | Spoke
+    | PutIncident
+    | EndIncident
+    | PutStray
+    | SetTimer
+    | PutFeed
+    | PutWatermark
+    | PutPolicy
+    | CountTick
+)
 
 Outcome: TypeAlias = tuple[Decision, tuple[Change, ...]]
 """What a rule returns."""
@@ -100,6 +145,18 @@ def _put_device(state: State, change: PutDevice) -> None:
             _forget_a_stranger(state)
     elif known is not None and known.site is None and device.site is not None:
         state.stranger_count -= 1
+    was_silent = known is not None and known.silent_since is not None
+    if was_silent or device.silent_since is not None:
+        _list_silent(state, known, device)
+    if device.site is not None and device.site.removed:
+        state.heard.pop(key, None)
+
+
+def _list_silent(state: State, known: Device | None, device: Device) -> None:
+    if known is not None and known.silent_since is not None and known.gateway is not None:
+        _unlist(state.by_gateway, known.gateway, known.device_id)
+    if device.silent_since is not None and device.gateway is not None:
+        insort(state.by_gateway.setdefault(device.gateway, []), device.device_id)
 
 
 def _forget_a_stranger(state: State) -> None:
@@ -122,6 +179,11 @@ def _forget_a_stranger(state: State) -> None:
 
 def _heard(state: State, change: Heard) -> None:
     state.heartbeats[change.key] = change.received_at
+    state.heard[change.key] = state.now
+
+
+def _spoke(state: State, change: Spoke) -> None:
+    state.heard[change.key] = state.now
 
 
 def _put_incident(state: State, change: PutIncident) -> None:
@@ -131,22 +193,34 @@ def _put_incident(state: State, change: PutIncident) -> None:
     if known is None:
         for place in places_of(incident):
             state.by_place.setdefault(place, []).append(incident.incident_id)
-        heappush(state.timers, Timer(incident.expires_at, incident.incident_id, TimerKind.EXPIRE))
+    for kind, due_of in DUE.items():
+        due = due_of(incident)
+        before = due if due is None or known is None else due_of(known)
+        if due is not None and (known is None or before is None or due < before):
+            heappush(state.timers, Timer(due, incident.incident_id, kind))
     for device_id in incident.devices[len(known.devices) if known else 0 :]:
         state.by_device.setdefault((incident.zone, device_id), []).append(incident.incident_id)
 
 
 def _end_incident(state: State, change: EndIncident) -> None:
-    incident = state.incidents.pop(change.incident_id, None)
+    incident = state.incidents.pop(change.incident.incident_id, None)
     if incident is None:
         return
+    if incident.revision or change.incident.revision:  # one that nobody heard of cannot be spoken of
+        _remember_end(state, change.incident)
     for place in places_of(incident):
         _unlist(state.by_place, place, incident.incident_id)
     for device_id in incident.devices:
         _unlist(state.by_device, (incident.zone, device_id), incident.incident_id)
-    if len(state.timers) > 2 * len(state.incidents) + MAX_STALE_TIMERS:
-        state.timers[:] = [timer for timer in state.timers if timer.incident_id in state.incidents]
-        heapify(state.timers)
+
+
+def _remember_end(state: State, incident: Incident) -> None:
+    state.ended[incident.incident_id] = Ended(incident.state, incident.acks)
+    while len(state.ended) > MAX_ENDED:
+        forgotten = state.ended.pop(next(iter(state.ended)))
+        latest = newest(forgotten.acks)
+        if latest is not None:
+            state.ended_floor = max(state.ended_floor or latest, latest)
 
 
 def _unlist(index: dict[Any, list[str]], key: Any, incident_id: str) -> None:
@@ -157,12 +231,33 @@ def _unlist(index: dict[Any, list[str]], key: Any, incident_id: str) -> None:
         index.pop(key, None)
 
 
+def _put_stray(state: State, change: PutStray) -> None:
+    state.strays = change.strays
+
+
 def _set_timer(state: State, change: SetTimer) -> None:
     heappush(state.timers, change.timer)
 
 
+def prune_timers(state: State) -> None:
+    """Drop what is nothing, when there is much of it: timers of ended incidents, and second ones."""
+    things = len(state.incidents) + len(state.devices) + len(state.watermarks)
+    if len(state.timers) <= 4 * things + MAX_STALE_TIMERS:
+        return
+    first: dict[tuple[str, str], Timer] = {}
+    for timer in sorted(state.timers):
+        if timer.kind not in DUE or timer.subject in state.incidents:
+            first.setdefault((timer.subject, timer.kind), timer)
+    state.timers[:] = first.values()
+    heapify(state.timers)
+
+
 def _put_feed(state: State, change: PutFeed) -> None:
     state.feeds[change.key] = change.memory
+
+
+def _put_watermark(state: State, change: PutWatermark) -> None:
+    state.watermarks[change.key] = change.watermark
 
 
 def _put_policy(state: State, change: PutPolicy) -> None:
@@ -177,10 +272,13 @@ def _count_tick(state: State, change: CountTick) -> None:
 _APPLIERS: Mapping[type[Any], Callable[[State, Any], None]] = {
     PutDevice: _put_device,
     Heard: _heard,
+    Spoke: _spoke,
     PutIncident: _put_incident,
     EndIncident: _end_incident,
+    PutStray: _put_stray,
     SetTimer: _set_timer,
     PutFeed: _put_feed,
+    PutWatermark: _put_watermark,
     PutPolicy: _put_policy,
     CountTick: _count_tick,
 }

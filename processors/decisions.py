@@ -2,6 +2,7 @@
 
 import msgspec
 
+from schemas.acks import AckResult
 from schemas.alerts import Alert
 from schemas.enums import Reason
 from schemas.units import EpochMs
@@ -13,6 +14,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         reason: Why, from a closed list: safe as a metric label.
         alerts: What goes out, in order.
+        result: The answer to an acknowledgement, or None.
         event_id: The input's; empty where it could not be read.
         received_at: When the fact was received, for the time from press to alert; None where there is no such time.
         detail: For the log: which field, which error. Never a record's content.
@@ -20,6 +22,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     reason: Reason
     alerts: tuple[Alert, ...] = ()
+    result: AckResult | None = None
     event_id: str = ""
     received_at: EpochMs | None = None
     detail: str | None = None

@@ -19,20 +19,32 @@ from typing import Any
 
 import msgspec
 
-from processors.changes import CountTick, Outcome, apply
+from processors.changes import CountTick, Heard, Outcome, Spoke, apply, prune_timers
 from processors.decisions import Decision
+from processors.entities import Device, Timer
 from processors.entry import LogEntry, record_hash
 from processors.last_resort import minimal_red
-from processors.rules_camera import observation
+from processors.rules_ack import acknowledgement
+from processors.rules_camera import camera_alive, observation
 from processors.rules_feed import feed_status
 from processors.rules_pillar import pillar_fact
 from processors.rules_site import device_record, policy_record
-from processors.rules_timers import fire
+from processors.rules_timers import due_of, fire
 from processors.state import LATEST_MS, State
+from processors.supervision import speaks_again
+from schemas.acks import AckFact
 from schemas.codec import decode
 from schemas.enums import InputKind, PillarKind, Reason
 from schemas.errors import DecodeError
-from schemas.log import FeedStatus, FusionInput, Observation, PillarFact, PolicyRecord, Tick
+from schemas.log import (
+    CameraAlive,
+    FeedStatus,
+    FusionInput,
+    Observation,
+    PillarFact,
+    PolicyRecord,
+    Tick,
+)
 from schemas.partitioning import partition_of
 from schemas.site import RegistryDevice
 from schemas.units import MINUTE_MS, EpochMs
@@ -44,6 +56,9 @@ Rule = Callable[[State, FusionInput, Any], Outcome]
 RECORDS: Mapping[InputKind, type[msgspec.Struct]] = {
     InputKind.PILLAR_EVENT: PillarFact,
     InputKind.OBSERVATION: Observation,
+    InputKind.CAMERA_ALIVE: CameraAlive,
+    InputKind.ACKNOWLEDGEMENT: AckFact,
+    InputKind.SHELVING: AckFact,
     InputKind.DEVICE: RegistryDevice,
     InputKind.POLICY: PolicyRecord,
     InputKind.FEED_STATUS: FeedStatus,
@@ -54,6 +69,9 @@ RECORDS: Mapping[InputKind, type[msgspec.Struct]] = {
 RULES: dict[InputKind, Rule] = {
     InputKind.PILLAR_EVENT: pillar_fact,
     InputKind.OBSERVATION: observation,
+    InputKind.CAMERA_ALIVE: camera_alive,
+    InputKind.ACKNOWLEDGEMENT: acknowledgement,
+    InputKind.SHELVING: acknowledgement,
     InputKind.DEVICE: device_record,
     InputKind.POLICY: policy_record,
     InputKind.FEED_STATUS: feed_status,
@@ -61,7 +79,7 @@ RULES: dict[InputKind, Rule] = {
 """Who decides; ticks are the fold's own, since each timer is decided about by itself."""
 
 BROADCAST = (InputKind.TICK, InputKind.POLICY)
-"""Sent to every partition, without a zone."""
+"""Sent to every partition, without a zone; so is what a worker tells of a whole feed."""
 
 RETRY_MS = MINUTE_MS
 """A timer that failed is tried again: a fault must not keep an incident for ever."""
@@ -75,7 +93,8 @@ def fold(state: State, entry: LogEntry) -> tuple[State, tuple[Decision, ...]]:
         entry: The entry at or after `state.offset`.
 
     Returns:
-        The same state, and one decision; for a tick one more for each timer that had something to do.
+        The same state, and one decision; one more for a device that was silent, and for a tick one more for each
+        timer that had something to do.
     """
     state.last_hash = record_hash(entry)
     try:
@@ -115,7 +134,22 @@ def fold_decoded(
     except Exception as error:  # noqa: BLE001 — one record must not stop a partition and all its replicas
         return state, (_failed(state, envelope, record, error),)
     apply(state, changes)
+    last = changes[-1] if changes else None
+    if type(last) is Heard or type(last) is Spoke:
+        device = state.devices[last.key]
+        if device.silent_since is not None:
+            return state, (decision, _revive(state, envelope, device))
     return state, (decision,)
+
+
+def _revive(state: State, envelope: FusionInput, device: Device) -> Decision:
+    """A silent device has spoken: decided by itself, after what it said."""
+    try:
+        shown = speaks_again(state, device)
+    except Exception as error:  # noqa: BLE001 — what it said has been decided about, and that stands
+        return _failed(state, envelope, None, error)
+    apply(state, shown.changes)
+    return Decision(reason=shown.reason, alerts=shown.alerts, event_id=envelope.event_id)
 
 
 def _advance(state: State, entry: LogEntry) -> None:
@@ -125,7 +159,7 @@ def _advance(state: State, entry: LogEntry) -> None:
 
 
 def _is_misrouted(state: State, entry: LogEntry, envelope: FusionInput) -> bool:
-    if envelope.kind in BROADCAST:
+    if envelope.kind in BROADCAST or (envelope.kind is InputKind.FEED_STATUS and not envelope.zone):
         return False
     return (
         entry.key != envelope.zone.encode()
@@ -159,14 +193,30 @@ def _tick(state: State, envelope: FusionInput, tick: Tick) -> tuple[Decision, ..
     decisions = []
     while state.timers and state.timers[0].due <= state.now:
         timer = heappop(state.timers)
-        try:
-            decision, changes = fire(state, timer)
-        except Exception as error:  # noqa: BLE001 — one incident must not keep the others' timers from firing
-            decision = _failed(state, envelope, None, error)
-            heappush(state.timers, timer._replace(due=EpochMs(state.now + RETRY_MS)))
-        else:
-            apply(state, changes)
+        while state.timers and state.timers[0] == timer:
+            heappop(state.timers)  # looked at once
+        decision = _look(state, envelope, timer)
         if decision is not None:
             decisions.append(decision)
+    prune_timers(state)
     decisions.append(Decision(reason=Reason.TICK, event_id=envelope.event_id))
     return tuple(decisions)
+
+
+def _look(state: State, envelope: FusionInput, timer: Timer) -> Decision | None:
+    """Fire what is due, and look again when it is due next."""
+    decision = None
+    try:
+        due = due_of(state, timer)
+        if due is not None and due <= state.now:
+            decision, changes = fire(state, timer)
+            apply(state, changes)
+            due = due_of(state, timer)
+            if due is not None:
+                due = EpochMs(max(due, state.now + 1))  # once a tick, whatever a rule makes of it
+    except Exception as error:  # noqa: BLE001 — one incident must not keep the others' timers from firing
+        decision = _failed(state, envelope, None, error)
+        due = EpochMs(state.now + RETRY_MS)
+    if due is not None:
+        heappush(state.timers, timer._replace(due=due))
+    return decision

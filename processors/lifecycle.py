@@ -1,14 +1,19 @@
 """The life of an incident: one table.
 
-              ┌─ FACT, CANCEL_ASKED ─┐
-              ▼                      │
-    ─ FACT ─► RAISED ────────────────┘
-              │  │
-              │  └─ EXPIRY ─────────► CLOSED ◄─ TEST ─
-              └──── CANCEL ─────────► CANCELLED
+    ─ HELD ─► CANDIDATE ─ HOLD_OVER ─┐         ┌──────────── STALE, REALARM ────────────┐
+                                     ▼         ▼                                         │
+    ─ FACT ───────────────────────► RAISED ─ ACCEPT ─► ACKED ─ EN_ROUTE ─► ASSIGNED ─ ON_SCENE ─► ON_SCENE
+                    ESCALATE ▲       │  │ └ REJECT ─► REJECTED                 │                     │
+                             └───────┘  │                                      └─────── CLEAR ───────┤
+                                        └ CLEAR ─► CLEARED_UNACKED ─ ACCEPT ─► CLEARED ◄─────────────┘
+                                                                                  └─ CLOSE, RESOLVE ─► CLOSED
 
-Arrows are things that happen to an incident (`Step`); the arrow from nowhere makes one. Time is fold time. A red has
-no way to CANCELLED yet: a device's cancel is CANCEL_ASKED, and leaves it open (domain.md 6).
+Beside it: SHELVED and OUT_OF_SERVICE (a person wants to hear nothing for a while), CANCELLED. Whatever is open takes
+CANCEL, EXPIRY and REMOVE. Arrows are things that happen to an incident (`Step`); the arrow from nowhere makes one.
+Time is fold time. States are those of ISA-18.2. A new fact about a cleared incident raises it again, and so does a
+grade that has risen (`REALARM`), except for somebody who is there already.
+
+A device's cancel never ends a red: there it is CANCEL_ASKED, and leaves it open (domain.md 6).
 """
 
 from collections.abc import Mapping
@@ -16,26 +21,123 @@ from enum import StrEnum
 
 from schemas.enums import Grade, IncidentState
 
+_S = IncidentState
+
 
 class Step(StrEnum):
     """What can happen to an incident."""
 
+    # the feeds
     FACT = "fact"
+    HELD = "held"
+    REALARM = "realarm"
     CANCEL_ASKED = "cancel_asked"
-    CANCEL = "cancel"
-    EXPIRY = "expiry"
+    CONDITION_OVER = "condition_over"
     TEST = "test"
+    REMOVE = "remove"
+    # people
+    ACCEPT = "accept"
+    REJECT = "reject"
+    EN_ROUTE = "en_route"
+    ON_SCENE = "on_scene"
+    CLEAR = "clear"
+    CLOSE = "close"
+    CANCEL = "cancel"
+    REGRADE = "regrade"
+    SHELVE = "shelve"
+    UNSHELVE = "unshelve"
+    OUT_OF_SERVICE = "out_of_service"
+    IN_SERVICE = "in_service"
+    # time
+    HOLD_OVER = "hold_over"
+    ESCALATE = "escalate"
+    STALE = "stale"
+    RESOLVE = "resolve"
+    EXPIRY = "expiry"
 
 
-TRANSITIONS: Mapping[tuple[IncidentState | None, Step], IncidentState] = {
-    (None, Step.FACT): IncidentState.RAISED,
-    (None, Step.TEST): IncidentState.CLOSED,
-    (IncidentState.RAISED, Step.FACT): IncidentState.RAISED,
-    (IncidentState.RAISED, Step.CANCEL_ASKED): IncidentState.RAISED,
-    (IncidentState.RAISED, Step.CANCEL): IncidentState.CANCELLED,
-    (IncidentState.RAISED, Step.EXPIRY): IncidentState.CLOSED,
+OPEN = (
+    _S.CANDIDATE,
+    _S.RAISED,
+    _S.ACKED,
+    _S.ASSIGNED,
+    _S.ON_SCENE,
+    _S.CLEARED,
+    _S.CLEARED_UNACKED,
+    _S.REJECTED,
+    _S.SHELVED,
+    _S.OUT_OF_SERVICE,
+)
+"""States of an incident that may still change."""
+
+_ATTENDED = (_S.ACKED, _S.ASSIGNED, _S.ON_SCENE)
+_QUIET = (_S.SHELVED, _S.OUT_OF_SERVICE)
+
+
+def _all(states: tuple[IncidentState, ...], to: IncidentState) -> dict[IncidentState | None, IncidentState]:
+    return dict.fromkeys(states, to)
+
+
+def _same(*states: IncidentState) -> dict[IncidentState | None, IncidentState]:
+    return {state: state for state in states}
+
+
+TRANSITIONS: Mapping[Step, Mapping[IncidentState | None, IncidentState]] = {
+    Step.FACT: {
+        None: _S.RAISED,
+        _S.CANDIDATE: _S.RAISED,
+        **_same(_S.RAISED, *_ATTENDED, _S.REJECTED, *_QUIET),
+        _S.CLEARED: _S.RAISED,
+        _S.CLEARED_UNACKED: _S.RAISED,
+    },
+    Step.HELD: {None: _S.CANDIDATE, _S.CANDIDATE: _S.CANDIDATE},
+    Step.REALARM: {**_all(OPEN, _S.RAISED), _S.ON_SCENE: _S.ON_SCENE},
+    Step.CANCEL_ASKED: _same(*OPEN),
+    Step.CONDITION_OVER: {
+        _S.CANDIDATE: _S.CANDIDATE,
+        _S.RAISED: _S.CLEARED_UNACKED,
+        _S.REJECTED: _S.CLEARED_UNACKED,
+        **_all((*_ATTENDED, _S.SHELVED), _S.CLEARED),
+        **_same(_S.OUT_OF_SERVICE, _S.CLEARED, _S.CLEARED_UNACKED),
+    },
+    Step.TEST: {None: _S.CLOSED},
+    Step.REMOVE: _all(OPEN, _S.CLOSED),
+    Step.ACCEPT: {
+        _S.RAISED: _S.ACKED,
+        _S.REJECTED: _S.ACKED,
+        _S.CLEARED_UNACKED: _S.CLEARED,
+    },
+    Step.REJECT: _all((_S.RAISED, _S.ACKED), _S.REJECTED),
+    Step.EN_ROUTE: {
+        **_all((_S.RAISED, _S.REJECTED, _S.ACKED, _S.ASSIGNED), _S.ASSIGNED),
+        _S.ON_SCENE: _S.ON_SCENE,
+    },
+    Step.ON_SCENE: _all((_S.RAISED, _S.REJECTED, *_ATTENDED), _S.ON_SCENE),
+    Step.CLEAR: {
+        _S.RAISED: _S.CLEARED_UNACKED,
+        _S.REJECTED: _S.CLEARED_UNACKED,
+        **_all((*_ATTENDED, _S.SHELVED), _S.CLEARED),
+    },
+    Step.CLOSE: _all((*_ATTENDED, _S.CLEARED, *_QUIET), _S.CLOSED),
+    Step.CANCEL: _all(OPEN, _S.CANCELLED),
+    Step.REGRADE: _same(_S.RAISED, *_ATTENDED, _S.REJECTED, _S.CLEARED, _S.CLEARED_UNACKED),
+    Step.SHELVE: _all((_S.RAISED, _S.REJECTED, _S.ACKED, _S.CLEARED_UNACKED, _S.SHELVED), _S.SHELVED),
+    Step.UNSHELVE: {_S.SHELVED: _S.RAISED},
+    Step.OUT_OF_SERVICE: _all((_S.RAISED, _S.REJECTED, *_ATTENDED, _S.SHELVED), _S.OUT_OF_SERVICE),
+    Step.IN_SERVICE: {_S.OUT_OF_SERVICE: _S.RAISED},
+    Step.HOLD_OVER: {_S.CANDIDATE: _S.RAISED},
+    Step.ESCALATE: _all((_S.RAISED, _S.REJECTED), _S.RAISED),
+    Step.STALE: {_S.ACKED: _S.RAISED},
+    Step.RESOLVE: {_S.CLEARED: _S.CLOSED},
+    Step.EXPIRY: _all(OPEN, _S.CLOSED),
 }
-"""State before (None: there is no incident yet), step, state after. What is not here does not happen."""
+"""Step, state before (None: there is no incident yet), state after. What is not here does not happen."""
+
+UNACKNOWLEDGED = (_S.RAISED, _S.REJECTED, _S.CLEARED_UNACKED)
+"""Somebody must still answer."""
+
+OVER = (_S.CLEARED, _S.CLEARED_UNACKED)
+"""What was wrong is over; a new fact raises again."""
 
 
 def after(state: IncidentState | None, step: Step) -> IncidentState:
@@ -44,7 +146,12 @@ def after(state: IncidentState | None, step: Step) -> IncidentState:
     Raises:
         KeyError: The machine has no such arrow.
     """
-    return TRANSITIONS[state, step]
+    return TRANSITIONS[step][state]
+
+
+def can(state: IncidentState | None, step: Step) -> bool:
+    """Whether a step is possible."""
+    return state in TRANSITIONS[step]
 
 
 def device_cancel(grade: Grade) -> Step:

@@ -4,6 +4,8 @@ A policy is a file for `callbox policy apply`, then a record in the log: it is i
 version stands in every alert.
 """
 
+from typing import Any
+
 import msgspec
 
 from schemas.enums import Grade
@@ -38,8 +40,56 @@ class Windows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return self.blue if grade is Grade.BLUE else self.red
 
 
+class ByGrade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A time for each grade, milliseconds."""
+
+    red: int
+    yellow: int
+    blue: int
+
+    def of(self, grade: Grade) -> int:
+        """The time of a grade; an unknown grade has red's."""
+        if grade is Grade.YELLOW:
+            return self.yellow
+        return self.blue if grade is Grade.BLUE else self.red
+
+
+class Ring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How soon somebody should be there, by the distance to the nearest response point.
+
+    Attributes:
+        within_m: Up to here, metres.
+        response_s: So soon, seconds.
+    """
+
+    within_m: int
+    response_s: int
+
+
+class Grades(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How bad one fact of a hazard is.
+
+    Attributes:
+        emergency_call: Always red (domain.md 1, 7).
+        fire: What a camera alone takes for fire.
+        maintenance: Always blue (domain.md 4, 13).
+    """
+
+    emergency_call: Grade = Grade.RED
+    fire: Grade = Grade.YELLOW
+    maintenance: Grade = Grade.BLUE
+
+
+RINGS = (
+    Ring(within_m=500, response_s=60),
+    Ring(within_m=1_500, response_s=180),
+    Ring(within_m=2_500, response_s=300),
+)
+"""domain.md: rings of 1, 3 and 5 minutes; by 30 km/h on the road, of which a straight line is about two thirds [P]."""
+
+
 class FusionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits an operator may set for fusion.
+    """Limits an operator may set for fusion. Defaults: domain.md, the table of defaults.
 
     Attributes:
         bounce_ms: Presses of one pillar this close together are one press (domain.md 1).
@@ -49,6 +99,23 @@ class FusionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         expire_after_ms: An incident that nobody touches ends after this long (domain.md: stale after 24 h).
         pillar_reach_m: How far from a pillar the caller may be.
         camera_reach_m: How far from a camera what it sees may be.
+        grades: How bad, by hazard.
+        hold_ms: How long a first alert waits, by grade; a red never waits.
+        acknowledge_ms: Somebody must acknowledge within this, or the next tier is asked.
+        notify_ms: How often it is said again while nobody has acknowledged.
+        stale_ms: An acknowledgement without progress is worth nothing after this.
+        resolve_ms: What is cleared and acknowledged closes by itself after this.
+        shelve_ms: The longest that it may be shelved; 0 is never.
+        out_of_service_ms: The longest that a blue incident may be out of service.
+        ack_too_old_ms: An acknowledgement that was on its way for longer is rejected.
+        rings: How soon somebody should be there; nearest first. Farther away no target is given.
+        stuck_ms: A button that is held for longer is stuck (domain.md 2).
+        site_misses: So many silent devices behind one gateway are one silent site (domain.md 3).
+        feed_silent_ms: A feed whose worker says nothing for longer is silent.
+        flap_cycles: So many cycles of coming and going ...
+        flap_within_ms: ... in this time are flapping (domain.md 14).
+        grade_changes: More changes of the grade than this ...
+        grade_changes_within_ms: ... in this time are flapping (domain.md 14).
     """
 
     bounce_ms: int = 3 * SECOND_MS
@@ -58,6 +125,23 @@ class FusionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     expire_after_ms: int = DAY_MS
     pillar_reach_m: int = 10
     camera_reach_m: int = 300
+    grades: Grades = Grades()
+    hold_ms: ByGrade = ByGrade(red=0, yellow=10 * SECOND_MS, blue=30 * SECOND_MS)
+    acknowledge_ms: ByGrade = ByGrade(red=30 * SECOND_MS, yellow=120 * SECOND_MS, blue=600 * SECOND_MS)
+    notify_ms: ByGrade = ByGrade(red=60 * SECOND_MS, yellow=5 * MINUTE_MS, blue=30 * MINUTE_MS)
+    stale_ms: ByGrade = ByGrade(red=5 * MINUTE_MS, yellow=15 * MINUTE_MS, blue=4 * HOUR_MS)
+    resolve_ms: ByGrade = ByGrade(red=15 * MINUTE_MS, yellow=15 * MINUTE_MS, blue=10 * MINUTE_MS)
+    shelve_ms: ByGrade = ByGrade(red=0, yellow=30 * MINUTE_MS, blue=8 * HOUR_MS)
+    out_of_service_ms: int = 30 * DAY_MS
+    ack_too_old_ms: int = 10 * MINUTE_MS
+    rings: tuple[Ring, ...] = RINGS
+    stuck_ms: int = 60 * SECOND_MS
+    site_misses: int = 3
+    feed_silent_ms: int = 30 * SECOND_MS
+    flap_cycles: int = 3
+    flap_within_ms: int = 60 * SECOND_MS
+    grade_changes: int = 2
+    grade_changes_within_ms: int = 30 * MINUTE_MS
 
 
 LIMITS: dict[str, tuple[int, int]] = {
@@ -67,20 +151,55 @@ LIMITS: dict[str, tuple[int, int]] = {
     "expire_after_ms": (MINUTE_MS, 30 * DAY_MS),
     "pillar_reach_m": (0, 1_000),
     "camera_reach_m": (0, 10_000),
+    "hold_ms.red": (0, 0),
+    "hold_ms.yellow": (0, 10 * MINUTE_MS),
+    "hold_ms.blue": (0, HOUR_MS),
+    **{f"acknowledge_ms.{grade}": (SECOND_MS, DAY_MS) for grade in ("red", "yellow", "blue")},
+    **{f"notify_ms.{grade}": (5 * SECOND_MS, DAY_MS) for grade in ("red", "yellow", "blue")},
+    **{f"stale_ms.{grade}": (10 * SECOND_MS, 7 * DAY_MS) for grade in ("red", "yellow", "blue")},
+    **{f"resolve_ms.{grade}": (0, DAY_MS) for grade in ("red", "yellow", "blue")},
+    "shelve_ms.red": (0, 0),
+    "shelve_ms.yellow": (0, DAY_MS),
+    "shelve_ms.blue": (0, 30 * DAY_MS),
+    "out_of_service_ms": (0, 365 * DAY_MS),
+    "ack_too_old_ms": (MINUTE_MS, DAY_MS),
+    "stuck_ms": (5 * SECOND_MS, HOUR_MS),
+    "site_misses": (2, 1_000),
+    "feed_silent_ms": (5 * SECOND_MS, HOUR_MS),
+    "flap_cycles": (2, 100),
+    "flap_within_ms": (SECOND_MS, DAY_MS),
+    "grade_changes": (1, 100),
+    "grade_changes_within_ms": (SECOND_MS, DAY_MS),
 }
-"""Lowest and highest allowed value, both included."""
+"""Lowest and highest allowed value, both included; a dot leads into a table."""
+
+GRADES_ALLOWED: dict[str, tuple[Grade, ...]] = {
+    "emergency_call": (Grade.RED,),
+    "fire": (Grade.RED, Grade.YELLOW),
+    "maintenance": (Grade.BLUE,),
+}
+"""A press is red whatever an operator wishes, and what a technician mends is blue."""
+
+MAX_RINGS = 10
 
 
 def validate(policy: FusionPolicy) -> list[str]:
     """What is wrong with a policy, a line for each problem; empty when it may be activated."""
     problems = []
-    for name, (lowest, highest) in LIMITS.items():
-        value: int = getattr(policy, name)
+    for path, (lowest, highest) in LIMITS.items():
+        value: Any = policy
+        for name in path.split("."):
+            value = getattr(value, name)
         if not lowest <= value <= highest:
-            problems.append(f"{name} is {value}, allowed are {lowest} to {highest}")
+            problems.append(f"{path} is {value}, allowed are {lowest} to {highest}")
+    for name, allowed in GRADES_ALLOWED.items():
+        grade: Grade = getattr(policy.grades, name)
+        if grade not in allowed:
+            problems.append(f"grades.{name} is {grade}, allowed are {', '.join(allowed)}")
     for grade in (Grade.RED, Grade.YELLOW, Grade.BLUE):
         problems += _window_problems(policy, grade)
-    return problems
+        problems += _timing_problems(policy, grade)
+    return problems + _ring_problems(policy.rings)
 
 
 def _window_problems(policy: FusionPolicy, grade: Grade) -> list[str]:
@@ -102,6 +221,44 @@ def _window_problems(policy: FusionPolicy, grade: Grade) -> list[str]:
         problems.append(
             f"bounce_ms ({policy.bounce_ms}) is longer than {path}.rolling_ms ({window.rolling_ms})"
         )
+    return problems
+
+
+def _timing_problems(policy: FusionPolicy, grade: Grade) -> list[str]:
+    """What cannot both be: one of the two would never happen."""
+    hold, window = policy.hold_ms.of(grade), policy.windows.of(grade)
+    problems = []
+    if hold > window.rolling_ms:
+        problems.append(
+            f"hold_ms.{grade} ({hold}) is longer than windows.{grade}.rolling_ms ({window.rolling_ms}): "
+            "facts would stop joining before it is raised"
+        )
+    for name in ("acknowledge_ms", "notify_ms", "stale_ms", "resolve_ms", "shelve_ms"):
+        value = getattr(policy, name).of(grade)
+        if value >= policy.expire_after_ms:
+            problems.append(
+                f"{name}.{grade} ({value}) is not shorter than expire_after_ms ({policy.expire_after_ms}): "
+                "the incident would end first"
+            )
+    return problems
+
+
+def _ring_problems(rings: tuple[Ring, ...]) -> list[str]:
+    if len(rings) > MAX_RINGS:
+        return [f"rings has {len(rings)} entries, allowed are {MAX_RINGS}"]
+    problems = []
+    for number, ring in enumerate(rings):
+        if ring.within_m < 1 or ring.response_s < 1:
+            problems.append(f"rings[{number}]: within_m and response_s must be 1 or above")
+        if number and (ring.within_m <= rings[number - 1].within_m):
+            problems.append(
+                f"rings[{number}].within_m is {ring.within_m}, allowed is more than {rings[number - 1].within_m}"
+            )
+        if number and (ring.response_s < rings[number - 1].response_s):
+            problems.append(
+                f"rings[{number}].response_s is {ring.response_s}, "
+                f"allowed are {rings[number - 1].response_s} and above"
+            )
     return problems
 
 

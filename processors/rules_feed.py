@@ -1,31 +1,134 @@
-"""How a feed is doing: a dead letter of the pillar feed is a blue, since a press may be in it (domain.md 8a)."""
+"""How a feed is doing, told by the worker that reads it.
+
+    dead_letter ─► a blue: a press may be in it (domain.md 8a)
+    ok          ─► these partitions have told everything until now; a silent one speaks again
+    stale       ─► a blue: a list is too old to be matched against (domain.md 19)
+    nothing     ─► a blue: nobody reads the feed, and no device can be told to be silent
+
+What is no zone's own is told in the zone `unassigned`, by the partition that holds it.
+"""
 
 from msgspec.structs import replace
 
 from processors.alerts import Occasion, announce, incident_id_of, with_source
-from processors.changes import Change, Outcome, PutFeed, PutIncident
+from processors.changes import Change, Outcome, PutFeed, PutIncident, PutWatermark, SetTimer
+from processors.conditions import Shown, Sign, begins, ends
+from processors.deadlines import entered
 from processors.decisions import Decision
-from processors.entities import Incident
-from processors.grading import ASSESSMENTS, CONTROL_ROOM
-from processors.lifecycle import Step, after
-from processors.matching import by_topic
+from processors.entities import Incident, Timer, TimerKind, Watermark, WatermarkKey
+from processors.grading import ASSESSMENTS, CONTROL_ROOM, grade_of
+from processors.lifecycle import OVER, Step, after
+from processors.matching import by_name, fault_name, is_in_window
 from processors.memory import Memory, recall, remember
 from processors.state import State
-from schemas.alerts import Source
+from schemas.alerts import Alert, Source
 from schemas.enums import Action, Feed, FeedState, Hazard, Reason
 from schemas.log import FeedStatus, FusionInput
+from schemas.partitioning import partition_of
+from schemas.site import UNASSIGNED_ZONE
 from schemas.units import EpochMs
 
 _FAULT = ASSESSMENTS[Hazard.FEED_FAULT]
 
 
 def feed_status(state: State, envelope: FusionInput, status: FeedStatus) -> Outcome:
-    """Decide about what a worker tells of its feed.
+    """Decide about what a worker tells of its feed."""
+    match status.state:
+        case FeedState.OK if status.partitions:
+            return _alive(state, envelope, status)
+        case FeedState.OK | FeedState.STALE:
+            return _freshness(state, envelope, status)
+        case FeedState.DEAD_LETTER if status.feed is Feed.PILLARS:
+            return _dead_letter(state, envelope, status)
+    return _silent(envelope, Reason.FEED_STATUS)
 
-    The first dead letter raises; more of the same topic inside blue's window are counted in silence.
-    """
-    if status.feed is not Feed.PILLARS or status.state is not FeedState.DEAD_LETTER:
-        return _silent(envelope, Reason.FEED_STATUS)
+
+def _alive(state: State, envelope: FusionInput, status: FeedStatus) -> Outcome:
+    """Everything of these partitions has been told. A copy is known by its time, which rises."""
+    changes: list[Change] = []
+    alerts: list[Alert] = []
+    for partition in status.partitions:
+        key = (status.topic, partition)
+        known = state.watermarks.get(key)
+        if known is not None and status.at <= known.at:
+            continue
+        changes.append(PutWatermark(key, Watermark(status.at, state.now)))
+        if known is None:
+            changes.append(SetTimer(Timer(state.now, _subject(key), TimerKind.FEED_SILENCE)))
+        name = fault_name(Hazard.FEED_SILENT, _subject(key))
+        silent = by_name(state, UNASSIGNED_ZONE, name)
+        if silent is not None and silent.active:
+            shown = ends(state, _silence_sign(state, _subject(key), f"alive:{status.at}"))
+            alerts += shown.alerts
+            changes += shown.changes
+            changes.append(SetTimer(Timer(state.now, _subject(key), TimerKind.FEED_SILENCE)))
+    reason = Reason.FEED_STATUS if changes else Reason.DUPLICATE
+    return Decision(reason=reason, alerts=tuple(alerts), event_id=envelope.event_id), tuple(changes)
+
+
+def feed_silence_due(state: State, subject: str) -> EpochMs | None:
+    """When a partition of a feed must have been told of; None where that is another partition's to tell."""
+    mark = state.watermarks.get(_partition(subject))
+    if mark is None or partition_of(UNASSIGNED_ZONE, state.partitions) != state.partition:
+        return None
+    known = by_name(state, UNASSIGNED_ZONE, fault_name(Hazard.FEED_SILENT, subject))
+    if known is not None and known.active:
+        return None
+    return EpochMs(mark.heard_at + state.policy.feed_silent_ms)
+
+
+def feed_falls_silent(state: State, subject: str) -> Shown:
+    """Nobody has told of a partition of a feed for too long."""
+    mark = state.watermarks[_partition(subject)]
+    return begins(state, _silence_sign(state, subject, f"silent:{mark.at}"))
+
+
+def _silence_sign(state: State, subject: str, event_id: str) -> Sign:
+    return Sign(
+        hazard=Hazard.FEED_SILENT,
+        who=subject,
+        zone=UNASSIGNED_ZONE,
+        event_id=event_id,
+        feed=Feed.INTAKE,
+        occurred_at=state.now,
+        received_at=state.now,
+        is_sure=True,
+    )
+
+
+def _subject(key: WatermarkKey) -> str:
+    return f"{key[0]}/{key[1]}"
+
+
+def _partition(subject: str) -> WatermarkKey:
+    topic, _, partition = subject.rpartition("/")
+    return topic, int(partition)
+
+
+def _freshness(state: State, envelope: FusionInput, status: FeedStatus) -> Outcome:
+    """A list is too old, or fresh again; each is named by the age of the list, so that copies say nothing new."""
+    sign = Sign(
+        hazard=Hazard.FEED_STALE,
+        who=status.topic,
+        zone=envelope.zone,
+        event_id=f"{status.state}:{status.at}",
+        feed=status.feed,
+        occurred_at=status.at,
+        received_at=status.at,
+        is_sure=True,
+    )
+    key = (envelope.zone, status.feed.value, status.topic)
+    memory = state.feeds.get(key, Memory())
+    known = recall(memory, sign.event_id, status.at)
+    if known is not None:
+        return _silent(envelope, known)
+    shown = begins(state, sign) if status.state is FeedState.STALE else ends(state, sign)
+    decision = Decision(reason=shown.reason, alerts=shown.alerts, event_id=envelope.event_id)
+    return decision, (PutFeed(key, remember(memory, sign.event_id, status.at)), *shown.changes)
+
+
+def _dead_letter(state: State, envelope: FusionInput, status: FeedStatus) -> Outcome:
+    """The first dead letter raises; more of the same topic inside blue's window are counted in silence."""
     key = (envelope.zone, status.feed.value, status.topic)
     memory = state.feeds.get(key, Memory())
     letter = _letter_id(status)
@@ -35,8 +138,8 @@ def feed_status(state: State, envelope: FusionInput, status: FeedStatus) -> Outc
     seen = PutFeed(key, remember(memory, letter, status.at))
     if known is not None:
         return _silent(envelope, known, seen)
-    joined = by_topic(state, envelope.zone, status.topic)
-    if joined is not None:
+    joined = by_name(state, envelope.zone, status.topic)
+    if joined is not None and joined.state not in OVER and is_in_window(state, joined):
         return _silent(envelope, Reason.FEED_STATUS, seen, PutIncident(_one_more(state, joined, status)))
     occasion = Occasion(
         action=Action.RAISE,
@@ -44,6 +147,7 @@ def feed_status(state: State, envelope: FusionInput, status: FeedStatus) -> Outc
         cause=(status.feed, status.topic, letter),
         at=state.now,
         policy_version=state.policy_version,
+        is_alarm=True,
     )
     incident, alert = announce(_fault_of(state, envelope.zone, status), occasion)
     decision = Decision(reason=Reason.FEED_FAULT, alerts=(alert,), event_id=envelope.event_id)
@@ -53,7 +157,6 @@ def feed_status(state: State, envelope: FusionInput, status: FeedStatus) -> Outc
 def _one_more(state: State, incident: Incident, status: FeedStatus) -> Incident:
     return replace(
         incident,
-        state=after(incident.state, Step.FACT),
         last_at=state.now,
         expires_at=EpochMs(state.now + state.policy.expire_after_ms),
         sources=with_source(incident.sources, _source(status)),
@@ -62,12 +165,12 @@ def _one_more(state: State, incident: Incident, status: FeedStatus) -> Incident:
 
 
 def _fault_of(state: State, zone: str, status: FeedStatus) -> Incident:
-    return Incident(
+    fault = Incident(
         incident_id=incident_id_of(zone, _FAULT.family, status.topic, _letter_id(status)),
         zone=zone,
         family=_FAULT.family,
         hazard=Hazard.FEED_FAULT,
-        grade=_FAULT.grade,
+        grade=grade_of(state.policy, Hazard.FEED_FAULT),
         state=after(None, Step.FACT),
         place_key=status.topic,
         place=None,
@@ -81,7 +184,10 @@ def _fault_of(state: State, zone: str, status: FeedStatus) -> Incident:
         expires_at=EpochMs(state.now + state.policy.expire_after_ms),
         sources=(_source(status),),
         source_count=1,
+        feeds=(status.feed,),
+        active=False,  # it has happened, and does not go on
     )
+    return entered(fault, fault.state, state.now, state.policy)
 
 
 def _source(status: FeedStatus) -> Source:

@@ -1,4 +1,4 @@
-"""A press: raises without a hold, joins an incident, or is the same press bouncing (domain.md 1, 7, 8a, 9).
+"""A press: raises without a hold, joins an emergency, or is the same press bouncing (domain.md 1, 2, 7, 8a, 9).
 
 Nothing a press meets here keeps it silent but a bounce of an incident that is open. Whether it is known already was
 asked before (processors/rules_pillar.py).
@@ -6,20 +6,16 @@ asked before (processors/rules_pillar.py).
 
 from msgspec.structs import replace
 
-from processors.alerts import Occasion, announce, incident_id_of, with_source
-from processors.changes import Outcome, PutDevice, PutIncident
+from processors.changes import Change, Outcome, PutDevice, SetTimer
 from processors.decisions import Decision
-from processors.entities import Device, Incident
-from processors.grading import ASSESSMENTS, chain_of
-from processors.lifecycle import Step, after
-from processors.matching import by_place
+from processors.emergencies import News, take_in
+from processors.entities import Device, Timer, TimerKind, device_subject
+from processors.lifecycle import OVER
 from processors.state import State
 from schemas.alerts import Source
-from schemas.enums import Action, Feed, Hazard, Reason
+from schemas.enums import Feed, Hazard, Reason, Status
 from schemas.log import PillarFact
 from schemas.units import EpochMs
-
-_CALL = ASSESSMENTS[Hazard.EMERGENCY_CALL]
 
 
 def press(state: State, device: Device, fact: PillarFact) -> Outcome:
@@ -33,23 +29,36 @@ def press(state: State, device: Device, fact: PillarFact) -> Outcome:
     if _is_bounce(state, device, fact):
         decision = Decision(reason=Reason.BOUNCE, event_id=fact.event_id, received_at=fact.received_at)
         return decision, (PutDevice(device),)
-    joined = by_place(state, device.key, _CALL.family, device.place)
-    if joined is None:
-        incident, action = call_at(state, device, fact, Step.FACT), Action.RAISE
-        reason = Reason.FIRST_FACT if device.is_registered else Reason.UNREGISTERED_DEVICE
-    else:
-        incident, action = _pressed_again(state, joined, fact), Action.UPDATE
-        reason = Reason.PRESSED_AGAIN if fact.device_id in joined.devices else Reason.ANOTHER_SOURCE
-    incident, alert = announce(incident, occasion_of(state, device, fact, action, reason))
-    decision = Decision(reason=reason, alerts=(alert,), event_id=fact.event_id, received_at=fact.received_at)
-    pressed = replace(device, press_at=fact.received_at, press_incident=incident.incident_id)
-    return decision, (PutDevice(pressed), PutIncident(incident))
+    taken = take_in(state, device, call(state, device, fact))
+    pressed = replace(
+        device,
+        press_at=fact.received_at,
+        press_incident=taken.incident.incident_id,
+        closed_at=state.now if _reports_release(device) else None,
+    )
+    decision = Decision(
+        reason=taken.reason, alerts=taken.alerts, event_id=fact.event_id, received_at=fact.received_at
+    )
+    return decision, (PutDevice(pressed), *taken.changes, *_watch(state, device))
+
+
+def _watch(state: State, device: Device) -> tuple[Change, ...]:
+    """Look at the contact when it is closed for too long; once, since a closed one is looked at already."""
+    if device.closed_at is not None or not _reports_release(device):
+        return ()
+    due = EpochMs(state.now + state.policy.stuck_ms)
+    return (SetTimer(Timer(due, device_subject(device.key), TimerKind.STUCK)),)
+
+
+def _reports_release(device: Device) -> bool:
+    return device.is_registered and device.site is not None and device.site.reports_release
 
 
 def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
     """Whether this is the last press once more; a train of bounces counts from its first press.
 
-    A press after a cancel is none: the caller has changed their mind. Nor is one whose incident is over.
+    A press after a cancel is none: the caller has changed their mind. Nor is one whose incident is over, or an
+    exercise where the last was not.
     """
     if device.press_at is None or device.press_incident is None:
         return False
@@ -57,64 +66,35 @@ def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
     return (
         abs(fact.received_at - device.press_at) <= state.policy.bounce_ms
         and incident is not None
+        and incident.state not in OVER
+        and incident.status is status_of(fact)
         and device.device_id not in incident.cancel_requested
     )
 
 
-def _pressed_again(state: State, incident: Incident, fact: PillarFact) -> Incident:
-    devices = incident.devices
-    return replace(
-        incident,
-        state=after(incident.state, Step.FACT),
-        last_at=state.now,
-        expires_at=EpochMs(state.now + state.policy.expire_after_ms),
-        press_count=incident.press_count + 1,
-        devices=devices if fact.device_id in devices else (*devices, fact.device_id),
-        cancel_requested=tuple(name for name in incident.cancel_requested if name != fact.device_id),
-        sources=with_source(incident.sources, source_of(fact)),
-        source_count=incident.source_count + 1,
-    )
+def status_of(fact: PillarFact) -> Status:
+    """Whether it is real."""
+    return Status.EXERCISE if fact.exercise else Status.ACTUAL
 
 
-def call_at(state: State, device: Device, fact: PillarFact, step: Step) -> Incident:
-    """A new emergency call at a device, after its first step."""
-    place = device.place
-    return Incident(
-        incident_id=incident_id_of(device.zone, _CALL.family, fact.device_id, fact.event_id),
-        zone=device.zone,
-        family=_CALL.family,
+def call(state: State, device: Device, fact: PillarFact) -> News:
+    """A press as news of an emergency."""
+    return News(
         hazard=Hazard.EMERGENCY_CALL,
-        grade=_CALL.grade,
-        state=after(None, step),
-        place_key="" if place is None else place.cell,
-        place=place,
-        uncertainty_m=None if place is None else state.policy.pillar_reach_m,
-        verification_level=_CALL.verification_level,
-        score_permille=None,
-        chain=chain_of(device.site),
-        onset=fact.occurred_at,
-        first_at=state.now,
-        last_at=state.now,
-        expires_at=EpochMs(state.now + state.policy.expire_after_ms),
-        press_count=1,
-        devices=(fact.device_id,),
-        sources=(source_of(fact),),
-        source_count=1,
-    )
-
-
-def occasion_of(state: State, device: Device, fact: PillarFact, action: Action, reason: Reason) -> Occasion:
-    """Why an alert about a pillar's fact goes out."""
-    return Occasion(
-        action=action,
-        reason=reason,
-        cause=(Feed.PILLARS, fact.device_id, fact.event_id),
-        at=state.now,
-        policy_version=state.policy_version,
-        device_name=device.name,
-        late=fact.received_at - fact.occurred_at > state.policy.late_after_ms,
+        source=source_of(fact),
+        first=Reason.FIRST_FACT if device.is_registered else Reason.UNREGISTERED_DEVICE,
+        again=Reason.PRESSED_AGAIN,
+        status=status_of(fact),
+        is_press=True,
+        reach_m=state.policy.pillar_reach_m,
+        late=is_late(state, fact),
         clock_suspect=fact.clock_suspect,
     )
+
+
+def is_late(state: State, fact: PillarFact) -> bool:
+    """Whether it was received much later than it happened."""
+    return fact.received_at - fact.occurred_at > state.policy.late_after_ms
 
 
 def source_of(fact: PillarFact) -> Source:

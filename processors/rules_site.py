@@ -1,31 +1,72 @@
 """What the log tells of the site: devices come, move and go, and a policy comes into force."""
 
+from typing import TYPE_CHECKING
+
 from msgspec.structs import replace
 
-from processors.changes import Outcome, PutDevice, PutPolicy
+from processors.changes import Change, Outcome, PutDevice, PutPolicy, SetTimer
+from processors.conditions import closed
 from processors.decisions import Decision
+from processors.entities import Device, Timer, TimerKind, device_subject
 from processors.geometry import place_of
+from processors.matching import of_device
 from processors.policy import read_policy
 from processors.state import State, device_at
-from schemas.enums import Reason
+from processors.supervision import heartbeat_ms, next_look, next_test
+from schemas.enums import Family, Reason
 from schemas.log import FusionInput, PolicyRecord
 from schemas.site import RegistryDevice
+
+if TYPE_CHECKING:
+    from schemas.alerts import Alert
 
 
 def device_record(state: State, envelope: FusionInput, site: RegistryDevice) -> Outcome:
     """Take over what the registry says of a device, unless it is older than what is known.
 
-    A removed device stays, with what it said: a copy of an old press must find it there.
+    A removed device stays, with what it said: a copy of an old press must find it there. Its supervision ends, and
+    so do the faults that were told of it; an emergency goes on.
     """
     if site.zone != envelope.zone:
         return Decision(reason=Reason.MISROUTED, event_id=envelope.event_id), ()
     device = device_at(state, (site.zone, site.device_id))
     if device.site is not None and site.revision <= device.site.revision:
         return Decision(reason=Reason.DUPLICATE, event_id=envelope.event_id), ()
-    place = None if site.removed else place_of(site.lon_e7, site.lat_e7)
-    reason = Reason.DEVICE_REMOVED if site.removed else Reason.DEVICE_UPDATED
-    decision = Decision(reason=reason, event_id=envelope.event_id)
-    return decision, (PutDevice(replace(device, site=site, place=place)),)
+    if site.removed:
+        return _leaves(state, envelope, device, site)
+    place = place_of(site.lon_e7, site.lat_e7)
+    placed = replace(device, site=site, place=place)
+    if not device.is_registered:
+        placed = replace(placed, since=state.now)
+    if device.site is None or device.site.test_every_s != site.test_every_s or not device.is_registered:
+        placed = replace(placed, test_due=next_test(placed, state.now))
+    decision = Decision(reason=Reason.DEVICE_UPDATED, event_id=envelope.event_id)
+    return decision, (PutDevice(placed), *_looks(state, placed))
+
+
+def _looks(state: State, device: Device) -> tuple[Change, ...]:
+    """When to look at a device that the registry has just named; a look too many finds nothing."""
+    looks: list[Change] = []
+    if interval_ms := heartbeat_ms(device):
+        looks.append(next_look(device.key, state.now, interval_ms))
+    if device.test_due is not None:
+        looks.append(SetTimer(Timer(device.test_due, device_subject(device.key), TimerKind.TEST_DUE)))
+    return tuple(looks)
+
+
+def _leaves(state: State, envelope: FusionInput, device: Device, site: RegistryDevice) -> Outcome:
+    alerts: list[Alert] = []
+    changes: list[Change] = []
+    for incident in of_device(state, device.key):
+        if incident.family is Family.MAINTENANCE:
+            shown = closed(state, incident, Reason.DEVICE_LEFT, f"{site.device_id}:{site.revision}")
+            alerts += shown.alerts
+            changes += shown.changes
+    left = replace(
+        device, site=site, place=None, silent_since=None, closed_at=None, is_stuck=False, test_due=None
+    )
+    decision = Decision(reason=Reason.DEVICE_REMOVED, alerts=tuple(alerts), event_id=envelope.event_id)
+    return decision, (PutDevice(left), *changes)
 
 
 def policy_record(state: State, envelope: FusionInput, record: PolicyRecord) -> Outcome:

@@ -5,6 +5,7 @@ the indexes are made again from it, and rules choose by total orders, so that it
 a state came from.
 """
 
+from bisect import insort
 from collections.abc import Sequence
 from copy import copy
 from heapq import heapify
@@ -13,15 +14,27 @@ from typing import NamedTuple
 
 import msgspec
 
-from processors.entities import Device, DeviceKey, FeedKey, Incident, PlaceKey, Timer
+from processors.entities import (
+    Device,
+    DeviceKey,
+    Ended,
+    FeedKey,
+    Incident,
+    PlaceKey,
+    Timer,
+    Watermark,
+    WatermarkKey,
+)
 from processors.memory import Memory, newest
 from processors.policy import DEFAULT_VERSION, FusionPolicy, validate
+from processors.upcasting import FORMAT_1, arm, upcast
+from schemas.enums import Family
 from schemas.units import EpochMs
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """How a snapshot is written: rises when a field of the state or of what it holds comes, goes or moves."""
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 """The rules: rises when the same log may give other alerts."""
 
 LATEST_MS = EpochMs(253_402_300_799_999)
@@ -45,12 +58,18 @@ class State(msgspec.Struct, kw_only=True):
         heartbeats: received_at of the latest heartbeat, of registered devices.
         feeds: The dead letters that each feed told of.
         incidents: The open ones, in the order in which they were raised.
-        timers: A heap, at most one timer for each open incident and kind, and some of ended ones.
+        timers: A heap of what to look at when: at least one for each thing that is due, and some that are nothing.
         forgotten: The latest received_at of strangers that were forgotten, or None.
+        heard: Fold time of the last word of each registered device.
+        watermarks: How far each partition of a feed has told everything.
+        ended: The incidents that ended last, at most 1,000, oldest first.
+        ended_floor: The latest received_at of acknowledgements of ended incidents that were forgotten, or None.
+        strays: Acknowledgements that found no open incident.
         by_device: Open incidents that a device reported. Derived.
         by_place: Open incidents of a place, in the order in which they were raised. Derived.
         strangers: A heap of (received_at, zone, device id), one for each stranger, and some of former ones. Derived.
         stranger_count: How many strangers there are. Derived.
+        by_gateway: The silent devices behind each gateway, in the order of their ids. Derived.
     """
 
     partition: int
@@ -68,10 +87,22 @@ class State(msgspec.Struct, kw_only=True):
     incidents: dict[str, Incident] = {}
     timers: list[Timer] = []
     forgotten: EpochMs | None = None
+    heard: dict[DeviceKey, EpochMs] = {}
+    watermarks: dict[WatermarkKey, Watermark] = {}
+    ended: dict[str, Ended] = {}
+    ended_floor: EpochMs | None = None
+    strays: Memory = Memory()
     by_device: dict[DeviceKey, list[str]] = {}
     by_place: dict[PlaceKey, list[str]] = {}
     strangers: list[tuple[EpochMs, str, str]] = []
     stranger_count: int = 0
+    by_gateway: dict[DeviceKey, list[str]] = {}
+
+
+class _Head(msgspec.Struct, array_like=True):
+    """The first field, whatever follows."""
+
+    format_version: int
 
 
 class _Snapshot(msgspec.Struct, kw_only=True, array_like=True, forbid_unknown_fields=True):
@@ -90,6 +121,11 @@ class _Snapshot(msgspec.Struct, kw_only=True, array_like=True, forbid_unknown_fi
     heartbeats: dict[DeviceKey, EpochMs]
     feeds: dict[FeedKey, Memory]
     forgotten: EpochMs | None
+    heard: dict[DeviceKey, EpochMs]
+    watermarks: dict[WatermarkKey, Watermark]
+    ended: dict[str, Ended]
+    ended_floor: EpochMs | None
+    strays: Memory
     devices: list[list[Device]]
     incidents: list[list[Incident]]
     timers: list[list[Timer]]
@@ -108,6 +144,11 @@ _SCALARS = (
     "heartbeats",
     "feeds",
     "forgotten",
+    "heard",
+    "watermarks",
+    "ended",
+    "ended_floor",
+    "strays",
 )
 """Fields that are written as they are."""
 
@@ -133,6 +174,7 @@ class Frozen(NamedTuple):
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_Snapshot)
+_HEAD = msgspec.msgpack.Decoder(_Head)
 
 
 def new_state(partition: int, partitions: int) -> State:
@@ -169,17 +211,16 @@ def _slices(values: Sequence[Device | Incident | Timer]) -> list[msgspec.Raw]:
 
 
 def load(payload: bytes) -> State:
-    """Read a state.
+    """Read a state, also one of an earlier format.
 
     Raises:
-        ValueError: The bytes are no state, or one of another format version. The text says which.
+        ValueError: The bytes are no state, or one of a later format. The text says which.
     """
+    version = _format_of(payload)
     try:
-        stored = _DECODER.decode(payload)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise ValueError(f"no state of format {FORMAT_VERSION}: {error}") from error
-    if stored.format_version != FORMAT_VERSION:
-        raise ValueError(f"state of format {stored.format_version}, this release reads {FORMAT_VERSION}")
+        stored = _DECODER.decode(payload if version == FORMAT_VERSION else upcast(payload, version))
+    except (msgspec.DecodeError, ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"no state of format {version}: {error}") from error
     if not 0 <= stored.partition < stored.partitions or stored.offset < 0:
         raise ValueError(
             f"partition {stored.partition} of {stored.partitions}, offset {stored.offset}: no state"
@@ -192,8 +233,20 @@ def load(payload: bytes) -> State:
         timers=list(chain.from_iterable(stored.timers)),
         **{name: getattr(stored, name) for name in _SCALARS},
     )
+    if version == FORMAT_1:
+        arm(state.devices, state.incidents, state.timers, state.policy, state.now)
     _index(state)
     return state
+
+
+def _format_of(payload: bytes) -> int:
+    try:
+        version = _HEAD.decode(payload).format_version
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise ValueError(f"no state of any format: {error}") from error
+    if not 1 <= version <= FORMAT_VERSION:
+        raise ValueError(f"state of format {version}, this release reads 1 to {FORMAT_VERSION}")
+    return version
 
 
 def _index(state: State) -> None:
@@ -208,6 +261,9 @@ def _index(state: State) -> None:
     ]
     state.stranger_count = len(state.strangers)
     heapify(state.strangers)
+    for device in state.devices.values():
+        if device.silent_since is not None and device.gateway is not None:
+            insort(state.by_gateway.setdefault(device.gateway, []), device.device_id)
 
 
 def age_of(device: Device) -> EpochMs:
@@ -228,5 +284,10 @@ def device_at(state: State, key: DeviceKey) -> Device:
 
 
 def places_of(incident: Incident) -> tuple[PlaceKey, ...]:
-    """The place that an incident is found by; none for a stranger's."""
-    return ((incident.zone, incident.family, incident.place_key),) if incident.place_key else ()
+    """What an incident is found by; nothing for a stranger's. A fault is found by its name, and in its cell."""
+    zone, family, key = incident.zone, incident.family, incident.place_key
+    if not key:
+        return ()
+    if family is Family.MAINTENANCE and incident.place is not None:
+        return (zone, family, key), (zone, family, incident.place.cell)
+    return ((zone, family, key),)

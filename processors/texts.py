@@ -10,11 +10,11 @@ from collections.abc import Mapping
 import msgspec
 
 from schemas.alerts import AlertText
-from schemas.enums import Hazard, Reason
+from schemas.enums import Hazard, Reason, Status
 
 
 class Wording(msgspec.Struct, frozen=True):
-    """The same sentence twice. `{device}`, `{zone}` and `{count}` may stand in it."""
+    """The same sentence twice. `{device}`, `{zone}`, `{count}` and `{unit}` may stand in it."""
 
     en: str
     zh: str
@@ -24,8 +24,20 @@ HEADLINES: Mapping[Hazard, Wording] = {
     Hazard.EMERGENCY_CALL: Wording("Emergency call in zone {zone}", "{zone} 区域紧急求助"),
     Hazard.FIRE: Wording("Possible fire in zone {zone}", "{zone} 区域疑似火情"),
     Hazard.FEED_FAULT: Wording("A feed delivers records that cannot be used", "数据源送来无法使用的记录"),
+    Hazard.FEED_SILENT: Wording("Nobody reads a feed", "数据源无人读取"),
+    Hazard.FEED_STALE: Wording("A list is too old to be used", "名单过旧，无法使用"),
+    Hazard.TAMPER: Wording("Device opened or moved in zone {zone}", "{zone} 区域设备被拆动"),
+    Hazard.BATTERY: Wording("Battery fault in zone {zone}", "{zone} 区域设备电池故障"),
+    Hazard.MAINS: Wording("Mains failure in zone {zone}", "{zone} 区域设备市电中断"),
+    Hazard.COMMS: Wording("Communication fault in zone {zone}", "{zone} 区域设备通信故障"),
+    Hazard.COMM_FAIL: Wording("Device silent in zone {zone}", "{zone} 区域设备失联"),
+    Hazard.SITE_COMM_FAIL: Wording("Site silent in zone {zone}", "{zone} 区域站点失联"),
+    Hazard.STUCK_BUTTON: Wording("Button stuck in zone {zone}", "{zone} 区域按钮卡住"),
+    Hazard.TEST_MISSED: Wording("Scheduled test missing in zone {zone}", "{zone} 区域缺少定期测试"),
     Hazard.UNKNOWN: Wording("Incident in zone {zone}", "{zone} 区域事件"),
 }
+
+_REPAIR = Wording("Send a technician.", "请派技术人员检修。")
 
 INSTRUCTIONS: Mapping[Hazard, Wording] = {
     Hazard.EMERGENCY_CALL: Wording("Answer the call and send help.", "请接听求助并派员前往。"),
@@ -34,6 +46,22 @@ INSTRUCTIONS: Mapping[Hazard, Wording] = {
         "Look at the dead letters of the feed: a press may be among them.",
         "请检查该数据源的死信：其中可能有求助按键。",
     ),
+    Hazard.FEED_SILENT: Wording(
+        "Find out whether its worker runs: presses may be waiting.",
+        "请查明其处理进程是否运行：可能有求助按键正在等待。",
+    ),
+    Hazard.FEED_STALE: Wording("Have the list delivered again.", "请重新下发名单。"),
+    Hazard.TAMPER: Wording("Find out who is at the device.", "请查明设备现场情况。"),
+    Hazard.BATTERY: _REPAIR,
+    Hazard.MAINS: _REPAIR,
+    Hazard.COMMS: _REPAIR,
+    Hazard.COMM_FAIL: _REPAIR,
+    Hazard.SITE_COMM_FAIL: Wording(
+        "Send a technician to the gateway: nobody can call from its devices.",
+        "请派技术人员检修网关：其下设备无法求助。",
+    ),
+    Hazard.STUCK_BUTTON: _REPAIR,
+    Hazard.TEST_MISSED: Wording("Have the device tested.", "请安排测试该设备。"),
     Hazard.UNKNOWN: Wording("Look at the incident.", "请查看该事件。"),
 }
 
@@ -45,6 +73,7 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "Camera {device} may see fire. No person has confirmed it.",
         "摄像机 {device} 可能拍到火情，尚未经人员确认。",
     ),
+    (None, Reason.FIRST_FACT): Wording("It was reported by {device}.", "由 {device} 报告。"),
     (None, Reason.UNREGISTERED_DEVICE): Wording(
         "A help point that no registry names was pressed. Where it stands is not known.",
         "一个未登记的求助点被按下，位置未知。",
@@ -56,8 +85,14 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "Help point {device} close by was pressed too: {count} presses so far.",
         "附近的求助点 {device} 也被按下，至今共 {count} 次。",
     ),
-    (Hazard.FIRE, Reason.ANOTHER_SOURCE): Wording(
-        "Camera {device} close by may see it too.", "附近的摄像机 {device} 也可能拍到。"
+    (None, Reason.ANOTHER_SOURCE): Wording("{device} close by reports it too.", "附近的 {device} 也有报告。"),
+    (None, Reason.CORROBORATED): Wording(
+        "A camera may see fire, and a help point close by was pressed: two feeds tell of it.",
+        "摄像机疑似拍到火情，附近求助点也被按下：两个数据源相互印证。",
+    ),
+    (None, Reason.RELATED): Wording(
+        "Something else is wrong in the same place: see the related incidents.",
+        "同一地点还有其他异常：请查看关联事件。",
     ),
     (None, Reason.PICTURE_ADDED): Wording("A redacted picture has arrived.", "已收到经脱敏处理的图像。"),
     (None, Reason.CANCEL_REQUESTED): Wording(
@@ -73,10 +108,69 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "A record of the feed could not be used and is now a dead letter.",
         "该数据源的一条记录无法使用，已转为死信。",
     ),
+    (None, Reason.ACCEPTED): Wording("Somebody has accepted it.", "已有人受理。"),
+    (None, Reason.REJECTED_BY_UNIT): Wording(
+        "The unit that was asked has refused. {unit} is asked.", "被通知单位已拒绝，现通知 {unit}。"
+    ),
+    (None, Reason.EN_ROUTE): Wording("Somebody is on the way.", "人员已出发。"),
+    (None, Reason.ON_SCENE): Wording("Somebody is on scene.", "人员已到场。"),
+    (None, Reason.CLEARED): Wording("A person says that it is over.", "人员确认情况已解除。"),
+    (None, Reason.CLOSED): Wording("A person has closed it.", "人员已关闭。"),
+    (None, Reason.CANCELLED): Wording("A person has cancelled it.", "人员已取消。"),
+    (None, Reason.REGRADED): Wording("A person has changed its grade.", "人员已调整等级。"),
+    (None, Reason.SHELVED): Wording("A person has put it aside for a while.", "人员已将其暂时搁置。"),
+    (None, Reason.UNSHELVED): Wording("A person has taken it up again.", "人员已恢复处理。"),
+    (None, Reason.OUT_OF_SERVICE): Wording(
+        "A person has taken the device out of service.", "人员已将设备停用。"
+    ),
+    (None, Reason.IN_SERVICE): Wording("The device is in service again.", "设备已恢复使用。"),
+    (None, Reason.NOBODY_ACKNOWLEDGED): Wording(
+        "Nobody has acknowledged it in time. {unit} is asked now.", "无人及时确认，现升级通知 {unit}。"
+    ),
+    (None, Reason.STILL_UNACKNOWLEDGED): Wording("Nobody has acknowledged it yet.", "仍无人确认。"),
+    (None, Reason.NO_PROGRESS): Wording(
+        "It was accepted, and nothing has followed: it waits for somebody again.",
+        "已受理但无后续进展：重新等待处理。",
+    ),
+    (None, Reason.SHELVING_OVER): Wording("The time for which it was put aside is over.", "搁置时间已到。"),
+    (None, Reason.RESOLVED): Wording(
+        "It was cleared and acknowledged, and has closed by itself.", "已解除并确认，自动关闭。"
+    ),
     (None, Reason.EXPIRED): Wording(
         "Nobody has touched the incident for too long: it has ended by itself.",
         "该事件长时间无人处理，已自动结束。",
     ),
+    (None, Reason.CONDITION_ACTIVE): Wording("{device} reports a fault.", "{device} 报告故障。"),
+    (Hazard.COMM_FAIL, Reason.CONDITION_ACTIVE): Wording(
+        "{device} has not spoken for longer than it promised.", "{device} 未按约定时间上报。"
+    ),
+    (Hazard.STUCK_BUTTON, Reason.CONDITION_ACTIVE): Wording(
+        "The button of {device} has been held for too long. Its call stands.",
+        "{device} 的按钮按住过久，其求助仍然有效。",
+    ),
+    (Hazard.TEST_MISSED, Reason.CONDITION_ACTIVE): Wording(
+        "The scheduled test of {device} did not come.", "{device} 未进行定期测试。"
+    ),
+    (Hazard.FEED_SILENT, Reason.CONDITION_ACTIVE): Wording(
+        "No worker has told of a partition of the feed for too long.", "该数据源的一个分区长时间无人处理。"
+    ),
+    (Hazard.FEED_STALE, Reason.CONDITION_ACTIVE): Wording(
+        "The list has not been delivered for too long: nothing is matched against it.",
+        "名单长时间未更新：暂停比对。",
+    ),
+    (None, Reason.CONDITION_BACK): Wording("It is there again.", "情况再次出现。"),
+    (None, Reason.CONDITION_OVER): Wording("It is over.", "情况已消失。"),
+    (None, Reason.FLAPPING): Wording(
+        "It comes and goes. Until it is calm, nothing more is said of it.",
+        "情况反复出现，稳定之前不再提示。",
+    ),
+    (None, Reason.SITE_SILENT): Wording(
+        "Gateway {device} or several devices behind it are silent.", "网关 {device} 或其下多台设备失联。"
+    ),
+    (None, Reason.INHIBITED): Wording(
+        "The whole site is silent: another incident speaks for it.", "整个站点失联，由另一事件统一处理。"
+    ),
+    (None, Reason.DEVICE_LEFT): Wording("The device has left this zone.", "设备已离开该区域。"),
     (None, Reason.FOLD_ERROR): Wording(
         "A help point was pressed, and callbox failed to work out more than stands in this alert.",
         "求助点被按下，系统未能得出本警报以外的信息。",
@@ -85,24 +179,51 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
 """By hazard and reason, or by the reason alone."""
 
 NOTHING_TO_DO = Wording("Nothing needs to be done.", "无需处理。")
+_ACKNOWLEDGE = Wording("Acknowledge it.", "请确认。")
 
 INSTRUCTIONS_BY_REASON: Mapping[Reason, Wording] = {
-    Reason.DEVICE_TEST: NOTHING_TO_DO,
-    Reason.CANCELLED_BY_DEVICE: NOTHING_TO_DO,
     Reason.EXPIRED: Wording("Find out why nobody answered.", "请查明为何无人响应。"),
     Reason.CANCEL_REQUESTED: Wording(
         "Find out whether help is still needed, then close the incident.",
         "请确认是否仍需救助，然后关闭该事件。",
     ),
+    Reason.CLEARED: Wording("Close it, and say how it ended.", "请关闭并注明处置结果。"),
+    Reason.CONDITION_OVER: _ACKNOWLEDGE,
+    **dict.fromkeys(
+        (
+            Reason.DEVICE_TEST,
+            Reason.CANCELLED_BY_DEVICE,
+            Reason.CANCELLED,
+            Reason.CLOSED,
+            Reason.RESOLVED,
+            Reason.INHIBITED,
+            Reason.DEVICE_LEFT,
+            Reason.SHELVED,
+            Reason.OUT_OF_SERVICE,
+        ),
+        NOTHING_TO_DO,
+    ),
 }
 
-TEST_PREFIX = Wording("TEST: ", "测试：")
+PREFIXES: Mapping[Status, Wording] = {
+    Status.TEST: Wording("TEST: ", "测试："),
+    Status.EXERCISE: Wording("EXERCISE: ", "演习："),
+}
+
+_NONE = Wording("", "")
 
 _CHANGED = Wording("The incident has changed.", "该事件有变化。")
 
 
 def texts_for(
-    hazard: Hazard, reason: Reason, *, zone: str, device_name: str = "", count: int = 0
+    hazard: Hazard,
+    reason: Reason,
+    *,
+    zone: str,
+    device_name: str = "",
+    count: int = 0,
+    unit: str = "",
+    status: Status = Status.ACTUAL,
 ) -> tuple[AlertText, ...]:
     """The texts of one alert.
 
@@ -112,6 +233,8 @@ def texts_for(
         zone: Where.
         device_name: Who reported it; a registered device, since a stranger's name is whatever it says.
         count: How many presses there were.
+        unit: Who is asked now.
+        status: Whether it is real; what is not says so first.
 
     Returns:
         English, then Chinese. A pair that the catalogue lacks gets the general wording, never an error.
@@ -121,18 +244,18 @@ def texts_for(
     description = DESCRIPTIONS.get((hazard, reason), general)
     by_hazard = INSTRUCTIONS.get(hazard) or INSTRUCTIONS[Hazard.UNKNOWN]
     instruction = INSTRUCTIONS_BY_REASON.get(reason, by_hazard)
-    is_test = reason is Reason.DEVICE_TEST
+    prefix = PREFIXES.get(status, _NONE)
     return (
         AlertText(
             lang="en",
-            headline=(TEST_PREFIX.en if is_test else "") + headline.en.format(zone=zone),
-            description=description.en.format(device=device_name, count=count),
+            headline=prefix.en + headline.en.format(zone=zone),
+            description=description.en.format(device=device_name or "A device", count=count, unit=unit),
             instruction=instruction.en,
         ),
         AlertText(
             lang="zh",
-            headline=(TEST_PREFIX.zh if is_test else "") + headline.zh.format(zone=zone),
-            description=description.zh.format(device=device_name, count=count),
+            headline=prefix.zh + headline.zh.format(zone=zone),
+            description=description.zh.format(device=device_name or "设备", count=count, unit=unit),
             instruction=instruction.zh,
         ),
     )

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from schemas.acks import Actor
 from schemas.enums import (
     Action,
     Category,
@@ -95,18 +96,6 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     case_ref: str
     verified_by: str
     verified_at: EpochMs
-
-
-class Actor(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Who acted on an incident.
-
-    Attributes:
-        name: The operator.
-        organisation: Their organisation.
-    """
-
-    name: str
-    organisation: str
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from schemas.acks import Acknowledgement, AckResult
 from schemas.alerts import Alert
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
 from schemas.letters import DeadLetter, EvidenceSnapshot
@@ -27,6 +28,9 @@ EVIDENCE = "evidence.snapshot.v1"
 ALERTS = "dispatch.alert.v1"
 MAINTENANCE = "maintenance.alert.v1"
 TEST_ALERTS = "dispatch.test-alert.v1"
+INCIDENTS = "dispatch.incident.v1"
+ACKS = "dispatch.ack.v1"
+ACK_RESULTS = "dispatch.ack-result.v1"
 
 LOG_PARTITIONS = 4
 """Of the log, its snapshots and the pillar feed; never changed in place. One worker carries over 1,000 presses a
@@ -166,37 +170,29 @@ _FLOW = (
     Topic(name=ALERTS, key="incident id", record=Alert, partitions=4, retention_ms=30 * DAY_MS),
     Topic(name=MAINTENANCE, key="incident id", record=Alert, partitions=4, retention_ms=30 * DAY_MS),
     Topic(name=TEST_ALERTS, key="incident id", record=Alert, partitions=4, retention_ms=7 * DAY_MS),
+    Topic(
+        name=INCIDENTS,
+        key="incident id",
+        record=Alert,
+        partitions=4,
+        retention_ms=None,
+        cleanup=Cleanup.COMPACT,
+    ),
+    Topic(
+        name=ACKS,
+        key="incident id",
+        record=Acknowledgement,
+        partitions=LOG_PARTITIONS,
+        retention_ms=30 * DAY_MS,
+        settings=_APPEND_TIME,
+    ),
+    Topic(name=ACK_RESULTS, key="ack id", record=AckResult, partitions=4, retention_ms=7 * DAY_MS),
 )
 
 _PLANNED = (
     Topic(
         name="vehicle.verification.v1",
         key="request id",
-        record=None,
-        partitions=4,
-        retention_ms=7 * DAY_MS,
-        planned=True,
-    ),
-    Topic(
-        name="dispatch.incident.v1",
-        key="incident id",
-        record=Alert,
-        partitions=8,
-        retention_ms=None,
-        cleanup=Cleanup.COMPACT,
-        planned=True,
-    ),
-    Topic(
-        name="dispatch.ack.v1",
-        key="incident id",
-        record=None,
-        partitions=8,
-        retention_ms=30 * DAY_MS,
-        planned=True,
-    ),
-    Topic(
-        name="dispatch.ack-result.v1",
-        key="ack id",
         record=None,
         partitions=4,
         retention_ms=7 * DAY_MS,
@@ -235,7 +231,7 @@ _DEAD_LETTERS = tuple(
         retention_ms=14 * DAY_MS,
         max_message_bytes=2 << 20,
     )
-    for name in (REGISTRY, PILLAR_EVENTS, FRAMES, PLATE_READS, HOTLIST, FUSION_INPUT)
+    for name in (REGISTRY, PILLAR_EVENTS, FRAMES, PLATE_READS, HOTLIST, FUSION_INPUT, ACKS)
 )
 
 CATALOGUE: tuple[Topic, ...] = _FLOW + _DEAD_LETTERS + _PLANNED

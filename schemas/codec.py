@@ -2,8 +2,9 @@
 
     C3 01 | CRC-64-AVRO fingerprint of the writer's schema, little endian | body
 
-Every record names its schema, so a reader needs no registry to know what it holds. Source: Avro 1.12
-specification, "Single-object encoding".
+Every record names its schema, so a reader needs no registry to know what it holds. A record of an earlier release
+names a schema in `avro/earlier/` and is read with what is new since then at its default (docs/adr/0011). Source: Avro
+1.12 specification, "Single-object encoding" and "Schema Resolution".
 """
 
 import io
@@ -17,11 +18,13 @@ import fastavro
 import msgspec
 from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 
+from schemas.acks import AckFact, Acknowledgement, AckResult
 from schemas.alerts import Alert
 from schemas.errors import Cause, DecodeError
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
 from schemas.letters import DeadLetter, EvidenceSnapshot
 from schemas.log import (
+    CameraAlive,
     FeedStatus,
     FusionInput,
     FusionSnapshot,
@@ -40,7 +43,11 @@ CONFLUENT_MARKER = b"\x00"
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 
 SCHEMA_FILES: Mapping[type[msgspec.Struct], str] = {
+    AckFact: "ack_fact",
+    AckResult: "ack_result",
+    Acknowledgement: "acknowledgement",
     Alert: "alert",
+    CameraAlive: "camera_alive",
     CameraFrame: "camera_frame",
     DeadLetter: "dead_letter",
     EvidenceSnapshot: "evidence_snapshot",
@@ -82,13 +89,31 @@ def avsc(record: type[msgspec.Struct]) -> dict[str, Any]:
     return schema
 
 
+def fingerprint_of(source: dict[str, Any]) -> str:
+    """What names a schema on the wire: CRC-64-AVRO of its canonical form, 16 hexadecimal digits as in the header."""
+    digest: str = fingerprint(to_parsing_canonical_form(source), "CRC-64-AVRO")
+    return digest
+
+
 @cache
 def schema_of(record: type[msgspec.Struct]) -> Schema:
     """The schema that a record is written with."""
-    source = avsc(record)
-    digest = fingerprint(to_parsing_canonical_form(source), "CRC-64-AVRO")
+    return _ready(avsc(record))
+
+
+@cache
+def earlier_schemas_of(record: type[msgspec.Struct]) -> Mapping[bytes, Schema]:
+    """The schemas that records of this type were once written with, by their headers."""
+    kept = files("schemas").joinpath("avro", "earlier")
+    name = f"{SCHEMA_FILES[record]}-"
+    texts = [file.read_text("utf-8") for file in kept.iterdir() if file.name.startswith(name)]
+    schemas = [_ready(json.loads(text)) for text in texts]
+    return {schema.header: schema for schema in schemas}
+
+
+def _ready(source: dict[str, Any]) -> Schema:
     return Schema(
-        header=MARKER + bytes.fromhex(digest),
+        header=MARKER + bytes.fromhex(fingerprint_of(source)),
         parsed=cast("dict[str, Any]", parse_schema(_without_logical_types(source))),
     )
 
@@ -107,7 +132,7 @@ def encode(record: msgspec.Struct) -> bytes:
 
 
 def decode(payload: bytes | None, record: type[RecordT]) -> RecordT:
-    """Read a record of a known type.
+    """Read a record of a known type, written with its schema of today or with an earlier one.
 
     Args:
         payload: The bytes of the wire; None is a tombstone.
@@ -121,12 +146,13 @@ def decode(payload: bytes | None, record: type[RecordT]) -> RecordT:
     schema = schema_of(record)
     if not payload:
         raise DecodeError(f"{name}: no bytes")
+    writer, reader = schema, None  # fastavro resolves nothing where there is no reader's schema
     if payload[:HEADER_BYTES] != schema.header:
-        raise _unknown_header(payload, name, schema)
+        writer, reader = _earlier_writer(payload, record), schema.parsed
     body = io.BytesIO(payload)
     body.seek(HEADER_BYTES)
     try:
-        fields = fastavro.schemaless_reader(body, schema.parsed, None)
+        fields = fastavro.schemaless_reader(body, writer.parsed, reader)
     except Exception as error:  # fastavro raises a dozen types on damaged bytes
         raise DecodeError(f"{name}: damaged at byte {body.tell()} of {len(payload)}") from error
     if body.tell() != len(payload):
@@ -137,17 +163,33 @@ def decode(payload: bytes | None, record: type[RecordT]) -> RecordT:
         raise DecodeError(f"{name}: {error}", Cause.INVALID_FIELD) from error
 
 
-def _unknown_header(payload: bytes, name: str, schema: Schema) -> DecodeError:
-    if payload[:1] == CONFLUENT_MARKER:
-        return DecodeError(
+def _earlier_writer(payload: bytes, record: type[msgspec.Struct]) -> Schema:
+    """The earlier schema that a record was written with.
+
+    Raises:
+        DecodeError: Its header is none that this reader knows.
+    """
+    earlier = earlier_schemas_of(record)
+    header = payload[:HEADER_BYTES]
+    if header in earlier:
+        return earlier[header]
+    name = record.__name__
+    if header[:1] == CONFLUENT_MARKER:
+        raise DecodeError(
             f"{name}: Confluent framing, but no schema registry is configured", Cause.UNKNOWN_SCHEMA
         )
-    if payload[:2] == MARKER and len(payload) >= HEADER_BYTES:
-        return DecodeError(
-            f"{name}: schema {payload[2:10].hex()}, this reader knows {schema.header[2:].hex()}",
-            Cause.UNKNOWN_SCHEMA,
+    if header[:2] == MARKER and len(header) == HEADER_BYTES:
+        raise DecodeError(
+            f"{name}: schema {header[2:].hex()}, this reader knows {_known(record)}", Cause.UNKNOWN_SCHEMA
         )
-    return DecodeError(f"{name}: does not begin with c301 (Avro single-object encoding)")
+    raise DecodeError(f"{name}: does not begin with c301 (Avro single-object encoding)")
+
+
+def _known(record: type[msgspec.Struct]) -> str:
+    """The schemas that are read, for people: today's first."""
+    today = schema_of(record).header[2:].hex()
+    earlier = sorted(header[2:].hex() for header in earlier_schemas_of(record))
+    return f"{today} and the earlier {', '.join(earlier)}" if earlier else today
 
 
 def _without_logical_types(schema: Any) -> Any:

@@ -95,14 +95,26 @@ class Hazard(StrEnum):
     EMERGENCY_CALL = "emergency_call"
     FIRE = "fire"
     FEED_FAULT = "feed_fault"
+    FEED_SILENT = "feed_silent"
+    FEED_STALE = "feed_stale"
+    TAMPER = "tamper"
+    BATTERY = "battery"
+    MAINS = "mains"
+    COMMS = "comms"
+    COMM_FAIL = "comm_fail"
+    SITE_COMM_FAIL = "site_comm_fail"
+    STUCK_BUTTON = "stuck_button"
+    TEST_MISSED = "test_missed"
 
 
 class Family(StrEnum):
-    """Hazards that one incident may hold together."""
+    """Hazards that one incident may hold together.
+
+    A press does not say what is wrong, so a flame beside it is the same emergency seen by another feed.
+    """
 
     UNKNOWN = "UNKNOWN"
-    CALL = "call"
-    FIRE = "fire"
+    EMERGENCY = "emergency"
     MAINTENANCE = "maintenance"
 
 
@@ -217,6 +229,50 @@ class Disposition(StrEnum):
     DUPLICATE = "duplicate"
 
 
+class AckAction(StrEnum):
+    """What a person says about an incident."""
+
+    UNKNOWN = "UNKNOWN"
+    ACCEPT = "accept"
+    REJECT = "reject"
+    EN_ROUTE = "en_route"
+    ON_SCENE = "on_scene"
+    CLEAR = "clear"
+    CLOSE = "close"
+    CANCEL = "cancel"
+    REGRADE = "regrade"
+    SHELVE = "shelve"
+    UNSHELVE = "unshelve"
+    OUT_OF_SERVICE = "out_of_service"
+    IN_SERVICE = "in_service"
+
+
+class AckReason(StrEnum):
+    """Why a person says it: closed, so that no free text about anybody gets in."""
+
+    UNKNOWN = "UNKNOWN"
+    BAD_LOCATION = "bad_location"
+    BAD_TYPE = "bad_type"
+    TOO_OLD = "too_old"
+    NOT_OURS = "not_ours"
+    NO_UNIT_FREE = "no_unit_free"
+    FALSE_ALARM = "false_alarm"
+    NO_LONGER_NEEDED = "no_longer_needed"
+    LESS_SERIOUS = "less_serious"
+    MORE_SERIOUS = "more_serious"
+    KNOWN_FAULT = "known_fault"
+    PLANNED_WORK = "planned_work"
+    NUISANCE = "nuisance"
+
+
+class AckOutcome(StrEnum):
+    """What became of an acknowledgement."""
+
+    UNKNOWN = "UNKNOWN"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
 class Reason(StrEnum):
     """Why the fold did what it did with one input: every input gets exactly one."""
 
@@ -231,9 +287,37 @@ class Reason(StrEnum):
     CANCELLED_BY_DEVICE = "cancelled_by_device"
     DEVICE_TEST = "device_test"
     FEED_FAULT = "feed_fault"
+    CORROBORATED = "corroborated"
+    RELATED = "related"
+    ACCEPTED = "accepted"
+    REJECTED_BY_UNIT = "rejected_by_unit"
+    EN_ROUTE = "en_route"
+    ON_SCENE = "on_scene"
+    CLEARED = "cleared"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+    REGRADED = "regraded"
+    SHELVED = "shelved"
+    UNSHELVED = "unshelved"
+    OUT_OF_SERVICE = "out_of_service"
+    IN_SERVICE = "in_service"
+    NOBODY_ACKNOWLEDGED = "nobody_acknowledged"
+    STILL_UNACKNOWLEDGED = "still_unacknowledged"
+    NO_PROGRESS = "no_progress"
+    SHELVING_OVER = "shelving_over"
+    RESOLVED = "resolved"
     EXPIRED = "expired"
+    CONDITION_ACTIVE = "condition_active"
+    CONDITION_BACK = "condition_back"
+    CONDITION_OVER = "condition_over"
+    FLAPPING = "flapping"
+    SITE_SILENT = "site_silent"
+    INHIBITED = "inhibited"
+    DEVICE_LEFT = "device_left"
     FOLD_ERROR = "fold_error"
     # nothing goes out
+    HELD = "held"
+    NEVER_RAISED = "never_raised"
     BOUNCE = "bounce"
     DUPLICATE = "duplicate"
     BEYOND_MEMORY = "beyond_memory"
@@ -241,6 +325,9 @@ class Reason(StrEnum):
     RELEASED = "released"
     NOTHING_TO_CANCEL = "nothing_to_cancel"
     STILL_BURNING = "still_burning"
+    STILL_ACTIVE = "still_active"
+    NOT_ACTIVE = "not_active"
+    CAMERA_ALIVE = "camera_alive"
     DEVICE_UPDATED = "device_updated"
     DEVICE_REMOVED = "device_removed"
     POLICY_ACTIVATED = "policy_activated"
@@ -251,3 +338,15 @@ class Reason(StrEnum):
     UNDECODABLE = "undecodable"
     UNKNOWN_DEVICE = "unknown_device"
     NOT_SUPPORTED = "not_supported"
+    # an acknowledgement is rejected: nothing goes out but the answer
+    UNKNOWN_INCIDENT = "unknown_incident"
+    INCIDENT_OVER = "incident_over"
+    ACK_TOO_OLD = "ack_too_old"
+    OUTDATED_REVISION = "outdated_revision"
+    NOT_POSSIBLE_NOW = "not_possible_now"
+    REASON_MISSING = "reason_missing"
+    DISPOSITION_MISSING = "disposition_missing"
+    GRADE_MISSING = "grade_missing"
+    NEVER_FOR_GRADE = "never_for_grade"
+    TOO_LONG = "too_long"
+    UNKNOWN_ACTION = "unknown_action"

@@ -17,6 +17,7 @@ class PillarEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         received_at: When the intake gateway received it, by the gateway's clock.
         sequence: The device's own counter, or null.
         active: False when a fault (tamper, battery, mains, comms) is over.
+        exercise: True when it is part of an announced exercise: nothing of it reaches the live topics.
     """
 
     device_id: str
@@ -26,6 +27,7 @@ class PillarEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     event_id: str | None = None
     sequence: int | None = None
     active: bool = True
+    exercise: bool = False
 
 
 class CameraFrame(msgspec.Struct, frozen=True, kw_only=True, gc=False):

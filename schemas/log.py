@@ -34,6 +34,7 @@ class PillarFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         received_at: By the gateway's clock, or the broker's append time where that is impossible.
         clock_suspect: One of the two times was impossible and has been replaced.
         active: False when a fault is over.
+        exercise: It is part of an exercise.
     """
 
     event_id: str
@@ -43,6 +44,7 @@ class PillarFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     received_at: EpochMs
     clock_suspect: bool = False
     active: bool = True
+    exercise: bool = False
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -87,6 +89,18 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     media: Media | None = None
 
 
+class CameraAlive(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A camera delivers frames: told seldom, and without a picture.
+
+    Attributes:
+        device_id: The camera.
+        received_at: When the gateway received the latest frame.
+    """
+
+    device_id: str
+    received_at: EpochMs
+
+
 class PolicyRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A policy that is in force from here on, sent to every partition.
 
@@ -111,7 +125,8 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         partition: The place, where there is one.
         offset: The place, where there is one.
         cause: Why, for a dead letter.
-        at: When the record concerned was appended.
+        at: When the record concerned was appended; for `ok` the worker's time, which rises.
+        partitions: For `ok`: those whose records have all been told until then.
     """
 
     feed: Feed
@@ -121,6 +136,7 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     offset: int
     cause: Cause
     at: EpochMs
+    partitions: tuple[int, ...] = ()
 
 
 class Tick(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -51,6 +51,8 @@ class RegistryDevice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         chain: Who is responsible, first tier first.
         response_points: Where help may start from.
         removed: True when the device has left this zone.
+        reports_release: False for a button that says when it is pressed and not when it is let go.
+        test_every_s: How often a test of it is scheduled, seconds, or null where none is.
     """
 
     device_id: str
@@ -65,3 +67,5 @@ class RegistryDevice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     chain: tuple[ChainLink, ...] = ()
     response_points: tuple[ResponsePoint, ...] = ()
     removed: bool = False
+    reports_release: bool = True
+    test_every_s: int | None = None

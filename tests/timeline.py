@@ -12,13 +12,28 @@ from processors.incidents import Decision, fold
 from processors.pillars import to_input
 from processors.policy import FusionPolicy, policy_record
 from processors.state import State, new_state
+from schemas.acks import AckFact, Actor
 from schemas.alerts import Alert
+from schemas.catalogue import PILLAR_EVENTS
 from schemas.codec import encode
-from schemas.enums import DeviceKind, Feed, FeedState, Hazard, InputKind, PillarKind, Reason, Tier
+from schemas.enums import (
+    AckAction,
+    AckReason,
+    DeviceKind,
+    Disposition,
+    Feed,
+    FeedState,
+    Grade,
+    Hazard,
+    InputKind,
+    PillarKind,
+    Reason,
+    Tier,
+)
 from schemas.errors import Cause
-from schemas.log import FeedStatus, FusionInput, Media, Observation, PillarFact, Tick
+from schemas.log import CameraAlive, FeedStatus, FusionInput, Media, Observation, PillarFact, Tick
 from schemas.partitioning import partition_of
-from schemas.site import ChainLink, RegistryDevice
+from schemas.site import ChainLink, RegistryDevice, ResponsePoint
 from schemas.units import EpochMs, deg_e7
 
 START = EpochMs(1_760_000_000_000)
@@ -45,6 +60,12 @@ def device(
     kind: DeviceKind = DeviceKind.PILLAR,
     revision: int = 1,
     removed: bool = False,
+    heartbeat_s: int | None = None,
+    gateway: str | None = None,
+    chain: tuple[ChainLink, ...] = CHAIN,
+    points: tuple[ResponsePoint, ...] = (),
+    reports_release: bool = True,
+    test_every_s: int | None = None,
 ) -> RegistryDevice:
     return RegistryDevice(
         device_id=device_id,
@@ -53,9 +74,18 @@ def device(
         lon_e7=deg_e7(lon),
         lat_e7=deg_e7(lat),
         revision=revision,
-        chain=CHAIN,
+        chain=chain,
         removed=removed,
+        heartbeat_s=heartbeat_s,
+        gateway=gateway,
+        response_points=points,
+        reports_release=reports_release,
+        test_every_s=test_every_s,
     )
+
+
+def gateway(device_id: str = "G1", *, heartbeat_s: int | None = None) -> RegistryDevice:
+    return device(device_id, kind=DeviceKind.GATEWAY, heartbeat_s=heartbeat_s)
 
 
 def camera(device_id: str = "C1", *, lat: float = LAT) -> RegistryDevice:
@@ -70,6 +100,8 @@ def fact(
     event_id: str = "e1",
     occurred_s: float | None = None,
     clock_suspect: bool = False,
+    active: bool = True,
+    exercise: bool = False,
 ) -> PillarFact:
     return PillarFact(
         event_id=event_id,
@@ -78,6 +110,8 @@ def fact(
         occurred_at=ms(at_s if occurred_s is None else occurred_s),
         received_at=ms(at_s),
         clock_suspect=clock_suspect,
+        active=active,
+        exercise=exercise,
     )
 
 
@@ -115,6 +149,51 @@ def dead_letter(offset: int = 7, *, at_s: float = 0, state: FeedState = FeedStat
     )
 
 
+def alive(at_s: float, *partitions: int, topic: str = PILLAR_EVENTS, feed: Feed = Feed.PILLARS) -> FeedStatus:
+    """What a worker says of the partitions of its feed that have told everything."""
+    return FeedStatus(
+        feed=feed,
+        state=FeedState.OK,
+        topic=topic,
+        partition=-1,
+        offset=-1,
+        cause=Cause.UNKNOWN,
+        at=ms(at_s),
+        partitions=partitions or (0,),
+    )
+
+
+ACTOR = Actor(name="Li", organisation="County control room")
+
+
+def ack(
+    incident_id: str,
+    action: AckAction = AckAction.ACCEPT,
+    *,
+    at_s: float = 0,
+    ack_id: str = "a1",
+    received_s: float | None = None,
+    revision: int | None = None,
+    reason: AckReason | None = None,
+    disposition: Disposition | None = None,
+    shelve_s: int | None = None,
+    grade: Grade | None = None,
+) -> AckFact:
+    return AckFact(
+        ack_id=ack_id,
+        incident_id=incident_id,
+        action=action,
+        actor=ACTOR,
+        at=ms(at_s),
+        received_at=ms(at_s if received_s is None else received_s),
+        revision=revision,
+        reason=reason,
+        disposition=disposition,
+        shelve_s=shelve_s,
+        grade=grade,
+    )
+
+
 def envelope(record: msgspec.Struct, *, zone: str = ZONE) -> FusionInput:
     """The log's envelope of any record."""
     match record:
@@ -124,6 +203,12 @@ def envelope(record: msgspec.Struct, *, zone: str = ZONE) -> FusionInput:
             kind, event_id = InputKind.DEVICE, f"{record.device_id}:{record.revision}"
         case Observation():
             kind, event_id = InputKind.OBSERVATION, record.observation_id
+        case AckFact():
+            kind, event_id = InputKind.ACKNOWLEDGEMENT, record.ack_id
+        case CameraAlive():
+            kind, event_id = InputKind.CAMERA_ALIVE, f"{record.device_id}:{record.received_at}"
+        case FeedStatus() if record.partitions:
+            kind, event_id, zone = InputKind.FEED_STATUS, f"alive:{record.at}", ""
         case FeedStatus():
             kind, event_id = InputKind.FEED_STATUS, f"{record.topic}:{record.offset}"
         case Tick():
@@ -178,9 +263,19 @@ class Timeline:
         *,
         event_id: str | None = None,
         occurred_s: float | None = None,
+        active: bool = True,
+        exercise: bool = False,
     ) -> Decision:
         name = event_id or f"{kind}-{next(self._numbers)}"
-        given = fact(kind, device_id, at_s=at_s, event_id=name, occurred_s=occurred_s)
+        given = fact(
+            kind,
+            device_id,
+            at_s=at_s,
+            event_id=name,
+            occurred_s=occurred_s,
+            active=active,
+            exercise=exercise,
+        )
         return self.push(given, at_s=at_s)
 
     def press(self, at_s: float, device_id: str = "P1", *, event_id: str | None = None) -> Decision:
@@ -189,6 +284,41 @@ class Timeline:
     def tick(self, at_s: float) -> tuple[Decision, ...]:
         given = envelope(Tick(number=self.state.tick + 1))
         return self.push_entry(entry(given, offset=self.state.offset, append_ms=ms(at_s)))
+
+    def run(self, from_s: float, to_s: float, *, every_s: float = 1.0) -> list[Alert]:
+        """One tick a second in [from_s, to_s]; the alerts of all of them."""
+        told = []
+        for number in range(int((to_s - from_s) / every_s) + 1):
+            decisions = self.tick(from_s + number * every_s)
+            told += [alert for decision in decisions for alert in decision.alerts]
+        return told
+
+    def say(
+        self,
+        action: AckAction,
+        incident_id: str,
+        at_s: float,
+        *,
+        ack_id: str | None = None,
+        revision: int | None = None,
+        reason: AckReason | None = None,
+        disposition: Disposition | None = None,
+        shelve_s: int | None = None,
+        grade: Grade | None = None,
+    ) -> Decision:
+        """A person says something about an incident."""
+        given = ack(
+            incident_id,
+            action,
+            at_s=at_s,
+            ack_id=ack_id or f"ack-{next(self._numbers)}",
+            revision=revision,
+            reason=reason,
+            disposition=disposition,
+            shelve_s=shelve_s,
+            grade=grade,
+        )
+        return self.push(given, at_s=at_s)
 
     def policy(self, policy: FusionPolicy, *, revision: int = 1, at_s: float = 0) -> Decision:
         return self.push(policy_record(policy, revision), at_s=at_s)

@@ -1,17 +1,138 @@
 """The .avsc files are what consumers read: they must say what the records say, and change only on purpose."""
 
+import json
+import shutil
 import types
 import typing
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from fastavro.schema import parse_schema
 
-from schemas import catalogue, codec
+from schemas import avro_files, catalogue, codec
+from schemas.log import Tick
 
 RECORDS = list(codec.SCHEMA_FILES)
+EARLIER = sorted((avro_files.FOLDER / "earlier").glob("*.avsc"))
+RECORD_OF_FILE = {name: record for record, name in codec.SCHEMA_FILES.items()}
+
+
+def _today(earlier: Path) -> dict[str, Any]:
+    return codec.avsc(RECORD_OF_FILE[earlier.stem.rpartition("-")[0]])
+
+
+def _source(path: Path) -> dict[str, Any]:
+    source: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return source
+
+
+def test_the_schema_files_are_what_the_generator_writes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert avro_files.main(["--check"]) == 0, capsys.readouterr().out
+    assert {path.stem for path in avro_files.FOLDER.glob("*.avsc")} == set(RECORD_OF_FILE)
+
+
+def test_the_check_names_a_file_that_differs_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = _copy(tmp_path, monkeypatch)
+    (folder / "tick.avsc").write_text("{}\n", "utf-8")
+    assert avro_files.main(["--check"]) == 1
+    assert capsys.readouterr().out == "tick.avsc differs from its record\n"
+    assert (folder / "tick.avsc").read_text("utf-8") == "{}\n"
+
+
+def test_a_former_schema_is_kept_when_its_fingerprint_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _copy(tmp_path, monkeypatch)
+    former = codec.avsc(Tick) | {"fields": []}
+    (folder / "tick.avsc").write_text(json.dumps(former), "utf-8")
+    assert avro_files.main([]) == 0
+    kept = folder / "earlier" / f"tick-{codec.fingerprint_of(former)}.avsc"
+    assert json.loads(kept.read_text("utf-8")) == former
+    assert avro_files.main(["--check"]) == 0
+
+
+def test_a_former_schema_is_not_kept_when_only_its_words_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _copy(tmp_path, monkeypatch)
+    (folder / "tick.avsc").write_text(json.dumps(codec.avsc(Tick) | {"doc": "Tock."}), "utf-8")
+    assert avro_files.main([]) == 0
+    assert sorted(path.name for path in (folder / "earlier").iterdir()) == [path.name for path in EARLIER]
+
+
+def _copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "avro"
+    shutil.copytree(avro_files.FOLDER, folder)
+    monkeypatch.setattr(avro_files, "FOLDER", folder)
+    return folder
+
+
+def test_the_generator_knows_no_other_argument(capsys: pytest.CaptureFixture[str]) -> None:
+    assert avro_files.main(["--force"]) == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_the_generator_refuses_a_type_that_no_schema_file_has() -> None:
+    class Sighting(msgspec.Struct):
+        """Never written.
+
+        Attributes:
+            notes: Anything at all.
+        """
+
+        notes: dict[str, str]
+
+    with pytest.raises(TypeError, match="no place in a schema file"):
+        avro_files.schema_text(Sighting)
+
+
+@pytest.mark.parametrize("path", EARLIER, ids=lambda path: path.stem)
+def test_an_earlier_schema_is_named_for_its_record_and_its_fingerprint(path: Path) -> None:
+    name, _, mark = path.stem.rpartition("-")
+    assert mark == codec.fingerprint_of(_source(path))
+    assert codec.MARKER + bytes.fromhex(mark) in codec.earlier_schemas_of(RECORD_OF_FILE[name])
+
+
+@pytest.mark.parametrize("path", EARLIER, ids=lambda path: path.stem)
+def test_what_is_new_since_an_earlier_schema_has_a_default_and_nothing_is_gone(path: Path) -> None:
+    before, today = _avro_records(_source(path)), _avro_records(_today(path))
+    for name, fields in before.items():
+        assert set(fields) <= set(today[name]), name
+        for new in set(today[name]) - set(fields):
+            assert "default" in today[name][new], f"{name}.{new}"
+
+
+@pytest.mark.parametrize("path", EARLIER, ids=lambda path: path.stem)
+def test_no_enum_has_lost_a_symbol_since_an_earlier_schema(path: Path) -> None:
+    today = _avro_enums(_today(path))
+    for name, enum in _avro_enums(_source(path)).items():
+        assert set(enum["symbols"]) <= set(today[name]["symbols"])
+        assert enum["default"] == today[name]["default"]
+
+
+def test_no_two_schemas_of_today_or_before_share_a_fingerprint() -> None:
+    headers = [codec.schema_of(record).header for record in RECORDS]
+    headers += [header for record in RECORDS for header in codec.earlier_schemas_of(record)]
+    assert len(set(headers)) == len(headers)
+
+
+def _avro_records(schema: Any) -> dict[str, dict[str, Any]]:
+    """The fields of each record in a schema by its name: the fields by theirs."""
+    found: dict[str, dict[str, Any]] = {}
+    if isinstance(schema, dict):
+        if schema.get("type") == "record":
+            found[schema["name"]] = {field["name"]: field for field in schema["fields"]}
+        for key, value in schema.items():
+            found |= _avro_records(value) if key != "default" else {}
+    elif isinstance(schema, list):
+        for value in schema:
+            found |= _avro_records(value)
+    return found
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
@@ -101,6 +222,7 @@ def test_every_consumed_topic_has_a_dead_letter_topic() -> None:
         catalogue.FUSION_INPUT,
         catalogue.REGISTRY,
         catalogue.HOTLIST,
+        catalogue.ACKS,
     ):
         assert catalogue.dead_letter_topic(name) in catalogue.BY_NAME
 
