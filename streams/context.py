@@ -28,7 +28,8 @@ class Context:
         delivery: The way out.
         metrics: The counters.
         executor: A bounded pool for what blocks: ONNX, OpenCV, restoring.
-        assignment: The partitions of the agent's topic that are ours now.
+        assignment: The partitions of the agent's first topic that are ours now.
+        caught_up: Those of them in which no record has waited for longer than a moment.
         partitions: How many partitions each topic has that the agent uses.
         cache: Where the model weights are.
     """
@@ -41,6 +42,7 @@ class Context:
     metrics: Metrics
     executor: ThreadPoolExecutor
     assignment: Callable[[], frozenset[int]]
+    caught_up: Callable[[], frozenset[int]]
     partitions: Mapping[str, int]
     cache: Path
 
@@ -53,18 +55,20 @@ class Agent(Protocol):
     """One worker's job. `process` returns when everything that follows from the batches is delivered.
 
     Attributes:
-        topic: What it reads.
+        topics: What it reads, first what it is there for. Each topic is a stream of its own.
         uses: The other topics it needs.
     """
 
-    topic: str
+    topics: tuple[str, ...]
     uses: tuple[str, ...]
 
     async def start(self) -> None:
         """Load what the job needs; the worker reads nothing before this is done."""
 
     async def process(self, batches: Sequence[Batch]) -> None:
-        """Process batches in order and deliver all that follows from them.
+        """Process batches of one topic in order and deliver all that follows from them.
+
+        Called for the next batches of a topic when this has returned; for other topics meanwhile.
 
         Raises:
             CallboxError: The process stops and the batches are read again.

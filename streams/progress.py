@@ -1,6 +1,7 @@
 """How far a worker is: which partitions are its own, what is committed, how old the work is that waits."""
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any, cast
 
 from aiokafka.errors import IllegalStateError
@@ -14,22 +15,27 @@ from streams.metrics import Metrics
 _NOT_OURS = (ConsumerNotStarted, IllegalStateError, AssertionError, AttributeError, KeyError)
 """Not started, not fetched from yet, or revoked this moment: the fetching thread changes the assignment beside us."""
 
+MOMENT_MS = 2_000
+"""What may lie between a record's arrival and a partition that counts as caught up: a commit interval, and a fetch that
+finds nothing."""
+
 
 class Progress:
-    """Watches one topic of one app.
+    """Watches the topics of one app.
 
     Args:
         app: The app; it may not be started yet.
-        topic: The topic its agent reads.
+        topics: What its agent reads; the first is the one whose partitions it calls its own.
         metrics: Where lag and commit age are shown.
     """
 
-    def __init__(self, app: BatchApp, topic: str, metrics: Metrics) -> None:
-        self._app, self._topic, self._metrics = app, topic, metrics
+    def __init__(self, app: BatchApp, topics: Sequence[str], metrics: Metrics) -> None:
+        self._app, self._topics, self._metrics = app, tuple(topics), metrics
         self._joined = False
-        self._processed_until_ms: dict[int, int] = {}
-        self._committed: dict[int, int] = {}
-        self._advanced_at: dict[int, float] = {}
+        self._processed_until_ms: dict[TP, int] = {}
+        self._complete_until_ms: dict[TP, int] = {}
+        self._committed: dict[TP, int] = {}
+        self._advanced_at: dict[TP, float] = {}
         app.on_partitions_assigned.connect(self._on_assigned)
 
     async def _on_assigned(self, *_: Any, **__: Any) -> None:
@@ -41,60 +47,96 @@ class Progress:
         return self._joined and not self._app.rebalancing
 
     def partitions(self) -> frozenset[int]:
-        """Our partitions now."""
-        with contextlib.suppress(*_NOT_OURS):
-            return frozenset(
-                tp.partition for tp in self._app.consumer.assignment() if tp.topic == self._topic
-            )
-        return frozenset()
+        """Our partitions of the first topic now."""
+        return frozenset(tp.partition for tp in self._ours() if tp.topic == self._topics[0])
 
-    def note(self, partition: int, batch: Batch) -> None:
+    def caught_up(self) -> frozenset[int]:
+        """Our partitions of the first topic of which everything is processed that is older than a moment.
+
+        A partition counts only after a fetch that the broker answered a moment ago: not what a worker believes that
+        has just got it, or was stopped, or cannot reach the partition's leader.
+        """
+        now = now_ms()
+        return frozenset(
+            tp.partition
+            for tp in self._ours()
+            if tp.topic == self._topics[0] and now - self._complete(tp, now) < MOMENT_MS
+        )
+
+    def note(self, batch: Batch) -> None:
         """A batch is processed and acked."""
-        self._processed_until_ms[partition] = batch[-1].timestamp
+        last = batch[-1]
+        self._processed_until_ms[TP(last.topic, last.partition)] = last.timestamp
+        self._complete_until_ms[TP(last.topic, last.partition)] = last.timestamp
 
     def sample(self) -> None:
         """Look at every partition; called once a second."""
         now = monotonic()
-        ours = self.partitions()
-        for partition in [known for known in self._advanced_at if known not in ours]:
-            self._forget(partition)
-        for partition in ours:
-            committed = self._committed_offset(partition)
-            waiting = self._waiting(partition)
-            if not waiting or committed != self._committed.get(partition):
-                self._advanced_at[partition] = now
-            self._committed[partition] = committed
-            age = now - self._advanced_at.setdefault(partition, now)
-            self._metrics.commit_age.labels(self._topic, partition).set(age)
-            self._metrics.lag.labels(self._topic, partition).set(self._lag_s(partition, waiting=waiting))
+        ours = self._ours()
+        for tp in [known for known in self._advanced_at if known not in ours]:
+            self._forget(tp)
+        for tp in ours:
+            committed = self._committed_offset(tp)
+            waiting = self._waiting(tp)
+            if not waiting or committed != self._committed.get(tp):
+                self._advanced_at[tp] = now
+            self._committed[tp] = committed
+            age = now - self._advanced_at.setdefault(tp, now)
+            self._metrics.commit_age.labels(*tp).set(age)
+            self._metrics.lag.labels(*tp).set(self._lag_s(tp, waiting=waiting))
 
     def stalled_for_s(self) -> float:
         """The longest time for which a partition with work has not advanced, seconds."""
         now = monotonic()
         return max((now - at for at in self._advanced_at.values()), default=0.0)
 
-    def _committed_offset(self, partition: int) -> int:
-        consumer = cast("BatchConsumer", self._app.consumer)
-        return consumer.committed(TP(self._topic, partition)) or 0
+    def _ours(self) -> list[TP]:
+        with contextlib.suppress(*_NOT_OURS):
+            return sorted(tp for tp in self._app.consumer.assignment() if tp.topic in self._topics)
+        return []
 
-    def _waiting(self, partition: int) -> bool:
-        consumer = cast("BatchConsumer", self._app.consumer)
+    def _complete(self, tp: TP, now: int) -> int:
+        """Until when everything of a partition is processed, by the broker's clock or, if nothing waits, by ours."""
+        asked_at = self._asked_at(tp)
+        if now - asked_at < MOMENT_MS and not self._waiting(tp):
+            self._complete_until_ms[tp] = asked_at
+        return self._complete_until_ms.get(tp, 0)
+
+    def _committed_offset(self, tp: TP) -> int:
+        return self._consumer.committed(tp) or 0
+
+    def _waiting(self, tp: TP) -> bool:
         try:
-            return consumer.has_waiting(TP(self._topic, partition))
+            return self._consumer.has_waiting(tp)
         except _NOT_OURS:
             return False
 
-    def _lag_s(self, partition: int, *, waiting: bool) -> float:
+    def _asked_at(self, tp: TP) -> int:
+        try:
+            return self._consumer.answered_at(tp) or 0
+        except _NOT_OURS:
+            return 0
+
+    @property
+    def _consumer(self) -> BatchConsumer:
+        return cast("BatchConsumer", self._app.consumer)
+
+    def _lag_s(self, tp: TP, *, waiting: bool) -> float:
         """Age of the last processed record while others wait; without any, everything until now is processed."""
         now = now_ms()
         if not waiting:
-            self._processed_until_ms[partition] = now
+            self._processed_until_ms[tp] = now
             return 0.0
-        return max(0.0, (now - self._processed_until_ms.setdefault(partition, now)) / 1000)
+        return max(0.0, (now - self._processed_until_ms.setdefault(tp, now)) / 1000)
 
-    def _forget(self, partition: int) -> None:
-        for known in (self._processed_until_ms, self._committed, self._advanced_at):
-            known.pop(partition, None)
+    def _forget(self, tp: TP) -> None:
+        for known in (
+            self._processed_until_ms,
+            self._complete_until_ms,
+            self._committed,
+            self._advanced_at,
+        ):
+            known.pop(tp, None)
         for gauge in (self._metrics.lag, self._metrics.commit_age):
             with contextlib.suppress(KeyError):
-                gauge.remove(self._topic, str(partition))
+                gauge.remove(tp.topic, str(tp.partition))
