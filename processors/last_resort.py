@@ -27,7 +27,15 @@ from schemas.units import DAY_MS, EpochMs
 
 _UNIT = "control-room"
 _CHAIN = (ChainLink(tier=Tier.COUNTY, unit=_UNIT),)
-_TEXTS = texts_for(Hazard.EMERGENCY_CALL, Reason.FOLD_ERROR, zone="-")
+_TEXTS = {
+    is_exercise: texts_for(
+        Hazard.EMERGENCY_CALL,
+        Reason.FOLD_ERROR,
+        zone="-",
+        status=Status.EXERCISE if is_exercise else Status.ACTUAL,
+    )
+    for is_exercise in (False, True)
+}
 
 
 def minimal_red(zone: str, fact: PillarFact, at: EpochMs) -> Alert:
@@ -51,7 +59,7 @@ def minimal_red(zone: str, fact: PillarFact, at: EpochMs) -> Alert:
         sent=at,
         onset=fact.occurred_at,
         expires=EpochMs(at + DAY_MS),
-        status=Status.ACTUAL,
+        status=Status.EXERCISE if fact.exercise else Status.ACTUAL,
         action=Action.RAISE,
         state=IncidentState.RAISED,
         prior=(),
@@ -83,7 +91,7 @@ def minimal_red(zone: str, fact: PillarFact, at: EpochMs) -> Alert:
         ),
         source_count=1,
         media=(),
-        texts=_TEXTS,
+        texts=_TEXTS[fact.exercise],
         hit=None,
         actor=None,
         ack_id=None,

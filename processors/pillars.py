@@ -65,6 +65,7 @@ def intake(event: PillarEvent, appended_at: EpochMs) -> PillarFact:
         received_at=received_at,
         clock_suspect=suspect,
         active=event.active,
+        exercise=event.exercise,
     )
 
 
@@ -83,6 +84,7 @@ def bare_press(event: PillarEvent, appended_at: EpochMs, *, place: str) -> Pilla
         occurred_at=appended_at,
         received_at=appended_at,
         clock_suspect=True,
+        exercise=event.exercise,
     )
 
 

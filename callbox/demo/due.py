@@ -1,13 +1,14 @@
 """From steps to records: what is sent, where to, when, and with which event id."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from callbox.demo.cast import Cast
 from callbox.demo.damage import claims_50_megapixels, truncated
-from callbox.demo.scenario import Scenario
+from callbox.demo.scenario import Scenario, zone_of
 from callbox.demo.steps import (
+    AckStep,
     AnyStep,
     Damage,
     Heartbeats,
@@ -17,12 +18,17 @@ from callbox.demo.steps import (
     PoisonStep,
     Says,
     Shows,
+    SilenceStep,
     VideoStep,
+    ack_id_of,
 )
-from schemas.catalogue import FRAMES, PILLAR_EVENTS, PLATE_READS
+from processors.alerts import incident_id_of
+from schemas.acks import Acknowledgement, Actor
+from schemas.catalogue import ACKS, FRAMES, PILLAR_EVENTS, PLATE_READS
 from schemas.codec import encode
-from schemas.enums import DeviceKind, PillarKind
+from schemas.enums import DeviceKind, Family, PillarKind
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
+from schemas.ids import fingerprint
 from schemas.site import RegistryDevice
 from schemas.units import EpochMs
 
@@ -30,6 +36,7 @@ POISON: Final = b"these bytes are no record\xff\x00"
 JURISDICTION: Final = "CN"
 BETWEEN_FRONTS_S: Final = 0.3
 CONFIDENCE: Final = 0.97
+OPERATOR: Final = Actor(name="Desk 4", organisation="County control room")
 
 Maker = Callable[[EpochMs, EpochMs], bytes]
 """Encodes a record by the times when it happened and when it was received."""
@@ -56,35 +63,93 @@ class Due:
 
 def due_records(scenario: Scenario, town: Sequence[RegistryDevice], cast: Cast) -> list[Due]:
     """Every record of a scenario, in the order of their times."""
-    pillars = [device.device_id for device in town if device.kind is DeviceKind.PILLAR]
+    silent = {step.device for step in scenario.steps if isinstance(step, SilenceStep)}
+    speaking = [
+        device.device_id
+        for device in town
+        if device.kind in {DeviceKind.PILLAR, DeviceKind.GATEWAY} and device.device_id not in silent
+    ]
+    presses = _first_presses(scenario, town)
     records = [
-        due for number, step in enumerate(scenario.steps) for due in _records(number, step, pillars, cast)
+        due
+        for number, step in enumerate(scenario.steps)
+        for due in _records(number, step, Setting(speaking, presses, cast))
     ]
     return sorted(records, key=lambda due: due.at_s)
 
 
-def _records(number: int, step: AnyStep, pillars: list[str], cast: Cast) -> Iterator[Due]:
+class Setting(NamedTuple):
+    """What steps refer to.
+
+    Attributes:
+        speaking: The devices that send heartbeats.
+        incidents: The incident of each pillar's first press.
+        cast: Vehicles and pictures.
+    """
+
+    speaking: list[str]
+    incidents: Mapping[str, str]
+    cast: Cast
+
+
+def _first_presses(scenario: Scenario, town: Sequence[RegistryDevice]) -> dict[str, str]:
+    """The incident that each pillar's first press raises, as the fold will name it."""
+    return {
+        step.device: incident_id_of(
+            zone_of(step.device, town), Family.EMERGENCY, step.device, f"{step.event}-{number}-0"
+        )
+        for number, step in reversed(list(enumerate(scenario.steps)))
+        if isinstance(step, PillarStep) and step.event is PillarKind.PRESS and not step.exercise
+    }
+
+
+def _records(number: int, step: AnyStep, setting: Setting) -> Iterator[Due]:
     match step:
         case Heartbeats() | PillarStep():
-            return _pillar_records(number, step, pillars)
+            return _pillar_records(number, step, setting.speaking)
+        case SilenceStep():
+            return iter(())
+        case AckStep():
+            return iter([_acknowledgement(number, step, setting.incidents)])
         case VideoStep() | PictureStep():
-            return _frame_records(number, step, cast)
+            return _frame_records(number, step, setting.cast)
         case PlateStep():
-            return _read_records(number, step, cast)
+            return _read_records(number, step, setting.cast)
         case PoisonStep():
             return iter([Due(step.at_s, number, step.topic, b"poison", lambda _happened, _received: POISON)])
 
 
 def _pillar_records(number: int, step: Heartbeats | PillarStep, pillars: list[str]) -> Iterator[Due]:
     if isinstance(step, Heartbeats):
-        devices, kind, is_resent = pillars, PillarKind.HEARTBEAT, False
+        devices, kind, is_resent, active, exercise = pillars, PillarKind.HEARTBEAT, False, True, False
     else:
         devices, kind, is_resent = [step.device], step.event, step.resend
+        active, exercise = step.active, step.exercise
     for turn in range(step.times):
         event_id = f"{kind}-{number}-{0 if is_resent else turn}"
         for device in devices:
             at_s = step.at_s + turn * step.every_s
-            yield Due(at_s, number, PILLAR_EVENTS, device.encode(), _pillar(device, kind, event_id))
+            make = _pillar(device, kind, event_id, active=active, exercise=exercise)
+            yield Due(at_s, number, PILLAR_EVENTS, device.encode(), make)
+
+
+def _acknowledgement(number: int, step: AckStep, incidents: Mapping[str, str]) -> Due:
+    incident_id = incidents.get(step.device, f"{step.device}-{fingerprint(number)}")
+
+    def make(happened: EpochMs, _received: EpochMs) -> bytes:
+        return encode(
+            Acknowledgement(
+                ack_id=ack_id_of(number),
+                incident_id=incident_id,
+                action=step.action,
+                actor=OPERATOR,
+                at=happened,
+                reason=step.reason,
+                disposition=step.disposition,
+            )
+        )
+
+    return Due(step.at_s, number, ACKS, incident_id.encode(), make)
 
 
 def _frame_records(number: int, step: VideoStep | PictureStep, cast: Cast) -> Iterator[Due]:
@@ -103,10 +168,16 @@ def _read_records(number: int, step: PlateStep, cast: Cast) -> Iterator[Due]:
         yield Due(step.at_s + turn * BETWEEN_FRONTS_S, number, PLATE_READS, step.device.encode(), make)
 
 
-def _pillar(device: str, kind: PillarKind, event_id: str) -> Maker:
+def _pillar(device: str, kind: PillarKind, event_id: str, *, active: bool, exercise: bool) -> Maker:
     return lambda happened, received: encode(
         PillarEvent(
-            device_id=device, kind=kind, occurred_at=happened, received_at=received, event_id=event_id
+            device_id=device,
+            kind=kind,
+            occurred_at=happened,
+            received_at=received,
+            event_id=event_id,
+            active=active,
+            exercise=exercise,
         )
     )
 

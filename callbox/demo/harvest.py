@@ -3,8 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from schemas.acks import AckResult
 from schemas.alerts import Alert
-from schemas.catalogue import CATALOGUE, EVIDENCE, FUSION_INPUT, VERIFICATION_REQUESTS
+from schemas.catalogue import (
+    ACK_RESULTS,
+    ALERTS,
+    CATALOGUE,
+    EVIDENCE,
+    FUSION_INPUT,
+    MAINTENANCE,
+    TEST_ALERTS,
+    VERIFICATION_REQUESTS,
+)
 from schemas.codec import decode
 from schemas.letters import DeadLetter, EvidenceSnapshot
 from schemas.log import Media
@@ -16,6 +26,9 @@ from streams.replaying import OUTPUTS, Log, log_entry
 from streams.topics import partition_count
 
 DEAD_LETTER_SUFFIX = ".dlq"
+
+ALERT_TOPICS = (ALERTS, MAINTENANCE, TEST_ALERTS)
+"""Where alerts come out."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,7 @@ class Harvest:
         alerts: Without repeats, in the order of their time and revision.
         letters: Without repeats.
         requests: Without repeats.
+        answers: To acknowledgements, without repeats.
         evidence: Redacted pictures by the place where they lie.
         repeats: How many records were dropped as repeats.
     """
@@ -45,6 +59,7 @@ class Harvest:
     alerts: Sequence[Placed]
     letters: Sequence[DeadLetter]
     requests: Sequence[VerificationRequest]
+    answers: Sequence[AckResult]
     evidence: Mapping[tuple[int, int], EvidenceSnapshot]
     repeats: int
 
@@ -75,7 +90,7 @@ def harvest(kafka: KafkaConfig) -> Harvest:
     records = {topic.name: list(read_all(kafka, topic.name)) for topic in CATALOGUE if not topic.planned}
     alerts = {
         alert.alert_id: Placed(topic, alert)
-        for topic in OUTPUTS
+        for topic in ALERT_TOPICS
         for alert in (decode(record.value, Alert) for record in reversed(records[topic]))
     }
     letters = [
@@ -90,16 +105,20 @@ def harvest(kafka: KafkaConfig) -> Harvest:
     }
     requests = [decode(record.value, VerificationRequest) for record in records[VERIFICATION_REQUESTS]]
     questions = {request.request_id: request for request in reversed(requests)}
-    written = sum(len(records[topic]) for topic in OUTPUTS) + len(letters) + len(requests)
+    results = [decode(record.value, AckResult) for record in records[ACK_RESULTS]]
+    answers = {(result.ack_id, result.incident_id): result for result in reversed(results)}
+    alerts_written = sum(len(records[topic]) for topic in ALERT_TOPICS)
+    written = alerts_written + len(letters) + len(requests) + len(results)
     return Harvest(
         partitions=partition_count(kafka, FUSION_INPUT),
         records=records,
         alerts=sorted(alerts.values(), key=lambda placed: (placed.alert.sent, placed.alert.revision)),
         letters=sorted(places.values(), key=lambda letter: (letter.appended_at, letter.worker)),
         requests=list(questions.values()),
+        answers=list(answers.values()),
         evidence={
             (record.partition, record.offset): decode(record.value, EvidenceSnapshot)
             for record in records[EVIDENCE]
         },
-        repeats=written - len(alerts) - len(places) - len(questions),
+        repeats=written - len(alerts) - len(places) - len(questions) - len(answers),
     )

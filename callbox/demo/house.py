@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from callbox.processes import COMMAND, WorkerProcess
-from schemas.catalogue import FRAMES, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
+from schemas.catalogue import ACKS, FRAMES, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
 from schemas.errors import CallboxError
 from streams.brokers.process import free_port
 from streams.kafka_config import KafkaConfig
 
-READ_BY: Final[Mapping[str, str]] = {
-    "alarms": PILLAR_EVENTS,
-    "frames": FRAMES,
-    "plates": PLATE_READS,
-    "fusion": FUSION_INPUT,
+READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "alarms": (PILLAR_EVENTS, ACKS),
+    "frames": (FRAMES,),
+    "plates": (PLATE_READS,),
+    "fusion": (FUSION_INPUT,),
 }
 """What each worker reads."""
 
@@ -115,7 +115,7 @@ class Answering(Protocol):
 
 
 def records_done(worker: Answering) -> int:
-    """How many records of its topic a worker has processed and acked.
+    """How many records of its topics a worker has processed and acked.
 
     Raises:
         OSError: It does not answer.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from callbox.demo.harvest import Harvest
 from callbox.demo.play import Sent
 from callbox.demo.scenario import Scenario, zone_of
-from schemas.enums import Action, Grade, Reason
+from callbox.demo.steps import AckStep, ack_id_of
+from schemas.enums import AckOutcome, Action, Grade, Reason
 from schemas.errors import Cause
 from schemas.site import RegistryDevice
 
@@ -60,7 +61,19 @@ class RequestOutcome:
         return f"verification request about {self.entry_id}, {'with' if self.has_crop else 'without'} a crop"
 
 
-Outcome = AlertOutcome | LetterOutcome | RequestOutcome
+@dataclass(frozen=True)
+class AnswerOutcome:
+    """An answer to an acknowledgement."""
+
+    ack_id: str
+    outcome: AckOutcome
+    reason: Reason
+
+    def __str__(self) -> str:
+        return f"answer to {self.ack_id}: {self.outcome}, {self.reason}"
+
+
+Outcome = AlertOutcome | LetterOutcome | RequestOutcome | AnswerOutcome
 Outcomes = Counter[Outcome]
 
 
@@ -94,6 +107,8 @@ def expected(scenario: Scenario, town: Sequence[RegistryDevice], sent: Sequence[
             for worker in letter.workers:
                 for record in places[number]:
                     outcomes[LetterOutcome(*record.place, letter.cause, worker)] += 1
+        if isinstance(step, AckStep):
+            outcomes[AnswerOutcome(ack_id_of(number), step.answer.outcome, step.answer.reason)] += 1
         for entry_id in step.requests:
             outcomes[RequestOutcome(entry_id, has_crop=True)] += 1
     return outcomes
@@ -120,6 +135,8 @@ def observed(found: Harvest) -> Outcomes:
         outcomes[
             LetterOutcome(letter.topic, letter.partition, letter.offset, letter.cause, letter.worker)
         ] += 1
+    for answer in found.answers:
+        outcomes[AnswerOutcome(answer.ack_id, answer.outcome, answer.reason)] += 1
     for request in found.requests:
         outcomes[RequestOutcome(request.entry_id, has_crop=request.crop_jpeg is not None)] += 1
     return outcomes

@@ -14,7 +14,7 @@ from typing import Final
 from callbox.demo.background import in_background
 from callbox.demo.cast import make_cast
 from callbox.demo.due import Due, due_records
-from callbox.demo.harvest import harvest
+from callbox.demo.harvest import ALERT_TOPICS, harvest
 from callbox.demo.hotlist import hotlist_file
 from callbox.demo.house import run_command, running_workers, stop, write_config
 from callbox.demo.live import Show
@@ -38,9 +38,8 @@ from streams.clock import monotonic, now_ms, pause
 from streams.kafka import admin_client
 from streams.kafka_config import KafkaConfig
 from streams.reader import read_all
-from streams.replaying import OUTPUTS
 
-WATCHED: Final = (*OUTPUTS, VERIFICATION_REQUESTS)
+WATCHED: Final = (*ALERT_TOPICS, VERIFICATION_REQUESTS)
 _STEP_S: Final = 0.05
 _ANSWER_S: Final = 10.0
 
@@ -107,7 +106,7 @@ def run(script: Script, broker: Broker, out: Path, cache: Path, show: Show) -> S
     arrived = {
         decode(arrival.value, Alert).alert_id: arrival.at
         for arrival in reversed(watcher.arrivals)  # the first of each counts
-        if arrival.topic in OUTPUTS
+        if arrival.topic in ALERT_TOPICS
     }
     return Story(script, sent, found, arrived, outcomes(pages["plates"]), problems, durations, broker.kind)
 

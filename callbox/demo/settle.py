@@ -41,9 +41,10 @@ def settle(
     given = Counter(record.place.topic for record in sent)
     problems = [
         problem
-        for name, topic in READ_BY.items()
-        if topic != FUSION_INPUT
-        and (problem := _wait_for(workers[name], given[topic], PROCESSED_WITHIN_S)) is not None
+        for name, topics in READ_BY.items()
+        if FUSION_INPUT not in topics
+        and (problem := _wait_for(workers[name], sum(given[topic] for topic in topics), PROCESSED_WITHIN_S))
+        is not None
     ]
     appended = sum(1 for _record in read_all(kafka, FUSION_INPUT))
     if (problem := _wait_for(workers["fusion"], appended, PROCESSED_WITHIN_S)) is not None:

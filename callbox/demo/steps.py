@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from schemas.catalogue import ALERTS, MAINTENANCE, TEST_ALERTS
-from schemas.enums import Action, Grade, PillarKind, Reason
+from schemas.enums import AckAction, AckOutcome, AckReason, Action, Disposition, Grade, PillarKind, Reason
 from schemas.errors import Cause
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=600)]
@@ -69,6 +69,13 @@ class ExpectedLetter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     workers: tuple[str, ...]
 
 
+class ExpectedAnswer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an acknowledgement must be answered."""
+
+    outcome: AckOutcome
+    reason: Reason
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
     """What happens at one time; the subclasses say what.
 
@@ -93,24 +100,55 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Heartbeats(Step, frozen=True, kw_only=True, tag="heartbeats"):
-    """Every pillar of the town says that it is there."""
+    """Every pillar and gateway of the town says that it is there, but those that a step of silence names."""
 
     times: Times = 1
     every_s: Seconds = 0.0
 
 
 class PillarStep(Step, frozen=True, kw_only=True, tag="pillar"):
-    """One pillar reports; `resend`: the same event each time."""
+    """One pillar reports; `resend`: the same event each time; `active`: false when a fault is over."""
 
     event: PillarKind
     device: str
     times: Times = 1
     every_s: Seconds = 0.0
     resend: bool = False
+    active: bool = True
+    exercise: bool = False
 
     @property
     def subject(self) -> str:
         """The pillar."""
+        return self.device
+
+
+class SilenceStep(Step, frozen=True, kw_only=True, tag="silence"):
+    """One device never says anything: nothing is sent, and that must be noticed."""
+
+    device: str
+
+    @property
+    def subject(self) -> str:
+        """The device."""
+        return self.device
+
+
+class AckStep(Step, frozen=True, kw_only=True, tag="acknowledge"):
+    """A person says something about the incident that a pillar's first press has raised.
+
+    `device` may be one that was never pressed: then there is no such incident.
+    """
+
+    action: AckAction
+    device: str
+    answer: ExpectedAnswer
+    reason: AckReason | None = None
+    disposition: Disposition | None = None
+
+    @property
+    def subject(self) -> str:
+        """The pillar that was pressed last for it."""
         return self.device
 
 
@@ -155,7 +193,9 @@ class PoisonStep(Step, frozen=True, kw_only=True, tag="poison"):
         return self.topic
 
 
-AnyStep: TypeAlias = Heartbeats | PillarStep | PlateStep | VideoStep | PictureStep | PoisonStep
+AnyStep: TypeAlias = (
+    Heartbeats | PillarStep | SilenceStep | AckStep | PlateStep | VideoStep | PictureStep | PoisonStep
+)
 
 
 def last_at_s(step: AnyStep) -> float:
@@ -163,3 +203,8 @@ def last_at_s(step: AnyStep) -> float:
     if isinstance(step, Heartbeats | PillarStep | VideoStep):
         return step.at_s + step.every_s * (step.times - 1)
     return step.at_s
+
+
+def ack_id_of(number: int) -> str:
+    """The id of what a step of this number says about an incident."""
+    return f"ack-{number}"

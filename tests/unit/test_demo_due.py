@@ -9,7 +9,9 @@ from callbox.demo.due import POISON, Due, due_records
 from callbox.demo.run import shipped
 from callbox.demo.scenario import Scenario, VehicleRole, read_scenario
 from callbox.demo.steps import (
+    AckStep,
     AnyStep,
+    ExpectedAnswer,
     Heartbeats,
     PillarStep,
     PlateStep,
@@ -17,16 +19,19 @@ from callbox.demo.steps import (
     Says,
     Scene,
     Shows,
+    SilenceStep,
     VideoStep,
 )
 from callbox.site import read_site
 from processors.pictures import decode_jpeg, encode_jpeg
-from schemas.catalogue import FRAMES, HOTLIST, PILLAR_EVENTS, PLATE_READS
+from schemas.acks import Acknowledgement
+from schemas.catalogue import ACKS, FRAMES, HOTLIST, PILLAR_EVENTS, PLATE_READS
 from schemas.codec import decode
-from schemas.enums import PillarKind
+from schemas.enums import AckAction, AckOutcome, PillarKind, Reason
 from schemas.errors import Cause, DecodeError, PictureError
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
 from schemas.units import EpochMs
+from tests.timeline import Timeline, device
 
 TOWN = read_site(shipped("town.toml"), "town.toml")
 NOW = EpochMs(1_760_000_000_000)
@@ -59,11 +64,31 @@ def pressed(*, times: int, resend: bool = False) -> PillarStep:
     )
 
 
-def test_heartbeats_come_of_every_pillar_each_time() -> None:
-    events = pillar_events(Heartbeats(at_s=0, what="", times=2, every_s=5))
-    assert len(events) == 2 * 6
-    assert {event.device_id for event in events} == {f"pillar-0{number}" for number in range(1, 7)}
+def test_heartbeats_come_of_every_pillar_and_gateway_each_time_but_of_those_that_are_silent() -> None:
+    beats = Heartbeats(at_s=0, what="", times=2, every_s=5)
+    silence = SilenceStep(at_s=0, what="", device="pillar-08")
+    scenario = Scenario(vehicles=(ROLE,), steps=(beats, silence))
+    events = [decode(record.make(NOW, LATER), PillarEvent) for record in due_records(scenario, TOWN, CAST)]
+    assert len(events) == 2 * 8
+    assert {event.device_id for event in events} == {"gateway-1"} | {f"pillar-0{n}" for n in range(1, 8)}
     assert all(event.kind is PillarKind.HEARTBEAT for event in events)
+
+
+def test_an_acknowledgement_names_the_incident_that_the_press_will_raise() -> None:
+    said = AckStep(
+        at_s=2,
+        what="",
+        action=AckAction.ACCEPT,
+        device="pillar-01",
+        answer=ExpectedAnswer(outcome=AckOutcome.ACCEPTED, reason=Reason.ACCEPTED),
+    )
+    scenario = Scenario(vehicles=(ROLE,), steps=(pressed(times=2), said))
+    *presses, told = due_records(scenario, TOWN, CAST)
+    first = decode(presses[0].make(NOW, LATER), PillarEvent)
+    timeline = Timeline(device("pillar-01", zone="riverside"), zone="riverside")
+    raised = timeline.press(1, "pillar-01", event_id=first.event_id).alerts[0]
+    ack = decode(told.make(NOW, LATER), Acknowledgement)
+    assert (told.topic, told.key, ack.incident_id) == (ACKS, ack.incident_id.encode(), raised.incident_id)
 
 
 def test_bounces_have_ids_of_their_own_and_a_resend_has_not() -> None:
@@ -138,5 +163,6 @@ def test_the_shipped_scenario_can_be_played_with_a_cast_of_its_names() -> None:
         scenes=dict.fromkeys(Scene, [b"picture"] * 100),
     )
     records = due_records(scenario, TOWN, cast)
-    assert {record.step for record in records} == set(range(len(scenario.steps)))
+    silent = {n for n, step in enumerate(scenario.steps) if isinstance(step, SilenceStep)}
+    assert {record.step for record in records} == set(range(len(scenario.steps))) - silent
     assert all(record.make(NOW, LATER) for record in records)

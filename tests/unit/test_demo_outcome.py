@@ -11,7 +11,7 @@ from callbox.demo.outcome import compare, expected, observed
 from callbox.demo.play import Sent
 from callbox.demo.run import shipped
 from callbox.demo.scenario import Scenario, read_scenario
-from callbox.demo.steps import AnyStep, PoisonStep, last_at_s
+from callbox.demo.steps import AckStep, AnyStep, PoisonStep, last_at_s
 from callbox.site import read_site
 from schemas.alerts import Alert
 from schemas.catalogue import ALERTS, REGISTRY, TEST_ALERTS
@@ -46,7 +46,14 @@ def problems(scenario: Scenario) -> list[str]:
 
 def harvest_of(*alerts: Placed, letters: tuple[DeadLetter, ...] = ()) -> Harvest:
     return Harvest(
-        partitions=4, records={}, alerts=alerts, letters=letters, requests=(), evidence={}, repeats=0
+        partitions=4,
+        records={},
+        alerts=alerts,
+        letters=letters,
+        requests=(),
+        answers=(),
+        evidence={},
+        repeats=0,
     )
 
 
@@ -57,11 +64,19 @@ def test_what_is_expected_is_no_problem() -> None:
 @pytest.mark.parametrize("number", [n for n, step in enumerate(SCENARIO.steps) if step.alerts])
 def test_an_alert_that_the_scenario_does_not_expect_is_named(number: int) -> None:
     step = SCENARIO.steps[number]
-    (problem,) = problems(
-        tampered(lambda other: structs.replace(other, alerts=()) if other is step else other)
-    )
-    assert problem.startswith("unexpected: ")
-    assert step.subject in problem
+    found = problems(tampered(lambda other: structs.replace(other, alerts=()) if other is step else other))
+    assert len(found) == len(step.alerts)
+    assert all(problem.startswith("unexpected: ") and step.subject in problem for problem in found)
+
+
+def test_another_answer_to_an_acknowledgement_is_noticed() -> None:
+    def other_answer(step: AnyStep) -> AnyStep:
+        if not isinstance(step, AckStep) or step.answer.reason is not Reason.UNKNOWN_INCIDENT:
+            return step
+        return structs.replace(step, answer=structs.replace(step.answer, reason=Reason.INCIDENT_OVER))
+
+    found = problems(tampered(other_answer))
+    assert [problem.split(" ack-")[0] for problem in found] == ["missing: answer to", "unexpected: answer to"]
 
 
 def test_an_alert_too_many_in_the_scenario_is_missing() -> None:
@@ -134,6 +149,7 @@ def test_what_came_out_is_seen_by_topic_device_and_place() -> None:
 def fire_alert() -> tuple[Alert, Media]:
     timeline = Timeline(camera())
     timeline.push(flame(picture=True))
+    timeline.tick(10)
     (alert,) = timeline.alerts
     return alert, alert.media[0]
 

@@ -99,6 +99,7 @@ def story(device_name: str = "<b>P1</b>") -> Story:
         alerts=alerts(),
         letters=[letter],
         requests=[request()],
+        answers=[],
         evidence={(0, 0): picture},
         repeats=0,
     )

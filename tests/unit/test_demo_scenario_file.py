@@ -1,5 +1,6 @@
 """The demo's files are in order, and a scenario that is not is refused as a whole."""
 
+import msgspec
 import pytest
 
 from callbox.commands.policy import read_policy_file
@@ -8,7 +9,7 @@ from callbox.demo.scenario import Scenario, read_scenario, zone_of
 from callbox.demo.steps import PoisonStep, last_at_s
 from callbox.site import read_site
 from processors.policy import FusionPolicy
-from schemas.catalogue import FRAMES, FUSION_INPUT, HOTLIST, PILLAR_EVENTS, PLATE_READS, REGISTRY
+from schemas.catalogue import ACKS, FRAMES, FUSION_INPUT, HOTLIST, PILLAR_EVENTS, PLATE_READS, REGISTRY
 from schemas.enums import DeviceKind
 from schemas.errors import FileRefused
 from schemas.site import UNASSIGNED_ZONE
@@ -31,16 +32,23 @@ def shipped_scenario() -> Scenario:
     return read_scenario(shipped("scenario.toml"), "scenario.toml")
 
 
-def test_the_town_has_three_zones_and_twelve_devices_of_every_kind() -> None:
+def test_the_town_has_three_zones_and_fourteen_devices_of_every_kind() -> None:
     town = read_site(shipped("town.toml"), "town.toml")
     assert len({device.zone for device in town}) == 3
-    assert len(town) == 12
+    assert len(town) == 14
     assert {device.kind for device in town} == set(DeviceKind) - {DeviceKind.UNKNOWN}
     assert all(len(device.chain) == 4 and device.response_points for device in town)
 
 
-def test_the_policy_of_the_demo_is_the_default() -> None:
-    assert read_policy_file(shipped("policy.toml"), "policy.toml") == FusionPolicy()
+def test_the_policy_of_the_demo_is_the_default_but_for_times_that_nobody_would_wait_for() -> None:
+    policy = msgspec.to_builtins(read_policy_file(shipped("policy.toml"), "policy.toml"))
+    usual = msgspec.to_builtins(FusionPolicy())
+    assert {name for name in usual if policy[name] != usual[name]} == {
+        "hold_ms",
+        "acknowledge_ms",
+        "notify_ms",
+        "stuck_ms",
+    }
 
 
 def test_the_play_takes_less_than_half_a_minute() -> None:
@@ -49,7 +57,7 @@ def test_the_play_takes_less_than_half_a_minute() -> None:
 
 def test_every_topic_that_a_worker_reads_is_poisoned() -> None:
     poisoned = {step.topic for step in shipped_scenario().steps if isinstance(step, PoisonStep)}
-    assert poisoned == {PILLAR_EVENTS, FRAMES, PLATE_READS, FUSION_INPUT, REGISTRY, HOTLIST}
+    assert poisoned == {PILLAR_EVENTS, ACKS, FRAMES, PLATE_READS, FUSION_INPUT, REGISTRY, HOTLIST}
 
 
 def test_a_device_of_no_registry_is_in_the_zone_unassigned() -> None:
