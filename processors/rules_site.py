@@ -5,15 +5,21 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from processors.changes import Change, Outcome, PutDevice, PutPolicy, SetTimer
-from processors.conditions import closed
+from processors.conditions import Shown, closed
 from processors.decisions import Decision
-from processors.entities import Device, Timer, TimerKind, device_subject
+from processors.entities import Device, DeviceKey, Timer, TimerKind, device_subject
 from processors.geometry import place_of
 from processors.matching import of_device
 from processors.policy import read_policy
 from processors.state import State, device_at
-from processors.supervision import heartbeat_ms, next_look, next_test
-from schemas.enums import Family, Reason
+from processors.supervision import (
+    heartbeat_ms,
+    next_look,
+    next_test,
+    promises_otherwise,
+    site_leaves,
+)
+from schemas.enums import DeviceKind, Family, Reason
 from schemas.log import FusionInput, PolicyRecord
 from schemas.site import RegistryDevice
 
@@ -40,8 +46,17 @@ def device_record(state: State, envelope: FusionInput, site: RegistryDevice) -> 
         placed = replace(placed, since=state.now)
     if device.site is None or device.site.test_every_s != site.test_every_s or not device.is_registered:
         placed = replace(placed, test_due=next_test(placed, state.now))
-    decision = Decision(reason=Reason.DEVICE_UPDATED, event_id=envelope.event_id)
-    return decision, (PutDevice(placed), *_looks(state, placed))
+    ended = Shown(Reason.DEVICE_UPDATED)
+    if device.silent_since is not None and _promise(device) != _promise(placed):
+        placed = replace(placed, silent_since=None, since=state.now)
+        ended = promises_otherwise(state, device)
+    decision = Decision(reason=Reason.DEVICE_UPDATED, alerts=ended.alerts, event_id=envelope.event_id)
+    return decision, (PutDevice(placed), *_looks(state, placed), *ended.changes)
+
+
+def _promise(device: Device) -> tuple[int, DeviceKey | None]:
+    """How often it must speak, and through whom."""
+    return heartbeat_ms(device), device.gateway
 
 
 def _looks(state: State, device: Device) -> tuple[Change, ...]:
@@ -62,6 +77,10 @@ def _leaves(state: State, envelope: FusionInput, device: Device, site: RegistryD
             shown = closed(state, incident, Reason.DEVICE_LEFT, f"{site.device_id}:{site.revision}")
             alerts += shown.alerts
             changes += shown.changes
+    if device.is_registered and device.site is not None and device.site.kind is DeviceKind.GATEWAY:
+        orphans = site_leaves(state, device)
+        alerts += orphans.alerts
+        changes += orphans.changes
     left = replace(
         device, site=site, place=None, silent_since=None, closed_at=None, is_stuck=False, test_due=None
     )

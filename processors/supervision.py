@@ -9,6 +9,8 @@ device silent (the feed itself is, see processors/rules_feed.py). Every register
 supervised from the moment the registry names it, also one that never speaks, and no longer where it has left.
 """
 
+from typing import TYPE_CHECKING
+
 from msgspec.structs import replace
 
 from processors.changes import Change, PutDevice, SetTimer
@@ -20,6 +22,9 @@ from processors.state import State
 from schemas.catalogue import FRAMES, PILLAR_EVENTS
 from schemas.enums import DeviceKind, Disposition, Hazard, Reason
 from schemas.units import SECOND_MS, EpochMs
+
+if TYPE_CHECKING:
+    from schemas.alerts import Alert
 
 TOLD_WITHIN_MS = 2 * SECOND_MS
 """A tick and a word of the feed may each come a second after a deadline."""
@@ -139,6 +144,28 @@ def _site_may_end(state: State, gateway: DeviceKey, left: list[str], *, is_gatew
         alerts += own.alerts
         changes += own.changes
     return Shown(shown.reason, tuple(alerts), tuple(changes))
+
+
+def site_leaves(state: State, gateway: Device) -> Shown:
+    """A gateway has left: its silent devices are told of one by one, since no site speaks for them any more."""
+    alerts: list[Alert] = []
+    changes: list[Change] = []
+    for name in state.by_gateway.get(gateway.key, ()):
+        child = state.devices.get((gateway.zone, name))
+        if child is not None:
+            sign = _comm_fail(state, child, is_alone=True, event_id=f"after-site:{state.now}")
+            own = begins(state, sign)
+            alerts += own.alerts
+            changes += own.changes
+    return Shown(Reason.CONDITION_ACTIVE, tuple(alerts), tuple(changes))
+
+
+def promises_otherwise(state: State, device: Device) -> Shown:
+    """The registry has changed when a silent device must speak, or through whom: what was told of it ends."""
+    known = by_name(state, device.zone, fault_name(Hazard.COMM_FAIL, device.device_id))
+    if known is None:
+        return Shown(Reason.DEVICE_UPDATED)
+    return closed(state, known, Reason.DEVICE_UPDATED, f"promise:{state.now}")
 
 
 def _silent_site(state: State, gateway: DeviceKey) -> Incident | None:

@@ -170,6 +170,10 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
     (None, Reason.INHIBITED): Wording(
         "The whole site is silent: another incident speaks for it.", "整个站点失联，由另一事件统一处理。"
     ),
+    (None, Reason.DEVICE_UPDATED): Wording(
+        "The registry has changed what the device promises: it is watched anew.",
+        "登记信息已变更：重新开始监测该设备。",
+    ),
     (None, Reason.DEVICE_LEFT): Wording("The device has left this zone.", "设备已离开该区域。"),
     (None, Reason.FOLD_ERROR): Wording(
         "A help point was pressed, and callbox failed to work out more than stands in this alert.",
@@ -198,6 +202,7 @@ INSTRUCTIONS_BY_REASON: Mapping[Reason, Wording] = {
             Reason.RESOLVED,
             Reason.INHIBITED,
             Reason.DEVICE_LEFT,
+            Reason.DEVICE_UPDATED,
             Reason.SHELVED,
             Reason.OUT_OF_SERVICE,
         ),
