@@ -25,7 +25,9 @@ INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 COMMANDS: Final[Mapping[str, str]] = {
     "config": "callbox.commands.config:config",
     "demo": "callbox.commands.demo:demo",
+    "dlq": "callbox.commands.dlq:dlq",
     "hotlist": "callbox.commands.hotlist:hotlist",
+    "incidents": "callbox.commands.incidents:incidents",
     "models": "callbox.commands.models:models",
     "policy": "callbox.commands.policy:policy",
     "registry": "callbox.commands.registry:registry",

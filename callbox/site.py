@@ -13,6 +13,8 @@
     lat = 30.5731
     heartbeat_s = 60
     gateway = "gw-2"
+    reports_release = false      # pillars only, like test_every_s
+    test_every_s = 604800
 
 It is taken as a whole or refused as a whole, with every problem named by its path.
 """
@@ -35,6 +37,7 @@ Heading = Annotated[int, msgspec.Meta(ge=0, le=359)]
 Seconds = Annotated[
     int, msgspec.Meta(ge=1, le=86_400)
 ]  # a device that speaks less than daily promises nothing
+TestInterval = Annotated[int, msgspec.Meta(ge=60, le=31 * 86_400)]
 
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 NAME_RULE: Final = "letters, digits, '.', '_' and '-', 1 to 64 of them"
@@ -65,7 +68,10 @@ class ZoneEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A device; degrees, WGS 84; the heading of a camera clockwise from north."""
+    """A device; degrees, WGS 84; the heading of a camera clockwise from north.
+
+    Only a pillar has `reports_release` (false: it never says that its button was let go) and `test_every_s`.
+    """
 
     id: str
     kind: DeviceKind
@@ -75,6 +81,8 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     heading_deg: Heading | None = None
     heartbeat_s: Seconds | None = None
     gateway: str | None = None
+    reports_release: bool | None = None
+    test_every_s: TestInterval | None = None
 
 
 class SiteFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -143,7 +151,7 @@ def _zone_problems(zones: tuple[ZoneEntry, ...]) -> list[str]:
 def _device_problems(site: SiteFile) -> list[str]:
     zones = [zone.name for zone in site.zones]
     by_id = {device.id: device for device in site.devices}
-    problems = repeated((f"devices[{number}].id", device.id) for number, device in enumerate(site.devices))
+    problems = _repeated_devices(site.devices)
     for number, device in enumerate(site.devices):
         path = f"devices[{number}]"
         problems += name_problems(f"{path}.id", device.id)
@@ -152,9 +160,35 @@ def _device_problems(site: SiteFile) -> list[str]:
             problems.append(f"{path}.kind: {device.kind.value!r} is none of {allowed}")
         if device.zone not in zones:
             problems.append(f"{path}.zone: {device.zone!r} is none of {', '.join(zones) or 'none'}")
+        problems += _kind_problems(path, device)
         if device.gateway is not None:
             problems += _gateway_problems(f"{path}.gateway", device, by_id.get(device.gateway))
     return problems
+
+
+def _repeated_devices(devices: tuple[DeviceEntry, ...]) -> list[str]:
+    """Devices that stand twice; each belongs into exactly one zone."""
+    first: dict[str, int] = {}
+    problems = []
+    for number, device in enumerate(devices):
+        at = first.setdefault(device.id, number)
+        if at == number:
+            continue
+        problem = f"devices[{number}].id: the same as devices[{at}].id"
+        if device.zone != devices[at].zone:
+            problem += f", and in another zone: {device.zone!r} here, {devices[at].zone!r} there"
+        problems.append(problem)
+    return problems
+
+
+def _kind_problems(path: str, device: DeviceEntry) -> list[str]:
+    """What only a pillar may have."""
+    given = {"reports_release": device.reports_release, "test_every_s": device.test_every_s}
+    return [
+        f"{path}.{name}: only a pillar has it, this is of kind {device.kind.value}"
+        for name, value in given.items()
+        if value is not None and device.kind is not DeviceKind.PILLAR
+    ]
 
 
 def _gateway_problems(path: str, device: DeviceEntry, gateway: DeviceEntry | None) -> list[str]:
@@ -189,4 +223,6 @@ def _registry_device(device: DeviceEntry, zone: ZoneEntry) -> RegistryDevice:
             ResponsePoint(name=point.name, lon_e7=deg_e7(point.lon), lat_e7=deg_e7(point.lat))
             for point in zone.response_points
         ),
+        reports_release=device.reports_release is not False,
+        test_every_s=device.test_every_s,
     )

@@ -26,6 +26,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
         changed: Devices that stay in their zone, as they are now.
         moved: Devices that change their zone: as they were, as they are now.
         removed: Devices that are gone, as they were.
+        again: Devices that are as they were and are written all the same.
     """
 
     revision: int
@@ -33,15 +34,20 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     changed: tuple[RegistryDevice, ...]
     moved: tuple[tuple[RegistryDevice, RegistryDevice], ...]
     removed: tuple[RegistryDevice, ...]
+    again: tuple[RegistryDevice, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing changes."""
-        return not (self.added or self.changed or self.moved or self.removed)
+        """Whether nothing is written."""
+        return not (self.added or self.changed or self.moved or self.removed or self.again)
 
 
 def difference(
-    known: Mapping[str, RegistryDevice], wanted: Iterable[RegistryDevice], at: EpochMs
+    known: Mapping[str, RegistryDevice],
+    wanted: Iterable[RegistryDevice],
+    at: EpochMs,
+    *,
+    everything: bool = False,
 ) -> Difference:
     """Compare the registry in force with what is wanted.
 
@@ -49,25 +55,26 @@ def difference(
         known: By device id; revisions are not compared.
         wanted: Every device there shall be.
         at: Now. A new revision is at least that, so that it rises even where the registry was lost.
+        everything: Also write what does not change: for a log that was lost.
     """
     revision = max((at, *(device.revision + 1 for device in known.values())))
     now = {device.device_id: replace(device, revision=revision) for device in wanted}
     pairs = [(known[name], device) for name, device in sorted(now.items()) if name in known]
+    stayed = [(replace(old, revision=revision) == new, new) for old, new in pairs if old.zone == new.zone]
     return Difference(
         revision=revision,
         added=tuple(device for name, device in sorted(now.items()) if name not in known),
-        changed=tuple(
-            new for old, new in pairs if old.zone == new.zone and replace(old, revision=revision) != new
-        ),
+        changed=tuple(new for is_same, new in stayed if not is_same),
         moved=tuple((old, new) for old, new in pairs if old.zone != new.zone),
         removed=tuple(device for name, device in sorted(known.items()) if name not in now),
+        again=tuple(new for is_same, new in stayed if is_same and everything),
     )
 
 
 def log_inputs(changes: Difference) -> tuple[FusionInput, ...]:
     """The device records for the log; who leaves a zone leaves it first."""
     left = [old for old, _new in changes.moved] + list(changes.removed)
-    come = [new for _old, new in changes.moved] + [*changes.added, *changes.changed]
+    come = [new for _old, new in changes.moved] + [*changes.added, *changes.changed, *changes.again]
     gone = [replace(device, revision=changes.revision, removed=True) for device in left]
     return tuple(_input(device) for device in [*gone, *come])
 
@@ -75,7 +82,7 @@ def log_inputs(changes: Difference) -> tuple[FusionInput, ...]:
 def registry_records(changes: Difference) -> dict[str, RegistryDevice | None]:
     """The records for the registry by device id; None is a tombstone."""
     gone: dict[str, RegistryDevice | None] = {device.device_id: None for device in changes.removed}
-    come = [new for _old, new in changes.moved] + [*changes.added, *changes.changed]
+    come = [new for _old, new in changes.moved] + [*changes.added, *changes.changed, *changes.again]
     return gone | {device.device_id: device for device in come}
 
 

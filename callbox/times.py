@@ -1,4 +1,4 @@
-"""A point in time as people type it: RFC 3339, or so long ago."""
+"""Times as people type and read them: RFC 3339, so long ago, for so long."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -8,6 +8,7 @@ from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, EpochMs
 
 _UNITS: Final = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 _AGO: Final = re.compile(r"-(\d{1,9})([smhd])")
+_SPAN: Final = re.compile(r"(\d{1,9})([smhd])")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -32,6 +33,31 @@ def parse_time(text: str, now: EpochMs) -> EpochMs:
             f"{text!r} is no time: use RFC 3339 with a zone (2031-03-01T08:00:00Z) or -90s, -5m, -2h, -1d"
         )
     return EpochMs((parsed - _EPOCH) // timedelta(milliseconds=1))
+
+
+def parse_span(text: str) -> int:
+    """Read how long something takes: `90s`, `30m`, `2h`, `1d`.
+
+    Returns:
+        Seconds, above 0.
+
+    Raises:
+        ValueError: It is no such text. The text says what is allowed.
+    """
+    found = _SPAN.fullmatch(text)
+    seconds = 0 if found is None else int(found[1]) * _UNITS[found[2]] // SECOND_MS
+    if not seconds:
+        raise ValueError(f"{text!r} is no length of time: use 90s, 30m, 2h or 1d")
+    return seconds
+
+
+def format_span(ms: int) -> str:
+    """How long, to two units: `12s`, `5m`, `2h 5m`, `3d 4h`; below zero is `0s`."""
+    for unit, below, name, below_name in ((DAY_MS, HOUR_MS, "d", "h"), (HOUR_MS, MINUTE_MS, "h", "m")):
+        if ms >= unit:
+            rest = ms % unit // below
+            return f"{ms // unit}{name} {rest}{below_name}" if rest else f"{ms // unit}{name}"
+    return f"{ms // MINUTE_MS}m" if ms >= MINUTE_MS else f"{max(ms, 0) // SECOND_MS}s"
 
 
 def format_time(at: EpochMs) -> str:

@@ -17,7 +17,7 @@ from processors.entities import DeviceKey, Incident
 from processors.flapping import came_back, went_away
 from processors.geometry import Place
 from processors.grading import ASSESSMENTS, CONTROL_ROOM, grade_of
-from processors.lifecycle import OVER, Step, after
+from processors.lifecycle import OVER, QUIET, Step, after
 from processors.matching import Surroundings, by_name, fault_name
 from processors.relations import name_each_other
 from processors.state import State
@@ -91,7 +91,7 @@ def begins(state: State, sign: Sign) -> Shown:
     if known.active and known.state not in OVER:
         return Shown(Reason.STILL_ACTIVE, (), (PutIncident(incident),))
     incident = came_back(incident, now, policy)
-    is_quiet = known.flapping or known.state in {IncidentState.SHELVED, IncidentState.OUT_OF_SERVICE}
+    is_quiet = known.flapping or known.state in QUIET
     if is_quiet or known.state is IncidentState.CANDIDATE:
         return Shown(Reason.STILL_ACTIVE, (), (PutIncident(incident),))
     to = after(known.state, Step.FACT)
@@ -107,7 +107,7 @@ def ends(state: State, sign: Sign) -> Shown:
         return Shown(Reason.NOT_ACTIVE)
     policy, now = state.policy, state.now
     incident = went_away(replace(known, last_at=now), now, policy)
-    if known.flapping:
+    if known.flapping or known.state in QUIET:
         return Shown(Reason.CONDITION_OVER, (), (PutIncident(incident),))
     if incident.flapping:
         return _flaps(state, known, incident, sign)

@@ -16,7 +16,7 @@ from processors.entities import Device, Incident
 from processors.flapping import grade_changed
 from processors.geometry import Place
 from processors.grading import chain_of, grade_of, target_response_s, verification_level, worse
-from processors.lifecycle import OVER, Step, after
+from processors.lifecycle import OVER, QUIET, Step, after
 from processors.matching import Surroundings
 from processors.relations import name_each_other
 from processors.state import State
@@ -100,7 +100,7 @@ def _join(state: State, device: Device, joined: Incident, news: News) -> Taken:
     if joined.state is IncidentState.CANDIDATE and not rose:
         return Taken(incident, Reason.HELD, (), (PutIncident(incident),))
     silent = reason is Reason.STILL_BURNING
-    if not rose and (silent or joined.state in {IncidentState.SHELVED, IncidentState.OUT_OF_SERVICE}):
+    if not rose and (silent or joined.state in QUIET):
         return Taken(incident, Reason.STILL_BURNING, (), (PutIncident(incident),))
     to = after(joined.state, Step.REALARM if rose else Step.FACT)
     if rose or to is not joined.state:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from processors.geometry import Place, distance_mm, place_of
+from processors.geometry import Place, distance_mm
 from processors.policy import FusionPolicy, Ring
 from schemas.enums import Category, Family, Feed, Grade, Hazard, Tier, Urgency
 from schemas.site import ChainLink, RegistryDevice
@@ -121,8 +121,8 @@ def target_response_s(
     """
     if site is None or place is None:
         return None
-    points = (place_of(point.lon_e7, point.lat_e7) for point in site.response_points)
-    nearest_mm = min((distance_mm(place, point) for point in points if point is not None), default=None)
+    points = (Place(point.lon_e7, point.lat_e7, "") for point in site.response_points)  # no cell is asked for
+    nearest_mm = min((distance_mm(place, point) for point in points), default=None)
     if nearest_mm is None:
         return None
     return next((ring.response_s for ring in rings if nearest_mm <= ring.within_m * 1_000), None)

@@ -218,5 +218,5 @@ def _look(state: State, envelope: FusionInput, timer: Timer) -> Decision | None:
         decision = _failed(state, envelope, None, error)
         due = EpochMs(state.now + RETRY_MS)
     if due is not None:
-        heappush(state.timers, timer._replace(due=due))
+        heappush(state.timers, Timer(due, timer.subject, timer.kind))
     return decision

@@ -8,10 +8,10 @@
                                         └ CLEAR ─► CLEARED_UNACKED ─ ACCEPT ─► CLEARED ◄─────────────┘
                                                                                   └─ CLOSE, RESOLVE ─► CLOSED
 
-Beside it: SHELVED and OUT_OF_SERVICE (a person wants to hear nothing for a while), CANCELLED. Whatever is open takes
-CANCEL, EXPIRY and REMOVE. Arrows are things that happen to an incident (`Step`); the arrow from nowhere makes one.
-Time is fold time. States are those of ISA-18.2. A new fact about a cleared incident raises it again, and so does a
-grade that has risen (`REALARM`), except for somebody who is there already.
+Beside it: CANCELLED, and SHELVED and OUT_OF_SERVICE, where a person wants to hear nothing for a while, whatever comes
+and goes. Whatever is open takes CANCEL, EXPIRY and REMOVE. Arrows are things that happen to an incident (`Step`); the
+arrow from nowhere makes one. Time is fold time. States are those of ISA-18.2. A new fact about a cleared incident
+raises it again, and so does a grade that has risen (`REALARM`), except for somebody who is there already.
 
 A device's cancel never ends a red: there it is CANCEL_ASKED, and leaves it open (domain.md 6).
 """
@@ -97,8 +97,8 @@ TRANSITIONS: Mapping[Step, Mapping[IncidentState | None, IncidentState]] = {
         _S.CANDIDATE: _S.CANDIDATE,
         _S.RAISED: _S.CLEARED_UNACKED,
         _S.REJECTED: _S.CLEARED_UNACKED,
-        **_all((*_ATTENDED, _S.SHELVED), _S.CLEARED),
-        **_same(_S.OUT_OF_SERVICE, _S.CLEARED, _S.CLEARED_UNACKED),
+        **_all(_ATTENDED, _S.CLEARED),
+        **_same(*_QUIET, _S.CLEARED, _S.CLEARED_UNACKED),
     },
     Step.TEST: {None: _S.CLOSED},
     Step.REMOVE: _all(OPEN, _S.CLOSED),
@@ -135,6 +135,9 @@ TRANSITIONS: Mapping[Step, Mapping[IncidentState | None, IncidentState]] = {
 
 UNACKNOWLEDGED = (_S.RAISED, _S.REJECTED, _S.CLEARED_UNACKED)
 """Somebody must still answer."""
+
+QUIET = _QUIET
+"""A person wants to hear nothing of it; only a grade that rises is told."""
 
 OVER = (_S.CLEARED, _S.CLEARED_UNACKED)
 """What was wrong is over; a new fact raises again."""

@@ -18,7 +18,7 @@ from processors.deadlines import entered, touched
 from processors.decisions import Decision
 from processors.entities import Incident
 from processors.flapping import grade_changed
-from processors.lifecycle import Step, after, can
+from processors.lifecycle import QUIET, Step, after, can
 from processors.memory import recall, remember
 from processors.state import State
 from schemas.acks import AckFact, AckResult
@@ -175,13 +175,13 @@ _OBJECTIONS: Mapping[AckAction, Callable[[State, Incident, AckFact], Reason | No
 def _accepted(state: State, incident: Incident, fact: AckFact, says: Says) -> Outcome:
     policy, now = state.policy, state.now
     to = after(incident.state, says.step)
-    if fact.action is AckAction.IN_SERVICE and not incident.active:
+    if fact.action in {AckAction.UNSHELVE, AckAction.IN_SERVICE} and not incident.active:
         to = after(to, Step.CONDITION_OVER)
     if fact.action is AckAction.REGRADE and fact.grade is not None:
         incident = grade_changed(replace(incident, grade=fact.grade), now, policy)
     # What is said again starts the time anew: a second unit en route, a longer shelving, another grade.
     stepped = entered(touched(incident, now, policy), to, now, policy)
-    if to in {IncidentState.SHELVED, IncidentState.OUT_OF_SERVICE}:
+    if to in QUIET:
         stepped = _put_away(state, stepped, fact)
     is_closed = fact.action is AckAction.CLOSE
     occasion = Occasion(

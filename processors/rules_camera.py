@@ -40,7 +40,7 @@ def camera_alive(state: State, envelope: FusionInput, alive: CameraAlive) -> Out
     changes: tuple[Change, ...] = (Heard(key, alive.received_at),)
     if device is None or not device.is_registered:
         reason, changes = Reason.UNKNOWN_DEVICE, ()
-    elif alive.received_at <= state.heartbeats.get(key, -1):
+    elif alive.received_at <= max(device.since, state.heartbeats.get(key, device.since)):
         reason, changes = Reason.DUPLICATE, ()
     return Decision(reason=reason, event_id=envelope.event_id, received_at=alive.received_at), changes
 

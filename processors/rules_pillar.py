@@ -67,8 +67,8 @@ def _heartbeat(state: State, key: DeviceKey, fact: PillarFact) -> Outcome:
     if device is None or not device.is_registered:
         return _silent(fact, Reason.UNKNOWN_DEVICE)
     latest = state.heartbeats.get(key)
-    if latest is not None and fact.received_at <= latest:
-        return _silent(fact, Reason.DUPLICATE)
+    if fact.received_at <= max(device.since, latest or device.since):
+        return _silent(fact, Reason.DUPLICATE)  # or of a time in which nobody counted on it
     return _silent(fact, Reason.HEARTBEAT, Heard(key, fact.received_at))
 
 
@@ -83,9 +83,11 @@ def _release(state: State, device: Device, fact: PillarFact) -> Outcome:
 
 
 def _fault(state: State, device: Device, fact: PillarFact) -> Outcome:
-    """Tamper, battery, mains, comms: it comes, or it is over."""
+    """Tamper, battery, mains, comms: it comes, or it is over. In an exercise nobody is sent to mend anything."""
     if not device.is_registered:
         return _silent(fact, Reason.UNKNOWN_DEVICE, PutDevice(device))
+    if fact.exercise:
+        return _silent(fact, Reason.NOT_SUPPORTED, PutDevice(device))
     sign = Sign(
         hazard=FAULTS[fact.kind],
         who=fact.device_id,

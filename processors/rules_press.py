@@ -34,24 +34,26 @@ def press(state: State, device: Device, fact: PillarFact) -> Outcome:
         device,
         press_at=fact.received_at,
         press_incident=taken.incident.incident_id,
-        closed_at=state.now if _reports_release(device) else None,
+        closed_at=state.now if _is_watched(device, fact) else None,
     )
     decision = Decision(
         reason=taken.reason, alerts=taken.alerts, event_id=fact.event_id, received_at=fact.received_at
     )
-    return decision, (PutDevice(pressed), *taken.changes, *_watch(state, device))
+    return decision, (PutDevice(pressed), *taken.changes, *_watch(state, device, fact))
 
 
-def _watch(state: State, device: Device) -> tuple[Change, ...]:
+def _watch(state: State, device: Device, fact: PillarFact) -> tuple[Change, ...]:
     """Look at the contact when it is closed for too long; once, since a closed one is looked at already."""
-    if device.closed_at is not None or not _reports_release(device):
+    if device.closed_at is not None or not _is_watched(device, fact):
         return ()
     due = EpochMs(state.now + state.policy.stuck_ms)
     return (SetTimer(Timer(due, device_subject(device.key), TimerKind.STUCK)),)
 
 
-def _reports_release(device: Device) -> bool:
-    return device.is_registered and device.site is not None and device.site.reports_release
+def _is_watched(device: Device, fact: PillarFact) -> bool:
+    """Whether a release must follow; nobody mends a button that is held in an exercise."""
+    site = device.site
+    return device.is_registered and site is not None and site.reports_release and not fact.exercise
 
 
 def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:

@@ -1,5 +1,6 @@
 """What the log tells of the site: devices come, move and go, and a policy comes into force."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -18,8 +19,10 @@ from processors.supervision import (
     next_test,
     promises_otherwise,
     site_leaves,
+    site_without,
+    withdrawn,
 )
-from schemas.enums import DeviceKind, Family, Reason
+from schemas.enums import DeviceKind, Family, Hazard, Reason
 from schemas.log import FusionInput, PolicyRecord
 from schemas.site import RegistryDevice
 
@@ -46,12 +49,27 @@ def device_record(state: State, envelope: FusionInput, site: RegistryDevice) -> 
         placed = replace(placed, since=state.now)
     if device.site is None or device.site.test_every_s != site.test_every_s or not device.is_registered:
         placed = replace(placed, test_due=next_test(placed, state.now))
-    ended = Shown(Reason.DEVICE_UPDATED)
+    alerts: list[Alert] = []
+    changes: list[Change] = []
+    for shown in _withdrawals(state, device, placed):
+        alerts += shown.alerts
+        changes += shown.changes
     if device.silent_since is not None and _promise(device) != _promise(placed):
         placed = replace(placed, silent_since=None, since=state.now)
-        ended = promises_otherwise(state, device)
-    decision = Decision(reason=Reason.DEVICE_UPDATED, alerts=ended.alerts, event_id=envelope.event_id)
-    return decision, (PutDevice(placed), *_looks(state, placed), *ended.changes)
+    if not site.reports_release:
+        placed = replace(placed, closed_at=None, is_stuck=False)
+    decision = Decision(reason=Reason.DEVICE_UPDATED, alerts=tuple(alerts), event_id=envelope.event_id)
+    return decision, (PutDevice(placed), *_looks(state, placed), *changes)
+
+
+def _withdrawals(state: State, device: Device, placed: Device) -> Iterator[Shown]:
+    """What was told of a device and is not asked of it any more."""
+    if device.silent_since is not None and _promise(device) != _promise(placed):
+        yield promises_otherwise(state, device)
+    if placed.test_due is None:
+        yield withdrawn(state, device, Hazard.TEST_MISSED)
+    if placed.site is not None and not placed.site.reports_release:
+        yield withdrawn(state, device, Hazard.STUCK_BUTTON)
 
 
 def _promise(device: Device) -> tuple[int, DeviceKey | None]:
@@ -77,10 +95,10 @@ def _leaves(state: State, envelope: FusionInput, device: Device, site: RegistryD
             shown = closed(state, incident, Reason.DEVICE_LEFT, f"{site.device_id}:{site.revision}")
             alerts += shown.alerts
             changes += shown.changes
-    if device.is_registered and device.site is not None and device.site.kind is DeviceKind.GATEWAY:
-        orphans = site_leaves(state, device)
-        alerts += orphans.alerts
-        changes += orphans.changes
+    is_gateway = device.site is not None and device.site.kind is DeviceKind.GATEWAY
+    others = site_leaves(state, device) if is_gateway else site_without(state, device)
+    alerts += others.alerts
+    changes += others.changes
     left = replace(
         device, site=site, place=None, silent_since=None, closed_at=None, is_stuck=False, test_due=None
     )

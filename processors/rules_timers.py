@@ -18,7 +18,7 @@ from processors.deadlines import DUE, entered, has_next_tier
 from processors.decisions import Decision
 from processors.entities import Device, DeviceKey, Incident, Timer, TimerKind
 from processors.flapping import calmed
-from processors.lifecycle import Step, after
+from processors.lifecycle import QUIET, Step, after
 from processors.matching import Surroundings
 from processors.relations import name_each_other
 from processors.rules_feed import feed_falls_silent, feed_silence_due
@@ -127,7 +127,7 @@ def _unshelve(state: State, timer: Timer, incident: Incident) -> Fired:
 def _calm(state: State, timer: Timer, incident: Incident) -> Fired:
     """It has stopped coming and going: how it is now is told."""
     calm = calmed(incident)
-    if incident.state in {IncidentState.SHELVED, IncidentState.OUT_OF_SERVICE} or not incident.revision:
+    if incident.state in QUIET or not incident.revision:
         return None, (PutIncident(calm),)
     reason = Reason.CONDITION_ACTIVE
     if not calm.active:

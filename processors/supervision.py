@@ -56,7 +56,8 @@ def heartbeat_ms(device: Device) -> int:
 
 def last_word(state: State, device: Device) -> EpochMs:
     """Fold time of its last word, or of the moment from which it is supervised."""
-    return max(state.heard.get(device.key, device.since), device.since)
+    since = device.since
+    return max(state.heard.get((device.zone, device.device_id), since), since)
 
 
 def _feed_has_told(state: State, device: Device, deadline: int) -> bool:
@@ -99,13 +100,7 @@ def speaks_again(state: State, device: Device) -> Shown:
         left = state.by_gateway.get(key, [])
         return _with_all((put, look), _site_may_end(state, key, left, is_gateway_silent=False))
     own = ends(state, _comm_fail(state, device, is_alone=True, event_id=f"heard:{state.now}"))
-    gateway = device.gateway
-    if gateway is None:
-        return _with_all((put, look), own)
-    left = [name for name in state.by_gateway.get(gateway, ()) if name != device.device_id]
-    owner = state.devices.get(gateway)
-    is_gateway_silent = owner is not None and owner.silent_since is not None
-    site = _site_may_end(state, gateway, left, is_gateway_silent=is_gateway_silent)
+    site = site_without(state, device)
     reason = own.reason if own.alerts else site.reason
     return Shown(reason, (*own.alerts, *site.alerts), (put, look, *own.changes, *site.changes))
 
@@ -162,10 +157,28 @@ def site_leaves(state: State, gateway: Device) -> Shown:
 
 def promises_otherwise(state: State, device: Device) -> Shown:
     """The registry has changed when a silent device must speak, or through whom: what was told of it ends."""
-    known = by_name(state, device.zone, fault_name(Hazard.COMM_FAIL, device.device_id))
+    own = withdrawn(state, device, Hazard.COMM_FAIL)
+    site = site_without(state, device)
+    return Shown(Reason.DEVICE_UPDATED, (*own.alerts, *site.alerts), (*own.changes, *site.changes))
+
+
+def withdrawn(state: State, device: Device, hazard: Hazard) -> Shown:
+    """The registry does not ask any more for what was missing: what was told of it ends."""
+    known = by_name(state, device.zone, fault_name(hazard, device.device_id))
     if known is None:
         return Shown(Reason.DEVICE_UPDATED)
     return closed(state, known, Reason.DEVICE_UPDATED, f"promise:{state.now}")
+
+
+def site_without(state: State, device: Device) -> Shown:
+    """A silent device does not belong to its site any more: perhaps the others are no silent site."""
+    gateway = device.gateway
+    if gateway is None or device.silent_since is None:
+        return Shown(Reason.DEVICE_UPDATED)
+    left = [name for name in state.by_gateway.get(gateway, ()) if name != device.device_id]
+    owner = state.devices.get(gateway)
+    is_gateway_silent = owner is not None and owner.silent_since is not None
+    return _site_may_end(state, gateway, left, is_gateway_silent=is_gateway_silent)
 
 
 def _silent_site(state: State, gateway: DeviceKey) -> Incident | None:

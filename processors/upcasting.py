@@ -18,7 +18,7 @@ from processors.deadlines import DUE, entered
 from processors.entities import Device, DeviceKey, Incident, Timer, TimerKind, device_subject
 from processors.memory import Memory
 from processors.policy import FusionPolicy
-from schemas.enums import Family, Feed, IncidentState
+from schemas.enums import Family, Feed, Hazard, IncidentState
 from schemas.units import EpochMs
 
 FORMAT_1 = 1
@@ -73,7 +73,13 @@ def arm(
                 timers.append(Timer(now, device_subject(key), TimerKind.SILENCE))
     for incident_id, incident in incidents.items():
         feeds = tuple(dict.fromkeys(Feed(source.feed) for source in incident.sources))
-        raised = replace(incident, feeds=feeds, device_name=next(iter(incident.devices), ""))
+        first = devices.get((incident.zone, next(iter(incident.devices), "")))
+        raised = replace(
+            incident,
+            feeds=feeds,
+            device_name="" if first is None else first.name,
+            active=incident.hazard is not Hazard.FEED_FAULT,  # which has happened, and does not go on
+        )
         if incident.state is IncidentState.RAISED:
             raised = entered(raised, IncidentState.RAISED, now, policy)
         incidents[incident_id] = raised

@@ -6,6 +6,9 @@ CallboxError
 ├── FileRefused        a file is refused as a whole      mend the file             exit 78
 ├── InputMissing       a file or a model is not there    fetch or name it          exit 66
 ├── TopicRefused       a topic change would lose order   see --i-lose-order        exit 65
+├── AckRejected        fusion rejected what was said     do what the reason asks   exit 65
+├── AnswerMissing      an acknowledgement has no answer  look, say it again        exit 75
+├── LetterRefused      a dead letter would come back     mend what it names        exit 65
 ├── BrokerUnavailable  no broker answers                 start it or name another  exit 69
 ├── AccessDenied       the broker refuses us             mend credentials or ACLs  exit 77
 ├── DeliveryFailed     the broker did not take a record  the process stops         exit 70
@@ -68,6 +71,24 @@ class InputMissing(CallboxError):
 
 class TopicRefused(CallboxError):
     """A change of a topic would break order or lose records."""
+
+    exit_code = 65  # EX_DATAERR
+
+
+class AckRejected(CallboxError):
+    """The fold rejected an acknowledgement; the text says why."""
+
+    exit_code = 65  # EX_DATAERR
+
+
+class AnswerMissing(CallboxError):
+    """An acknowledgement was delivered, and its answer did not come in time."""
+
+    exit_code = 75  # EX_TEMPFAIL
+
+
+class LetterRefused(CallboxError):
+    """A dead letter is not sent again: it would come back, or it cannot be read; the text says why."""
 
     exit_code = 65  # EX_DATAERR
 

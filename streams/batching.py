@@ -8,6 +8,7 @@ Faust's own lists of acked offsets cost time, and after a seek they can advance 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 from weakref import WeakSet
@@ -23,6 +24,8 @@ from mode.utils.futures import notify
 
 CODEC = "callbox-batch"
 IN_HAND_PAUSE_S = 0.005
+FULL_WAIT_S = 0.1
+"""How long to wait for other topics while one is full: as long as its next records wait."""
 
 
 class Batch(tuple[Any, ...]):
@@ -130,8 +133,8 @@ class BatchConsumer(driver.Consumer):
 
     thread_class: type[BatchConsumerThread] = BatchConsumerThread
     most_in_hand = 64_000
-    """Records that are fetched and not acked; more stay on the broker. Faust's own bound counts batches, whatever is
-    in them: with a backlog behind it a worker would take all of it into memory."""
+    """Records of a topic that are fetched and not acked; more stay on the broker. Faust's own bound counts batches,
+    whatever is in them: with a backlog behind it a worker would take all of it into memory."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -169,8 +172,26 @@ class BatchConsumer(driver.Consumer):
         found: tuple[Any, Any] = await super()._wait_next_records(timeout)
         return found
 
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - as above
+        """Take what was fetched, but of no topic that has enough in hand: it would keep the others waiting."""
+        full = self._full_topics()
+        if not full or active_partitions is None:
+            return await super()._getmany(active_partitions, timeout)
+        room = {tp for tp in active_partitions if tp.topic not in full}
+        if not room:  # an empty set would mean all of them
+            await asyncio.sleep(IN_HAND_PAUSE_S)
+            return {}
+        return await super()._getmany(room, min(timeout, FULL_WAIT_S))
+
     def _is_full(self) -> bool:
-        return sum(len(cast("Batch", message.value)) for message in list(self._fetched)) >= self.most_in_hand
+        full = self._full_topics()
+        return bool(full) and full.issuperset(tp.topic for tp in self.assignment())
+
+    def _full_topics(self) -> frozenset[str]:
+        in_hand: Counter[str] = Counter()
+        for message in list(self._fetched):
+            in_hand[message.topic] += len(cast("Batch", message.value))
+        return frozenset(topic for topic, count in in_hand.items() if count >= self.most_in_hand)
 
     def _to_message(self, tp: TP, record: BatchRecord) -> ConsumerMessage:
         """Remember a batch until it is acked, or dropped by whoever held it: the set is weak."""
@@ -208,17 +229,27 @@ class BatchConsumer(driver.Consumer):
         A comparison of the last commit with the broker's end would not do: what retention took, and the markers of
         transactions, lie between the two for ever.
         """
-        if (self._done.get(tp) or 0) > (self._committed_offset[tp] or 0):
-            return True
+        return (self._done.get(tp) or 0) > (self._committed_offset[tp] or 0) or self.has_unprocessed(tp)
+
+    def has_unprocessed(self, tp: TP) -> bool:
+        """Whether anything of a partition is not fetched or not acked yet, as far as the broker has told."""
         if any(message.tp == tp for message in list(self._fetched)):
             return True
-        consumer = self._thread._ensure_consumer()  # noqa: SLF001 - as Faust's own verify_event_path reads it
-        place = TopicPartition(tp.topic, tp.partition)
-        state = consumer._subscription.subscription.assignment.state_value(place)  # noqa: SLF001 - as above
+        state = self._state_of(tp)
         if state.highwater is None or not state.has_valid_position:
             return False  # not fetched from yet
         ahead: bool = state.highwater > state.position
         return ahead
+
+    def answered_at(self, tp: TP) -> int:
+        """When the broker last told where a partition ends, milliseconds of our clock; 0 before the first time."""
+        return self._state_of(tp).timestamp or 0
+
+    def _state_of(self, tp: TP) -> Any:
+        """What the fetching thread knows of a partition."""
+        consumer = self._thread._ensure_consumer()  # noqa: SLF001 - as Faust's own verify_event_path reads it
+        place = TopicPartition(tp.topic, tp.partition)
+        return consumer._subscription.subscription.assignment.state_value(place)  # noqa: SLF001 - as above
 
 
 class BatchTransport(driver.Transport):

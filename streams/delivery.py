@@ -10,9 +10,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from schemas.errors import DeliveryFailed
+from schemas.errors import AccessDenied, DeliveryFailed
+from streams.kafka import is_refusal
 
 POLL_S = 0.1
 QUEUE_FULL_PAUSE_S = 0.005
@@ -43,6 +44,12 @@ class Place(NamedTuple):
     offset: int
 
 
+class DeliveryRefused(DeliveryFailed):
+    """Our user may not write there: sending it again does not help before somebody has mended the ACLs."""
+
+    exit_code = AccessDenied.exit_code
+
+
 class _Batch:
     """Collects the broker's answers to one batch and resolves its future with the last of them."""
 
@@ -51,12 +58,13 @@ class _Batch:
         self._loop = loop
         self._left = size
         self._places: list[Place | None] = [None] * size
-        self._failure: str | None = None
+        self._failure: DeliveryFailed | None = None
 
-    def answer(self, index: int, error: object, message: Message) -> None:
+    def answer(self, index: int, error: KafkaError | None, message: Message) -> None:
         """Called by librdkafka's polling thread."""
         if error is not None:
-            self._failure = f"{message.topic()}: {error}"
+            if not isinstance(self._failure, DeliveryRefused):  # it is what an operator can mend
+                self._failure = _failed(message.topic() or "", error)
         else:
             self._places[index] = Place(
                 message.topic() or "", message.partition() or 0, message.offset() or 0
@@ -69,7 +77,7 @@ class _Batch:
         if self.future.done():
             return
         if self._failure is not None:
-            self.future.set_exception(DeliveryFailed(self._failure))
+            self.future.set_exception(self._failure)
         else:
             self.future.set_result([place for place in self._places if place is not None])
 
@@ -111,7 +119,7 @@ class Delivery:
         try:
             await asyncio.to_thread(self._producer.list_topics, topic, timeout_s)
         except KafkaException as error:
-            raise DeliveryFailed(f"{topic}: {error}") from error
+            raise _failed(topic, error.args[0]) from error
 
     async def deliver(self, records: Sequence[Outgoing]) -> list[Place]:
         """Send records and wait until the broker has all of them.
@@ -123,7 +131,8 @@ class Delivery:
             Where each of them lies, in the order given.
 
         Raises:
-            DeliveryFailed: The broker refused one, or did not answer within `delivery.timeout.ms`. Some of the
+            DeliveryRefused: Our user may not write to one of the topics.
+            DeliveryFailed: The broker took one not, or did not answer within `delivery.timeout.ms`. Some of the
                 others may be delivered: the process must stop, so that the input is read again.
         """
         if not records:
@@ -146,7 +155,7 @@ class Delivery:
             except BufferError:  # the local queue is full: wait for the broker, never drop
                 await asyncio.sleep(QUEUE_FULL_PAUSE_S)
             except KafkaException as error:
-                raise DeliveryFailed(f"{record.topic}: {error}") from error
+                raise _failed(record.topic, error.args[0]) from error
             else:
                 return
 
@@ -160,3 +169,9 @@ class Delivery:
         self._stopping.set()
         self._thread.join(2 * POLL_S)
         return left
+
+
+def _failed(topic: str, error: KafkaError) -> DeliveryFailed:
+    if is_refusal(error):
+        return DeliveryRefused(f"the broker refuses us: {topic}: {error.str()} ({error.name()})")
+    return DeliveryFailed(f"{topic}: {error.str()} ({error.name()})")

@@ -164,6 +164,10 @@ def is_refusal(error: KafkaError) -> bool:
 def explain(config: KafkaConfig, error: KafkaError) -> CallboxError:
     """The error of ours that says what an operator can do about one of librdkafka's."""
     text = f"{config.bootstrap}: {error.str()} ({error.name()})"
+    if error.code() == KafkaError._SSL:  # noqa: SLF001 - as _REFUSALS
+        return AccessDenied(
+            f"no trusted connection, look at [kafka] ssl_ca_file and the broker's certificate: {text}"
+        )
     if is_refusal(error):
         return AccessDenied(f"the broker refuses us: {text}")
     if error.code() in _NO_TOPIC:

@@ -25,6 +25,18 @@ class Metrics:
         self.alerts = Counter(
             "callbox_alerts_total", "Alerts delivered.", ["action", "grade"], registry=registry
         )
+        self.ack_results = Counter(
+            "callbox_ack_results_total",
+            "Acknowledgements that were answered.",
+            ["outcome", "reason"],
+            registry=registry,
+        )
+        self.open_incidents = Gauge(
+            "callbox_open_incidents",
+            "Incidents that were raised and are not over, in the partitions of this worker.",
+            ["grade"],
+            registry=registry,
+        )
         self.press_to_alert = Histogram(
             "callbox_press_to_alert_seconds",
             "From the gateway's receipt of a press to the confirmed delivery of its alert.",

@@ -33,6 +33,7 @@ from streams.kafka_config import KafkaConfig
 from streams.merging import EX_SOFTWARE, merged
 from streams.metrics import Metrics
 from streams.progress import Progress
+from streams.rights import assert_rights, group_of
 from streams.settings import RuntimeSettings, WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -44,7 +45,7 @@ FLUSH_S = 2.0
 class AgentClass(Protocol):
     """Makes an agent, and says which topics it will need before it is made."""
 
-    topic: str
+    topics: tuple[str, ...]
     uses: tuple[str, ...]
 
     def __call__(self, context: Context) -> Agent:
@@ -69,7 +70,8 @@ def run_worker(
         DeliveryFailed: The broker does not answer the producer.
     """
     assert_reachable(kafka, timeout_s=WARM_UP_S)
-    partitions = _partitions(kafka, (make_agent.topic, *make_agent.uses))
+    assert_rights(kafka, name, group_of(name, runtime))
+    partitions = _partitions(kafka, (*make_agent.topics, *make_agent.uses))
     give_way(settings)
     leave_no_core()
     worker = _Worker(name, make_agent, kafka, settings, runtime, partitions, cache)
@@ -158,9 +160,8 @@ class _Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        app = create_app(
-            f"{self._runtime.group_prefix}.{self._name}", self._kafka, self._settings, self._runtime
-        )
+        group = group_of(self._name, self._runtime)
+        app = create_app(group, self._kafka, self._settings, self._runtime)
         delivery = Delivery(librdkafka_settings(self._kafka))
         context = Context(
             name=self._name,
@@ -171,25 +172,30 @@ class _Worker:
             metrics=self._metrics,
             executor=ThreadPoolExecutor(self._settings.threads, thread_name_prefix=self._name),
             assignment=lambda: progress.partitions(),  # noqa: PLW0108 - progress is made after it
+            caught_up=lambda: progress.caught_up(),  # noqa: PLW0108 - as above
             partitions=self._partitions,
             cache=self._cache,
         )
         agent = self._make_agent(context)
-        progress = Progress(app, agent.topic, self._metrics)
+        progress = Progress(app, agent.topics, self._metrics)
         health = Health(progress, agent, delivery_warm=False, stall_s=self._runtime.stall_s)
         http = await serve_http(health, self._metrics, self._settings)
 
         async def start() -> None:
-            await delivery.warm_up(agent.topic, WARM_UP_S)
+            await delivery.warm_up(agent.topics[0], WARM_UP_S)
             health.delivery_warm = True
             await agent.start()
-            self._attach(app, agent, progress)
+            for topic in agent.topics:
+                self._attach(app, agent, progress, topic)
             await _started(app)
 
         crashed = False
         if await self._unless_stopped(start()):
             log.info(
-                "worker.started", worker=self._name, topic=agent.topic, http_port=self._settings.http_port
+                "worker.started",
+                worker=self._name,
+                topics=list(agent.topics),
+                http_port=self._settings.http_port,
             )
             seconds = asyncio.create_task(self._every_second(agent, progress))
             crashed = await self._until_stopped(app)
@@ -201,7 +207,8 @@ class _Worker:
         log.info("worker.stopped", worker=self._name, exit_code=code)
         return code
 
-    def _attach(self, app: BatchApp, agent: Agent, progress: Progress) -> None:
+    def _attach(self, app: BatchApp, agent: Agent, progress: Progress, topic: str) -> None:
+        """Give one topic a stream and a loop of its own."""
         settings, metrics = self._settings, self._metrics
         point = FailPoint(f"{self._name}.delivered")
 
@@ -214,16 +221,16 @@ class _Worker:
                     pass_by(point)
                     for event in events:
                         event.ack()
-                        progress.note(event.message.partition, event.value)
+                        progress.note(event.value)
                     await agent.after_ack()
                 except BaseException as error:  # whatever it is: nothing may leave an agent
                     if isinstance(error, asyncio.CancelledError) and app.should_stop:
                         raise
                     # Cancelled by anything else: Faust would start another, without what this one holds.
                     _stop_now(error)
-                metrics.records.labels(agent.topic).inc(sum(len(event.value) for event in events))
+                metrics.records.labels(topic).inc(sum(len(event.value) for event in events))
 
-        app.agent(batched_topic(app, agent.topic), name=self._name)(consume)
+        app.agent(batched_topic(app, topic), name=f"{self._name}.{topic}")(consume)
 
     async def _every_second(self, agent: Agent, progress: Progress) -> None:
         try:

@@ -16,8 +16,7 @@ _NOT_OURS = (ConsumerNotStarted, IllegalStateError, AssertionError, AttributeErr
 """Not started, not fetched from yet, or revoked this moment: the fetching thread changes the assignment beside us."""
 
 MOMENT_MS = 2_000
-"""What may lie between a record's arrival and a partition that counts as caught up: a commit interval, and a fetch that
-finds nothing."""
+"""How far behind a partition may be that counts as caught up. A fetch that finds nothing takes half a second."""
 
 
 class Progress:
@@ -97,9 +96,10 @@ class Progress:
 
     def _complete(self, tp: TP, now: int) -> int:
         """Until when everything of a partition is processed, by the broker's clock or, if nothing waits, by ours."""
-        asked_at = self._asked_at(tp)
-        if now - asked_at < MOMENT_MS and not self._waiting(tp):
-            self._complete_until_ms[tp] = asked_at
+        with contextlib.suppress(*_NOT_OURS):
+            answered_at = self._consumer.answered_at(tp)
+            if now - answered_at < MOMENT_MS and not self._consumer.has_unprocessed(tp):
+                self._complete_until_ms[tp] = answered_at
         return self._complete_until_ms.get(tp, 0)
 
     def _committed_offset(self, tp: TP) -> int:
@@ -110,12 +110,6 @@ class Progress:
             return self._consumer.has_waiting(tp)
         except _NOT_OURS:
             return False
-
-    def _asked_at(self, tp: TP) -> int:
-        try:
-            return self._consumer.answered_at(tp) or 0
-        except _NOT_OURS:
-            return 0
 
     @property
     def _consumer(self) -> BatchConsumer:

@@ -211,7 +211,7 @@ def _readable(payload: bytes | None, partition: int) -> FusionSnapshot | None:
     except DecodeError as error:
         log.warning("snapshot.damaged", partition=partition, error=str(error))
         return None
-    if snapshot.format_version != FORMAT_VERSION:
+    if not 1 <= snapshot.format_version <= FORMAT_VERSION:  # earlier ones are read as the present one
         log.warning("snapshot.other_format", partition=partition, format_version=snapshot.format_version)
         return None
     return snapshot

@@ -102,6 +102,7 @@ class World:
         self.delivery = FakeDelivery()
         self.metrics = Metrics()
         self.ours = frozenset({0})
+        self.caught_up = frozenset[int]()
         self.context = Context(
             name="worker",
             kafka=KAFKA,
@@ -111,6 +112,7 @@ class World:
             metrics=self.metrics,
             executor=ThreadPoolExecutor(1),
             assignment=lambda: self.ours,
+            caught_up=lambda: self.caught_up,
             partitions=dict.fromkeys(BY_NAME, partitions),
             cache=Path("no-models-here"),
         )
@@ -132,6 +134,8 @@ class FakeFollower:
 
     def __init__(self, records: list[LogRecord]) -> None:
         self._first, self._waiting = records, list[LogRecord]()
+        self.caught_up = True
+        self.closed = False
 
     def catch_up(self) -> list[LogRecord]:
         return self._first
@@ -142,6 +146,9 @@ class FakeFollower:
     def poll(self) -> list[LogRecord]:
         found, self._waiting = self._waiting, []
         return found
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def kept(

@@ -1,4 +1,7 @@
-"""Logs of the fold for Hypothesis: few devices that meet, say things twice, early, late, and in wrong zones."""
+"""Logs of the fold for Hypothesis: few devices that meet, say things twice, early, late, and in wrong zones.
+
+A log is folded while it is drawn, so that people in it speak of incidents that are there.
+"""
 
 from typing import NamedTuple
 
@@ -7,18 +10,34 @@ from msgspec.structs import replace
 
 from processors.entry import LogEntry
 from processors.incidents import Decision, fold
-from processors.policy import FusionPolicy, Window, Windows, policy_record
+from processors.lifecycle import can
+from processors.policy import ByGrade, FusionPolicy, Grades, Window, Windows, policy_record
+from processors.rules_ack import SAYS
 from processors.state import State, new_state
+from schemas.catalogue import FRAMES, HOTLIST
 from schemas.codec import encode
-from schemas.enums import PillarKind
-from schemas.log import FusionInput, Tick
+from schemas.enums import (
+    AckAction,
+    AckReason,
+    DeviceKind,
+    Disposition,
+    Feed,
+    FeedState,
+    Grade,
+    InputKind,
+    PillarKind,
+    Tier,
+)
+from schemas.log import CameraAlive, FusionInput, PillarFact, Tick
 from schemas.partitioning import partition_of
-from schemas.units import EpochMs
+from schemas.site import UNASSIGNED_ZONE, ChainLink
+from schemas.units import DAY_MS, EpochMs, deg_e7
 from tests.timeline import (
     LAT,
-    PARTITIONS,
     START,
     ZONE,
+    ack,
+    alive,
     camera,
     dead_letter,
     device,
@@ -27,24 +46,65 @@ from tests.timeline import (
     fact,
     flame,
     ms,
-    zone_of,
+)
+
+PARTITIONS = 2
+"""So many that the zone of the devices and the zone of feeds meet in one partition."""
+
+FOUR_TIERS = tuple(
+    ChainLink(tier=tier, unit=tier.value)
+    for tier in (Tier.VILLAGE, Tier.TOWNSHIP, Tier.COUNTY, Tier.MULTI_AGENCY)
 )
 
 SITE = {
     "P1": device("P1"),
-    "P2": device("P2", lat=LAT + 0.001),
-    "P3": device("P3", lat=LAT + 1.0),
+    "P2": device("P2", lat=LAT + 0.001, heartbeat_s=20, reports_release=False),
+    "P3": device("P3", lat=LAT + 1.0, chain=FOUR_TIERS, test_every_s=60),
     "C1": camera("C1"),
-    "C2": camera("C2", lat=LAT + 0.001),
+    "C2": replace(camera("C2", lat=LAT + 0.001), heartbeat_s=30),
+    "G1": device("G1", kind=DeviceKind.GATEWAY, heartbeat_s=30, lat=LAT + 2.0),
+    "B1": device("B1", lat=LAT + 2.0, heartbeat_s=20, gateway="G1"),
+    "B2": device("B2", lat=LAT + 0.0005, heartbeat_s=20, gateway="G1"),
+    "B3": device("B3", lat=LAT + 2.001, heartbeat_s=60, gateway="G1"),
 }
-"""P2 stands 111 m from P1, P3 far away."""
+"""P2 stands 111 m from P1, B2 between them, P3 far away; three devices speak through a gateway."""
+
+QUICK = FusionPolicy(
+    bounce_ms=1_000,
+    windows=Windows(
+        red=Window(rolling_ms=10_000, at_most_ms=20_000),
+        yellow=Window(rolling_ms=10_000, at_most_ms=20_000),
+        blue=Window(rolling_ms=60_000, at_most_ms=60_000),
+    ),
+    expire_after_ms=60_000,
+    hold_ms=ByGrade(red=0, yellow=500, blue=1_000),
+    acknowledge_ms=ByGrade(red=1_000, yellow=1_000, blue=2_000),
+    notify_ms=ByGrade(red=5_000, yellow=5_000, blue=6_000),
+    stale_ms=ByGrade(red=10_000, yellow=10_000, blue=10_000),
+    resolve_ms=ByGrade(red=0, yellow=1_000, blue=2_000),
+    shelve_ms=ByGrade(red=0, yellow=10_000, blue=20_000),
+    out_of_service_ms=20_000,
+    stuck_ms=5_000,
+    site_misses=2,
+    feed_silent_ms=5_000,
+    flap_cycles=2,
+    grade_changes=1,
+)
+"""Everything happens within a minute."""
 
 POLICIES = tuple(
     policy_record(policy, revision)
     for revision, policy in enumerate(
         (
-            FusionPolicy(bounce_ms=1_000),
-            FusionPolicy(windows=Windows(red=Window(rolling_ms=10_000, at_most_ms=20_000)), reach_m=50),
+            QUICK,
+            FusionPolicy(
+                windows=Windows(red=Window(rolling_ms=10_000, at_most_ms=20_000)),
+                reach_m=50,
+                grades=Grades(fire=Grade.RED),
+            ),
+            FusionPolicy(
+                hold_ms=ByGrade(red=0, yellow=0, blue=0), shelve_ms=ByGrade(red=0, yellow=0, blue=DAY_MS - 1)
+            ),
             FusionPolicy(bounce_ms=70_000, windows=Windows(red=Window(rolling_ms=1, at_most_ms=1))),
         ),
         start=1,
@@ -60,46 +120,174 @@ class Step(NamedTuple):
     given: FusionInput
 
 
+def zone_of(*, is_ours: bool) -> str:
+    """Another zone, of the same partition or of another one."""
+    ours = partition_of(ZONE, PARTITIONS)
+    return next(name for name in map(str, range(99)) if (partition_of(name, PARTITIONS) == ours) is is_ours)
+
+
 OURS, FOREIGN = zone_of(is_ours=True), zone_of(is_ours=False)
+
+GHOST = f"{ZONE}-of-which-nobody-heard"
 
 
 class Cast(NamedTuple):
-    """Who plays in one log: few, so that they meet."""
+    """Who plays in one log: few, so that they meet.
+
+    Attributes:
+        speakers: Devices, registered or not.
+        kinds: What comes in: p press, c cancel, k any report of a pillar, h heartbeat, x a fault comes or goes, e exercise,
+            o flame, l camera alive, a acknowledgement, d device, u policy, f letter or list, w watermark, t tick.
+    """
 
     speakers: tuple[str, ...]
     kinds: str
 
 
+casts = st.builds(
+    Cast,
+    st.lists(st.sampled_from((*SITE, "X1", "X2")), min_size=1, max_size=5, unique=True).map(tuple),
+    st.sampled_from(
+        (
+            "p",
+            "pc",
+            "ppcd",
+            "ppke",
+            "poatt",
+            "ppooccaaattt",
+            "oodct",
+            "paaaaattt",
+            "oaaaaatttu",
+            "xxxttta",
+            "xxxxaaattud",
+            "xxppaottd",
+            "xxttdd",
+            "hhhwtttttd",
+            "hwllttttdkp",
+            "fffwwtttta",
+            "pppkcooudtfaaehlwx",
+        )
+    ),
+)
+
+
+
+
 @st.composite
-def inputs(draw: st.DrawFn, at_s: float, cast: Cast) -> FusionInput:
+def inputs(draw: st.DrawFn, at_s: float, cast: Cast, state: State, known: list[str]) -> FusionInput:
     """One input that arrives about when it happened."""
     wanted = draw(st.sampled_from(cast.kinds))
-    if wanted in "tu":
-        number = draw(st.integers(1, 30))
-        return envelope(Tick(number=number) if wanted == "t" else POLICIES[number % len(POLICIES)])
+    if wanted == "t":
+        is_next = draw(st.sampled_from((True, True, True, False)))
+        return envelope(Tick(number=state.tick + 1 if is_next else draw(st.integers(1, 30))))
+    if wanted == "u":
+        return envelope(draw(st.sampled_from(POLICIES)))
+    if wanted == "a" and known:
+        return draw(acknowledgements(at_s, state, known))
     speaker = draw(st.sampled_from(cast.speakers))
     if wanted == "d":
-        removed = draw(st.sampled_from((False, False, True)))
-        site = SITE.get(speaker, device(speaker))
-        return envelope(replace(site, revision=draw(st.integers(1, 3)), removed=removed))
+        return draw(device_records(speaker))
     received_s = at_s + draw(st.sampled_from((0.0, 0.0, 0.0, -0.5, -2.0, -30.0, 15.0)))
-    name = f"e{draw(st.integers(0, 15))}"
     zone = draw(st.sampled_from((ZONE,) * 12 + (OURS, FOREIGN)))
-    if wanted == "f":
-        return envelope(dead_letter(draw(st.integers(0, 3)), at_s=received_s), zone=zone)
+    if wanted in "fw":
+        return draw(feed_words(received_s, zone, is_alive=wanted == "w"))
+    if wanted == "l":
+        return envelope(CameraAlive(device_id=speaker, received_at=ms(received_s)), zone=zone)
+    name = f"e{draw(st.integers(0, 15))}"
     if wanted == "o":
         seen = flame(speaker, at_s=received_s, event_id=name, picture=draw(st.booleans()))
         return envelope(seen, zone=zone)
+    return envelope(draw(reports(wanted, speaker, received_s, name)), zone=zone)
+
+
+@st.composite
+def reports(draw: st.DrawFn, wanted: str, speaker: str, received_s: float, name: str) -> PillarFact:
+    """What a pillar says: p, c, k, h, x or e of a cast; a press where nobody can acknowledge anything yet."""
     any_kind = draw(st.sampled_from(PillarKind))
-    kind = {"p": PillarKind.PRESS, "c": PillarKind.CANCEL}.get(wanted, any_kind)
-    return envelope(fact(kind, speaker, at_s=received_s, event_id=name), zone=zone)
+    kind = {
+        "p": PillarKind.PRESS,
+        "e": PillarKind.PRESS,
+        "a": PillarKind.PRESS,
+        "c": PillarKind.CANCEL,
+        "h": PillarKind.HEARTBEAT,
+        "x": draw(st.sampled_from((PillarKind.TAMPER, PillarKind.BATTERY))),
+    }.get(wanted, any_kind)
+    return fact(
+        kind,
+        speaker,
+        at_s=received_s,
+        event_id=name,
+        active=draw(st.booleans()),
+        exercise=wanted == "e" or (wanted == "k" and draw(st.booleans())),
+    )
 
 
-casts = st.builds(
-    Cast,
-    st.lists(st.sampled_from((*SITE, "X1", "X2")), min_size=1, max_size=4, unique=True).map(tuple),
-    st.sampled_from(("p", "pc", "ppcd", "poctd", "oodct", "ppk", "pppkcooudtf", "fft")),
+@st.composite
+def device_records(draw: st.DrawFn, speaker: str) -> FusionInput:
+    """A device comes, changes, moves within its zone or to the next, or leaves."""
+    site = SITE.get(speaker, device(speaker))
+    zone = draw(st.sampled_from((ZONE, ZONE, ZONE, OURS)))
+    moved = replace(
+        site,
+        zone=zone,
+        revision=draw(st.sampled_from((1, 2, 3, 4, 5, 6))),
+        removed=draw(st.sampled_from((False, False, True))),
+        lat_e7=site.lat_e7 + deg_e7(draw(st.sampled_from((0.0, 0.0, 0.0009, 3.0)))),
+        heartbeat_s=draw(st.sampled_from((site.heartbeat_s, site.heartbeat_s, 20, None))),
+        gateway=draw(st.sampled_from((site.gateway, site.gateway, None, "G1"))),
+    )
+    return envelope(moved, zone=zone)
+
+
+@st.composite
+def feed_words(draw: st.DrawFn, at_s: float, zone: str, *, is_alive: bool) -> FusionInput:
+    """What workers tell of their feeds."""
+    if is_alive:
+        partitions = draw(st.sampled_from(((0,), (1,), (0, 1))))
+        if draw(st.booleans()):
+            return envelope(alive(at_s, *partitions))
+        return envelope(alive(at_s, *partitions, topic=FRAMES, feed=Feed.CAMERAS))
+    state = draw(st.sampled_from((FeedState.DEAD_LETTER, FeedState.DEAD_LETTER, FeedState.STALE, FeedState.OK)))
+    told = dead_letter(draw(st.integers(0, 3)), at_s=at_s, state=state)
+    if state is not FeedState.DEAD_LETTER:
+        told = replace(told, topic=HOTLIST, feed=Feed.HOTLIST)
+    return envelope(told, zone=draw(st.sampled_from((zone, UNASSIGNED_ZONE))))
+
+
+@st.composite
+def acknowledgements(draw: st.DrawFn, at_s: float, state: State, known: list[str]) -> FusionInput:
+    """What people say of incidents that are there, or over, or were never there; mostly possible, and complete."""
+    about = known[-1 - draw(st.integers(0, min(3, len(known) - 1)))]
+    about = draw(st.sampled_from((about,) * 15 + (GHOST,)))
+    incident = state.incidents.get(about)
+    possible = tuple(a for a, says in SAYS.items() if incident is not None and can(incident.state, says.step))
+    actions = draw(st.sampled_from((possible or tuple(AckAction),) * 4 + (tuple(AckAction),)))
+    # The broker has appended it before it comes into the log, and some people send what they said a while ago.
+    received_s = at_s - draw(st.sampled_from((0.0, 0.0, 0.5, 30.0)))
+    given = envelope(
+        ack(
+            about,
+            draw(st.sampled_from(actions)),
+            at_s=received_s - draw(st.sampled_from((0.0,) * 9 + (700.0,))),
+            received_s=received_s,
+            ack_id=f"a{draw(st.integers(0, 30))}",
+            revision=draw(st.sampled_from((None,) * 6 + (1, 3, 99))),
+            reason=draw(st.sampled_from((AckReason.NUISANCE,) * 10 + (AckReason.UNKNOWN, None))),
+            disposition=draw(st.sampled_from((Disposition.FOUNDED,) * 6 + (Disposition.UNKNOWN, None))),
+            shelve_s=draw(st.sampled_from((None, None, None, 5, 5, 5, 1_000_000, 0))),
+            grade=draw(st.sampled_from((Grade.YELLOW, Grade.YELLOW, Grade.RED, Grade.BLUE, None))),
+        )
+    )
+    return replace(given, kind=InputKind.SHELVING) if draw(st.booleans()) else given
+
+
+GAPS = (
+    (0.0, 0.4, 2.0),
+    (0.0, 1.0, 1.0, 5.0, 25.0),
+    (0.0, 2.0, 50.0, 200.0),
+    (0.001, 5.0, 1_000.0, 50_000.0),
 )
+"""Seconds between inputs."""
 
 
 @st.composite
@@ -109,11 +297,18 @@ def logs(draw: st.DrawFn, max_size: int = 40) -> list[Step]:
     steps = [
         Step(START, envelope(SITE[name])) for name in cast.speakers if name in SITE and draw(st.booleans())
     ]
-    gaps = draw(st.sampled_from(((0.0, 0.4, 2.0), (0.0, 2.0, 50.0, 200.0), (0.001, 5.0, 1_000.0, 50_000.0))))
+    if draw(st.booleans()):
+        steps.append(Step(START, envelope(POLICIES[0])))
+    state, known = start(), list[str]()
+    folded(entries(steps), state)
+    gaps = draw(st.sampled_from(GAPS))
     at_s = 0.0
     for _ in range(draw(st.integers(1, max_size))):
         at_s += draw(st.sampled_from(gaps))
-        steps.append(Step(ms(at_s), draw(inputs(at_s, cast))))
+        step = Step(ms(at_s), draw(inputs(at_s, cast, state, known)))
+        steps.append(step)
+        fold(state, entry(step.given, offset=state.offset, append_ms=step.at))
+        known += [incident_id for incident_id in state.incidents if incident_id not in known]
     return steps
 
 
@@ -131,4 +326,10 @@ def folded(log: list[LogEntry], state: State | None = None) -> list[Decision]:
 
 
 def sent(decisions: list[Decision]) -> list[bytes]:
-    return [encode(alert) for decision in decisions for alert in decision.alerts]
+    """Everything that goes out, in order: alerts, and answers to acknowledgements."""
+    out = []
+    for decision in decisions:
+        out += [encode(alert) for alert in decision.alerts]
+        if decision.result is not None:
+            out.append(encode(decision.result))
+    return out

@@ -26,7 +26,7 @@ class Ended(BaseException):
 class FakeAgent:
     """Does what it is told to, and remembers in which order."""
 
-    topic = "topic"
+    topics: ClassVar[tuple[str, ...]] = ("topic",)
     uses: ClassVar[tuple[str, ...]] = ("other",)
 
     def __init__(self, context: Context | None = None) -> None:
@@ -70,7 +70,7 @@ class FakeApp:
         self.crash_reason: BaseException | None = None
         self.stop_hangs = False
         self.start_failure: Exception | None = None
-        self.agent_function: Callable[[Any], Any] = lambda _stream: None
+        self.agent_functions: dict[str, Callable[[Any], Any]] = {}
         self.over = asyncio.Event()
 
     def topic(self, name: str, **_: object) -> str:
@@ -78,7 +78,7 @@ class FakeApp:
 
     def agent(self, topic: str, name: str) -> Callable[[Any], None]:
         def take(function: Callable[[Any], Any]) -> None:
-            self.agent_function = function
+            self.agent_functions[topic] = function
 
         return take
 
@@ -132,8 +132,8 @@ class FakeProgress:
     def __init__(self) -> None:
         self.noted: list[tuple[int, int]] = []
 
-    def note(self, partition: int, processed: Batch) -> None:
-        self.noted.append((partition, processed.end))
+    def note(self, processed: Batch) -> None:
+        self.noted.append((processed[0].partition, processed.end))
 
     def sample(self) -> None: ...
 

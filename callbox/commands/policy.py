@@ -1,5 +1,11 @@
-"""`callbox policy apply`: a policy is written into every partition of the log and is in force from there on."""
+"""`callbox policy`: the policy in force, and another one in its place.
 
+    file ─► difference to the policy in force ─► every partition of fusion.input.v1, the one that is looked at last
+
+What the policy in force is says callbox/policy_in_force.py.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -7,17 +13,25 @@ import msgspec
 
 from callbox.files import read_text, refusal
 from callbox.invocation import Invocation
+from callbox.policy_difference import Change, as_toml, difference
+from callbox.policy_in_force import LOOKED_AT, in_force
 from processors.policy import FusionPolicy, policy_record, validate
+from processors.state import State
 from schemas.catalogue import FUSION_INPUT
 from schemas.codec import encode
 from schemas.enums import InputKind
+from schemas.errors import BrokerUnavailable, InputMissing, LogBroken
 from schemas.ids import fingerprint
 from schemas.log import FusionInput, PolicyRecord
 from schemas.toml import read_strict
 from streams.clock import now_ms
 from streams.delivery import Outgoing
+from streams.kafka import assert_reachable
+from streams.kafka_config import KafkaConfig
 from streams.sending import send_all
 from streams.topics import partition_count
+
+_LOOK_S = 2.0  # how long a dry run, which needs no broker, waits for one
 
 
 @click.group()
@@ -26,21 +40,50 @@ def policy() -> None:
 
 
 @policy.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Show the policy and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with its version and revision.")
 @click.pass_obj
-def apply(invocation: Invocation, file: Path, *, dry_run: bool) -> None:
-    """Put the policy of FILE into force; what it leaves out has its default."""
-    record = policy_record(read_policy_file(read_text(file), str(file)), now_ms())
-    click.echo(msgspec.json.format(record.content).decode())
-    click.echo(f"version  {record.version}")
-    if dry_run:
-        return
+def show(invocation: Invocation, *, as_json: bool) -> None:
+    """Show the policy in force, as the file that `apply` reads."""
     kafka = invocation.config.kafka
+    state = in_force(kafka, partition_count(kafka, FUSION_INPUT))
+    shown = {"version": state.policy_version, "revision": state.policy_revision}
+    if as_json:
+        shown["policy"] = msgspec.to_builtins(state.policy)
+        click.echo(msgspec.json.encode(shown).decode())
+        return
+    origin = f"revision {state.policy_revision}" if state.policy_revision else "the default, none was applied"
+    click.echo(f"# version {state.policy_version}, {origin}")
+    click.echo(as_toml(state.policy))
+
+
+@policy.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Show the policy and what it changes, and write nothing.")
+@click.option("--force", is_flag=True, help="Write it anew, also where nothing changes.")
+@click.pass_obj
+def apply(invocation: Invocation, file: Path, *, dry_run: bool, force: bool) -> None:
+    """Put the policy of FILE into force; what it leaves out has its default."""
+    kafka = invocation.config.kafka
+    wanted = read_policy_file(read_text(file), str(file))
+    version = policy_record(wanted, 0).version
+    if dry_run:
+        _show_dry(kafka, wanted, version)
+        return
     partitions = partition_count(kafka, FUSION_INPUT)
-    value = encode(_input(record))
-    send_all(kafka, [Outgoing(FUSION_INPUT, b"", value, partition) for partition in range(partitions)])
-    click.echo(f"applied as revision {record.revision} to {partitions} partitions")
+    state = _known(kafka, partitions)
+    changes = None if state is None else difference(state.policy, wanted)
+    _show(changes)
+    click.echo(f"version  {version}")
+    if changes is not None and not (changes or force):
+        click.echo("nothing written")
+        return
+    revision = max(now_ms(), 0 if state is None else state.policy_revision + 1)
+    value = encode(_input(policy_record(wanted, revision)))
+    others = [partition for partition in range(partitions) if partition != LOOKED_AT]
+    send_all(kafka, [Outgoing(FUSION_INPUT, b"", value, partition) for partition in others])
+    # Last: when an apply is interrupted before, the next one still sees the difference.
+    send_all(kafka, [Outgoing(FUSION_INPUT, b"", value, LOOKED_AT)])
+    click.echo(f"applied as revision {revision} to {partitions} partitions")
 
 
 def read_policy_file(text: str, origin: str) -> FusionPolicy:
@@ -49,10 +92,41 @@ def read_policy_file(text: str, origin: str) -> FusionPolicy:
     Raises:
         FileRefused: Unknown key, wrong type, a value outside its limits, or values that contradict each other.
     """
-    read = read_strict(text, FusionPolicy, origin)
-    if problems := validate(read):
+    found = read_strict(text, FusionPolicy, origin)
+    if problems := validate(found):
         raise refusal(origin, problems)
-    return read
+    return found
+
+
+def _show_dry(kafka: KafkaConfig, wanted: FusionPolicy, version: str) -> None:
+    """Show it, and the difference where there is a broker."""
+    click.echo(msgspec.json.format(msgspec.json.encode(wanted, order="sorted")).decode())
+    click.echo(f"version  {version}")
+    try:
+        assert_reachable(kafka, _LOOK_S)
+        state = _known(kafka, partition_count(kafka, FUSION_INPUT))
+    except (BrokerUnavailable, InputMissing) as error:
+        click.echo(f"the policy in force is not known: {error}", err=True)
+        state = None
+    _show(None if state is None else difference(state.policy, wanted))
+
+
+def _show(changes: Sequence[Change] | None) -> None:
+    if changes is None:
+        click.echo("the difference cannot be shown")
+    elif not changes:
+        click.echo("no difference")
+    for change in changes or ():
+        click.echo(f"changes  {change}")
+
+
+def _known(kafka: KafkaConfig, partitions: int) -> State | None:
+    """The state with the policy in force; None, and a text on stderr, where the log is broken."""
+    try:
+        return in_force(kafka, partitions)
+    except LogBroken as error:
+        click.echo(f"the policy in force is not known: {error}", err=True)
+        return None
 
 
 def _input(record: PolicyRecord) -> FusionInput:

@@ -34,14 +34,15 @@ def registry() -> None:
 @registry.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Show the difference and write nothing.")
+@click.option("--all", "everything", is_flag=True, help="Write every device anew: for a log that was lost.")
 @click.pass_obj
-def apply(invocation: Invocation, file: Path, *, dry_run: bool) -> None:
+def apply(invocation: Invocation, file: Path, *, dry_run: bool, everything: bool) -> None:
     """Make FILE the registry; what it does not name is removed."""
     wanted = read_site(read_text(file), str(file))
     kafka = invocation.config.kafka
     partition_count(kafka, FUSION_INPUT)  # before anything is written: are broker and log there?
     known, unreadable = _in_force(kafka)
-    changes = difference(known, wanted, now_ms())
+    changes = difference(known, wanted, now_ms(), everything=everything)
     _show(changes, unreadable)
     if dry_run or (changes.is_empty and not unreadable):
         return
@@ -84,5 +85,7 @@ def _show(changes: Difference, unreadable: list[bytes]) -> None:
         click.echo(f"removed  {device.device_id}  {device.kind} in {device.zone}")
     for key in unreadable:
         click.echo(f"removed  {key!r}  a record that cannot be read")
+    if changes.again:
+        click.echo(f"again    {len(changes.again)} devices as they were")
     if changes.is_empty and not unreadable:
         click.echo("no difference, nothing written")

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from callbox.decoding import as_line, is_of_incident
 from callbox.invocation import Invocation
+from callbox.printable import printable
 from callbox.times import format_time, parse_time
 from schemas.catalogue import BY_NAME, CATALOGUE, Topic
 from schemas.enums import Grade
@@ -114,12 +115,12 @@ def _alert_text(record: Any) -> Text | None:
         return None
     headline = next((text["headline"] for text in record["texts"] if text["lang"] == "en"), "")
     words = (record["grade"], record["action"], record["incident_id"], headline)
-    return Text(_printable("  ".join(words)), style=_COLOURS.get(record["grade"], ""))
+    return Text(printable("  ".join(words)), style=_COLOURS.get(record["grade"], ""))
 
 
 def _any_text(line: Line) -> Text:
     place = f"[{line['partition']}]@{line['offset']}  {line['key']}  "
-    return Text(_printable(place + msgspec.json.encode(_shortened(line["record"])).decode()))
+    return Text(printable(place + msgspec.json.encode(_shortened(line["record"])).decode()))
 
 
 def _shortened(value: Any) -> Any:
@@ -129,10 +130,3 @@ def _shortened(value: Any) -> Any:
         return [_shortened(inner) for inner in value]
     is_long = isinstance(value, str) and len(value) > _LONGEST_TEXT
     return f"{value[:_LONGEST_TEXT]}…" if is_long else value
-
-
-def _printable(text: str) -> str:
-    """A device can call itself what it likes: nothing that moves a terminal's cursor gets through."""
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )

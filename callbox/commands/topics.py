@@ -6,6 +6,8 @@ import click
 
 from streams import topics as administration
 from streams.kafka import KafkaConfig
+from streams.rights import RIGHTS, acl_options, group_of
+from streams.settings import RuntimeSettings
 from streams.topic_plan import refused
 
 DIFFERENT = 1
@@ -15,6 +17,9 @@ DIFFERENT = 1
 class _Config(Protocol):
     @property
     def kafka(self) -> KafkaConfig: ...
+
+    @property
+    def runtime(self) -> RuntimeSettings: ...
 
 
 class _Loader(Protocol):
@@ -76,6 +81,23 @@ def apply(obj: _Loader, i_lose_order: bool, allow_unsealed: bool, replication: i
         click.echo(f"done  {change}")
     if not done.changes:
         click.echo("the topics are as the catalogue says")
+
+
+@topics.command("acls")
+@click.option(
+    "--principal-prefix",
+    default="callbox-",
+    show_default=True,
+    help="A worker's user is this and the worker's name.",
+)
+@click.pass_obj
+def acls(obj: _Loader, principal_prefix: str) -> None:
+    """Print what gives each worker's user its rights, as options of kafka-acls.sh. Asks no broker."""
+    for worker in RIGHTS:
+        for options in acl_options(
+            worker, f"{principal_prefix}{worker}", group_of(worker, obj.config.runtime)
+        ):
+            click.echo(options)
 
 
 def _show_warnings(plan: administration.Plan) -> None:

@@ -1,6 +1,8 @@
-"""Alarms: pillar events into the log, never behind a picture.
+"""Alarms: pillar events and acknowledgements into the log, never behind a picture.
 
 alarm.pillar-event.v1 ─► intake ─► fusion.input.v1 (key = zone)
+dispatch.ack.v1 ───────► zone ───► fusion.input.v1, in a stream of its own: no press waits behind it
+once a second: these partitions of the pillar feed have told everything ─► every partition of fusion.input.v1
 """
 
 from collections.abc import Sequence
@@ -8,8 +10,10 @@ from typing import Any
 
 import structlog
 
+from processors.acknowledgements import ack_input
 from processors.pillars import bare_press, intake, to_input
-from schemas.catalogue import FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
+from schemas.acks import Acknowledgement
+from schemas.catalogue import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from schemas.codec import decode, encode
 from schemas.enums import Feed, FeedState, InputKind, PillarKind
 from schemas.errors import Cause, DecodeError
@@ -23,23 +27,34 @@ from streams.context import Context
 from streams.dead_letters import as_log_record, bury
 from streams.delivery import Outgoing
 from streams.following import Followed
+from streams.watermarks import Watermarks
 
 log = structlog.get_logger(__name__)
 
+ACKS_AT_ONCE = 50
+"""About two milliseconds of work: that is what a press may wait for while a backlog of acknowledgements is read."""
+
 
 class AlarmsAgent:
-    """Gives every event its id, its times and its zone.
+    """Gives every event its id, its times and its zone, and every acknowledgement its zone.
 
     Args:
         context: The worker.
     """
 
-    topic = PILLAR_EVENTS
-    uses = (REGISTRY, dead_letter_topic(REGISTRY), FUSION_INPUT, dead_letter_topic(PILLAR_EVENTS))
+    topics = (PILLAR_EVENTS, ACKS)
+    uses = (
+        REGISTRY,
+        dead_letter_topic(REGISTRY),
+        FUSION_INPUT,
+        dead_letter_topic(PILLAR_EVENTS),
+        dead_letter_topic(ACKS),
+    )
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._registry = Followed(context, REGISTRY, RegistryDevice)
+        self._watermarks = Watermarks(context, Feed.PILLARS, PILLAR_EVENTS)
         self._is_loaded = False
 
     async def start(self) -> None:
@@ -49,6 +64,9 @@ class AlarmsAgent:
 
     async def process(self, batches: Sequence[Batch]) -> None:
         """Decode, decide, deliver."""
+        if batches[0][0].topic == ACKS:
+            await self._take_acks(batches)
+            return
         outgoing: list[Outgoing] = []
         for batch in batches:
             for record in batch:
@@ -65,8 +83,9 @@ class AlarmsAgent:
         """Nothing waits for an ack here."""
 
     async def every_second(self) -> None:
-        """Follow the registry."""
+        """Follow the registry, and say how far the feed has told everything."""
         await self._registry.refresh()
+        await self._watermarks.tell()
 
     def is_ready(self) -> bool:
         """The registry is read: before that a known pillar would look unknown."""
@@ -83,6 +102,23 @@ class AlarmsAgent:
         zone = UNASSIGNED_ZONE if device is None else device.zone
         return _message(to_input(intake(event, EpochMs(record.timestamp)), zone))
 
+    async def _take_acks(self, batches: Sequence[Batch]) -> None:
+        """Hand acknowledgements on, a few at a time; each delivery lets presses go first."""
+        records = [record for batch in batches for record in batch]
+        for start in range(0, len(records), ACKS_AT_ONCE):
+            few = records[start : start + ACKS_AT_ONCE]
+            await self._context.delivery.deliver([self._ack(record) for record in few])
+
+    def _ack(self, record: Any) -> Outgoing:
+        try:
+            ack = decode(record.value, Acknowledgement)
+            return _message(ack_input(ack, EpochMs(record.timestamp)))
+        except DecodeError as error:
+            return self._bury(record, error)
+        except Exception as error:  # one record must not keep those behind it back for ever
+            log.exception("ack.failed", partition=record.partition, offset=record.offset)
+            return self._bury(record, DecodeError(type(error).__name__, Cause.PROCESSING_FAILED))
+
     def _rescue(self, record: Any, error: Exception) -> list[Outgoing]:
         """What our own code failed on: a press is heard all the same (domain.md 8a), the rest is given up."""
         event = decode(record.value, PillarEvent)
@@ -94,9 +130,6 @@ class AlarmsAgent:
 
     def _give_up(self, record: Any, error: DecodeError) -> list[Outgoing]:
         """A dead letter on the pillar topic may have been a press: the control room is told (domain.md 8a)."""
-        buried = bury(
-            as_log_record(record), error.cause, str(error), worker="alarms", metrics=self._context.metrics
-        )
         status = FeedStatus(
             feed=Feed.PILLARS,
             state=FeedState.DEAD_LETTER,
@@ -112,7 +145,12 @@ class AlarmsAgent:
             zone=UNASSIGNED_ZONE,
             payload=encode(status),
         )
-        return [buried, _message(told)]
+        return [self._bury(record, error), _message(told)]
+
+    def _bury(self, record: Any, error: DecodeError) -> Outgoing:
+        return bury(
+            as_log_record(record), error.cause, str(error), worker="alarms", metrics=self._context.metrics
+        )
 
 
 def _message(fact: FusionInput) -> Outgoing:

@@ -1,6 +1,8 @@
 """Frames: is something burning? If so, the redacted picture goes out first, then the observation that names it.
 
 camera.frame.v1 ─► decode ─► flame candidate? ─► redact ─► evidence.snapshot.v1 ─► fusion.input.v1 (key = zone)
+                     └─► the camera is alive, three times in its heartbeat interval ─► fusion.input.v1
+every five seconds: these partitions have told everything ─► every partition of fusion.input.v1
 """
 
 from collections.abc import Sequence
@@ -8,17 +10,20 @@ from typing import Any
 
 import structlog
 
+from processors.boxes import Picture
 from processors.flame import FlameDecision, FlamePolicy, FlameReason, FlameState, observe
-from processors.observations import fire_input, frame_id
+from processors.observations import alive_input, fire_input, frame_id, is_alive_due
 from processors.pictures import decode_jpeg
 from processors.redaction import RedactedPicture, Redaction, Withheld, WithheldReason
 from schemas.catalogue import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY, dead_letter_topic
 from schemas.codec import decode, encode
+from schemas.enums import Feed
 from schemas.errors import CallboxError, Cause, DecodeError, PictureError
 from schemas.feeds import CameraFrame
 from schemas.letters import EvidenceSnapshot
-from schemas.log import Media
+from schemas.log import FusionInput, Media
 from schemas.site import RegistryDevice
+from schemas.units import EpochMs
 from streams.batching import Batch
 from streams.clock import monotonic
 from streams.context import Context
@@ -26,6 +31,7 @@ from streams.dead_letters import as_log_record, bury
 from streams.delivery import Outgoing
 from streams.following import Followed
 from streams.redacting import Redactor
+from streams.watermarks import Watermarks
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +39,8 @@ EARLIER_FRAMES = 2  # two more runs of the detectors, .2 s each: a candidate is 
 
 FORGET_AFTER_S = 600.0
 """Twice `FlamePolicy.renew_after_ms`: a fire that is seen again by then would be reported anew in any case."""
+
+WATERMARK_S = 5.0  # a camera's heartbeat interval is minutes
 
 
 class FramesAgent:
@@ -42,7 +50,7 @@ class FramesAgent:
         context: The worker.
     """
 
-    topic = FRAMES
+    topics = (FRAMES,)
     uses = (REGISTRY, dead_letter_topic(REGISTRY), FUSION_INPUT, EVIDENCE, dead_letter_topic(FRAMES))
 
     def __init__(self, context: Context) -> None:
@@ -52,6 +60,8 @@ class FramesAgent:
         self._states: dict[str, FlameState] = {}
         self._earlier: dict[str, tuple[CameraFrame, ...]] = {}
         self._seen_at: dict[str, float] = {}
+        self._alive_at: dict[str, EpochMs] = {}
+        self._watermarks = Watermarks(context, Feed.CAMERAS, FRAMES, WATERMARK_S)
         self._redactor: Redactor | None = None
 
     async def start(self) -> None:
@@ -65,7 +75,10 @@ class FramesAgent:
         for batch in batches:
             for record in batch:
                 try:
-                    outgoing += await self._watch(record)
+                    frame, device = self._read(record)
+                    picture = await self._context.blocking(decode_small, frame.jpeg)
+                    outgoing += self._tell_alive(frame, device, EpochMs(record.timestamp))
+                    outgoing += await self._watch(frame, device, picture)
                 except (DecodeError, PictureError) as error:
                     outgoing.append(self._give_up(record, error.cause))
                 except CallboxError:  # evidence that was not delivered: the process stops
@@ -79,13 +92,15 @@ class FramesAgent:
         """Nothing waits for an ack here."""
 
     async def every_second(self) -> None:
-        """Follow the registry, and forget cameras that are silent: each takes 330 kB, and many pass by here."""
+        """Follow the registry, say how far the feed is, and forget silent cameras: each takes 330 kB."""
         await self._registry.refresh()
+        await self._watermarks.tell()
         now = monotonic()
         for camera in [camera for camera, at in self._seen_at.items() if now - at > FORGET_AFTER_S]:
             del self._seen_at[camera]
             self._states.pop(camera, None)
             self._earlier.pop(camera, None)
+            self._alive_at.pop(camera, None)
 
     def is_ready(self) -> bool:
         """Models and registry are there."""
@@ -94,23 +109,32 @@ class FramesAgent:
     async def finish(self) -> None:
         """Nothing is kept: a camera's window and vote fill again within eight frames."""
 
-    async def _watch(self, record: Any) -> list[Outgoing]:
+    def _read(self, record: Any) -> tuple[CameraFrame, RegistryDevice]:
         frame = decode(record.value, CameraFrame)
         device = self._registry.get(frame.camera_id)
         if device is None:
             raise DecodeError("no registry names the camera", Cause.UNKNOWN_DEVICE)
         self._seen_at[frame.camera_id] = monotonic()
-        decision = await self._context.blocking(self._look, frame)
+        return frame, device
+
+    def _tell_alive(self, frame: CameraFrame, device: RegistryDevice, at: EpochMs) -> list[Outgoing]:
+        """Whatever the picture shows: that there is one is the camera's heartbeat."""
+        if not is_alive_due(device.heartbeat_s, self._alive_at.get(frame.camera_id), at):
+            return []
+        self._alive_at[frame.camera_id] = at
+        return [_message(alive_input(frame, device.zone, at))]
+
+    async def _watch(self, frame: CameraFrame, device: RegistryDevice, picture: Picture) -> list[Outgoing]:
+        decision = await self._context.blocking(self._look, frame, picture)
         self._context.metrics.decisions.labels(decision.reason).inc()
         if not decision.candidate:
             return []
         media = await self._publish(frame, self._earlier.pop(frame.camera_id, ()))
         fact = fire_input(frame, device.zone, decision.score, media)
-        return [Outgoing(FUSION_INPUT, fact.zone.encode(), encode(fact))]
+        return [_message(fact)]
 
-    def _look(self, frame: CameraFrame) -> FlameDecision:
-        """Decode small and ask the rule; runs in the executor."""
-        picture = decode_jpeg(frame.jpeg, reduce=2)
+    def _look(self, frame: CameraFrame, picture: Picture) -> FlameDecision:
+        """Ask the rule; runs in the executor."""
         state, decision = observe(self._states.get(frame.camera_id), picture, frame.captured_at, self._policy)
         self._states[frame.camera_id] = state
         self._remember(frame, decision.reason)
@@ -149,6 +173,15 @@ class FramesAgent:
 
     def _give_up(self, record: Any, cause: Cause) -> Outgoing:
         return bury(as_log_record(record), cause, None, worker="frames", metrics=self._context.metrics)
+
+
+def decode_small(jpeg: bytes) -> Picture:
+    """Half its size is what the rule looks at."""
+    return decode_jpeg(jpeg, reduce=2)
+
+
+def _message(fact: FusionInput) -> Outgoing:
+    return Outgoing(FUSION_INPUT, fact.zone.encode(), encode(fact))
 
 
 def _evidence(frame: CameraFrame, picture: RedactedPicture) -> Outgoing:

@@ -1,10 +1,13 @@
 """Fusion: the fold over the log, and what follows from it to dispatch.
 
 fusion.input.v1 ─► fold ─► dispatch.alert.v1, maintenance.alert.v1, dispatch.test-alert.v1
-                     └───► fusion.snapshot.v1 (beside the hot path)
+                     ├───► dispatch.incident.v1: the latest of each incident, of real ones only
+                     ├───► dispatch.ack-result.v1
+                     └───► fusion.snapshot.v1, and tombstones (beside the hot path)
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import structlog
 
@@ -14,15 +17,17 @@ from processors.incidents import Decision, fold
 from processors.state import State
 from schemas.alerts import Alert
 from schemas.catalogue import (
+    ACK_RESULTS,
     ALERTS,
     FUSION_INPUT,
     FUSION_SNAPSHOT,
+    INCIDENTS,
     MAINTENANCE,
     TEST_ALERTS,
     dead_letter_topic,
 )
 from schemas.codec import encode
-from schemas.enums import Action, Hazard, InputKind, Reason, Status
+from schemas.enums import Action, Grade, Hazard, InputKind, Reason, Status
 from schemas.errors import Cause
 from schemas.log import FusionInput, Tick
 from schemas.units import EpochMs
@@ -31,6 +36,7 @@ from streams.clock import now_ms
 from streams.context import Context
 from streams.dead_letters import as_log_record, bury
 from streams.delivery import Outgoing
+from streams.incident_topic import IncidentTopic
 from streams.snapshots import Snapshots, restore
 
 log = structlog.get_logger(__name__)
@@ -41,6 +47,9 @@ OPERATORS_CARE = frozenset({Reason.FOLD_ERROR, Reason.POLICY_REFUSED})
 WAKE = 0
 """A tick with this number tells the fold nothing; it brings the first batch of a partition whose state is not here."""
 
+INCIDENT_KEEPER = 0
+"""Whoever owns this partition of the log keeps dispatch.incident.v1 in order."""
+
 
 class FusionAgent:
     """Folds the partitions that are ours.
@@ -49,14 +58,23 @@ class FusionAgent:
         context: The worker.
     """
 
-    topic = FUSION_INPUT
-    uses = (FUSION_SNAPSHOT, ALERTS, MAINTENANCE, TEST_ALERTS, dead_letter_topic(FUSION_INPUT))
+    topics = (FUSION_INPUT,)
+    uses = (
+        FUSION_SNAPSHOT,
+        ALERTS,
+        MAINTENANCE,
+        TEST_ALERTS,
+        INCIDENTS,
+        ACK_RESULTS,
+        dead_letter_topic(FUSION_INPUT),
+    )
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._states: dict[int, State] = {}
         self._ticked: dict[int, int] = {}
         self._snapshots = Snapshots(context)
+        self._incident_topic = IncidentTopic(context)
 
     async def start(self) -> None:
         """A partition's state is restored when its first batch comes."""
@@ -71,7 +89,7 @@ class FusionAgent:
                 entry = LogEntry(record.offset, EpochMs(record.timestamp), record.key, record.value)
                 state, decisions = fold(state, entry)
                 for decision in decisions:
-                    outgoing += [_message(alert) for alert in decision.alerts]
+                    outgoing += _messages(decision)
                     outgoing += self._dead_letter(record, decision)
                 made += decisions
             self._states[state.partition] = state
@@ -90,6 +108,11 @@ class FusionAgent:
         ours = self._context.assignment()
         self._states = {partition: state for partition, state in self._states.items() if partition in ours}
         self._snapshots.show_ages(ours)
+        self._show_open_incidents()
+        if INCIDENT_KEEPER not in ours:
+            self._incident_topic.leave()
+        elif self.is_ready():  # restoring goes first: it takes the same executor
+            self._incident_topic.begin()
         await self._context.delivery.deliver([self._tick(partition) for partition in sorted(ours)])
 
     def is_ready(self) -> bool:
@@ -98,6 +121,7 @@ class FusionAgent:
 
     async def finish(self) -> None:
         """Save every state, so that the next owner starts where we stop."""
+        self._incident_topic.leave()
         for state in self._states.values():
             await self._snapshots.begin(state)
 
@@ -136,6 +160,17 @@ class FusionAgent:
             bury(as_log_record(record), Cause.UNDECODABLE, decision.detail, worker="fusion", metrics=metrics)
         ]
 
+    def _show_open_incidents(self) -> None:
+        """Tell Prometheus of the incidents that somebody has heard of."""
+        known = Counter(
+            incident.grade
+            for state in self._states.values()
+            for incident in state.incidents.values()
+            if incident.revision
+        )
+        for grade in (Grade.RED, Grade.YELLOW, Grade.BLUE):
+            self._context.metrics.open_incidents.labels(grade).set(known[grade])
+
     def _count(self, decisions: Sequence[Decision]) -> None:
         """Count what has been delivered."""
         metrics, now = self._context.metrics, now_ms()
@@ -145,12 +180,21 @@ class FusionAgent:
                 log.error("fold.refused", reason=decision.reason, detail=decision.detail)
             for alert in decision.alerts:
                 metrics.alerts.labels(alert.action, alert.grade).inc()
+            if decision.result is not None:
+                metrics.ack_results.labels(decision.result.outcome, decision.result.reason).inc()
             if decision.received_at is not None and any(_is_heard_press(alert) for alert in decision.alerts):
                 metrics.press_to_alert.observe(max(0, now - decision.received_at) / 1000)
 
 
-def _message(alert: Alert) -> Outgoing:
-    return Outgoing(topic_for(alert), alert.incident_id.encode(), encode(alert))
+def _messages(decision: Decision) -> Iterable[Outgoing]:
+    """What goes out: each alert to its topic, a real one also as the latest of its incident; then the answer."""
+    for alert in decision.alerts:
+        key, value = alert.incident_id.encode(), encode(alert)
+        yield Outgoing(topic_for(alert), key, value)
+        if alert.status is Status.ACTUAL:
+            yield Outgoing(INCIDENTS, key, value)
+    if decision.result is not None:
+        yield Outgoing(ACK_RESULTS, decision.result.ack_id.encode(), encode(decision.result))
 
 
 def _is_heard_press(alert: Alert) -> bool:

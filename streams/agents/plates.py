@@ -1,6 +1,7 @@
 """Plates: is this vehicle on the hotlist? A hit becomes a question to a person, and nothing else goes out.
 
     checkpoint.plate-read.v1 ─► text, or crop and models ─► exact match ─► vehicle.verification-request.v1
+    the list is too old, or fresh again ─► fusion.input.v1, told by the owner of the first partition
 
 A vehicle that is not on the list leaves no trace: what is known of it lives in local variables here, and is in no
 log line, metric label, dead letter or exception text.
@@ -15,7 +16,14 @@ from processors.hotlist import Match, VehicleRead, index, is_stale, match, probl
 from processors.pictures import check_jpeg
 from processors.plates import normalise_plate_text
 from processors.verification import CONFIDENT, SeenPlate, verification_request
-from schemas.catalogue import HOTLIST, PLATE_READS, REGISTRY, VERIFICATION_REQUESTS, dead_letter_topic
+from schemas.catalogue import (
+    FUSION_INPUT,
+    HOTLIST,
+    PLATE_READS,
+    REGISTRY,
+    VERIFICATION_REQUESTS,
+    dead_letter_topic,
+)
 from schemas.codec import decode, encode
 from schemas.errors import Cause, DecodeError, PictureError
 from schemas.feeds import PlateRead
@@ -27,6 +35,7 @@ from streams.context import Context
 from streams.dead_letters import as_log_record, bury
 from streams.delivery import Outgoing
 from streams.following import Followed
+from streams.list_freshness import ListFreshness
 from streams.plate_pictures import PlatePictures
 
 log = structlog.get_logger(__name__)
@@ -39,13 +48,14 @@ class PlatesAgent:
         context: The worker.
     """
 
-    topic = PLATE_READS
+    topics = (PLATE_READS,)
     uses = (
         REGISTRY,
         dead_letter_topic(REGISTRY),
         HOTLIST,
         dead_letter_topic(HOTLIST),
         VERIFICATION_REQUESTS,
+        FUSION_INPUT,
         dead_letter_topic(PLATE_READS),
     )
 
@@ -54,6 +64,7 @@ class PlatesAgent:
         self._registry = Followed(context, REGISTRY, RegistryDevice)
         self._hotlist = Followed(context, HOTLIST, HotlistEntry)
         self._index = index(())
+        self._freshness = ListFreshness(context)
         self._pictures: PlatePictures | None = None
 
     async def start(self) -> None:
@@ -81,10 +92,11 @@ class PlatesAgent:
         """Nothing waits for an ack here."""
 
     async def every_second(self) -> None:
-        """Follow the registry and the list."""
+        """Follow the registry and the list, and say when the list is too old."""
         await self._registry.refresh()
         if await self._hotlist.refresh():
             self._take_hotlist()
+        await self._freshness.tell(self._hotlist.newest_at)
 
     def is_ready(self) -> bool:
         """Models, registry and list are there."""

@@ -17,6 +17,7 @@ from typing import Final, Self
 
 from schemas.errors import BrokerUnavailable
 from streams.brokers.capabilities import CAPABILITIES, Broker, BrokerKind, Capabilities
+from streams.brokers.guard import Guard
 from streams.brokers.kafka_jars import java_program, kafka_classpath
 from streams.brokers.process import LOOPBACK, Process, end, free_port, spawn, tail, wait_until_answering
 from streams.kafka import assert_reachable
@@ -99,6 +100,7 @@ class ApacheKafka:
         *,
         settings: Mapping[str, str] | None = None,
         format_options: Sequence[str] = (),
+        guard: Guard | None = None,
         jvm: Sequence[str] = SERVER_JVM,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
@@ -110,12 +112,14 @@ class ApacheKafka:
             settings: Server properties that replace or join those of kafka-server.properties; `listeners`
                 is appended to ours.
             format_options: More for `StorageTool format`, for example `--add-scram`.
+            guard: Adds a listener that asks who comes, at `guarded_bootstrap`.
             jvm: Options of the server's JVM.
             environment: KAFKA_HOME, JAVA_HOME and PATH are read.
         """
         self._cache, self._log_file, self._environment = cache, log_file, environment
         self._settings = dict(settings or {})
         self._format_options, self._jvm = tuple(format_options), tuple(jvm)
+        self._guard, self._guarded_bootstrap = guard, ""
         self._process: Process | None = None
         self._data: tempfile.TemporaryDirectory[str] | None = None
         self._bootstrap = ""
@@ -124,6 +128,11 @@ class ApacheKafka:
     def bootstrap(self) -> str:
         """`127.0.0.1:port` of the plain listener; empty before the start."""
         return self._bootstrap
+
+    @property
+    def guarded_bootstrap(self) -> str:
+        """`127.0.0.1:port` of the guarded listener; empty without a guard or before the start."""
+        return self._guarded_bootstrap
 
     @property
     def kind(self) -> BrokerKind:
@@ -172,20 +181,31 @@ class ApacheKafka:
         fixed = files("streams.brokers").joinpath("kafka-server.properties").read_text(encoding="utf-8")
         controller = f"{LOOPBACK}:{free_port()}"
         ours = f"PLAINTEXT://{self._bootstrap},CONTROLLER://{controller}"
+        guarded = self._guarded()
+        listeners = (ours, guarded.get("listeners"), self._settings.get("listeners"))
         more = {
             "controller.quorum.bootstrap.servers": controller,
             "log.dirs": str(folder / "data"),
+            **guarded,
             **self._settings,
-            "listeners": ",".join(filter(None, (ours, self._settings.get("listeners")))),
+            "listeners": ",".join(filter(None, listeners)),
         }
         path = folder / "server.properties"
         lines = [fixed, *(f"{name}={value}" for name, value in more.items())]  # the last of a name counts
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return path
 
+    def _guarded(self) -> dict[str, str]:
+        """The server properties of the guard; none without one."""
+        if self._guard is None:
+            return {}
+        self._guarded_bootstrap = f"{LOOPBACK}:{free_port()}"
+        return self._guard.settings(self._guarded_bootstrap)
+
     def _format(self, java: list[str], properties: Path) -> None:
         command = [*java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(properties)]
-        formatting = spawn([*command, "--standalone", *self._format_options], self._log_file)
+        users = () if self._guard is None else self._guard.format_options()
+        formatting = spawn([*command, "--standalone", *users, *self._format_options], self._log_file)
         try:
             code = formatting.wait(_FORMAT_WITHIN_S)
         except subprocess.TimeoutExpired:

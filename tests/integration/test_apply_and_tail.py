@@ -5,17 +5,21 @@ import logging
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
+from callbox import policy_in_force
 from callbox.cli import run
+from callbox.commands import policy as policy_command
+from processors.state import State
 from schemas.catalogue import FUSION_INPUT, HOTLIST, LOG_PARTITIONS, PILLAR_EVENTS, REGISTRY
 from schemas.codec import encode
 from schemas.enums import PillarKind
+from schemas.errors import DeliveryFailed, LogBroken
 from schemas.feeds import PillarEvent
 from schemas.partitioning import partition_of
 from streams.brokers.embedded import EmbeddedBroker
@@ -147,6 +151,18 @@ def test_a_device_that_moves_leaves_first_and_one_that_goes_leaves_a_tombstone(
     assert written == [("a", False), ("b", False), ("b", True), ("a", False)]
 
 
+def test_on_demand_every_device_is_told_again(call: Call, broker: KafkaConfig) -> None:
+    call("registry", "apply", town(a="north", b="south"))
+    said = call("registry", "apply", town(a="north", b="south", c="south"), "--all")
+    assert said[:2] == ["added    c  pillar in south", "again    2 devices as they were"]
+    told = devices_told(call)
+    assert told[:2] == [("a", "north", False), ("b", "south", False)]
+    assert sorted(told[2:]) == [("a", "north", False), ("b", "south", False), ("c", "south", False)]
+    revisions = [line["record"]["revision"] for line in shown(call, REGISTRY)]
+    assert len(set(revisions[2:])) == 1
+    assert revisions[2] > revisions[0]
+
+
 def test_a_record_that_nobody_can_read_is_mended(call: Call, broker: KafkaConfig) -> None:
     send_all(broker, [Outgoing(REGISTRY, b"a", b"poison"), Outgoing(REGISTRY, b"\xff", b"poison")])
     assert len(call("registry", "apply", town(a="south"))) == 4
@@ -162,6 +178,83 @@ def test_a_policy_reaches_every_partition(call: Call, broker: KafkaConfig) -> No
     assert {(line["record"]["kind"], line["key"], line["record"]["zone"]) for line in told} == {
         ("policy", "", "")
     }
+
+
+def policy(text: str) -> str:
+    Path("policy.toml").write_text(text, encoding="utf-8")
+    return "policy.toml"
+
+
+def policies_told(call: Call) -> list[int]:
+    """The partitions that policies were written to."""
+    told = [line for line in shown(call, FUSION_INPUT) if line["record"]["kind"] == "policy"]
+    return sorted(line["partition"] for line in told)
+
+
+def test_what_a_policy_changes_is_printed_first_and_nothing_is_written_where_nothing_changes(
+    call: Call, broker: KafkaConfig
+) -> None:
+    assert call("policy", "apply", policy(""))[0] == "no difference"
+    assert call("policy", "apply", policy("reach_m = 150"))[0] == "changes  reach_m: 200 -> 150"
+    assert call("policy", "apply", policy("reach_m = 150"))[-1] == "nothing written"
+    assert policies_told(call) == list(range(LOG_PARTITIONS))
+    said = call("policy", "apply", policy("bounce_ms = 2000"))
+    assert said[:2] == ["changes  bounce_ms: 3000 -> 2000", "changes  reach_m: 150 -> 200"]
+
+
+def test_a_policy_is_written_anew_on_demand(call: Call, broker: KafkaConfig) -> None:
+    said = call("policy", "apply", policy(""), "--force")
+    assert said[0] == "no difference"
+    assert said[-1].endswith(f"to {LOG_PARTITIONS} partitions")
+    assert policies_told(call) == list(range(LOG_PARTITIONS))
+
+
+def test_a_dry_run_shows_what_a_policy_changes_and_writes_nothing(call: Call, broker: KafkaConfig) -> None:
+    said = call("policy", "apply", policy("reach_m = 150"), "--dry-run")
+    assert said[-1] == "changes  reach_m: 200 -> 150"
+    assert policies_told(call) == []
+
+
+def test_the_policy_in_force_is_shown_as_the_file_that_apply_reads(call: Call, broker: KafkaConfig) -> None:
+    assert "the default, none was applied" in call("policy", "show")[0]
+    applied = call("policy", "apply", policy("reach_m = 150"))
+    lines = call("policy", "show")
+    assert lines[0].split()[2].rstrip(",") == applied[1].split()[1]
+    assert "reach_m = 150" in lines
+    assert call("policy", "apply", policy("\n".join(lines)))[0] == "no difference"
+    as_json = json.loads(call("policy", "show", "--json")[0])
+    assert applied[-1].startswith(f"applied as revision {as_json['revision']} ")
+    assert as_json["policy"]["reach_m"] == 150
+
+
+def test_an_apply_that_was_interrupted_is_seen_as_a_difference(
+    call: Call, broker: KafkaConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Outgoing] = []
+
+    def interrupted(kafka: KafkaConfig, records: Sequence[Outgoing]) -> None:
+        if sent:
+            raise DeliveryFailed("gone")
+        sent.extend(records)
+        send_all(kafka, records)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(policy_command, "send_all", interrupted)
+        call("policy", "apply", policy("reach_m = 150"), code=70)
+    assert policies_told(call) == list(range(1, LOG_PARTITIONS))
+    assert call("policy", "apply", policy("reach_m = 150"))[0] == "changes  reach_m: 200 -> 150"
+
+
+def test_a_policy_is_applied_also_where_the_log_is_broken_and_no_difference_can_be_shown(
+    call: Call, broker: KafkaConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: object) -> State:
+        raise LogBroken("nothing to begin with")
+
+    monkeypatch.setattr(policy_in_force, "restore", broken)
+    assert call("policy", "apply", policy("reach_m = 150"))[0] == "the difference cannot be shown"
+    assert policies_told(call) == list(range(LOG_PARTITIONS))
+    call("policy", "show", code=70)
 
 
 def test_a_hotlist_is_renewed_as_a_whole_and_shows_no_plate(

@@ -1,20 +1,24 @@
 """The alarms agent: every press goes to the log, and the control room hears of what could not be read."""
 
+import asyncio
 from collections.abc import Iterable
 
 import pytest
 
+from processors.acknowledgements import ack_input
 from processors.pillars import intake
-from schemas.catalogue import FUSION_INPUT, PILLAR_EVENTS, REGISTRY
+from schemas.acks import AckFact, Acknowledgement, Actor
+from schemas.catalogue import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY
 from schemas.codec import decode, encode
-from schemas.enums import Feed, FeedState, InputKind, PillarKind
+from schemas.enums import AckAction, Feed, FeedState, InputKind, PillarKind
 from schemas.errors import Cause, DeliveryFailed
 from schemas.feeds import PillarEvent
 from schemas.log import FeedStatus, FusionInput, PillarFact
 from schemas.site import UNASSIGNED_ZONE, RegistryDevice
-from streams import following
+from schemas.units import EpochMs
+from streams import following, watermarks
 from streams.agents import alarms
-from streams.agents.alarms import AlarmsAgent
+from streams.agents.alarms import ACKS_AT_ONCE, AlarmsAgent
 from tests.fakes import World, batch, follower_of, registered, run
 from tests.timeline import ZONE, device, ms
 
@@ -162,3 +166,118 @@ def test_it_is_ready_once_the_registry_is_read(monkeypatch: pytest.MonkeyPatch) 
     assert not agent.is_ready()
     agent, _ = started(monkeypatch)
     assert agent.is_ready()
+
+
+# --- acknowledgements ---------------------------------------------------------------------------------------------
+
+
+def said(number: int = 1, incident_id: str = f"{ZONE}-{'0' * 26}") -> bytes:
+    return encode(
+        Acknowledgement(
+            ack_id=f"a{number}",
+            incident_id=incident_id,
+            action=AckAction.ACCEPT,
+            actor=Actor(name="Operator 4", organisation="County desk"),
+            at=ms(0),
+        )
+    )
+
+
+def test_an_acknowledgement_goes_to_the_log_under_its_incident_s_zone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    agent, world = started(monkeypatch)
+    run(agent.process([batch(said(), topic=ACKS, at_s=3)]))
+    (sent,) = world.delivery.sent
+    (fact,) = facts(world)
+    assert (sent.topic, sent.key, sent.partition) == (FUSION_INPUT, ZONE.encode(), None)
+    assert (fact.kind, fact.zone, fact.event_id) == (InputKind.ACKNOWLEDGEMENT, ZONE, "a1")
+    assert decode(fact.payload, AckFact).received_at == ms(3)
+
+
+def test_an_acknowledgement_of_nothing_that_can_be_goes_to_the_control_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    agent, world = started(monkeypatch)
+    run(agent.process([batch(said(incident_id="what?"), topic=ACKS)]))
+    assert [fact.zone for fact in facts(world)] == [UNASSIGNED_ZONE]
+
+
+def test_an_acknowledgement_that_cannot_be_read_is_dead_lettered_and_raises_no_blue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    agent, world = started(monkeypatch)
+    run(agent.process([batch(b"poison", said(), None, topic=ACKS, partition=1, start=40)]))
+    assert [(letter.partition, letter.offset) for letter in world.delivery.letters(ACKS)] == [
+        (1, 40),
+        (1, 42),
+    ]
+    assert [fact.kind for fact in facts(world)] == [InputKind.ACKNOWLEDGEMENT]
+
+
+def test_an_acknowledgement_that_our_own_code_fails_on_costs_one_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    agent, world = started(monkeypatch)
+
+    def broken(given: Acknowledgement, at: EpochMs) -> FusionInput:
+        if given.ack_id == "a1":
+            raise ZeroDivisionError
+        return ack_input(given, at)
+
+    monkeypatch.setattr(alarms, "ack_input", broken)
+    run(agent.process([batch(said(1), said(2), topic=ACKS)]))
+    assert [letter.cause for letter in world.delivery.letters(ACKS)] == [Cause.PROCESSING_FAILED]
+    assert [fact.event_id for fact in facts(world)] == ["a2"]
+
+
+def test_a_press_waits_for_a_few_acknowledgements_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    agent, world = started(monkeypatch, device("P1"))
+
+    async def scene() -> None:
+        backlog = asyncio.create_task(
+            agent.process([batch(*map(said, range(10 * ACKS_AT_ONCE)), topic=ACKS)])
+        )
+        await asyncio.sleep(0)
+        await agent.process([batch(encode(event()), topic=PILLAR_EVENTS)])
+        await backlog
+
+    run(scene())
+    kinds = [fact.kind for fact in facts(world)]
+    assert kinds.index(InputKind.PILLAR_EVENT) <= 2 * ACKS_AT_ONCE
+    assert kinds.count(InputKind.ACKNOWLEDGEMENT) == 10 * ACKS_AT_ONCE
+    acks = [fact.event_id for fact in facts(world) if fact.kind is InputKind.ACKNOWLEDGEMENT]
+    assert acks == [f"a{number}" for number in range(10 * ACKS_AT_ONCE)], "in order"
+
+
+# --- how far the feed is ------------------------------------------------------------------------------------------
+
+
+def test_once_a_second_every_partition_of_the_log_hears_how_far_the_feed_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    agent, world = started(monkeypatch)
+    monkeypatch.setattr(watermarks, "now_ms", lambda: ms(9))
+    world.caught_up = frozenset({3, 1})
+    run(agent.every_second())
+    assert [sent.partition for sent in world.delivery.to(FUSION_INPUT)] == [0, 1, 2, 3]
+    told = {sent.value for sent in world.delivery.to(FUSION_INPUT)}
+    (given,) = [decode(value, FusionInput) for value in told]
+    assert (given.kind, given.zone) == (InputKind.FEED_STATUS, "")
+    assert given.event_id == f"alive-pillars-{ms(9)}-1.3"
+    assert decode(given.payload, FeedStatus) == FeedStatus(
+        feed=Feed.PILLARS,
+        state=FeedState.OK,
+        topic=PILLAR_EVENTS,
+        partition=-1,
+        offset=-1,
+        cause=Cause.UNKNOWN,
+        at=ms(9),
+        partitions=(1, 3),
+    )
+
+
+def test_a_feed_that_is_behind_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    agent, world = started(monkeypatch)
+    run(agent.every_second())
+    assert world.delivery.sent == []

@@ -20,16 +20,16 @@ A, B = TP("topic", 0), TP("topic", 1)
 # --- whether anything waits ---------------------------------------------------------------------------------------
 
 
-def at_place(consumer: BatchConsumer, *, position: int | None, highwater: int | None) -> None:
+def at_place(consumer: BatchConsumer, *, position: int | None, highwater: int | None) -> TopicPartitionState:
     """Give the fetching thread's view of partition A, in the classes that aiokafka has for it."""
+    state = TopicPartitionState(None)
+    state.highwater = highwater
+    if position is not None:
+        state.seek(position)
 
     class Found:
         def state_value(self, place: object) -> TopicPartitionState:
             assert place == A
-            state = TopicPartitionState(None)
-            state.highwater = highwater
-            if position is not None:
-                state.seek(position)
             return state
 
     class Subscription:
@@ -42,6 +42,7 @@ def at_place(consumer: BatchConsumer, *, position: int | None, highwater: int | 
         _subscription = Subscriptions()
 
     consumer._thread._ensure_consumer = Fetching  # type: ignore[method-assign]
+    return state
 
 
 @pytest.mark.parametrize(
@@ -146,6 +147,54 @@ def test_a_rebalance_ends_the_wait_for_room(monkeypatch: pytest.MonkeyPatch) -> 
         consumer.stop_flow()
         assert await is_fetching(consumer, fetches), "Faust waits there for the flow to resume"
         assert held
+
+    run(scene())
+
+
+def test_a_topic_whose_hands_are_full_keeps_no_other_one_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[set[TP] | None] = []
+
+    async def getmany(_self: Consumer, active: set[TP] | None, _timeout: float) -> dict[TP, Any]:
+        asked.append(active)
+        return {}
+
+    async def scene() -> None:
+        monkeypatch.setattr(BatchConsumer.__mro__[1], "_getmany", getmany)
+        monkeypatch.setattr("streams.batching.IN_HAND_PAUSE_S", 0)
+        consumer, held = full_consumer()
+        other = TP("other", 0)
+        consumer._thread.assigned.add(other)  # type: ignore[attr-defined]
+        assert not consumer._is_full()
+        await consumer._getmany({A, other}, 1.0)
+        await consumer._getmany({A}, 1.0)
+        assert asked == [{other}], "no partition at all would mean all of them"
+        consumer.ack(held[0])
+        await consumer._getmany({A, other}, 1.0)
+        assert asked == [{other}, {A, other}]
+
+    run(scene())
+
+
+def test_the_broker_s_last_answer_is_known() -> None:
+    async def scene() -> None:
+        consumer, _ = make_consumer(A)
+        state = at_place(consumer, position=5, highwater=5)
+        assert consumer.answered_at(A) == 0
+        state.timestamp = 1_760_000_000_000
+        assert consumer.answered_at(A) == 1_760_000_000_000
+
+    run(scene())
+
+
+def test_what_is_acked_and_not_committed_waits_and_is_processed() -> None:
+    async def scene() -> None:
+        consumer, _ = make_consumer(A)
+        at_place(consumer, position=10, highwater=10)
+        fetched = consumer._to_message(A, BatchRecord(batch(*[b""] * 10, topic="topic")))
+        assert consumer.has_unprocessed(A)
+        consumer.ack(fetched)
+        assert not consumer.has_unprocessed(A)
+        assert consumer.has_waiting(A)
 
     run(scene())
 

@@ -67,7 +67,8 @@ def test_a_cancel_that_was_received_before_the_press_takes_nothing_back() -> Non
 
 def test_a_device_s_cancel_of_a_yellow_ends_it() -> None:
     line = Timeline(camera("C1"))
-    raised = only_alert(line.push(flame()))
+    line.push(flame())
+    (raised,) = line.run(10, 10)
     ended = only_alert(line.pillar(PillarKind.CANCEL, 20, "C1"))
     assert (ended.incident_id, ended.action, ended.reason) == (
         raised.incident_id,
@@ -78,6 +79,15 @@ def test_a_device_s_cancel_of_a_yellow_ends_it() -> None:
     assert not line.state.incidents
     assert not line.state.by_device
     assert not line.state.by_place
+
+
+def test_a_device_s_cancel_of_a_yellow_that_is_held_ends_it_before_anybody_heard_of_it() -> None:
+    line = Timeline(camera("C1"))
+    line.push(flame())
+    assert line.pillar(PillarKind.CANCEL, 5, "C1").reason is Reason.NEVER_RAISED
+    assert not line.run(6, 60)
+    assert not line.state.incidents
+    assert not line.state.ended
 
 
 def test_a_test_press_goes_to_the_test_topic_and_leaves_nothing_open() -> None:
@@ -116,14 +126,22 @@ def test_a_heartbeat_of_a_stranger_leaves_no_trace() -> None:
     assert ("east", "X1") not in line.state.heartbeats
 
 
+def test_a_kind_of_a_later_release_is_remembered_and_nothing_else() -> None:
+    line = Timeline()
+    for _ in range(2):
+        line.push(fact(PillarKind.UNKNOWN))
+    assert reasons(line)[1:] == [Reason.NOT_SUPPORTED, Reason.DUPLICATE]
+    assert not line.state.incidents
+
+
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
         (PillarKind.RELEASE, Reason.RELEASED),
-        (PillarKind.TAMPER, Reason.NOT_SUPPORTED),
-        (PillarKind.BATTERY, Reason.NOT_SUPPORTED),
-        (PillarKind.MAINS, Reason.NOT_SUPPORTED),
-        (PillarKind.COMMS, Reason.NOT_SUPPORTED),
+        (PillarKind.TAMPER, Reason.HELD),
+        (PillarKind.BATTERY, Reason.HELD),
+        (PillarKind.MAINS, Reason.HELD),
+        (PillarKind.COMMS, Reason.HELD),
     ],
 )
 def test_a_report_without_an_alert_has_a_reason_and_its_copy_is_a_duplicate(

@@ -141,7 +141,9 @@ def test_two_pillars_that_number_their_presses_alike_send_two_alerts_with_ids_of
 def test_what_a_camera_saw_never_makes_a_press_of_the_same_device_look_known() -> None:
     line = Timeline(camera("C1"))
     line.push(flame("C1", event_id="1"))
-    assert line.press(0, "C1", event_id="1").reason is Reason.FIRST_FACT
+    pressed = line.press(0, "C1", event_id="1")
+    assert pressed.reason is Reason.CORROBORATED
+    assert only_alert(pressed).press_count == 1
 
 
 @pytest.mark.parametrize(("north_e7", "joins"), [(17_986, True), (17_987, False)])

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from processors import changes, incidents, rules_timers
-from processors.entities import Timer, TimerKind
+from processors.entities import Incident, Timer, TimerKind
 from processors.entry import LogEntry
 from processors.policy import DEFAULT_VERSION, FusionPolicy, Window, Windows, policy_record
 from processors.state import State
@@ -24,7 +24,6 @@ from tests.timeline import (
     flame,
     ms,
     only_alert,
-    reasons,
     zone_of,
 )
 
@@ -206,20 +205,24 @@ def test_a_timer_that_fails_keeps_no_other_from_firing_and_is_tried_again(
     line = Timeline(device("P1"), device("P2", lat=LAT + 1))
     first = only_alert(line.press(0, "P1")).incident_id
     line.press(0, "P2")
-    expire = rules_timers._RULES[TimerKind.EXPIRE]
+    escalate = rules_timers._INCIDENT_RULES[TimerKind.ESCALATE]
 
-    def fails_once(state: State, timer: Timer, incident: object) -> object:
-        if timer.incident_id == first:
+    def fails_once(state: State, timer: Timer, incident: Incident) -> rules_timers.Fired:
+        if timer.subject == first:
             raise RuntimeError
-        return expire(state, timer, incident)  # type: ignore[arg-type]  # as the table has it
+        return escalate(state, timer, incident)
 
-    monkeypatch.setattr(rules_timers, "_RULES", {TimerKind.EXPIRE: fails_once})
-    assert sorted(decision.reason for decision in line.tick(90_000)) == [
-        Reason.EXPIRED,
+    monkeypatch.setattr(rules_timers, "_INCIDENT_RULES", {TimerKind.ESCALATE: fails_once})
+    assert sorted(decision.reason for decision in line.tick(30)) == [
         Reason.FOLD_ERROR,
+        Reason.NOBODY_ACKNOWLEDGED,
         Reason.TICK,
     ]
     monkeypatch.undo()
-    assert [decision.reason for decision in line.tick(90_059)] == [Reason.TICK]
-    assert [decision.reason for decision in line.tick(90_060)] == [Reason.EXPIRED, Reason.TICK]
-    assert Reason.FOLD_ERROR in reasons(line)
+    asked = [
+        (at_s, alert.incident_id)
+        for at_s in (89, 90)
+        for alert in line.run(at_s, at_s)
+        if alert.reason is Reason.NOBODY_ACKNOWLEDGED
+    ]
+    assert asked == [(90, first)]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import structlog
+from msgspec.structs import replace
 
 from processors.boxes import Detections, Picture
 from processors.flame import FlameDecision, FlamePolicy, FlameReason, FlameState
@@ -14,13 +15,15 @@ from processors.pictures import encode_jpeg
 from processors.redaction import RedactedPicture, Redaction, RedactionPolicy, Withheld, WithheldReason, redact
 from schemas.catalogue import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY
 from schemas.codec import decode, encode
-from schemas.enums import Hazard, InputKind
+from schemas.enums import Feed, Hazard, InputKind
 from schemas.errors import Cause, DeliveryFailed
 from schemas.feeds import CameraFrame
+from schemas.ids import fingerprint
 from schemas.letters import EvidenceSnapshot
-from schemas.log import FusionInput, Observation
+from schemas.log import CameraAlive, FeedStatus, FusionInput, Observation
+from schemas.site import RegistryDevice
 from schemas.units import EpochMs
-from streams import following
+from streams import following, watermarks
 from streams.agents import frames
 from streams.agents.frames import FORGET_AFTER_S, FramesAgent
 from tests.fakes import World, batch, follower_of, registered, run
@@ -72,19 +75,18 @@ class FakeRule:
 class Cameras:
     """A frames worker, and what came of each frame."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *site: RegistryDevice) -> None:
         self.world, self.redactor, self.rule = World(), FakeRedactor(), FakeRule()
-        monkeypatch.setattr(
-            following, "Follower", follower_of({REGISTRY: registered(camera("C1"), camera("C2"))})
-        )
+        devices = site or (camera("C1"), camera("C2"))
+        monkeypatch.setattr(following, "Follower", follower_of({REGISTRY: registered(*devices)}))
         monkeypatch.setattr(frames, "Redactor", self.redactor)
         monkeypatch.setattr(frames, "observe", self.rule)
         self.agent = FramesAgent(self.world.context)
         run(self.agent.start())
 
-    def sees(self, *given: CameraFrame | bytes) -> None:
+    def sees(self, *given: CameraFrame | bytes, appended_s: float = 0) -> None:
         encoded = [value if isinstance(value, bytes) else encode(value) for value in given]
-        run(self.agent.process([batch(*encoded, topic=FRAMES, start=100)]))
+        run(self.agent.process([batch(*encoded, topic=FRAMES, start=100, at_s=appended_s)]))
 
     @property
     def observations(self) -> list[Observation]:
@@ -231,3 +233,84 @@ def test_a_rule_that_fails_costs_one_frame_and_says_nothing_of_its_content(camer
 def test_it_is_ready_when_the_models_are_loaded(cameras: Cameras) -> None:
     assert cameras.agent.is_ready()
     assert not FramesAgent(World().context).is_ready()
+
+
+# --- a camera is alive --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def beating(monkeypatch: pytest.MonkeyPatch) -> Cameras:
+    """Cameras that promise to speak once a minute, and see nothing."""
+    with_heartbeat = [replace(camera(name), heartbeat_s=60) for name in ("C1", "C2")]
+    found = Cameras(monkeypatch, *with_heartbeat, camera("C3"))
+    found.rule.decision = FlameDecision(FlameReason.QUIET)
+    return found
+
+
+def alive(cameras: Cameras) -> list[CameraAlive]:
+    facts = cameras.world.delivery.decoded(FUSION_INPUT, FusionInput)
+    return [decode(fact.payload, CameraAlive) for fact in facts if fact.kind is InputKind.CAMERA_ALIVE]
+
+
+def test_a_frame_says_that_its_camera_is_alive(beating: Cameras) -> None:
+    beating.sees(frame("C1"))
+    (fact,) = beating.world.delivery.decoded(FUSION_INPUT, FusionInput)
+    assert (fact.kind, fact.zone) == (InputKind.CAMERA_ALIVE, ZONE)
+    assert fact.event_id == fingerprint("camera-alive", "C1", ms(1))
+    assert alive(beating) == [CameraAlive(device_id="C1", received_at=ms(1))]
+
+
+def test_it_is_said_three_times_in_a_heartbeat_interval_for_each_camera(beating: Cameras) -> None:
+    for second in range(60):
+        beating.sees(frame("C1", at_s=second), appended_s=second)
+        beating.sees(frame("C2", at_s=second), appended_s=second)
+    assert [each.received_at for each in alive(beating) if each.device_id == "C1"] == [ms(0), ms(20), ms(40)]
+    assert len(alive(beating)) == 6
+
+
+def test_a_camera_that_promises_nothing_is_not_told_of(beating: Cameras) -> None:
+    beating.sees(frame("C3"))
+    assert beating.world.delivery.sent == []
+
+
+def test_a_frame_that_is_no_picture_does_not_say_so(beating: Cameras) -> None:
+    beating.sees(frame(jpeg=b"no jpeg"))
+    assert alive(beating) == []
+
+
+def test_a_frame_on_which_the_rule_fails_says_so_all_the_same(beating: Cameras) -> None:
+    beating.rule.failure = ValueError("a bug")
+    beating.sees(frame())
+    assert len(alive(beating)) == 1
+    assert beating.causes == [Cause.PROCESSING_FAILED]
+
+
+def test_a_gateway_s_impossible_time_is_not_the_camera_s(beating: Cameras) -> None:
+    beating.sees(frame(at_s=10**9), appended_s=5)
+    assert [each.received_at for each in alive(beating)] == [ms(5)]
+
+
+def test_a_frame_that_is_read_again_is_told_again_with_the_same_id(beating: Cameras) -> None:
+    beating.sees(frame(at_s=30), appended_s=30)
+    beating.sees(frame(at_s=0), appended_s=0)
+    beating.sees(frame(at_s=30), appended_s=30)
+    first, _, third = beating.world.delivery.to(FUSION_INPUT)
+    assert first == third
+
+
+# --- how far the feed is ------------------------------------------------------------------------------------------
+
+
+def test_the_log_hears_every_five_seconds_how_far_the_frames_are(
+    cameras: Cameras, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(watermarks, "monotonic", lambda: clock[0])
+    for _ in range(11):
+        run(cameras.agent.every_second())
+        cameras.world.caught_up = frozenset({2})
+        clock[0] += 1
+    facts = cameras.world.delivery.decoded(FUSION_INPUT, FusionInput)
+    statuses = [decode(fact.payload, FeedStatus) for fact in facts]
+    assert len(statuses) == 2 * 4
+    assert {(each.feed, each.topic, each.partitions) for each in statuses} == {(Feed.CAMERAS, FRAMES, (2,))}

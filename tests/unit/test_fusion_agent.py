@@ -6,10 +6,19 @@ import msgspec
 import pytest
 
 from processors.state import State, new_state
+from schemas.acks import AckResult
 from schemas.alerts import Alert
-from schemas.catalogue import ALERTS, FUSION_INPUT, FUSION_SNAPSHOT, MAINTENANCE, TEST_ALERTS
+from schemas.catalogue import (
+    ACK_RESULTS,
+    ALERTS,
+    FUSION_INPUT,
+    FUSION_SNAPSHOT,
+    INCIDENTS,
+    MAINTENANCE,
+    TEST_ALERTS,
+)
 from schemas.codec import decode, encode
-from schemas.enums import InputKind, PillarKind, Reason
+from schemas.enums import AckOutcome, Grade, InputKind, PillarKind, Reason
 from schemas.errors import Cause, DeliveryFailed
 from schemas.log import FusionInput, FusionSnapshot, Tick
 from schemas.partitioning import partition_of
@@ -19,7 +28,7 @@ from streams.batching import Batch
 from streams.kafka_config import KafkaConfig
 from streams.settings import RuntimeSettings
 from tests.fakes import World, consumed, run
-from tests.timeline import PARTITIONS, ZONE, dead_letter, device, envelope, fact, ms
+from tests.timeline import PARTITIONS, ZONE, ack, dead_letter, device, envelope, fact, ms
 
 PARTITION = partition_of(ZONE, PARTITIONS)
 
@@ -240,3 +249,87 @@ def test_the_time_from_press_to_alert_is_counted_when_it_is_delivered(
     assert world.count("callbox_press_to_alert_seconds_sum") == 2
     assert world.count("callbox_alerts_total", action="raise", grade="red") == 1
     assert world.count("callbox_decisions_total", reason="first_fact") == 1
+
+
+# --- incidents and answers ----------------------------------------------------------------------------------------
+
+
+def test_a_real_alert_is_also_the_latest_of_its_incident_in_the_same_bytes(
+    agent: FusionAgent, world: World
+) -> None:
+    run(agent.process([log(device(), fact(), dead_letter())]))
+    sent = [(each.key, each.value) for topic in (ALERTS, MAINTENANCE) for each in world.delivery.to(topic)]
+    assert len(sent) == 2
+    assert [(each.key, each.value) for each in world.delivery.to(INCIDENTS)] == sent
+
+
+def test_a_test_never_reaches_the_topic_of_incidents(agent: FusionAgent, world: World) -> None:
+    run(agent.process([log(device(), fact(PillarKind.TEST))]))
+    assert len(world.delivery.to(TEST_ALERTS)) == 1
+    assert world.delivery.to(INCIDENTS) == []
+
+
+def test_an_acknowledgement_is_answered_under_its_own_id(agent: FusionAgent, world: World) -> None:
+    run(agent.process([log(device(), fact())]))
+    (raised,) = alerts(world)
+    run(agent.process([log(ack(raised.incident_id), start=2)]))
+    (answer,) = world.delivery.decoded(ACK_RESULTS, AckResult)
+    (sent,) = world.delivery.to(ACK_RESULTS)
+    assert (sent.key, sent.partition) == (answer.ack_id.encode(), None)
+    assert (answer.outcome, answer.incident_id) == (AckOutcome.ACCEPTED, raised.incident_id)
+    labels = {"outcome": answer.outcome.value, "reason": answer.reason.value}
+    assert world.count("callbox_ack_results_total", **labels) == 1
+    assert [alert.revision for alert in alerts(world, INCIDENTS)] == [1, 2]
+
+
+def test_an_acknowledgement_of_nothing_is_answered_too(agent: FusionAgent, world: World) -> None:
+    run(agent.process([log(ack(f"{ZONE}-{'0' * 26}"))]))
+    (answer,) = world.delivery.decoded(ACK_RESULTS, AckResult)
+    assert (answer.outcome, answer.reason) == (AckOutcome.REJECTED, Reason.UNKNOWN_INCIDENT)
+
+
+def test_open_incidents_are_counted_by_grade_in_the_partitions_that_are_ours(
+    agent: FusionAgent, world: World
+) -> None:
+    run(agent.process([log(device(), fact(), dead_letter())]))
+    run(agent.every_second())
+    assert [world.count("callbox_open_incidents", grade=grade) for grade in Grade if grade != "UNKNOWN"] == [
+        1,
+        0,
+        1,
+    ]
+    world.ours = frozenset()
+    run(agent.every_second())
+    assert world.count("callbox_open_incidents", grade="red") == 0
+
+
+class FakeIncidentTopic:
+    """Says what it was told to do."""
+
+    def __init__(self, _context: object) -> None:
+        self.told: list[str] = []
+
+    def begin(self) -> None:
+        self.told.append("begin")
+
+    def leave(self) -> None:
+        self.told.append("leave")
+
+
+def test_the_owner_of_the_first_partition_tends_the_topic_of_incidents_once_it_is_ready(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fusion, "IncidentTopic", FakeIncidentTopic)
+    agent = FusionAgent(world.context)
+    topic = agent._incident_topic
+    assert isinstance(topic, FakeIncidentTopic)
+    world.ours = frozenset({0, 1})
+    run(agent.process([log(b"", partition=0)]))
+    run(agent.every_second())
+    assert topic.told == [], "a partition is not restored yet, and that goes first"
+    run(agent.process([log(b"", partition=1)]))
+    run(agent.every_second())
+    world.ours = frozenset({1})
+    run(agent.every_second())
+    run(agent.finish())
+    assert topic.told == ["begin", "leave", "leave"]

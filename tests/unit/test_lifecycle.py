@@ -1,23 +1,99 @@
+"""The table of an incident's life, and nothing but the table: what leads where, and that all leads to an end."""
+
 import pytest
 
-from processors.lifecycle import TRANSITIONS, Step, after, device_cancel
+from processors.lifecycle import OPEN, TRANSITIONS, Step, after, can, device_cancel
 from schemas.enums import Grade, IncidentState
 
+TERMINAL = (IncidentState.CLOSED, IncidentState.CANCELLED)
 
-def test_every_step_of_the_table_leads_to_where_the_table_says() -> None:
-    assert {arrow: after(*arrow) for arrow in TRANSITIONS} == TRANSITIONS
+BY_PEOPLE = (
+    Step.ACCEPT,
+    Step.REJECT,
+    Step.EN_ROUTE,
+    Step.ON_SCENE,
+    Step.CLEAR,
+    Step.CLOSE,
+    Step.UNSHELVE,
+    Step.IN_SERVICE,
+    Step.HOLD_OVER,
+    Step.RESOLVE,
+)
+"""An ordinary end: neither cancelled nor expired, nor ended because its device has left."""
+
+
+def arrows(steps: tuple[Step, ...] = tuple(Step)) -> list[tuple[IncidentState | None, IncidentState]]:
+    return [arrow for step in steps for arrow in TRANSITIONS[step].items()]
+
+
+def reached(start: IncidentState | None, steps: tuple[Step, ...] = tuple(Step)) -> set[IncidentState]:
+    """Every state that arrows lead to from here."""
+    found: set[IncidentState] = set()
+    waiting = [start]
+    while waiting:
+        at = waiting.pop()
+        new = {to for before, to in arrows(steps) if before is at} - found
+        found |= new
+        waiting += new
+    return found
+
+
+def test_every_step_has_its_arrows_and_leads_to_where_the_table_says() -> None:
+    assert set(TRANSITIONS) == set(Step)
+    for step, steps in TRANSITIONS.items():
+        assert {before: after(before, step) for before in steps} == steps
+        assert all(can(before, step) for before in steps)
+
+
+def test_every_state_of_the_table_is_open_or_terminal_and_is_reached_from_nothing() -> None:
+    assert reached(None) == {*OPEN, *TERMINAL}
+    assert {before for before, _ in arrows() if before is not None} == set(OPEN)
+
+
+@pytest.mark.parametrize("state", OPEN)
+def test_from_every_open_state_people_and_time_reach_closed(state: IncidentState) -> None:
+    assert IncidentState.CLOSED in reached(state, BY_PEOPLE)
+
+
+@pytest.mark.parametrize("state", OPEN)
+@pytest.mark.parametrize("step", [Step.CANCEL, Step.EXPIRY, Step.REMOVE])
+def test_whatever_is_open_may_be_cancelled_expire_or_be_removed(state: IncidentState, step: Step) -> None:
+    assert after(state, step) in TERMINAL
 
 
 @pytest.mark.parametrize("step", list(Step))
-@pytest.mark.parametrize("state", [IncidentState.CLOSED, IncidentState.CANCELLED])
+@pytest.mark.parametrize("state", [*TERMINAL, IncidentState.UNKNOWN])
 def test_nothing_happens_to_an_incident_that_is_over(state: IncidentState, step: Step) -> None:
+    assert not can(state, step)
     with pytest.raises(KeyError):
         after(state, step)
+
+
+@pytest.mark.parametrize("state", OPEN)
+def test_no_fact_and_no_higher_grade_ever_ends_an_incident_or_leaves_it_cleared(
+    state: IncidentState,
+) -> None:
+    over = {*TERMINAL, IncidentState.CLEARED, IncidentState.CLEARED_UNACKED}
+    assert after(state, Step.FACT) not in over
+    assert after(state, Step.REALARM) in {IncidentState.RAISED, IncidentState.ON_SCENE}
+
+
+def test_a_close_needs_somebody_who_has_answered() -> None:
+    assert not any(
+        can(state, Step.CLOSE)
+        for state in (
+            IncidentState.CANDIDATE,
+            IncidentState.RAISED,
+            IncidentState.REJECTED,
+            IncidentState.CLEARED_UNACKED,
+        )
+    )
 
 
 @pytest.mark.parametrize("grade", [Grade.RED, Grade.UNKNOWN])
 def test_a_device_ends_neither_a_red_nor_what_may_be_one(grade: Grade) -> None:
     assert device_cancel(grade) is Step.CANCEL_ASKED
+    assert all(after(state, Step.CANCEL_ASKED) is state for state in OPEN)
 
 
 def test_a_device_ends_a_yellow_and_a_blue() -> None:

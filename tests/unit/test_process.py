@@ -1,6 +1,7 @@
 """A worker as a process: what it ends with, and that nothing is acked that was not delivered."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -15,6 +16,7 @@ from schemas.errors import (
     LogBroken,
 )
 from streams import process
+from streams.batching import Batch
 from streams.process import _stop_now, _Worker
 from tests.fakes import batch, run
 from tests.worker_parts import (
@@ -72,8 +74,8 @@ def test_a_failure_ends_the_process_with_the_code_of_its_error(
 async def consume(worker: _Worker, agent: FakeAgent, *events: FakeEvent) -> FakeProgress:
     """Run the worker's loop over these events for a moment."""
     app, progress = FakeApp(), FakeProgress()
-    worker._attach(cast("BatchApp", app), cast("Agent", agent), cast("Progress", progress))
-    loop = asyncio.ensure_future(app.agent_function(FakeStream(*events)))
+    worker._attach(cast("BatchApp", app), cast("Agent", agent), cast("Progress", progress), "topic")
+    loop = asyncio.ensure_future(app.agent_functions["topic"](FakeStream(*events)))
     done, _ = await asyncio.wait({loop}, timeout=0.05)
     if done:
         loop.result()
@@ -97,6 +99,37 @@ def test_batches_are_acked_after_they_are_processed_and_then_counted() -> None:
         assert counted == 4
 
     run(scene())
+
+
+def test_what_waits_in_one_topic_keeps_no_other_one_waiting() -> None:
+    class Slow(FakeAgent):
+        """Hangs on acknowledgements."""
+
+        async def process(self, batches: Sequence[Batch]) -> None:
+            if batches[0][0].topic == "acks":
+                await asyncio.sleep(60)
+            self.done.append(batches[0][0].topic)
+
+    async def scene() -> list[str]:
+        worker, app, agent = make_worker(), FakeApp(), Slow()
+        for topic in ("presses", "acks"):
+            worker._attach(
+                cast("BatchApp", app), cast("Agent", agent), cast("Progress", FakeProgress()), topic
+            )
+        streams = {
+            topic: FakeStream(FakeEvent(batch(b"1", topic=topic)), FakeEvent(batch(b"2", topic=topic)))
+            for topic in ("acks", "presses")
+        }
+        loops = [
+            asyncio.ensure_future(app.agent_functions[topic](stream)) for topic, stream in streams.items()
+        ]
+        await asyncio.wait(loops, timeout=0.05)
+        app.should_stop = True
+        for loop in loops:
+            loop.cancel()
+        return agent.done
+
+    assert run(scene()) == ["presses", "after_ack"]
 
 
 @pytest.mark.parametrize("failure", [ValueError("a bug"), DeliveryFailed("no"), KeyboardInterrupt()])
@@ -130,8 +163,8 @@ def test_an_agent_that_is_cancelled_while_the_worker_stops_just_ends(ends: list[
     async def scene() -> FakeEvent:
         worker, agent, app, taken = make_worker(), FakeAgent(), FakeApp(), event()
         agent.working = asyncio.Event()
-        worker._attach(cast("BatchApp", app), cast("Agent", agent), cast("Progress", FakeProgress()))
-        loop = asyncio.ensure_future(app.agent_function(FakeStream(taken)))
+        worker._attach(cast("BatchApp", app), cast("Agent", agent), cast("Progress", FakeProgress()), "topic")
+        loop = asyncio.ensure_future(app.agent_functions["topic"](FakeStream(taken)))
         await agent.working.wait()
         app.should_stop = True
         loop.cancel()

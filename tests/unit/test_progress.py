@@ -17,7 +17,7 @@ from tests.timeline import ms
 if TYPE_CHECKING:
     from streams.batching import BatchApp
 
-TOPIC = "topic"
+TOPIC, MORE = "topic", "more"
 
 
 class FakeConsumer:
@@ -27,6 +27,7 @@ class FakeConsumer:
         self.ours = {TP(TOPIC, 0), TP("other", 5)}
         self.done: dict[TP, int] = {}
         self.waiting = False
+        self.answered_s: float | None = None
         self.failure: Exception | None = None
 
     def assignment(self) -> set[TP]:
@@ -41,6 +42,12 @@ class FakeConsumer:
         if self.failure is not None:
             raise self.failure
         return self.waiting
+
+    def has_unprocessed(self, tp: TP) -> bool:
+        return self.has_waiting(tp)
+
+    def answered_at(self, tp: TP) -> int:
+        return 0 if self.answered_s is None else ms(self.answered_s)
 
 
 class FakeSignal:
@@ -76,7 +83,7 @@ class Watched:
         self.app, self.metrics, self.now = FakeApp(), Metrics(), 0.0
         monkeypatch.setattr(progress_module, "monotonic", lambda: self.now)
         monkeypatch.setattr(progress_module, "now_ms", lambda: ms(self.now))
-        self.progress = Progress(cast("BatchApp", self.app), TOPIC, self.metrics)
+        self.progress = Progress(cast("BatchApp", self.app), (TOPIC, MORE), self.metrics)
 
     @property
     def consumer(self) -> FakeConsumer:
@@ -109,7 +116,8 @@ def committed(offset: int) -> dict[TP, int]:
 # --- whose partitions ---------------------------------------------------------------------------------------------
 
 
-def test_only_partitions_of_the_agents_topic_are_ours(watched: Watched) -> None:
+def test_only_partitions_of_the_agents_first_topic_are_ours(watched: Watched) -> None:
+    watched.consumer.ours.add(TP(MORE, 3))
     assert watched.progress.partitions() == {0}
 
 
@@ -133,7 +141,7 @@ def test_a_partition_that_is_revoked_between_two_looks_stops_nothing(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fetching thread changes the assignment beside us: aiokafka asserts in `highwater`."""
-    monkeypatch.setattr(watched.progress, "partitions", lambda: frozenset({0}))
+    monkeypatch.setattr(watched.progress, "_ours", lambda: [TP(TOPIC, 0)])
     watched.consumer.failure = AssertionError("Partition is not assigned")
     watched.progress.sample()
     assert watched.lag == 0
@@ -195,23 +203,74 @@ def test_a_lost_partition_is_forgotten(watched: Watched) -> None:
     assert watched.gauge("callbox_commit_age_seconds") is None
 
 
+def test_a_stall_in_any_topic_counts(watched: Watched) -> None:
+    watched.sample_at(0, ours={TP(MORE, 3)}, waiting=True)
+    watched.now = 31
+    assert watched.progress.stalled_for_s() == 31
+    watched.sample_at(31)
+    labels = {"topic": MORE, "partition": "3"}
+    assert watched.metrics.registry.get_sample_value("callbox_commit_age_seconds", labels) == 31
+
+
+# --- caught up ----------------------------------------------------------------------------------------------------
+
+
+def test_a_partition_in_which_nothing_waits_is_caught_up(watched: Watched) -> None:
+    watched.sample_at(100, answered_s=99.5)
+    assert watched.progress.caught_up() == {0}
+
+
+def test_a_partition_that_nobody_has_fetched_from_is_not_caught_up(watched: Watched) -> None:
+    watched.sample_at(100)
+    assert watched.progress.caught_up() == frozenset()
+
+
+def test_a_partition_whose_broker_has_not_answered_for_a_while_is_not_caught_up(watched: Watched) -> None:
+    watched.sample_at(100, answered_s=98)
+    assert watched.progress.caught_up() == frozenset()
+
+
+def test_a_partition_with_a_backlog_is_not_caught_up(watched: Watched) -> None:
+    watched.sample_at(100, answered_s=100, waiting=True)
+    assert watched.progress.caught_up() == frozenset()
+    watched.progress.note(batch(b"", topic=TOPIC, at_s=98))
+    assert watched.progress.caught_up() == frozenset()
+
+
+def test_a_partition_whose_last_processed_record_is_new_is_caught_up(watched: Watched) -> None:
+    watched.sample_at(100, answered_s=100, waiting=True)
+    watched.progress.note(batch(b"", topic=TOPIC, at_s=98.1))
+    assert watched.progress.caught_up() == {0}
+
+
+def test_a_partition_that_is_revoked_this_moment_is_not_caught_up(watched: Watched) -> None:
+    watched.sample_at(100, answered_s=100)
+    watched.consumer.failure = AssertionError("Partition is not assigned")
+    assert watched.progress.caught_up() == frozenset()
+
+
+def test_only_partitions_of_the_first_topic_are_caught_up(watched: Watched) -> None:
+    watched.sample_at(100, ours={TP(MORE, 3)}, answered_s=100)
+    assert watched.progress.caught_up() == frozenset()
+
+
 # --- lag ----------------------------------------------------------------------------------------------------------
 
 
 def test_without_work_there_is_no_lag(watched: Watched) -> None:
-    watched.progress.note(0, batch(b"", topic=TOPIC, at_s=0))
+    watched.progress.note(batch(b"", topic=TOPIC, at_s=0))
     watched.sample_at(100)
     assert watched.lag == 0
 
 
 def test_the_lag_is_the_age_of_what_was_processed_last_while_more_waits(watched: Watched) -> None:
-    watched.progress.note(0, batch(b"", topic=TOPIC, at_s=80))
+    watched.progress.note(batch(b"", topic=TOPIC, at_s=80))
     watched.sample_at(100, waiting=True)
     assert watched.lag == 20
 
 
 def test_a_record_after_a_quiet_hour_is_not_an_hour_late(watched: Watched) -> None:
-    watched.progress.note(0, batch(b"", topic=TOPIC, at_s=0))
+    watched.progress.note(batch(b"", topic=TOPIC, at_s=0))
     watched.sample_at(3_600)
     watched.sample_at(3_601, waiting=True)
     assert watched.lag == 1
@@ -224,6 +283,6 @@ def test_a_worker_that_processes_nothing_shows_a_lag_that_grows(watched: Watched
 
 
 def test_a_record_from_the_future_is_no_negative_lag(watched: Watched) -> None:
-    watched.progress.note(0, batch(b"", topic=TOPIC, at_s=90))
+    watched.progress.note(batch(b"", topic=TOPIC, at_s=90))
     watched.sample_at(80, waiting=True)
     assert watched.lag == 0

@@ -61,6 +61,20 @@ def test_a_removed_device_leaves_its_zone_and_the_registry() -> None:
     assert registry_records(changes) == {"a": None}
 
 
+def test_a_pillar_whose_tests_are_due_from_now_on_is_changed() -> None:
+    changes = difference(by_id(device()), [device(reports_release=False, test_every_s=60)], NOW)
+    assert changes.changed == (device(reports_release=False, test_every_s=60, revision=NOW),)
+
+
+def test_on_demand_a_device_that_stays_as_it_is_is_written_again_as_a_new_revision() -> None:
+    known = by_id(device(revision=7), device("b"), device("c"))
+    changes = difference(known, [device(), device("b", heartbeat_s=9)], NOW, everything=True)
+    assert changes.again == (device(revision=NOW),)
+    assert told(changes) == [("c", "north", True), ("b", "north", False), ("a", "north", False)]
+    assert registry_records(changes)["a"] == device(revision=NOW)
+    assert not changes.is_empty
+
+
 def test_an_input_is_keyed_and_named_by_its_zone() -> None:
     (told_of,) = log_inputs(difference({}, [device(zone="south")], NOW))
     assert (told_of.kind, told_of.zone) == (InputKind.DEVICE, "south")

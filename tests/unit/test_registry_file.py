@@ -20,8 +20,12 @@ response_points = [{ name = "Fire station 2", lon = 104.06, lat = 30.57 }]
 
 def device(**fields: Any) -> str:
     usual = {"id": "pillar-1", "kind": "pillar", "zone": "riverside", "lon": 104.0665123, "lat": 30.5731}
-    lines = [f"{name} = {value!r}" for name, value in (usual | fields).items() if value is not None]
+    lines = [f"{name} = {in_toml(value)}" for name, value in (usual | fields).items() if value is not None]
     return "\n".join(["[[devices]]", *lines, ""])
+
+
+def in_toml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def refused(text: str) -> str:
@@ -73,6 +77,25 @@ def test_a_device_may_speak_through_a_gateway_of_its_zone_that_comes_later() -> 
         ({"lon": "104"}, "devices[0].lon: found '104', expected `float`, got `str`"),
         ({"heading_deg": 360}, "devices[0].heading_deg: found 360, expected `int` <= 359"),
         ({"heartbeat_s": 0}, "devices[0].heartbeat_s: found 0, expected `int` >= 1"),
+        ({"lon": float("nan")}, "devices[0].lon: found nan, expected `float` >= -180.0"),
+        ({"lon": float("-inf")}, "devices[0].lon: found -inf, expected `float` >= -180.0"),
+        ({"lon": -180.5}, "devices[0].lon: found -180.5, expected `float` >= -180.0"),
+        ({"lat": 90.000001}, "devices[0].lat: found 90.000001, expected `float` <= 90.0"),
+        ({"lat": float("nan")}, "devices[0].lat: found nan, expected `float` >= -90.0"),
+        ({"lat": float("inf")}, "devices[0].lat: found inf, expected `float` <= 90.0"),
+        ({"zone": ""}, "devices[0].zone: '' is none of riverside"),
+        ({"test_every_s": 59}, "devices[0].test_every_s: found 59, expected `int` >= 60"),
+        ({"test_every_s": 2_678_401}, "devices[0].test_every_s: found 2678401, expected `int` <= 2678400"),
+        ({"test_every_s": True}, "devices[0].test_every_s: found true, expected `int"),
+        ({"reports_release": 1}, "devices[0].reports_release: found 1, expected `bool"),
+        (
+            {"kind": "camera", "reports_release": True},
+            "devices[0].reports_release: only a pillar has it, this is of kind camera",
+        ),
+        (
+            {"kind": "gateway", "test_every_s": 3_600},
+            "devices[0].test_every_s: only a pillar has it, this is of kind gateway",
+        ),
         ({"hight": 3}, "devices[0].hight: unknown key, allowed are id, kind, zone, lon, lat, heading_deg"),
         ({"id": "Säule 1"}, "devices[0].id: found 'Säule 1', allowed are letters, digits, '.', '_' and '-'"),
         ({"id": ""}, "devices[0].id: found ''"),
@@ -116,6 +139,34 @@ def test_a_wrong_zone_is_named(zone: str, said: str) -> None:
 def test_the_same_name_twice_is_refused_and_both_places_are_named() -> None:
     assert refused(ZONE + device() + device()) == "devices[1].id: the same as devices[0].id"
     assert refused("devices = []\n" + ZONE + ZONE) == "zones[1].name: the same as zones[0].name"
+
+
+def test_a_device_in_two_zones_is_refused_and_both_are_named() -> None:
+    other = ZONE.replace("riverside", "hilltop")
+    assert refused(ZONE + other + device() + device(zone="hilltop")) == (
+        "devices[1].id: the same as devices[0].id, and in another zone: 'hilltop' here, 'riverside' there"
+    )
+
+
+def test_a_response_point_off_the_earth_is_refused() -> None:
+    assert refused(ZONE.replace("lon = 104.06", "lon = 204.06") + device()) == (
+        "zones[0].response_points[0].lon: found 204.06, expected `float` <= 180.0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "reports_release", "test_every_s"),
+    [
+        ({}, True, None),
+        ({"reports_release": True, "test_every_s": 60}, True, 60),
+        ({"reports_release": False, "test_every_s": 2_678_400}, False, 2_678_400),
+    ],
+)
+def test_a_pillar_may_never_report_a_release_and_may_have_tests_that_are_due(
+    fields: dict[str, Any], reports_release: bool, test_every_s: int | None
+) -> None:
+    (found,) = read_site(ZONE + device(**fields), "town.toml")
+    assert (found.reports_release, found.test_every_s) == (reports_release, test_every_s)
 
 
 def test_a_gateway_of_another_zone_is_refused() -> None:

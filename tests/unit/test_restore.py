@@ -1,20 +1,30 @@
 """Restoring: whatever snapshot is there, the state at an offset is the fold of the log up to it."""
 
 import struct
+from pathlib import Path
 
+import msgspec
 import pytest
 import structlog
 import zstandard
 from msgspec.structs import replace
 
-from processors.state import FORMAT_VERSION, dump, new_state
-from schemas.catalogue import FUSION_SNAPSHOT
+from processors.entry import LogEntry, record_hash
+from processors.state import FORMAT_VERSION, dump, load, new_state
+from schemas.catalogue import FUSION_INPUT, FUSION_SNAPSHOT
 from schemas.codec import encode
 from schemas.errors import LogBroken
+from schemas.units import EpochMs
 from streams import snapshots
+from streams.records import LogRecord
 from streams.snapshots import LAST_RECORDS
 from tests.recorded import END, PARTITION, Cluster, folded, snapshot, state_at
 from tests.timeline import PARTITIONS
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+
+_LAST_HASH = 6
+"""Where a state of format 1 has the hash of its last record."""
 
 
 @pytest.fixture
@@ -68,10 +78,33 @@ def test_a_damaged_snapshot_is_passed_over(cluster: Cluster, value: bytes) -> No
     assert cluster.folded_from == [4]
 
 
-def test_a_snapshot_of_another_format_is_passed_over(cluster: Cluster) -> None:
-    cluster.keep(snapshot(5), replace(snapshot(10), format_version=FORMAT_VERSION + 1))
+@pytest.mark.parametrize("version", [0, FORMAT_VERSION + 1])
+def test_a_snapshot_of_a_later_format_or_of_none_is_passed_over(cluster: Cluster, version: int) -> None:
+    cluster.keep(snapshot(5), replace(snapshot(10), format_version=version))
     assert cluster.restored() == folded(END)
     assert cluster.folded_from == [4]
+
+
+def test_a_snapshot_of_an_earlier_format_is_read_and_the_log_goes_on_from_it(cluster: Cluster) -> None:
+    earlier = (SAMPLES / "state-format-1.msgpack").read_bytes()
+    state = load(earlier)
+    # What the former release wrote is of another log than the one here: its next records are made to fit.
+    head = LogRecord(FUSION_INPUT, PARTITION, state.offset - 1, EpochMs(0), b"", b"poison")
+    state.last_hash = record_hash(LogEntry(head.offset, EpochMs(0), head.key, head.value))
+    raw = msgspec.msgpack.decode(earlier)
+    raw[_LAST_HASH] = state.last_hash
+    cluster.log[:] = [head]
+    cluster.keep(
+        replace(
+            snapshot(0),
+            format_version=1,
+            next_offset=state.offset,
+            last_hash=state.last_hash,
+            state=zstandard.compress(msgspec.msgpack.encode(raw)),
+        )
+    )
+    assert cluster.restored(state.offset) == dump(state)
+    assert cluster.folded_from == [state.offset - 1]
 
 
 def test_a_snapshot_of_another_partition_or_partition_count_is_passed_over(cluster: Cluster) -> None:

@@ -1,0 +1,200 @@
+"""`callbox incidents ack`, `close` and `shelve`: say something about an incident, and show what the fold answers."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import click
+import msgspec
+
+from callbox.acknowledging import ask, say
+from callbox.choices import choice
+from callbox.incident_board import find, read_board
+from callbox.incident_lines import answered
+from callbox.invocation import Invocation
+from callbox.times import parse_span
+from processors.rules_ack import SAYS
+from schemas.acks import Acknowledgement, Actor
+from schemas.enums import AckAction, AckOutcome, AckReason, Disposition, Grade
+from schemas.errors import AckRejected
+from schemas.ids import fingerprint
+from streams.clock import now_ms
+from streams.kafka import assert_reachable
+
+_NAME_LENGTH: Final = 100  # characters of an operator, an organisation, an ack id
+_OTHER_COMMANDS: Final = (AckAction.CLOSE, AckAction.SHELVE)
+
+
+def _span(_context: click.Context, _option: click.Parameter, value: str | None) -> int | None:
+    """A length of time, in seconds."""
+    try:
+        return None if value is None else parse_span(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _name(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """A name that people can read."""
+    text = None if value is None else value.strip()
+    if text is not None and not (text and text.isprintable() and len(text) <= _NAME_LENGTH):
+        raise click.BadParameter(f"{value!r}, allowed are 1 to {_NAME_LENGTH} characters that can be read")
+    return text
+
+
+class _Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What is common to everything that is said.
+
+    Attributes:
+        actor: Who says it.
+        organisation: Theirs.
+        revision: The newest one that they have seen; None is the newest there is.
+        ack_id: Given, or None: made from the content.
+        wait_s: For the answer; 0 is not at all.
+        as_json: The answer as JSON.
+    """
+
+    actor: str
+    organisation: str
+    revision: int | None
+    ack_id: str | None
+    wait_s: float
+    as_json: bool
+
+
+_SAID: Final = (
+    click.option(
+        "--actor",
+        callback=_name,
+        envvar="CALLBOX_ACTOR",
+        show_envvar=True,
+        required=True,
+        help="Who says it.",
+    ),
+    click.option(
+        "--organisation",
+        callback=_name,
+        envvar="CALLBOX_ORGANISATION",
+        show_envvar=True,
+        required=True,
+        help="Their organisation.",
+    ),
+    click.option(
+        "--revision",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="The newest revision that you have seen; else the newest there is.",
+    ),
+    click.option(
+        "--ack-id", callback=_name, help="To say it once more: the id it had. Else made from the content."
+    ),
+    click.option(
+        "--wait",
+        "wait_s",
+        type=click.FloatRange(min=0),
+        default=10.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long for the answer; 0 does not wait.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="The answer as JSON."),
+)
+
+
+def _common(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of everything that is said, in their order."""
+    for option in reversed(_SAID):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("incident_id", metavar="ID")
+@click.option(
+    "--action",
+    type=choice(AckAction, *_OTHER_COMMANDS),
+    default=AckAction.ACCEPT.value,
+    show_default=True,
+    help="What is said.",
+)
+@click.option("--reason", type=choice(AckReason), help="Why; several actions need one.")
+@click.option("--grade", type=choice(Grade), help="The new grade; regrade needs it.")
+@_common
+@click.pass_obj
+def ack(
+    invocation: Invocation,
+    /,
+    incident_id: str,
+    *,
+    action: str,
+    reason: str | None,
+    grade: str | None,
+    **said: Any,
+) -> None:
+    """Acknowledge the incident ID, or say what is done about it."""
+    chosen = AckAction(action)
+    if SAYS[chosen].needs_reason and reason is None:
+        raise click.UsageError(f"--action {action} needs --reason")
+    if (chosen is AckAction.REGRADE) is not (grade is not None):
+        raise click.UsageError("--action regrade and --grade go together")
+    why = None if reason is None else AckReason(reason)
+    new = None if grade is None else Grade(grade)
+    _say(invocation, incident_id, _Said(**said), action=chosen, reason=why, grade=new)
+
+
+@click.command()
+@click.argument("incident_id", metavar="ID")
+@click.option("--disposition", type=choice(Disposition), required=True, help="How it ended.")
+@_common
+@click.pass_obj
+def close(invocation: Invocation, /, incident_id: str, *, disposition: str, **said: Any) -> None:
+    """Close the incident ID."""
+    ended = Disposition(disposition)
+    _say(invocation, incident_id, _Said(**said), action=AckAction.CLOSE, disposition=ended)
+
+
+@click.command()
+@click.argument("incident_id", metavar="ID")
+@click.option("--reason", type=choice(AckReason), required=True, help="Why nobody needs to hear of it.")
+@click.option(
+    "--for", "shelve_s", callback=_span, metavar="TIME", help="90s, 30m, 2h; else as the policy allows."
+)
+@_common
+@click.pass_obj
+def shelve(
+    invocation: Invocation, /, incident_id: str, *, reason: str, shelve_s: int | None, **said: Any
+) -> None:
+    """Shelve the incident ID: it is silent for a while. A red is never shelved."""
+    why = AckReason(reason)
+    _say(invocation, incident_id, _Said(**said), action=AckAction.SHELVE, reason=why, shelve_s=shelve_s)
+
+
+def _say(invocation: Invocation, wanted: str, said: _Said, *, action: AckAction, **content: Any) -> None:
+    """Send it, and show the answer.
+
+    Raises:
+        AckRejected: The answer is no.
+        AnswerMissing: There is none.
+    """
+    kafka, at = invocation.config.kafka, now_ms()
+    assert_reachable(kafka)
+    alert = find(read_board(kafka).alerts, wanted)
+    made = fingerprint(alert.incident_id, action.value, said.actor, said.organisation, at)
+    acknowledgement = Acknowledgement(
+        ack_id=said.ack_id or made,
+        incident_id=alert.incident_id,
+        action=action,
+        actor=Actor(name=said.actor, organisation=said.organisation),
+        at=at,
+        revision=said.revision or alert.revision,
+        **content,
+    )
+    if not said.wait_s:
+        say(kafka, acknowledgement)
+        click.echo(f"sent as {acknowledgement.ack_id}, nobody waits for the answer")
+        return
+    result = ask(kafka, acknowledgement, said.wait_s, is_repeat=said.ack_id is not None)
+    if said.as_json:
+        click.echo(msgspec.json.encode(result).decode())
+    if result.outcome is not AckOutcome.ACCEPTED:
+        raise AckRejected(answered(result))
+    if not said.as_json:
+        click.echo(answered(result))

@@ -1,0 +1,105 @@
+"""What the bytes of a dead letter tell: the schema that they name, and as many of its fields as can be read."""
+
+import io
+from collections.abc import Iterator
+from typing import Any, Final
+
+import fastavro
+import msgspec
+
+from schemas.catalogue import CATALOGUE
+from schemas.codec import (
+    CONFLUENT_MARKER,
+    HEADER_BYTES,
+    MARKER,
+    SCHEMA_FILES,
+    Schema,
+    earlier_schemas_of,
+    schema_of,
+)
+
+HEX_BYTES: Final = 64
+"""How much is shown of what cannot be read: enough to recognise a format by its beginning."""
+
+SEALED_RECORDS: Final = frozenset(topic.record for topic in CATALOGUE if topic.sealed)
+"""Whatever topic they stray into, nothing of them is shown."""
+
+_CONFLUENT_BYTES: Final = 5  # a zero and a schema id of four bytes
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be said of a payload.
+
+    Attributes:
+        schema: Which one its header names, for people.
+        is_sealed: It is a record of a sealed topic: neither it nor its key may be shown.
+        fields: Those that can be read, from the first on; None where the schema is not known.
+        is_whole: All fields were read, and no byte is left.
+        first_bytes: The beginning in hexadecimal, where not all of it can be read.
+    """
+
+    schema: str
+    is_sealed: bool = False
+    fields: dict[str, Any] | None = None
+    is_whole: bool = False
+    first_bytes: str | None = None
+
+
+def content(payload: bytes) -> Content:
+    """Look into a payload."""
+    header = payload[:HEADER_BYTES]
+    known = next(((record, schema, words) for record, schema, words in _schemas() if schema.header == header), None)
+    if known is None:
+        return Content(schema=_unknown(payload), first_bytes=payload[:HEX_BYTES].hex())
+    record, schema, words = known
+    if record in SEALED_RECORDS:
+        return Content(schema=words, is_sealed=True)
+    fields, is_whole = _fields(payload, schema)
+    inner = fields.get("payload")
+    if isinstance(inner, bytes):  # the log's envelope
+        inside = content(inner)
+        fields["payload"] = msgspec.to_builtins(inside)
+        is_whole = is_whole and inside.is_whole
+        if inside.is_sealed:
+            return Content(schema=f"{words}, in it {inside.schema}", is_sealed=True)
+    return Content(
+        schema=words,
+        fields=fields,
+        is_whole=is_whole,
+        first_bytes=None if is_whole else payload[:HEX_BYTES].hex(),
+    )
+
+
+def _schemas() -> Iterator[tuple[type[msgspec.Struct], Schema, str]]:
+    """Every schema that this release knows: whose it is, and how to say so."""
+    for record in SCHEMA_FILES:
+        yield record, schema_of(record), f"{record.__name__}, as this release writes it"
+        for earlier in earlier_schemas_of(record).values():
+            yield record, earlier, f"{record.__name__}, an earlier schema ({earlier.header[2:].hex()})"
+
+
+def _unknown(payload: bytes) -> str:
+    """What is known of a header that names no schema of ours."""
+    if payload.startswith(MARKER) and len(payload) >= HEADER_BYTES:
+        return f"{payload[2:HEADER_BYTES].hex()}, which this release does not know"
+    if payload.startswith(CONFLUENT_MARKER) and len(payload) >= _CONFLUENT_BYTES:
+        return f"Confluent framing, schema id {int.from_bytes(payload[1:_CONFLUENT_BYTES])}"
+    return "none: it does not begin with c301 (Avro single-object encoding)"
+
+
+def _fields(payload: bytes, schema: Schema) -> tuple[dict[str, Any], bool]:
+    """The fields that can be read, and whether that is all there is.
+
+    Avro has no marks between fields, so a record of the first fields alone is tried, with fewer of them each time.
+    """
+    declared = schema.parsed["fields"]
+    for count in range(len(declared), 0, -1):
+        body = io.BytesIO(payload)
+        body.seek(HEADER_BYTES)
+        try:
+            fields = fastavro.schemaless_reader(body, {**schema.parsed, "fields": declared[:count]}, None)
+        except Exception:  # noqa: BLE001, S112, PERF203 - fastavro raises a dozen types on damaged bytes
+            continue
+        if isinstance(fields, dict):
+            return fields, count == len(declared) and body.tell() == len(payload)
+    return {}, False

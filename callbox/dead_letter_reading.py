@@ -1,0 +1,87 @@
+"""Dead letters and their records, read from Kafka."""
+
+from collections.abc import Iterator, Sequence
+
+from callbox.dead_letter_tool import Found, Original, found_in, kept, spelled
+from schemas.catalogue import BY_NAME, REGISTRY, dead_letter_topic
+from schemas.codec import decode
+from schemas.errors import DecodeError, InputMissing, LetterRefused, LogBroken
+from schemas.letters import DeadLetter
+from schemas.site import RegistryDevice
+from schemas.units import EpochMs
+from streams.delivery import Place
+from streams.kafka_config import KafkaConfig
+from streams.reader import Follower, latest_by_key, read
+from streams.records import LogRecord
+
+_POLL_S = 0.2
+
+
+def letter_records(kafka: KafkaConfig, topics: Sequence[str], since: EpochMs | None) -> Iterator[LogRecord]:
+    """Everything in the dead-letter topics of some topics, up to their ends as of now.
+
+    Args:
+        kafka: The broker.
+        topics: Whose dead letters.
+        since: Only letters that were written then or later.
+
+    Raises:
+        BrokerUnavailable, AccessDenied, InputMissing, LogBroken: As `streams.reader`.
+    """
+    for topic in topics:
+        with Follower(kafka, dead_letter_topic(topic), since_ms=since) as follower:
+            while not follower.caught_up:
+                yield from follower.poll(_POLL_S)
+
+
+def letter_at(kafka: KafkaConfig, place: Place) -> Found:
+    """The letter at a place.
+
+    Raises:
+        InputMissing: There is none.
+        LetterRefused: What is there is no letter that this release can read.
+        BrokerUnavailable, AccessDenied: As `streams.reader`.
+    """
+    record = _record_at(kafka, place)
+    if record is None:
+        raise InputMissing(f"{spelled(place)}: no letter is there, or no longer: callbox dlq list")
+    try:
+        return found_in(record)
+    except DecodeError as error:
+        raise LetterRefused(f"{spelled(place)} is no letter that this release can read") from error
+
+
+def original_of(kafka: KafkaConfig, letter: DeadLetter) -> Original | None:
+    """The record of a letter: from the letter, or else from where it lay; None where it is gone."""
+    if (whole := kept(letter)) is not None:
+        return whole
+    record = _record_at(kafka, Place(letter.topic, letter.partition, letter.offset))
+    if record is not None and record.timestamp_ms == letter.appended_at:  # else the topic was made anew since
+        return Original(record.key, record.value)
+    if letter.payload is None or BY_NAME[letter.topic].sealed:
+        return None
+    return Original(letter.key, letter.payload)
+
+
+def registered(kafka: KafkaConfig) -> frozenset[str]:
+    """The ids of the devices that the registry names."""
+    return frozenset(
+        key.decode(errors="replace") for key, record in latest_by_key(kafka, REGISTRY).items() if _is_read(record)
+    )
+
+
+def _is_read(record: LogRecord) -> bool:
+    try:
+        decode(record.value, RegistryDevice)
+    except DecodeError:
+        return False
+    return True
+
+
+def _record_at(kafka: KafkaConfig, place: Place) -> LogRecord | None:
+    """The record at a place, unless retention or compaction took it."""
+    found = read(kafka, place.topic, place.partition, place.offset, place.offset + 1)
+    try:
+        return next((record for record in found if record.offset == place.offset), None)
+    except LogBroken:  # it went while we were asking, or the topic ends before it
+        return None

@@ -1,0 +1,166 @@
+"""An incident as people read it at a terminal: a row of a list, or the whole of it.
+
+Whatever a device, an operator or another program may have written goes through `printable`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from callbox.incident_board import wants_answer
+from callbox.printable import printable
+from callbox.times import format_span, format_time
+from schemas.acks import AckResult
+from schemas.alerts import Alert
+from schemas.enums import Reason, Status
+from schemas.units import EpochMs
+
+REJECTIONS: Final[Mapping[Reason, str]] = {
+    Reason.UNKNOWN_INCIDENT: "fusion knows no such incident",
+    Reason.INCIDENT_OVER: "it has ended",
+    Reason.ACK_TOO_OLD: "it was too long on its way, or the clock of this machine is behind",
+    Reason.OUTDATED_REVISION: "it has alarmed again since the revision that was seen: look at it once more",
+    Reason.NOT_POSSIBLE_NOW: "that cannot be said of it as it is now",
+    Reason.REASON_MISSING: "it needs a reason: --reason",
+    Reason.DISPOSITION_MISSING: "it needs a disposition: callbox incidents close ID --disposition D",
+    Reason.GRADE_MISSING: "it needs a grade: --grade",
+    Reason.NEVER_FOR_GRADE: "not with this grade: see callbox policy show",
+    Reason.TOO_LONG: "longer than the policy allows: see callbox policy show",
+    Reason.UNKNOWN_ACTION: "the fusion that runs does not know this action",
+}
+"""What an answer means to whoever typed the command."""
+
+HEADINGS: Final = ("id", "grade", "state", "age", "zone", "asked", "headline", "ack due")
+
+
+class Row(NamedTuple):
+    """An incident in a list, in the order of `HEADINGS`."""
+
+    short_id: str
+    grade: str
+    state: str
+    age: str
+    zone: str
+    asked: str
+    headline: str
+    ack_due: str
+
+
+def row(alert: Alert, now: EpochMs, length: int) -> Row:
+    """One line for one incident.
+
+    Args:
+        alert: Its newest alert.
+        now: What ages count from.
+        length: How many last characters of the id are shown.
+    """
+    is_real = alert.status is Status.ACTUAL
+    cells = Row(
+        alert.incident_id[-length:],
+        str(alert.grade),
+        str(alert.state) if is_real else f"{alert.state} ({alert.status})",
+        format_span(now - alert.onset),
+        alert.zone,
+        f"{alert.responsible_unit} ({alert.tier})",
+        next((text.headline for text in alert.texts if text.lang == "en"), str(alert.hazard)),
+        _due(alert.ack_by, now) if wants_answer(alert) else "",
+    )
+    return Row(*map(printable, cells))
+
+
+def details(alert: Alert, now: EpochMs) -> list[tuple[str, str]]:
+    """Everything about an incident: what a line is about, empty where that goes on, and what it says."""
+    told = [
+        *_what(alert),
+        *_where(alert),
+        *_when(alert, now),
+        *_texts(alert),
+        *_sources(alert),
+        *_rest(alert),
+    ]
+    return [(label, printable(text)) for label, text in told]
+
+
+def answered(result: AckResult) -> str:
+    """What became of an acknowledgement, in one line."""
+    told = f"{result.incident_id}: {result.outcome}: {result.reason}"
+    words = REJECTIONS.get(result.reason)
+    return printable(f"{told}, the incident is {result.state}" if words is None else f"{told}: {words}")
+
+
+def _due(at: EpochMs | None, now: EpochMs) -> str:
+    if at is None:
+        return ""
+    return f"in {format_span(at - now)}" if at >= now else f"{format_span(now - at)} late"
+
+
+def _what(alert: Alert) -> Iterator[tuple[str, str]]:
+    yield "incident", alert.incident_id
+    yield "grade", f"{alert.grade}, {alert.urgency}, verification {alert.verification_level} of 4"
+    yield "state", f"{alert.state} after {alert.action} ({alert.reason}), revision {alert.revision}"
+    yield "status", str(alert.status)
+    yield "hazard", f"{alert.hazard} ({', '.join(alert.categories)})"
+    if alert.confidence is not None:
+        yield "confidence", f"{alert.confidence:.3f}"
+    marks = [name for name in ("late", "clock_suspect", "flapping") if getattr(alert, name)]
+    yield from _listed("marks", [", ".join(marks)] if marks else [])
+    if alert.press_count:
+        yield "presses", str(alert.press_count)
+
+
+def _where(alert: Alert) -> Iterator[tuple[str, str]]:
+    yield "zone", alert.zone
+    if alert.position is not None:
+        around = "" if alert.uncertainty_m is None else f" ± {alert.uncertainty_m:g} m"
+        cell = "" if alert.cell_id is None else f", cell {alert.cell_id}"
+        yield "position", f"lon {alert.position.lon:.7f}, lat {alert.position.lat:.7f}{around}{cell}"
+    yield "asked", f"{alert.responsible_unit} ({alert.tier})"
+    yield from _listed("chain", (f"{link.tier}: {link.unit}" for link in alert.chain))
+    if alert.target_response_s is not None:
+        yield "target", f"somebody there within {format_span(alert.target_response_s * 1000)}"
+
+
+def _when(alert: Alert, now: EpochMs) -> Iterator[tuple[str, str]]:
+    yield "onset", f"{format_time(alert.onset)} ({format_span(now - alert.onset)} ago)"
+    yield "sent", f"{format_time(alert.sent)} ({format_span(now - alert.sent)} ago)"
+    deadlines = (("ack due", alert.ack_by), ("next tier", alert.escalate_at), ("ends", alert.expires))
+    for label, at in deadlines:
+        if at is not None:
+            yield label, f"{format_time(at)} ({_due(at, now)})"
+
+
+def _texts(alert: Alert) -> Iterator[tuple[str, str]]:
+    for text in alert.texts:
+        yield from _listed(text.lang, (text.headline, text.description, text.instruction))
+
+
+def _sources(alert: Alert) -> Iterator[tuple[str, str]]:
+    yield from _listed(
+        "sources",
+        (
+            f"{source.feed} {source.device_id}: {source.event_id} at {format_time(source.occurred_at)}"
+            for source in alert.sources
+        ),
+    )
+    if alert.source_count > len(alert.sources):
+        yield "", f"and {alert.source_count - len(alert.sources)} more"
+    yield from _listed(
+        "pictures", (f"{media.mime} {media.topic}[{media.partition}]@{media.offset}" for media in alert.media)
+    )
+
+
+def _rest(alert: Alert) -> Iterator[tuple[str, str]]:
+    if (hit := alert.hit) is not None:
+        yield "hit", f"{hit.entry_id}, {hit.purpose}, case {hit.case_ref}, verified by {hit.verified_by}"
+    yield from _listed("related", alert.related_incidents)
+    yield from _listed("prior", (f"{prior.alert_id} at {format_time(prior.sent)}" for prior in alert.prior))
+    if alert.actor is not None:
+        yield "actor", f"{alert.actor.name}, {alert.actor.organisation}; ack id {alert.ack_id}"
+    if alert.disposition is not None:
+        yield "ended as", str(alert.disposition)
+    yield "decided by", f"policy {alert.policy_version}, fold {alert.fold_version}"
+
+
+def _listed(label: str, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Lines of which the first carries the label."""
+    for number, line in enumerate(lines):
+        yield ("" if number else label), line

@@ -1,0 +1,37 @@
+"""The policy in force: that of the fold's state at the end of one partition of the log.
+
+A policy goes into every partition, and into this one last: what is in force here is in force everywhere.
+"""
+
+from collections import deque
+from contextlib import closing
+from typing import Final
+
+from processors.state import State
+from schemas.catalogue import FUSION_INPUT
+from streams.kafka_config import KafkaConfig
+from streams.partition_reader import PartitionReader
+from streams.reader import read
+from streams.snapshots import restore
+
+LOOKED_AT: Final = 0
+"""The partition."""
+
+
+def in_force(kafka: KafkaConfig, partitions: int) -> State:
+    """The state at the end of the partition; `policy`, `policy_version` and `policy_revision` are in it.
+
+    Raises:
+        LogBroken: The log and its snapshots do not meet.
+        BrokerUnavailable, AccessDenied, InputMissing: As `streams.reader.read`.
+    """
+    return restore(kafka, LOOKED_AT, partitions, _end_of_log(kafka))
+
+
+def _end_of_log(kafka: KafkaConfig) -> int:
+    """The offset after the newest record."""
+    if kafka.capabilities.exact_high_watermark:
+        with closing(PartitionReader(kafka, FUSION_INPUT, fetch_wait_ms=0)) as reader:
+            return reader.bounds(LOOKED_AT)[1]
+    last = deque(read(kafka, FUSION_INPUT, LOOKED_AT, -1), maxlen=1)
+    return last[0].offset + 1 if last else 0

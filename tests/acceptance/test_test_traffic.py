@@ -1,0 +1,150 @@
+"""Requirement 5 of domain.md: what is not real never reaches the live topics, and never meets what is."""
+
+import pytest
+
+from schemas.catalogue import ALERTS, MAINTENANCE, TEST_ALERTS
+from schemas.enums import (
+    AckAction,
+    AckReason,
+    Action,
+    Disposition,
+    Grade,
+    IncidentState,
+    PillarKind,
+    Reason,
+    Status,
+    Tier,
+)
+from schemas.site import UNASSIGNED_ZONE
+from tests.expect import never, once, rejected, told, within
+from tests.timeline import Timeline, camera, device, flame, only_alert
+
+
+def live(line: Timeline) -> list[str]:
+    """What reached a live topic."""
+    return [
+        f"{alert.hazard} {alert.action}"
+        for topic in (ALERTS, MAINTENANCE)
+        for alert in within(line, 0, 1e9, topic=topic)
+    ]
+
+
+def pillar() -> Timeline:
+    return Timeline(device(reports_release=False))
+
+
+def exercise(line: Timeline, second: float, device_id: str = "P1") -> str:
+    """An exercise that begins with a press; its incident."""
+    return only_alert(line.pillar(PillarKind.PRESS, second, device_id, exercise=True)).incident_id
+
+
+def test_req_05_a_test_press_has_status_test_and_is_over_at_once() -> None:
+    line = pillar()
+    line.pillar(PillarKind.TEST, 5)
+    tested = once(line, 5, 5, topic=TEST_ALERTS)
+    assert (tested.status, tested.state, tested.reason) == (
+        Status.TEST,
+        IncidentState.CLOSED,
+        Reason.DEVICE_TEST,
+    )
+    assert (tested.disposition, tested.verification_level) == (Disposition.TEST, 0)
+    line.run(6, 400)
+    never(line, 6, 400)
+    assert live(line) == []
+
+
+def test_req_05_a_test_touches_no_call_and_counts_as_no_press() -> None:
+    line = pillar()
+    call = only_alert(line.press(0))
+    line.pillar(PillarKind.TEST, 1)
+    line.press(5)
+    again = once(line, 5, 5)
+    assert (again.incident_id, again.press_count, again.status) == (call.incident_id, 2, Status.ACTUAL)
+
+
+def test_req_05_a_press_right_after_a_test_is_a_red() -> None:
+    line = pillar()
+    line.pillar(PillarKind.TEST, 0)
+    line.press(0.5)
+    raised = once(line, 0.5, 0.5, topic=ALERTS)
+    assert (raised.action, raised.grade, raised.status) == (Action.RAISE, Grade.RED, Status.ACTUAL)
+
+
+def test_req_05_nobody_can_answer_a_test() -> None:
+    line = pillar()
+    name = only_alert(line.pillar(PillarKind.TEST, 0)).incident_id
+    assert rejected(line.say(AckAction.ACCEPT, name, 1)) in {Reason.UNKNOWN_INCIDENT, Reason.INCIDENT_OVER}
+
+
+def test_req_05_the_texts_of_what_is_not_real_say_so_first() -> None:
+    line = pillar()
+    line.pillar(PillarKind.TEST, 0)
+    exercise(line, 10)
+    tested, exercised = line.alerts
+    assert [text.headline[:6] for text in tested.texts][0] == "TEST: "
+    assert exercised.texts[0].headline.startswith("EXERCISE: ")
+    assert [alert.texts[1].headline[:3] for alert in (tested, exercised)] == ["测试：", "演习："]
+
+
+def test_req_05_an_exercise_has_a_whole_life_and_none_of_it_is_live() -> None:
+    line = pillar()
+    name = exercise(line, 0)
+    line.run(1, 100)
+    once(line, 30, 31, action=Action.ESCALATE, tier=Tier.TOWNSHIP)
+    once(line, 90, 91, reason=Reason.STILL_UNACKNOWLEDGED)
+    for second, action in ((101, AckAction.ACCEPT), (102, AckAction.EN_ROUTE), (103, AckAction.ON_SCENE)):
+        line.say(action, name, second)
+    line.say(AckAction.CLEAR, name, 104)
+    line.say(AckAction.CLOSE, name, 105, disposition=Disposition.TEST)
+    assert line.alerts[-1].state is IncidentState.CLOSED
+    assert {alert.status for alert in line.alerts} == {Status.EXERCISE}
+    assert {alert.incident_id for alert in line.alerts} == {name}
+    assert live(line) == []
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_req_05_a_press_and_an_exercise_in_one_second_never_meet(is_first: bool) -> None:
+    line = Timeline(device(reports_release=False))
+    for number in range(2):
+        line.pillar(PillarKind.PRESS, number * 0.5, exercise=(number == 0) is is_first)
+    real = once(line, 0, 1, topic=ALERTS)
+    other = once(line, 0, 1, topic=TEST_ALERTS)
+    assert (real.action, other.action) == (Action.RAISE, Action.RAISE), told(line)
+    assert real.incident_id != other.incident_id
+    assert (real.press_count, other.press_count) == (1, 1)
+    assert real.related_incidents == other.related_incidents == ()
+
+
+def test_req_05_a_flame_joins_no_exercise() -> None:
+    line = Timeline(device(reports_release=False), camera())
+    exercise(line, 0)
+    line.push(flame(at_s=5), at_s=5)
+    line.run(6, 20)
+    fire = once(line, 15, 16, topic=ALERTS, action=Action.RAISE)
+    assert (fire.verification_level, fire.source_count, fire.grade) == (1, 1, Grade.YELLOW)
+
+
+def test_req_05_a_cancel_of_an_exercise_leaves_the_call_alone_and_the_other_way_round() -> None:
+    line = pillar()
+    call = only_alert(line.press(0)).incident_id
+    drill = exercise(line, 10)
+    line.pillar(PillarKind.CANCEL, 20, exercise=True)
+    assert once(line, 20, 20).incident_id == drill
+    line.pillar(PillarKind.CANCEL, 21)
+    assert once(line, 21, 21).incident_id == call
+
+
+def test_req_05_an_exercise_of_an_unknown_device_is_an_exercise() -> None:
+    line = Timeline(zone=UNASSIGNED_ZONE)
+    exercise(line, 0, "nobody knows me")
+    assert once(line, 0, 0, topic=TEST_ALERTS).reason is Reason.UNREGISTERED_DEVICE
+    assert live(line) == []
+
+
+def test_req_05_a_real_press_is_real_while_an_exercise_is_shelved_cancelled_or_over() -> None:
+    line = pillar()
+    drill = exercise(line, 0)
+    line.say(AckAction.CANCEL, drill, 1, reason=AckReason.NO_LONGER_NEEDED)
+    line.press(2)
+    real = once(line, 2, 2, topic=ALERTS)
+    assert (real.action, real.grade) == (Action.RAISE, Grade.RED)

@@ -1,0 +1,199 @@
+"""What a person says reaches the fold through the log, and is answered: the shipped workers on each broker."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import pytest
+
+from benchmarks.county import pillar, records
+from callbox.processes import WorkerProcess
+from schemas.acks import Acknowledgement, AckResult, Actor
+from schemas.alerts import Alert
+from schemas.catalogue import (
+    ACK_RESULTS,
+    ACKS,
+    ALERTS,
+    INCIDENTS,
+    LOG_PARTITIONS,
+    PILLAR_EVENTS,
+    dead_letter_topic,
+)
+from schemas.codec import decode, encode
+from schemas.enums import AckAction, AckOutcome, IncidentState, PillarKind, Reason
+from schemas.feeds import PillarEvent
+from schemas.letters import DeadLetter
+from streams import topics
+from streams.brokers.apache import ApacheKafka
+from streams.brokers.capabilities import MissingBroker
+from streams.brokers.embedded import EmbeddedBroker
+from streams.brokers.process import free_port
+from streams.clock import monotonic, now_ms, pause
+from streams.delivery import Outgoing
+from streams.kafka_config import KafkaConfig
+from streams.reader import latest_by_key, read_all
+from streams.sending import send_all
+
+PILLARS = 12
+PATIENCE_S = 60.0
+
+RecordT = TypeVar("RecordT", bound=msgspec.Struct)
+Found = TypeVar("Found")
+
+
+class Station:
+    """An alarms and a fusion worker on a broker of their own, and a desk that answers."""
+
+    def __init__(self, kafka: KafkaConfig, folder: Path) -> None:
+        self.kafka, self._folder = kafka, folder
+        self.workers: list[WorkerProcess] = []
+        self._config = folder / "callbox.toml"
+        self._config.write_text(
+            f'[kafka]\nbootstrap = "{kafka.bootstrap}"\nkind = "{kafka.kind}"\n', encoding="utf-8"
+        )
+        topics.apply(kafka, i_lose_order=False)
+        send_all(kafka, list(records(range(PILLARS))))
+
+    def start(self, name: str) -> WorkerProcess:
+        port = free_port()
+        log_file = self._folder / f"{name}-{port}.log"
+        worker = WorkerProcess(name, self._config, http_port=port, log_file=log_file)
+        self.workers.append(worker)
+        worker.wait_until_ready(PATIENCE_S)
+        return worker
+
+    def press(self, number: int) -> None:
+        event = PillarEvent(
+            device_id=pillar(number).device_id,
+            kind=PillarKind.PRESS,
+            occurred_at=now_ms(),
+            received_at=now_ms(),
+            event_id=f"press-{number}",
+        )
+        send_all(self.kafka, [Outgoing(PILLAR_EVENTS, event.device_id.encode(), encode(event))])
+
+    def say(self, incident_id: str, ack_id: str, action: AckAction = AckAction.ACCEPT) -> None:
+        ack = Acknowledgement(
+            ack_id=ack_id,
+            incident_id=incident_id,
+            action=action,
+            actor=Actor(name="Operator 4", organisation="County desk"),
+            at=now_ms(),
+        )
+        send_all(self.kafka, [Outgoing(ACKS, incident_id.encode(), encode(ack))])
+
+    def all_of(self, topic: str, kind: type[RecordT]) -> list[RecordT]:
+        return [decode(record.value, kind) for record in read_all(self.kafka, topic)]
+
+    def wait_for(self, find: Callable[[], Found | None]) -> Found:
+        give_up = monotonic() + PATIENCE_S
+        while monotonic() < give_up:
+            if (found := find()) is not None:
+                return found
+            pause(0.2)
+        pytest.fail("\n".join(worker.log_tail() for worker in self.workers))
+
+    def alert_of(self, number: int) -> Alert:
+        """The raise of a pillar's press."""
+        device_id = pillar(number).device_id
+
+        def find() -> Alert | None:
+            alerts = self.all_of(ALERTS, Alert)
+            return next((each for each in alerts if each.sources[0].device_id == device_id), None)
+
+        return self.wait_for(find)
+
+    def answer_to(self, ack_id: str) -> AckResult:
+        def find() -> AckResult | None:
+            results = self.all_of(ACK_RESULTS, AckResult)
+            return next((each for each in results if each.ack_id == ack_id), None)
+
+        return self.wait_for(find)
+
+    def close(self) -> None:
+        for worker in self.workers:
+            if worker.exit_code is None:
+                worker.stop(5)
+
+
+def shared(*workers: WorkerProcess) -> bool:
+    """Whether each partition is one worker's, and each worker has the same partitions of both topics."""
+    ours = [
+        {topic: partitions_of(worker.page("/metrics"), topic) for topic in (PILLAR_EVENTS, ACKS)}
+        for worker in workers
+    ]
+    numbers = sorted(number for each in ours for number in each[ACKS])
+    return all(each[ACKS] == each[PILLAR_EVENTS] for each in ours) and numbers == list(range(LOG_PARTITIONS))
+
+
+def partitions_of(metrics: str, topic: str) -> set[int]:
+    found = re.findall(rf'^callbox_lag_seconds{{partition="(\d+)",topic="{topic}"}}', metrics, re.MULTILINE)
+    return set(map(int, found))
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("embedded", marks=pytest.mark.embedded),
+        pytest.param("kafka", marks=pytest.mark.kafka),
+    ]
+)
+def station(request: pytest.FixtureRequest, cache: Path, tmp_path: Path) -> Iterator[Station]:
+    """A broker with both workers."""
+    log_file = tmp_path / "broker.log"
+    broker = EmbeddedBroker(log_file) if request.param == "embedded" else ApacheKafka(cache, log_file)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(broker)
+        except MissingBroker as error:
+            if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
+                raise
+            pytest.skip(str(error))
+        made = Station(KafkaConfig(bootstrap=broker.bootstrap, kind=broker.kind), tmp_path)
+        stack.callback(made.close)
+        made.start("alarms")
+        made.start("fusion")
+        yield made
+
+
+def test_an_acknowledgement_is_answered_and_the_incident_moves(station: Station) -> None:
+    station.press(0)
+    incident_id = station.alert_of(0).incident_id
+    station.say(incident_id, "a1")
+    answer = station.answer_to("a1")
+    assert (answer.outcome, answer.reason) == (AckOutcome.ACCEPTED, Reason.ACCEPTED)
+    assert (answer.incident_id, answer.state) == (incident_id, IncidentState.ACKED)
+    latest = decode(latest_by_key(station.kafka, INCIDENTS)[incident_id.encode()].value, Alert)
+    assert (latest.state, latest.ack_id, latest.revision) == (IncidentState.ACKED, "a1", 2)
+    assert latest in station.all_of(ALERTS, Alert)
+
+
+def test_a_wrong_one_is_answered_a_repeat_is_not_and_poison_is_kept(station: Station) -> None:
+    send_all(station.kafka, [Outgoing(ACKS, b"x", b"poison")])
+    station.say("nowhere", "a1")
+    station.say("nowhere", "a1")
+    station.say("nowhere", "a2")
+    assert station.answer_to("a1").reason is Reason.UNKNOWN_INCIDENT
+    assert station.answer_to("a2").outcome is AckOutcome.REJECTED
+    assert [each.ack_id for each in station.all_of(ACK_RESULTS, AckResult)].count("a1") == 1
+    (letter,) = station.all_of(dead_letter_topic(ACKS), DeadLetter)
+    assert (letter.topic, letter.payload) == (ACKS, b"poison")
+
+
+@pytest.mark.parametrize("station", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
+def test_two_workers_share_both_topics_and_the_one_that_is_left_takes_all(station: Station) -> None:
+    first, second = station.workers[0], station.start("alarms")
+    station.wait_for(lambda: shared(first, second) or None)
+    half = PILLARS // 2
+    for number in range(half):
+        station.press(number)
+        station.say(station.alert_of(number).incident_id, f"a{number}")
+    second.stop(30)
+    for number in range(half, PILLARS):
+        station.press(number)
+        station.say(station.alert_of(number).incident_id, f"a{number}")
+    outcomes = {station.answer_to(f"a{number}").outcome for number in range(PILLARS)}
+    assert outcomes == {AckOutcome.ACCEPTED}

@@ -1,0 +1,236 @@
+"""What a killed fold has in hand is not forgotten: a tier that is due, and a zone full of open incidents.
+
+On Apache Kafka, with the shipped workers.
+"""
+
+import os
+import re
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import zstandard
+from msgspec.structs import replace
+
+from benchmarks.county import pillar
+from processors.alerts import incident_id_of
+from processors.pillars import to_input
+from processors.policy import FusionPolicy, policy_record
+from processors.state import State, load
+from schemas.acks import AckFact, Actor
+from schemas.alerts import Alert
+from schemas.catalogue import (
+    ALERTS,
+    BY_NAME,
+    FUSION_INPUT,
+    FUSION_SNAPSHOT,
+    LOG_PARTITIONS,
+    REGISTRY,
+)
+from schemas.codec import decode, encode
+from schemas.enums import AckAction, Action, Family, InputKind, PillarKind, Tier
+from schemas.log import FusionInput, FusionSnapshot, PillarFact
+from schemas.partitioning import partition_of
+from schemas.site import ChainLink, RegistryDevice
+from schemas.units import SECOND_MS, EpochMs
+from streams.brokers.capabilities import MissingBroker
+from streams.clock import now_ms
+from streams.delivery import Outgoing
+from streams.reader import LogRecord, read, read_all
+from streams.sending import send_all
+from tests.drill import Drill, drill
+
+pytestmark = pytest.mark.kafka
+
+PATIENCE_S = 60.0
+
+CALLS = 40
+ACKNOWLEDGE_S = 6
+CHAIN = (
+    ChainLink(tier=Tier.VILLAGE, unit="village"),
+    ChainLink(tier=Tier.TOWNSHIP, unit="township"),
+    ChainLink(tier=Tier.COUNTY, unit="county"),
+)
+
+ZONE = "one-zone"
+PARTITION = partition_of(ZONE, LOG_PARTITIONS)
+OPEN = 5_000
+ACCEPTED = 4_500  # the others go on to the next tier meanwhile
+REMEMBERED = 4  # of each device: 20,000 in all
+LIVE = 400
+RATE = 50
+
+
+@contextmanager
+def running_drill(cache: Path, folder: Path, pillars: int) -> Iterator[Drill]:
+    try:
+        with drill(cache, folder, pillars) as running:
+            yield running
+    except MissingBroker as error:
+        if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
+            raise
+        pytest.skip(str(error))
+
+
+def until(is_so: Callable[[], bool], what: str) -> None:
+    give_up = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < give_up, what
+        time.sleep(0.2)
+
+
+def into_log(
+    kind: InputKind, event_id: str, zone: str, payload: bytes, partition: int | None = None
+) -> Outgoing:
+    given = FusionInput(kind=kind, event_id=event_id, zone=zone, payload=payload)
+    return Outgoing(FUSION_INPUT, zone.encode(), encode(given), partition)
+
+
+def device_into_log(device: RegistryDevice) -> Outgoing:
+    event_id = f"{device.device_id}:{device.revision}"
+    return into_log(InputKind.DEVICE, event_id, device.zone, encode(device))
+
+
+def patient_policy() -> Iterator[Outgoing]:
+    """Somebody must answer a red within six seconds."""
+    acknowledge = replace(FusionPolicy().acknowledge_ms, red=ACKNOWLEDGE_S * SECOND_MS)
+    payload = encode(policy_record(FusionPolicy(acknowledge_ms=acknowledge), 1))
+    for partition in range(LOG_PARTITIONS):
+        yield into_log(InputKind.POLICY, "policy", "", payload, partition)
+
+
+def alerts(running: Drill) -> list[Alert]:
+    return [decode(record.value, Alert) for record in read_all(running.kafka, ALERTS)]
+
+
+def escalations(found: list[Alert]) -> list[Alert]:
+    return [alert for alert in found if alert.action is Action.ESCALATE]
+
+
+def test_a_fold_that_is_killed_between_a_raise_and_its_escalation_escalates_each_tier_once(
+    cache: Path, tmp_path: Path
+) -> None:
+    with running_drill(cache, tmp_path, CALLS) as running:
+        three_tiers = [replace(pillar(number), revision=2, chain=CHAIN) for number in range(CALLS)]
+        send_all(running.kafka, [*patient_policy(), *map(device_into_log, three_tiers)])
+        running.start("alarms")
+        victim = running.start("fusion")
+        with running.presses(CALLS, 200):
+            until(lambda: len(running.raised()) == CALLS, "not every press was raised")
+            victim.send(signal.SIGKILL)
+        assert victim.wait(10) == -signal.SIGKILL
+        assert escalations(alerts(running)) == [], "the kill came too late"
+        running.start("fusion")
+        until(lambda: len(ids_of_escalations(running)) >= CALLS * 2, "not every incident was escalated")
+        time.sleep(ACKNOWLEDGE_S + 1)  # in which a third escalation would come
+        differences, _ = running.account()
+        assert differences == []
+        found = {alert.alert_id: alert for alert in escalations(alerts(running))}.values()
+        assert len({alert.incident_id for alert in found}) == CALLS
+        times = Counter((alert.incident_id, alert.tier) for alert in found)
+        assert set(times.values()) == {1}
+        assert {tier for _, tier in times} == {Tier.TOWNSHIP, Tier.COUNTY}
+        assert len(times) == CALLS * 2
+
+
+def ids_of_escalations(running: Drill) -> set[str]:
+    return {alert.alert_id for alert in escalations(alerts(running))}
+
+
+def in_one_zone(number: int) -> RegistryDevice:
+    return replace(pillar(number), zone=ZONE)
+
+
+def before(at: EpochMs) -> Iterator[Outgoing]:
+    """The log of one zone: its devices, what they said before, open incidents and the first answers."""
+    everybody = [in_one_zone(number) for number in range(LIVE + OPEN)]
+    yield from map(device_into_log, everybody)
+    pressed = [device.device_id for device in everybody[LIVE:]]
+    for number in range(REMEMBERED):
+        for device_id in pressed:
+            yield said(device_id, PillarKind.RELEASE, EpochMs(at - (REMEMBERED - number) * SECOND_MS))
+    for device_id in pressed:
+        yield said(device_id, PillarKind.PRESS, at)
+    for device_id in pressed[:ACCEPTED]:
+        yield accepted(device_id, at)
+
+
+def said(device_id: str, kind: PillarKind, at: EpochMs) -> Outgoing:
+    fact = PillarFact(
+        event_id=event_id_of(device_id, kind, at),
+        device_id=device_id,
+        kind=kind,
+        occurred_at=at,
+        received_at=at,
+    )
+    return Outgoing(FUSION_INPUT, ZONE.encode(), encode(to_input(fact, ZONE)))
+
+
+def event_id_of(device_id: str, kind: PillarKind, at: EpochMs) -> str:
+    return f"{kind}-{device_id}-{at}"
+
+
+def accepted(device_id: str, at: EpochMs) -> Outgoing:
+    event_id = event_id_of(device_id, PillarKind.PRESS, at)
+    fact = AckFact(
+        ack_id=f"accept-{device_id}",
+        incident_id=incident_id_of(ZONE, Family.EMERGENCY, device_id, event_id),
+        action=AckAction.ACCEPT,
+        actor=Actor(name="operator 1", organisation="control room"),
+        at=at,
+        received_at=at,
+    )
+    return into_log(InputKind.ACKNOWLEDGEMENT, fact.ack_id, ZONE, encode(fact))
+
+
+def snapshots(running: Drill) -> list[tuple[LogRecord, FusionSnapshot]]:
+    records = read(running.kafka, FUSION_SNAPSHOT, PARTITION, 0)
+    return [(record, decode(record.value, FusionSnapshot)) for record in records]
+
+
+def state_of(snapshot: FusionSnapshot) -> State:
+    return load(zstandard.decompress(snapshot.state))
+
+
+def newest_offset(running: Drill) -> int:
+    return max((snapshot.next_offset for _, snapshot in snapshots(running)), default=0)
+
+
+def test_a_zone_with_5000_open_incidents_is_restored_while_presses_go_on(cache: Path, tmp_path: Path) -> None:
+    with running_drill(cache, tmp_path, 0) as running:
+        named = [in_one_zone(number) for number in range(LIVE)]
+        send_all(running.kafka, [Outgoing(REGISTRY, d.device_id.encode(), encode(d)) for d in named])
+        places = send_all(running.kafka, list(before(now_ms())))
+        loaded = 1 + max(place.offset for place in places)
+        running.start("alarms")
+        victim = running.start("fusion")
+        until(lambda: newest_offset(running) >= loaded, "no snapshot of the whole zone")
+        with running.presses(LIVE, RATE):
+            time.sleep(1)
+            victim.send(signal.SIGKILL)
+            assert victim.wait(10) == -signal.SIGKILL
+            heir = running.start("fusion")
+        assert running.lost() == set()
+        assert restored_from(heir.log_file) >= loaded, (
+            "the heir did not begin with a snapshot of the whole zone"
+        )
+        differences, _ = running.account()
+        assert differences == []
+        found = {alert.alert_id: alert for alert in escalations(alerts(running))}.values()
+        assert max(Counter((alert.incident_id, alert.tier) for alert in found).values(), default=1) == 1
+        record, newest = max(snapshots(running), key=lambda found: found[1].next_offset)
+        state = state_of(newest)
+        assert len(state.incidents) >= OPEN
+        assert sum(len(device.memory.ids) for device in state.devices.values()) >= OPEN * REMEMBERED
+        assert len(record.value or b"") < BY_NAME[FUSION_SNAPSHOT].max_message_bytes
+
+
+def restored_from(log_file: Path) -> int:
+    """The highest offset of a snapshot that a worker says it began with."""
+    return max(
+        (int(found) for found in re.findall(r'"snapshot_offset": (\d+)', log_file.read_text())), default=0
+    )
