@@ -11,18 +11,21 @@ log is made: benchmarks/fold_mix.py. The part on Kafka: benchmarks/fold_kafka.py
 import argparse
 import gc
 import json
+import os
 import statistics
 import sys
 import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import zstandard
 
 from benchmarks.fold_kafka import through_the_agent
-from benchmarks.fold_mix import Input, Part, PartitionLog, Size, run_through
+from benchmarks.fold_log import Input, Part
+from benchmarks.fold_mix import PartitionLog, Size, run_through
 from benchmarks.machine import describe
 from benchmarks.processor_time import machine_time, stolen_share
 from processors.incidents import fold_decoded
@@ -71,11 +74,11 @@ def prepare(size: Size, inputs: int, presses: int) -> Prepared:
     """Make the log up to where the rounds begin, and the rounds."""
     log = PartitionLog(size)
     run_through(log.registered())
-    devices = dump(log.state)
+    devices = dump(log.writer.state)
     run_through(log.evening())
-    opened = dump(log.state)
+    opened = dump(log.writer.state)
     mix = list(log.mixed(inputs))
-    log.state = load(opened)
+    log.writer.state = load(opened)
     return Prepared(devices, opened, mix, list(log.presses(presses)))
 
 
@@ -122,7 +125,7 @@ def quiet_ticks(zones: Sequence[int], seconds: float) -> dict[str, float]:
     logs = {count: PartitionLog(Size(zones=count, open_incidents=0, remembered=0)) for count in zones}
     for log in logs.values():
         run_through(log.registered())
-    opened = {count: dump(log.state) for count, log in logs.items()}
+    opened = {count: dump(log.writer.state) for count, log in logs.items()}
     ticks = {count: list(log.ticks(QUIET_TICKS, QUIET_EVERY_MS)) for count, log in logs.items()}
     found: dict[int, list[float]] = {count: [] for count in zones}
 
@@ -254,13 +257,14 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="of rounds on one core, all together")
     parser.add_argument("--no-kafka", action="store_true", help="leave out what needs Apache Kafka")
     given = parser.parse_args(arguments)
+    cache = Path(os.environ.get("CALLBOX_CACHE", ".cache"))
     before = machine_time()
     figures = on_one_core(given.seconds)
     figures["bars"] = BARS
     figures["bars_met"] = bars_met(figures)
     figures["stolen"] = round(stolen_share(before, machine_time()), 4)
     if not given.no_kafka:
-        figures["agent"] = through_the_agent(LOG_PARTITIONS)
+        figures["agent"] = through_the_agent(cache, LOG_PARTITIONS)
     print(json.dumps(figures | {"machine": describe()}))
 
 

@@ -7,7 +7,6 @@ Records keep the times that the mix gave them (CreateTime), so that the same tim
 else is as shipped.
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -17,7 +16,8 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from msgspec.structs import replace
 
-from benchmarks.fold_mix import EVENING_S, Input, PartitionLog, Size
+from benchmarks.fold_log import Input
+from benchmarks.fold_mix import EVENING_S, PartitionLog, Size
 from benchmarks.processor_time import cpu_seconds, machine_time, stolen_share
 from callbox.processes import WorkerProcess
 from processors.entry import LogEntry
@@ -30,7 +30,7 @@ from streams.brokers.process import free_port
 from streams.clock import now_ms
 from streams.kafka_config import KafkaConfig
 
-INPUTS = 40_000
+INPUTS = 30_000
 """Of the mix, in each partition."""
 
 SIZE = Size(remembered=8)
@@ -49,15 +49,17 @@ class Span(NamedTuple):
     end: int
 
 
-def through_the_agent(partitions: int, size: Size = SIZE, inputs: int = INPUTS) -> dict[str, object]:
+def through_the_agent(
+    cache: Path, partitions: int, size: Size = SIZE, inputs: int = INPUTS
+) -> dict[str, object]:
     """Fill a log, and let each of the two read it.
 
     Args:
+        cache: Folder that keeps the broker's jars.
         partitions: Of the log.
         size: Of each partition.
         inputs: Of the mix, in each partition.
     """
-    cache = Path(os.environ.get("CALLBOX_CACHE", ".cache"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with ApacheKafka(cache, folder / "kafka.log") as broker:
@@ -85,9 +87,9 @@ def fill(kafka: KafkaConfig, partition: int, size: Size, inputs: int) -> Span:
     log = PartitionLog(size, partition=partition, start=EpochMs(now_ms() - round(taken_ms)), on_wire=True)
     _send(kafka, partition, log.registered())
     _send(kafka, partition, log.evening())
-    start = log.state.offset
+    start = log.writer.state.offset
     _send(kafka, partition, log.mixed(inputs))
-    return Span(start, log.state.offset)
+    return Span(start, log.writer.state.offset)
 
 
 def bare_rate(kafka: KafkaConfig, spans: Sequence[Span]) -> float:

@@ -32,42 +32,35 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         schema: Which one its header names, for people.
-        is_sealed: It is a record of a sealed topic: neither it nor its key may be shown.
         fields: Those that can be read, from the first on; None where the schema is not known.
         is_whole: All fields were read, and no byte is left.
         first_bytes: The beginning in hexadecimal, where not all of it can be read.
     """
 
     schema: str
-    is_sealed: bool = False
     fields: dict[str, Any] | None = None
     is_whole: bool = False
     first_bytes: str | None = None
 
 
-def content(payload: bytes) -> Content:
-    """Look into a payload."""
+def content(payload: bytes) -> Content | None:
+    """Look into a payload; None where it is, or holds, a record of a sealed topic: nothing of it may be shown."""
     header = payload[:HEADER_BYTES]
-    known = next(((record, schema, words) for record, schema, words in _schemas() if schema.header == header), None)
-    if known is None:
+    named = [(record, schema, words) for record, schema, words in _schemas() if schema.header == header]
+    if not named:
         return Content(schema=_unknown(payload), first_bytes=payload[:HEX_BYTES].hex())
-    record, schema, words = known
+    record, schema, words = named[0]
     if record in SEALED_RECORDS:
-        return Content(schema=words, is_sealed=True)
+        return None
     fields, is_whole = _fields(payload, schema)
-    inner = fields.get("payload")
-    if isinstance(inner, bytes):  # the log's envelope
+    if isinstance(inner := fields.get("payload"), bytes):  # the log's envelope
         inside = content(inner)
+        if inside is None:
+            return None
         fields["payload"] = msgspec.to_builtins(inside)
         is_whole = is_whole and inside.is_whole
-        if inside.is_sealed:
-            return Content(schema=f"{words}, in it {inside.schema}", is_sealed=True)
-    return Content(
-        schema=words,
-        fields=fields,
-        is_whole=is_whole,
-        first_bytes=None if is_whole else payload[:HEX_BYTES].hex(),
-    )
+    first_bytes = None if is_whole else payload[:HEX_BYTES].hex()
+    return Content(schema=words, fields=fields, is_whole=is_whole, first_bytes=first_bytes)
 
 
 def _schemas() -> Iterator[tuple[type[msgspec.Struct], Schema, str]]:
@@ -98,7 +91,7 @@ def _fields(payload: bytes, schema: Schema) -> tuple[dict[str, Any], bool]:
         body.seek(HEADER_BYTES)
         try:
             fields = fastavro.schemaless_reader(body, {**schema.parsed, "fields": declared[:count]}, None)
-        except Exception:  # noqa: BLE001, S112, PERF203 - fastavro raises a dozen types on damaged bytes
+        except Exception:  # noqa: BLE001, S112 - fastavro raises a dozen types on damaged bytes
             continue
         if isinstance(fields, dict):
             return fields, count == len(declared) and body.tell() == len(payload)

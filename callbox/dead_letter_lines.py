@@ -9,7 +9,6 @@ from callbox.dead_letter_content import Content, content
 from callbox.dead_letter_tool import Count, Found, GivenUp, is_sealed, spelled
 from callbox.printable import printable
 from callbox.times import format_time
-from schemas.letters import DeadLetter
 from schemas.units import EpochMs
 from streams.delivery import Place
 
@@ -54,8 +53,10 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 def shown(found: Found) -> Shown:
     """What may be shown of a letter."""
     letter = found.letter
-    looked = None if letter.payload is None or is_sealed(found) else content(letter.payload)
-    if is_sealed(found) or (looked is not None and looked.is_sealed):
+    if is_sealed(found):
+        return _shown(found, sealed=True)
+    looked = None if letter.payload is None else content(letter.payload)
+    if letter.payload is not None and looked is None:
         return _shown(found, sealed=True)
     return _shown(
         found,
@@ -99,7 +100,7 @@ def record_row(given: GivenUp) -> tuple[str, ...]:
 
 
 def _shown(found: Found, *, sealed: bool, **of_the_record: Any) -> Shown:
-    letter: DeadLetter = found.letter
+    letter = found.letter
     return Shown(
         place=spelled(found.place),
         written_at=found.written_at,

@@ -66,7 +66,9 @@ def original_of(kafka: KafkaConfig, letter: DeadLetter) -> Original | None:
 def registered(kafka: KafkaConfig) -> frozenset[str]:
     """The ids of the devices that the registry names."""
     return frozenset(
-        key.decode(errors="replace") for key, record in latest_by_key(kafka, REGISTRY).items() if _is_read(record)
+        key.decode(errors="replace")
+        for key, record in latest_by_key(kafka, REGISTRY).items()
+        if _is_read(record)
     )
 
 
@@ -80,8 +82,10 @@ def _is_read(record: LogRecord) -> bool:
 
 def _record_at(kafka: KafkaConfig, place: Place) -> LogRecord | None:
     """The record at a place, unless retention or compaction took it."""
-    found = read(kafka, place.topic, place.partition, place.offset, place.offset + 1)
+    # Where the end is not known beforehand, a place behind it would be waited for.
+    start = place.offset if kafka.capabilities.exact_high_watermark else 0
+    found = read(kafka, place.topic, place.partition, start, place.offset + 1)
     try:
         return next((record for record in found if record.offset == place.offset), None)
-    except LogBroken:  # it went while we were asking, or the topic ends before it
+    except LogBroken:  # it went while we were asking
         return None

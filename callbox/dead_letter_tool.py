@@ -7,7 +7,7 @@
 A letter stays where it is: its topic is only ever appended to.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -55,6 +55,9 @@ BEYOND_MENDING: Final = frozenset(
     }
 )
 """Neither a registry nor another release makes these records better."""
+
+
+_ENVELOPE_BYTES: Final = 256  # Kafka's batch and record headers have about 80
 
 
 class Found(NamedTuple):
@@ -155,6 +158,11 @@ class Judgement(NamedTuple):
     outgoing: Outgoing | None = None
 
 
+def base_topic(letter_topic: str) -> str:
+    """The topic whose dead letters these are; any other name stays as it is."""
+    return letter_topic.removesuffix(dead_letter_topic(""))
+
+
 def place_of(text: str) -> Place:
     """Read the place of a letter.
 
@@ -163,7 +171,9 @@ def place_of(text: str) -> Place:
     """
     topic, _, rest = text.partition("/")
     partition, _, offset = rest.partition("/")
-    if topic not in map(dead_letter_topic, LETTER_TOPICS) or not (_is_number(partition) and _is_number(offset)):
+    if topic not in map(dead_letter_topic, LETTER_TOPICS) or not (
+        _is_number(partition) and _is_number(offset)
+    ):
         raise ValueError(
             f"{text!r} is no place of a dead letter: TOPIC.dlq/PARTITION/OFFSET, as `callbox dlq list` names them"
         )
@@ -267,10 +277,16 @@ def judge(
     letter = found.letter
     if original is None:
         return Judgement(Fate.GONE, _gone(letter))
+    if not _fits(original, letter.topic):
+        return Judgement(Fate.REFUSED, f"it is larger than {letter.topic} takes: it came in compressed")
     why = _obstacle(letter, original.value, devices)
     if why is not None and not force:
         return Judgement(Fate.REFUSED, f"it would come back: {why} (--force sends it all the same)")
-    value = with_its_id(original.value, letter.appended_at, now) if letter.topic == PILLAR_EVENTS else original.value
+    value = (
+        with_its_id(original.value, letter.appended_at, now)
+        if letter.topic == PILLAR_EVENTS
+        else original.value
+    )
     # Without a key there is nothing to choose a partition by; an empty one names none (ticks, policies).
     partition = None if original.key else letter.partition
     return Judgement(Fate.SENT, why or "", Outgoing(letter.topic, original.key, value, partition))
@@ -304,6 +320,11 @@ def _obstacle(letter: DeadLetter, value: bytes | None, devices: Collection[str])
     if device_id is not None and device_id not in devices:
         return "the registry does not name its device: callbox registry apply"
     return None
+
+
+def _fits(original: Original, topic: str) -> bool:
+    size = len(original.key or b"") + len(original.value or b"")
+    return size + _ENVELOPE_BYTES <= BY_NAME[topic].max_message_bytes
 
 
 def _gone(letter: DeadLetter) -> str:

@@ -11,7 +11,7 @@ from callbox.printable import printable
 from callbox.times import format_span, format_time
 from schemas.acks import AckResult
 from schemas.alerts import Alert
-from schemas.enums import Reason, Status
+from schemas.enums import IncidentState, Reason, Status
 from schemas.units import EpochMs
 
 REJECTIONS: Final[Mapping[Reason, str]] = {
@@ -19,7 +19,7 @@ REJECTIONS: Final[Mapping[Reason, str]] = {
     Reason.INCIDENT_OVER: "it has ended",
     Reason.ACK_TOO_OLD: "it was too long on its way, or the clock of this machine is behind",
     Reason.OUTDATED_REVISION: "it has alarmed again since the revision that was seen: look at it once more",
-    Reason.NOT_POSSIBLE_NOW: "that cannot be said of it as it is now",
+    Reason.NOT_POSSIBLE_NOW: "that cannot be said of it now",
     Reason.REASON_MISSING: "it needs a reason: --reason",
     Reason.DISPOSITION_MISSING: "it needs a disposition: callbox incidents close ID --disposition D",
     Reason.GRADE_MISSING: "it needs a grade: --grade",
@@ -83,8 +83,11 @@ def details(alert: Alert, now: EpochMs) -> list[tuple[str, str]]:
 def answered(result: AckResult) -> str:
     """What became of an acknowledgement, in one line."""
     told = f"{result.incident_id}: {result.outcome}: {result.reason}"
-    words = REJECTIONS.get(result.reason)
-    return printable(f"{told}, the incident is {result.state}" if words is None else f"{told}: {words}")
+    if (words := REJECTIONS.get(result.reason)) is not None:
+        told += f": {words}"
+    if result.state is not IncidentState.UNKNOWN:
+        told += f"; the incident is {result.state}"
+    return printable(told)
 
 
 def _due(at: EpochMs | None, now: EpochMs) -> str:

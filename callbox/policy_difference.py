@@ -61,8 +61,9 @@ def _lines(table: dict[str, Any], path: str) -> Iterator[str]:
     for name, value in tables.items():
         inside = f"{path}.{name}" if path else name
         for inner in value if isinstance(value, list | tuple) else [value]:
-            yield ""
-            yield f"[[{inside}]]" if isinstance(value, list | tuple) else f"[{inside}]"
+            if not all(map(_is_table, inner.values())):  # else it is named by the tables inside it
+                yield ""
+                yield f"[[{inside}]]" if isinstance(value, list | tuple) else f"[{inside}]"
             yield from _lines(inner, inside)
 
 

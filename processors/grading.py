@@ -52,6 +52,7 @@ ASSESSMENTS: Mapping[Hazard, Assessment] = {
         Hazard.FEED_FAULT,
         Hazard.FEED_SILENT,
         Hazard.FEED_STALE,
+        Hazard.LOG_BROKEN,
         Hazard.TAMPER,
         Hazard.BATTERY,
         Hazard.MAINS,

@@ -3,10 +3,13 @@
     dead_letter ─► a blue: a press may be in it (domain.md 8a)
     ok          ─► these partitions have told everything until now; a silent one speaks again
     stale       ─► a blue: a list is too old to be matched against (domain.md 19)
+    broken      ─► a blue: records of the log itself are gone, and what they told is not known
     nothing     ─► a blue: nobody reads the feed, and no device can be told to be silent
 
 What is no zone's own is told in the zone `unassigned`, by the partition that holds it.
 """
+
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
@@ -30,6 +33,11 @@ from schemas.units import EpochMs
 
 _FAULT = ASSESSMENTS[Hazard.FEED_FAULT]
 
+_REASONS: Mapping[Hazard, Reason] = {
+    Hazard.FEED_FAULT: Reason.FEED_FAULT,
+    Hazard.LOG_BROKEN: Reason.LOG_BROKEN,
+}
+
 
 def feed_status(state: State, envelope: FusionInput, status: FeedStatus) -> Outcome:
     """Decide about what a worker tells of its feed."""
@@ -39,7 +47,9 @@ def feed_status(state: State, envelope: FusionInput, status: FeedStatus) -> Outc
         case FeedState.OK | FeedState.STALE:
             return _freshness(state, envelope, status)
         case FeedState.DEAD_LETTER if status.feed is Feed.PILLARS:
-            return _dead_letter(state, envelope, status)
+            return _has_happened(state, envelope, status, Hazard.FEED_FAULT)
+        case FeedState.BROKEN:
+            return _has_happened(state, envelope, status, Hazard.LOG_BROKEN)
     return _silent(envelope, Reason.FEED_STATUS)
 
 
@@ -127,8 +137,8 @@ def _freshness(state: State, envelope: FusionInput, status: FeedStatus) -> Outco
     return decision, (PutFeed(key, remember(memory, sign.event_id, status.at)), *shown.changes)
 
 
-def _dead_letter(state: State, envelope: FusionInput, status: FeedStatus) -> Outcome:
-    """The first dead letter raises; more of the same topic inside blue's window are counted in silence."""
+def _has_happened(state: State, envelope: FusionInput, status: FeedStatus, hazard: Hazard) -> Outcome:
+    """The first of its kind raises; more of the same topic inside blue's window are counted in silence."""
     key = (envelope.zone, status.feed.value, status.topic)
     memory = state.feeds.get(key, Memory())
     letter = _letter_id(status)
@@ -143,14 +153,14 @@ def _dead_letter(state: State, envelope: FusionInput, status: FeedStatus) -> Out
         return _silent(envelope, Reason.FEED_STATUS, seen, PutIncident(_one_more(state, joined, status)))
     occasion = Occasion(
         action=Action.RAISE,
-        reason=Reason.FEED_FAULT,
+        reason=_REASONS[hazard],
         cause=(status.feed, status.topic, letter),
         at=state.now,
         policy_version=state.policy_version,
         is_alarm=True,
     )
-    incident, alert = announce(_fault_of(state, envelope.zone, status), occasion)
-    decision = Decision(reason=Reason.FEED_FAULT, alerts=(alert,), event_id=envelope.event_id)
+    incident, alert = announce(_fault_of(state, envelope.zone, status, hazard), occasion)
+    decision = Decision(reason=_REASONS[hazard], alerts=(alert,), event_id=envelope.event_id)
     return decision, (seen, PutIncident(incident))
 
 
@@ -164,13 +174,13 @@ def _one_more(state: State, incident: Incident, status: FeedStatus) -> Incident:
     )
 
 
-def _fault_of(state: State, zone: str, status: FeedStatus) -> Incident:
+def _fault_of(state: State, zone: str, status: FeedStatus, hazard: Hazard) -> Incident:
     fault = Incident(
         incident_id=incident_id_of(zone, _FAULT.family, status.topic, _letter_id(status)),
         zone=zone,
         family=_FAULT.family,
-        hazard=Hazard.FEED_FAULT,
-        grade=grade_of(state.policy, Hazard.FEED_FAULT),
+        hazard=hazard,
+        grade=grade_of(state.policy, hazard),
         state=after(None, Step.FACT),
         place_key=status.topic,
         place=None,

@@ -26,6 +26,7 @@ HEADLINES: Mapping[Hazard, Wording] = {
     Hazard.FEED_FAULT: Wording("A feed delivers records that cannot be used", "数据源送来无法使用的记录"),
     Hazard.FEED_SILENT: Wording("Nobody reads a feed", "数据源无人读取"),
     Hazard.FEED_STALE: Wording("A list is too old to be used", "名单过旧，无法使用"),
+    Hazard.LOG_BROKEN: Wording("The log is not what it was", "日志不完整"),
     Hazard.TAMPER: Wording("Device opened or moved in zone {zone}", "{zone} 区域设备被拆动"),
     Hazard.BATTERY: Wording("Battery fault in zone {zone}", "{zone} 区域设备电池故障"),
     Hazard.MAINS: Wording("Mains failure in zone {zone}", "{zone} 区域设备市电中断"),
@@ -51,6 +52,10 @@ INSTRUCTIONS: Mapping[Hazard, Wording] = {
         "请查明其处理进程是否运行：可能有求助按键正在等待。",
     ),
     Hazard.FEED_STALE: Wording("Have the list delivered again.", "请重新下发名单。"),
+    Hazard.LOG_BROKEN: Wording(
+        "Find out what happened to the log: calls may be missing from it.",
+        "请查明日志发生了什么：其中可能缺少求助记录。",
+    ),
     Hazard.TAMPER: Wording("Find out who is at the device.", "请查明设备现场情况。"),
     Hazard.BATTERY: _REPAIR,
     Hazard.MAINS: _REPAIR,
@@ -107,6 +112,11 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
     (None, Reason.FEED_FAULT): Wording(
         "A record of the feed could not be used and is now a dead letter.",
         "该数据源的一条记录无法使用，已转为死信。",
+    ),
+    (None, Reason.LOG_BROKEN): Wording(
+        "Records of the log are missing, or it is another log. Open incidents were kept; what the missing records told "
+        "is not known.",
+        "日志记录缺失或已被更换。未结事件已保留；缺失记录的内容未知。",
     ),
     (None, Reason.ACCEPTED): Wording("Somebody has accepted it.", "已有人受理。"),
     (None, Reason.REJECTED_BY_UNIT): Wording(

@@ -97,6 +97,7 @@ class Hazard(StrEnum):
     FEED_FAULT = "feed_fault"
     FEED_SILENT = "feed_silent"
     FEED_STALE = "feed_stale"
+    LOG_BROKEN = "log_broken"
     TAMPER = "tamper"
     BATTERY = "battery"
     MAINS = "mains"
@@ -207,6 +208,7 @@ class Feed(StrEnum):
     CHECKPOINTS = "checkpoints"
     HOTLIST = "hotlist"
     INTAKE = "intake"
+    LOG = "log"
 
 
 class FeedState(StrEnum):
@@ -216,6 +218,7 @@ class FeedState(StrEnum):
     OK = "ok"
     STALE = "stale"
     DEAD_LETTER = "dead_letter"
+    BROKEN = "broken"
 
 
 class Disposition(StrEnum):
@@ -287,6 +290,7 @@ class Reason(StrEnum):
     CANCELLED_BY_DEVICE = "cancelled_by_device"
     DEVICE_TEST = "device_test"
     FEED_FAULT = "feed_fault"
+    LOG_BROKEN = "log_broken"
     CORROBORATED = "corroborated"
     RELATED = "related"
     ACCEPTED = "accepted"

@@ -39,6 +39,8 @@ class Cause(StrEnum):
     PICTURE_TOO_LARGE = "picture_too_large"
     PLATE_TEXT_INVALID = "plate_text_invalid"
     PROCESSING_FAILED = "processing_failed"
+    RECORDS_MISSING = "records_missing"
+    ANOTHER_LOG = "another_log"
 
 
 class DecodeError(CallboxError):

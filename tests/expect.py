@@ -1,11 +1,10 @@
 """What a time line must have said between two seconds, and what it must not.
 
-    line.press(0)
-    line.run(1, 40)
-    once(line, 30, 31, reason=Reason.NOBODY_ACKNOWLEDGED)
-    never(line, 0, 40, grade=Grade.BLUE)
+line.press(0)
+line.run(1, 40)
+once(line, 30, 31, reason=Reason.NOBODY_ACKNOWLEDGED)
+never(line, 0, 40, grade=Grade.BLUE)
 """
-
 
 from processors.alerts import topic_for
 from processors.decisions import Decision
@@ -13,10 +12,8 @@ from processors.incidents import fold
 from processors.state import dump, load, new_state
 from schemas.acks import AckResult
 from schemas.alerts import Alert
-from schemas.enums import AckOutcome, Reason
-from tests.timeline import Timeline, ms
-
-
+from schemas.enums import AckOutcome, PillarKind, Reason
+from tests.timeline import Timeline, alive, ms
 
 
 def within(line: Timeline, from_s: float, to_s: float, **wanted: object) -> list[Alert]:
@@ -68,7 +65,18 @@ def restarted(line: Timeline) -> None:
 def replayed(line: Timeline) -> list[Alert]:
     """The alerts that the same log gives once more."""
     state = new_state(line.state.partition, line.state.partitions)
-    return [alert for given in line.entries for decision in fold(state, given)[1] for alert in decision.alerts]
+    return [
+        alert for given in line.entries for decision in fold(state, given)[1] for alert in decision.alerts
+    ]
+
+
+def watch(line: Timeline, from_s: int, to_s: int, *speaking: str, every_s: int = 10) -> None:
+    """Seconds in which the feed is read, a tick comes, and some devices speak."""
+    for second in range(from_s, to_s + 1):
+        for device_id in speaking if second % every_s == 0 else ():
+            line.pillar(PillarKind.HEARTBEAT, second, device_id)
+        line.push(alive(second), at_s=second)
+        line.tick(second)
 
 
 def _is_in(alert: Alert, from_s: float, to_s: float) -> bool:

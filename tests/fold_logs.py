@@ -171,8 +171,6 @@ casts = st.builds(
 )
 
 
-
-
 @st.composite
 def inputs(draw: st.DrawFn, at_s: float, cast: Cast, state: State, known: list[str]) -> FusionInput:
     """One input that arrives about when it happened."""
@@ -247,7 +245,9 @@ def feed_words(draw: st.DrawFn, at_s: float, zone: str, *, is_alive: bool) -> Fu
         if draw(st.booleans()):
             return envelope(alive(at_s, *partitions))
         return envelope(alive(at_s, *partitions, topic=FRAMES, feed=Feed.CAMERAS))
-    state = draw(st.sampled_from((FeedState.DEAD_LETTER, FeedState.DEAD_LETTER, FeedState.STALE, FeedState.OK)))
+    state = draw(
+        st.sampled_from((FeedState.DEAD_LETTER, FeedState.DEAD_LETTER, FeedState.STALE, FeedState.OK))
+    )
     told = dead_letter(draw(st.integers(0, 3)), at_s=at_s, state=state)
     if state is not FeedState.DEAD_LETTER:
         told = replace(told, topic=HOTLIST, feed=Feed.HOTLIST)

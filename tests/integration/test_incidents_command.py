@@ -206,7 +206,7 @@ def test_what_is_accepted_is_said_with_the_newest_revision_and_answered(call: Ca
     desk.raises(*some())
     with desk.answering():
         said = call("ack", "aaaa", *ME)
-    assert said == [f"{RED}: accepted: accepted, the incident is acked"]
+    assert said == [f"{RED}: accepted: accepted; the incident is acked"]
     (sent,) = desk.said
     assert (sent.incident_id, sent.action, sent.revision) == (RED, "accept", 3)
     assert (sent.actor.name, sent.actor.organisation) == ("Li", "Town")

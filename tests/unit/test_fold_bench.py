@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from benchmarks.fold import BARS, bars_met, on_one_core, outcome, prepare, quiet_ticks
-from benchmarks.fold_mix import SHARES, Input, Part, PartitionLog, Size, run_through
+from benchmarks.fold_log import Input, Part
+from benchmarks.fold_mix import SHARES, PartitionLog, Size, run_through
 from benchmarks.fold_site import DEVICES_PER_ZONE, devices_of, zones_of
 from processors.decisions import Decision
 from processors.incidents import fold, fold_decoded
@@ -62,7 +63,7 @@ def test_the_mix_has_its_shares_of_every_hundred() -> None:
 
 def test_each_part_of_the_mix_does_what_it_is_counted_for() -> None:
     log = evening()
-    before = dump(log.state)
+    before = dump(log.writer.state)
     decisions = folded(load(before), list(log.mixed(1_000)))
     reasons = {part: {decision.reason for of, decision in decisions if of is part} for part in SHARES}
     assert reasons[Part.HEARTBEAT] == {Reason.HEARTBEAT, Reason.CAMERA_ALIVE}
@@ -76,7 +77,7 @@ def test_each_part_of_the_mix_does_what_it_is_counted_for() -> None:
 
 def test_every_press_raises_a_red_incident_of_its_own() -> None:
     log = evening()
-    before = dump(log.state)
+    before = dump(log.writer.state)
     inputs = list(log.presses(50))
     decisions = folded(load(before), inputs)
     assert {given.record.kind for given in inputs if isinstance(given.record, PillarFact)} == {
@@ -107,7 +108,7 @@ def test_devices_go_on_speaking_while_the_mix_runs() -> None:
     log = PartitionLog(Size(zones=50, open_incidents=100, remembered=0))
     run_through(log.registered())
     run_through(log.evening())
-    before = dump(log.state)
+    before = dump(log.writer.state)
     inputs = list(log.mixed(1_500))
     state = load(before)
     silent = [
@@ -123,12 +124,12 @@ def test_what_goes_to_a_broker_gives_the_same_state_when_it_is_decoded() -> None
     state = new_state(0, LOG_PARTITIONS)
     for given in inputs:
         fold(state, given.entry)
-    log.state.last_hash = state.last_hash  # the bench's own fold is given what was decoded
-    assert dump(state) == dump(log.state)
+    log.writer.state.last_hash = state.last_hash  # the bench's own fold is given what was decoded
+    assert dump(state) == dump(log.writer.state)
 
 
 def test_bytes_for_a_broker_change_nothing_that_is_folded() -> None:
-    assert dump(evening(on_wire=True).state) == dump(evening().state)
+    assert dump(evening(on_wire=True).writer.state) == dump(evening().writer.state)
 
 
 def test_a_quiet_tick_is_measured_for_each_number_of_zones() -> None:
@@ -138,7 +139,7 @@ def test_a_quiet_tick_is_measured_for_each_number_of_zones() -> None:
 def test_ticks_that_are_called_quiet_have_nothing_due() -> None:
     log = PartitionLog(Size(zones=5, open_incidents=0, remembered=0))
     run_through(log.registered())
-    before = dump(log.state)
+    before = dump(log.writer.state)
     decisions = folded(load(before), list(log.ticks(2_000, 10)))
     assert {decision.reason for _part, decision in decisions} == {Reason.TICK}
     assert len(decisions) == 2_000

@@ -162,7 +162,7 @@ def result(reason: Reason, outcome: AckOutcome = AckOutcome.REJECTED) -> AckResu
 
 def test_an_answer_says_the_state_or_what_to_do() -> None:
     accepted = answered(result(Reason.ACCEPTED, AckOutcome.ACCEPTED))
-    assert accepted == "east-1: accepted: accepted, the incident is acked"
+    assert accepted == "east-1: accepted: accepted; the incident is acked"
     assert answered(result(Reason.TOO_LONG)).startswith(
         "east-1: rejected: too_long: longer than the policy allows"
     )
@@ -170,11 +170,16 @@ def test_an_answer_says_the_state_or_what_to_do() -> None:
 
 @pytest.mark.parametrize("reason", REJECTIONS)
 def test_every_rejection_has_words(reason: Reason) -> None:
-    assert answered(result(reason)).endswith(REJECTIONS[reason])
+    assert answered(result(reason)).endswith(f"{REJECTIONS[reason]}; the incident is acked")
+
+
+def test_where_there_is_no_incident_no_state_is_told() -> None:
+    unknown = replace(result(Reason.UNKNOWN_INCIDENT), state=IncidentState.UNKNOWN)
+    assert answered(unknown) == "east-1: rejected: unknown_incident: fusion knows no such incident"
 
 
 def test_a_rejection_without_words_is_still_told() -> None:
-    assert answered(result(Reason.BOUNCE)) == "east-1: rejected: bounce, the incident is acked"
+    assert answered(result(Reason.BOUNCE)) == "east-1: rejected: bounce; the incident is acked"
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1_800), ("2h", 7_200), ("1d", 86_400)])

@@ -1,0 +1,67 @@
+"""Requirement 16 of domain.md: the same ack id again is silent."""
+
+from processors.decisions import Decision
+from schemas.enums import (
+    AckAction,
+    AckReason,
+    Disposition,
+    Reason,
+)
+from tests.expect import rejected, restarted
+from tests.saying import (
+    accept,
+    call,
+)
+from tests.timeline import Timeline, device, only_alert
+
+
+def is_silent(decision: Decision) -> bool:
+    is_known = decision.reason in {Reason.DUPLICATE, Reason.BEYOND_MEMORY}
+    return is_known and not decision.alerts and decision.result is None
+
+
+def test_req_16_the_same_ack_id_again_is_silent() -> None:
+    line, name = call()
+    line.say(AckAction.ACCEPT, name, 5, ack_id="once")
+    assert is_silent(line.say(AckAction.ACCEPT, name, 6, ack_id="once"))
+    assert is_silent(line.say(AckAction.CLOSE, name, 7, ack_id="once", disposition=Disposition.FOUNDED))
+
+
+def test_req_16_the_same_ack_id_is_silent_after_a_rejection() -> None:
+    line, name = call()
+    assert rejected(line.say(AckAction.CLOSE, name, 5, ack_id="once")) is Reason.NOT_POSSIBLE_NOW
+    accept(line, name, 6)
+    again = line.say(AckAction.CLOSE, name, 7, ack_id="once", disposition=Disposition.FOUNDED)
+    assert is_silent(again)
+
+
+def test_req_16_the_same_ack_id_is_silent_after_the_end() -> None:
+    line, name = call()
+    line.say(AckAction.CANCEL, name, 5, ack_id="once", reason=AckReason.FALSE_ALARM)
+    assert is_silent(line.say(AckAction.CANCEL, name, 6, ack_id="once", reason=AckReason.FALSE_ALARM))
+    assert rejected(line.say(AckAction.ACCEPT, name, 7, ack_id="other")) is Reason.INCIDENT_OVER
+    assert is_silent(line.say(AckAction.ACCEPT, name, 8, ack_id="other"))
+
+
+def test_req_16_the_same_ack_id_is_silent_for_an_unknown_incident() -> None:
+    line, _ = call()
+    line.say(AckAction.ACCEPT, "east-unknown", 5, ack_id="once")
+    assert is_silent(line.say(AckAction.ACCEPT, "east-unknown", 6, ack_id="once"))
+    assert not is_silent(line.say(AckAction.ACCEPT, "east-another", 7, ack_id="once"))
+
+
+def test_req_16_the_same_ack_id_is_silent_after_a_restart() -> None:
+    line, name = call()
+    line.say(AckAction.ACCEPT, name, 5, ack_id="once")
+    line.say(AckAction.ACCEPT, "east-unknown", 6, ack_id="once")
+    restarted(line)
+    assert is_silent(line.say(AckAction.ACCEPT, name, 7, ack_id="once"))
+    assert is_silent(line.say(AckAction.ACCEPT, "east-unknown", 8, ack_id="once"))
+
+
+def test_req_16_one_ack_id_for_two_incidents_is_two_acknowledgements() -> None:
+    line = Timeline(device(), device("P2", lat=31.0))
+    first = only_alert(line.press(0)).incident_id
+    other = only_alert(line.press(1, "P2")).incident_id
+    assert line.say(AckAction.ACCEPT, first, 5, ack_id="same").reason is Reason.ACCEPTED
+    assert line.say(AckAction.ACCEPT, other, 6, ack_id="same").reason is Reason.ACCEPTED

@@ -1,0 +1,113 @@
+"""Requirement 3 of domain.md: no device is silent while nobody reads its feed; the feed is told of itself."""
+
+import pytest
+
+from schemas.catalogue import HOTLIST, MAINTENANCE
+from schemas.enums import (
+    Action,
+    Feed,
+    FeedState,
+    Grade,
+    Hazard,
+    PillarKind,
+    Reason,
+)
+from schemas.errors import Cause
+from schemas.log import FeedStatus
+from schemas.site import UNASSIGNED_ZONE
+from tests.expect import never, once, told, watch
+from tests.timeline import (
+    ZONE,
+    Timeline,
+    alive,
+    device,
+    ms,
+)
+
+
+@pytest.mark.parametrize("phase_s", [0.0, 0.3, 0.9])
+def test_req_03_ticks_and_feeds_of_any_phase_are_in_time(phase_s: float) -> None:
+    line = Timeline(device(heartbeat_s=20))
+    line.pillar(PillarKind.HEARTBEAT, 0.05)
+    for second in range(1, 30):
+        line.tick(second)
+        line.push(alive(second + phase_s), at_s=second + phase_s)
+    once(line, 20.05, 22.05, hazard=Hazard.COMM_FAIL)
+
+
+def test_req_03_while_nobody_reads_the_feed_no_device_is_silent() -> None:
+    line = Timeline(device(heartbeat_s=60))
+    watch(line, 1, 50, "P1")
+    line.run(51, 3_600)
+    never(line, 0, 3_600)
+
+
+def test_req_03_one_partition_that_nobody_reads_is_enough_to_wait() -> None:
+    line = Timeline(device(heartbeat_s=60))
+    for second in range(1, 200):
+        line.push(alive(second, *((0, 1) if second < 50 else (0,))), at_s=second)
+        line.tick(second)
+    never(line, 0, 200, hazard=Hazard.COMM_FAIL)
+
+
+def test_req_03_heartbeats_that_come_after_a_gap_of_the_feed_keep_their_device_alive() -> None:
+    line = Timeline(device(heartbeat_s=60))
+    watch(line, 1, 50, "P1")
+    line.run(51, 300)
+    line.pillar(PillarKind.HEARTBEAT, 300.5)
+    watch(line, 301, 350)
+    never(line, 0, 350)
+
+
+def test_req_03_who_stays_silent_when_the_feed_is_read_again_is_told_then() -> None:
+    line = Timeline(device(heartbeat_s=60))
+    watch(line, 1, 50, "P1")
+    line.run(51, 300)
+    watch(line, 301, 320)
+    once(line, 301, 303, hazard=Hazard.COMM_FAIL)
+
+
+def test_a_feed_that_nobody_reads_is_one_blue_in_the_zone_unassigned() -> None:
+    line = Timeline(zone=UNASSIGNED_ZONE)
+    watch(line, 1, 50)
+    line.run(51, 600)
+    silent = once(line, 80, 81, hazard=Hazard.FEED_SILENT, action=Action.RAISE, topic=MAINTENANCE)
+    assert (silent.zone, silent.grade) == (UNASSIGNED_ZONE, Grade.BLUE)
+    assert silent.responsible_unit == "control-room"
+    assert len({alert.incident_id for alert in line.alerts}) == 1, told(line)
+    watch(line, 601, 700)
+    assert once(line, 601, 700).reason is Reason.CONDITION_OVER
+
+
+def test_a_feed_that_nobody_reads_is_told_by_no_other_partition() -> None:
+    line = Timeline(zone=ZONE)
+    watch(line, 1, 50)
+    line.run(51, 600)
+    never(line, 0, 600, hazard=Hazard.FEED_SILENT)
+
+
+def hotlist(state: FeedState, second: float) -> FeedStatus:
+    return FeedStatus(
+        feed=Feed.HOTLIST,
+        state=state,
+        topic=HOTLIST,
+        partition=-1,
+        offset=-1,
+        cause=Cause.UNKNOWN,
+        at=ms(second),
+    )
+
+
+def test_a_list_that_is_too_old_raises_a_blue_and_a_fresh_one_clears_it() -> None:
+    line = Timeline(zone=UNASSIGNED_ZONE)
+    line.push(hotlist(FeedState.STALE, 0), at_s=1)
+    stale = once(line, 1, 1, hazard=Hazard.FEED_STALE, action=Action.RAISE, topic=MAINTENANCE)
+    line.push(hotlist(FeedState.STALE, 0), at_s=60)  # another worker says the same
+    line.push(hotlist(FeedState.OK, 90), at_s=100)
+    over = once(line, 2, 100)
+    assert (over.incident_id, over.reason) == (stale.incident_id, Reason.CONDITION_OVER)
+    line.push(hotlist(FeedState.STALE, 200), at_s=300)
+    assert once(line, 300, 300).reason is Reason.CONDITION_BACK
+
+
+# the registry

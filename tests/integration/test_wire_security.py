@@ -1,0 +1,407 @@
+"""TLS, passwords and rights on Apache Kafka: every worker is a user that may do what it must, no more."""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaConnectionError
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, only not in its __all__
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    ResourcePatternType,
+    ResourceType,
+)
+from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
+
+from benchmarks.county import pillar, records
+from callbox.acknowledging import ask
+from callbox.processes import WorkerProcess
+from schemas.acks import Acknowledgement, Actor
+from schemas.alerts import Alert
+from schemas.catalogue import (
+    ACK_RESULTS,
+    ACKS,
+    ALERTS,
+    FRAMES,
+    FUSION_SNAPSHOT,
+    PILLAR_EVENTS,
+    REGISTRY,
+    dead_letter_topic,
+)
+from schemas.codec import decode, encode
+from schemas.enums import AckAction, AckOutcome, PillarKind
+from schemas.errors import AccessDenied
+from schemas.feeds import PillarEvent
+from schemas.units import EpochMs
+from streams import topics
+from streams.brokers.apache import ApacheKafka
+from streams.brokers.capabilities import MissingBroker
+from streams.brokers.guard import Guard
+from streams.brokers.process import LOOPBACK, free_port
+from streams.clock import monotonic, now_ms, pause
+from streams.delivery import DeliveryRefused, Outgoing
+from streams.kafka import admin_client, assert_reachable, broker_credentials
+from streams.kafka_config import KafkaConfig, SaslMechanism, SecurityProtocol
+from streams.reader import read_all
+from streams.rights import RIGHTS, group_of
+from streams.sending import send_all
+from streams.settings import RuntimeSettings
+from tests.certificates import Authority
+
+pytestmark = pytest.mark.kafka
+
+READY_S = 60.0
+ARRIVES_S = 30.0
+ENDS_S = 30.0
+SHORT = "callbox-short"
+"""A worker's user that the tests take one right from."""
+
+GATEWAY, DISPATCHER = "gateway", "dispatcher"
+USERS = ("admin", GATEWAY, DISPATCHER, SHORT, *(f"callbox-{worker}" for worker in RIGHTS))
+
+Grant = tuple[ResourceType, str, AclOperation]
+TOPIC, GROUP = ResourceType.TOPIC, ResourceType.GROUP
+READ, WRITE = AclOperation.READ, AclOperation.WRITE
+
+
+class Town:
+    """A guarded broker with the topics of the catalogue, and the papers of its users."""
+
+    def __init__(self, address: str, ours: KafkaConfig, ca_file: Path, passwords: dict[str, str]) -> None:
+        self.address, self.ca_file, self.passwords = address, ca_file, passwords
+        self._folder = ca_file.parent
+        self._admin = admin_client(ours, [])
+        for user, password in passwords.items():
+            self._password_file(user).write_text(f"{password}\n", encoding="utf-8")
+
+    def as_user(
+        self, user: str, *, password_file: Path | None = None, ca_file: Path | None = None
+    ) -> KafkaConfig:
+        return KafkaConfig(
+            bootstrap=self.address,
+            security_protocol=SecurityProtocol.SASL_SSL,
+            ssl_ca_file=str(ca_file or self.ca_file),
+            sasl_mechanism=SaslMechanism.SCRAM_SHA_512,
+            sasl_username=user,
+            sasl_password_file=str(password_file or self._password_file(user)),
+            session_timeout_ms=6_000,
+            heartbeat_interval_ms=1_000,
+        )
+
+    def allow(self, user: str, *grants: Grant) -> None:
+        """Give rights; returns when the broker itself, not only its controller, knows of the last."""
+        for future in self._admin.create_acls([_binding(user, grant) for grant in grants]).values():
+            future.result(20)
+        self._wait(user, grants[-1], is_there=True)
+
+    def forbid(self, user: str, *grants: Grant) -> None:
+        """Take rights away; returns as `allow`."""
+        for future in self._admin.delete_acls([_filter(user, grant) for grant in grants]).values():
+            future.result(20)
+        self._wait(user, grants[-1], is_there=False)
+
+    def _wait(self, user: str, grant: Grant, *, is_there: bool) -> None:
+        give_up = monotonic() + 20
+        while bool(self._admin.describe_acls(_filter(user, grant)).result(20)) is not is_there:
+            assert monotonic() < give_up
+            pause(0.02)
+
+    def _password_file(self, user: str) -> Path:
+        return self._folder / f"{user}.password"
+
+
+def _binding(user: str, grant: Grant) -> AclBinding:
+    kind, name, operation = grant
+    literal = ResourcePatternType.LITERAL
+    return AclBinding(kind, name, literal, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
+
+
+def _filter(user: str, grant: Grant) -> AclBindingFilter:
+    kind, name, operation = grant
+    literal = ResourcePatternType.LITERAL
+    return AclBindingFilter(kind, name, literal, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
+
+
+def grants_of(worker: str) -> list[Grant]:
+    """Everything that a worker needs."""
+    rights = RIGHTS[worker]
+    return [
+        *((TOPIC, topic, READ) for topic in rights.reads),
+        *((TOPIC, topic, WRITE) for topic in rights.writes),
+        (GROUP, group_of(worker, RuntimeSettings()), READ),
+    ]
+
+
+@pytest.fixture(scope="module")
+def town(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """Topics made by the admin over TLS; every worker's user has its rights and no other."""
+    folder = tmp_path_factory.mktemp("guarded")
+    authority = Authority(folder)
+    passwords = {user: f"pw-{secrets.token_hex(12)}" for user in USERS}
+    guard = Guard(identity_file=str(authority.identity(LOOPBACK)), admin="admin", passwords=passwords)
+    broker = ApacheKafka(cache, folder / "broker.log", guard=guard)
+    try:
+        broker.start()
+    except MissingBroker as error:
+        if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
+            pytest.fail(f"CALLBOX_REQUIRE_KAFKA=1, but: {error}")
+        pytest.skip(str(error))
+    try:
+        yield _founded(broker, authority, passwords)
+    finally:
+        broker.stop()
+
+
+def _founded(broker: ApacheKafka, authority: Authority, passwords: dict[str, str]) -> Town:
+    ours = KafkaConfig(bootstrap=broker.bootstrap)
+    made = Town(broker.guarded_bootstrap, ours, authority.ca_file, passwords)
+    topics.apply(made.as_user("admin"), i_lose_order=False)
+    send_all(made.as_user("admin"), list(records(range(3))))
+    for worker in RIGHTS:
+        made.allow(f"callbox-{worker}", *grants_of(worker))
+    made.allow(GATEWAY, (TOPIC, PILLAR_EVENTS, WRITE))
+    made.allow(DISPATCHER, (TOPIC, ALERTS, READ), (TOPIC, ACKS, WRITE), (TOPIC, ACK_RESULTS, READ))
+    return made
+
+
+Start = Callable[[str, KafkaConfig], WorkerProcess]
+"""(worker, how it reaches the broker) -> the process."""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts shipped workers, and ends those that still run."""
+    running: list[WorkerProcess] = []
+
+    def begin(name: str, kafka: KafkaConfig) -> WorkerProcess:
+        config = tmp_path / f"{name}-{len(running)}.toml"
+        config.write_text(table(kafka), encoding="utf-8")
+        log_file = config.with_suffix(".log")
+        running.append(WorkerProcess(name, config, http_port=free_port(), log_file=log_file))
+        return running[-1]
+
+    yield begin
+    for worker in running:
+        if worker.exit_code is None:
+            worker.send(signal.SIGKILL)
+            worker.wait(10)
+
+
+def table(kafka: KafkaConfig) -> str:
+    """The one `[kafka]` table, as an operator writes it."""
+    fields = {name: getattr(kafka, name) for name in kafka.__struct_fields__}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in fields.items() if value is not None]
+    return "\n".join(["[kafka]", *lines, "[runtime]", "commit_interval_s = 0.5", ""])
+
+
+def printed(worker: WorkerProcess) -> str:
+    return worker.log_file.read_text("utf-8")
+
+
+def complaint(worker: WorkerProcess) -> str:
+    """The one line that it printed."""
+    (line,) = printed(worker).splitlines()
+    return line
+
+
+def press(town: Town, number: int) -> str:
+    """Press a pillar as the gateway; the id of the press."""
+    at, device = now_ms(), pillar(number).device_id
+    event = PillarEvent(
+        device_id=device,
+        kind=PillarKind.PRESS,
+        occurred_at=at,
+        received_at=at,
+        event_id=f"press-{number}-{at}",
+    )
+    send_all(town.as_user(GATEWAY), [Outgoing(PILLAR_EVENTS, device.encode(), encode(event))])
+    return str(event.event_id)
+
+
+def alert_of(town: Town, event_id: str) -> Alert:
+    """The first alert that names a press, as the dispatcher reads it."""
+    give_up = monotonic() + ARRIVES_S
+    while monotonic() < give_up:
+        for record in read_all(town.as_user(DISPATCHER), ALERTS):
+            alert = decode(record.value or b"", Alert)
+            if any(source.event_id == event_id for source in alert.sources):
+                return alert
+        pause(0.1)
+    return pytest.fail(f"no alert names {event_id}")
+
+
+# --- with its own rights and no others ----------------------------------------------------------------------------
+
+
+def test_a_press_becomes_an_alert_and_an_acknowledgement_is_answered(town: Town, start: Start) -> None:
+    workers = [start(name, town.as_user(f"callbox-{name}")) for name in ("alarms", "fusion")]
+    for worker in workers:
+        worker.wait_until_ready(READY_S)
+    alert = alert_of(town, press(town, 0))
+    said = Acknowledgement(
+        ack_id="ack-1",
+        incident_id=alert.incident_id,
+        action=AckAction.ACCEPT,
+        actor=Actor(name="Duty desk", organisation="County"),
+        at=EpochMs(now_ms()),
+    )
+    answer = ask(town.as_user(DISPATCHER), said, ARRIVES_S, is_repeat=False)
+    assert answer.outcome is AckOutcome.ACCEPTED
+    poison = Outgoing(PILLAR_EVENTS, b"nobody", b"not a record")
+    send_all(town.as_user(GATEWAY), [poison])
+    give_up = monotonic() + ARRIVES_S
+    while not list(read_all(town.as_user("admin"), dead_letter_topic(PILLAR_EVENTS))):
+        assert monotonic() < give_up
+        pause(0.1)
+    assert [worker.stop() for worker in workers] == [0, 0]
+    snapshots = list(read_all(town.as_user("admin"), FUSION_SNAPSHOT))
+    assert snapshots, "fusion could not save its state"
+    for worker in workers:
+        assert "AUTHORIZATION_FAILED" not in printed(worker)
+        assert town.passwords[f"callbox-{worker.name}"] not in printed(worker)
+
+
+def test_the_worker_of_cameras_is_ready_with_its_own_rights(town: Town, start: Start) -> None:
+    worker = start("frames", town.as_user("callbox-frames"))
+    worker.wait_until_ready(READY_S)
+    assert worker.stop() == 0
+    assert "AUTHORIZATION_FAILED" not in printed(worker)
+
+
+@pytest.mark.weights
+def test_the_worker_of_checkpoints_is_ready_with_its_own_rights(town: Town, start: Start) -> None:
+    worker = start("plates", town.as_user("callbox-plates"))
+    worker.wait_until_ready(READY_S)
+    assert worker.stop() == 0
+    assert "AUTHORIZATION_FAILED" not in printed(worker)
+
+
+# --- refused ------------------------------------------------------------------------------------------------------
+
+
+def test_a_wrong_password_is_one_clear_line_and_exit_code_77(
+    town: Town, start: Start, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.write_text("wr0ng-passw0rd\n", encoding="utf-8")
+    worker = start("alarms", town.as_user("callbox-alarms", password_file=wrong))
+    assert worker.wait(ENDS_S) == 77
+    line = complaint(worker)
+    assert line.startswith(f"callbox: the broker refuses us: {town.address}: ")
+    assert "SCRAM-SHA-512" in line
+    assert "wr0ng-passw0rd" not in line
+
+
+def test_a_broker_that_nobody_vouches_for_is_one_clear_line_and_exit_code_77(
+    town: Town, start: Start, tmp_path: Path
+) -> None:
+    stranger = Authority(tmp_path, "somebody else")
+    worker = start("alarms", town.as_user("callbox-alarms", ca_file=stranger.ca_file))
+    assert worker.wait(ENDS_S) == 77
+    line = complaint(worker)
+    assert line.startswith("callbox: no trusted connection, look at [kafka] ssl_ca_file")
+    assert "certificate verify failed" in line
+
+
+def test_both_clients_are_made_of_the_same_table(town: Town, tmp_path: Path) -> None:
+    assert_reachable(town.as_user("callbox-alarms"))
+    assert asyncio.run(topics_seen_by_aiokafka(town.as_user("callbox-alarms"))) >= set(RIGHTS["alarms"].reads)
+    stranger = Authority(tmp_path, "somebody else")
+    distrustful = town.as_user("callbox-alarms", ca_file=stranger.ca_file)
+    with pytest.raises(AccessDenied, match="ssl_ca_file"):
+        assert_reachable(distrustful)
+    with pytest.raises(KafkaConnectionError):
+        asyncio.run(topics_seen_by_aiokafka(distrustful))
+
+
+@pytest.mark.parametrize(
+    ("name", "lacking", "named"),
+    [
+        ("fusion", (TOPIC, ALERTS, WRITE), f"WRITE on {ALERTS}"),
+        ("fusion", (TOPIC, FUSION_SNAPSHOT, READ), f"READ on {FUSION_SNAPSHOT}"),
+        ("alarms", (TOPIC, PILLAR_EVENTS, READ), f"READ on {PILLAR_EVENTS}"),
+        ("alarms", (TOPIC, dead_letter_topic(REGISTRY), WRITE), f"WRITE on {dead_letter_topic(REGISTRY)}"),
+        ("alarms", (GROUP, "callbox.alarms", READ), "READ on group callbox.alarms"),
+    ],
+)
+def test_a_worker_without_a_right_names_it_at_its_start_and_ends_with_77(
+    town: Town, start: Start, name: str, lacking: Grant, named: str
+) -> None:
+    rest = [grant for grant in grants_of(name) if grant != lacking]
+    town.allow(SHORT, *rest)
+    worker = start(name, town.as_user(SHORT))
+    code = worker.wait(ENDS_S)
+    town.forbid(SHORT, *rest)
+    assert code == 77, printed(worker)
+    line = complaint(worker)
+    assert line.startswith(f"callbox: the broker refuses us: {town.address}: ")
+    assert SHORT in line
+    assert f"has no {named};" in line
+
+
+def test_a_user_without_any_right_is_told_each_of_them(town: Town, start: Start) -> None:
+    worker = start("frames", town.as_user(SHORT))
+    assert worker.wait(ENDS_S) == 77
+    rights = RIGHTS["frames"]
+    for topic in (*rights.reads, *rights.writes):
+        assert topic in complaint(worker)
+
+
+def test_a_right_that_is_taken_away_ends_the_worker_at_its_next_delivery_with_77(
+    town: Town, start: Start
+) -> None:
+    town.allow(SHORT, *grants_of("fusion"))
+    alarms, fusion = start("alarms", town.as_user("callbox-alarms")), start("fusion", town.as_user(SHORT))
+    for worker in (alarms, fusion):
+        worker.wait_until_ready(READY_S)
+    town.forbid(SHORT, (TOPIC, ALERTS, WRITE))
+    pressed = press(town, 1)
+    assert fusion.wait(ENDS_S) == 77, printed(fusion)
+    last = json.loads(printed(fusion).splitlines()[-1])
+    assert last["event"] == "worker.failed"
+    assert f"the broker refuses us: {ALERTS}: " in last["error"]
+    town.allow(SHORT, (TOPIC, ALERTS, WRITE))
+    heir = start("fusion", town.as_user(SHORT))
+    assert alert_of(town, pressed).incident_id  # nothing was acked: the press waited for the right
+    heir.stop()
+    town.forbid(SHORT, *grants_of("fusion"))
+
+
+def test_the_right_to_read_that_is_taken_away_ends_the_worker_with_77(town: Town, start: Start) -> None:
+    town.allow(SHORT, *grants_of("alarms"))
+    worker = start("alarms", town.as_user(SHORT))
+    worker.wait_until_ready(READY_S)
+    town.forbid(SHORT, (TOPIC, PILLAR_EVENTS, READ))
+    press(town, 2)
+    assert worker.wait(ENDS_S) == 77, printed(worker)
+    town.forbid(SHORT, *grants_of("alarms"))
+
+
+def test_a_command_that_may_not_write_says_where(town: Town) -> None:
+    with pytest.raises(DeliveryRefused, match=f"the broker refuses us: {ALERTS}: ") as refused:
+        send_all(town.as_user(DISPATCHER), [Outgoing(ALERTS, b"x", b"forged")])
+    assert refused.value.exit_code == 77
+
+
+def test_no_worker_may_read_what_is_not_its_own(town: Town) -> None:
+    with pytest.raises(AccessDenied, match=FRAMES):
+        list(read_all(town.as_user("callbox-alarms"), FRAMES))
+
+
+async def topics_seen_by_aiokafka(config: KafkaConfig) -> set[str]:
+    auth = credentials_to_aiokafka_auth(broker_credentials(config))
+    consumer = AIOKafkaConsumer(bootstrap_servers=config.bootstrap, **auth)
+    try:
+        await consumer.start()
+        seen: set[str] = await consumer.topics()
+        return seen
+    finally:
+        await consumer.stop()

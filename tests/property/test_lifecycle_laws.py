@@ -1,0 +1,242 @@
+"""Laws of an incident's life, for any log: it is told in order, only a person lowers it, and it comes to an end."""
+
+from collections import Counter
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.incidents import Decision, fold
+from processors.lifecycle import OPEN, TRANSITIONS
+from processors.policy import FusionPolicy, policy_record
+from processors.state import State
+from schemas.acks import AckResult
+from schemas.alerts import Alert
+from schemas.enums import (
+    AckAction,
+    AckOutcome,
+    Action,
+    Grade,
+    IncidentState,
+    Reason,
+    Status,
+)
+from schemas.log import Tick
+from schemas.units import DAY_MS, SECOND_MS, EpochMs
+from tests.fold_logs import Step, entries, folded, logs, start
+from tests.timeline import START, ack, entry, envelope
+
+RANK = {Grade.BLUE: 1, Grade.YELLOW: 2, Grade.RED: 3}
+TERMINAL = (IncidentState.CLOSED, IncidentState.CANCELLED)
+
+
+def histories(steps: list[Step]) -> dict[str, list[Alert]]:
+    """The alerts of each incident, in order."""
+    told: dict[str, list[Alert]] = {}
+    for decision in folded(entries(steps)):
+        for alert in decision.alerts:
+            told.setdefault(alert.incident_id, []).append(alert)
+    return told
+
+
+@given(logs())
+def test_revisions_of_an_incident_rise_by_one_and_name_the_alerts_before(steps: list[Step]) -> None:
+    for history in histories(steps).values():
+        assert [alert.revision for alert in history] == list(range(1, len(history) + 1))
+        assert len({alert.alert_id for alert in history}) == len(history)
+        assert [prior.alert_id for prior in history[-1].prior] == [a.alert_id for a in history[:-1]][-10:]
+        assert [alert.sent for alert in history] == sorted(alert.sent for alert in history)
+
+
+@given(logs())
+def test_an_incident_is_raised_once_and_ends_once(steps: list[Step]) -> None:
+    for first, *rest in histories(steps).values():
+        assert first.action is Action.RAISE
+        assert all(alert.action is not Action.RAISE for alert in rest)
+        ends = [alert for alert in (first, *rest) if alert.state in TERMINAL]
+        assert len(ends) <= 1
+        assert not ends or ends[0] is (first, *rest)[-1]
+
+
+@given(logs())
+def test_the_states_that_are_told_are_those_that_the_table_leads_through(steps: list[Step]) -> None:
+    leads = {(before, to) for arrows in TRANSITIONS.values() for before, to in arrows.items()}
+    # Two steps in one alert: back in service, or out of the drawer, and what was wrong is over.
+    leads |= {
+        (IncidentState.SHELVED, IncidentState.CLEARED_UNACKED),
+        (IncidentState.OUT_OF_SERVICE, IncidentState.CLEARED_UNACKED),
+    }
+    for history in histories(steps).values():
+        for before, now in pairwise(history):
+            assert before.state is now.state or (before.state, now.state) in leads
+
+
+@given(logs())
+def test_each_tier_is_asked_once_and_tiers_only_rise(steps: list[Step]) -> None:
+    for history in histories(steps).values():
+        places = [
+            alert.chain.index(next(x for x in alert.chain if x.tier is alert.tier)) for alert in history
+        ]
+        escalated = [
+            place for place, alert in zip(places, history, strict=True) if alert.action is Action.ESCALATE
+        ]
+        assert places == sorted(places)
+        assert escalated == sorted(set(escalated))
+        assert len({alert.chain for alert in history}) == 1
+
+
+@given(logs())
+def test_a_grade_falls_only_when_a_person_says_so(steps: list[Step]) -> None:
+    for history in histories(steps).values():
+        for before, now in pairwise(history):
+            fell = RANK[now.grade] < RANK[before.grade]
+            assert not fell or (now.reason is Reason.REGRADED and now.actor is not None)
+        assert {alert.grade for alert in history} in (
+            {Grade.BLUE},
+            {alert.grade for alert in history} - {Grade.BLUE},
+        )
+
+
+@given(logs())
+def test_no_red_is_shelved_or_flapping_or_out_of_service(steps: list[Step]) -> None:
+    state = start()
+    for each in entries(steps):
+        fold(state, each)
+        for known in state.incidents.values():
+            if known.grade is Grade.RED:
+                assert known.state not in {IncidentState.SHELVED, IncidentState.OUT_OF_SERVICE}
+                assert not known.flapping
+                assert known.state is not IncidentState.CANDIDATE
+
+
+@given(logs())
+def test_a_red_ends_by_a_person_or_by_its_time_and_never_by_a_device(steps: list[Step]) -> None:
+    for history in histories(steps).values():
+        for alert in history:
+            if alert.grade is Grade.RED and alert.status is not Status.TEST and alert.state in TERMINAL:
+                assert alert.actor is not None or alert.reason in {Reason.EXPIRED, Reason.RESOLVED}
+                was_cleared = [told.reason for told in history].count(Reason.CLEARED)
+                assert alert.reason is not Reason.RESOLVED or was_cleared
+
+
+@given(logs())
+def test_what_a_person_says_has_one_answer_and_its_alert_names_them(steps: list[Step]) -> None:
+    for decision in folded(entries(steps)):
+        result = decision.result
+        own = [alert for alert in decision.alerts if alert.ack_id is not None]
+        if result is None:
+            assert not own
+            continue
+        assert isinstance(result, AckResult)
+        if result.outcome is AckOutcome.REJECTED:
+            assert not decision.alerts
+            continue
+        (alert,) = own
+        assert (alert.incident_id, alert.ack_id, alert.state, alert.reason) == (
+            result.incident_id,
+            result.ack_id,
+            result.state,
+            result.reason,
+        )
+        assert alert.actor is not None
+
+
+@given(logs())
+def test_nobody_hears_of_an_incident_within_its_hold_unless_it_is_red(steps: list[Step]) -> None:
+    state = start()
+    for each in entries(steps):
+        _, decisions = fold(state, each)
+        told = {alert.incident_id for decision in decisions for alert in decision.alerts}
+        for known in state.incidents.values():
+            assert (known.revision == 0) == (known.state is IncidentState.CANDIDATE)
+            assert known.revision or known.incident_id not in told
+
+
+@given(logs())
+def test_timers_run_only_in_the_states_that_they_belong_to(steps: list[Step]) -> None:
+    state = start()
+    for each in entries(steps):
+        fold(state, each)
+    for known in state.incidents.values():
+        runs = {
+            IncidentState.CANDIDATE: known.hold_until,
+            IncidentState.ACKED: known.stale_at,
+            IncidentState.CLEARED: known.resolve_at,
+        }
+        for of_state, due in runs.items():
+            assert (due is not None) == (known.state is of_state)
+        is_quiet = known.state in {IncidentState.SHELVED, IncidentState.OUT_OF_SERVICE}
+        assert (known.shelved_until is not None) == is_quiet
+        is_waiting = known.state in {
+            IncidentState.RAISED,
+            IncidentState.REJECTED,
+            IncidentState.CLEARED_UNACKED,
+        }
+        assert (known.notify_at is not None) == is_waiting
+        assert is_waiting or known.ack_by is None
+        assert known.escalate_at is None or known.state in {IncidentState.RAISED, IncidentState.REJECTED}
+        assert known.state in OPEN
+
+
+class Rest:
+    """What comes after a log: people and ticks, and nothing from the feeds."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.decisions: list[Decision] = []
+        self._said = 0
+
+    def tick(self, after_ms: int = SECOND_MS) -> None:
+        number = max(self.state.tick, 100) + 1
+        self._push(Step(EpochMs(self.state.now + after_ms), envelope(Tick(number=number))))
+
+    def say(self, action: AckAction, incident_id: str) -> None:
+        self._said += 1
+        at_s = (self.state.now - START) / 1000
+        said = ack(incident_id, action, at_s=at_s, ack_id=f"rest-{self._said}")
+        self._push(Step(self.state.now, envelope(said)))
+
+    def _push(self, step: Step) -> None:
+        given_entry = entry(step.given, offset=self.state.offset, append_ms=step.at)
+        self.decisions += fold(self.state, given_entry)[1]
+
+    def results(self) -> Counter[Reason]:
+        return Counter(decision.reason for decision in self.decisions)
+
+
+@given(logs())
+def test_every_incident_ends_once_it_is_acknowledged_cleared_and_ticked_on(steps: list[Step]) -> None:
+    state = start()
+    folded(entries(steps), state)
+    rest = Rest(state)
+    rest._push(Step(state.now, envelope(policy_record(FusionPolicy(), 99))))
+    rest.tick()
+    rest.tick(3_601_000)  # whatever was held is raised, or was nothing
+    wanted = list(state.incidents)
+    for incident_id in wanted:
+        for action in (
+            AckAction.UNSHELVE,
+            AckAction.IN_SERVICE,
+            AckAction.ACCEPT,
+            AckAction.CLEAR,
+            AckAction.ACCEPT,
+        ):
+            rest.say(action, incident_id)
+        if incident_id in state.incidents:
+            assert state.incidents[incident_id].state is IncidentState.CLEARED
+    rest.tick(3_601_000)
+    assert not set(wanted) & set(state.incidents)
+    assert Reason.FOLD_ERROR not in rest.results()
+
+
+@given(logs(), st.integers(1, 3))
+def test_every_emergency_ends_when_nobody_does_anything_at_all(steps: list[Step], days: int) -> None:
+    state = start()
+    folded(entries(steps), state)
+    rest = Rest(state)
+    emergencies = {known.incident_id for known in state.incidents.values() if known.press_count}
+    # However it was put away: at most a day's shelving and a day after it, in steps of any length.
+    for _ in range(4 // days + 1):
+        rest.tick(days * DAY_MS)
+    assert not emergencies & set(state.incidents)
+    assert Reason.FOLD_ERROR not in rest.results()
