@@ -4,8 +4,9 @@
 
 The last line is one JSON object. One partition holds 10,000 devices in 1,000 zones, whose memories are full, and about
 5,000 open incidents. Each round begins with that state again, read from its snapshot: the mix, then presses alone. The
-mix has ticks once a second of fold time, with everything that is due by then; their time counts, they do not. How the
-log is made: benchmarks/fold_mix.py. The part on Kafka: benchmarks/fold_kafka.py.
+mix has ticks once a second of fold time, with everything that is due by then; their time counts, they do not. Where
+`core_share` is below 1, something else on the machine had the core meanwhile. How the log is made:
+benchmarks/fold_mix.py. The part on Kafka: benchmarks/fold_kafka.py.
 """
 
 import argparse
@@ -215,8 +216,10 @@ def on_one_core(
         zones: Where quiet ticks are measured.
     """
     prepared = prepare(size, inputs, presses)
+    began, began_cpu = time.perf_counter(), time.process_time()
     mixed = rounds(lambda: rate(prepared.opened, prepared.mix), seconds / 2)
     pressed = rounds(lambda: rate(prepared.opened, prepared.presses), seconds / 4)
+    core_share = (time.process_time() - began_cpu) / (time.perf_counter() - began)
     came = outcome(prepared.opened, prepared.mix)
     return {
         "inputs_per_s": round(statistics.median(mixed)),
@@ -224,6 +227,7 @@ def on_one_core(
         "presses_per_s": round(statistics.median(pressed)),
         "presses_per_s_spread": [round(min(pressed)), round(max(pressed))],
         "rounds": [len(mixed), len(pressed)],
+        "core_share": round(core_share, 3),
         "devices": len(load(prepared.devices).devices),
         "zones": size.zones,
         **came,

@@ -34,9 +34,9 @@ from schemas.units import deg_e7
 Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
 Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
 Heading = Annotated[int, msgspec.Meta(ge=0, le=359)]
-Seconds = Annotated[
-    int, msgspec.Meta(ge=1, le=86_400)
-]  # a device that speaks less than daily promises nothing
+HeartbeatInterval = Annotated[int, msgspec.Meta(ge=20, le=86_400)]
+"""Shorter and a silence cannot be told within a tenth (docs/adr/0013); less than daily promises nothing."""
+
 TestInterval = Annotated[int, msgspec.Meta(ge=60, le=31 * 86_400)]
 
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -79,7 +79,7 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     lon: Longitude
     lat: Latitude
     heading_deg: Heading | None = None
-    heartbeat_s: Seconds | None = None
+    heartbeat_s: HeartbeatInterval | None = None
     gateway: str | None = None
     reports_release: bool | None = None
     test_every_s: TestInterval | None = None

@@ -14,7 +14,6 @@ from processors.changes import Change, PutIncident
 from processors.deadlines import entered, hold_ms
 from processors.entities import Device, Incident
 from processors.flapping import grade_changed
-from processors.geometry import Place
 from processors.grading import chain_of, grade_of, target_response_s, verification_level, worse
 from processors.lifecycle import OVER, QUIET, Step, after
 from processors.matching import Surroundings
@@ -200,12 +199,8 @@ def emergency_at(state: State, device: Device, news: News, to: IncidentState) ->
         status=news.status,
         device_name=device.name,
         feeds=(source.feed,),
-        target_response_s=_response(state, device, place),
+        target_response_s=target_response_s(policy.rings, device.help_mm),
     )
-
-
-def _response(state: State, device: Device, place: Place | None) -> int | None:
-    return target_response_s(state.policy.rings, device.site, place)
 
 
 def _occasion(

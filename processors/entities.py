@@ -14,7 +14,7 @@ from schemas.alerts import PriorAlert, Source
 from schemas.enums import Family, Feed, Grade, Hazard, IncidentState, Status
 from schemas.log import Media
 from schemas.site import ChainLink, RegistryDevice
-from schemas.units import EpochMs
+from schemas.units import EpochMs, Mm
 
 DeviceKey: TypeAlias = tuple[str, str]
 """Zone and device id: a device that moves is another one in its new zone."""
@@ -47,6 +47,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
         closed_at: Fold time at which its contact closed, or None while it is open or not known.
         is_stuck: Its contact is closed for too long, and that was told.
         test_due: Fold time by which its next scheduled test must have come, or None.
+        help_mm: How far the nearest response point is, or None where there is none.
     """
 
     zone: str
@@ -62,6 +63,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
     closed_at: EpochMs | None = None
     is_stuck: bool = False
     test_due: EpochMs | None = None
+    help_mm: Mm | None = None
 
     @property
     def key(self) -> DeviceKey:

@@ -12,6 +12,7 @@ from processors.geometry import Place, distance_mm
 from processors.policy import FusionPolicy, Ring
 from schemas.enums import Category, Family, Feed, Grade, Hazard, Tier, Urgency
 from schemas.site import ChainLink, RegistryDevice
+from schemas.units import Mm
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -113,17 +114,19 @@ def chain_of(site: RegistryDevice | None) -> tuple[ChainLink, ...]:
     return site.chain if site is not None and site.chain and not site.removed else CONTROL_ROOM
 
 
-def target_response_s(
-    rings: tuple[Ring, ...], site: RegistryDevice | None, place: Place | None
-) -> int | None:
-    """How soon somebody should be there, seconds: by the ring round the nearest response point.
-
-    None where no place or no response point is known, and beyond the last ring.
-    """
-    if site is None or place is None:
+def nearest_help_mm(site: RegistryDevice, place: Place | None) -> Mm | None:
+    """How far the nearest response point is from a place, or None where one of the two is not known."""
+    if place is None:
         return None
     points = (Place(point.lon_e7, point.lat_e7, "") for point in site.response_points)  # no cell is asked for
-    nearest_mm = min((distance_mm(place, point) for point in points), default=None)
-    if nearest_mm is None:
+    return min((distance_mm(place, point) for point in points), default=None)
+
+
+def target_response_s(rings: tuple[Ring, ...], help_mm: Mm | None) -> int | None:
+    """How soon somebody should be there, seconds: by the ring round the nearest response point.
+
+    None where no response point is known, and beyond the last ring.
+    """
+    if help_mm is None:
         return None
-    return next((ring.response_s for ring in rings if nearest_mm <= ring.within_m * 1_000), None)
+    return next((ring.response_s for ring in rings if help_mm <= ring.within_m * 1_000), None)

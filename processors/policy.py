@@ -249,7 +249,10 @@ def _ring_problems(rings: tuple[Ring, ...]) -> list[str]:
     problems = []
     for number, ring in enumerate(rings):
         if ring.within_m < 1 or ring.response_s < 1:
-            problems.append(f"rings[{number}]: within_m and response_s must be 1 or above")
+            problems.append(
+                f"rings[{number}]: within_m is {ring.within_m} and response_s is {ring.response_s}, "
+                "allowed are 1 and above"
+            )
         if number and (ring.within_m <= rings[number - 1].within_m):
             problems.append(
                 f"rings[{number}].within_m is {ring.within_m}, allowed is more than {rings[number - 1].within_m}"

@@ -10,6 +10,7 @@ from processors.conditions import Shown, closed
 from processors.decisions import Decision
 from processors.entities import Device, DeviceKey, Timer, TimerKind, device_subject
 from processors.geometry import place_of
+from processors.grading import nearest_help_mm
 from processors.matching import of_device
 from processors.policy import read_policy
 from processors.state import State, device_at
@@ -44,7 +45,7 @@ def device_record(state: State, envelope: FusionInput, site: RegistryDevice) -> 
     if site.removed:
         return _leaves(state, envelope, device, site)
     place = place_of(site.lon_e7, site.lat_e7)
-    placed = replace(device, site=site, place=place)
+    placed = replace(device, site=site, place=place, help_mm=nearest_help_mm(site, place))
     if not device.is_registered:
         placed = replace(placed, since=state.now)
     if device.site is None or device.site.test_every_s != site.test_every_s or not device.is_registered:

@@ -114,8 +114,8 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "该数据源的一条记录无法使用，已转为死信。",
     ),
     (None, Reason.LOG_BROKEN): Wording(
-        "Records of the log are missing, or it is another log. Open incidents were kept; what the missing records told "
-        "is not known.",
+        "Records of the log are missing, or it is another log. Open incidents were kept; what the missing records "
+        "told is not known.",
         "日志记录缺失或已被更换。未结事件已保留；缺失记录的内容未知。",
     ),
     (None, Reason.ACCEPTED): Wording("Somebody has accepted it.", "已有人受理。"),

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from processors.deadlines import DUE, entered
 from processors.entities import Device, DeviceKey, Incident, Timer, TimerKind, device_subject
+from processors.grading import nearest_help_mm
 from processors.memory import Memory
 from processors.policy import FusionPolicy
 from schemas.enums import Family, Feed, Hazard, IncidentState
@@ -67,9 +68,10 @@ def arm(
 ) -> None:
     """Start what format 1 did not know: supervision, escalation and reminders begin with the snapshot's time."""
     for key, device in devices.items():
-        if device.is_registered:
-            devices[key] = replace(device, since=now)
-            if device.site is not None and device.site.heartbeat_s:
+        site = device.site
+        if site is not None and not site.removed:
+            devices[key] = replace(device, since=now, help_mm=nearest_help_mm(site, device.place))
+            if site.heartbeat_s:
                 timers.append(Timer(now, device_subject(key), TimerKind.SILENCE))
     for incident_id, incident in incidents.items():
         feeds = tuple(dict.fromkeys(Feed(source.feed) for source in incident.sources))

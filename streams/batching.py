@@ -24,8 +24,8 @@ from mode.utils.futures import notify
 
 CODEC = "callbox-batch"
 IN_HAND_PAUSE_S = 0.005
-FULL_WAIT_S = 0.1
-"""How long to wait for other topics while one is full: as long as its next records wait."""
+PAUSED_WAIT_S = 0.1
+"""How long to wait for records while a topic is paused: it may have room again by then."""
 
 
 class Batch(tuple[Any, ...]):
@@ -121,16 +121,34 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The fetching thread, with the broker's fetch wait as a setting: Faust hard-codes 1,500 ms."""
 
     fetch_max_wait_ms = 500
+    paused_topics: frozenset[str] = frozenset()
+    """Of which nothing is fetched now. What a full topic leaves in aiokafka's buffer would keep the other topics from
+    being fetched for 100 ms, again and again; a pause throws it away, and it is fetched again later."""
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = self.fetch_max_wait_ms  # noqa: SLF001 - read when the consumer starts
         return consumer
 
+    async def _fetch_records(
+        self,
+        consumer: AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
+        max_records: int | None = None,
+    ) -> Any:
+        """Pause and resume what the other thread asked for, here in the consumer's own."""
+        paused = consumer.paused()
+        wanted = {place for place in consumer.assignment() if place.topic in self.paused_topics}
+        consumer.pause(*(wanted - paused))
+        consumer.resume(*(paused - wanted))
+        return await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+
 
 class BatchConsumer(driver.Consumer):
     """Acks and commits whole batches; every topic of the app is batched."""
 
+    _thread: BatchConsumerThread
     thread_class: type[BatchConsumerThread] = BatchConsumerThread
     most_in_hand = 64_000
     """Records of a topic that are fetched and not acked; more stay on the broker. Faust's own bound counts batches,
@@ -173,25 +191,28 @@ class BatchConsumer(driver.Consumer):
         return found
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - as above
-        """Take what was fetched, but of no topic that has enough in hand: it would keep the others waiting."""
-        full = self._full_topics()
-        if not full or active_partitions is None:
-            return await super()._getmany(active_partitions, timeout)
-        room = {tp for tp in active_partitions if tp.topic not in full}
-        if not room:  # an empty set would mean all of them
-            await asyncio.sleep(IN_HAND_PAUSE_S)
-            return {}
-        return await super()._getmany(room, min(timeout, FULL_WAIT_S))
+        """Take what was fetched; of a topic that has enough in hand no more is fetched until half of it is done."""
+        before = self._thread.paused_topics
+        self._thread.paused_topics = frozenset(
+            topic
+            for topic, count in self._in_hand().items()
+            if count >= (self.most_in_hand // 2 if topic in before else self.most_in_hand)
+        )
+        wait_s = min(timeout, PAUSED_WAIT_S) if self._thread.paused_topics else timeout
+        return await super()._getmany(active_partitions, wait_s)
 
     def _is_full(self) -> bool:
-        full = self._full_topics()
+        """Whether there is no topic left of which more could be taken."""
+        in_hand = self._in_hand()
+        full = {topic for topic, count in in_hand.items() if count >= self.most_in_hand}
         return bool(full) and full.issuperset(tp.topic for tp in self.assignment())
 
-    def _full_topics(self) -> frozenset[str]:
-        in_hand: Counter[str] = Counter()
+    def _in_hand(self) -> Counter[str]:
+        """Records that are fetched and not acked, by topic."""
+        found: Counter[str] = Counter()
         for message in list(self._fetched):
-            in_hand[message.topic] += len(cast("Batch", message.value))
-        return frozenset(topic for topic, count in in_hand.items() if count >= self.most_in_hand)
+            found[message.topic] += len(cast("Batch", message.value))
+        return found
 
     def _to_message(self, tp: TP, record: BatchRecord) -> ConsumerMessage:
         """Remember a batch until it is acked, or dropped by whoever held it: the set is weak."""

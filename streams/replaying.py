@@ -1,13 +1,15 @@
-"""Replay: fold a log again, from its first record, and hold the alerts against those that went out.
+"""Replay: fold a log again, from its first record, and hold what comes out against what went out.
 
-    fusion.input.v1 ─► read_log ─► refold ─► folded alerts ─┐
-    dispatch, maintenance and test alerts ─► read_alerts ───┴─► differences: none, or the promise is broken
+    fusion.input.v1 ─► read_log ─► refold ─► folded alerts and answers ─┐
+    dispatch, maintenance and test alerts, answers to acknowledgements  │
+      ─► read_alerts ───────────────────────────────────────────────────┴─► differences: none, or the promise is broken
 
-A live alert may be there twice (at least once); it must be the same bytes then. Order is not compared: an incident's
-alerts are ordered by their revision.
+A live record may be there twice (at least once); it must be the same bytes then. Order is not compared: an incident's
+alerts are ordered by their revision. `dispatch.incident.v1` is compacted, so that not all of it is there to compare:
+what it says are alerts of the other topics once more.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -15,8 +17,9 @@ from processors.alerts import topic_for
 from processors.entry import LogEntry
 from processors.incidents import fold
 from processors.state import State, new_state
+from schemas.acks import AckResult
 from schemas.alerts import Alert
-from schemas.catalogue import ALERTS, FUSION_INPUT, MAINTENANCE, TEST_ALERTS
+from schemas.catalogue import ACK_RESULTS, ALERTS, FUSION_INPUT, MAINTENANCE, TEST_ALERTS
 from schemas.codec import decode, encode
 from schemas.errors import DecodeError, LogBroken
 from schemas.units import EpochMs
@@ -25,15 +28,15 @@ from streams.reader import read_all
 from streams.records import LogRecord
 from streams.topics import partition_count
 
-OUTPUTS: Final = (ALERTS, MAINTENANCE, TEST_ALERTS)
-"""Everything that the fold writes for others."""
+OUTPUTS: Final = (ALERTS, MAINTENANCE, TEST_ALERTS, ACK_RESULTS)
+"""Everything that the fold writes for others and that stays as it was written."""
 
 Alerts = Mapping[str, Sequence[bytes]]
-"""Encoded alerts by topic."""
+"""Encoded alerts, and answers to acknowledgements, by topic."""
 
 
 class What(StrEnum):
-    """How the two sides differ in one alert."""
+    """How the two sides differ in one alert or answer."""
 
     MISSING = "missing"
     UNEXPECTED = "unexpected"
@@ -42,20 +45,21 @@ class What(StrEnum):
 
 
 class Difference(NamedTuple):
-    """One alert that a replay and the live run do not agree on.
+    """One alert or answer that a replay and the live run do not agree on.
 
     Attributes:
         topic: Where it is, or should be.
-        alert_id: Which; empty where it cannot be read.
+        name: Which: an alert's id, or an answer's ack id and incident id; empty where it cannot be read.
         what: Missing: folded, but not out. Unexpected: out, but not folded. Other bytes: both, or twice, and unequal.
     """
 
     topic: str
-    alert_id: str
+    name: str
     what: What
 
     def __str__(self) -> str:
-        return f"{self.topic}: alert {self.alert_id or '?'}: {self.what}"
+        kind = "answer" if self.topic == ACK_RESULTS else "alert"
+        return f"{self.topic}: {kind} {self.name or '?'}: {self.what}"
 
 
 class Log(NamedTuple):
@@ -89,7 +93,7 @@ def read_log(kafka: KafkaConfig) -> Log:
 
 
 def read_alerts(kafka: KafkaConfig) -> dict[str, list[bytes]]:
-    """Every alert that went out, repeats too; those that are no records at all as empty bytes.
+    """Every alert and every answer that went out, repeats too; those that are no records at all as empty bytes.
 
     Raises:
         As `read_log`.
@@ -105,7 +109,7 @@ def refold(entries: Iterable[tuple[int, LogEntry]], partitions: int) -> dict[str
         partitions: How many the log has.
 
     Returns:
-        Encoded alerts for each topic in OUTPUTS, those of one partition in order.
+        Encoded records for each topic in OUTPUTS, those of one partition in order.
 
     Raises:
         LogBroken: A partition does not begin at its first record, so that nothing can be said about it.
@@ -122,6 +126,8 @@ def refold(entries: Iterable[tuple[int, LogEntry]], partitions: int) -> dict[str
         for decision in decisions:
             for alert in decision.alerts:
                 alerts[topic_for(alert)].append(encode(alert))
+            if decision.result is not None:
+                alerts[ACK_RESULTS].append(encode(decision.result))
     return alerts
 
 
@@ -140,33 +146,46 @@ def differences(folded: Alerts, live: Alerts) -> list[Difference]:
         wanted, odd = _by_id(topic, folded.get(topic, ()))
         there, odd_live = _by_id(topic, live.get(topic, ()))
         found += [*odd, *odd_live]
-        found += [Difference(topic, alert_id, What.MISSING) for alert_id in wanted if alert_id not in there]
+        found += [Difference(topic, name, What.MISSING) for name in wanted if name not in there]
+        found += [Difference(topic, name, What.UNEXPECTED) for name in there if name not in wanted]
         found += [
-            Difference(topic, alert_id, What.UNEXPECTED) for alert_id in there if alert_id not in wanted
-        ]
-        found += [
-            Difference(topic, alert_id, What.OTHER_BYTES)
-            for alert_id in wanted
-            if alert_id in there and wanted[alert_id] != there[alert_id]
+            Difference(topic, name, What.OTHER_BYTES)
+            for name in wanted
+            if name in there and wanted[name] != there[name]
         ]
     return found
 
 
 def repeats(alerts: Alerts) -> int:
-    """How many alerts are there once more."""
+    """How many alerts and answers are there once more."""
     return sum(len(payloads) - len(_by_id(topic, payloads)[0]) for topic, payloads in alerts.items())
 
 
 def _by_id(topic: str, payloads: Iterable[bytes]) -> tuple[dict[str, bytes], list[Difference]]:
-    """The first of each alert, and every repeat that is not the same bytes."""
+    """The first of each alert or answer, and every repeat that is not the same bytes."""
+    name_of = _NAMES.get(topic, _alert_name)
     first: dict[str, bytes] = {}
     odd = []
     for payload in payloads:
         try:
-            alert_id = decode(payload, Alert).alert_id
+            name = name_of(payload)
         except DecodeError:
             odd.append(Difference(topic, "", What.UNREADABLE))
             continue
-        if first.setdefault(alert_id, payload) != payload:
-            odd.append(Difference(topic, alert_id, What.OTHER_BYTES))
+        if first.setdefault(name, payload) != payload:
+            odd.append(Difference(topic, name, What.OTHER_BYTES))
     return first, odd
+
+
+def _alert_name(payload: bytes) -> str:
+    return decode(payload, Alert).alert_id
+
+
+def _answer_name(payload: bytes) -> str:
+    """An ack id alone may be given twice, to acknowledgements of two incidents."""
+    result = decode(payload, AckResult)
+    return f"{result.ack_id}/{result.incident_id}"
+
+
+_NAMES: Mapping[str, Callable[[bytes], str]] = {ACK_RESULTS: _answer_name}
+"""How the records of a topic are told apart; where nothing stands here, they are alerts."""

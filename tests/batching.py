@@ -20,6 +20,7 @@ class FakeThread:
 
     def __init__(self, assigned: set[TP]) -> None:
         self.assigned = assigned
+        self.paused_topics: frozenset[str] = frozenset()
         self.committed: list[Mapping[TP, int]] = []
         self.at_broker: dict[TP, int] = {}
 

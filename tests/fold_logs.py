@@ -136,8 +136,9 @@ class Cast(NamedTuple):
 
     Attributes:
         speakers: Devices, registered or not.
-        kinds: What comes in: p press, c cancel, k any report of a pillar, h heartbeat, x a fault comes or goes, e exercise,
-            o flame, l camera alive, a acknowledgement, d device, u policy, f letter or list, w watermark, t tick.
+        kinds: What comes in: p press, c cancel, k any report of a pillar, h heartbeat, x a fault comes or goes,
+            e exercise, o flame, l camera alive, a acknowledgement, d device, u policy, f letter or list,
+            w watermark, t tick.
     """
 
     speakers: tuple[str, ...]
@@ -182,7 +183,12 @@ def inputs(draw: st.DrawFn, at_s: float, cast: Cast, state: State, known: list[s
         return envelope(draw(st.sampled_from(POLICIES)))
     if wanted == "a" and known:
         return draw(acknowledgements(at_s, state, known))
-    speaker = draw(st.sampled_from(cast.speakers))
+    return draw(words(wanted, at_s, draw(st.sampled_from(cast.speakers))))
+
+
+@st.composite
+def words(draw: st.DrawFn, wanted: str, at_s: float, speaker: str) -> FusionInput:
+    """One input of a device or a feed."""
     if wanted == "d":
         return draw(device_records(speaker))
     received_s = at_s + draw(st.sampled_from((0.0, 0.0, 0.0, -0.5, -2.0, -30.0, 15.0)))

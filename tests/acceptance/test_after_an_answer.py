@@ -28,6 +28,7 @@ from tests.saying import (
     regrade,
     reject,
     shelve,
+    unshelve,
 )
 from tests.timeline import Timeline, alive, camera, device, flame, only_alert
 
@@ -94,6 +95,25 @@ def test_a_shelved_fault_says_nothing_while_it_goes_on() -> None:
         line.pillar(PillarKind.BATTERY, second)
     line.run(600, 700)
     assert once(line, 41, 700).reason is Reason.SHELVING_OVER
+
+
+def test_a_shelved_fault_that_comes_and_goes_stays_shelved() -> None:
+    line, name = fault()
+    shelve(line, name, 40)
+    line.pillar(PillarKind.BATTERY, 60, active=False)
+    line.pillar(PillarKind.BATTERY, 70)
+    line.pillar(PillarKind.BATTERY, 80, active=False)
+    line.run(81, 700)
+    back = once(line, 41, 700)
+    assert (back.reason, back.state) == (Reason.SHELVING_OVER, IncidentState.CLEARED_UNACKED)
+
+
+def test_a_shelved_fault_that_is_over_comes_back_cleared() -> None:
+    line, name = fault()
+    shelve(line, name, 40)
+    line.pillar(PillarKind.BATTERY, 60, active=False)
+    back = only_alert(unshelve(line, name, 70))
+    assert (back.reason, back.state) == (Reason.UNSHELVED, IncidentState.CLEARED_UNACKED)
 
 
 def test_what_is_out_of_service_says_nothing_and_comes_back_with_its_fault() -> None:

@@ -1,17 +1,10 @@
 """Devices that come, move and go: supervised where they are, and nowhere else."""
 
-from schemas.enums import (
-    Action,
-    Hazard,
-    Reason,
-)
-from tests.expect import never, once, watch
-from tests.timeline import (
-    Timeline,
-    device,
-    ms,
-    zone_of,
-)
+from msgspec.structs import replace
+
+from schemas.enums import Action, Hazard, PillarKind, Reason
+from tests.expect import never, once, watch, within
+from tests.timeline import LAT, Timeline, device, gateway, ms, zone_of
 
 
 def test_a_removed_device_is_not_supervised_any_more() -> None:
@@ -75,3 +68,63 @@ def test_a_longer_heartbeat_class_counts_from_when_it_is_applied() -> None:
     line.push(device(revision=2, heartbeat_s=300), at_s=31)
     watch(line, 32, 400)
     once(line, 300, 331, hazard=Hazard.COMM_FAIL)
+
+
+def site() -> Timeline:
+    """Four pillars behind a gateway, of which the first speaks."""
+    pillars = (device(f"P{n}", heartbeat_s=60, gateway="G1", lat=LAT + n * 0.01) for n in range(1, 5))
+    line = Timeline(gateway(), *pillars)
+    watch(line, 1, 100, "P1")
+    once(line, 60, 66, hazard=Hazard.SITE_COMM_FAIL)
+    return line
+
+
+def test_a_silent_site_is_over_when_too_few_of_its_silent_devices_are_left() -> None:
+    line = site()
+    line.push(device("P2", revision=2, removed=True), at_s=101)
+    once(line, 101, 101, hazard=Hazard.SITE_COMM_FAIL, reason=Reason.CONDITION_OVER)
+    told_of = within(line, 101, 101, hazard=Hazard.COMM_FAIL, action=Action.RAISE)
+    assert sorted(alert.sources[0].device_id for alert in told_of) == ["P3", "P4"]
+
+
+def test_when_a_gateway_leaves_its_silent_devices_are_told_one_by_one() -> None:
+    line = site()
+    line.push(replace(gateway(), revision=2, removed=True), at_s=101)
+    assert once(line, 101, 101, hazard=Hazard.SITE_COMM_FAIL).reason is Reason.DEVICE_LEFT
+    told_of = within(line, 101, 101, hazard=Hazard.COMM_FAIL, action=Action.RAISE)
+    assert sorted(alert.sources[0].device_id for alert in told_of) == ["P2", "P3", "P4"]
+
+
+def test_a_device_that_promises_nothing_any_more_is_silent_no_more() -> None:
+    line = Timeline(device(heartbeat_s=60))
+    watch(line, 1, 100)
+    line.push(device(revision=2), at_s=101)
+    assert once(line, 101, 101, hazard=Hazard.COMM_FAIL).reason is Reason.DEVICE_UPDATED
+    watch(line, 102, 300)
+    never(line, 102, 300)
+
+
+def test_a_silent_device_that_gets_another_gateway_is_watched_anew() -> None:
+    line = Timeline(gateway(), gateway("G2"), device(heartbeat_s=60, gateway="G1"))
+    watch(line, 1, 100)
+    line.push(device(revision=2, heartbeat_s=60, gateway="G2"), at_s=101)
+    watch(line, 102, 200)
+    once(line, 161, 167, hazard=Hazard.COMM_FAIL, action=Action.RAISE)
+
+
+def test_a_test_that_is_not_scheduled_any_more_is_not_missed() -> None:
+    line = Timeline(device(test_every_s=100))
+    watch(line, 1, 200)
+    line.push(device(revision=2), at_s=201)
+    assert once(line, 201, 201, hazard=Hazard.TEST_MISSED).reason is Reason.DEVICE_UPDATED
+
+
+def test_a_heartbeat_from_before_the_registry_named_its_device_counts_for_nothing() -> None:
+    line = Timeline(device("P9"))
+    line.pillar(PillarKind.HEARTBEAT, 5, "P1")
+    early = line.entries[-1]
+    line.push(device("P1", heartbeat_s=60), at_s=10)
+    watch(line, 11, 40)
+    line.push_entry(early._replace(offset=line.state.offset, append_ms=ms(40)))
+    watch(line, 41, 100)
+    once(line, 70, 76, hazard=Hazard.COMM_FAIL)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from processors.pillars import intake
 from schemas.catalogue import ALERTS, MAINTENANCE, TEST_ALERTS
 from schemas.enums import (
     AckAction,
@@ -15,9 +16,10 @@ from schemas.enums import (
     Status,
     Tier,
 )
+from schemas.feeds import PillarEvent
 from schemas.site import UNASSIGNED_ZONE
 from tests.expect import never, once, rejected, told, within
-from tests.timeline import Timeline, camera, device, flame, only_alert
+from tests.timeline import Timeline, camera, device, flame, ms, only_alert
 
 
 def live(line: Timeline) -> list[str]:
@@ -148,3 +150,31 @@ def test_req_05_a_real_press_is_real_while_an_exercise_is_shelved_cancelled_or_o
     line.press(2)
     real = once(line, 2, 2, topic=ALERTS)
     assert (real.action, real.grade) == (Action.RAISE, Grade.RED)
+
+
+def test_req_05_an_exercise_is_one_from_the_gateway_on() -> None:
+    line = pillar()
+    event = PillarEvent(
+        device_id="P1", kind=PillarKind.PRESS, occurred_at=ms(0), received_at=ms(0), exercise=True
+    )
+    line.push(intake(event, ms(0)))
+    assert once(line, 0, 0).status is Status.EXERCISE
+    assert live(line) == []
+
+
+@pytest.mark.parametrize("kind", [PillarKind.TAMPER, PillarKind.BATTERY, PillarKind.MAINS, PillarKind.COMMS])
+def test_req_05_in_an_exercise_nobody_is_sent_to_mend_anything(kind: PillarKind) -> None:
+    line = pillar()
+    line.pillar(kind, 0, exercise=True)
+    line.run(1, 60)
+    assert line.alerts == []
+    line.pillar(kind, 100)
+    line.run(101, 131)
+    once(line, 130, 131, topic=MAINTENANCE)
+
+
+def test_req_05_a_button_that_is_held_in_an_exercise_is_not_stuck() -> None:
+    line = Timeline()
+    exercise(line, 0)
+    line.run(1, 100)
+    assert live(line) == []

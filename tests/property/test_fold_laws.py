@@ -12,7 +12,6 @@ from schemas.alerts import Alert
 from schemas.codec import encode
 from schemas.enums import Action, Grade, InputKind, PillarKind, Reason, Status
 from schemas.log import PillarFact, Tick
-from schemas.units import EpochMs
 from tests.fold_logs import Step, entries, folded, logs, sent, start
 from tests.timeline import entry, envelope, fact
 
@@ -221,9 +220,8 @@ def test_the_state_is_bounded_by_devices_and_open_incidents(steps: list[Step], s
 def test_every_incident_that_is_due_has_a_timer_that_looks_in_time(steps: list[Step]) -> None:
     state = start()
     folded(entries(steps), state)
-    earliest: dict[tuple[str, str], EpochMs] = {}
-    for timer in sorted(state.timers, reverse=True):
-        earliest[timer.subject, timer.kind] = timer.due
+    latest_first = sorted(state.timers, reverse=True)
+    earliest = {(timer.subject, timer.kind): timer.due for timer in latest_first}
     for known in state.incidents.values():
         for kind, due_of in changes.DUE.items():
             due = due_of(known)

@@ -4,17 +4,19 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.consumer.subscription_state import TopicPartitionState
-from faust.transport.consumer import Consumer
+from faust.transport.consumer import Consumer, ThreadDelegateConsumer
+from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from streams.batching import BatchConsumer, BatchRecord
+from streams.batching import PAUSED_WAIT_S, BatchConsumer, BatchRecord
 from streams.settings import WorkerSettings
 from tests.batching import app_consumer, make_consumer
 from tests.fakes import batch, run
 
-A, B = TP("topic", 0), TP("topic", 1)
+A, B, OTHER = TP("topic", 0), TP("topic", 1), TP("other", 0)
 
 
 # --- whether anything waits ---------------------------------------------------------------------------------------
@@ -151,26 +153,70 @@ def test_a_rebalance_ends_the_wait_for_room(monkeypatch: pytest.MonkeyPatch) -> 
     run(scene())
 
 
-def test_a_topic_whose_hands_are_full_keeps_no_other_one_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[set[TP] | None] = []
+def test_a_full_topic_is_paused_until_half_of_it_is_done_and_keeps_no_other_one_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
 
-    async def getmany(_self: Consumer, active: set[TP] | None, _timeout: float) -> dict[TP, Any]:
-        asked.append(active)
+    async def getmany(_self: Consumer, active: set[TP], wait_s: float) -> dict[TP, Any]:
+        assert active == {A, OTHER}, "what is paused must not be held back here: it would keep others waiting"
+        waits.append(wait_s)
         return {}
 
     async def scene() -> None:
-        monkeypatch.setattr(BatchConsumer.__mro__[1], "_getmany", getmany)
-        monkeypatch.setattr("streams.batching.IN_HAND_PAUSE_S", 0)
-        consumer, held = full_consumer()
-        other = TP("other", 0)
-        consumer._thread.assigned.add(other)  # type: ignore[attr-defined]
-        assert not consumer._is_full()
-        await consumer._getmany({A, other}, 1.0)
-        await consumer._getmany({A}, 1.0)
-        assert asked == [{other}], "no partition at all would mean all of them"
-        consumer.ack(held[0])
-        await consumer._getmany({A, other}, 1.0)
-        assert asked == [{other}, {A, other}]
+        monkeypatch.setattr(ThreadDelegateConsumer, "_getmany", getmany)
+        consumer, _ = make_consumer(A, OTHER)
+        consumer.most_in_hand = 20
+        batches = [BatchRecord(batch(*[b""] * 5, topic="topic", start=start)) for start in range(0, 20, 5)]
+        held = [consumer._to_message(A, each) for each in batches]
+        paused = []
+        for each in held:
+            assert not consumer._is_full()
+            await consumer._getmany({A, OTHER}, 1.0)
+            paused.append(consumer._thread.paused_topics)
+            consumer.ack(each)
+        await consumer._getmany({A, OTHER}, 1.0)
+        assert paused == [{"topic"}, {"topic"}, {"topic"}, frozenset()]
+        assert waits == [PAUSED_WAIT_S, PAUSED_WAIT_S, PAUSED_WAIT_S, 1.0, 1.0]
+
+    run(scene())
+
+
+class FakeAioConsumer:
+    """aiokafka's consumer: what is paused."""
+
+    def __init__(self) -> None:
+        self.held: set[TopicPartition] = set()
+
+    def assignment(self) -> set[TopicPartition]:
+        return {TopicPartition(*A), TopicPartition(*B), TopicPartition(*OTHER)}
+
+    def paused(self) -> set[TopicPartition]:
+        return set(self.held)
+
+    def pause(self, *places: TopicPartition) -> None:
+        assert not self.held & set(places), "aiokafka pauses a partition once"
+        self.held |= set(places)
+
+    def resume(self, *places: TopicPartition) -> None:
+        self.held -= set(places)
+
+
+def test_the_fetching_thread_pauses_and_resumes_what_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[set[TopicPartition]] = []
+
+    async def fetch(_self: object, consumer: FakeAioConsumer, *_rest: object) -> dict[TP, Any]:
+        fetched.append(consumer.paused())
+        return {}
+
+    async def scene() -> None:
+        monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
+        thread, consumer = app_consumer(WorkerSettings(http_port=0))._thread, FakeAioConsumer()
+        for paused in (frozenset({"topic"}), frozenset({"topic"}), frozenset[str]()):
+            thread.paused_topics = paused
+            await thread._fetch_records(consumer, {A, B, OTHER})  # type: ignore[arg-type]
+        both = {TopicPartition(*A), TopicPartition(*B)}
+        assert fetched == [both, both, set()]
 
     run(scene())
 

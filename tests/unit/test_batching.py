@@ -77,6 +77,9 @@ def test_what_is_overridden_has_the_signatures_that_it_had() -> None:
     assert names(Consumer._filter_tps_with_pending_acks) == ["self", "topics"]
     assert names(Consumer._add_gap) == ["self", "tp", "offset_from", "offset_to"]
     assert names(Consumer._wait_next_records) == ["self", "timeout"]
+    assert names(Consumer._getmany) == ["self", "active_partitions", "timeout"]
+    fetching = ["self", "consumer", "active_partitions", "timeout", "max_records"]
+    assert names(driver.AIOKafkaConsumerThread._fetch_records) == fetching
     assert names(driver.Consumer._to_message) == ["self", "tp", "record"]
     assert names(Consumer.perform_seek) == ["self"]
     assert names(Consumer.on_partitions_revoked) == ["self", "revoked"]
@@ -89,9 +92,10 @@ def test_what_is_overridden_has_the_signatures_that_it_had() -> None:
 def test_every_override_overrides_something() -> None:
     ours = {name for name in vars(BatchConsumer) if not name.startswith("__")}
     state = {"committed", "has_waiting", "has_unprocessed", "answered_at", "_state_of"}
-    added = {"thread_class", "most_in_hand", "_is_full", "_full_topics"} | state
+    added = {"thread_class", "most_in_hand", "_is_full", "_in_hand"} | state
     assert [name for name in ours - added if not hasattr(driver.Consumer, name)] == []
     assert hasattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer")
+    assert hasattr(driver.AIOKafkaConsumerThread, "_fetch_records")
 
 
 def test_a_consumer_has_the_attributes_that_are_relied_on() -> None:

@@ -76,7 +76,7 @@ def test_a_device_may_speak_through_a_gateway_of_its_zone_that_comes_later() -> 
         ({"lat": -91}, "devices[0].lat: found -91, expected `float` >= -90.0"),
         ({"lon": "104"}, "devices[0].lon: found '104', expected `float`, got `str`"),
         ({"heading_deg": 360}, "devices[0].heading_deg: found 360, expected `int` <= 359"),
-        ({"heartbeat_s": 0}, "devices[0].heartbeat_s: found 0, expected `int` >= 1"),
+        ({"heartbeat_s": 19}, "devices[0].heartbeat_s: found 19, expected `int` >= 20"),
         ({"lon": float("nan")}, "devices[0].lon: found nan, expected `float` >= -180.0"),
         ({"lon": float("-inf")}, "devices[0].lon: found -inf, expected `float` >= -180.0"),
         ({"lon": -180.5}, "devices[0].lon: found -180.5, expected `float` >= -180.0"),

@@ -6,10 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from processors.entry import LogEntry
+from schemas.acks import AckResult
 from schemas.alerts import Alert
-from schemas.catalogue import ALERTS, TEST_ALERTS
+from schemas.catalogue import ACK_RESULTS, ALERTS, TEST_ALERTS
 from schemas.codec import decode, encode
-from schemas.enums import PillarKind
+from schemas.enums import AckAction, AckOutcome, PillarKind
 from schemas.errors import FileRefused, InputMissing, LogBroken
 from streams.recording import load_log, write_log
 from streams.replaying import Difference, Log, What, differences, refold, repeats
@@ -17,11 +18,13 @@ from tests.timeline import PARTITIONS, Timeline
 
 
 def three_alerts() -> Log:
-    """A press, the press again, a test: two live alerts and a test one."""
+    """A press, the press again, a test: two live alerts and a test one. Two people speak of nothing that is there."""
     timeline = Timeline()
     timeline.press(1)
     timeline.press(10)
     timeline.pillar(PillarKind.TEST, 20)
+    for incident_id in ("east-1", "east-2"):
+        timeline.say(AckAction.ACCEPT, incident_id, 30, ack_id="a")
     return Log(PARTITIONS, [(timeline.state.partition, entry) for entry in timeline.entries])
 
 
@@ -30,10 +33,11 @@ def folded() -> dict[str, list[bytes]]:
     return refold(log.entries, log.partitions)
 
 
-def test_a_replay_gives_the_alerts_by_topic() -> None:
+def test_a_replay_gives_the_alerts_and_the_answers_by_topic() -> None:
     assert {topic: len(payloads) for topic, payloads in folded().items() if payloads} == {
         ALERTS: 2,
         TEST_ALERTS: 1,
+        ACK_RESULTS: 2,
     }
 
 
@@ -52,6 +56,28 @@ def test_a_lost_alert_is_missing() -> None:
     live = folded()
     lost = decode(live[ALERTS].pop(), Alert)
     assert differences(folded(), live) == [Difference(ALERTS, lost.alert_id, What.MISSING)]
+
+
+def test_an_answer_is_told_by_its_ack_id_and_its_incident() -> None:
+    live = folded()
+    live[ACK_RESULTS].pop(0)
+    (difference,) = differences(folded(), live)
+    assert difference == Difference(ACK_RESULTS, "a/east-1", What.MISSING)
+    assert str(difference) == "dispatch.ack-result.v1: answer a/east-1: missing"
+
+
+def test_an_answer_with_other_bytes_is_a_difference() -> None:
+    live = folded()
+    answer = decode(live[ACK_RESULTS][1], AckResult)
+    live[ACK_RESULTS][1] = encode(replace(answer, outcome=AckOutcome.ACCEPTED))
+    assert differences(folded(), live) == [Difference(ACK_RESULTS, "a/east-2", What.OTHER_BYTES)]
+
+
+def test_an_answer_that_came_twice_is_a_repeat() -> None:
+    live = folded()
+    live[ACK_RESULTS].append(live[ACK_RESULTS][0])
+    assert differences(folded(), live) == []
+    assert repeats(live) == 1
 
 
 def test_an_alert_of_nowhere_is_unexpected() -> None:
@@ -78,10 +104,12 @@ def test_an_alert_in_another_topic_is_missing_here_and_unexpected_there() -> Non
     }
 
 
-def test_a_record_that_is_no_alert_is_unreadable() -> None:
+@pytest.mark.parametrize("topic", [ALERTS, ACK_RESULTS])
+def test_a_record_that_is_neither_alert_nor_answer_is_unreadable(topic: str) -> None:
     live = folded()
-    live[ALERTS].append(b"")
-    assert differences(folded(), live) == [Difference(ALERTS, "", What.UNREADABLE)]
+    live[topic].append(b"")
+    assert differences(folded(), live) == [Difference(topic, "", What.UNREADABLE)]
+    assert str(Difference(topic, "", What.UNREADABLE)).endswith(" ?: unreadable")
 
 
 def test_a_log_whose_beginning_is_gone_is_not_replayed() -> None:
