@@ -12,7 +12,7 @@ from processors.texts import texts_for
 from schemas.acks import Actor
 from schemas.alerts import Alert, Position, PriorAlert, Source
 from schemas.catalogue import ALERTS, MAINTENANCE, TEST_ALERTS
-from schemas.enums import Action, Disposition, Family, Grade, Reason, Status, Urgency
+from schemas.enums import Action, Disposition, Grade, Hazard, Reason, Status, Urgency
 from schemas.ids import fingerprint
 from schemas.units import EpochMs, degrees
 
@@ -64,9 +64,12 @@ def topic_for(alert: Alert) -> str:
     return MAINTENANCE if alert.grade is Grade.BLUE else ALERTS
 
 
-def incident_id_of(zone: str, family: Family, device_id: str, event_id: str) -> str:
-    """Name an incident by its first fact. It begins with its zone, so that an acknowledgement can be routed."""
-    return f"{zone}-{fingerprint(family, device_id, event_id)}"
+def incident_id_of(zone: str, hazard: Hazard, device_id: str, event_id: str) -> str:
+    """Name an incident by its first fact. It begins with its zone, so that an acknowledgement can be routed.
+
+    The first fact's hazard is part of it, not the family: event ids are unique for a device and a feed only.
+    """
+    return f"{zone}-{fingerprint(hazard, device_id, event_id)}"
 
 
 def alert_id_of(incident_id: str, action: Action, cause: tuple[str, ...]) -> str:

@@ -69,6 +69,13 @@ class EndIncident(msgspec.Struct, frozen=True, gc=False):
     incident: Incident
 
 
+class PutEnded(msgspec.Struct, frozen=True, gc=False):
+    """Remember what was said of an incident that has ended."""
+
+    incident_id: str
+    ended: Ended
+
+
 class PutStray(msgspec.Struct, frozen=True, gc=False):
     """Remember what was said of an incident that is not open."""
 
@@ -115,6 +122,7 @@ Change: TypeAlias = (
     | Spoke
     | PutIncident
     | EndIncident
+    | PutEnded
     | PutStray
     | SetTimer
     | PutFeed
@@ -231,6 +239,11 @@ def _unlist(index: dict[Any, list[str]], key: Any, incident_id: str) -> None:
         index.pop(key, None)
 
 
+def _put_ended(state: State, change: PutEnded) -> None:
+    if change.incident_id in state.ended:  # in its place: the order is that of the ends
+        state.ended[change.incident_id] = change.ended
+
+
 def _put_stray(state: State, change: PutStray) -> None:
     state.strays = change.strays
 
@@ -275,6 +288,7 @@ _APPLIERS: Mapping[type[Any], Callable[[State, Any], None]] = {
     Spoke: _spoke,
     PutIncident: _put_incident,
     EndIncident: _end_incident,
+    PutEnded: _put_ended,
     PutStray: _put_stray,
     SetTimer: _set_timer,
     PutFeed: _put_feed,

@@ -171,9 +171,7 @@ def _fault(state: State, sign: Sign, to: IncidentState) -> Incident:
     place = sign.place
     assessment = ASSESSMENTS[sign.hazard]
     return Incident(
-        incident_id=incident_id_of(
-            sign.zone, assessment.family, sign.who, fault_name(sign.hazard, sign.event_id)
-        ),
+        incident_id=incident_id_of(sign.zone, sign.hazard, sign.who, sign.event_id),
         zone=sign.zone,
         family=assessment.family,
         hazard=sign.hazard,

@@ -175,7 +175,7 @@ def emergency_at(state: State, device: Device, news: News, to: IncidentState) ->
     """An emergency by its first fact, without timers."""
     place, source, policy = device.place, news.source, state.policy
     return Incident(
-        incident_id=incident_id_of(device.zone, Family.EMERGENCY, source.device_id, source.event_id),
+        incident_id=incident_id_of(device.zone, news.hazard, source.device_id, source.event_id),
         zone=device.zone,
         family=Family.EMERGENCY,
         hazard=news.hazard,

@@ -10,7 +10,6 @@ from schemas.alerts import Alert, Source
 from schemas.enums import (
     Action,
     Category,
-    Family,
     Feed,
     Grade,
     Hazard,
@@ -50,7 +49,7 @@ def minimal_red(zone: str, fact: PillarFact, at: EpochMs) -> Alert:
         A raise with the incident id that the press would have had, and an alert id of its own: folded again by rules
         that do not fail, the press makes another alert of the same incident.
     """
-    incident_id = f"{zone}-{fingerprint(Family.EMERGENCY, fact.device_id, fact.event_id)}"
+    incident_id = f"{zone}-{fingerprint(Hazard.EMERGENCY_CALL, fact.device_id, fact.event_id)}"
     return Alert(
         alert_id=fingerprint(incident_id, Action.RAISE, "fold_error", fact.event_id),
         incident_id=incident_id,

@@ -13,10 +13,10 @@ import msgspec
 from msgspec.structs import replace
 
 from processors.alerts import Occasion, announce
-from processors.changes import Change, EndIncident, Outcome, PutIncident, PutStray
+from processors.changes import Change, EndIncident, Outcome, PutEnded, PutIncident, PutStray
 from processors.deadlines import entered, touched
 from processors.decisions import Decision
-from processors.entities import Incident
+from processors.entities import Ended, Incident
 from processors.flapping import grade_changed
 from processors.lifecycle import QUIET, Step, after, can
 from processors.memory import recall, remember
@@ -87,7 +87,8 @@ def acknowledgement(state: State, _envelope: FusionInput, fact: AckFact) -> Outc
         incident = None  # a candidate, of which nobody has heard
     repeat = _repeat(state, incident, fact)
     if repeat is not None:
-        return Decision(reason=repeat, event_id=fact.ack_id, received_at=fact.received_at), ()
+        decision = Decision(reason=repeat, event_id=fact.ack_id, received_at=fact.received_at)
+        return decision, _again(state, incident, fact) if repeat is Reason.DUPLICATE else ()
     if incident is None:
         reason = Reason.INCIDENT_OVER if fact.incident_id in state.ended else Reason.UNKNOWN_INCIDENT
         strays = remember(state.strays, _name(fact), fact.received_at)
@@ -123,6 +124,19 @@ def _repeat(state: State, incident: Incident | None, fact: AckFact) -> Reason | 
     if ended is None and state.ended_floor is not None and fact.received_at <= state.ended_floor:
         return Reason.BEYOND_MEMORY
     return recall(state.strays, _name(fact), fact.received_at)
+
+
+def _again(state: State, incident: Incident | None, fact: AckFact) -> tuple[Change, ...]:
+    """A resend counts from when it was received: copies of it may follow."""
+    if _name(fact) in state.strays.ids:
+        return (PutStray(remember(state.strays, _name(fact), fact.received_at)),)
+    if incident is not None:
+        return (PutIncident(replace(incident, acks=remember(incident.acks, fact.ack_id, fact.received_at))),)
+    ended = state.ended.get(fact.incident_id)
+    if ended is None:
+        return ()
+    acks = remember(ended.acks, fact.ack_id, fact.received_at)
+    return (PutEnded(fact.incident_id, Ended(ended.state, acks)),)
 
 
 def _objection(state: State, incident: Incident, fact: AckFact, says: Says) -> Reason | None:

@@ -176,7 +176,7 @@ def _one_more(state: State, incident: Incident, status: FeedStatus) -> Incident:
 
 def _fault_of(state: State, zone: str, status: FeedStatus, hazard: Hazard) -> Incident:
     fault = Incident(
-        incident_id=incident_id_of(zone, _FAULT.family, status.topic, _letter_id(status)),
+        incident_id=incident_id_of(zone, hazard, status.topic, _letter_id(status)),
         zone=zone,
         family=_FAULT.family,
         hazard=hazard,

@@ -120,7 +120,8 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
     ),
     (None, Reason.ACCEPTED): Wording("Somebody has accepted it.", "已有人受理。"),
     (None, Reason.REJECTED_BY_UNIT): Wording(
-        "The unit that was asked has refused. {unit} is asked.", "被通知单位已拒绝，现通知 {unit}。"
+        "The unit that was asked has refused. The next one is asked, if there is one.",
+        "被通知单位已拒绝；如有下一级单位，将予通知。",
     ),
     (None, Reason.EN_ROUTE): Wording("Somebody is on the way.", "人员已出发。"),
     (None, Reason.ON_SCENE): Wording("Somebody is on scene.", "人员已到场。"),
@@ -151,6 +152,14 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "该事件长时间无人处理，已自动结束。",
     ),
     (None, Reason.CONDITION_ACTIVE): Wording("{device} reports a fault.", "{device} 报告故障。"),
+    **dict.fromkeys(
+        ((Hazard.EMERGENCY_CALL, Reason.CONDITION_ACTIVE), (Hazard.FIRE, Reason.CONDITION_ACTIVE)),
+        Wording("Its grade has not changed for a while: it goes on.", "等级已稳定，事件仍在继续。"),
+    ),
+    (Hazard.SITE_COMM_FAIL, Reason.CONDITION_ACTIVE): Wording(
+        "Gateway {device} or several devices behind it are still silent.",
+        "网关 {device} 或其下多台设备仍然失联。",
+    ),
     (Hazard.COMM_FAIL, Reason.CONDITION_ACTIVE): Wording(
         "{device} has not spoken for longer than it promised.", "{device} 未按约定时间上报。"
     ),

@@ -82,7 +82,7 @@ class Hour:
             self._at_s += 5
             now = self._at_s
             self.line.tick(now)
-            if now % 30 == 0:
+            if now % 20 == 0:
                 self.line.push(alive(now, 0, 1), at_s=now)
                 self.line.push(alive(now, 0, topic=FRAMES, feed=Feed.CAMERAS), at_s=now)
             if now % 60 == 0:
@@ -136,7 +136,7 @@ def hour() -> Timeline:
 def _calls(play: Hour) -> None:
     say = play.line.say
     first = play.press(12)
-    play.press(13.5)
+    play.line.press(13.5, "P1")  # bounces
     play.press(20)
     play.report(PillarKind.CANCEL, 30, "P1")
     say(AckAction.ACCEPT, first, 70, revision=1)
@@ -176,6 +176,7 @@ def _fires(play: Hour) -> None:
 
 def _faults(play: Hour) -> None:
     say = play.line.say
+    play.report(PillarKind.BATTERY, 912, "B0")
     for at_s in range(960, 1_020, 8):
         play.report(PillarKind.BATTERY, at_s, "B0", active=at_s % 16 == 0)
     play.report(PillarKind.MAINS, 1_030, "B1")
@@ -212,7 +213,7 @@ def _silence(play: Hour) -> None:
 
 def storm() -> Timeline:
     """Sixty devices at odd places of one township, and nobody sleeps."""
-    chance = Random(4)  # noqa: S311  (a golden log, not a secret)
+    chance = Random(4)
     devices = [
         device(
             f"S{n}",

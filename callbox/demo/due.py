@@ -26,7 +26,7 @@ from processors.alerts import incident_id_of
 from schemas.acks import Acknowledgement, Actor
 from schemas.catalogue import ACKS, FRAMES, PILLAR_EVENTS, PLATE_READS
 from schemas.codec import encode
-from schemas.enums import DeviceKind, Family, PillarKind
+from schemas.enums import DeviceKind, Hazard, PillarKind
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
 from schemas.ids import fingerprint
 from schemas.site import RegistryDevice
@@ -96,7 +96,7 @@ def _first_presses(scenario: Scenario, town: Sequence[RegistryDevice]) -> dict[s
     """The incident that each pillar's first press raises, as the fold will name it."""
     return {
         step.device: incident_id_of(
-            zone_of(step.device, town), Family.EMERGENCY, step.device, f"{step.event}-{number}-0"
+            zone_of(step.device, town), Hazard.EMERGENCY_CALL, step.device, f"{step.event}-{number}-0"
         )
         for number, step in reversed(list(enumerate(scenario.steps)))
         if isinstance(step, PillarStep) and step.event is PillarKind.PRESS and not step.exercise

@@ -32,7 +32,7 @@ from schemas.catalogue import (
     REGISTRY,
 )
 from schemas.codec import decode, encode
-from schemas.enums import AckAction, Action, Family, InputKind, PillarKind, Tier
+from schemas.enums import AckAction, Action, InputKind, PillarKind, Tier
 from schemas.log import FusionInput, FusionSnapshot, PillarFact
 from schemas.partitioning import partition_of
 from schemas.site import ChainLink, RegistryDevice
@@ -178,7 +178,7 @@ def accepted(device_id: str, at: EpochMs) -> Outgoing:
     event_id = event_id_of(device_id, PillarKind.PRESS, at)
     fact = AckFact(
         ack_id=f"accept-{device_id}",
-        incident_id=incident_id_of(ZONE, Family.EMERGENCY, device_id, event_id),
+        incident_id=incident_id_of(ZONE, Hazard.EMERGENCY_CALL, device_id, event_id),
         action=AckAction.ACCEPT,
         actor=Actor(name="operator 1", organisation="control room"),
         at=at,

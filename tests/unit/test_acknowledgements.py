@@ -7,11 +7,11 @@ from processors.alerts import incident_id_of
 from processors.pillars import ID_LENGTH
 from schemas.acks import AckFact, Acknowledgement, Actor
 from schemas.codec import decode
-from schemas.enums import AckAction, AckReason, Family, InputKind
+from schemas.enums import AckAction, AckReason, Hazard, InputKind
 from schemas.site import UNASSIGNED_ZONE
 from tests.timeline import ms
 
-INCIDENT = incident_id_of("east", Family.EMERGENCY, "P1", "e1")
+INCIDENT = incident_id_of("east", Hazard.EMERGENCY_CALL, "P1", "e1")
 
 
 def ack(
@@ -39,7 +39,7 @@ def fact_of(given: Acknowledgement) -> AckFact:
 
 @pytest.mark.parametrize("zone", ["east", "east-bank", "a-b-c", UNASSIGNED_ZONE, "e-" + "0" * 26])
 def test_an_incident_s_id_begins_with_its_zone(zone: str) -> None:
-    assert zone_of(incident_id_of(zone, Family.EMERGENCY, "P1", "e1")) == zone
+    assert zone_of(incident_id_of(zone, Hazard.EMERGENCY_CALL, "P1", "e1")) == zone
 
 
 @pytest.mark.parametrize(

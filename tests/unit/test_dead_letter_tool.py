@@ -47,7 +47,8 @@ from streams import following
 from streams.agents.alarms import AlarmsAgent
 from streams.delivery import Place
 from streams.records import LogRecord
-from tests.fakes import FakeFollower, World, batch, kept as lying_in, registered, run
+from tests.fakes import FakeFollower, World, batch, registered, run
+from tests.fakes import kept as lying_in
 from tests.timeline import ACTOR, Timeline, device, envelope, fact, ms
 
 KNOWN = frozenset({"P1", "C1", "K1"})
