@@ -9,10 +9,11 @@ from typing import Final
 
 from processors.state import State
 from schemas.catalogue import FUSION_INPUT
+from schemas.errors import LogBroken
 from streams.kafka_config import KafkaConfig
 from streams.partition_reader import PartitionReader
 from streams.reader import read
-from streams.snapshots import restore
+from streams.restoring import restore
 
 LOOKED_AT: Final = 0
 """The partition."""
@@ -25,7 +26,11 @@ def in_force(kafka: KafkaConfig, partitions: int) -> State:
         LogBroken: The log and its snapshots do not meet.
         BrokerUnavailable, AccessDenied, InputMissing: As `streams.reader.read`.
     """
-    return restore(kafka, LOOKED_AT, partitions, _end_of_log(kafka))
+    restored = restore(kafka, LOOKED_AT, partitions, _end_of_log(kafka))
+    if restored.broken is not None:
+        cause, expected, found = restored.broken
+        raise LogBroken(f"{FUSION_INPUT}/{LOOKED_AT}: {cause}, expected offset {expected}, found {found}")
+    return restored.state
 
 
 def _end_of_log(kafka: KafkaConfig) -> int:

@@ -159,6 +159,7 @@ class FusionSnapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         next_offset: The first offset that is not folded in.
         last_hash: Of the last folded record, hexadecimal; empty at the start.
         state: MessagePack, compressed with Zstandard.
+        topic_id: The broker's own id of the log; empty where it gives none.
     """
 
     format_version: int
@@ -167,3 +168,4 @@ class FusionSnapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     next_offset: int
     last_hash: str
     state: bytes
+    topic_id: str = ""

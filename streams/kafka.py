@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 from faust.auth import SASLCredentials, SSLCredentials
 
@@ -31,10 +31,12 @@ __all__ = [
     "is_refusal",
     "librdkafka_settings",
     "read_password",
+    "topic_id_of",
 ]
 
 # Production waits as Kafka does by default; the embedded broker waits it out even when records are there.
 _FETCH_MAX_WAIT_MS: Final = {BrokerKind.KAFKA: 500, BrokerKind.EMBEDDED: 10}
+_DESCRIBE_S: Final = 10.0
 _ASK_S: Final = 0.5  # one metadata request; between two of them the errors of the connection are looked at
 
 _REFUSALS: Final = frozenset(
@@ -211,6 +213,25 @@ def admin_client(config: KafkaConfig, seen: list[KafkaError]) -> AdminClient:
         return AdminClient(librdkafka_settings(config) | {"error_cb": seen.append})
     except KafkaException as error:
         raise FileRefused(f"[kafka]: {error.args[0].str()}") from error
+
+
+def topic_id_of(config: KafkaConfig, topic: str) -> str:
+    """The broker's own id of a topic, which a topic that is made anew under the same name does not have.
+
+    Returns:
+        Base64 as Kafka prints it; empty where the broker gives none.
+
+    Raises:
+        BrokerUnavailable: It does not answer.
+        AccessDenied: It refuses us.
+    """
+    if not config.capabilities.knows_topic_ids:
+        return ""
+    asked = admin_client(config, []).describe_topics(TopicCollection([topic]), request_timeout=_DESCRIBE_S)
+    try:
+        return str(asked[topic].result().topic_id)
+    except KafkaException as error:
+        raise explain(config, error.args[0]) from error
 
 
 def _telling(last: KafkaError, seen: list[KafkaError]) -> KafkaError:

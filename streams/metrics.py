@@ -70,6 +70,12 @@ class Metrics:
         self.restores = Counter(
             "callbox_restores_total", "Partitions whose state was restored.", registry=registry
         )
+        self.log_broken = Counter(
+            "callbox_log_broken_total",
+            "Times that the log was not what it had been, by cause.",
+            ["cause"],
+            registry=registry,
+        )
         self.pictures = Counter(
             "callbox_pictures_total", "Snapshots by outcome.", ["outcome"], registry=registry
         )

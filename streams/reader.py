@@ -16,7 +16,7 @@ from streams.kafka import KafkaConfig, fetch_max_wait_ms
 from streams.partition_reader import PartitionReader
 from streams.records import LogRecord, latest
 
-__all__ = ["Follower", "LogRecord", "Start", "latest", "latest_by_key", "read", "read_all"]
+__all__ = ["Follower", "LogRecord", "Start", "bounds", "latest", "latest_by_key", "read", "read_all"]
 
 _READ_WAIT_MS: Final = 10  # what the end of a partition costs a reading that is waited for
 _FOLLOW_WAIT_MS: Final = 100  # a follower stays for weeks: ten idle fetches a second are enough
@@ -65,6 +65,17 @@ def read(
             yield record
             if record.offset + 1 == last:
                 return
+
+
+def bounds(config: KafkaConfig, topic: str, partition: int) -> tuple[int, int | None]:
+    """The oldest offset of a partition, and the one after the newest where the broker's word for it is exact.
+
+    Raises:
+        As `read`.
+    """
+    with closing(PartitionReader(config, topic, fetch_wait_ms=_READ_WAIT_MS)) as reader:
+        low, high = reader.bounds(partition)
+    return low, high if config.capabilities.exact_high_watermark else None
 
 
 def read_all(config: KafkaConfig, topic: str) -> Iterator[LogRecord]:

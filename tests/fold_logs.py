@@ -159,6 +159,8 @@ casts = st.builds(
             "oodct",
             "paaaaattt",
             "oaaaaatttu",
+            "aaat",
+            "aaaaxt",
             "xxxttta",
             "xxxxaaattud",
             "xxppaottd",
@@ -173,9 +175,10 @@ casts = st.builds(
 
 
 @st.composite
-def inputs(draw: st.DrawFn, at_s: float, cast: Cast, state: State, known: list[str]) -> FusionInput:
+def inputs(
+    draw: st.DrawFn, wanted: str, at_s: float, cast: Cast, state: State, known: list[str]
+) -> FusionInput:
     """One input that arrives about when it happened."""
-    wanted = draw(st.sampled_from(cast.kinds))
     if wanted == "t":
         is_next = draw(st.sampled_from((True, True, True, False)))
         return envelope(Tick(number=state.tick + 1 if is_next else draw(st.integers(1, 30))))
@@ -296,6 +299,10 @@ GAPS = (
 """Seconds between inputs."""
 
 
+OPENINGS = ("", "", "", "p", "ot", "xt", "hwtt")
+"""What a log may begin with, so that the rest is often about something that was raised."""
+
+
 @st.composite
 def logs(draw: st.DrawFn, max_size: int = 40) -> list[Step]:
     """A few devices, known from the start or not, then inputs from milliseconds to half a day apart."""
@@ -309,9 +316,11 @@ def logs(draw: st.DrawFn, max_size: int = 40) -> list[Step]:
     folded(entries(steps), state)
     gaps = draw(st.sampled_from(GAPS))
     at_s = 0.0
-    for _ in range(draw(st.integers(1, max_size))):
-        at_s += draw(st.sampled_from(gaps))
-        step = Step(ms(at_s), draw(inputs(at_s, cast, state, known)))
+    opening = draw(st.sampled_from(OPENINGS))
+    for number in range(draw(st.integers(max(1, len(opening)), max_size))):
+        at_s += 2.0 if number < len(opening) else draw(st.sampled_from(gaps))
+        wanted = opening[number] if number < len(opening) else draw(st.sampled_from(cast.kinds))
+        step = Step(ms(at_s), draw(inputs(wanted, at_s, cast, state, known)))
         steps.append(step)
         fold(state, entry(step.given, offset=state.offset, append_ms=step.at))
         known += [incident_id for incident_id in state.incidents if incident_id not in known]

@@ -15,7 +15,7 @@ from schemas.partitioning import partition_of
 from schemas.units import EpochMs
 from streams.kafka_config import KafkaConfig
 from streams.records import LogRecord
-from streams.snapshots import restore
+from streams.restoring import Restored, restore
 from tests.fakes import KAFKA
 from tests.timeline import PARTITIONS, ZONE, Timeline, device
 
@@ -61,6 +61,7 @@ def snapshot(offset: int) -> FusionSnapshot:
         next_offset=offset,
         last_hash=state.last_hash,
         state=zstandard.compress(dump(state)),
+        topic_id="first",
     )
 
 
@@ -72,6 +73,7 @@ class Cluster:
             LogRecord(FUSION_INPUT, PARTITION, entry.offset, entry.append_ms, entry.key, entry.value)
             for entry in LOG.entries
         ]
+        self.topic_id = "first"
         self.snapshots: list[LogRecord] = []
         self.asked: list[tuple[str, int, int | None]] = []
 
@@ -93,10 +95,23 @@ class Cluster:
             if record.offset >= first and (stop is None or record.offset < stop):
                 yield record
 
+    def bounds(self, _kafka: KafkaConfig, topic: str, partition: int) -> tuple[int, int | None]:
+        assert (topic, partition) == (FUSION_INPUT, PARTITION)
+        return (self.log[0].offset, self.log[-1].offset + 1) if self.log else (0, 0)
+
+    def topic_id_of(self, _kafka: KafkaConfig, _topic: str) -> str:
+        return self.topic_id
+
+    def restore(self, committed: int = END, in_hand: State | None = None) -> Restored:
+        return restore(KAFKA, PARTITION, PARTITIONS, committed, in_hand)
+
     def restored(self, committed: int = END) -> bytes:
-        return dump(restore(KAFKA, PARTITION, PARTITIONS, committed))
+        """The state where nothing is wrong."""
+        found = self.restore(committed)
+        assert found.broken is None
+        return dump(found.state)
 
     @property
     def folded_from(self) -> list[int]:
-        """Where reading the log began: one record before the snapshot, which it is held against."""
-        return [start for topic, start, _ in self.asked if topic == FUSION_INPUT]
+        """Where folding began: the last reading of the log. Snapshots were held against it before."""
+        return [start for topic, start, _ in self.asked if topic == FUSION_INPUT][-1:]

@@ -16,7 +16,7 @@ from schemas.catalogue import FUSION_SNAPSHOT, HOTLIST, PLATE_READS, VERIFICATIO
 from schemas.codec import decode
 from schemas.log import FusionSnapshot
 from streams.records import LogRecord
-from streams.snapshots import MAX_STATE_BYTES
+from streams.restoring import MAX_STATE_BYTES
 
 ALLOWED: Final = frozenset({PLATE_READS, HOTLIST, VERIFICATION_REQUESTS})
 """Sealed topics whose very content they are."""

@@ -37,7 +37,8 @@ from streams.context import Context
 from streams.dead_letters import as_log_record, bury
 from streams.delivery import Outgoing
 from streams.incident_topic import IncidentTopic
-from streams.snapshots import Snapshots, restore
+from streams.restoring import broken_log, restore
+from streams.snapshots import Snapshots
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +74,7 @@ class FusionAgent:
         self._context = context
         self._states: dict[int, State] = {}
         self._ticked: dict[int, int] = {}
+        self._topic_ids: dict[int, str] = {}
         self._snapshots = Snapshots(context)
         self._incident_topic = IncidentTopic(context)
 
@@ -101,7 +103,7 @@ class FusionAgent:
         ours = self._context.assignment()
         for partition, state in self._states.items():
             if partition in ours and self._snapshots.is_due(partition):
-                self._snapshots.begin(state)
+                self._snapshots.begin(state, self._topic_ids[partition])
 
     async def every_second(self) -> None:
         """Write one tick to each of our partitions, and forget the states of those we lost."""
@@ -122,23 +124,27 @@ class FusionAgent:
     async def finish(self) -> None:
         """Save every state, so that the next owner starts where we stop."""
         self._incident_topic.leave()
-        for state in self._states.values():
-            await self._snapshots.begin(state)
+        for partition, state in self._states.items():
+            await self._snapshots.begin(state, self._topic_ids[partition])
 
     async def _state_at(self, batch: Batch) -> State:
         """The state at the batch's first offset: the one in hand, or restored after any jump."""
         partition = batch[0].partition
         state = self._states.get(partition)
-        if state is None or state.offset != batch.start:
-            self._context.metrics.restores.inc()
-            state = await self._context.blocking(
-                restore,
-                self._context.kafka,
-                partition,
-                self._context.partitions[FUSION_INPUT],
-                batch.start,
-            )
-        return state
+        if state is not None and state.offset == batch.start:
+            return state
+        self._context.metrics.restores.inc()
+        partitions = self._context.partitions[FUSION_INPUT]
+        restored = await self._context.blocking(
+            restore, self._context.kafka, partition, partitions, batch.start, state
+        )
+        self._topic_ids[partition] = restored.topic_id
+        if restored.broken is not None:
+            log.error("log.broken", partition=partition, **restored.broken._asdict())
+            self._context.metrics.log_broken.labels(restored.broken.cause).inc()
+            told = broken_log(partition, restored.topic_id, restored.broken, now_ms())
+            await self._context.delivery.deliver([told])
+        return restored.state
 
     def _tick(self, partition: int) -> Outgoing:
         state = self._states.get(partition)

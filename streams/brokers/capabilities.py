@@ -36,6 +36,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         exact_high_watermark: *Latest* is the end. Embedded: it is the last batch's base offset + 1.
         obeys_settings: Topic settings have an effect. Embedded: it stores and repeats them, no more (measured
             with the time stamp type and max.message.bytes).
+        knows_topic_ids: A topic has an id of its own besides its name. Embedded: it describes no topic.
         grows_partitions: A topic can get more partitions. Embedded: CreatePartitions is not supported.
         keeps_topics_declared: Nobody creates a topic by asking for it (`auto.create.topics.enable=false`).
             Embedded: a metadata request that names a topic creates it, with 4 partitions.
@@ -50,6 +51,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     transactions: bool
     exact_high_watermark: bool
     obeys_settings: bool
+    knows_topic_ids: bool
     grows_partitions: bool
     keeps_topics_declared: bool
     fit_for_timings: bool
@@ -64,6 +66,7 @@ CAPABILITIES: Final = {
         transactions=True,
         exact_high_watermark=True,
         obeys_settings=True,
+        knows_topic_ids=True,
         grows_partitions=True,
         keeps_topics_declared=True,
         fit_for_timings=True,
@@ -76,6 +79,7 @@ CAPABILITIES: Final = {
         transactions=False,
         exact_high_watermark=False,
         obeys_settings=False,
+        knows_topic_ids=False,
         grows_partitions=False,
         keeps_topics_declared=False,
         fit_for_timings=False,

@@ -32,7 +32,7 @@ from schemas.catalogue import (
     REGISTRY,
 )
 from schemas.codec import decode, encode
-from schemas.enums import AckAction, Action, InputKind, PillarKind, Tier
+from schemas.enums import AckAction, Action, Hazard, InputKind, PillarKind, Tier
 from schemas.log import FusionInput, FusionSnapshot, PillarFact
 from schemas.partitioning import partition_of
 from schemas.site import ChainLink, RegistryDevice

@@ -74,7 +74,7 @@ PARTS = (
 
 
 @pytest.mark.parametrize(("module", "name"), PARTS, ids=[f"{m.__name__}.{n}" for m, n in PARTS])
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=logs())
 def test_whatever_breaks_the_fold_goes_on_and_presses_still_raise(
     module: object, name: str, steps: list[Step]

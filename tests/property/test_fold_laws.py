@@ -1,12 +1,14 @@
 """Laws of the fold, for any log that Hypothesis can think of: same bytes, no copy, no press lost, bounded."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors import changes, incidents
+from processors.deadlines import DUE
 from processors.entities import TimerKind
 from processors.incidents import Decision, fold
+from processors.memory import MEMORY_SIZE
 from processors.state import State, dump, load
 from schemas.alerts import Alert
 from schemas.codec import encode
@@ -14,6 +16,9 @@ from schemas.enums import Action, Grade, InputKind, PillarKind, Reason, Status
 from schemas.log import PillarFact, Tick
 from tests.fold_logs import Step, entries, folded, logs, sent, start
 from tests.timeline import entry, envelope, fact
+
+MANY = 250
+"""For the laws that a life may hang on: so many logs, in about five seconds."""
 
 
 @given(logs(), st.data())
@@ -34,12 +39,14 @@ def said_twice(steps: list[Step], at: int) -> list[Step]:
     return [*steps[:at], *(Step(now, step.given) for step in steps[:at]), *steps[at:]]
 
 
+@settings(max_examples=MANY)
 @given(logs(), st.data())
 def test_a_second_run_of_all_that_was_said_changes_no_byte(steps: list[Step], data: st.DataObject) -> None:
     at = data.draw(st.integers(1, len(steps)), label="again at")
     assert sent(folded(entries(said_twice(steps, at)))) == sent(folded(entries(steps)))
 
 
+@settings(max_examples=MANY)
 @given(logs(max_size=25), st.data())
 def test_a_second_run_of_all_that_was_said_changes_no_byte_even_with_small_memories(
     steps: list[Step], data: st.DataObject
@@ -114,6 +121,7 @@ def presses_of(steps: list[Step], state: State) -> list[tuple[PillarFact, bool, 
     return told
 
 
+@settings(max_examples=MANY)
 @given(logs())
 def test_every_press_goes_out_in_an_alert_or_is_known_or_bounces(steps: list[Step]) -> None:
     for press, was_said, decision in presses_of(steps, start()):
@@ -130,6 +138,7 @@ def is_press_alert(alert: Alert, press: PillarFact) -> bool:
     return is_named and alert.grade is Grade.RED and alert.status is status
 
 
+@settings(max_examples=MANY)
 @given(logs(), st.sampled_from(("P1", "B1", "new-pillar")))
 def test_a_red_is_never_suppressed_by_any_other_inputs(steps: list[Step], device_id: str) -> None:
     others = [
@@ -177,7 +186,7 @@ def test_what_is_real_and_what_is_an_exercise_never_meet(steps: list[Step]) -> N
         for record in (incidents.read_entry(each)[1] for each in entries(steps))
         if isinstance(record, PillarFact) and record.kind is PillarKind.PRESS and not record.exercise
     }
-    status_of = {}
+    status_of: dict[str, Status] = {}
     for decision in folded(entries(steps)):
         for alert in decision.alerts:
             assert status_of.setdefault(alert.incident_id, alert.status) is alert.status
@@ -187,6 +196,7 @@ def test_what_is_real_and_what_is_an_exercise_never_meet(steps: list[Step]) -> N
             assert not wrong & {(source.device_id, source.event_id) for source in alert.sources}
 
 
+@settings(max_examples=MANY)
 @given(logs())
 def test_no_rule_fails_on_any_log(steps: list[Step]) -> None:
     assert Reason.FOLD_ERROR not in [decision.reason for decision in folded(entries(steps))]
@@ -214,6 +224,7 @@ def test_the_state_is_bounded_by_devices_and_open_incidents(steps: list[Step], s
     assert len(state.ended) <= 2
     assert not set(state.ended) & set(state.incidents)
     assert len(state.watermarks) <= 4
+    assert len(state.strays.ids) <= MEMORY_SIZE
 
 
 @given(logs())
@@ -223,7 +234,7 @@ def test_every_incident_that_is_due_has_a_timer_that_looks_in_time(steps: list[S
     latest_first = sorted(state.timers, reverse=True)
     earliest = {(timer.subject, timer.kind): timer.due for timer in latest_first}
     for known in state.incidents.values():
-        for kind, due_of in changes.DUE.items():
+        for kind, due_of in DUE.items():
             due = due_of(known)
             assert due is None or earliest[known.incident_id, kind] <= due
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.incidents import Decision, fold
@@ -27,6 +27,7 @@ from tests.fold_logs import Step, entries, folded, logs, start
 from tests.timeline import START, ack, entry, envelope
 
 RANK = {Grade.BLUE: 1, Grade.YELLOW: 2, Grade.RED: 3}
+MANY = 250
 TERMINAL = (IncidentState.CLOSED, IncidentState.CANCELLED)
 
 
@@ -69,6 +70,7 @@ def test_the_states_that_are_told_are_those_that_the_table_leads_through(steps: 
             assert before.state is now.state or (before.state, now.state) in leads
 
 
+@settings(max_examples=MANY)
 @given(logs())
 def test_each_tier_is_asked_once_and_tiers_only_rise(steps: list[Step]) -> None:
     for history in histories(steps).values():
@@ -150,6 +152,7 @@ def test_nobody_hears_of_an_incident_within_its_hold_unless_it_is_red(steps: lis
             assert known.revision or known.incident_id not in told
 
 
+@settings(max_examples=MANY)
 @given(logs())
 def test_timers_run_only_in_the_states_that_they_belong_to(steps: list[Step]) -> None:
     state = start()
@@ -205,6 +208,7 @@ class Rest:
         return Counter(decision.reason for decision in self.decisions)
 
 
+@settings(max_examples=MANY)
 @given(logs())
 def test_every_incident_ends_once_it_is_acknowledged_cleared_and_ticked_on(steps: list[Step]) -> None:
     state = start()

@@ -136,7 +136,7 @@ def test_a_place_is_read_as_it_is_written() -> None:
     ],
 )
 def test_what_is_no_place_of_a_letter_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="TOPIC.dlq/PARTITION/OFFSET"):
+    with pytest.raises(ValueError, match=r"TOPIC\.dlq/PARTITION/OFFSET"):
         place_of(text)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from processors.alerts import topic_for
 from schemas.catalogue import TEST_ALERTS
-from schemas.enums import Action, Disposition, Grade, IncidentState, PillarKind, Reason, Status
+from schemas.enums import Action, Disposition, Grade, Hazard, IncidentState, PillarKind, Reason, Status
 from tests.timeline import LAT, Timeline, camera, device, fact, flame, only_alert, reasons
 
 
@@ -161,3 +161,17 @@ def test_a_cancel_before_the_registry_knew_the_pillar_has_no_second_life_as_a_co
     line.push(device("P1"))
     line.press(10)
     assert line.push(cancel, at_s=31).reason is Reason.DUPLICATE
+
+
+def test_a_copy_of_a_heartbeat_from_before_the_registry_knew_the_pillar_does_not_count() -> None:
+    told = []
+    for copies in ((), (15,)):
+        line = Timeline()
+        beat = fact(PillarKind.HEARTBEAT, "B1", at_s=0)
+        assert line.push(beat, at_s=0).reason is Reason.UNKNOWN_DEVICE
+        line.push(device("B1", heartbeat_s=20), at_s=1)
+        for at_s in copies:
+            assert line.push(beat, at_s=at_s).reason is Reason.DUPLICATE
+        told.append(line.run(16, 30))
+    assert [alert.hazard for alert in told[0]] == [Hazard.COMM_FAIL]
+    assert told[0] == told[1]

@@ -146,6 +146,16 @@ def test_what_a_camera_saw_never_makes_a_press_of_the_same_device_look_known() -
     assert only_alert(pressed).press_count == 1
 
 
+def test_a_press_and_a_flame_that_are_named_alike_are_two_incidents_when_they_are_far_apart_in_time() -> None:
+    line = Timeline(camera("C1"))
+    line.push(flame("C1", event_id="1"))
+    (fire,) = line.run(10, 10)
+    call = only_alert(line.press(1_000, "C1", event_id="1"))
+    assert call.incident_id != fire.incident_id
+    assert (call.action, call.revision) == (Action.RAISE, 1)
+    assert len(line.state.incidents) == 2
+
+
 @pytest.mark.parametrize(("north_e7", "joins"), [(17_986, True), (17_987, False)])
 def test_presses_fuse_across_a_cell_s_edge_up_to_two_hundred_metres(north_e7: int, joins: bool) -> None:
     line = Timeline(device("P1"), device("P2", lat=LAT + north_e7 / 1e7))

@@ -18,10 +18,12 @@ from schemas.catalogue import (
     TEST_ALERTS,
 )
 from schemas.codec import decode, encode
-from schemas.enums import AckOutcome, Grade, InputKind, PillarKind, Reason
+from schemas.enums import AckOutcome, FeedState, Grade, InputKind, PillarKind, Reason
 from schemas.errors import Cause, DeliveryFailed
-from schemas.log import FusionInput, FusionSnapshot, Tick
+from schemas.log import FeedStatus, FusionInput, FusionSnapshot, Tick
 from schemas.partitioning import partition_of
+from schemas.site import UNASSIGNED_ZONE
+from streams import restoring
 from streams.agents import fusion
 from streams.agents.fusion import WAKE, FusionAgent
 from streams.batching import Batch
@@ -38,12 +40,15 @@ class Restored:
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, int, int]] = []
+        self.broken: restoring.Broken | None = None
 
-    def __call__(self, _kafka: KafkaConfig, partition: int, partitions: int, committed: int) -> State:
+    def __call__(
+        self, _kafka: KafkaConfig, partition: int, partitions: int, committed: int, _in_hand: State | None
+    ) -> restoring.Restored:
         self.asked.append((partition, partitions, committed))
         state = new_state(partition, partitions)
         state.offset = committed
-        return state
+        return restoring.Restored(state, "the topic", self.broken)
 
 
 @pytest.fixture
@@ -143,6 +148,18 @@ def test_any_jump_of_offsets_restores_the_state(agent: FusionAgent, restored: Re
     run(agent.process([log(device(), fact())]))
     run(agent.process([log(fact(event_id="e2"), start=start)]))
     assert [offset for _, _, offset in restored.asked] == [0, start]
+
+
+def test_a_broken_log_is_told_of_in_the_log_and_counted(
+    agent: FusionAgent, world: World, restored: Restored
+) -> None:
+    restored.broken = restoring.Broken(Cause.RECORDS_MISSING, 3, 9)
+    run(agent.process([log(device(), start=9)]))
+    (told,) = world.delivery.to(FUSION_INPUT)
+    status = decode(decode(told.value, FusionInput).payload, FeedStatus)
+    assert (status.state, status.partition, status.offset) == (FeedState.BROKEN, PARTITION, 9)
+    assert told.key == UNASSIGNED_ZONE.encode()
+    assert world.count("callbox_log_broken_total", cause="records_missing") == 1
 
 
 def test_partitions_have_states_of_their_own(agent: FusionAgent, restored: Restored) -> None:

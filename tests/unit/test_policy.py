@@ -1,9 +1,15 @@
+from operator import attrgetter
+
 import msgspec
 import pytest
 
 from processors.policy import (
     DEFAULT_VERSION,
+    LIMITS,
+    ByGrade,
     FusionPolicy,
+    Grades,
+    Ring,
     Window,
     Windows,
     policy_record,
@@ -24,6 +30,41 @@ def test_the_default_windows_are_those_of_the_table_in_domain_md() -> None:
 
 def test_an_unknown_grade_has_the_window_of_red() -> None:
     assert Windows().of(Grade.UNKNOWN) == Windows().red
+
+
+def test_the_default_times_are_those_of_the_table_in_domain_md() -> None:
+    policy = FusionPolicy()
+    assert [
+        [times.of(grade) // 1_000 for grade in (Grade.RED, Grade.YELLOW, Grade.BLUE)]
+        for times in (
+            policy.hold_ms,
+            policy.acknowledge_ms,
+            policy.notify_ms,
+            policy.stale_ms,
+            policy.shelve_ms,
+        )
+    ] == [
+        [0, 10, 30],
+        [30, 120, 600],
+        [60, 300, 1_800],
+        [300, 900, 14_400],
+        [0, 1_800, 28_800],
+    ]
+    assert [ring.response_s for ring in policy.rings] == [60, 180, 300]
+
+
+def test_an_unknown_grade_has_the_times_of_red() -> None:
+    assert FusionPolicy().acknowledge_ms.of(Grade.UNKNOWN) == FusionPolicy().acknowledge_ms.red
+
+
+def test_every_limit_names_a_value_of_the_policy_and_the_defaults_are_within() -> None:
+    for path, (lowest, highest) in LIMITS.items():
+        value = attrgetter(path)(FusionPolicy())
+        assert lowest <= value <= highest, path
+
+
+def by_grade(red: int = 0, yellow: int = 5_000, blue: int = 6_000) -> ByGrade:
+    return ByGrade(red=red, yellow=yellow, blue=blue)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +89,43 @@ def test_an_unknown_grade_has_the_window_of_red() -> None:
             "bounce_ms (3000) is longer than windows.red.rolling_ms (2000)",
         ),
         (FusionPolicy(reach_m=1_001), "reach_m is 1001, allowed are 0 to 1000"),
+        (FusionPolicy(hold_ms=by_grade(red=1)), "hold_ms.red is 1, allowed are 0 to 0"),
+        (FusionPolicy(shelve_ms=by_grade(red=1)), "shelve_ms.red is 1, allowed are 0 to 0"),
+        (FusionPolicy(acknowledge_ms=by_grade(red=999)), "acknowledge_ms.red is 999, allowed are 1000 to"),
+        (FusionPolicy(notify_ms=by_grade(blue=4_999)), "notify_ms.blue is 4999, allowed are 5000 to"),
+        (FusionPolicy(site_misses=1), "site_misses is 1, allowed are 2 to 1000"),
+        (FusionPolicy(flap_cycles=1), "flap_cycles is 1, allowed are 2 to 100"),
+        (FusionPolicy(grades=Grades(emergency_call=Grade.YELLOW)), "grades.emergency_call is yellow"),
+        (FusionPolicy(grades=Grades(fire=Grade.BLUE)), "grades.fire is blue, allowed are red, yellow"),
+        (FusionPolicy(grades=Grades(maintenance=Grade.RED)), "grades.maintenance is red, allowed are blue"),
+        (
+            FusionPolicy(hold_ms=by_grade(yellow=300_001)),
+            "hold_ms.yellow (300001) is longer than windows.yellow.rolling_ms (300000)",
+        ),
+        (
+            FusionPolicy(stale_ms=by_grade(red=86_400_000)),
+            "stale_ms.red (86400000) is not shorter than expire_after_ms (86400000)",
+        ),
+        (
+            FusionPolicy(shelve_ms=by_grade(blue=86_400_000)),
+            "shelve_ms.blue (86400000) is not shorter than expire_after_ms",
+        ),
+        (
+            FusionPolicy(rings=(Ring(within_m=500, response_s=60), Ring(within_m=500, response_s=60))),
+            "rings[1].within_m is 500, allowed is more than 500",
+        ),
+        (
+            FusionPolicy(rings=(Ring(within_m=500, response_s=60), Ring(within_m=501, response_s=59))),
+            "rings[1].response_s is 59, allowed are 60 and above",
+        ),
+        (
+            FusionPolicy(rings=(Ring(within_m=0, response_s=60),)),
+            "rings[0]: within_m is 0 and response_s is 60, allowed are 1 and above",
+        ),
+        (
+            FusionPolicy(rings=tuple(Ring(within_m=n, response_s=n) for n in range(1, 12))),
+            "rings has 11 entries, allowed are 10",
+        ),
     ],
 )
 def test_a_policy_that_contradicts_itself_is_told_where(policy: FusionPolicy, problem: str) -> None:
