@@ -14,7 +14,7 @@ from processors.state import State
 from schemas.catalogue import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from schemas.codec import decode
 from schemas.log import FusionSnapshot
-from streams import restoring
+from streams import restoring, snapshots
 from streams.settings import RuntimeSettings
 from streams.snapshots import Snapshots
 from tests.fakes import World, run
@@ -48,7 +48,7 @@ def sent(world: World) -> list[FusionSnapshot]:
 def save(saving: Snapshots, *states: State) -> None:
     async def scene() -> None:
         for state in states:
-            await saving.begin(state, "the topic")
+            await saving.begin(state, "first")
 
     run(scene())
 
@@ -63,7 +63,7 @@ def test_what_is_saved_can_be_restored(world: World, cluster: Cluster) -> None:
 def test_a_snapshot_is_of_the_moment_in_which_it_was_begun(world: World) -> None:
     async def scene() -> None:
         state = state_at(10)
-        saved = Snapshots(world.context).begin(state, "the topic")
+        saved = Snapshots(world.context).begin(state, "first")
         for entry in LOG.entries[10:]:
             fold(state, entry)
         await saved
@@ -99,7 +99,7 @@ def test_a_snapshot_is_due_after_the_interval(world: World, clock: list[float]) 
 def test_no_second_one_is_due_while_one_is_on_its_way(world: World, clock: list[float]) -> None:
     async def scene() -> None:
         saving = Snapshots(world.context)
-        on_its_way = saving.begin(state_at(1), "the topic")
+        on_its_way = saving.begin(state_at(1), "first")
         clock[0] += 60
         assert not saving.is_due(PARTITION)
         await on_its_way
