@@ -98,7 +98,10 @@ def announce(incident: Incident, occasion: Occasion) -> tuple[Incident, Alert]:
     prior = (*incident.prior, PriorAlert(alert_id=alert.alert_id, sent=occasion.at))[-MAX_PRIOR:]
     revision = alert.revision
     alarm_revision = revision if occasion.is_alarm else incident.alarm_revision
-    told = msgspec.structs.replace(incident, revision=revision, prior=prior, alarm_revision=alarm_revision)
+    raised_at = occasion.at if incident.raised_at is None else incident.raised_at
+    told = msgspec.structs.replace(
+        incident, revision=revision, prior=prior, alarm_revision=alarm_revision, raised_at=raised_at
+    )
     return told, alert
 
 

@@ -135,6 +135,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
         resolve_at: It closes by itself then.
         shelved_until: Shelving, or being out of service, ends then.
         calm_at: Flapping ends then.
+        raised_at: Fold time of its first alert, or None while nobody has heard of it.
     """
 
     incident_id: str
@@ -181,6 +182,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
     resolve_at: EpochMs | None = None
     shelved_until: EpochMs | None = None
     calm_at: EpochMs | None = None
+    raised_at: EpochMs | None = None
 
 
 class Ended(msgspec.Struct, frozen=True, array_like=True, gc=False):

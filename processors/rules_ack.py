@@ -114,8 +114,8 @@ def _repeat(state: State, incident: Incident | None, fact: AckFact) -> Reason | 
     if _name(fact) in state.strays.ids:
         return Reason.DUPLICATE
     if incident is not None:
-        is_early = fact.received_at < incident.first_at and state.strays.floor is not None
-        if is_early and fact.received_at <= (state.strays.floor or 0):
+        is_early = fact.received_at <= (incident.raised_at or incident.first_at)
+        if is_early and state.strays.floor is not None and fact.received_at <= state.strays.floor:
             return Reason.BEYOND_MEMORY
         return recall(incident.acks, fact.ack_id, fact.received_at)
     ended = state.ended.get(fact.incident_id)

@@ -79,6 +79,7 @@ def arm(
         raised = replace(
             incident,
             feeds=feeds,
+            raised_at=incident.first_at,
             device_name="" if first is None else first.name,
             active=incident.hazard is not Hazard.FEED_FAULT,  # which has happened, and does not go on
         )

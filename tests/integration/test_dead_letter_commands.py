@@ -1,4 +1,4 @@
-"""`callbox dlq` on real brokers: counted, shown, sent again with the key and the id it had, and said where it is gone."""
+"""`callbox dlq` on real brokers: counted, shown, sent again with the key and the id it had, or said to be gone."""
 
 import json
 import logging
@@ -94,7 +94,12 @@ def name(base: str) -> str:
 
 def event(device_id: str, **fields: Any) -> PillarEvent:
     at = now_ms()
-    usual = {"device_id": device_id, "kind": PillarKind.TAMPER, "occurred_at": at, "received_at": at}
+    usual: dict[str, Any] = {
+        "device_id": device_id,
+        "kind": PillarKind.TAMPER,
+        "occurred_at": at,
+        "received_at": at,
+    }
     return PillarEvent(**(usual | fields))
 
 

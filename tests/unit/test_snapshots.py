@@ -57,7 +57,7 @@ def test_what_is_saved_can_be_restored(world: World, cluster: Cluster) -> None:
     save(Snapshots(world.context), state_at(10))
     cluster.keep(*sent(world))
     assert cluster.restored() == folded(END)
-    assert cluster.folded_from == [9]
+    assert cluster.folded_from == [10]
 
 
 def test_a_snapshot_is_of_the_moment_in_which_it_was_begun(world: World) -> None:
