@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from callbox.dead_letter_content import Content, content
-from callbox.dead_letter_tool import Count, Found, GivenUp, is_sealed, spelled
+from callbox.dead_letter_ledger import Count, Found, GivenUp, is_sealed, spelled
 from callbox.printable import printable
 from callbox.times import format_time
 from schemas.units import EpochMs

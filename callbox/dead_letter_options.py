@@ -5,7 +5,7 @@ from typing import Final
 import click
 
 from callbox.choices import choice
-from callbox.dead_letter_tool import LETTER_TOPICS, base_topic, place_of
+from callbox.dead_letter_ledger import LETTER_TOPICS, base_topic, place_of
 from callbox.times import parse_time
 from schemas.errors import Cause
 from schemas.units import EpochMs

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from callbox.dead_letter_tool import Found, Original, found_in, kept, spelled
+from callbox.dead_letter_ledger import Found, found_in, spelled
+from callbox.dead_letter_tool import Original, kept
 from schemas.catalogue import BY_NAME, REGISTRY, dead_letter_topic
 from schemas.codec import decode
 from schemas.errors import DecodeError, InputMissing, LetterRefused, LogBroken

@@ -1,4 +1,4 @@
-"""What is decided about dead letters: which of them are one record, and whether it may be sent again.
+"""Whether the record of a dead letter may be sent again, and as what.
 
     letter ─► its record: in the letter, or read again at its place ─► nothing there          gone
                                                                     ─► it would come back     refused, or --force
@@ -7,13 +7,13 @@
 A letter stays where it is: its topic is only ever appended to.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-import msgspec
 from msgspec.structs import replace
 
+from callbox.dead_letter_ledger import Found, spelled
 from callbox.times import format_span
 from processors.acknowledgements import ack_input
 from processors.entry import LogEntry
@@ -35,12 +35,9 @@ from schemas.enums import PillarKind
 from schemas.errors import Cause, DecodeError
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
 from schemas.letters import DeadLetter
+from schemas.log import PillarFact
 from schemas.units import EpochMs
 from streams.delivery import Outgoing, Place
-from streams.records import LogRecord
-
-LETTER_TOPICS: Final = tuple(name for name in BY_NAME if dead_letter_topic(name) in BY_NAME)
-"""The topics that have dead letters."""
 
 BY_DEVICE: Final = frozenset({PILLAR_EVENTS, FRAMES, PLATE_READS})
 """Here the registry must know who speaks."""
@@ -56,22 +53,7 @@ BEYOND_MENDING: Final = frozenset(
 )
 """Neither a registry nor another release makes these records better."""
 
-
 _ENVELOPE_BYTES: Final = 256  # Kafka's batch and record headers have about 80
-
-
-class Found(NamedTuple):
-    """A letter where it lies.
-
-    Attributes:
-        place: Its own place, not that of its record.
-        written_at: When.
-        letter: What it says.
-    """
-
-    place: Place
-    written_at: EpochMs
-    letter: DeadLetter
 
 
 class Original(NamedTuple):
@@ -79,61 +61,6 @@ class Original(NamedTuple):
 
     key: bytes | None
     value: bytes | None
-
-
-class GivenUp(msgspec.Struct, frozen=True, kw_only=True):
-    """One record that was given up for one cause, however often that was said of it.
-
-    A bad record of the registry is given up by each worker that follows it, and again at each start.
-
-    Attributes:
-        place: Of the newest letter.
-        first: Of the first one.
-        letters: How many there are.
-        workers: Who wrote them, sorted.
-        topic: Where the record lay.
-        partition: Its partition.
-        offset: Its offset.
-        appended_at: Its time stamp.
-        cause: Why.
-        first_at: When the first letter was written.
-        newest_at: When the newest one was.
-    """
-
-    place: str
-    first: str
-    letters: int
-    workers: tuple[str, ...]
-    topic: str
-    partition: int
-    offset: int
-    appended_at: EpochMs
-    cause: Cause
-    first_at: EpochMs
-    newest_at: EpochMs
-
-
-class Count(NamedTuple):
-    """How many records one group of workers gave up for one cause."""
-
-    topic: str
-    cause: Cause
-    workers: tuple[str, ...]
-    records: int
-    letters: int
-    newest_at: EpochMs
-
-
-class Ledger(NamedTuple):
-    """What the letters tell.
-
-    Attributes:
-        records: Newest first.
-        unreadable: How many letters nobody can read.
-    """
-
-    records: tuple[GivenUp, ...]
-    unreadable: int
 
 
 class Fate(StrEnum):
@@ -156,89 +83,6 @@ class Judgement(NamedTuple):
     fate: Fate
     words: str
     outgoing: Outgoing | None = None
-
-
-def base_topic(letter_topic: str) -> str:
-    """The topic whose dead letters these are; any other name stays as it is."""
-    return letter_topic.removesuffix(dead_letter_topic(""))
-
-
-def place_of(text: str) -> Place:
-    """Read the place of a letter.
-
-    Raises:
-        ValueError: It is none. The text says what is allowed.
-    """
-    topic, _, rest = text.partition("/")
-    partition, _, offset = rest.partition("/")
-    if topic not in map(dead_letter_topic, LETTER_TOPICS) or not (
-        _is_number(partition) and _is_number(offset)
-    ):
-        raise ValueError(
-            f"{text!r} is no place of a dead letter: TOPIC.dlq/PARTITION/OFFSET, as `callbox dlq list` names them"
-        )
-    return Place(topic, int(partition), int(offset))
-
-
-def spelled(place: Place) -> str:
-    """A place as people type it."""
-    return f"{place.topic}/{place.partition}/{place.offset}"
-
-
-def found_in(record: LogRecord) -> Found:
-    """The letter that a record of a dead-letter topic holds.
-
-    Raises:
-        DecodeError: It is none that this release knows.
-    """
-    place = Place(record.topic, record.partition, record.offset)
-    return Found(place, record.timestamp_ms, decode(record.value, DeadLetter))
-
-
-def is_sealed(found: Found) -> bool:
-    """Whether nothing of the record may be shown; also where a letter is not where it belongs."""
-    topic = BY_NAME.get(found.letter.topic)
-    return topic is None or topic.sealed or found.place.topic != dead_letter_topic(topic.name)
-
-
-def ledger(records: Iterable[LogRecord]) -> Ledger:
-    """Group letters by the record that they tell of.
-
-    Args:
-        records: Of dead-letter topics, in order within each partition.
-    """
-    known: dict[tuple[str, int, int, EpochMs, Cause], GivenUp] = {}
-    unreadable = 0
-    for record in records:
-        try:
-            found = found_in(record)
-        except DecodeError:
-            unreadable += 1
-            continue
-        said = identity(found.letter)
-        earlier = known.get(said)
-        known[said] = _first(found) if earlier is None else _once_more(earlier, found)
-    newest_first = sorted(known.values(), key=lambda given: given.newest_at, reverse=True)
-    return Ledger(tuple(newest_first), unreadable)
-
-
-def counts(records: Iterable[GivenUp]) -> list[Count]:
-    """How many there are of each topic, cause and group of workers."""
-    found: dict[tuple[str, Cause, tuple[str, ...]], Count] = {}
-    for given in records:
-        about = (given.topic, given.cause, given.workers)
-        known = found.get(about, Count(*about, 0, 0, EpochMs(0)))
-        found[about] = known._replace(
-            records=known.records + 1,
-            letters=known.letters + given.letters,
-            newest_at=max(known.newest_at, given.newest_at),
-        )
-    return [found[about] for about in sorted(found)]
-
-
-def identity(letter: DeadLetter) -> tuple[str, int, int, EpochMs, Cause]:
-    """Equal for letters of one record and cause; the time tells the records of a re-created topic apart."""
-    return letter.topic, letter.partition, letter.offset, letter.appended_at, letter.cause
 
 
 def kept(letter: DeadLetter) -> Original | None:
@@ -282,14 +126,13 @@ def judge(
     why = _obstacle(letter, original.value, devices)
     if why is not None and not force:
         return Judgement(Fate.REFUSED, f"it would come back: {why} (--force sends it all the same)")
-    value = (
-        with_its_id(original.value, letter.appended_at, now)
-        if letter.topic == PILLAR_EVENTS
-        else original.value
-    )
+    value, words = original.value, why or ""
+    if letter.topic == PILLAR_EVENTS:
+        words = words or _age_warning(value, letter.appended_at, now)
+        value = with_its_id(value, letter.appended_at, now)
     # Without a key there is nothing to choose a partition by; an empty one names none (ticks, policies).
     partition = None if original.key else letter.partition
-    return Judgement(Fate.SENT, why or "", Outgoing(letter.topic, original.key, value, partition))
+    return Judgement(Fate.SENT, words, Outgoing(letter.topic, original.key, value, partition))
 
 
 def with_its_id(value: bytes | None, appended_at: EpochMs, now: EpochMs) -> bytes | None:
@@ -298,13 +141,25 @@ def with_its_id(value: bytes | None, appended_at: EpochMs, now: EpochMs) -> byte
     The id of an event that names neither itself nor its number may hang on when it was appended, since that says
     whether its clock can be trusted (processors/pillars.py).
     """
-    try:
-        event = decode(value, PillarEvent)
-        named = intake(event, appended_at).event_id
-        is_same = intake(event, now).event_id == named
-    except Exception:  # noqa: BLE001 - it is sent by force, whatever it is
+    original, again = _taken_in(value, appended_at), _taken_in(value, now)
+    if original is None or again is None or original.event_id == again.event_id:
         return value
-    return value if is_same else encode(replace(event, event_id=named))
+    return encode(replace(decode(value, PillarEvent), event_id=original.event_id))
+
+
+def _age_warning(value: bytes | None, appended_at: EpochMs, now: EpochMs) -> str:
+    original, again = _taken_in(value, appended_at), _taken_in(value, now)
+    if original is None or again is None or original.clock_suspect or not again.clock_suspect:
+        return ""
+    return "it is so old that intake takes it for one of now, as clock_suspect"
+
+
+def _taken_in(value: bytes | None, at: EpochMs) -> PillarFact | None:
+    """What intake makes of a pillar's event, or None where it fails."""
+    try:
+        return intake(decode(value, PillarEvent), at)
+    except Exception:  # noqa: BLE001 - it may be sent by force, whatever it is
+        return None
 
 
 def _obstacle(letter: DeadLetter, value: bytes | None, devices: Collection[str]) -> str | None:
@@ -333,33 +188,6 @@ def _gone(letter: DeadLetter) -> str:
     return (
         f"{place} is no longer there (its topic keeps records for {format_span(retention_ms)}) and the letter does "
         "not hold it: nothing is sent"
-    )
-
-
-def _first(found: Found) -> GivenUp:
-    letter, place = found.letter, spelled(found.place)
-    return GivenUp(
-        place=place,
-        first=place,
-        letters=1,
-        workers=(letter.worker,),
-        topic=letter.topic,
-        partition=letter.partition,
-        offset=letter.offset,
-        appended_at=letter.appended_at,
-        cause=letter.cause,
-        first_at=found.written_at,
-        newest_at=found.written_at,
-    )
-
-
-def _once_more(given: GivenUp, found: Found) -> GivenUp:
-    return replace(
-        given,
-        place=spelled(found.place),
-        letters=given.letters + 1,
-        workers=tuple(sorted({*given.workers, found.letter.worker})),
-        newest_at=max(given.newest_at, found.written_at),
     )
 
 
@@ -393,7 +221,3 @@ _SPEAKERS: Final[Mapping[str, Callable[[bytes | None, EpochMs], str | None]]] = 
     FUSION_INPUT: _of_the_log,
 }
 """Read a record as its worker would, and name the device that the registry must know, if any."""
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()

@@ -9,20 +9,9 @@ from typing import Final, NamedTuple
 import click
 
 from callbox import dead_letter_options as options
+from callbox.dead_letter_ledger import Found, base_topic, found_in, identity, ledger, spelled
 from callbox.dead_letter_reading import letter_at, letter_records, original_of, registered
-from callbox.dead_letter_tool import (
-    BY_DEVICE,
-    Fate,
-    Found,
-    Judgement,
-    base_topic,
-    found_in,
-    identity,
-    judge,
-    ledger,
-    never,
-    spelled,
-)
+from callbox.dead_letter_tool import BY_DEVICE, Fate, Judgement, judge, never
 from callbox.invocation import Invocation
 from schemas.errors import Cause, InputMissing, LetterRefused
 from schemas.units import EpochMs

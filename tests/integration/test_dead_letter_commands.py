@@ -12,7 +12,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from callbox.cli import run
-from callbox.dead_letter_tool import spelled
+from callbox.dead_letter_ledger import spelled
 from processors.pillars import intake
 from schemas.catalogue import ACKS, PILLAR_EVENTS, PLATE_READS, REGISTRY, dead_letter_topic
 from schemas.codec import decode, encode

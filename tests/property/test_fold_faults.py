@@ -30,7 +30,8 @@ from schemas.codec import encode
 from schemas.enums import Grade, PillarKind, Reason
 from schemas.log import PillarFact, Tick
 from schemas.units import EpochMs
-from tests.fold_logs import SITE, Step, entries, folded, logs, start
+from tests.fold_logs import Step, entries, folded, logs, start
+from tests.fold_site import SITE
 from tests.state_sample import sample_path
 from tests.timeline import START, ZONE, entry, envelope, fact
 
@@ -74,7 +75,7 @@ PARTS = (
 
 
 @pytest.mark.parametrize(("module", "name"), PARTS, ids=[f"{m.__name__}.{n}" for m, n in PARTS])
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=logs())
 def test_whatever_breaks_the_fold_goes_on_and_presses_still_raise(
     module: object, name: str, steps: list[Step]

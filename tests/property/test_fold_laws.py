@@ -17,8 +17,8 @@ from schemas.log import PillarFact, Tick
 from tests.fold_logs import Step, entries, folded, logs, sent, start
 from tests.timeline import entry, envelope, fact
 
-MANY = 250
-"""For the laws that a life may hang on: so many logs, in about five seconds."""
+MANY = 150
+"""For the laws that a life may hang on: so many logs."""
 
 
 @given(logs(), st.data())

@@ -27,7 +27,7 @@ from tests.fold_logs import Step, entries, folded, logs, start
 from tests.timeline import START, ack, entry, envelope
 
 RANK = {Grade.BLUE: 1, Grade.YELLOW: 2, Grade.RED: 3}
-MANY = 250
+MANY = 150
 TERMINAL = (IncidentState.CLOSED, IncidentState.CANCELLED)
 
 

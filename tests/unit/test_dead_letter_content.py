@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from callbox.dead_letter_content import HEX_BYTES, Content, content
+from callbox.dead_letter_ledger import Found, counts, ledger
 from callbox.dead_letter_lines import count_row, details, record_row, shown
-from callbox.dead_letter_tool import Found, counts, ledger
 from schemas.catalogue import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
 from schemas.codec import HEADER_BYTES, MARKER, earlier_schemas_of, encode
 from schemas.enums import PillarKind

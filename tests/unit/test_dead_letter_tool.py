@@ -5,22 +5,24 @@ from collections.abc import Iterable
 import pytest
 from msgspec.structs import replace
 
-from callbox.dead_letter_tool import (
-    BEYOND_MENDING,
+from callbox.dead_letter_ledger import (
     LETTER_TOPICS,
-    Fate,
     Found,
-    Judgement,
-    Original,
     counts,
     found_in,
     identity,
-    judge,
-    kept,
     ledger,
-    never,
     place_of,
     spelled,
+)
+from callbox.dead_letter_tool import (
+    BEYOND_MENDING,
+    Fate,
+    Judgement,
+    Original,
+    judge,
+    kept,
+    never,
     with_its_id,
 )
 from processors.pillars import intake
@@ -185,7 +187,7 @@ def test_records_are_counted_by_topic_cause_and_workers() -> None:
 
 def test_the_bytes_and_the_key_are_those_of_the_original_and_the_key_chooses_the_partition() -> None:
     payload = encode(event())
-    fate, words, outgoing = judged(letter(payload))
+    fate, words, outgoing = judged(letter(payload), now=EpochMs(ms(0) + HOUR_MS))
     assert (fate, words) == (Fate.SENT, "")
     assert outgoing == (PILLAR_EVENTS, b"P1", payload, None)
 
@@ -203,6 +205,22 @@ def test_a_device_that_nobody_has_registered_would_come_back() -> None:
     assert (fate, outgoing) == (Fate.REFUSED, None)
     assert "callbox registry apply" in words
     assert "--force" in words
+
+
+def test_an_event_of_days_ago_goes_out_with_a_word_of_warning() -> None:
+    """Intake gives it the broker's time: it would look like one of now."""
+    given = judged(letter(encode(event(PillarKind.PRESS))), now=LATER)
+    assert given.fate is Fate.SENT
+    assert "takes it for one of now" in given.words
+    dead_clock = event(occurred_at=EpochMs(0), received_at=EpochMs(0))
+    assert judged(letter(encode(dead_clock)), now=LATER).words == ""  # it never had a time of its own
+
+
+def test_a_stranger_s_event_keeps_its_id_by_force_too() -> None:
+    given = event(event_id=None)
+    outgoing = judged(letter(encode(given)), devices=(), force=True).outgoing
+    assert outgoing is not None
+    assert intake(decode(outgoing.value, PillarEvent), LATER).event_id == intake(given, ms(0)).event_id
 
 
 def test_a_press_of_a_stranger_does_not_come_back() -> None:

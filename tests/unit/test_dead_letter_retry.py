@@ -1,0 +1,105 @@
+"""`callbox dlq` without a broker: what it refuses to begin, and how it sums up."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from callbox.cli import run
+from callbox.commands import dlq_retry
+from callbox.commands.dlq_retry import _in_batches, _Judged, _sum_up
+from callbox.dead_letter_tool import Fate, Judgement
+from schemas.catalogue import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
+from schemas.errors import InputMissing, LetterRefused
+from streams.delivery import Outgoing, Place
+
+PLACE = "alarm.pillar-event.v1.dlq/0/0"
+BOTH = ["--topic", PILLAR_EVENTS, "--cause", "unknown_device"]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty folder, no config in the environment, and the logging of the test run afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CALLBOX_CONFIG", raising=False)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+def bootstrap(address: str) -> None:
+    Path("callbox.toml").write_text(f'[kafka]\nbootstrap = "{address}"', encoding="utf-8")
+
+
+def judged(fate: Fate, size: int = 0) -> _Judged:
+    outgoing = Outgoing(PILLAR_EVENTS, b"k", bytes(size)) if fate is Fate.SENT else None
+    return _Judged(Place(dead_letter_topic(PILLAR_EVENTS), 0, 0), Judgement(fate, "why", outgoing))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["retry"],
+        ["retry", PLACE, *BOTH],
+        ["retry", PLACE, "--cause", "unknown_device"],
+        ["retry", "--topic", PILLAR_EVENTS],
+        ["retry", "--cause", "unknown_device"],
+        ["retry", PLACE, "--since", "-1h"],
+        ["retry", *BOTH, "--since", "yesterday"],
+        ["retry", "--topic", "dispatch.alert.v1", "--cause", "unknown_device"],
+        ["retry", "--topic", PILLAR_EVENTS, "--cause", "bad luck"],
+        ["retry", "alarm.pillar-event.v1/0/0"],
+        ["show"],
+        ["show", "alarm.pillar-event.v1.dlq"],
+        ["list", "dispatch.alert.v1"],
+        ["list", "--since", "yesterday"],
+    ],
+)
+def test_what_names_no_letters_is_a_usage_error(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["dlq", *arguments]) == 2
+    assert "Usage: callbox dlq" in capsys.readouterr().err
+
+
+def test_topics_that_have_dead_letters_are_named_where_one_has_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run(["dlq", "list", "dispatch.alert.v1"])
+    assert "alarm.pillar-event.v1, camera.frame.v1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("topic", [topic.name for topic in CATALOGUE if topic.sealed][:3])
+def test_a_sealed_record_is_not_sent_to_another_machine_unsealed(
+    topic: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bootstrap("broker.example:9092")
+    assert run(["dlq", "retry", f"{dead_letter_topic(topic)}/0/0"]) == 65
+    assert "--allow-unsealed" in capsys.readouterr().err
+
+
+def test_one_refusal_ends_with_65_and_one_that_is_gone_with_66(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(LetterRefused, match="1 sent, 1 refused, 1 gone"):
+        _sum_up([Fate.SENT, Fate.GONE, Fate.REFUSED], dry_run=False)
+    with pytest.raises(InputMissing, match="1 would be sent, 0 refused, 1 gone"):
+        _sum_up([Fate.SENT, Fate.GONE], dry_run=True)
+    _sum_up([Fate.SENT], dry_run=False)
+    _sum_up([], dry_run=False)
+    assert capsys.readouterr().out == "1 sent, 0 refused, 0 gone\nno such dead letters\n"
+
+
+def test_few_records_are_held_at_a_time_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dlq_retry, "_MOST_BYTES", 10)
+    monkeypatch.setattr(dlq_retry, "_MOST_RECORDS", 3)
+    large = [judged(Fate.SENT, 6) for _ in range(3)]
+    small = [judged(Fate.REFUSED) for _ in range(4)]
+    batches = list(_in_batches([*large, *small]))
+    assert [len(few) for few in batches] == [2, 3, 2]
+    assert [each for few in batches for each in few] == [*large, *small]
+    assert list(_in_batches([])) == []
