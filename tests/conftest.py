@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
+from hypothesis import settings
 
 from streams.brokers.apache import kafka_from_environment
 from streams.brokers.capabilities import Broker, MissingBroker
@@ -17,6 +18,9 @@ CACHE = Path(__file__).parents[1] / ".cache"
 
 MakeTopic = Callable[..., str]
 """(config, partitions=1, **settings) -> the name of a new topic; dots of a setting are underscores."""
+
+settings.register_profile("laws", deadline=None)  # a busy machine breaks no law
+settings.load_profile("laws")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ A log is folded while it is drawn, so that people in it speak of incidents that 
 
 from typing import NamedTuple
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -44,9 +43,6 @@ from tests.timeline import (
     flame,
     ms,
 )
-
-settings.register_profile("laws", deadline=None)  # a busy machine breaks no law
-settings.load_profile("laws")
 
 PARTITIONS = 2
 """So many that the zone of the devices and the zone of feeds meet in one partition."""
