@@ -227,7 +227,8 @@ def topic_id_of(config: KafkaConfig, topic: str) -> str:
     """
     if not config.capabilities.knows_topic_ids:
         return ""
-    asked = admin_client(config, []).describe_topics(TopicCollection([topic]), request_timeout=_DESCRIBE_S)
+    client = admin_client(config, [])  # it must live until the answer is there
+    asked = client.describe_topics(TopicCollection([topic]), request_timeout=_DESCRIBE_S)
     try:
         return str(asked[topic].result().topic_id)
     except KafkaException as error:
