@@ -3,7 +3,7 @@
 start: broker reachable ─► producer warm ─► agent loaded ─► group joined ─► ready
 stop:  SIGTERM ─► no more fetches ─► what is in hand is delivered, acked, committed ─► agent.finish ─► exit 0
        not done within `drain_s`: exit 0 all the same; what was not acked is read again by the next owner
-fail:  any exception that leaves an agent ─► exit 70, nothing acked
+fail:  any exception that leaves an agent ─► exit 70, or 77 for a right that we lack; nothing acked
 """
 
 import asyncio
@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 import structlog
+from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 from confluent_kafka import KafkaException
 
-from schemas.errors import CallboxError, InputMissing
+from schemas.errors import AccessDenied, CallboxError, InputMissing
 from streams.app import batched_topic, create_app
 from streams.batching import BatchApp
 from streams.context import Agent, Context
@@ -40,6 +41,7 @@ log = structlog.get_logger(__name__)
 
 WARM_UP_S = 8.0
 FLUSH_S = 2.0
+_RIGHT_GONE = (TopicAuthorizationFailedError, GroupAuthorizationFailedError)
 
 
 class AgentClass(Protocol):
@@ -200,7 +202,7 @@ class _Worker:
             seconds = asyncio.create_task(self._every_second(agent, progress))
             crashed = await self._until_stopped(app)
             seconds.cancel()
-        code = EX_SOFTWARE if crashed else await self._drain(app, agent)
+        code = _crash_code(app.crash_reason) if crashed else await self._drain(app, agent)
         if http is not None:
             await http.cleanup()
         await asyncio.to_thread(delivery.close, FLUSH_S)
@@ -302,6 +304,11 @@ async def _started(app: BatchApp) -> None:
 async def _finished(app: BatchApp, agent: Agent) -> None:
     await app.stop()
     await agent.finish()
+
+
+def _crash_code(reason: BaseException | None) -> int:
+    """What the process ends with when Faust has given up: a right that was taken away is told from a fault."""
+    return AccessDenied.exit_code if isinstance(reason, _RIGHT_GONE) else EX_SOFTWARE
 
 
 def _stop_now(error: BaseException) -> None:

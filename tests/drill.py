@@ -4,9 +4,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from benchmarks.county import pillar, records
 from callbox.processes import WorkerProcess
@@ -94,11 +95,15 @@ class Drill:
                 PILLAR_EVENTS,
                 encode(event),
                 device,
-                on_delivery=lambda error, _m, key=event.event_id: error or self.acknowledged.add(key),
+                on_delivery=partial(self._acknowledge, f"press-{number}"),
             )
             producer.poll(1 / rate)
             time.sleep(1 / rate)
         producer.flush(30)
+
+    def _acknowledge(self, event_id: str, error: KafkaError | None, _message: Message) -> None:
+        if error is None:
+            self.acknowledged.add(event_id)
 
     def raised(self) -> set[str]:
         """The presses that an alert names."""

@@ -38,7 +38,7 @@ from schemas.catalogue import (
 )
 from schemas.codec import decode, encode
 from schemas.enums import AckAction, AckOutcome, PillarKind
-from schemas.errors import AccessDenied
+from schemas.errors import AccessDenied, InputMissing
 from schemas.feeds import PillarEvent
 from schemas.units import EpochMs
 from streams import topics
@@ -392,7 +392,7 @@ def test_a_command_that_may_not_write_says_where(town: Town) -> None:
 
 
 def test_no_worker_may_read_what_is_not_its_own(town: Town) -> None:
-    with pytest.raises(AccessDenied, match=FRAMES):
+    with pytest.raises(InputMissing, match=f"{FRAMES} is not there, or we may not see it"):
         list(read_all(town.as_user("callbox-alarms"), FRAMES))
 
 

@@ -1,0 +1,99 @@
+"""The log loses records, or is made anew, under the shipped workers: told of, incidents kept, presses heard."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from schemas.alerts import Alert
+from schemas.catalogue import FUSION_INPUT, INCIDENTS, LOG_PARTITIONS, MAINTENANCE
+from schemas.codec import decode
+from schemas.enums import Hazard, Reason
+from schemas.site import UNASSIGNED_ZONE
+from streams import topics
+from streams.brokers.capabilities import MissingBroker
+from streams.kafka import librdkafka_settings
+from streams.reader import bounds, latest_by_key, read_all
+from tests.drill import Drill, drill
+
+pytestmark = pytest.mark.kafka
+
+PRESSES = 40
+WITHIN_S = 40.0
+
+
+@pytest.fixture
+def running(cache: Path, tmp_path: Path) -> Iterator[Drill]:
+    try:
+        with drill(cache, tmp_path, PRESSES) as running:
+            yield running
+    except MissingBroker as error:
+        if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
+            raise
+        pytest.skip(str(error))
+
+
+def told(running: Drill) -> set[Reason]:
+    """What the control room was told of the log."""
+    alerts = [decode(record.value, Alert) for record in read_all(running.kafka, MAINTENANCE)]
+    broken = [alert for alert in alerts if alert.hazard is Hazard.LOG_BROKEN]
+    assert all(alert.zone == UNASSIGNED_ZONE for alert in broken)
+    return {alert.reason for alert in broken}
+
+
+def wait_until_told(running: Drill) -> None:
+    give_up = time.monotonic() + WITHIN_S
+    while Reason.LOG_BROKEN not in told(running):
+        assert time.monotonic() < give_up, "nobody was told"
+        time.sleep(0.3)
+
+
+def admin_of(running: Drill) -> AdminClient:
+    return AdminClient(librdkafka_settings(running.kafka))
+
+
+def test_records_that_retention_takes_from_a_stopped_group_are_told_of(running: Drill) -> None:
+    running.start("alarms")
+    fusion = running.start("fusion")
+    with running.presses(PRESSES // 2, 50):
+        pass
+    assert running.lost() == set()
+    fusion.stop()
+    with running.presses(PRESSES // 4, 50):  # the pillars are pressed again, and nobody folds it
+        time.sleep(1)
+    admin = admin_of(running)
+    gone = [
+        TopicPartition(FUSION_INPUT, partition, bounds(running.kafka, FUSION_INPUT, partition)[1] or 0)
+        for partition in range(LOG_PARTITIONS)
+    ]
+    for taken in admin.delete_records(gone).values():
+        taken.result(10)
+    running.start("fusion")
+    wait_until_told(running)
+    assert told(running) == {Reason.LOG_BROKEN}
+
+
+def test_a_log_that_is_made_anew_is_told_of_and_what_comes_then_is_heard(running: Drill) -> None:
+    alarms = running.start("alarms")
+    fusion = running.start("fusion")
+    with running.presses(PRESSES // 2, 50):
+        pass
+    assert running.lost() == set()
+    for worker in (alarms, fusion):
+        worker.stop()
+    admin = admin_of(running)
+    admin.delete_topics([FUSION_INPUT])[FUSION_INPUT].result(10)
+    while FUSION_INPUT in admin.list_topics(timeout=10).topics:
+        time.sleep(0.1)
+    topics.apply(running.kafka, i_lose_order=False)
+    running.start("alarms")
+    running.start("fusion")
+    with running.presses(PRESSES, 50):
+        pass
+    assert running.lost() == set()
+    wait_until_told(running)
+    assert len(latest_by_key(running.kafka, INCIDENTS)) >= PRESSES
