@@ -14,7 +14,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def main() -> None:
         with ApacheKafka(cache, folder / "kafka.log", jvm=BROKER_JVM) as broker:
             _preload(KafkaConfig(bootstrap=broker.bootstrap), given.topic, records)
             rounds = Rounds(broker.bootstrap, given.topic, records, folder, python)
-            runs = interleaved(rounds, runners, given.rounds)
+            runs = interleaved(rounds.run, runners, given.rounds)
     report = {"topic": given.topic, "records": records, "rounds": given.rounds, **figures(runs)}
     settings = callbox_config("", "", "plates" if given.topic == "plates" else "alarms").partition(
         "[workers"
@@ -65,8 +65,16 @@ def main() -> None:
     print(json.dumps(report | {"callbox_settings": settings.split("\n")[1:-1], "machine": describe()}))
 
 
-def interleaved(rounds: Rounds, runners: tuple[str, ...], count: int) -> dict[str, list[Run]]:
-    """Every runner once a round; each round begins with another."""
+def interleaved(
+    run_once: Callable[[str, int], Run], runners: tuple[str, ...], count: int
+) -> dict[str, list[Run]]:
+    """Every runner once a round; each round begins with another.
+
+    Args:
+        run_once: From a runner and the number of this run to what was measured.
+        runners: Their names.
+        count: How many rounds.
+    """
     runs: dict[str, list[Run]] = {runner: [] for runner in runners}
     tried = 0
     for number in range(count):
@@ -74,7 +82,7 @@ def interleaved(rounds: Rounds, runners: tuple[str, ...], count: int) -> dict[st
         for runner in (*runners[first:], *runners[:first]):
             for attempt in range(1, MOST_TRIES + 1):
                 tried += 1
-                run = rounds.run(runner, tried)
+                run = run_once(runner, tried)
                 _say(f"round {number + 1}, {runner}, try {attempt}: {run}")
                 if run.stolen <= MOST_STOLEN:
                     break

@@ -32,6 +32,7 @@ class WorkerProcess:
         log_file: Gets what it prints.
         environment: Further variables.
         options: Of `callbox` itself, such as `--verbose`.
+        replica: Which replica it belongs to; empty: the first.
     """
 
     def __init__(
@@ -43,11 +44,19 @@ class WorkerProcess:
         log_file: Path,
         environment: Mapping[str, str] | None = None,
         options: Sequence[str] = (),
+        replica: str = "",
     ) -> None:
+        command = [
+            "worker",
+            name,
+            "--http-port",
+            str(http_port),
+            *(["--replica", replica] if replica else []),
+        ]
         self.name, self.http_port, self.log_file = name, http_port, log_file
         with log_file.open("ab") as output:
             self._process = subprocess.Popen(
-                [*COMMAND, *options, "--config", str(config), "worker", name, "--http-port", str(http_port)],
+                [*COMMAND, *options, "--config", str(config), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -12,7 +12,9 @@ CallboxError
 ├── BrokerUnavailable  no broker answers                 start it or name another  exit 69
 ├── AccessDenied       the broker refuses us             mend credentials or ACLs  exit 77
 ├── DeliveryFailed     the broker did not take a record  the process stops         exit 70
-└── LogBroken          log and snapshots do not meet     the process stops         exit 70
+├── LogBroken          log and snapshots do not meet     the process stops         exit 70
+├── WorkerStalled      work waits and none is done       the process stops         exit 70
+└── ClockDiffers       the broker's clock is another     mend the clock            exit 70
 """
 
 from enum import StrEnum
@@ -113,3 +115,11 @@ class DeliveryFailed(CallboxError):
 
 class LogBroken(CallboxError):
     """The log and the snapshots do not meet at the committed offset."""
+
+
+class WorkerStalled(CallboxError):
+    """Records wait and nothing advances: the process stops, so that somebody else reads them."""
+
+
+class ClockDiffers(CallboxError):
+    """The broker's clock and this machine's are too far apart."""

@@ -262,6 +262,11 @@ class BatchConsumer(driver.Consumer):
         ahead: bool = state.highwater > state.position
         return ahead
 
+    def fetched_until(self, tp: TP) -> int:
+        """The next offset of a partition that is fetched; 0 before the first fetch."""
+        state = self._state_of(tp)
+        return int(state.position) if state.has_valid_position else 0
+
     def answered_at(self, tp: TP) -> int:
         """When the broker last told where a partition ends, milliseconds of our clock; 0 before the first time."""
         return self._state_of(tp).timestamp or 0

@@ -32,6 +32,7 @@ class Context:
         caught_up: Those of them in which no record has waited for longer than a moment.
         partitions: How many partitions each topic has that the agent uses.
         cache: Where the model weights are.
+        replica: The replica that the worker belongs to; empty: the first one, which needs no name.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Context:
     caught_up: Callable[[], frozenset[int]]
     partitions: Mapping[str, int]
     cache: Path
+    replica: str = ""
 
     async def blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run what blocks beside the event loop, so that membership, commits and probes go on."""

@@ -55,6 +55,17 @@ class Metrics:
             ["topic", "partition"],
             registry=registry,
         )
+        self.fetch_position = Gauge(
+            "callbox_fetch_position",
+            "The next offset that is fetched.",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self.clock_difference = Gauge(
+            "callbox_clock_difference_seconds",
+            "The broker's append time less this machine's clock, by the worker's own ticks.",
+            registry=registry,
+        )
         self.snapshot_age = Gauge(
             "callbox_snapshot_age_seconds",
             "Time since the last delivered snapshot.",

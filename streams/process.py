@@ -34,6 +34,7 @@ from streams.kafka_config import KafkaConfig
 from streams.merging import EX_SOFTWARE, merged
 from streams.metrics import Metrics
 from streams.progress import Progress
+from streams.replicas import begin_where_the_first_is
 from streams.rights import assert_rights, group_of
 from streams.settings import RuntimeSettings, WorkerSettings
 
@@ -61,6 +62,7 @@ def run_worker(
     settings: WorkerSettings,
     runtime: RuntimeSettings,
     cache: Path,
+    replica: str = "",
 ) -> None:
     """Run one worker until it is told to stop. Does not return: the process ends with its exit code.
 
@@ -72,11 +74,15 @@ def run_worker(
         DeliveryFailed: The broker does not answer the producer.
     """
     assert_reachable(kafka, timeout_s=WARM_UP_S)
-    assert_rights(kafka, name, group_of(name, runtime))
+    group = group_of(name, runtime, replica)
+    assert_rights(kafka, name, group)
     partitions = _partitions(kafka, (*make_agent.topics, *make_agent.uses))
+    if replica:
+        read = {topic: partitions[topic] for topic in make_agent.topics}
+        begin_where_the_first_is(kafka, read, group, group_of(name, runtime))
     give_way(settings)
     leave_no_core()
-    worker = _Worker(name, make_agent, kafka, settings, runtime, partitions, cache)
+    worker = _Worker(name, make_agent, kafka, settings, runtime, partitions, cache, replica)
     tame_garbage_collection()
     share_interpreter()
     asyncio.run(_run_and_exit(worker))
@@ -151,8 +157,9 @@ class _Worker:
         runtime: RuntimeSettings,
         partitions: Mapping[str, int],
         cache: Path,
+        replica: str = "",
     ) -> None:
-        self._name = name
+        self._name, self._replica = name, replica
         self._kafka, self._settings, self._runtime = kafka, settings, runtime
         self._make_agent, self._partitions, self._cache = make_agent, partitions, cache
         self._metrics = Metrics()
@@ -162,7 +169,7 @@ class _Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        group = group_of(self._name, self._runtime)
+        group = group_of(self._name, self._runtime, self._replica)
         app = create_app(group, self._kafka, self._settings, self._runtime)
         delivery = Delivery(librdkafka_settings(self._kafka))
         context = Context(
@@ -177,6 +184,7 @@ class _Worker:
             caught_up=lambda: progress.caught_up(),  # noqa: PLW0108 - as above
             partitions=self._partitions,
             cache=self._cache,
+            replica=self._replica,
         )
         agent = self._make_agent(context)
         progress = Progress(app, agent.topics, self._metrics)
@@ -238,6 +246,8 @@ class _Worker:
         try:
             while True:
                 progress.sample()
+                if agent.is_ready():  # restoring may take longer, and is no standing still
+                    progress.assert_advancing(self._runtime.give_up_s)
                 await agent.every_second()
                 await asyncio.sleep(1.0)
         except asyncio.CancelledError:

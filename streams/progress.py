@@ -8,6 +8,7 @@ from aiokafka.errors import IllegalStateError
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
+from schemas.errors import WorkerStalled
 from streams.batching import Batch, BatchApp, BatchConsumer
 from streams.clock import monotonic, now_ms
 from streams.metrics import Metrics
@@ -83,11 +84,30 @@ class Progress:
             age = now - self._advanced_at.setdefault(tp, now)
             self._metrics.commit_age.labels(*tp).set(age)
             self._metrics.lag.labels(*tp).set(self._lag_s(tp, waiting=waiting))
+            with contextlib.suppress(*_NOT_OURS):
+                self._metrics.fetch_position.labels(*tp).set(self._consumer.fetched_until(tp))
 
     def stalled_for_s(self) -> float:
         """The longest time for which a partition with work has not advanced, seconds."""
         now = monotonic()
         return max((now - at for at in self._advanced_at.values()), default=0.0)
+
+    def assert_advancing(self, within_s: float) -> None:
+        """Nothing may stand still for so long while records wait.
+
+        Raises:
+            WorkerStalled: A partition does; its number, how far it is committed and fetched.
+        """
+        now = monotonic()
+        for tp, at in self._advanced_at.items():
+            if now - at > within_s:
+                fetched = 0
+                with contextlib.suppress(*_NOT_OURS):
+                    fetched = self._consumer.fetched_until(tp)
+                raise WorkerStalled(
+                    f"{tp.topic}/{tp.partition}: records wait and nothing was committed for {now - at:.0f} s; "
+                    f"committed {self._committed.get(tp, 0)}, fetched until {fetched}"
+                )
 
     def _ours(self) -> list[TP]:
         with contextlib.suppress(*_NOT_OURS):
@@ -131,6 +151,6 @@ class Progress:
             self._advanced_at,
         ):
             known.pop(tp, None)
-        for gauge in (self._metrics.lag, self._metrics.commit_age):
+        for gauge in (self._metrics.lag, self._metrics.commit_age, self._metrics.fetch_position):
             with contextlib.suppress(KeyError):
                 gauge.remove(tp.topic, str(tp.partition))

@@ -78,9 +78,10 @@ RIGHTS: Final[Mapping[str, Rights]] = {
 }
 
 
-def group_of(worker: str, runtime: RuntimeSettings) -> str:
-    """The consumer group of a worker."""
-    return f"{runtime.group_prefix}.{worker}"
+def group_of(worker: str, runtime: RuntimeSettings, replica: str = "") -> str:
+    """The consumer group of a worker; a replica has one of its own."""
+    group = f"{runtime.group_prefix}.{worker}"
+    return f"{group}.{replica}" if replica else group
 
 
 def acl_options(worker: str, principal: str, group: str) -> list[str]:

@@ -39,6 +39,7 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         drain_s: After SIGTERM a worker that is not done by then ends anyway.
         registry_poll_s: How often the registry and the hotlist are looked at.
         stall_s: Not ready when a partition with work has not advanced for so long.
+        give_up_s: The worker ends when that goes on for so long, or when its clock is wrong for so long.
     """
 
     group_prefix: str = "callbox"
@@ -47,6 +48,7 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     drain_s: float = 15.0
     registry_poll_s: float = 1.0
     stall_s: float = 30.0
+    give_up_s: float = 90.0
 
 
 class WorkersSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

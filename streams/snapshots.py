@@ -96,14 +96,20 @@ class Snapshots:
         packed, self._took_s[partition] = await self._context.blocking(_compressed, state)
         payload = encode(replace(snapshot, state=packed))
         slot = self._slot[partition] = (self._slot.get(partition, -1) + 1) % SNAPSHOT_SLOTS
+        key = self._key(partition, slot)
         try:
-            await self._deliver(Outgoing(FUSION_SNAPSHOT, b"%d-%d" % (partition, slot), payload, partition))
+            await self._deliver(Outgoing(FUSION_SNAPSHOT, key, payload, partition))
         except DeliveryFailed as error:  # for operators, not a reason to stop: the log still has everything
             metrics.snapshots_failed.inc()
             log.error("snapshot.failed", partition=partition, offset=offset, error=str(error))  # noqa: TRY400
             return
         self._delivered_at[partition] = monotonic()
         metrics.snapshot_bytes.labels(partition).set(len(payload))
+
+    def _key(self, partition: int, slot: int) -> bytes:
+        """Each replica has slots of its own: one that is behind needs snapshots that are not ahead of it."""
+        replica = self._context.replica
+        return (f"{partition}-{slot}-{replica}" if replica else f"{partition}-{slot}").encode()
 
     async def _deliver(self, snapshot: Outgoing) -> None:
         size, most = len(snapshot.value or b""), BY_NAME[FUSION_SNAPSHOT].max_message_bytes

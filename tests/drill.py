@@ -54,7 +54,7 @@ class Drill:
         topics.apply(self.kafka, i_lose_order=False)
         send_all(self.kafka, list(records(range(pillars))))
 
-    def start(self, name: str, fail_point: str | None = None) -> WorkerProcess:
+    def start(self, name: str, fail_point: str | None = None, replica: str = "") -> WorkerProcess:
         """Start a worker and wait until it is ready."""
         port = free_port()
         worker = WorkerProcess(
@@ -63,6 +63,7 @@ class Drill:
             http_port=port,
             log_file=self._folder / f"{name}-{port}.log",
             environment={"CALLBOX_FAIL_POINT": fail_point} if fail_point else {},
+            replica=replica,
         )
         self._workers.append(worker)
         worker.wait_until_ready(READY_S)

@@ -1,5 +1,6 @@
 """`callbox worker NAME`: run one stream worker until SIGTERM."""
 
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,17 @@ AGENTS = {
     "fusion": "streams.agents.fusion:FusionAgent",
 }
 
+REPLICATED = ("alarms", "fusion")
+"""What they write follows from what they read alone, so that two of them write the same."""
+
+_REPLICA = re.compile("[A-Za-z0-9-]{1,16}")
+
+
+def _replica(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if value and not _REPLICA.fullmatch(value):
+        raise click.BadParameter(f"{value!r}, allowed are 1 to 16 letters, digits or '-'")
+    return value
+
 
 def _agent(name: str) -> AgentClass:
     """Load one agent only: alarms and fusion carry no OpenCV and no onnxruntime."""
@@ -31,12 +43,24 @@ def _agent(name: str) -> AgentClass:
 @click.command()
 @click.argument("name", type=click.Choice(tuple(AGENTS)))
 @click.option("--http-port", type=click.IntRange(0, 65535), help="Port of the probes; 0 turns them off.")
+@click.option(
+    "--replica",
+    metavar="NAME",
+    default="",
+    callback=_replica,
+    help="alarms and fusion: a second set of workers beside the first, 1 to 16 letters, digits or '-'.",
+)
 @click.pass_obj
-def worker(invocation: "Invocation", name: str, http_port: int | None) -> None:
+def worker(invocation: "Invocation", name: str, http_port: int | None, replica: str) -> None:
     """Run one stream worker until SIGTERM."""
+    if replica and name not in REPLICATED:
+        raise click.UsageError(
+            f"{name} takes no --replica: what it finds depends on the pictures that it happened to see; "
+            f"{' and '.join(REPLICATED)} do"
+        )
     config = invocation.config
     settings = getattr(config.workers, name)
     if http_port is not None:
         settings = msgspec.structs.replace(settings, http_port=http_port)
     cache = Path(config.models.cache) if config.models.cache else cache_root()
-    run_worker(name, _agent(name), config.kafka, settings, config.runtime, cache)
+    run_worker(name, _agent(name), config.kafka, settings, config.runtime, cache, replica)

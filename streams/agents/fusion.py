@@ -27,9 +27,8 @@ from schemas.catalogue import (
     dead_letter_topic,
 )
 from schemas.codec import encode
-from schemas.enums import Action, Grade, Hazard, InputKind, Reason, Status
+from schemas.enums import Action, Grade, Hazard, Reason, Status
 from schemas.errors import Cause
-from schemas.log import FusionInput, Tick
 from schemas.units import EpochMs
 from streams.batching import Batch
 from streams.clock import now_ms
@@ -39,6 +38,7 @@ from streams.delivery import Outgoing
 from streams.incident_topic import IncidentTopic
 from streams.restoring import broken_log, restore
 from streams.snapshots import Snapshots
+from streams.ticking import Ticker
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +73,7 @@ class FusionAgent:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._states: dict[int, State] = {}
-        self._ticked: dict[int, int] = {}
+        self._ticker = Ticker(context.metrics, context.runtime.give_up_s)
         self._topic_ids: dict[int, str] = {}
         self._snapshots = Snapshots(context)
         self._incident_topic = IncidentTopic(context)
@@ -95,6 +95,7 @@ class FusionAgent:
                     outgoing += self._dead_letter(record, decision)
                 made += decisions
             self._states[state.partition] = state
+            self._ticker.read_back(batch)
         await self._context.delivery.deliver(outgoing)
         self._count(made)
 
@@ -115,11 +116,13 @@ class FusionAgent:
             self._incident_topic.leave()
         elif self.is_ready():  # restoring goes first: it takes the same executor
             self._incident_topic.begin()
-        await self._context.delivery.deliver([self._tick(partition) for partition in sorted(ours)])
+        await self._context.delivery.deliver(
+            [self._ticker.tick(partition, self._states.get(partition)) for partition in sorted(ours)]
+        )
 
     def is_ready(self) -> bool:
-        """Every partition that is ours has its state."""
-        return self._context.assignment() <= self._states.keys()
+        """Every partition that is ours has its state, and our clock is the broker's."""
+        return self._ticker.clocks_agree and self._context.assignment() <= self._states.keys()
 
     async def finish(self) -> None:
         """Save every state, so that the next owner starts where we stop."""
@@ -145,18 +148,6 @@ class FusionAgent:
             told = broken_log(partition, restored.topic_id, restored.broken, now_ms())
             await self._context.delivery.deliver([told])
         return restored.state
-
-    def _tick(self, partition: int) -> Outgoing:
-        state = self._states.get(partition)
-        number = WAKE if state is None else max(state.tick, self._ticked.get(partition, 0)) + 1
-        self._ticked[partition] = number
-        record = FusionInput(
-            kind=InputKind.TICK,
-            event_id=f"tick-{partition}-{number}",
-            zone="",
-            payload=encode(Tick(number=number)),
-        )
-        return Outgoing(FUSION_INPUT, b"", encode(record), partition)
 
     def _dead_letter(self, record: object, decision: Decision) -> list[Outgoing]:
         if decision.reason is not Reason.UNDECODABLE:

@@ -172,8 +172,8 @@ def _founded(broker: ApacheKafka, authority: Authority, passwords: dict[str, str
     return made
 
 
-Start = Callable[[str, KafkaConfig], WorkerProcess]
-"""(worker, how it reaches the broker) -> the process."""
+Start = Callable[..., WorkerProcess]
+"""(worker, how it reaches the broker, verbose=False) -> the process."""
 
 
 @pytest.fixture
@@ -181,11 +181,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts shipped workers, and ends those that still run."""
     running: list[WorkerProcess] = []
 
-    def begin(name: str, kafka: KafkaConfig) -> WorkerProcess:
+    def begin(name: str, kafka: KafkaConfig, *, verbose: bool = False) -> WorkerProcess:
         config = tmp_path / f"{name}-{len(running)}.toml"
         config.write_text(table(kafka), encoding="utf-8")
         log_file = config.with_suffix(".log")
-        running.append(WorkerProcess(name, config, http_port=free_port(), log_file=log_file))
+        options = ["--verbose"] if verbose else []
+        running.append(WorkerProcess(name, config, http_port=free_port(), log_file=log_file, options=options))
         return running[-1]
 
     yield begin
@@ -242,7 +243,7 @@ def alert_of(town: Town, event_id: str) -> Alert:
 
 
 def test_a_press_becomes_an_alert_and_an_acknowledgement_is_answered(town: Town, start: Start) -> None:
-    workers = [start(name, town.as_user(f"callbox-{name}")) for name in ("alarms", "fusion")]
+    workers = [start(name, town.as_user(f"callbox-{name}"), verbose=True) for name in ("alarms", "fusion")]
     for worker in workers:
         worker.wait_until_ready(READY_S)
     alert = alert_of(town, press(town, 0))
@@ -375,13 +376,37 @@ def test_a_right_that_is_taken_away_ends_the_worker_at_its_next_delivery_with_77
     town.forbid(SHORT, *grants_of("fusion"))
 
 
-def test_the_right_to_read_that_is_taken_away_ends_the_worker_with_77(town: Town, start: Start) -> None:
+def test_without_the_right_to_save_its_state_a_running_fusion_worker_says_so_and_goes_on(
+    town: Town, start: Start
+) -> None:
+    town.allow(SHORT, *grants_of("fusion"))
+    alarms, fusion = start("alarms", town.as_user("callbox-alarms")), start("fusion", town.as_user(SHORT))
+    for worker in (alarms, fusion):
+        worker.wait_until_ready(READY_S)
+    town.forbid(SHORT, (TOPIC, FUSION_SNAPSHOT, WRITE))
+    pressed = press(town, 2)
+    give_up = monotonic() + ARRIVES_S
+    while "snapshot.failed" not in printed(fusion):
+        assert monotonic() < give_up
+        pause(0.1)
+    assert alert_of(town, pressed).incident_id
+    assert fusion.exit_code is None
+    assert f"the broker refuses us: {FUSION_SNAPSHOT}: " in printed(fusion)
+    fusion.stop()
+    town.forbid(SHORT, *grants_of("fusion"))
+
+
+@pytest.mark.parametrize("taken", [(TOPIC, PILLAR_EVENTS, READ), (GROUP, "callbox.alarms", READ)])
+def test_the_right_to_read_that_is_taken_away_ends_the_worker_with_77(
+    town: Town, start: Start, taken: Grant
+) -> None:
     town.allow(SHORT, *grants_of("alarms"))
     worker = start("alarms", town.as_user(SHORT))
     worker.wait_until_ready(READY_S)
-    town.forbid(SHORT, (TOPIC, PILLAR_EVENTS, READ))
+    town.forbid(SHORT, taken)
     press(town, 2)
     assert worker.wait(ENDS_S) == 77, printed(worker)
+    assert f"AuthorizationFailedError('{taken[1]}')" in printed(worker)
     town.forbid(SHORT, *grants_of("alarms"))
 
 

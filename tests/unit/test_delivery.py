@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import DeliveryFailed
 from streams import delivery as delivery_module
-from streams.delivery import ANY_PARTITION, Delivery, Outgoing, Place
+from streams.delivery import ANY_PARTITION, Delivery, DeliveryRefused, Outgoing, Place
 from tests.fakes import run
 
 Answer = Callable[[], None]
@@ -188,6 +188,28 @@ def test_one_refused_record_fails_the_list_after_the_last_answer(made: Callable[
 
     run(scene())
     assert len(FakeProducer.last.produced) == 2
+
+
+def test_a_topic_that_we_may_not_write_to_is_told_from_a_record_that_did_not_arrive(
+    made: Callable[[], Delivery],
+) -> None:
+    async def scene() -> None:
+        delivery = made()
+        FakeProducer.last.failing["slow"] = KafkaError(KafkaError._MSG_TIMED_OUT, "Local: Message timed out")
+        FakeProducer.last.failing["forbidden"] = KafkaError(
+            KafkaError.TOPIC_AUTHORIZATION_FAILED, "Broker: Topic authorization failed"
+        )
+        given = [record for topic in ("slow", "forbidden", "slow") for record in records(b"1", topic=topic)]
+        with pytest.raises(
+            DeliveryRefused, match=r"the broker refuses us: forbidden: .*authorization"
+        ) as refused:
+            await delivery.deliver(given)
+        assert refused.value.exit_code == 77
+        with pytest.raises(DeliveryFailed) as failed:
+            await delivery.deliver(records(b"1", topic="slow"))
+        assert failed.value.exit_code == 70
+
+    run(scene())
 
 
 def test_a_record_that_the_client_refuses_fails_at_once(made: Callable[[], Delivery]) -> None:

@@ -25,10 +25,11 @@ from schemas.partitioning import partition_of
 from schemas.site import UNASSIGNED_ZONE
 from streams import restoring
 from streams.agents import fusion
-from streams.agents.fusion import WAKE, FusionAgent
+from streams.agents.fusion import FusionAgent
 from streams.batching import Batch
 from streams.kafka_config import KafkaConfig
 from streams.settings import RuntimeSettings
+from streams.ticking import WAKE
 from tests.fakes import World, consumed, run
 from tests.timeline import PARTITIONS, ZONE, ack, dead_letter, device, envelope, fact, ms
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 import structlog
+from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 
 from schemas.errors import (
     AccessDenied,
@@ -17,7 +18,7 @@ from schemas.errors import (
 )
 from streams import process
 from streams.batching import Batch
-from streams.process import _stop_now, _Worker
+from streams.process import _crash_code, _stop_now, _Worker
 from tests.fakes import batch, run
 from tests.worker_parts import (
     Ended,
@@ -185,6 +186,21 @@ def test_a_timer_that_fails_ends_the_process(ends: list[int]) -> None:
 
     run(scene())
     assert ends == [70]
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        (TopicAuthorizationFailedError("topic"), 77),
+        (GroupAuthorizationFailedError("group"), 77),
+        (RuntimeError("a bug"), 70),
+        (None, 70),
+    ],
+)
+def test_a_right_that_was_taken_away_from_the_consumer_is_told_from_a_fault(
+    reason: BaseException | None, code: int
+) -> None:
+    assert _crash_code(reason) == code
 
 
 def test_a_crash_of_faust_is_told_from_a_stop() -> None:

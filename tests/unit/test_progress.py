@@ -8,6 +8,7 @@ from aiokafka.errors import IllegalStateError
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
+from schemas.errors import WorkerStalled
 from streams import progress as progress_module
 from streams.metrics import Metrics
 from streams.progress import Progress
@@ -26,6 +27,7 @@ class FakeConsumer:
     def __init__(self) -> None:
         self.ours = {TP(TOPIC, 0), TP("other", 5)}
         self.done: dict[TP, int] = {}
+        self.fetched: dict[TP, int] = {}
         self.waiting = False
         self.answered_s: float | None = None
         self.failure: Exception | None = None
@@ -45,6 +47,11 @@ class FakeConsumer:
 
     def has_unprocessed(self, tp: TP) -> bool:
         return self.has_waiting(tp)
+
+    def fetched_until(self, tp: TP) -> int:
+        if self.failure is not None:
+            raise self.failure
+        return self.fetched.get(tp, 0)
 
     def answered_at(self, tp: TP) -> int:
         return 0 if self.answered_s is None else ms(self.answered_s)
@@ -210,6 +217,19 @@ def test_a_stall_in_any_topic_counts(watched: Watched) -> None:
     watched.sample_at(31)
     labels = {"topic": MORE, "partition": "3"}
     assert watched.metrics.registry.get_sample_value("callbox_commit_age_seconds", labels) == 31
+
+
+def test_a_worker_that_stands_still_for_too_long_says_where_and_ends(watched: Watched) -> None:
+    watched.consumer.fetched = {TP(TOPIC, 0): 70}
+    watched.sample_at(0, waiting=True, done=committed(12))
+    watched.sample_at(90)
+    watched.progress.assert_advancing(90)
+    assert watched.gauge("callbox_fetch_position") == 70
+    watched.sample_at(91)
+    with pytest.raises(WorkerStalled, match=r"topic/0: .* for 91 s; committed 12, fetched until 70"):
+        watched.progress.assert_advancing(90)
+    watched.sample_at(92, done=committed(13))
+    watched.progress.assert_advancing(90)
 
 
 # --- caught up ----------------------------------------------------------------------------------------------------

@@ -1,0 +1,95 @@
+"""Ticks: one a second for each partition that is ours, numbered; and what the broker's clock says of ours by them.
+
+    tick ─► appended by the broker's clock ─► read back: the two clocks differ by so much
+    more than a second apart ─► no ticks of ours, not ready; for too long ─► exit 70, another worker takes over
+
+Fold time is the broker's append time. A worker whose clock is far off would still tell the fold nothing wrong on
+Kafka, but what it measures and logs would be, and on a broker that keeps the writer's time the fold itself.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from processors.state import State
+from schemas.catalogue import FUSION_INPUT
+from schemas.codec import encode
+from schemas.enums import InputKind
+from schemas.errors import ClockDiffers
+from schemas.log import FusionInput, Tick
+from schemas.units import SECOND_MS, EpochMs
+from streams.clock import monotonic, now_ms
+from streams.delivery import Outgoing
+from streams.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+WAKE = 0
+"""A tick with this number tells the fold nothing; it brings the first batch of a partition whose state is not here,
+and shows the broker's clock to a worker that may not tick."""
+
+APART_MS = SECOND_MS
+"""Clocks that differ by more are wrong: NTP keeps them within milliseconds."""
+
+
+class Ticker:
+    """Writes ticks and reads them back.
+
+    Args:
+        metrics: Where the difference of the clocks is shown.
+        give_up_s: How long the clocks may differ before the worker ends.
+    """
+
+    def __init__(self, metrics: Metrics, give_up_s: float) -> None:
+        self._metrics, self._give_up_s = metrics, give_up_s
+        self._numbers: dict[int, int] = {}
+        self._sent: dict[int, tuple[bytes, EpochMs]] = {}
+        self._apart_since: float | None = None
+
+    @property
+    def clocks_agree(self) -> bool:
+        """Whether the broker's clock and ours are less than a second apart, as far as is known."""
+        return self._apart_since is None
+
+    def tick(self, partition: int, state: State | None) -> Outgoing:
+        """The next tick of a partition.
+
+        Raises:
+            ClockDiffers: The clocks have differed for too long.
+        """
+        if self._apart_since is not None and monotonic() - self._apart_since > self._give_up_s:
+            raise ClockDiffers(
+                f"the broker's clock and this machine's have been more than {APART_MS} ms apart for "
+                f"{self._give_up_s:g} s"
+            )
+        number = WAKE
+        if state is not None and self.clocks_agree:
+            number = max(state.tick, self._numbers.get(partition, 0)) + 1
+            self._numbers[partition] = number
+        name = f"tick-{partition}-{number}"
+        self._sent[partition] = name.encode(), now_ms()
+        record = FusionInput(kind=InputKind.TICK, event_id=name, zone="", payload=encode(Tick(number=number)))
+        return Outgoing(FUSION_INPUT, b"", encode(record), partition)
+
+    def read_back(self, batch: Sequence[Any]) -> None:
+        """Look for our last tick among the records of a partition, and hold its two times against each other."""
+        sent = self._sent.get(batch[0].partition)
+        if sent is None:
+            return
+        name, at = sent
+        for record in batch:
+            if not record.key and name in (record.value or b""):
+                del self._sent[batch[0].partition]
+                self._compare(record.timestamp - at)
+                return
+
+    def _compare(self, apart_ms: int) -> None:
+        self._metrics.clock_difference.set(apart_ms / SECOND_MS)
+        are_apart = abs(apart_ms) > APART_MS
+        if are_apart and self._apart_since is None:
+            self._apart_since = monotonic()
+            log.error("clock.differs", broker_minus_ours_ms=apart_ms)
+        elif not are_apart and self._apart_since is not None:
+            self._apart_since = None
+            log.info("clock.agrees", broker_minus_ours_ms=apart_ms)

@@ -1,0 +1,63 @@
+"""One list of rights: what workers ask for, what the README grants, and what the command prints are the same."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from callbox.commands import topics as command
+from callbox.commands.worker import AGENTS
+from schemas.catalogue import CATALOGUE
+from streams.rights import RIGHTS, group_of
+from streams.settings import RuntimeSettings
+
+README = Path(__file__).parents[2] / "README.md"
+RUNTIME = RuntimeSettings(group_prefix="callbox")
+
+
+def documented(worker: str) -> list[set[str]]:
+    """What the README's row of a worker names: to read, to write, its group."""
+    section = README.read_text("utf-8").split("### ACLs\n", 1)[1]
+    row = next(line for line in section.splitlines() if line.startswith(f"| `{worker}` |"))
+    return [set(re.findall(r"`([^`]+)`", cell)) for cell in row.strip("|").split("|")[1:]]
+
+
+def test_every_worker_has_its_rights() -> None:
+    assert RIGHTS.keys() == AGENTS.keys()
+
+
+@pytest.mark.parametrize("worker", AGENTS)
+def test_a_worker_has_a_right_on_what_it_reads_and_uses_and_on_nothing_else(worker: str) -> None:
+    module, _, attribute = AGENTS[worker].partition(":")
+    agent = getattr(import_module(module), attribute)
+    rights = RIGHTS[worker]
+    assert set(agent.topics) <= set(rights.reads)
+    assert {*rights.reads, *rights.writes} == {*agent.topics, *agent.uses}
+    assert {*rights.reads, *rights.writes} <= {topic.name for topic in CATALOGUE if not topic.planned}
+
+
+@pytest.mark.parametrize("worker", AGENTS)
+def test_the_readme_grants_these_rights(worker: str) -> None:
+    rights = RIGHTS[worker]
+    assert documented(worker) == [set(rights.reads), set(rights.writes), {group_of(worker, RUNTIME)}]
+
+
+def test_the_command_prints_these_rights_for_each_worker_s_user() -> None:
+    invocation = SimpleNamespace(config=SimpleNamespace(runtime=RUNTIME))
+    run = CliRunner().invoke(command.topics, ["acls", "--principal-prefix", "ops-"], obj=invocation)
+    assert run.exit_code == 0
+    granted: dict[str, dict[str, set[str]]] = {}
+    for line in run.output.splitlines():
+        user, operation, what = re.fullmatch(
+            r"--add --allow-principal User:ops-(\w+) --operation (Read|Write) (.+)", line
+        ).groups()  # type: ignore[union-attr]  # None would fail the test as well
+        granted.setdefault(user, {}).setdefault(operation, set()).update(what.split("--")[1:])
+    for worker, rights in RIGHTS.items():
+        printed = {
+            operation: {piece.strip() for piece in pieces} for operation, pieces in granted[worker].items()
+        }
+        reads = {f"topic {topic}" for topic in rights.reads} | {f"group callbox.{worker}"}
+        assert printed == {"Read": reads, "Write": {f"topic {topic}" for topic in rights.writes}}

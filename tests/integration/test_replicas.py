@@ -1,0 +1,103 @@
+"""Two replicas beside each other send the same; the kill of a worker leaves no gap to be filled. On Apache Kafka."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+
+from examples.once import Once, Sight
+from schemas.alerts import Alert
+from schemas.catalogue import ALERTS, FUSION_INPUT, FUSION_SNAPSHOT, LOG_PARTITIONS
+from schemas.codec import decode
+from streams.brokers.capabilities import MissingBroker
+from streams.kafka import admin_client
+from streams.reader import read_all
+from streams.replicas import begin_where_the_first_is
+from tests.drill import SESSION_MS, Drill, drill
+
+pytestmark = pytest.mark.kafka
+
+PRESSES = 400
+RATE = 100
+NAME = "b"
+
+
+@pytest.fixture
+def running(cache: Path, tmp_path: Path) -> Iterator[Drill]:
+    try:
+        with drill(cache, tmp_path, PRESSES) as running:
+            yield running
+    except MissingBroker as error:
+        if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
+            raise
+        pytest.skip(str(error))
+
+
+def sights(running: Drill) -> list[Sight]:
+    """What a consumer makes of all alerts, in the order in which they lie."""
+    once = Once()
+    return [
+        once.see(decode(record.value, Alert).alert_id, record.value or b"", 0.0)
+        for record in read_all(running.kafka, ALERTS)
+    ]
+
+
+def committed(running: Drill, group: str) -> dict[int, int]:
+    places = [TopicPartition(FUSION_INPUT, partition) for partition in range(LOG_PARTITIONS)]
+    asked = admin_client(running.kafka, []).list_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(group, places)]
+    )
+    return {place.partition: place.offset for place in asked[group].result().topic_partitions or ()}
+
+
+def test_two_replicas_send_the_same_bytes_and_the_kill_of_one_worker_is_not_waited_for(
+    running: Drill,
+) -> None:
+    first = [running.start(name) for name in ("alarms", "fusion")]
+    second = [running.start(name, replica=NAME) for name in ("alarms", "fusion")]
+    with running.presses(PRESSES, RATE):
+        time.sleep(1)
+        first[1].send(signal.SIGKILL)
+        assert first[1].wait(10) == -signal.SIGKILL
+    assert running.lost() == set()
+    assert Sight.CONFLICT not in sights(running)
+    assert sights(running).count(Sight.REPEAT) > 0, "the replicas were not both at work"
+    assert all(worker.is_ready() for worker in second)
+    differences, _ = running.account()
+    assert differences == []
+
+
+def test_a_replica_begins_where_the_first_one_is_and_repeats_nothing_older(running: Drill) -> None:
+    running.start("alarms")
+    first = running.start("fusion")
+    with running.presses(PRESSES, RATE):
+        pass
+    assert running.lost() == set()
+    told = len(sights(running))
+    first.stop()
+    before = committed(running, "callbox.fusion")
+    running.start("fusion", replica=NAME)
+    running.start("alarms", replica=NAME)
+    time.sleep(SESSION_MS / 1000)
+    assert len(sights(running)) == told
+    after = committed(running, f"callbox.fusion.{NAME}")
+    assert all(after[partition] >= offset for partition, offset in before.items())
+    assert {f"0-0-{NAME}".encode()} <= {record.key for record in read_all(running.kafka, FUSION_SNAPSHOT)}
+    differences, _ = running.account()
+    assert differences == []
+
+
+def test_a_group_that_is_at_work_or_further_on_is_left_where_it_is(running: Drill) -> None:
+    running.start("fusion")
+    running.start("fusion", replica=NAME)
+    time.sleep(SESSION_MS / 1000)
+    before = committed(running, f"callbox.fusion.{NAME}")
+    topics = {FUSION_INPUT: LOG_PARTITIONS}
+    begin_where_the_first_is(running.kafka, topics, f"callbox.fusion.{NAME}", "callbox.fusion")
+    begin_where_the_first_is(running.kafka, topics, "callbox.fusion", "callbox.nobody")
+    after = committed(running, f"callbox.fusion.{NAME}")
+    assert all(after[partition] >= offset for partition, offset in before.items())

@@ -1,0 +1,112 @@
+"""Before a worker starts it asks the broker what it may do, and names all that it may not."""
+
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AclOperation  # type: ignore[attr-defined]  # public, only not in its __all__
+
+from schemas.catalogue import ALERTS, FUSION_INPUT, REGISTRY
+from schemas.errors import AccessDenied
+from streams import rights
+from streams.brokers.capabilities import BrokerKind
+from streams.kafka_config import KafkaConfig, SaslMechanism, SecurityProtocol
+from streams.rights import RIGHTS, assert_rights
+
+EVERYTHING = tuple(AclOperation)
+GROUP = "callbox.fusion"
+KAFKA = KafkaConfig(bootstrap="broker:9092")
+
+
+class FakeAdmin:
+    """A broker that allows everything but what a test takes away."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        """By topic or group: the operations that are allowed, None for no word on it, or an error."""
+
+    def __call__(self, _config: KafkaConfig, _seen: list[KafkaError]) -> "FakeAdmin":
+        return self
+
+    def describe_topics(self, topics: TopicCollection, **_: object) -> dict[str, Future[Any]]:
+        return {name: self._answer(name) for name in topics.topic_names}
+
+    def describe_consumer_groups(self, groups: list[str], **_: object) -> dict[str, Future[Any]]:
+        return {name: self._answer(name) for name in groups}
+
+    def _answer(self, name: str) -> Future[Any]:
+        future: Future[Any] = Future()
+        answer = self.answers.get(name, EVERYTHING)
+        if isinstance(answer, int):
+            future.set_exception(KafkaException(KafkaError(answer)))
+        else:
+            future.set_result(SimpleNamespace(authorized_operations=answer))
+        return future
+
+
+@pytest.fixture
+def admin(monkeypatch: pytest.MonkeyPatch) -> FakeAdmin:
+    fake = FakeAdmin()
+    monkeypatch.setattr(rights, "admin_client", fake)
+    return fake
+
+
+def test_with_every_right_it_goes_on(admin: FakeAdmin) -> None:
+    assert_rights(KAFKA, "fusion", GROUP)
+
+
+def test_a_right_that_is_missing_is_named_with_the_user_and_what_helps(admin: FakeAdmin) -> None:
+    admin.answers[ALERTS] = [AclOperation.DESCRIBE, AclOperation.READ]
+    user = KafkaConfig(
+        bootstrap="broker:9092",
+        security_protocol=SecurityProtocol.SASL_SSL,
+        sasl_mechanism=SaslMechanism.PLAIN,
+        sasl_username="eve",
+        sasl_password_env="X",
+    )
+    with pytest.raises(AccessDenied) as denied:
+        assert_rights(user, "fusion", GROUP)
+    assert str(denied.value) == (
+        f"the broker refuses us: broker:9092: our user (eve) has no WRITE on {ALERTS}; "
+        "`callbox topics acls` prints what a worker needs"
+    )
+    assert denied.value.exit_code == 77
+
+
+def test_all_that_is_missing_is_named_at_once(admin: FakeAdmin) -> None:
+    admin.answers[FUSION_INPUT] = KafkaError.TOPIC_AUTHORIZATION_FAILED
+    admin.answers[GROUP] = KafkaError.GROUP_AUTHORIZATION_FAILED
+    with pytest.raises(
+        AccessDenied,
+        match=f"no READ on {FUSION_INPUT}, no WRITE on {FUSION_INPUT}, no READ on group {GROUP};",
+    ):
+        assert_rights(KAFKA, "fusion", GROUP)
+
+
+def test_a_topic_to_read_takes_no_right_to_write(admin: FakeAdmin) -> None:
+    admin.answers[REGISTRY] = [AclOperation.DESCRIBE, AclOperation.READ]
+    assert_rights(KAFKA, "alarms", "callbox.alarms")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(None, id="it does not know of such questions"),
+        pytest.param([], id="it fills nothing in"),
+        pytest.param(KafkaError._TIMED_OUT, id="it is slow"),
+        pytest.param(KafkaError.COORDINATOR_LOAD_IN_PROGRESS, id="it has just started"),
+        pytest.param(KafkaError.UNKNOWN_TOPIC_OR_PART, id="no such topic: told by who looks for it"),
+    ],
+)
+def test_a_broker_that_does_not_say_is_believed(admin: FakeAdmin, answer: object) -> None:
+    admin.answers |= dict.fromkeys((*RIGHTS["fusion"].reads, *RIGHTS["fusion"].writes, GROUP), answer)
+    assert_rights(KAFKA, "fusion", GROUP)
+
+
+def test_a_broker_that_would_create_what_it_is_asked_for_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rights, "admin_client", None)
+    assert_rights(KafkaConfig(bootstrap="127.0.0.1:1", kind=BrokerKind.EMBEDDED), "fusion", GROUP)
