@@ -14,6 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from schemas.errors import AccessDenied, DeliveryFailed
 from streams.kafka import is_refusal
+from streams.sabotage import LINGER_MS, SABOTAGE, Sabotage
 
 POLL_S = 0.1
 QUEUE_FULL_PAUSE_S = 0.005
@@ -95,7 +96,7 @@ class Delivery:
                 **settings,
                 "acks": "all",
                 "enable.idempotence": True,
-                "linger.ms": 0,
+                "linger.ms": LINGER_MS if SABOTAGE is Sabotage.ACK_BEFORE_DELIVERY else 0,
                 "partitioner": "murmur2_random",
                 "message.max.bytes": 9 << 20,  # the largest topic allows 8 MiB; the broker decides
                 # Room for minutes of log while the broker is away; the agent waits, it does not drop.
@@ -140,6 +141,8 @@ class Delivery:
         batch = _Batch(len(records), asyncio.get_running_loop())
         for index, record in enumerate(records):
             await self._produce(batch, index, record)
+        if SABOTAGE is Sabotage.ACK_BEFORE_DELIVERY:
+            return []
         return await batch.future
 
     async def _produce(self, batch: _Batch, index: int, record: Outgoing) -> None:

@@ -39,10 +39,11 @@ class Ticker:
     Args:
         metrics: Where the difference of the clocks is shown.
         give_up_s: How long the clocks may differ before the worker ends.
+        replica: Whose ticks they are: another's of the same number say nothing of our clock.
     """
 
-    def __init__(self, metrics: Metrics, give_up_s: float) -> None:
-        self._metrics, self._give_up_s = metrics, give_up_s
+    def __init__(self, metrics: Metrics, give_up_s: float, replica: str = "") -> None:
+        self._metrics, self._give_up_s, self._replica = metrics, give_up_s, replica
         self._numbers: dict[int, int] = {}
         self._sent: dict[int, tuple[bytes, EpochMs]] = {}
         self._apart_since: float | None = None
@@ -67,19 +68,20 @@ class Ticker:
         if state is not None and self.clocks_agree:
             number = max(state.tick, self._numbers.get(partition, 0)) + 1
             self._numbers[partition] = number
-        name = f"tick-{partition}-{number}"
-        self._sent[partition] = name.encode(), now_ms()
+        name = f"tick-{partition}-{number}" + (f"-{self._replica}" if self._replica else "")
         record = FusionInput(kind=InputKind.TICK, event_id=name, zone="", payload=encode(Tick(number=number)))
-        return Outgoing(FUSION_INPUT, b"", encode(record), partition)
+        value = encode(record)
+        self._sent[partition] = value, now_ms()
+        return Outgoing(FUSION_INPUT, b"", value, partition)
 
     def read_back(self, batch: Sequence[Any]) -> None:
         """Look for our last tick among the records of a partition, and hold its two times against each other."""
         sent = self._sent.get(batch[0].partition)
         if sent is None:
             return
-        name, at = sent
+        value, at = sent
         for record in batch:
-            if not record.key and name in (record.value or b""):
+            if record.value == value:
                 del self._sent[batch[0].partition]
                 self._compare(record.timestamp - at)
                 return

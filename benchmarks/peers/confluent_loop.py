@@ -30,12 +30,11 @@ def run(bootstrap: str, feed: str, group: str) -> None:
             "auto.offset.reset": "earliest",
         }
     )
-    producer = Producer(
+    producer = Producer(  # it may linger: a flush does not wait for that, and requests are fewer
         {
             "bootstrap.servers": bootstrap,
             "acks": "all",
             "enable.idempotence": True,
-            "linger.ms": 0,
             "partitioner": "murmur2_random",
         }
     )

@@ -8,13 +8,15 @@ fusion.input.v1 ─► fold ─► dispatch.alert.v1, maintenance.alert.v1, disp
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from secrets import token_hex
 
+import msgspec
 import structlog
 
 from processors.alerts import topic_for
 from processors.entry import LogEntry
 from processors.incidents import Decision, fold
-from processors.state import State
+from processors.state import State, new_state
 from schemas.alerts import Alert
 from schemas.catalogue import (
     ACK_RESULTS,
@@ -37,6 +39,7 @@ from streams.dead_letters import as_log_record, bury
 from streams.delivery import Outgoing
 from streams.incident_topic import IncidentTopic
 from streams.restoring import broken_log, restore
+from streams.sabotage import SABOTAGE, Sabotage
 from streams.snapshots import Snapshots
 from streams.ticking import Ticker
 
@@ -73,7 +76,7 @@ class FusionAgent:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._states: dict[int, State] = {}
-        self._ticker = Ticker(context.metrics, context.runtime.give_up_s)
+        self._ticker = Ticker(context.metrics, context.runtime.give_up_s, context.replica)
         self._topic_ids: dict[int, str] = {}
         self._snapshots = Snapshots(context)
         self._incident_topic = IncidentTopic(context)
@@ -138,6 +141,11 @@ class FusionAgent:
             return state
         self._context.metrics.restores.inc()
         partitions = self._context.partitions[FUSION_INPUT]
+        if SABOTAGE is Sabotage.SKIP_RESTORE:
+            self._topic_ids[partition] = ""
+            empty = new_state(partition, partitions)
+            empty.offset = batch.start
+            return empty
         restored = await self._context.blocking(
             restore, self._context.kafka, partition, partitions, batch.start, state
         )
@@ -185,13 +193,19 @@ class FusionAgent:
 
 def _messages(decision: Decision) -> Iterable[Outgoing]:
     """What goes out: each alert to its topic, a real one also as the latest of its incident; then the answer."""
-    for alert in decision.alerts:
+    for alert in decision.alerts if SABOTAGE is not Sabotage.RANDOM_IDS else map(_renamed, decision.alerts):
         key, value = alert.incident_id.encode(), encode(alert)
         yield Outgoing(topic_for(alert), key, value)
         if alert.status is Status.ACTUAL:
             yield Outgoing(INCIDENTS, key, value)
     if decision.result is not None:
         yield Outgoing(ACK_RESULTS, decision.result.ack_id.encode(), encode(decision.result))
+
+
+def _renamed(alert: Alert) -> Alert:
+    """With ids that no replay can find again (streams/sabotage.py)."""
+    incident_id = f"{alert.zone}-{token_hex(13)}"
+    return msgspec.structs.replace(alert, alert_id=token_hex(13), incident_id=incident_id)
 
 
 def _is_heard_press(alert: Alert) -> bool:

@@ -249,7 +249,10 @@ def test_a_worker_s_rights_cover_what_it_reads_and_uses(name: str) -> None:
     assert set(agent.uses) <= names(may_read) | names(may_write)
     assert names(may_read) | names(may_write) <= topics
     assert names(groups) == {f"{RuntimeSettings().group_prefix}.{name}"}
-    for topic in names(may_read) - {"fusion.snapshot.v1", "dispatch.incident.v1"}:  # passed over; others are buried
+    for topic in names(may_read) - {
+        "fusion.snapshot.v1",
+        "dispatch.incident.v1",
+    }:  # passed over; others are buried
         assert dead_letter_topic(topic) in names(may_write), topic
 
 

@@ -48,10 +48,9 @@ def sights(running: Drill) -> list[Sight]:
 
 def committed(running: Drill, group: str) -> dict[int, int]:
     places = [TopicPartition(FUSION_INPUT, partition) for partition in range(LOG_PARTITIONS)]
-    asked = admin_client(running.kafka, []).list_consumer_group_offsets(
-        [ConsumerGroupTopicPartitions(group, places)]
-    )
-    return {place.partition: place.offset for place in asked[group].result().topic_partitions or ()}
+    client = admin_client(running.kafka, [])  # it must live until the answer is there
+    asked = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
+    return {place.partition: place.offset for place in asked[group].result(10).topic_partitions or ()}
 
 
 def test_two_replicas_send_the_same_bytes_and_the_kill_of_one_worker_is_not_waited_for(

@@ -1,0 +1,125 @@
+"""The account of a chaos run: what was pressed, what came out, and what a replay makes of the log.
+
+A press is lost when the broker took it and no alert names it. A repeat is wrong when it cannot be recognised: one
+press raised under two incident ids, or one alert id with two contents. Nobody acknowledges here, so that every
+incident of a press must have asked every tier of its chain, each once.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from schemas.alerts import Alert
+from schemas.catalogue import ACK_RESULTS
+from schemas.codec import decode
+from schemas.enums import Action
+from streams.replaying import Alerts, differences, repeats
+
+PREFIX = "press-"
+
+
+class Account(NamedTuple):
+    """The figures; the names are the keys of the bench."""
+
+    lost: int
+    repeats: int
+    wrong_repeats: int
+    escalations_missing: int
+    escalations_doubled: int
+    replay_differences: int
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is wrong; repeats that can be recognised are right."""
+        return self._replace(repeats=0) == Account(0, 0, 0, 0, 0, 0)
+
+
+def account(taken: Collection[str], live: Alerts, folded: Alerts) -> Account:
+    """Hold presses, alerts and a replay against each other.
+
+    Args:
+        taken: Event ids of the presses that the broker took.
+        live: What went out, by topic.
+        folded: What the log gives when it is folded again.
+    """
+    alerts = decoded(live)
+    named = {source.event_id for alert in alerts for source in alert.sources}
+    missing, doubled = escalations(alerts)
+    wanted_missing, _ = escalations(alerts, wanted=decoded(folded))
+    return Account(
+        lost=len(set(taken) - named),
+        repeats=repeats(live),
+        wrong_repeats=wrong_repeats(live),
+        escalations_missing=max(missing, wanted_missing),
+        escalations_doubled=doubled,
+        replay_differences=len(differences(folded, live)),
+    )
+
+
+def decoded(payloads: Alerts) -> list[Alert]:
+    """Every alert; answers to acknowledgements are none."""
+    return [
+        decode(value, Alert) for topic, values in payloads.items() if topic != ACK_RESULTS for value in values
+    ]
+
+
+def wrong_repeats(live: Alerts) -> int:
+    """Presses raised under two incident ids, and alert ids with two contents."""
+    incidents: dict[str, set[str]] = defaultdict(set)
+    contents: dict[str, set[bytes]] = defaultdict(set)
+    for topic, values in live.items():
+        if topic == ACK_RESULTS:
+            continue
+        for value in values:
+            alert = decode(value, Alert)
+            contents[alert.alert_id].add(value)
+            if alert.action is Action.RAISE:
+                for press in presses_of(alert):
+                    incidents[press].add(alert.incident_id)
+    two_incidents = sum(len(found) > 1 for found in incidents.values())
+    return two_incidents + sum(len(found) > 1 for found in contents.values())
+
+
+def escalations(alerts: Iterable[Alert], wanted: Sequence[Alert] | None = None) -> tuple[int, int]:
+    """Escalations that are missing, and those that are there under a second alert id.
+
+    Args:
+        alerts: What went out.
+        wanted: Whose incidents must have escalated; None: those of `alerts` themselves.
+    """
+    alerts = list(alerts)
+    due = {
+        (alert.incident_id, link.tier)
+        for alert in (alerts if wanted is None else wanted)
+        if alert.action is Action.RAISE and any(presses_of(alert))
+        for link in alert.chain[1:]
+    }
+    told: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for alert in alerts:
+        if alert.action is Action.ESCALATE:
+            told[alert.incident_id, alert.tier].add(alert.alert_id)
+    return sum(key not in told for key in due), sum(len(ids) - 1 for ids in told.values())
+
+
+def presses_of(alert: Alert) -> Iterable[str]:
+    """The presses that an alert names."""
+    return (source.event_id for source in alert.sources if source.event_id.startswith(PREFIX))
+
+
+def gaps(pressed_at: Mapping[str, float], arrived_at: Mapping[str, float]) -> dict[str, float]:
+    """From a press to its first alert, milliseconds, for those that have one."""
+    return {press: 1000 * (arrived_at[press] - at) for press, at in pressed_at.items() if press in arrived_at}
+
+
+def quantiles(values: Collection[float]) -> dict[str, Any]:
+    """p50, p99 and the largest, or nulls."""
+    if not values:
+        return {"gap_ms_p50": None, "gap_ms_p99": None, "gap_ms_max": None}
+    p50, p99, most = np.quantile(list(values), [0.5, 0.99, 1.0])
+    return {
+        "gap_ms_p50": round(float(p50), 1),
+        "gap_ms_p99": round(float(p99), 1),
+        "gap_ms_max": round(float(most), 1),
+    }

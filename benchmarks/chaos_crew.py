@@ -1,0 +1,184 @@
+"""Shipped workers, two of each kind that emits, kept at that number as a supervisor would.
+
+What a worker owns and has done is read from its own metrics page, as an operator would read it.
+"""
+
+import signal
+import subprocess
+import time
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from benchmarks.chaos_schedule import WORKERS
+from callbox.processes import WorkerFailed, WorkerProcess
+from schemas.catalogue import FUSION_INPUT, LOG_PARTITIONS, PILLAR_EVENTS
+from streams.brokers.process import free_port
+
+EACH = 2
+READY_S = 60.0
+STEP_S = 0.1
+READS = {"alarms": PILLAR_EVENTS, "fusion": FUSION_INPUT}
+PARTITIONS = frozenset(range(LOG_PARTITIONS))
+
+CONFIG = """
+[kafka]
+bootstrap = "{bootstrap}"
+session_timeout_ms = {session_ms}
+heartbeat_interval_ms = {heartbeat_ms}
+
+[runtime]
+commit_interval_s = 0.5
+snapshot_interval_s = 1.0
+"""
+
+
+class Unsettled(Exception):
+    """The workers of one kind do not share its partitions in time."""
+
+
+class Crew:
+    """The workers of a run.
+
+    Attributes:
+        drains_s: How long each SIGTERM took.
+        ended_by_themselves: Exit codes of workers that nobody killed: they stopped rather than lose something.
+    """
+
+    def __init__(self, bootstrap: str, folder: Path, session_ms: int, environment: Mapping[str, str]) -> None:
+        self._folder, self._environment = folder, environment
+        self._config = folder / "callbox.toml"
+        self._config.write_text(
+            CONFIG.format(bootstrap=bootstrap, session_ms=session_ms, heartbeat_ms=session_ms // 6)
+        )
+        self._workers: dict[str, list[WorkerProcess]] = {name: [] for name in WORKERS}
+        self.drains_s: list[float] = []
+        self.ended_by_themselves: list[int] = []
+
+    def start(self, name: str) -> WorkerProcess:
+        """Start one; it may not be ready yet."""
+        port = free_port()
+        worker = WorkerProcess(
+            name,
+            self._config,
+            http_port=port,
+            log_file=self._folder / f"{name}-{port}.log",
+            environment=self._environment,
+        )
+        self._workers[name].append(worker)
+        return worker
+
+    def owner(self, name: str, but: Collection[WorkerProcess] = ()) -> WorkerProcess:
+        """The worker of a kind that owns most partitions.
+
+        Raises:
+            Unsettled: None owns any.
+        """
+        running = [worker for worker in self._running(name) if worker not in but]
+        best = max(running, key=lambda worker: len(self.owned(worker)), default=None)
+        if best is None or not self.owned(best):
+            raise Unsettled(f"no {name} worker owns a partition")
+        return best
+
+    def owned(self, worker: WorkerProcess) -> frozenset[int]:
+        """The partitions that a worker says it owns; none if it does not answer."""
+        samples = self._samples(worker, "callbox_commit_age_seconds")
+        wanted = READS[worker.name]
+        return frozenset(int(labels["partition"]) for labels, _ in samples if labels["topic"] == wanted)
+
+    def count(self, name: str, metric: str, but: WorkerProcess | None, **labels: str) -> float:
+        """The sum of a counter over the workers of a kind but one."""
+        return sum(
+            value
+            for worker in self._running(name)
+            if worker is not but
+            for found, value in self._samples(worker, metric)
+            if labels.items() <= found.items()
+        )
+
+    def wait_taken_over(self, victim: WorkerProcess, partitions: frozenset[int], within_s: float) -> bool:
+        """Whether others own the victim's partitions, in time."""
+        give_up = time.monotonic() + within_s
+        while time.monotonic() < give_up:
+            others = [worker for worker in self._running(victim.name) if worker is not victim]
+            if partitions <= frozenset().union(*(self.owned(worker) for worker in others)):
+                return True
+            time.sleep(STEP_S)
+        return False
+
+    def terminate(self, worker: WorkerProcess, within_s: float) -> int | None:
+        """SIGTERM; the exit code, or None when the worker outlasts the bound and is killed."""
+        began = time.monotonic()
+        worker.send(signal.SIGTERM)
+        try:
+            code = worker.wait(within_s)
+        except subprocess.TimeoutExpired:
+            worker.send(signal.SIGKILL)
+            worker.wait(10)
+            code = None
+        self.drains_s.append(time.monotonic() - began)
+        self.forget(worker)
+        return code
+
+    def forget(self, worker: WorkerProcess) -> None:
+        """It is gone, and was meant to be."""
+        self._workers[worker.name].remove(worker)
+
+    def settle(self, name: str) -> None:
+        """Return once exactly two workers of a kind share all partitions; who has ended is replaced.
+
+        Raises:
+            Unsettled: That does not happen in time.
+        """
+        give_up = time.monotonic() + READY_S
+        while True:
+            self._replace(name)
+            running = self._running(name)
+            shares = [self.owned(worker) for worker in running]
+            total = sum(map(len, shares))
+            is_shared = all(shares) and total == len(PARTITIONS) and frozenset().union(*shares) == PARTITIONS
+            if is_shared and all(worker.is_ready() for worker in running):
+                return
+            if time.monotonic() > give_up:
+                tails = "\n".join(worker.log_tail()[-600:] for worker in running)
+                raise Unsettled(f"{name}: {[sorted(share) for share in shares]}\n{tails}")
+            time.sleep(STEP_S)
+
+    def close(self) -> None:
+        """SIGTERM to all at once, then wait."""
+        workers = [worker for name in WORKERS for worker in self._running(name)]
+        for worker in workers:
+            worker.send(signal.SIGCONT)
+            worker.send(signal.SIGTERM)
+        for worker in workers:
+            with suppress(subprocess.TimeoutExpired):
+                worker.wait(20)
+            if worker.exit_code is None:
+                worker.stop(1)
+
+    def _replace(self, name: str) -> None:
+        for worker in list(self._workers[name]):
+            if worker.exit_code is not None:
+                self.ended_by_themselves.append(worker.exit_code)
+                self.forget(worker)
+        if len(self.ended_by_themselves) > 50:
+            raise WorkerFailed(f"{name} workers end again and again")
+        while len(self._workers[name]) < EACH:
+            self.start(name)
+
+    def _running(self, name: str) -> list[WorkerProcess]:
+        return [worker for worker in self._workers[name] if worker.exit_code is None]
+
+    @staticmethod
+    def _samples(worker: WorkerProcess, metric: str) -> list[tuple[dict[str, str], float]]:
+        with suppress(OSError, HTTPException):
+            return [
+                (sample.labels, sample.value)
+                for family in text_string_to_metric_families(worker.page("/metrics"))
+                for sample in family.samples
+                if sample.name == metric
+            ]
+        return []

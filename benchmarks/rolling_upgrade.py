@@ -1,0 +1,271 @@
+"""The workers of an earlier commit replaced one by one by today's, while presses go on.
+
+    python -m benchmarks.rolling_upgrade --json [--from COMMIT] [--rate N] [--seconds N]
+
+The last line is one JSON object. One Apache Kafka, two workers of each kind that emits, all of the earlier commit; then
+the order of docs/operate.md: topics, consumers (they read with today's schemas from the beginning), fusion, alarms, and
+the gateway last: the sender is the earlier one until every worker is today's. Nobody acknowledges, so that what the
+earlier release raised must be escalated by today's. It ends with 66 when the clone does not hold the commit.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks.chaos_account import escalations, presses_of, wrong_repeats
+from benchmarks.earlier_tree import TODAY, EarlierTree, newest_with_other_versions
+from benchmarks.machine import describe
+from benchmarks.processor_time import machine_time, stolen_share
+from callbox.processes import COMMAND, WorkerProcess
+from schemas.alerts import Alert
+from schemas.catalogue import ALERTS, FUSION_INPUT, MAINTENANCE, PILLAR_EVENTS, dead_letter_topic
+from schemas.codec import decode
+from schemas.enums import Action
+from schemas.errors import DecodeError, InputMissing
+from streams.brokers.apache import ApacheKafka
+from streams.brokers.process import free_port
+from streams.kafka_config import KafkaConfig
+from streams.reader import read_all
+from streams.replaying import repeats
+
+CONFIG = '[kafka]\nbootstrap = "{bootstrap}"\n'
+ORDER = ("fusion", "fusion", "alarms", "alarms")
+READY_S = 60.0
+SETTLE_S = 2.0  # the rebalance after a worker joins
+AFTER_S = 10
+ESCALATED_S = 150.0  # a red waits 60 s for an answer; a loaded machine is late
+BARS = {"lost": "0", "wrong_repeats": "0", "unreadable": "0", "escalations_missing": "0", "dead_letters": "0"}
+REGISTER = """
+import sys
+from benchmarks.county import records
+from streams.kafka_config import KafkaConfig
+from streams.sending import send_all
+send_all(KafkaConfig(bootstrap=sys.argv[1]), list(records(range(int(sys.argv[2])))))
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the upgrade and print the figures.
+
+    Returns:
+        0, or 66 when the earlier commit is not there.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="(always) print one JSON object last")
+    parser.add_argument("--from", dest="commit", help="default: the newest one with another fold or format")
+    parser.add_argument("--rate", type=int, default=100, help="presses a second")
+    parser.add_argument("--seconds", type=int, default=90, help="for how long the earlier gateway presses")
+    parser.add_argument("--warm-up", type=int, default=25, help="seconds before the first worker is replaced")
+    given = parser.parse_args(arguments)
+    cache = Path(os.environ.get("CALLBOX_CACHE", ".cache"))
+    with tempfile.TemporaryDirectory() as name, ExitStack() as ending:
+        folder = Path(name)
+        try:
+            earlier = EarlierTree(given.commit or newest_with_other_versions(), folder / "earlier")
+        except InputMissing as error:
+            print(f"rolling_upgrade: {error}", file=sys.stderr)
+            return error.exit_code
+        broker = ending.enter_context(ApacheKafka(cache, folder / "kafka.log"))
+        figures = _Upgrade(given, earlier, broker.bootstrap, folder, ending).run()
+    print(json.dumps(figures))
+    return 0
+
+
+class _Upgrade:
+    """One broker, the workers of two releases, the presses, and the account."""
+
+    def __init__(
+        self,
+        given: argparse.Namespace,
+        earlier: EarlierTree,
+        bootstrap: str,
+        folder: Path,
+        ending: ExitStack,
+    ) -> None:
+        self._given, self._earlier, self._folder, self._ending = given, earlier, folder, ending
+        self._kafka = KafkaConfig(bootstrap=bootstrap)
+        self._config = folder / "callbox.toml"
+        self._config.write_text(CONFIG.format(bootstrap=bootstrap))
+        self._presses = given.rate * given.seconds
+
+    def run(self) -> dict[str, object]:
+        versions = self._earlier.versions
+        _say(f"from {self._earlier.commit}, {versions}, to {TODAY}")
+        self._apply_topics(self._earlier.environment)
+        after = self._given.rate * AFTER_S
+        self._in_earlier("-c", REGISTER, self._kafka.bootstrap, str(self._presses + after))
+        workers = [self._start(name, self._earlier.environment) for name in ORDER]
+        stop, got = self._folder / "stop", self._folder / "got.jsonl"
+        self._loop(
+            {}, "receive", ALERTS, "--expect", "0", "--stop-file", str(stop), "--out", str(got)
+        )
+        before = machine_time()
+        sender = self._sender(self._earlier.environment, "earlier.json", 0, self._given.seconds)
+        time.sleep(self._given.warm_up)
+        replaced = self._replace(workers)
+        under_load = sender.poll() is None
+        sender.wait(self._given.seconds + 60)
+        self._sender({}, "today.json", self._presses, AFTER_S).wait(AFTER_S + 60)
+        stolen = stolen_share(before, machine_time())
+        self._wait_for_escalations()
+        stop.touch()
+        figures = self._account(got, replaced)
+        return figures | {
+            "from": {"commit": self._earlier.commit, **versions._asdict()},
+            "to": TODAY._asdict(),
+            "replaced_under_load": under_load,
+            "rate": self._given.rate,
+            "stolen": round(stolen, 4),
+            "bars": BARS,
+            "machine": describe(),
+        }
+
+    def _replace(self, workers: list[WorkerProcess]) -> tuple[float, float]:
+        """Topics first, then one worker after the other; when it began and ended."""
+        began = time.time()
+        self._apply_topics({})
+        for place, old in enumerate(workers):
+            at = time.time()
+            code = old.stop()
+            workers[place] = self._start(old.name, {})
+            _say(f"{old.name}: ended with {code}, today's is ready after {time.time() - at:.1f} s")
+            time.sleep(SETTLE_S)
+        return began, time.time()
+
+    def _account(self, got: Path, replaced: tuple[float, float]) -> dict[str, object]:
+        scheduled, taken = self._sent("earlier.json", "today.json")
+        live = {
+            topic: [record.value or b"" for record in read_all(self._kafka, topic)]
+            for topic in (ALERTS, MAINTENANCE)
+        }
+        readable, unreadable = _readable([value for values in live.values() for value in values])
+        named = {press for alert in readable for press in presses_of(alert)}
+        missing, doubled = escalations(readable)
+        arrived = _arrivals(got)
+        gaps = [
+            1000 * (arrived[press] - at)
+            for press, at in scheduled.items()
+            if press in arrived and replaced[0] <= at < replaced[1]
+        ]
+        return {
+            "presses": len(taken),
+            "lost": len(taken - named),
+            "repeats": repeats(live),
+            "wrong_repeats": -1 if unreadable else wrong_repeats(live),
+            "unreadable": unreadable,
+            "escalations_missing": missing,
+            "escalations_doubled": doubled,
+            "dead_letters": sum(
+                1 for topic in (PILLAR_EVENTS, FUSION_INPUT) for _ in read_all(self._kafka, dead_letter_topic(topic))
+            ),
+            "handover_gap_ms_max": round(max(gaps), 1) if gaps else None,
+            "presses_while_replacing": len(gaps),
+        } | taken_over(readable)
+
+    def _wait_for_escalations(self) -> None:
+        give_up = time.monotonic() + ESCALATED_S
+        while time.monotonic() < give_up:
+            readable, _ = _readable([record.value or b"" for record in read_all(self._kafka, ALERTS)])
+            missing, _ = escalations(readable)
+            if not missing:
+                return
+            time.sleep(5)
+
+    def _sent(self, *files: str) -> tuple[dict[str, float], set[str]]:
+        scheduled: dict[str, float] = {}
+        taken: set[str] = set()
+        for name in files:
+            sent = json.loads((self._folder / name).read_text())
+            scheduled |= {f"press-{number}": at for number, at in sent["scheduled"].items()}
+            taken |= {f"press-{number}" for number in sent["acknowledged"]}
+        return scheduled, taken
+
+    def _apply_topics(self, environment: dict[str, str]) -> None:
+        command = [*COMMAND, "--config", str(self._config), "topics", "apply"]
+        subprocess.run(command, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL)
+
+    def _in_earlier(self, *arguments: str) -> None:
+        subprocess.run(self._earlier.command(*arguments), env=self._earlier.whole, check=True)
+
+    def _start(self, name: str, environment: dict[str, str]) -> WorkerProcess:
+        port = free_port()
+        log_file = self._folder / f"{name}-{port}.log"
+        worker = WorkerProcess(
+            name, self._config, http_port=port, log_file=log_file, environment=environment
+        )
+        self._ending.enter_context(worker)
+        worker.wait_until_ready(READY_S)
+        return worker
+
+    def _sender(
+        self, environment: dict[str, str], out: str, first: int, seconds: int
+    ) -> "subprocess.Popen[str]":
+        rate, sent = str(self._given.rate), str(self._folder / out)
+        options = ("--first", str(first), "--rate", rate, "--seconds", str(seconds), "--out", sent)
+        return self._loop(environment, "send", PILLAR_EVENTS, *options)
+
+    def _loop(
+        self, environment: dict[str, str], role: str, topic: str, *options: str
+    ) -> "subprocess.Popen[str]":
+        command = EarlierTree.command("-m", "benchmarks.open_loop", role, self._kafka.bootstrap, topic)
+        process = subprocess.Popen(
+            [*command, *options], stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
+        )
+        self._ending.callback(process.kill)
+        if role == "receive" and process.stdout is not None:
+            process.stdout.readline()
+        return process
+
+
+def taken_over(alerts: Sequence[Alert]) -> dict[str, int]:
+    """What became of the incidents that the earlier release raised: today's speaks of them under their ids."""
+    before = {alert.incident_id for alert in alerts if alert.fold_version != TODAY.fold}
+    after = [alert for alert in alerts if alert.fold_version == TODAY.fold]
+    return {
+        "incidents_before": len(before),
+        "incidents_raised_today": len({a.incident_id for a in after if a.action is Action.RAISE} - before),
+        "escalated_by_today": len({a.incident_id for a in after if a.action is Action.ESCALATE} & before),
+    }
+
+
+def _readable(values: Sequence[bytes]) -> tuple[list[Alert], int]:
+    """The alerts that today's schemas read, and how many they do not."""
+    alerts: list[Alert] = []
+    unreadable = 0
+    for value in values:
+        try:
+            alerts.append(decode(value, Alert))
+        except DecodeError:
+            unreadable += 1
+    return alerts, unreadable
+
+
+def _arrivals(got: Path) -> dict[str, float]:
+    """When the first alert of each press came; the receiver ends by itself once told."""
+    give_up = time.monotonic() + 60
+    while not got.exists() and time.monotonic() < give_up:
+        time.sleep(0.2)
+    time.sleep(1)
+    arrived: dict[str, float] = {}
+    with got.open() as lines:
+        for line in lines:
+            at, value = json.loads(line)
+            for alert in _readable([bytes.fromhex(value)])[0]:
+                for press in presses_of(alert):
+                    arrived.setdefault(press, at)
+    return arrived
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
