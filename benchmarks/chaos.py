@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ class _Run:
         try:
             for name in WORKERS:
                 self._crew.settle(name)
-            struck = [self._one(planned, rate) for planned in schedule]
+            struck = [self._one(planned, rate, arrivals) for planned in schedule]
             unsent = self._presses.flush()
             _say("settling")
             self._wait_for_all(arrivals)
@@ -155,7 +156,7 @@ class _Run:
         for at in range(0, len(records), CHUNK):
             send_all(self._kafka, records[at : at + CHUNK])
 
-    def _one(self, planned: Planned, rate: float) -> Struck:
+    def _one(self, planned: Planned, rate: float, arrivals: Arrivals) -> Struck:
         self._faults.prepare(planned)
         sending = self._presses.send(planned.first, planned.presses, rate)
         time.sleep(planned.strike_at * planned.presses / rate)
@@ -164,16 +165,18 @@ class _Run:
         struck = Struck(planned, began, time.time(), effect)
         sending.join(120)
         self._faults.mend()
+        self._wait_until(lambda: self._presses.taken <= arrivals.raised_at.keys())  # no gap counts twice
         _say(f"{planned.number}: {planned.fault} {planned.worker} {effect}")
         return struck
 
     def _wait_for_all(self, arrivals: Arrivals) -> None:
         """Until each press has its alert and its escalation, or for some patience."""
-        give_up = time.monotonic() + (SABOTAGED_PATIENCE_S if self._sabotage else PATIENCE_S)
         taken = self._presses.taken
-        while time.monotonic() < give_up:
-            if taken <= arrivals.raised_at.keys() and len(arrivals.escalated) >= len(taken):
-                return
+        self._wait_until(lambda: taken <= arrivals.raised_at.keys() and len(arrivals.escalated) >= len(taken))
+
+    def _wait_until(self, is_done: Callable[[], bool]) -> None:
+        give_up = time.monotonic() + (SABOTAGED_PATIENCE_S if self._sabotage else PATIENCE_S)
+        while not is_done() and time.monotonic() < give_up:
             time.sleep(0.2)
 
     def _figures(self, struck: list[Struck], arrivals: Arrivals, presses: int, unsent: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from schemas.catalogue import FUSION_INPUT, LOG_PARTITIONS, PILLAR_EVENTS
 from streams.brokers.process import free_port
 
 EACH = 2
-READY_S = 60.0
+READY_S = 120.0
 STEP_S = 0.1
 READS = {"alarms": PILLAR_EVENTS, "fusion": FUSION_INPUT}
 PARTITIONS = frozenset(range(LOG_PARTITIONS))
@@ -126,6 +126,11 @@ class Crew:
     def forget(self, worker: WorkerProcess) -> None:
         """It is gone, and was meant to be."""
         self._workers[worker.name].remove(worker)
+
+    def trim(self, name: str, within_s: float) -> None:
+        """Nobody more than two: who joined and did not replace anybody leaves again."""
+        while len(running := self._running(name)) > EACH:
+            self.terminate(min(running, key=lambda worker: len(self.owned(worker))), within_s)
 
     def settle(self, name: str) -> None:
         """Return once exactly two workers of a kind share all partitions; who has ended is replaced.

@@ -7,15 +7,17 @@ import signal
 import time
 from typing import Any
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from benchmarks.chaos_crew import STEP_S, Crew
+from benchmarks.chaos_crew import STEP_S, Crew, Unsettled
 from benchmarks.chaos_feed import Presses
 from benchmarks.chaos_proxy import SlowProxy
 from benchmarks.chaos_schedule import WORKERS, Fault, Planned
 from callbox.processes import WorkerProcess
 from schemas.catalogue import FUSION_INPUT, LOG_PARTITIONS, PILLAR_EVENTS, dead_letter_topic
 from schemas.enums import Reason
+from schemas.errors import CallboxError
 from streams.brokers.cluster import KafkaCluster, Node
 from streams.kafka import librdkafka_settings
 from streams.kafka_config import KafkaConfig
@@ -29,6 +31,7 @@ SLOW_FOR_S = 3.0
 POISONED = 5
 COPIES = 20
 FEW_S = 10.0
+MOST_TEXT = 1_000
 
 Effect = dict[str, Any]
 """`seen`: whether there was one; the rest is what was observed."""
@@ -79,12 +82,20 @@ class Faults:
 
     def strike(self, planned: Planned) -> Effect:
         """Do it; return when its effect is seen, or was waited for in vain."""
-        return self._strikes[planned.fault](planned)
+        try:
+            return self._strikes[planned.fault](planned)
+        except (CallboxError, Unsettled, KafkaException) as error:  # it does not count, and the run goes on
+            return {"seen": False, "error": f"{type(error).__name__}: {error}"[-MOST_TEXT:]}
 
     def mend(self) -> None:
         """Everything is whole again before the next one."""
         self._proxy.delay_s = 0.0
+        for node in self._cluster.nodes:
+            if node.process is None:
+                self._cluster.start(node)
+                self._cluster.wait(node)
         for name in WORKERS:
+            self._crew.trim(name, DRAIN_S + 5)
             self._crew.settle(name)
 
     def _kill(self, planned: Planned) -> Effect:
@@ -136,7 +147,7 @@ class Faults:
 
     def _kill_broker(self, planned: Planned) -> Effect:
         led = self._leaders()
-        node = self._cluster.nodes[(led.get(0, 1) or 1) - 1]
+        node = self._cluster.nodes[max(1, led[0]) - 1]  # -1: nobody leads at this moment
         began = time.monotonic()
         self._cluster.kill(node)
         seen = self._lost_the_lead(node) if len(self._cluster.nodes) > 1 else True

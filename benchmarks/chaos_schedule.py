@@ -65,7 +65,8 @@ def plan(presses: int, faults: int, seed: int, kinds: Sequence[Fault] = tuple(Fa
     if presses < faults or faults < 1:
         raise ValueError(f"{faults} faults need at least one and as many presses, there are {presses}")
     chance = random.Random(seed)
-    drawn = [kinds[number % len(kinds)] for number in range(faults)]
+    order = chance.sample(kinds, len(kinds))
+    drawn = [order[number % len(order)] for number in range(faults)]
     chance.shuffle(drawn)
     victims = {fault: chance.randrange(len(WORKERS)) for fault in Fault}
     planned, first = [], 0

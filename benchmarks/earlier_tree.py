@@ -90,7 +90,9 @@ for name in {PACKAGES!r}:
 from processors.state import FOLD_VERSION, FORMAT_VERSION
 print(FOLD_VERSION, FORMAT_VERSION)
 """
-        done = subprocess.run(self.command("-c", text), env=self.whole, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            self.command("-c", text), env=self.whole, capture_output=True, text=True, check=True
+        )
         *places, versions = done.stdout.splitlines()
         elsewhere = [place for place in places if not Path(place).is_relative_to(self._folder)]
         if elsewhere:

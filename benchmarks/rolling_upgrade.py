@@ -2,10 +2,10 @@
 
     python -m benchmarks.rolling_upgrade --json [--from COMMIT] [--rate N] [--seconds N]
 
-The last line is one JSON object. One Apache Kafka, two workers of each kind that emits, all of the earlier commit; then
-the order of docs/operate.md: topics, consumers (they read with today's schemas from the beginning), fusion, alarms, and
-the gateway last: the sender is the earlier one until every worker is today's. Nobody acknowledges, so that what the
-earlier release raised must be escalated by today's. It ends with 66 when the clone does not hold the commit.
+The last line is one JSON object. One Apache Kafka, two workers of each kind that emits, all of the earlier commit;
+then the order of docs/operate.md: topics, consumers (they read with today's schemas from the beginning), fusion,
+alarms, and the gateway last: the sender is the earlier one until every worker is today's. Nobody acknowledges, so that
+what the earlier release raised must be escalated by today's. It ends with 66 when the clone does not hold the commit.
 """
 
 import argparse
@@ -41,7 +41,14 @@ READY_S = 60.0
 SETTLE_S = 2.0  # the rebalance after a worker joins
 AFTER_S = 10
 ESCALATED_S = 150.0  # a red waits 60 s for an answer; a loaded machine is late
-BARS = {"lost": "0", "wrong_repeats": "0", "unreadable": "0", "escalations_missing": "0", "dead_letters": "0"}
+BARS = {
+    "lost": "0",
+    "wrong_repeats": "0",
+    "unreadable": "0",
+    "escalations_missing": "0",
+    "never_raised": "0",
+    "dead_letters": "0",
+}
 REGISTER = """
 import sys
 from benchmarks.county import records
@@ -103,7 +110,7 @@ class _Upgrade:
         self._in_earlier("-c", REGISTER, self._kafka.bootstrap, str(self._presses + after))
         workers = [self._start(name, self._earlier.environment) for name in ORDER]
         stop, got = self._folder / "stop", self._folder / "got.jsonl"
-        self._loop(
+        receiver = self._loop(
             {}, "receive", ALERTS, "--expect", "0", "--stop-file", str(stop), "--out", str(got)
         )
         before = machine_time()
@@ -116,6 +123,7 @@ class _Upgrade:
         stolen = stolen_share(before, machine_time())
         self._wait_for_escalations()
         stop.touch()
+        receiver.wait(60)
         figures = self._account(got, replaced)
         return figures | {
             "from": {"commit": self._earlier.commit, **versions._asdict()},
@@ -154,7 +162,7 @@ class _Upgrade:
             for press, at in scheduled.items()
             if press in arrived and replaced[0] <= at < replaced[1]
         ]
-        return {
+        figures: dict[str, object] = {
             "presses": len(taken),
             "lost": len(taken - named),
             "repeats": repeats(live),
@@ -163,11 +171,14 @@ class _Upgrade:
             "escalations_missing": missing,
             "escalations_doubled": doubled,
             "dead_letters": sum(
-                1 for topic in (PILLAR_EVENTS, FUSION_INPUT) for _ in read_all(self._kafka, dead_letter_topic(topic))
+                1
+                for topic in (PILLAR_EVENTS, FUSION_INPUT)
+                for _ in read_all(self._kafka, dead_letter_topic(topic))
             ),
             "handover_gap_ms_max": round(max(gaps), 1) if gaps else None,
             "presses_while_replacing": len(gaps),
-        } | taken_over(readable)
+        }
+        return figures | taken_over(readable)
 
     def _wait_for_escalations(self) -> None:
         give_up = time.monotonic() + ESCALATED_S
@@ -197,9 +208,7 @@ class _Upgrade:
     def _start(self, name: str, environment: dict[str, str]) -> WorkerProcess:
         port = free_port()
         log_file = self._folder / f"{name}-{port}.log"
-        worker = WorkerProcess(
-            name, self._config, http_port=port, log_file=log_file, environment=environment
-        )
+        worker = WorkerProcess(name, self._config, http_port=port, log_file=log_file, environment=environment)
         self._ending.enter_context(worker)
         worker.wait_until_ready(READY_S)
         return worker
@@ -226,10 +235,12 @@ class _Upgrade:
 
 def taken_over(alerts: Sequence[Alert]) -> dict[str, int]:
     """What became of the incidents that the earlier release raised: today's speaks of them under their ids."""
+    raised = {alert.incident_id for alert in alerts if alert.action is Action.RAISE}
     before = {alert.incident_id for alert in alerts if alert.fold_version != TODAY.fold}
     after = [alert for alert in alerts if alert.fold_version == TODAY.fold]
     return {
         "incidents_before": len(before),
+        "never_raised": len({alert.incident_id for alert in alerts} - raised),
         "incidents_raised_today": len({a.incident_id for a in after if a.action is Action.RAISE} - before),
         "escalated_by_today": len({a.incident_id for a in after if a.action is Action.ESCALATE} & before),
     }
@@ -248,11 +259,7 @@ def _readable(values: Sequence[bytes]) -> tuple[list[Alert], int]:
 
 
 def _arrivals(got: Path) -> dict[str, float]:
-    """When the first alert of each press came; the receiver ends by itself once told."""
-    give_up = time.monotonic() + 60
-    while not got.exists() and time.monotonic() < give_up:
-        time.sleep(0.2)
-    time.sleep(1)
+    """When the first alert of each press came."""
     arrived: dict[str, float] = {}
     with got.open() as lines:
         for line in lines:

@@ -49,7 +49,7 @@ def minimal_red(zone: str, fact: PillarFact, at: EpochMs) -> Alert:
         A raise with the incident id that the press would have had, and an alert id of its own: folded again by rules
         that do not fail, the press makes another alert of the same incident.
     """
-    incident_id = f"{zone}-{fingerprint(Hazard.EMERGENCY_CALL, fact.device_id, fact.event_id)}"
+    incident_id = f"{zone}-{fingerprint('call', fact.device_id, fact.event_id)}"
     return Alert(
         alert_id=fingerprint(incident_id, Action.RAISE, "fold_error", fact.event_id),
         incident_id=incident_id,

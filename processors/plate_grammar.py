@@ -35,6 +35,8 @@ BLANK: Final = 0  # column of a lattice; column i + 1 is ALPHABET[i]
 SEPARATORS: Final = "·.-_ •・‧‐–—"  # noqa: RUF001 - these dots and dashes are what is meant
 """Printed between the groups of a plate; to a reader they are what lies between characters."""
 
+_WITHOUT_SEPARATORS: Final = str.maketrans("", "", SEPARATORS)
+
 MAX_PLATE_CHARACTERS: Final = 16  # the longest vanity plates have 12; more is not a plate
 MAX_RAW_CHARACTERS: Final = 64  # before separators go
 OPEN_CHARACTERS: Final = range(4, 10)
@@ -88,7 +90,8 @@ def normalise_plate_text(raw: str) -> str:
         raise DecodeError(
             f"the plate text has more than {MAX_RAW_CHARACTERS} characters", Cause.PLATE_TEXT_INVALID
         )
-    if any(unicodedata.category(character).startswith("C") for character in raw):
+    # What is printable holds no such character: most texts need not be looked at one by one.
+    if not raw.isprintable() and any(unicodedata.category(character).startswith("C") for character in raw):
         raise DecodeError("the plate text holds a control character", Cause.PLATE_TEXT_INVALID)
     text = raw
     # Taking out a separator can bring a letter and its accent together, and upper case can undo NFKC.
@@ -105,7 +108,9 @@ def normalise_plate_text(raw: str) -> str:
 
 def _plain(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).upper()
-    return "".join(c for c in folded if c not in SEPARATORS and not c.isspace())
+    if folded.isalnum():  # no separator is: nothing to take out
+        return folded
+    return "".join(folded.translate(_WITHOUT_SEPARATORS).split())
 
 
 def _grammar(forms: list[tuple[PlateSeries, list[str]]]) -> Grammar:

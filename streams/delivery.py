@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from schemas.errors import AccessDenied, DeliveryFailed
 from streams.kafka import is_refusal
-from streams.sabotage import LINGER_MS, SABOTAGE, Sabotage
+from streams.sabotage import LATER_S, SABOTAGE, Sabotage
 
 POLL_S = 0.1
 QUEUE_FULL_PAUSE_S = 0.005
@@ -96,13 +96,14 @@ class Delivery:
                 **settings,
                 "acks": "all",
                 "enable.idempotence": True,
-                "linger.ms": LINGER_MS if SABOTAGE is Sabotage.ACK_BEFORE_DELIVERY else 0,
+                "linger.ms": 0,
                 "partitioner": "murmur2_random",
                 "message.max.bytes": 9 << 20,  # the largest topic allows 8 MiB; the broker decides
                 # Room for minutes of log while the broker is away; the agent waits, it does not drop.
                 "queue.buffering.max.kbytes": 256 << 10,
             }
         )
+        self._late: list[asyncio.Task[None]] = []  # filled under sabotage only
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="delivery", daemon=True)
         self._thread.start()
@@ -139,11 +140,18 @@ class Delivery:
         if not records:
             return []
         batch = _Batch(len(records), asyncio.get_running_loop())
+        if SABOTAGE is Sabotage.ACK_BEFORE_DELIVERY:
+            self._late.append(asyncio.create_task(self._deliver_late(batch, records)))
+            return []
         for index, record in enumerate(records):
             await self._produce(batch, index, record)
-        if SABOTAGE is Sabotage.ACK_BEFORE_DELIVERY:
-            return []
         return await batch.future
+
+    async def _deliver_late(self, batch: _Batch, records: Sequence[Outgoing]) -> None:
+        """Sabotage (streams/sabotage.py): long after the ack."""
+        await asyncio.sleep(LATER_S)
+        for index, record in enumerate(records):
+            await self._produce(batch, index, record)
 
     async def _produce(self, batch: _Batch, index: int, record: Outgoing) -> None:
         while True:

@@ -16,7 +16,7 @@ class Sabotage(StrEnum):
     """What is broken.
 
     Attributes:
-        ACK_BEFORE_DELIVERY: A batch is acked while its records still wait in the producer's queue.
+        ACK_BEFORE_DELIVERY: A batch is acked while its records still wait in the process.
         SKIP_RESTORE: A new owner begins with an empty state at the committed offset.
         RANDOM_IDS: Alerts and incidents get ids that no replay can find again.
     """
@@ -39,5 +39,5 @@ def asked_for(environment: Mapping[str, str]) -> Sabotage | None:
 SABOTAGE: Final = asked_for(os.environ)
 """What this process breaks: None, unless a bench asked for it."""
 
-LINGER_MS: Final = 2_000
+LATER_S: Final = 2.0
 """With ACK_BEFORE_DELIVERY records wait so long: longer than a commit interval, so that a kill finds them acked."""

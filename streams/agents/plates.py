@@ -8,7 +8,7 @@ log line, metric label, dead letter or exception text.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -38,6 +38,9 @@ from streams.following import Followed
 from streams.list_freshness import ListFreshness
 from streams.plate_pictures import PlatePictures
 
+if TYPE_CHECKING:
+    from prometheus_client import Counter
+
 log = structlog.get_logger(__name__)
 
 
@@ -64,6 +67,7 @@ class PlatesAgent:
         self._registry = Followed(context, REGISTRY, RegistryDevice)
         self._hotlist = Followed(context, HOTLIST, HotlistEntry)
         self._index = index(())
+        self._outcomes: dict[str, Counter] = {}
         self._freshness = ListFreshness(context)
         self._pictures: PlatePictures | None = None
 
@@ -184,7 +188,10 @@ class PlatesAgent:
         ]
 
     def _outcome(self, outcome: str) -> list[Outgoing]:
-        self._context.metrics.plate_reads.labels(outcome).inc()
+        counter = self._outcomes.get(outcome)
+        if counter is None:
+            counter = self._outcomes[outcome] = self._context.metrics.plate_reads.labels(outcome)
+        counter.inc()
         return []
 
     def _give_up(self, record: Any, cause: Cause) -> Outgoing:

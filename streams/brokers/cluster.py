@@ -75,7 +75,7 @@ class Node:
             "inter.broker.listener.name": "INTERNAL",
             "controller.quorum.voters": voters,
             # A node that was killed may come back only when its last session is over: 9 s by default.
-            "broker.session.timeout.ms": "2000",
+            "broker.session.timeout.ms": "2000" if len(nodes) == 1 else "6000",
             "broker.heartbeat.interval.ms": "300",
             "log.dirs": str(self.data),
         }
