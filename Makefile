@@ -32,6 +32,7 @@ check: setup
 	$(BIN)/lint-imports
 
 bench: models
+	$(BIN)/python -m benchmarks.fold --json
 	$(BIN)/python -m benchmarks.latency --json
 	$(if $(DATA),$(BIN)/python -m benchmarks.plates --data $(DATA)/plates-cn --json)
 
