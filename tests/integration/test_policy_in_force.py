@@ -9,7 +9,7 @@ from processors.policy import DEFAULT_VERSION, FusionPolicy, policy_record
 from schemas.codec import encode
 from schemas.enums import InputKind
 from schemas.log import FusionInput, Tick
-from streams import snapshots
+from streams import restoring
 from streams.delivery import Outgoing
 from streams.kafka_config import KafkaConfig
 from streams.sending import send_all
@@ -22,9 +22,9 @@ MakeTopic = Callable[..., str]
 def log_topic(any_config: KafkaConfig, make_topic: MakeTopic, monkeypatch: pytest.MonkeyPatch) -> str:
     """A log of one partition, and snapshots of it."""
     name = make_topic(any_config, 1)
-    for module in (policy_in_force, snapshots):
+    for module in (policy_in_force, restoring):
         monkeypatch.setattr(module, "FUSION_INPUT", name)
-    monkeypatch.setattr(snapshots, "FUSION_SNAPSHOT", make_topic(any_config, 1))
+    monkeypatch.setattr(restoring, "FUSION_SNAPSHOT", make_topic(any_config, 1))
     return name
 
 
