@@ -22,7 +22,7 @@ HINT = (
 
 def folded_elsewhere(name: str, seed: int, without: list[str]) -> dict[str, object]:
     """A golden log folded by another process, with these vector extensions off."""
-    environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
+    environment = {**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": str(ROOT)}
     environment.pop("NPY_DISABLE_CPU_FEATURES", None)
     if without:
         environment["NPY_DISABLE_CPU_FEATURES"] = " ".join(without)
