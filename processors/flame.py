@@ -49,14 +49,15 @@ class FlamePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     Attributes:
         min_step_ms: Pictures that follow sooner are not looked at: a flame needs a while to change.
         max_gap_ms: A longer silence empties the window: the scene may be another one.
-        renew_after_ms: A fire that goes on is reported again after this.
+        renew_after_ms: A fire that goes on is reported again after this; well inside the window of a red, so that it
+            joins the incident that it has raised.
         episode_gap_ms: A fire that is lost for at most this and seen again is not a new one.
         flicker: Limits of the rule itself.
     """
 
     min_step_ms: Annotated[int, msgspec.Meta(ge=0)] = 200
     max_gap_ms: Annotated[int, msgspec.Meta(ge=1)] = 5_000
-    renew_after_ms: Annotated[int, msgspec.Meta(ge=1)] = 300_000
+    renew_after_ms: Annotated[int, msgspec.Meta(ge=1)] = 60_000
     episode_gap_ms: Annotated[int, msgspec.Meta(ge=0)] = 60_000
     flicker: FlickerPolicy = FlickerPolicy()
 

@@ -18,7 +18,7 @@ from processors.deadlines import entered, touched
 from processors.decisions import Decision
 from processors.entities import Ended, Incident
 from processors.flapping import grade_changed
-from processors.lifecycle import QUIET, Step, after, can
+from processors.lifecycle import QUIET, UNACKNOWLEDGED, Step, after, can
 from processors.memory import recall, remember
 from processors.state import State
 from schemas.acks import AckFact, AckResult
@@ -143,8 +143,11 @@ def _objection(state: State, incident: Incident, fact: AckFact, says: Says) -> R
     """Why it cannot be, or None."""
     if fact.received_at - fact.at > state.policy.ack_too_old_ms:
         return Reason.ACK_TOO_OLD
-    if says.needs_latest and fact.revision is not None and fact.revision < incident.alarm_revision:
-        return Reason.OUTDATED_REVISION
+    is_outdated = fact.revision is not None and fact.revision < incident.alarm_revision
+    if is_outdated and (says.needs_latest or incident.state in UNACKNOWLEDGED):
+        return (
+            Reason.OUTDATED_REVISION
+        )  # whoever is on the way to a yellow has not answered the red that it became
     if not can(incident.state, says.step):
         return Reason.NOT_POSSIBLE_NOW
     if says.needs_reason and fact.reason in {None, AckReason.UNKNOWN}:

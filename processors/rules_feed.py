@@ -29,9 +29,12 @@ from schemas.enums import Action, Feed, FeedState, Hazard, Reason
 from schemas.log import FeedStatus, FusionInput
 from schemas.partitioning import partition_of
 from schemas.site import UNASSIGNED_ZONE
-from schemas.units import EpochMs
+from schemas.units import SECOND_MS, EpochMs
 
 _FAULT = ASSESSMENTS[Hazard.FEED_FAULT]
+
+AHEAD_MS = 20 * SECOND_MS
+"""A worker's clock may be so far ahead of the broker's, as a device's may (SIA DC-09)."""
 
 _REASONS: Mapping[Hazard, Reason] = {
     Hazard.FEED_FAULT: Reason.FEED_FAULT,
@@ -57,6 +60,10 @@ def _alive(state: State, envelope: FusionInput, status: FeedStatus) -> Outcome:
     """Everything of these partitions has been told. A copy is known by its time, which rises."""
     changes: list[Change] = []
     alerts: list[Alert] = []
+    if (
+        status.at > state.now + AHEAD_MS
+    ):  # a clock that is wrong: what it says would keep others from being believed
+        return _silent(envelope, Reason.FEED_STATUS)
     for partition in status.partitions:
         key = (status.topic, partition)
         known = state.watermarks.get(key)
@@ -71,7 +78,6 @@ def _alive(state: State, envelope: FusionInput, status: FeedStatus) -> Outcome:
             shown = ends(state, _silence_sign(state, _subject(key), f"alive:{status.at}"))
             alerts += shown.alerts
             changes += shown.changes
-            changes.append(SetTimer(Timer(state.now, _subject(key), TimerKind.FEED_SILENCE)))
     reason = Reason.FEED_STATUS if changes else Reason.DUPLICATE
     return Decision(reason=reason, alerts=tuple(alerts), event_id=envelope.event_id), tuple(changes)
 
@@ -81,16 +87,18 @@ def feed_silence_due(state: State, subject: str) -> EpochMs | None:
     mark = state.watermarks.get(_partition(subject))
     if mark is None or partition_of(UNASSIGNED_ZONE, state.partitions) != state.partition:
         return None
+    due = EpochMs(mark.heard_at + state.policy.feed_silent_ms)
     known = by_name(state, UNASSIGNED_ZONE, fault_name(Hazard.FEED_SILENT, subject))
-    if known is not None and known.active:
-        return None
-    return EpochMs(mark.heard_at + state.policy.feed_silent_ms)
+    if due <= state.now and known is not None and known.active:
+        return EpochMs(
+            state.now + state.policy.feed_silent_ms
+        )  # it is told; a person may close it, so look again
+    return due
 
 
 def feed_falls_silent(state: State, subject: str) -> Shown:
     """Nobody has told of a partition of a feed for too long."""
-    mark = state.watermarks[_partition(subject)]
-    return begins(state, _silence_sign(state, subject, f"silent:{mark.at}"))
+    return begins(state, _silence_sign(state, subject, f"silent:{state.now}"))
 
 
 def _silence_sign(state: State, subject: str, event_id: str) -> Sign:

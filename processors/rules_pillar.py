@@ -13,7 +13,7 @@ from processors.changes import Change, EndIncident, Heard, Outcome, PutDevice, P
 from processors.conditions import Shown, Sign, begins, ends
 from processors.deadlines import entered
 from processors.decisions import Decision
-from processors.emergencies import emergency_at
+from processors.emergencies import MAX_DEVICES, emergency_at
 from processors.entities import Device, DeviceKey
 from processors.grading import chain_of
 from processors.lifecycle import Step, after, device_cancel
@@ -121,10 +121,13 @@ def _cancel(state: State, device: Device, fact: PillarFact) -> Outcome:
         return _silent(fact, Reason.NOTHING_TO_CANCEL, PutDevice(device))
     if device.device_id in incident.cancel_requested:
         return _silent(fact, Reason.DUPLICATE, PutDevice(device))
-    step = device_cancel(incident.grade)
+    asked_by = (*incident.cancel_requested, device.device_id)
+    # One caller does not take back what others have reported too.
+    is_everybody = len(incident.devices) < MAX_DEVICES and set(incident.devices) <= set(asked_by)
+    step = device_cancel(incident.grade) if is_everybody else Step.CANCEL_ASKED
     ends_it = step is Step.CANCEL
     reason = Reason.CANCELLED_BY_DEVICE if ends_it else Reason.CANCEL_REQUESTED
-    asked = replace(incident, cancel_requested=(*incident.cancel_requested, device.device_id))
+    asked = replace(incident, cancel_requested=asked_by)
     to = after(incident.state, step)
     if to is not incident.state:
         asked = entered(asked, to, state.now, state.policy)

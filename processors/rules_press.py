@@ -28,18 +28,26 @@ def press(state: State, device: Device, fact: PillarFact) -> Outcome:
     """
     if _is_bounce(state, device, fact):
         decision = Decision(reason=Reason.BOUNCE, event_id=fact.event_id, received_at=fact.received_at)
-        return decision, (PutDevice(device),)
+        bounced = replace(device, closed_at=_closed_at(state, device, fact))
+        return decision, (PutDevice(bounced), *_watch(state, device, fact))
     taken = take_in(state, device, call(state, device, fact))
     pressed = replace(
         device,
         press_at=fact.received_at,
         press_incident=taken.incident.incident_id,
-        closed_at=state.now if _is_watched(device, fact) else None,
+        closed_at=_closed_at(state, device, fact),
     )
     decision = Decision(
         reason=taken.reason, alerts=taken.alerts, event_id=fact.event_id, received_at=fact.received_at
     )
     return decision, (PutDevice(pressed), *taken.changes, *_watch(state, device, fact))
+
+
+def _closed_at(state: State, device: Device, fact: PillarFact) -> EpochMs | None:
+    """Since when the contact is closed: a panel that repeats a held button says nothing new."""
+    if not _is_watched(device, fact):
+        return device.closed_at
+    return state.now if device.closed_at is None else device.closed_at
 
 
 def _watch(state: State, device: Device, fact: PillarFact) -> tuple[Change, ...]:

@@ -18,7 +18,7 @@ from processors.deadlines import DUE, entered, has_next_tier
 from processors.decisions import Decision
 from processors.entities import Device, DeviceKey, Incident, Timer, TimerKind
 from processors.flapping import calmed
-from processors.lifecycle import QUIET, Step, after
+from processors.lifecycle import OVER, QUIET, Step, after
 from processors.matching import Surroundings
 from processors.relations import name_each_other
 from processors.rules_feed import feed_falls_silent, feed_silence_due
@@ -130,6 +130,10 @@ def _calm(state: State, timer: Timer, incident: Incident) -> Fired:
     if incident.state in QUIET or not incident.revision:
         return None, (PutIncident(calm),)
     reason = Reason.CONDITION_ACTIVE
+    if calm.active and calm.state in OVER:  # it came back while nothing was said of it
+        calm = entered(calm, after(calm.state, Step.FACT), state.now, state.policy)
+        occasion = _occasion(state, timer, Action.UPDATE, Reason.CONDITION_BACK, _next(incident))
+        return _told(calm, replace(occasion, is_alarm=True))
     if not calm.active:
         reason = Reason.CONDITION_OVER
         to = after(calm.state, Step.CONDITION_OVER)

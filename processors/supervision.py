@@ -125,15 +125,16 @@ def _site_may_end(state: State, gateway: DeviceKey, left: list[str], *, is_gatew
 
     Those that are silent still are then told of one by one.
     """
-    if _silent_site(state, gateway) is None:
-        return Shown(Reason.HEARTBEAT)
     if is_gateway_silent or len(left) >= state.policy.site_misses:
         return Shown(Reason.INHIBITED)
-    shown = ends(state, _site_sign(state, state.devices[gateway], f"over:{state.now}"))
+    shown = Shown(Reason.HEARTBEAT)
+    if _silent_site(state, gateway) is not None:
+        shown = ends(state, _site_sign(state, state.devices[gateway], f"over:{state.now}"))
     alerts, changes = list(shown.alerts), list(shown.changes)
     for name in left:
         child = state.devices.get((gateway[0], name))
-        if child is None:
+        known = by_name(state, gateway[0], fault_name(Hazard.COMM_FAIL, name))
+        if child is None or (known is not None and known.active):
             continue
         own = begins(state, _comm_fail(state, child, is_alone=True, event_id=f"after-site:{state.now}"))
         alerts += own.alerts
@@ -157,8 +158,9 @@ def site_leaves(state: State, gateway: Device) -> Shown:
 
 def promises_otherwise(state: State, device: Device) -> Shown:
     """The registry has changed when a silent device must speak, or through whom: what was told of it ends."""
-    own = withdrawn(state, device, Hazard.COMM_FAIL)
-    site = site_without(state, device)
+    is_gateway = device.site is not None and device.site.kind is DeviceKind.GATEWAY
+    own = withdrawn(state, device, Hazard.SITE_COMM_FAIL if is_gateway else Hazard.COMM_FAIL)
+    site = site_leaves(state, device) if is_gateway else site_without(state, device)
     return Shown(Reason.DEVICE_UPDATED, (*own.alerts, *site.alerts), (*own.changes, *site.changes))
 
 

@@ -83,7 +83,7 @@ class Ticker:
         for record in batch:
             if record.value == value:
                 del self._sent[batch[0].partition]
-                self._compare(record.timestamp - at)
+                self._compare(_apart(record.timestamp, at, now_ms()))
                 return
 
     def _compare(self, apart_ms: int) -> None:
@@ -95,3 +95,10 @@ class Ticker:
         elif not are_apart and self._apart_since is not None:
             self._apart_since = None
             log.info("clock.agrees", broker_minus_ours_ms=apart_ms)
+
+
+def _apart(appended: int, sent: int, received: int) -> int:
+    """How far a broker's time lies outside the time in which it must lie: a slow broker has no wrong clock."""
+    if appended < sent:
+        return appended - sent
+    return max(0, appended - received)

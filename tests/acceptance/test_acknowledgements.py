@@ -172,14 +172,19 @@ def test_req_16_who_has_not_seen_that_it_became_a_red_cannot_answer_it() -> None
     assert line.say(AckAction.ACCEPT, name, 14, revision=fire.revision + 1).reason is Reason.ACCEPTED
 
 
-def test_req_16_who_is_on_the_way_is_on_the_way_whatever_they_have_seen() -> None:
+def test_req_16_who_is_on_the_way_to_a_yellow_has_not_answered_the_red_that_it_became() -> None:
     line = Timeline(device(), camera())
     line.push(flame())
     line.run(1, 10)
     fire = once(line, 10, 10)
     line.press(12)
     decision = line.say(AckAction.EN_ROUTE, fire.incident_id, 13, revision=fire.revision)
-    assert decision.reason is Reason.EN_ROUTE
+    assert rejected(decision) is Reason.OUTDATED_REVISION
+    line.say(AckAction.ACCEPT, fire.incident_id, 14)
+    decision = line.say(AckAction.EN_ROUTE, fire.incident_id, 15, revision=fire.revision)
+    assert (
+        decision.reason is Reason.EN_ROUTE
+    )  # somebody has answered: then it is news, whatever they have seen
 
 
 def test_req_16_another_press_does_not_take_an_answer_back() -> None:

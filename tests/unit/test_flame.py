@@ -23,6 +23,7 @@ from processors.boxes import Picture
 from processors.flame import FlameDecision, FlamePolicy, FlameReason, FlameState, observe
 from processors.flicker import HEIGHT, WIDTH, FlickerPolicy
 from processors.pictures import decode_jpeg, encode_jpeg
+from processors.policy import FusionPolicy
 from schemas.units import EpochMs
 
 START = 1_760_000_000_000
@@ -114,6 +115,11 @@ def test_the_box_holds_the_fire_and_the_score_says_how_much() -> None:
 def test_one_fire_is_one_fact() -> None:
     _, decisions = watch(fire(60))
     assert sum(decision.candidate for decision in decisions) == 1
+
+
+def test_a_renewal_comes_in_time_to_join_the_incident_that_the_fire_has_raised() -> None:
+    windows = FusionPolicy().windows
+    assert FlamePolicy().renew_after_ms < min(windows.red.rolling_ms, windows.yellow.rolling_ms) / 2 + 1
 
 
 def test_a_fire_that_goes_on_is_renewed() -> None:

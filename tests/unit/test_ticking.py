@@ -116,3 +116,10 @@ def test_only_our_own_last_tick_says_anything(ticker: Ticker) -> None:
     assert ticker.clocks_agree
     ticker.read_back(appended(ours, 9_000))
     assert not ticker.clocks_agree
+
+
+def test_a_slow_broker_has_no_wrong_clock(ticker: Ticker, clock: Clock) -> None:
+    tick = ticker.tick(0, at_tick(1))
+    clock.seconds = 4.0  # so long it took until the tick was read back
+    ticker.read_back(appended(tick, 3_500))
+    assert ticker.clocks_agree

@@ -1,0 +1,111 @@
+"""What a person closes, a registry changes or a button repeats leaves nothing behind that nobody looks at any more."""
+
+from msgspec.structs import replace
+
+from schemas.enums import AckAction, AckReason, Disposition, Grade, Hazard, PillarKind, Reason
+from schemas.partitioning import partition_of
+from schemas.site import UNASSIGNED_ZONE
+from tests.timeline import LAT, PARTITIONS, Timeline, alive, device, gateway
+
+
+def told(line: Timeline, hazard: Hazard, reason: Reason | None = None) -> list[str]:
+    return [
+        alert.incident_id
+        for alert in line.alerts
+        if alert.hazard is hazard and (reason is None or alert.reason is reason)
+    ]
+
+
+def test_a_silent_feed_that_somebody_closed_is_told_of_again() -> None:
+    line = Timeline(zone=UNASSIGNED_ZONE)
+    assert line.state.partition == partition_of(UNASSIGNED_ZONE, PARTITIONS)
+    line.push(alive(1), at_s=1)
+    line.run(2, 40)
+    (first,) = told(line, Hazard.FEED_SILENT)
+    line.say(AckAction.ACCEPT, first, 41)
+    line.say(AckAction.CLOSE, first, 42, disposition=Disposition.FOUNDED)
+    for second in range(43, 60):
+        line.push(alive(second), at_s=second)
+        line.tick(second)
+    line.run(60, 120)
+    assert len(set(told(line, Hazard.FEED_SILENT))) == 2
+
+
+def site() -> Timeline:
+    children = [device(f"K{n}", lat=LAT + n, heartbeat_s=60, gateway="G1") for n in range(1, 5)]
+    return Timeline(gateway(heartbeat_s=60), *children)
+
+
+def test_a_device_that_stays_silent_when_its_closed_site_speaks_is_told_of() -> None:
+    line = site()
+    line.run(1, 100)
+    (name,) = set(told(line, Hazard.SITE_COMM_FAIL))
+    line.say(AckAction.ACCEPT, name, 101)
+    line.say(AckAction.CLOSE, name, 102, disposition=Disposition.FOUNDED)
+    for second, speaker in enumerate(("G1", "K2", "K3", "K4"), start=103):
+        line.pillar(PillarKind.HEARTBEAT, second, speaker)
+    open_faults = {
+        i.device_name for i in line.state.incidents.values() if i.hazard is Hazard.COMM_FAIL and i.active
+    }
+    assert open_faults == {"K1"}
+
+
+def test_a_silent_gateway_whose_promise_changes_ends_its_site_and_leaves_no_child_unspoken_of() -> None:
+    line = site()
+    line.run(1, 100)
+    assert told(line, Hazard.SITE_COMM_FAIL)
+    line.push(replace(gateway(heartbeat_s=120), revision=2), at_s=101)
+    assert told(line, Hazard.SITE_COMM_FAIL, Reason.DEVICE_UPDATED)
+    line.pillar(PillarKind.HEARTBEAT, 102, "G1")
+    for child in ("K1", "K2", "K3"):
+        line.pillar(PillarKind.HEARTBEAT, 103, child)
+    active = {i.device_name for i in line.state.incidents.values() if i.active}
+    assert active == {"K4"}
+
+
+def test_one_caller_does_not_take_back_what_another_has_reported() -> None:
+    line = Timeline(device("P1"), device("P2", lat=LAT + 0.001))
+    name = line.press(0, "P1").alerts[0].incident_id
+    line.press(5, "P2")
+    line.say(AckAction.REGRADE, name, 6, grade=Grade.YELLOW, reason=AckReason.LESS_SERIOUS)
+    assert line.pillar(PillarKind.CANCEL, 20, "P1").reason is Reason.CANCEL_REQUESTED
+    assert line.pillar(PillarKind.CANCEL, 21, "P2").reason is Reason.CANCELLED_BY_DEVICE
+
+
+def test_a_held_button_that_repeats_itself_is_stuck() -> None:
+    line = Timeline(device())
+    for second in (0, 40, 80):
+        line.press(second)
+        line.run(second + 1, second + 39)
+    assert told(line, Hazard.STUCK_BUTTON)
+
+
+def test_a_button_that_bounces_and_is_then_held_is_stuck() -> None:
+    line = Timeline(device())
+    line.press(0)
+    line.pillar(PillarKind.RELEASE, 1)
+    assert line.press(2).reason is Reason.BOUNCE
+    line.run(3, 70)
+    assert told(line, Hazard.STUCK_BUTTON)
+
+
+def test_a_fault_that_came_back_while_it_flapped_is_not_closed_as_over() -> None:
+    line = Timeline(device())
+    for number in range(6):
+        line.pillar(PillarKind.TAMPER, number * 5, active=number % 2 == 0)
+    (name,) = set(told(line, Hazard.TAMPER))
+    line.say(AckAction.ACCEPT, name, 30)
+    line.say(AckAction.CLEAR, name, 31)
+    line.pillar(PillarKind.TAMPER, 40, active=True)
+    line.run(41, 1_500)
+    assert line.state.incidents[name].active
+    assert told(line, Hazard.TAMPER, Reason.CONDITION_BACK) == [name]
+
+
+def test_a_worker_whose_clock_is_ahead_does_not_keep_the_others_from_being_believed() -> None:
+    line = Timeline(device(heartbeat_s=60))
+    line.push(alive(3_600), at_s=1)
+    for second in range(2, 80):
+        line.push(alive(second), at_s=second)
+        line.tick(second)
+    assert told(line, Hazard.COMM_FAIL)
