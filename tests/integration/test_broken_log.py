@@ -1,6 +1,5 @@
 """The log loses records, or is made anew, under the shipped workers: told of, incidents kept, presses heard."""
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,6 @@ from schemas.codec import decode
 from schemas.enums import Hazard, Reason
 from schemas.site import UNASSIGNED_ZONE
 from streams import topics
-from streams.brokers.capabilities import MissingBroker
 from streams.kafka import librdkafka_settings
 from streams.reader import bounds, latest_by_key, read_all
 from tests.drill import Drill, drill
@@ -28,13 +26,8 @@ WITHIN_S = 40.0
 
 @pytest.fixture
 def running(cache: Path, tmp_path: Path) -> Iterator[Drill]:
-    try:
-        with drill(cache, tmp_path, PRESSES) as running:
-            yield running
-    except MissingBroker as error:
-        if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
-            raise
-        pytest.skip(str(error))
+    with drill(cache, tmp_path, PRESSES) as running:
+        yield running
 
 
 def told(running: Drill) -> set[Reason]:

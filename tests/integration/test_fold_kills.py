@@ -3,13 +3,11 @@
 On Apache Kafka, with the shipped workers.
 """
 
-import os
 import re
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,7 +35,6 @@ from schemas.log import FusionInput, FusionSnapshot, PillarFact
 from schemas.partitioning import partition_of
 from schemas.site import ChainLink, RegistryDevice
 from schemas.units import SECOND_MS, EpochMs
-from streams.brokers.capabilities import MissingBroker
 from streams.clock import now_ms
 from streams.delivery import Outgoing
 from streams.reader import LogRecord, read, read_all
@@ -63,17 +60,6 @@ ACCEPTED = 4_500  # the others go on to the next tier meanwhile
 REMEMBERED = 4  # of each device: 20,000 in all
 LIVE = 400
 RATE = 50
-
-
-@contextmanager
-def running_drill(cache: Path, folder: Path, pillars: int) -> Iterator[Drill]:
-    try:
-        with drill(cache, folder, pillars) as running:
-            yield running
-    except MissingBroker as error:
-        if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
-            raise
-        pytest.skip(str(error))
 
 
 def until(is_so: Callable[[], bool], what: str) -> None:
@@ -114,7 +100,7 @@ def escalations(found: list[Alert]) -> list[Alert]:
 def test_a_fold_that_is_killed_between_a_raise_and_its_escalation_escalates_each_tier_once(
     cache: Path, tmp_path: Path
 ) -> None:
-    with running_drill(cache, tmp_path, CALLS) as running:
+    with drill(cache, tmp_path, CALLS) as running:
         three_tiers = [replace(pillar(number), revision=2, chain=CHAIN) for number in range(CALLS)]
         send_all(running.kafka, [*patient_policy(), *map(device_into_log, three_tiers)])
         running.start("alarms")
@@ -201,7 +187,7 @@ def newest_offset(running: Drill) -> int:
 
 
 def test_a_zone_with_5000_open_incidents_is_restored_while_presses_go_on(cache: Path, tmp_path: Path) -> None:
-    with running_drill(cache, tmp_path, 0) as running:
+    with drill(cache, tmp_path, 0) as running:
         named = [in_one_zone(number) for number in range(LIVE)]
         send_all(running.kafka, [Outgoing(REGISTRY, d.device_id.encode(), encode(d)) for d in named])
         places = send_all(running.kafka, list(before(now_ms())))

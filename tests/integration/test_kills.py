@@ -1,6 +1,5 @@
 """What a crash costs: repeats that can be recognised, and never a press. On Apache Kafka, with the shipped workers."""
 
-import os
 import re
 import signal
 import time
@@ -14,7 +13,6 @@ from schemas.catalogue import LOG_PARTITIONS
 from schemas.codec import decode
 from schemas.enums import InputKind
 from schemas.log import FusionInput
-from streams.brokers.capabilities import MissingBroker
 from streams.replaying import read_log
 from tests.drill import SESSION_MS, Drill, drill
 
@@ -26,13 +24,8 @@ RATE = 100
 
 @pytest.fixture
 def running(cache: Path, tmp_path: Path) -> Iterator[Drill]:
-    try:
-        with drill(cache, tmp_path, PRESSES) as running:
-            yield running
-    except MissingBroker as error:
-        if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
-            raise
-        pytest.skip(str(error))
+    with drill(cache, tmp_path, PRESSES) as running:
+        yield running
 
 
 def test_fusion_killed_between_delivery_and_ack_repeats_the_same_bytes_and_loses_nothing(

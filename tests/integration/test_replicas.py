@@ -1,6 +1,5 @@
 """Two replicas beside each other send the same; the kill of a worker leaves no gap to be filled. On Apache Kafka."""
 
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ from examples.once import Once, Sight
 from schemas.alerts import Alert
 from schemas.catalogue import ALERTS, FUSION_INPUT, FUSION_SNAPSHOT, LOG_PARTITIONS
 from schemas.codec import decode
-from streams.brokers.capabilities import MissingBroker
 from streams.kafka import admin_client
 from streams.reader import read_all
 from streams.replicas import begin_where_the_first_is
@@ -28,13 +26,8 @@ NAME = "b"
 
 @pytest.fixture
 def running(cache: Path, tmp_path: Path) -> Iterator[Drill]:
-    try:
-        with drill(cache, tmp_path, PRESSES) as running:
-            yield running
-    except MissingBroker as error:
-        if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
-            raise
-        pytest.skip(str(error))
+    with drill(cache, tmp_path, PRESSES) as running:
+        yield running
 
 
 def sights(running: Drill) -> list[Sight]:

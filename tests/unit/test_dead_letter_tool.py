@@ -1,29 +1,18 @@
-"""Which letters tell of one record, and what may be sent again: with the id it had, so that a copy is known as one."""
-
-from collections.abc import Iterable
+"""What may be sent again, and what would only come back."""
 
 import pytest
 from msgspec.structs import replace
 
 from callbox.dead_letter_ledger import (
     LETTER_TOPICS,
-    Found,
-    counts,
-    found_in,
-    identity,
-    ledger,
-    place_of,
-    spelled,
 )
 from callbox.dead_letter_tool import (
     BEYOND_MENDING,
     Fate,
-    Judgement,
     Original,
     judge,
     kept,
     never,
-    with_its_id,
 )
 from processors.pillars import intake
 from schemas.acks import Acknowledgement
@@ -39,150 +28,12 @@ from schemas.catalogue import (
     dead_letter_topic,
 )
 from schemas.codec import HEADER_BYTES, MARKER, decode, encode
-from schemas.enums import AckAction, PillarKind, Reason
+from schemas.enums import AckAction, PillarKind
 from schemas.errors import Cause
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
-from schemas.letters import DeadLetter
-from schemas.log import FusionInput, PillarFact
-from schemas.units import DAY_MS, HOUR_MS, EpochMs
-from streams import following
-from streams.agents.alarms import AlarmsAgent
-from streams.delivery import Place
-from streams.records import LogRecord
-from tests.fakes import FakeFollower, World, batch, registered, run
-from tests.fakes import kept as lying_in
-from tests.timeline import ACTOR, Timeline, device, envelope, fact, ms
-
-KNOWN = frozenset({"P1", "C1", "K1"})
-LATER = EpochMs(ms(0) + 3 * DAY_MS)
-
-
-def event(kind: PillarKind = PillarKind.TAMPER, **fields: object) -> PillarEvent:
-    given = PillarEvent(device_id="P1", kind=kind, occurred_at=ms(0), received_at=ms(0), event_id="e1")
-    return replace(given, **fields)
-
-
-def letter(
-    payload: bytes | None = None,
-    *,
-    topic: str = PILLAR_EVENTS,
-    key: bytes | None = b"P1",
-    cause: Cause = Cause.UNKNOWN_DEVICE,
-    offset: int = 17,
-    at: EpochMs | None = None,
-    worker: str = "alarms",
-) -> DeadLetter:
-    return DeadLetter(
-        topic=topic,
-        partition=3,
-        offset=offset,
-        appended_at=ms(0) if at is None else at,
-        cause=cause,
-        detail=None,
-        key=key,
-        payload=payload,
-        worker=worker,
-    )
-
-
-def found(given: DeadLetter, *, offset: int = 0, topic: str | None = None) -> Found:
-    return Found(Place(topic or dead_letter_topic(given.topic), 0, offset), ms(9), given)
-
-
-def lying(*letters: DeadLetter | bytes) -> list[LogRecord]:
-    """Letters one second after another."""
-    return [
-        LogRecord(
-            dead_letter_topic(PILLAR_EVENTS if isinstance(each, bytes) else each.topic),
-            0,
-            offset,
-            ms(offset),
-            None,
-            each if isinstance(each, bytes) else encode(each),
-        )
-        for offset, each in enumerate(letters)
-    ]
-
-
-def judged(
-    given: DeadLetter,
-    *,
-    original: Original | None = None,
-    devices: Iterable[str] = KNOWN,
-    now: EpochMs = LATER,
-    force: bool = False,
-) -> Judgement:
-    return judge(found(given), original or kept(given), frozenset(devices), now, force=force)
-
-
-# --- which letters there are --------------------------------------------------------------------------------------
-
-
-def test_a_place_is_read_as_it_is_written() -> None:
-    text = "alarm.pillar-event.v1.dlq/0/17"
-    assert place_of(text) == Place(dead_letter_topic(PILLAR_EVENTS), 0, 17)
-    assert spelled(place_of(text)) == text
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "alarm.pillar-event.v1.dlq",
-        "alarm.pillar-event.v1.dlq/0",
-        "alarm.pillar-event.v1.dlq/0/-1",
-        "alarm.pillar-event.v1.dlq/0/1/2",
-        "alarm.pillar-event.v1.dlq/0/²",
-        "alarm.pillar-event.v1/0/17",
-        "dispatch.alert.v1.dlq/0/17",
-    ],
-)
-def test_what_is_no_place_of_a_letter_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"TOPIC\.dlq/PARTITION/OFFSET"):
-        place_of(text)
-
-
-def test_a_bad_record_of_the_registry_is_one_record_however_many_workers_give_it_up() -> None:
-    bad = letter(b"poison", topic=REGISTRY, cause=Cause.UNDECODABLE)
-    workers = ("plates", "alarms", "frames", "alarms")
-    (given,) = ledger(lying(*(replace(bad, worker=worker) for worker in workers))).records
-    assert (given.letters, given.workers) == (4, ("alarms", "frames", "plates"))
-    assert (given.first, given.place) == ("site.registry.v1.dlq/0/0", "site.registry.v1.dlq/0/3")
-    assert (given.first_at, given.newest_at) == (ms(0), ms(3))
-    (count,) = counts([given])
-    assert (count.records, count.letters, count.newest_at) == (1, 4, ms(3))
-
-
-def test_another_place_another_cause_and_a_topic_made_anew_are_other_records() -> None:
-    one = letter()
-    others = (letter(offset=18), letter(cause=Cause.UNDECODABLE), letter(at=ms(1)))
-    assert len(ledger(lying(one, *others, one)).records) == 4
-    assert len({identity(each) for each in (one, *others)}) == 4
-
-
-def test_the_newest_comes_first_and_what_is_no_letter_is_counted() -> None:
-    told = ledger(lying(letter(offset=1), b"poison", letter(offset=2)))
-    assert [given.offset for given in told.records] == [2, 1]
-    assert told.unreadable == 1
-
-
-def test_records_are_counted_by_topic_cause_and_workers() -> None:
-    given = ledger(
-        lying(
-            letter(offset=1),
-            letter(offset=2),
-            letter(offset=3, cause=Cause.INVALID_FIELD),
-            letter(topic=ACKS),
-        )
-    ).records
-    assert [(count.topic, count.cause, count.workers, count.records) for count in counts(given)] == [
-        (PILLAR_EVENTS, Cause.INVALID_FIELD, ("alarms",), 1),
-        (PILLAR_EVENTS, Cause.UNKNOWN_DEVICE, ("alarms",), 2),
-        (ACKS, Cause.UNKNOWN_DEVICE, ("alarms",), 1),
-    ]
-
-
-# --- what is sent -------------------------------------------------------------------------------------------------
+from schemas.units import HOUR_MS, EpochMs
+from tests.letters import LATER, event, found, judged, letter
+from tests.timeline import ACTOR, envelope, fact, ms
 
 
 def test_the_bytes_and_the_key_are_those_of_the_original_and_the_key_chooses_the_partition() -> None:
@@ -326,82 +177,3 @@ def test_every_topic_with_dead_letters_has_a_rule(topic: str) -> None:
     assert (
         never(given) or judge(given, Original(b"k", b"poison"), (), LATER, force=False).fate is Fate.REFUSED
     )
-
-
-# --- the event id -------------------------------------------------------------------------------------------------
-
-NAMELESS = (
-    event(event_id=None),
-    event(event_id=None, sequence=4),
-    event(event_id=None, occurred_at=EpochMs(ms(0) - 9 * DAY_MS)),
-    event(event_id=None, received_at=EpochMs(ms(0) + HOUR_MS)),
-    event(event_id=None, received_at=EpochMs(0), occurred_at=EpochMs(0)),
-)
-
-
-@pytest.mark.parametrize("now", [EpochMs(ms(0) + 1), EpochMs(ms(0) + 2 * HOUR_MS), LATER])
-@pytest.mark.parametrize("given", [event(), *NAMELESS])
-def test_a_retry_has_the_id_that_intake_gave_the_original(given: PillarEvent, now: EpochMs) -> None:
-    again = with_its_id(encode(given), ms(0), now)
-    assert intake(decode(again, PillarEvent), now).event_id == intake(given, ms(0)).event_id
-
-
-def test_bytes_are_left_alone_where_they_lead_to_the_same_id() -> None:
-    for given in (event(), event(event_id=None, sequence=4)):
-        assert with_its_id(encode(given), ms(0), LATER) == encode(given)
-    assert with_its_id(encode(event(event_id=None)), ms(0), EpochMs(ms(0) + HOUR_MS)) == encode(
-        event(event_id=None)
-    )
-
-
-def test_of_a_nameless_event_only_its_name_is_added() -> None:
-    given = event(event_id=None)
-    again = decode(with_its_id(encode(given), ms(0), LATER), PillarEvent)
-    assert again != given
-    assert replace(again, event_id=None) == given
-
-
-@pytest.mark.parametrize(
-    "given", [event(PillarKind.PRESS), *(replace(e, kind=PillarKind.PRESS) for e in NAMELESS)]
-)
-def test_the_fold_drops_a_retry_of_what_was_already_in(given: PillarEvent) -> None:
-    line = Timeline()
-    line.push(intake(given, ms(0)))
-    before = len(line.alerts)
-    outgoing = judged(letter(encode(given))).outgoing
-    assert outgoing is not None
-    again = intake(decode(outgoing.value, PillarEvent), LATER)
-    decision = line.push(again, at_s=(LATER - ms(0)) / 1000)
-    assert (decision.reason, decision.alerts) == (Reason.DUPLICATE, ())
-    assert before == 1
-
-
-def test_from_a_stranger_s_event_to_a_fact_once_the_registry_names_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The worker gives it up, the registry learns of the device, the same worker takes the retry."""
-    site = FakeFollower([])
-    world = World()
-    monkeypatch.setattr(following, "Follower", lambda _kafka, _topic: site)
-    agent = AlarmsAgent(world.context)
-    run(agent.start())
-    given = event(event_id=None)
-    run(agent.process([batch(encode(given), topic=PILLAR_EVENTS)]))
-    (buried,) = world.delivery.letters(PILLAR_EVENTS)
-    buried = replace(buried, key=b"P1")
-
-    site.arrive(lying_in(REGISTRY, "P1", registered(device("P1"))[0].value))
-    run(agent.every_second())
-    outgoing = judged(buried).outgoing
-    assert outgoing is not None
-    days_later = (LATER - ms(0)) / 1000
-    run(agent.process([batch(outgoing.value, topic=PILLAR_EVENTS, start=1, at_s=days_later)]))
-
-    assert len(world.delivery.letters(PILLAR_EVENTS)) == 1
-    sent = world.delivery.decoded(FUSION_INPUT, FusionInput)[-1]
-    assert sent.event_id == decode(sent.payload, PillarFact).event_id == intake(given, ms(0)).event_id
-
-
-def test_what_lies_in_the_topic_is_found_as_a_letter() -> None:
-    (record,) = lying(letter())
-    assert found_in(record) == Found(Place(dead_letter_topic(PILLAR_EVENTS), 0, 0), ms(0), letter())
