@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import secrets
 import signal
 from collections.abc import Callable, Iterator
@@ -11,24 +10,12 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaConnectionError
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, only not in its __all__
-    AclBinding,
-    AclBindingFilter,
-    AclOperation,
-    AclPermissionType,
-    ResourcePatternType,
-    ResourceType,
-)
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
-from benchmarks.county import pillar, records
 from callbox.acknowledging import ask
 from callbox.processes import WorkerProcess
 from schemas.acks import Acknowledgement, Actor
-from schemas.alerts import Alert
 from schemas.catalogue import (
-    ACK_RESULTS,
-    ACKS,
     ALERTS,
     FRAMES,
     FUSION_SNAPSHOT,
@@ -36,108 +23,45 @@ from schemas.catalogue import (
     REGISTRY,
     dead_letter_topic,
 )
-from schemas.codec import decode, encode
-from schemas.enums import AckAction, AckOutcome, PillarKind
+from schemas.enums import AckAction, AckOutcome
 from schemas.errors import AccessDenied, InputMissing
-from schemas.feeds import PillarEvent
 from schemas.units import EpochMs
-from streams import topics
 from streams.brokers.apache import ApacheKafka
-from streams.brokers.capabilities import MissingBroker
 from streams.brokers.guard import Guard
 from streams.brokers.process import LOOPBACK, free_port
 from streams.clock import monotonic, now_ms, pause
 from streams.delivery import DeliveryRefused, Outgoing
-from streams.kafka import admin_client, assert_reachable, broker_credentials
-from streams.kafka_config import KafkaConfig, SaslMechanism, SecurityProtocol
+from streams.kafka import assert_reachable, broker_credentials
+from streams.kafka_config import KafkaConfig
 from streams.reader import read_all
-from streams.rights import RIGHTS, group_of
+from streams.rights import RIGHTS
 from streams.sending import send_all
-from streams.settings import RuntimeSettings
 from tests.certificates import Authority
+from tests.drill import kafka_or_skip
+from tests.guarded_town import (
+    ARRIVES_S,
+    DISPATCHER,
+    ENDS_S,
+    GATEWAY,
+    GROUP,
+    READ,
+    READY_S,
+    SHORT,
+    TOPIC,
+    USERS,
+    WRITE,
+    Grant,
+    Town,
+    alert_of,
+    complaint,
+    founded,
+    grants_of,
+    press,
+    printed,
+    table,
+)
 
 pytestmark = pytest.mark.kafka
-
-READY_S = 60.0
-ARRIVES_S = 30.0
-ENDS_S = 30.0
-SHORT = "callbox-short"
-"""A worker's user that the tests take one right from."""
-
-GATEWAY, DISPATCHER = "gateway", "dispatcher"
-USERS = ("admin", GATEWAY, DISPATCHER, SHORT, *(f"callbox-{worker}" for worker in RIGHTS))
-
-Grant = tuple[ResourceType, str, AclOperation]
-TOPIC, GROUP = ResourceType.TOPIC, ResourceType.GROUP
-READ, WRITE = AclOperation.READ, AclOperation.WRITE
-
-
-class Town:
-    """A guarded broker with the topics of the catalogue, and the papers of its users."""
-
-    def __init__(self, address: str, ours: KafkaConfig, ca_file: Path, passwords: dict[str, str]) -> None:
-        self.address, self.ca_file, self.passwords = address, ca_file, passwords
-        self._folder = ca_file.parent
-        self._admin = admin_client(ours, [])
-        for user, password in passwords.items():
-            self._password_file(user).write_text(f"{password}\n", encoding="utf-8")
-
-    def as_user(
-        self, user: str, *, password_file: Path | None = None, ca_file: Path | None = None
-    ) -> KafkaConfig:
-        return KafkaConfig(
-            bootstrap=self.address,
-            security_protocol=SecurityProtocol.SASL_SSL,
-            ssl_ca_file=str(ca_file or self.ca_file),
-            sasl_mechanism=SaslMechanism.SCRAM_SHA_512,
-            sasl_username=user,
-            sasl_password_file=str(password_file or self._password_file(user)),
-            session_timeout_ms=6_000,
-            heartbeat_interval_ms=1_000,
-        )
-
-    def allow(self, user: str, *grants: Grant) -> None:
-        """Give rights; returns when the broker itself, not only its controller, knows of the last."""
-        for future in self._admin.create_acls([_binding(user, grant) for grant in grants]).values():
-            future.result(20)
-        self._wait(user, grants[-1], is_there=True)
-
-    def forbid(self, user: str, *grants: Grant) -> None:
-        """Take rights away; returns as `allow`."""
-        for future in self._admin.delete_acls([_filter(user, grant) for grant in grants]).values():
-            future.result(20)
-        self._wait(user, grants[-1], is_there=False)
-
-    def _wait(self, user: str, grant: Grant, *, is_there: bool) -> None:
-        give_up = monotonic() + 20
-        while bool(self._admin.describe_acls(_filter(user, grant)).result(20)) is not is_there:
-            assert monotonic() < give_up
-            pause(0.02)
-
-    def _password_file(self, user: str) -> Path:
-        return self._folder / f"{user}.password"
-
-
-def _binding(user: str, grant: Grant) -> AclBinding:
-    kind, name, operation = grant
-    literal = ResourcePatternType.LITERAL
-    return AclBinding(kind, name, literal, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
-
-
-def _filter(user: str, grant: Grant) -> AclBindingFilter:
-    kind, name, operation = grant
-    literal = ResourcePatternType.LITERAL
-    return AclBindingFilter(kind, name, literal, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
-
-
-def grants_of(worker: str) -> list[Grant]:
-    """Everything that a worker needs."""
-    rights = RIGHTS[worker]
-    return [
-        *((TOPIC, topic, READ) for topic in rights.reads),
-        *((TOPIC, topic, WRITE) for topic in rights.writes),
-        (GROUP, group_of(worker, RuntimeSettings()), READ),
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -148,28 +72,12 @@ def town(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town
     passwords = {user: f"pw-{secrets.token_hex(12)}" for user in USERS}
     guard = Guard(identity_file=str(authority.identity(LOOPBACK)), admin="admin", passwords=passwords)
     broker = ApacheKafka(cache, folder / "broker.log", guard=guard)
-    try:
+    with kafka_or_skip():
         broker.start()
-    except MissingBroker as error:
-        if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
-            pytest.fail(f"CALLBOX_REQUIRE_KAFKA=1, but: {error}")
-        pytest.skip(str(error))
     try:
-        yield _founded(broker, authority, passwords)
+        yield founded(broker, authority, passwords)
     finally:
         broker.stop()
-
-
-def _founded(broker: ApacheKafka, authority: Authority, passwords: dict[str, str]) -> Town:
-    ours = KafkaConfig(bootstrap=broker.bootstrap)
-    made = Town(broker.guarded_bootstrap, ours, authority.ca_file, passwords)
-    topics.apply(made.as_user("admin"), i_lose_order=False)
-    send_all(made.as_user("admin"), list(records(range(3))))
-    for worker in RIGHTS:
-        made.allow(f"callbox-{worker}", *grants_of(worker))
-    made.allow(GATEWAY, (TOPIC, PILLAR_EVENTS, WRITE))
-    made.allow(DISPATCHER, (TOPIC, ALERTS, READ), (TOPIC, ACKS, WRITE), (TOPIC, ACK_RESULTS, READ))
-    return made
 
 
 Start = Callable[..., WorkerProcess]
@@ -194,49 +102,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
         if worker.exit_code is None:
             worker.send(signal.SIGKILL)
             worker.wait(10)
-
-
-def table(kafka: KafkaConfig) -> str:
-    """The one `[kafka]` table, as an operator writes it."""
-    fields = {name: getattr(kafka, name) for name in kafka.__struct_fields__}
-    lines = [f"{name} = {json.dumps(value)}" for name, value in fields.items() if value is not None]
-    return "\n".join(["[kafka]", *lines, "[runtime]", "commit_interval_s = 0.5", ""])
-
-
-def printed(worker: WorkerProcess) -> str:
-    return worker.log_file.read_text("utf-8")
-
-
-def complaint(worker: WorkerProcess) -> str:
-    """The one line that it printed."""
-    (line,) = printed(worker).splitlines()
-    return line
-
-
-def press(town: Town, number: int) -> str:
-    """Press a pillar as the gateway; the id of the press."""
-    at, device = now_ms(), pillar(number).device_id
-    event = PillarEvent(
-        device_id=device,
-        kind=PillarKind.PRESS,
-        occurred_at=at,
-        received_at=at,
-        event_id=f"press-{number}-{at}",
-    )
-    send_all(town.as_user(GATEWAY), [Outgoing(PILLAR_EVENTS, device.encode(), encode(event))])
-    return str(event.event_id)
-
-
-def alert_of(town: Town, event_id: str) -> Alert:
-    """The first alert that names a press, as the dispatcher reads it."""
-    give_up = monotonic() + ARRIVES_S
-    while monotonic() < give_up:
-        for record in read_all(town.as_user(DISPATCHER), ALERTS):
-            alert = decode(record.value or b"", Alert)
-            if any(source.event_id == event_id for source in alert.sources):
-                return alert
-        pause(0.1)
-    return pytest.fail(f"no alert names {event_id}")
 
 
 # --- with its own rights and no others ----------------------------------------------------------------------------
