@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from benchmarks.chaos_schedule import NOT_APPLICABLE, Fault
-from streams.brokers.capabilities import MissingBroker
 from streams.brokers.kafka_jars import java_program, kafka_classpath
 from streams.sabotage import Sabotage
+from tests.drill import kafka_or_skip
 
 pytestmark = pytest.mark.kafka
 
@@ -22,13 +22,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(autouse=True)
 def _jars(cache: Path) -> None:
     """Fetched before the bench runs; not to be had: skipped, or a failure with CALLBOX_REQUIRE_KAFKA=1."""
-    try:
+    with kafka_or_skip():
         kafka_classpath(cache, os.environ)
         java_program(os.environ)
-    except MissingBroker as error:
-        if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
-            raise
-        pytest.skip(str(error))
 
 
 def chaos(cache: Path, *options: str) -> tuple[int, dict[str, Any]]:

@@ -1,6 +1,5 @@
 """The demo's scenario on both brokers: what comes out is exactly what the scenario file says."""
 
-import os
 from pathlib import Path
 
 import fastavro
@@ -18,10 +17,11 @@ from models.weights import verify
 from processors.entry import LogEntry
 from schemas.catalogue import VERIFICATION_REQUESTS
 from streams.brokers.apache import ApacheKafka
-from streams.brokers.capabilities import Broker, BrokerKind, MissingBroker
+from streams.brokers.capabilities import Broker, BrokerKind
 from streams.brokers.embedded import EmbeddedBroker
 from streams.recording import load_log
 from streams.replaying import differences, refold
+from tests.drill import kafka_or_skip
 
 pytestmark = pytest.mark.weights
 
@@ -41,14 +41,9 @@ def fresh_broker(kind: BrokerKind, cache: Path, folder: Path) -> Broker:
 def played(kind: BrokerKind, cache: Path, out: Path) -> Story:
     if faults := verify(cache):
         pytest.skip(f"{faults[0]}; run `callbox models fetch`")
-    try:
-        with (out / "show.txt").open("w") as show:
-            lines = Lines(Console(file=show))
-            return run(read_script(None, None, cache), fresh_broker(kind, cache, out), out, cache, lines)
-    except MissingBroker as error:
-        if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
-            raise
-        pytest.skip(str(error))
+    with kafka_or_skip(), (out / "show.txt").open("w") as show:
+        lines = Lines(Console(file=show))
+        return run(read_script(None, None, cache), fresh_broker(kind, cache, out), out, cache, lines)
 
 
 @pytest.mark.parametrize("kind", BROKERS)

@@ -1,6 +1,5 @@
 """The part of the fold bench that needs Apache Kafka runs, and measures all of the mix that it wrote."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -8,19 +7,15 @@ import pytest
 from benchmarks.fold_kafka import through_the_agent
 from benchmarks.fold_mix import Size
 from schemas.catalogue import LOG_PARTITIONS
-from streams.brokers.capabilities import MissingBroker
+from tests.drill import kafka_or_skip
 
 pytestmark = pytest.mark.kafka
 
 
 def test_agent_and_bare_loop_read_the_whole_mix(cache: Path) -> None:
     size = Size(zones=20, open_incidents=60, remembered=0)
-    try:
+    with kafka_or_skip():
         figures = through_the_agent(cache, LOG_PARTITIONS, size, 500)
-    except MissingBroker as error:
-        if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
-            raise
-        pytest.skip(str(error))
     assert int(str(figures["records"])) >= 500 * LOG_PARTITIONS
     assert float(str(figures["bare_decode_per_s"])) > 0
     assert {"agent_inputs_per_s", "ratio", "agent_seconds", "stolen"} <= set(figures)

@@ -1,7 +1,6 @@
 """The workers of an earlier commit replaced one by one by today's, under load. On Apache Kafka."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from benchmarks import rolling_upgrade
 from benchmarks.earlier_tree import TODAY, newest_with_other_versions
 from schemas.errors import InputMissing
-from streams.brokers.capabilities import MissingBroker
+from tests.drill import kafka_or_skip
 
 pytestmark = pytest.mark.kafka
 
@@ -29,12 +28,8 @@ def test_an_upgrade_under_load_loses_nothing_and_takes_over_what_is_open(
 ) -> None:
     monkeypatch.setenv("CALLBOX_CACHE", str(cache))
     expected = 0 if has_history() else InputMissing.exit_code
-    try:
+    with kafka_or_skip():
         code = rolling_upgrade.main(SHORT)
-    except MissingBroker as error:
-        if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
-            raise
-        pytest.skip(str(error))
     printed = capsys.readouterr()
     assert code == expected, printed.err
     if expected:
