@@ -24,8 +24,9 @@ from benchmarks.chaos_crew import Crew
 from benchmarks.chaos_faults import Effect, Faults
 from benchmarks.chaos_feed import Arrivals, Presses
 from benchmarks.chaos_proxy import SlowProxy
-from benchmarks.chaos_schedule import NOT_APPLICABLE, WORKERS, Fault, Planned, plan
+from benchmarks.chaos_schedule import WORKERS, Fault, Planned, plan
 from benchmarks.machine import describe
+from benchmarks.small_disk import reason_why_none
 from processors.policy import ByGrade, FusionPolicy, policy_record
 from schemas.catalogue import FUSION_INPUT
 from schemas.codec import encode
@@ -83,7 +84,9 @@ class Struck:
 def main() -> int:
     """Run, print, and say by the exit code whether it is as it should be."""
     given = _arguments()
-    kinds = (Fault.KILL,) if given.sabotage else tuple(Fault)
+    no_disk = reason_why_none()
+    possible = tuple(fault for fault in Fault if fault is not Fault.FULL_DISK or no_disk is None)
+    kinds = (Fault.KILL,) if given.sabotage else tuple(map(Fault, given.only or possible))
     schedule = plan(given.presses, given.kills, given.seed, kinds)
     cache = Path(os.environ.get("CALLBOX_CACHE", ".cache"))
     proxy = SlowProxy()
@@ -95,6 +98,7 @@ def main() -> int:
         finally:
             proxy.close()
     damaged = bool(figures.pop("damaged"))
+    figures |= {"not_applicable": {} if no_disk is None else {Fault.FULL_DISK: no_disk}}
     figures |= {"seed": given.seed, "brokers": given.brokers, "rate": given.rate, "sabotage": given.sabotage}
     print(json.dumps(figures | {"damaged": damaged, "machine": describe()}))
     return int(damaged != bool(given.sabotage))
@@ -108,6 +112,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
     parser.add_argument("--rate", type=float, default=50.0, help="presses a second while a fault is at work")
+    parser.add_argument(
+        "--only", choices=[fault.value for fault in Fault], action="append", help="repeatable"
+    )
     parser.add_argument("--sabotage", choices=[name.value for name in Sabotage], default=None)
     return parser.parse_args()
 
@@ -198,7 +205,6 @@ class _Run:
             "recovery_s": max(report["recovery_s"] for report in reports),
             "workers_ended_by_themselves": self._crew.ended_by_themselves,
             "fault_list": reports,
-            "not_applicable": NOT_APPLICABLE,
             "bars": bars(found, reports, self._session_ms, self._crew.drains_s),
             "damaged": not found.is_clean,
         }

@@ -9,6 +9,7 @@ from benchmarks.chaos_schedule import Fault
 
 AFTER_SESSION_MS = 2_000
 ROLLING_MS = 2_000
+TOLD_TO_LEAVE = frozenset({Fault.TERMINATE, Fault.JOIN_AND_LEAVE, Fault.FULL_DISK})
 
 
 def bars(
@@ -30,7 +31,15 @@ def bars(
         "gap_after_sigkill_ms": _bar(killed, session_ms + AFTER_SESSION_MS),
         "gap_after_sigterm_ms": _bar(rolled, ROLLING_MS),
         "drain_s": _bar(drain, DRAIN_S),
+        "exit_codes": _ends(reports),
     }
+
+
+def _ends(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Who is told to leave ends with 0, also when its disk is full."""
+    told = [report for report in reports if report["fault"] in TOLD_TO_LEAVE and "exit_code" in report]
+    codes = sorted({str(report["exit_code"]) for report in told})
+    return {"bar": "0 after each SIGTERM", "value": codes, "holds": codes in ([], ["0"])}
 
 
 def _slowest(reports: Sequence[dict[str, Any]], fault: Fault) -> float | None:

@@ -58,15 +58,22 @@ class Crew:
         self.drains_s: list[float] = []
         self.ended_by_themselves: list[int] = []
 
-    def start(self, name: str) -> WorkerProcess:
-        """Start one; it may not be ready yet."""
+    def start(self, name: str, disk: Path | None = None) -> WorkerProcess:
+        """Start one; it may not be ready yet.
+
+        Args:
+            name: Which worker.
+            disk: Where all lies that it may write to files: working folder, home, temporary files, what it prints.
+        """
         port = free_port()
+        home = {} if disk is None else {"HOME": str(disk), "TMPDIR": str(disk)}
         worker = WorkerProcess(
             name,
             self._config,
             http_port=port,
-            log_file=self._folder / f"{name}-{port}.log",
-            environment=self._environment,
+            log_file=(disk or self._folder) / f"{name}-{port}.log",
+            environment={**self._environment, **home},
+            folder=disk,
         )
         self._workers[name].append(worker)
         return worker

@@ -14,6 +14,7 @@ from benchmarks.chaos_crew import STEP_S, Crew, Unsettled
 from benchmarks.chaos_feed import Presses
 from benchmarks.chaos_proxy import SlowProxy
 from benchmarks.chaos_schedule import WORKERS, Fault, Planned
+from benchmarks.small_disk import SmallDisk
 from callbox.processes import WorkerProcess
 from schemas.catalogue import FUSION_INPUT, LOG_PARTITIONS, PILLAR_EVENTS, dead_letter_topic
 from schemas.enums import Reason
@@ -61,6 +62,8 @@ class Faults:
         self._kafka, self._cluster, self._proxy = kafka, cluster, proxy
         self._crew, self._presses, self._session_s = crew, presses, session_ms / 1000
         self._joining: WorkerProcess | None = None
+        self._disk: SmallDisk | None = None
+        self._on_disk: WorkerProcess | None = None
         self._strikes = {
             Fault.KILL: self._kill,
             Fault.TERMINATE: self._terminate,
@@ -70,6 +73,7 @@ class Faults:
             Fault.SLOW_BROKER: self._slow_broker,
             Fault.POISON: self._poison,
             Fault.DUPLICATES: self._duplicates,
+            Fault.FULL_DISK: self._fill_disk,
         }
 
     def prepare(self, planned: Planned) -> None:
@@ -79,6 +83,12 @@ class Faults:
             give_up = time.monotonic() + FEW_S
             while not self._answers(self._joining) and time.monotonic() < give_up:
                 time.sleep(0.02)
+        if planned.fault is Fault.FULL_DISK:
+            self._disk = SmallDisk()
+            self._on_disk = self._crew.start(planned.worker, self._disk.path)
+            self._on_disk.wait_until_ready(TAKE_OVER_S)
+            self._crew.terminate(self._crew.owner(planned.worker, but=(self._on_disk,)), DRAIN_S + 5)
+            self._crew.settle(planned.worker)
 
     def strike(self, planned: Planned) -> Effect:
         """Do it; return when its effect is seen, or was waited for in vain."""
@@ -90,6 +100,9 @@ class Faults:
     def mend(self) -> None:
         """Everything is whole again before the next one."""
         self._proxy.delay_s = 0.0
+        if self._disk is not None:
+            self._disk.close()
+            self._disk = None
         for node in self._cluster.nodes:
             if node.process is None:
                 self._cluster.start(node)
@@ -143,6 +156,29 @@ class Faults:
             "joined_with": sorted(at_first),
             "joined_has": sorted(then),
             "exit_code": code,
+        }
+
+    def _fill_disk(self, planned: Planned) -> Effect:
+        """A worker with a full disk inherits partitions, shares them again, and ends in good order."""
+        disk, victim = self._disk, self._on_disk
+        assert disk is not None  # `prepare` has mounted it
+        assert victim is not None
+        owned = self._crew.owned(victim)
+        disk.fill()
+        printed = victim.log_file.stat().st_size
+        leaving = self._crew.owner(planned.worker, but=(victim,))
+        inherited, before = self._crew.owned(leaving), self._restores(leaving)
+        self._crew.terminate(leaving, DRAIN_S + 5)
+        effect = self._taken_over(leaving, inherited, before)
+        self._crew.settle(planned.worker)
+        self._crew.terminate(victim, DRAIN_S + 5)
+        lines_lost = b"worker.stopped" not in victim.log_file.read_bytes()
+        return effect | {
+            "seen": effect["seen"] and bool(owned) and disk.is_full() and lines_lost,
+            "owned": sorted(owned),
+            "inherited": sorted(inherited),
+            "bytes_printed_since": victim.log_file.stat().st_size - printed,
+            "exit_code": victim.exit_code,
         }
 
     def _kill_broker(self, planned: Planned) -> Effect:

@@ -20,12 +20,8 @@ class Fault(StrEnum):
     SLOW_BROKER = "slow_broker"
     POISON = "poison"
     DUPLICATES = "duplicates"
+    FULL_DISK = "full_disk"
 
-
-NOT_APPLICABLE = {
-    "full_disk": "workers have no data directory: the fold's state lies in fusion.snapshot.v1 and in the log",
-}
-"""What the issue asks for and what cannot happen here."""
 
 WORKERS = ("alarms", "fusion")
 

@@ -33,6 +33,7 @@ class WorkerProcess:
         environment: Further variables.
         options: Of `callbox` itself, such as `--verbose`.
         replica: Which replica it belongs to; empty: the first.
+        folder: Its working folder; None: ours.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class WorkerProcess:
         environment: Mapping[str, str] | None = None,
         options: Sequence[str] = (),
         replica: str = "",
+        folder: Path | None = None,
     ) -> None:
         command = [
             "worker",
@@ -60,6 +62,7 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                cwd=folder,
                 env={**os.environ, **(environment or {})},
             )
 

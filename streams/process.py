@@ -94,8 +94,9 @@ async def _run_and_exit(worker: "_Worker") -> NoReturn:
     Faust and librdkafka leave such threads; all that matters is done and flushed.
     """
     code = await worker.run()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # the disk may be full that takes what we print
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(code)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.chaos_schedule import NOT_APPLICABLE, Fault
+from benchmarks.chaos_schedule import Fault
 from streams.brokers.kafka_jars import java_program, kafka_classpath
 from streams.sabotage import Sabotage
 from tests.drill import kafka_or_skip
@@ -46,8 +46,9 @@ def test_a_thousand_presses_and_ten_faults_lose_nothing(cache: Path) -> None:
     code, found = chaos(cache, "--presses", "1000", "--kills", "10", "--seed", "1", "--rate", "30")
     assert found["fault_list"] != []
     assert found["faults"] == 10, [fault for fault in found["fault_list"] if not fault["counts"]]
-    assert {fault["fault"] for fault in found["fault_list"]} == set(Fault)
-    assert set(found["not_applicable"]) == set(NOT_APPLICABLE)
+    assert {fault["fault"] for fault in found["fault_list"]} == set(Fault) - set(found["not_applicable"])
+    assert os.geteuid() != 0 or not found["not_applicable"], "root may mount a small disk"
+    assert found["bars"]["exit_codes"]["holds"], found["bars"]["exit_codes"]
     assert found["presses_taken"] == found["presses"] == 1000
     damage = ("lost", "wrong_repeats", "escalations_missing", "escalations_doubled", "replay_differences")
     assert {name: found[name] for name in damage} == dict.fromkeys(damage, 0)

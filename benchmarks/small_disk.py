@@ -1,0 +1,82 @@
+"""A disk of a few kilobytes for a worker's folder, so that it can be full.
+
+    mounted ──fill──► full: every write that needs room fails with ENOSPC ──close──► unmounted
+
+It is a tmpfs of its own, which takes the right to mount: root, or `unshare --user --map-root-user --mount`.
+"""
+
+import errno
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import BinaryIO, Final
+
+PAGE: Final = 4096  # what a tmpfs gives a file at a time
+SIZE_KIB: Final = 256
+"""Room for what a worker prints while it starts, some hundred bytes a line."""
+
+
+class NoDisk(Exception):
+    """Nothing may be mounted here."""
+
+
+class SmallDisk:
+    """One disk, mounted in a temporary folder.
+
+    Attributes:
+        path: Where it is mounted.
+
+    Raises:
+        NoDisk: Nothing may be mounted here.
+    """
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="callbox-disk-", ignore_cleanup_errors=True)
+        self.path = Path(self._folder.name)
+        mounting = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={SIZE_KIB}k", "callbox-disk", str(self.path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if mounting.returncode != 0:
+            self._folder.cleanup()
+            raise NoDisk(mounting.stderr.strip())
+
+    def fill(self) -> None:
+        """Write until nothing can grow any more, also not within the last page of a file that is there."""
+        for file in (self.path / "filling", *self.path.iterdir()):
+            with file.open("ab", buffering=0) as growing:
+                _write_until_full(growing)
+
+    def is_full(self) -> bool:
+        """Whether a page more finds no room."""
+        try:
+            (self.path / "probe").write_bytes(bytes(PAGE))
+        except OSError as error:
+            return error.errno == errno.ENOSPC
+        return False
+
+    def close(self) -> None:
+        """Unmount it; who still writes there goes on writing into a disk that has no name."""
+        subprocess.run(["umount", "--lazy", str(self.path)], check=True)
+        self._folder.cleanup()
+
+
+def _write_until_full(growing: BinaryIO) -> None:
+    for size in (PAGE, 1):
+        try:
+            while True:
+                growing.write(b"\n" * size)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+
+
+def reason_why_none() -> str | None:
+    """Why no small disk can be had here; None if one can."""
+    try:
+        SmallDisk().close()
+    except NoDisk as error:
+        return f"no disk of its own can be mounted for a worker ({error}): run as root, or in `unshare -rm`"
+    return None
