@@ -1,8 +1,22 @@
-"""Values of an enumeration that a command takes."""
+"""Values that more than one command takes."""
 
+import re
 from enum import StrEnum
+from typing import Final
 
 import click
+
+REPLICATED: Final = ("alarms", "fusion")
+"""Workers that may run twice: what they write follows from what they read alone, so two of them write the same."""
+
+_REPLICA = re.compile("[A-Za-z0-9-]{1,16}")
+
+
+def replica_name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """The callback of `--replica`: it becomes a part of a group's name."""
+    if value and not _REPLICA.fullmatch(value):
+        raise click.BadParameter(f"{value!r}, allowed are 1 to 16 letters, digits or '-'")
+    return value
 
 
 def choice(kind: type[StrEnum], *but: StrEnum) -> "click.Choice[str]":

@@ -74,12 +74,12 @@ def run_worker(
         DeliveryFailed: The broker does not answer the producer.
     """
     assert_reachable(kafka, timeout_s=WARM_UP_S)
-    group = group_of(name, runtime, replica)
-    assert_rights(kafka, name, group)
+    group, first = group_of(name, runtime, replica), group_of(name, runtime)
+    assert_rights(kafka, name, group, first if replica else "")
     partitions = _partitions(kafka, (*make_agent.topics, *make_agent.uses))
     if replica:
         read = {topic: partitions[topic] for topic in make_agent.topics}
-        begin_where_the_first_is(kafka, read, group, group_of(name, runtime))
+        begin_where_the_first_is(kafka, read, group, first)
     give_way(settings)
     leave_no_core()
     worker = _Worker(name, make_agent, kafka, settings, runtime, partitions, cache, replica)

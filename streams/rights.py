@@ -84,16 +84,25 @@ def group_of(worker: str, runtime: RuntimeSettings, replica: str = "") -> str:
     return f"{group}.{replica}" if replica else group
 
 
-def acl_options(worker: str, principal: str, group: str) -> list[str]:
-    """The options of `kafka-acls.sh` that give a worker's user its rights, a list for each call."""
+def acl_options(worker: str, principal: str, group: str, first: str = "") -> list[str]:
+    """The options of `kafka-acls.sh` that give a worker's user its rights, an element for each call.
+
+    Args:
+        worker: Which worker.
+        principal: Its user.
+        group: Its consumer group.
+        first: For a replica: the group of the first set, whose offsets it looks at when it begins.
+    """
     rights = RIGHTS[worker]
     grants = [("Read", _topics(rights.reads)), ("Write", _topics(rights.writes))]
     grants.append(("Read", f"--group {group}"))
+    if first:
+        grants.append(("Describe", f"--group {first}"))
     who = f"--add --allow-principal User:{principal}"
     return [f"{who} --operation {operation} {what}" for operation, what in grants]
 
 
-def assert_rights(config: KafkaConfig, worker: str, group: str) -> None:
+def assert_rights(config: KafkaConfig, worker: str, group: str, first: str = "") -> None:
     """Return unless the broker says that our user lacks a right.
 
     A broker that does not say is believed: what is missing is found by who needs it. A topic that is not there is not
@@ -103,13 +112,15 @@ def assert_rights(config: KafkaConfig, worker: str, group: str) -> None:
         config: The broker.
         worker: Which worker we are.
         group: Our consumer group.
+        first: For a replica: the group of the first set.
 
     Raises:
         AccessDenied: The text names every right that is missing.
     """
     if not config.capabilities.keeps_topics_declared:  # asked for a topic by name, it would create it
         return
-    missing = _missing(admin_client(config, []), RIGHTS[worker], group)
+    groups = {group: AclOperation.READ, **({first: AclOperation.DESCRIBE} if first else {})}
+    missing = _missing(admin_client(config, []), RIGHTS[worker], groups)
     if missing:
         raise AccessDenied(
             f"the broker refuses us: {config.bootstrap}: our user ({config.sasl_username or 'without a name'}) has no "
@@ -117,18 +128,21 @@ def assert_rights(config: KafkaConfig, worker: str, group: str) -> None:
         )
 
 
-def _missing(client: AdminClient, rights: Rights, group: str) -> list[str]:
+def _missing(client: AdminClient, rights: Rights, groups: Mapping[str, AclOperation]) -> list[str]:
     topics = dict.fromkeys((*rights.reads, *rights.writes))
     answers = client.describe_topics(
         TopicCollection(list(topics)), include_authorized_operations=True, request_timeout=_ANSWER_S
     )
     allowed = {topic: _allowed(future.result) for topic, future in answers.items()}
-    (about_group,) = client.describe_consumer_groups(
-        [group], include_authorized_operations=True, request_timeout=_ANSWER_S
-    ).values()
+    about_groups = client.describe_consumer_groups(
+        list(groups), include_authorized_operations=True, request_timeout=_ANSWER_S
+    )
     needs = [(AclOperation.READ, f"READ on {topic}", allowed[topic]) for topic in rights.reads]
     needs += [(AclOperation.WRITE, f"WRITE on {topic}", allowed[topic]) for topic in rights.writes]
-    needs.append((AclOperation.READ, f"READ on group {group}", _allowed(about_group.result)))
+    needs += [
+        (operation, f"{operation.name} on group {group}", _allowed(about_groups[group].result))
+        for group, operation in groups.items()
+    ]
     return [text for operation, text, may in needs if may is not None and operation not in may]
 
 

@@ -48,7 +48,7 @@ USERS = ("admin", GATEWAY, DISPATCHER, SHORT, *(f"callbox-{worker}" for worker i
 
 Grant = tuple[ResourceType, str, AclOperation]
 TOPIC, GROUP = ResourceType.TOPIC, ResourceType.GROUP
-READ, WRITE = AclOperation.READ, AclOperation.WRITE
+READ, WRITE, DESCRIBE = AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE
 
 
 class Town:
@@ -109,13 +109,14 @@ def _filter(user: str, grant: Grant) -> AclBindingFilter:
     return AclBindingFilter(kind, name, literal, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
 
 
-def grants_of(worker: str) -> list[Grant]:
-    """Everything that a worker needs."""
-    rights = RIGHTS[worker]
+def grants_of(worker: str, replica: str = "") -> list[Grant]:
+    """Everything that a worker needs; one of a replica also looks at the offsets of the first set."""
+    rights, first = RIGHTS[worker], group_of(worker, RuntimeSettings())
     return [
         *((TOPIC, topic, READ) for topic in rights.reads),
         *((TOPIC, topic, WRITE) for topic in rights.writes),
-        (GROUP, group_of(worker, RuntimeSettings()), READ),
+        (GROUP, group_of(worker, RuntimeSettings(), replica), READ),
+        *([(GROUP, first, DESCRIBE)] if replica else []),
     ]
 
 

@@ -4,6 +4,7 @@ from typing import Protocol
 
 import click
 
+from callbox.choices import REPLICATED, replica_name
 from streams import topics as administration
 from streams.kafka import KafkaConfig
 from streams.rights import RIGHTS, acl_options, group_of
@@ -90,13 +91,20 @@ def apply(obj: _Loader, i_lose_order: bool, allow_unsealed: bool, replication: i
     show_default=True,
     help="A worker's user is this and the worker's name.",
 )
+@click.option(
+    "--replica",
+    metavar="NAME",
+    default="",
+    callback=replica_name,
+    help="Those that the users of this replica of alarms and fusion need.",
+)
 @click.pass_obj
-def acls(obj: _Loader, principal_prefix: str) -> None:
+def acls(obj: _Loader, principal_prefix: str, replica: str) -> None:
     """Print what gives each worker's user its rights, as options of kafka-acls.sh. Asks no broker."""
-    for worker in RIGHTS:
-        for options in acl_options(
-            worker, f"{principal_prefix}{worker}", group_of(worker, obj.config.runtime)
-        ):
+    runtime = obj.config.runtime
+    for worker in REPLICATED if replica else RIGHTS:
+        group, first = group_of(worker, runtime, replica), group_of(worker, runtime)
+        for options in acl_options(worker, f"{principal_prefix}{worker}", group, first if replica else ""):
             click.echo(options)
 
 

@@ -1,6 +1,5 @@
 """`callbox worker NAME`: run one stream worker until SIGTERM."""
 
-import re
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from callbox.choices import REPLICATED, replica_name
 from models.weights import cache_root
 from streams.process import AgentClass, run_worker
 
@@ -20,17 +20,6 @@ AGENTS = {
     "plates": "streams.agents.plates:PlatesAgent",
     "fusion": "streams.agents.fusion:FusionAgent",
 }
-
-REPLICATED = ("alarms", "fusion")
-"""What they write follows from what they read alone, so that two of them write the same."""
-
-_REPLICA = re.compile("[A-Za-z0-9-]{1,16}")
-
-
-def _replica(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    if value and not _REPLICA.fullmatch(value):
-        raise click.BadParameter(f"{value!r}, allowed are 1 to 16 letters, digits or '-'")
-    return value
 
 
 def _agent(name: str) -> AgentClass:
@@ -47,7 +36,7 @@ def _agent(name: str) -> AgentClass:
     "--replica",
     metavar="NAME",
     default="",
-    callback=_replica,
+    callback=replica_name,
     help="alarms and fusion: a second set of workers beside the first, 1 to 16 letters, digits or '-'.",
 )
 @click.pass_obj

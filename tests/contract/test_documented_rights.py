@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
+from callbox.choices import REPLICATED
 from callbox.commands import topics as command
 from callbox.commands.worker import AGENTS
 from schemas.catalogue import CATALOGUE
@@ -45,19 +46,41 @@ def test_the_readme_grants_these_rights(worker: str) -> None:
     assert documented(worker) == [set(rights.reads), set(rights.writes), {group_of(worker, RUNTIME)}]
 
 
-def test_the_command_prints_these_rights_for_each_worker_s_user() -> None:
+def printed(*options: str) -> dict[str, dict[str, set[str]]]:
+    """What `callbox topics acls` grants: by worker and operation."""
     invocation = SimpleNamespace(config=SimpleNamespace(runtime=RUNTIME))
-    run = CliRunner().invoke(command.topics, ["acls", "--principal-prefix", "ops-"], obj=invocation)
+    run = CliRunner().invoke(command.topics, ["acls", "--principal-prefix", "ops-", *options], obj=invocation)
     assert run.exit_code == 0
     granted: dict[str, dict[str, set[str]]] = {}
     for line in run.output.splitlines():
         user, operation, what = re.fullmatch(
-            r"--add --allow-principal User:ops-(\w+) --operation (Read|Write) (.+)", line
+            r"--add --allow-principal User:ops-(\w+) --operation (Read|Write|Describe) (.+)", line
         ).groups()  # type: ignore[union-attr]  # None would fail the test as well
-        granted.setdefault(user, {}).setdefault(operation, set()).update(what.split("--")[1:])
-    for worker, rights in RIGHTS.items():
-        printed = {
-            operation: {piece.strip() for piece in pieces} for operation, pieces in granted[worker].items()
+        pieces = {piece.strip() for piece in what.split("--")[1:]}
+        granted.setdefault(user, {}).setdefault(operation, set()).update(pieces)
+    return granted
+
+
+def on_topics(names: tuple[str, ...]) -> set[str]:
+    return {f"topic {name}" for name in names}
+
+
+def test_the_command_prints_these_rights_for_each_worker_s_user() -> None:
+    assert printed() == {
+        worker: {
+            "Read": on_topics(rights.reads) | {f"group callbox.{worker}"},
+            "Write": on_topics(rights.writes),
         }
-        reads = {f"topic {topic}" for topic in rights.reads} | {f"group callbox.{worker}"}
-        assert printed == {"Read": reads, "Write": {f"topic {topic}" for topic in rights.writes}}
+        for worker, rights in RIGHTS.items()
+    }
+
+
+def test_a_replica_has_a_group_of_its_own_and_sees_that_of_the_first_set() -> None:
+    assert printed("--replica", "b") == {
+        worker: {
+            "Read": on_topics(RIGHTS[worker].reads) | {f"group callbox.{worker}.b"},
+            "Write": on_topics(RIGHTS[worker].writes),
+            "Describe": {f"group callbox.{worker}"},
+        }
+        for worker in REPLICATED
+    }

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaConnectionError
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
 from callbox.acknowledging import ask
+from callbox.choices import REPLICATED
 from callbox.processes import WorkerProcess
 from schemas.acks import Acknowledgement, Actor
 from schemas.catalogue import (
@@ -40,6 +41,7 @@ from tests.certificates import Authority
 from tests.drill import kafka_or_skip
 from tests.guarded_town import (
     ARRIVES_S,
+    DESCRIBE,
     DISPATCHER,
     ENDS_S,
     GATEWAY,
@@ -81,7 +83,7 @@ def town(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town
 
 
 Start = Callable[..., WorkerProcess]
-"""(worker, how it reaches the broker, verbose=False) -> the process."""
+"""(worker, how it reaches the broker, verbose=False, replica="") -> the process."""
 
 
 @pytest.fixture
@@ -89,12 +91,15 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts shipped workers, and ends those that still run."""
     running: list[WorkerProcess] = []
 
-    def begin(name: str, kafka: KafkaConfig, *, verbose: bool = False) -> WorkerProcess:
+    def begin(name: str, kafka: KafkaConfig, *, verbose: bool = False, replica: str = "") -> WorkerProcess:
         config = tmp_path / f"{name}-{len(running)}.toml"
         config.write_text(table(kafka), encoding="utf-8")
         log_file = config.with_suffix(".log")
         options = ["--verbose"] if verbose else []
-        running.append(WorkerProcess(name, config, http_port=free_port(), log_file=log_file, options=options))
+        started = WorkerProcess(
+            name, config, http_port=free_port(), log_file=log_file, options=options, replica=replica
+        )
+        running.append(started)
         return running[-1]
 
     yield begin
@@ -133,6 +138,35 @@ def test_a_press_becomes_an_alert_and_an_acknowledgement_is_answered(town: Town,
     for worker in workers:
         assert "AUTHORIZATION_FAILED" not in printed(worker)
         assert town.passwords[f"callbox-{worker.name}"] not in printed(worker)
+
+
+def test_a_replica_runs_with_the_rights_that_the_command_prints_for_it(town: Town, start: Start) -> None:
+    grants = [grant for name in REPLICATED for grant in grants_of(name, "b")]
+    town.allow(SHORT, *grants)
+    first = [start(name, town.as_user(f"callbox-{name}")) for name in REPLICATED]
+    for worker in first:
+        worker.wait_until_ready(READY_S)
+    second = [start(name, town.as_user(SHORT), replica="b") for name in REPLICATED]
+    for worker in second:
+        worker.wait_until_ready(READY_S)
+    for worker in first:
+        worker.send(signal.SIGKILL)
+    assert alert_of(town, press(town, 0)).incident_id
+    assert [worker.stop() for worker in second] == [0, 0]
+    for worker in second:
+        assert "AUTHORIZATION_FAILED" not in printed(worker)
+    town.forbid(SHORT, *grants)
+
+
+def test_a_replica_that_may_not_see_the_first_set_names_it_and_ends_with_77(town: Town, start: Start) -> None:
+    lacking = (GROUP, "callbox.fusion", DESCRIBE)
+    rest = [grant for grant in grants_of("fusion", "b") if grant != lacking]
+    town.allow(SHORT, *rest)
+    worker = start("fusion", town.as_user(SHORT), replica="b")
+    code = worker.wait(ENDS_S)
+    town.forbid(SHORT, *rest)
+    assert code == 77, printed(worker)
+    assert "has no DESCRIBE on group callbox.fusion;" in complaint(worker)
 
 
 def test_the_worker_of_cameras_is_ready_with_its_own_rights(town: Town, start: Start) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from callbox.commands.worker import AGENTS, REPLICATED, worker
+from callbox.choices import REPLICATED
+from callbox.commands.worker import AGENTS, worker
 from processors.entry import LogEntry
 from processors.incidents import fold
 from processors.state import dump, new_state
