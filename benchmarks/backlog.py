@@ -77,6 +77,12 @@ def _waiting(reader: Consumer, topic: str) -> int:
     return sum(reader.get_watermark_offsets(place, timeout=10)[1] - max(place.offset, 0) for place in places)
 
 
+def frames(count: int) -> Iterator[Outgoing]:
+    """So many frames of 1080p, of every camera in turn."""
+    build = _builders()[FRAMES]
+    return (build(number) for number in range(count))
+
+
 def register(kafka: KafkaConfig) -> None:
     """Put cameras and checkpoints into the registry, and one entry into the hotlist: with none, nothing is read."""
     listed = HotlistEntry(

@@ -8,12 +8,10 @@ import subprocess
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from http.client import HTTPException
 from pathlib import Path
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from benchmarks.chaos_schedule import WORKERS
+from benchmarks.pages import samples
 from callbox.processes import WorkerFailed, WorkerProcess
 from schemas.catalogue import FUSION_INPUT, LOG_PARTITIONS, PILLAR_EVENTS
 from streams.brokers.process import free_port
@@ -92,9 +90,12 @@ class Crew:
 
     def owned(self, worker: WorkerProcess) -> frozenset[int]:
         """The partitions that a worker says it owns; none if it does not answer."""
-        samples = self._samples(worker, "callbox_commit_age_seconds")
         wanted = READS[worker.name]
-        return frozenset(int(labels["partition"]) for labels, _ in samples if labels["topic"] == wanted)
+        return frozenset(
+            int(labels["partition"])
+            for labels, _ in samples(worker, "callbox_commit_age_seconds")
+            if labels["topic"] == wanted
+        )
 
     def count(self, name: str, metric: str, but: WorkerProcess | None, **labels: str) -> float:
         """The sum of a counter over the workers of a kind but one."""
@@ -102,7 +103,7 @@ class Crew:
             value
             for worker in self._running(name)
             if worker is not but
-            for found, value in self._samples(worker, metric)
+            for found, value in samples(worker, metric)
             if labels.items() <= found.items()
         )
 
@@ -183,14 +184,3 @@ class Crew:
 
     def _running(self, name: str) -> list[WorkerProcess]:
         return [worker for worker in self._workers[name] if worker.exit_code is None]
-
-    @staticmethod
-    def _samples(worker: WorkerProcess, metric: str) -> list[tuple[dict[str, str], float]]:
-        with suppress(OSError, HTTPException):
-            return [
-                (sample.labels, sample.value)
-                for family in text_string_to_metric_families(worker.page("/metrics"))
-                for sample in family.samples
-                if sample.name == metric
-            ]
-        return []

@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.long_feed import PILLARS, Answers, supervised
 from benchmarks.machine import describe
-from benchmarks.processor_time import cpu_seconds, machine_time, stolen_share
+from benchmarks.processor_time import cpu_seconds, machine_time, resident_mib, stolen_share
 from benchmarks.slopes import slope
 from callbox.processes import WorkerProcess
 from schemas.acks import AckResult
@@ -195,7 +195,7 @@ def _sample(pid: int, at_s: float) -> Sample:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     fields = dict(line.split(":", 1) for line in lines)
     descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-    return Sample(at_s, int(fields["VmRSS"].split()[0]) / 1024, float(fields["Threads"]), descriptors)
+    return Sample(at_s, resident_mib(pid), float(fields["Threads"]), descriptors)
 
 
 def _highest(page: str, metric: str) -> float | None:

@@ -1,4 +1,4 @@
-"""CPU time: of a process, and what the machine's host took away from us."""
+"""CPU time and memory of a process, and what the machine's host took away from us."""
 
 import os
 from pathlib import Path
@@ -31,3 +31,10 @@ def cpu_seconds(pid: int) -> float:
     """User and system time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def resident_mib(pid: int) -> float:
+    """What a process holds in memory now (proc(5), VmRSS), MiB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    fields = dict(line.split(":", 1) for line in lines)
+    return int(fields["VmRSS"].split()[0]) / 1024

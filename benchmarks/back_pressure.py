@@ -1,0 +1,223 @@
+"""Memory while nothing can go on: a log that takes no records, and pictures that come faster than they are looked at.
+
+    python -m benchmarks.back_pressure --json [--records N] [--frames N] [--seconds N]
+
+The last line is one JSON object. One Apache Kafka, shipped workers with shipped settings.
+
+log       pillar events wait, and the broker refuses every record of the log (it wants two replicas in sync and has
+          one); after so many seconds it takes them again, and then every event must be in the log
+pictures  frames of 1080p wait, and the one thread for OpenCV is always at work
+
+Memory is what proc(5) says four times a second. In hand is what a worker has fetched and not committed, by its own
+metrics; its limit is `waiting_batches` times `batch_records` of its settings, and one more fetch for each partition,
+which may be on its way. Default Faust stands beside `alarms`, with the same backlog and the same log.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, only not in its __all__
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
+
+from benchmarks.backlog import frames, register
+from benchmarks.machine import describe
+from benchmarks.pages import samples
+from benchmarks.processor_time import machine_time, resident_mib, stolen_share
+from benchmarks.throughput_feed import feed_records, lists
+from benchmarks.throughput_runs import PeerProcess, Program
+from callbox.processes import WorkerProcess
+from schemas.catalogue import FRAMES, FUSION_INPUT, PILLAR_EVENTS
+from schemas.codec import decode
+from schemas.enums import InputKind
+from schemas.log import FusionInput
+from streams import topics
+from streams.brokers.apache import ApacheKafka
+from streams.brokers.process import free_port
+from streams.clock import now_ms
+from streams.delivery import Outgoing
+from streams.kafka import admin_client
+from streams.kafka_config import KafkaConfig
+from streams.reader import bounds, read_all
+from streams.sending import send_all
+from streams.settings import WorkerSettings, WorkersSettings
+from streams.topics import partition_count
+
+CHUNK: Final = 20_000
+LOOK_S: Final = 0.25
+DRAIN_S: Final = 300.0
+MOST_IN_A_FETCH: Final = {PILLAR_EVENTS: 12_000, FRAMES: 16}
+"""A fetch of `fetch_bytes` for one partition: 1 MiB of events of 90 bytes, 4 MiB of pictures of .27 MB."""
+
+
+class Stuck(Exception):
+    """What was held back is not worked off in time."""
+
+
+def main() -> None:
+    """Run both and print the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true", help="(always) print one JSON object last")
+    parser.add_argument("--records", type=int, default=500_000)
+    parser.add_argument("--frames", type=int, default=2_000)
+    parser.add_argument("--seconds", type=float, default=40.0)
+    given = parser.parse_args()
+    before = machine_time()
+    with tempfile.TemporaryDirectory() as name, ExitStack() as ending:
+        folder = Path(name)
+        cache = Path(os.environ.get("CALLBOX_CACHE", ".cache"))
+        broker = ending.enter_context(ApacheKafka(cache, folder / "kafka.log"))
+        bench = _Bench(KafkaConfig(bootstrap=broker.bootstrap), folder)
+        figures = {
+            "log": bench.log(given.records, given.seconds),
+            "pictures": bench.pictures(given.frames, given.seconds),
+        }
+    stolen = round(stolen_share(before, machine_time()), 4)
+    print(json.dumps({**figures, "seconds": given.seconds, "stolen": stolen, "machine": describe()}))
+
+
+class _Bench:
+    def __init__(self, kafka: KafkaConfig, folder: Path) -> None:
+        self._kafka, self._folder = kafka, folder
+        self._config = folder / "callbox.toml"
+        self._config.write_text(f'[kafka]\nbootstrap = "{kafka.bootstrap}"\n')
+        topics.apply(kafka, i_lose_order=False)
+
+    def log(self, records: int, seconds: float) -> dict[str, Any]:
+        """The producer is full."""
+        at = now_ms()
+        send_all(self._kafka, lists(at))
+        self._preload(feed_records("pillars", records, at))
+        self._want_in_sync(2)
+        with self._worker("alarms") as worker:
+            figures = self._held(worker, PILLAR_EVENTS, WorkersSettings().alarms, seconds)
+            peer = self._default_faust(seconds)
+            self._want_in_sync(1)
+            began = time.monotonic()
+            peak = self._until(lambda: self._missing(records) == 0, worker)
+            figures["rss_mib_most"] = round(max(figures["rss_mib_most"], peak), 1)
+        return figures | {
+            "records_waiting": records,
+            "worked_off_s": round(time.monotonic() - began, 1),
+            "lost": self._missing(records),
+            "default_faust_rss_mib_most": peer,
+        }
+
+    def pictures(self, count: int, seconds: float) -> dict[str, Any]:
+        """The executor is full."""
+        register(self._kafka)
+        size = self._preload(frames(count))
+        with self._worker("frames") as worker:
+            figures = self._held(worker, FRAMES, WorkersSettings().frames, seconds)
+            done = sum(value for _, value in samples(worker, "callbox_records_total"))
+        return figures | {"frames_waiting": count, "waiting_mib": round(size), "frames_done": int(done)}
+
+    def _held(
+        self, worker: WorkerProcess, topic: str, settings: WorkerSettings, seconds: float
+    ) -> dict[str, Any]:
+        """What a worker holds for so long, from the moment that it answers."""
+        partitions = partition_count(self._kafka, topic)
+        limit = settings.waiting_batches * settings.batch_records + partitions * MOST_IN_A_FETCH[topic]
+        self._until(lambda: bool(samples(worker, "callbox_fetch_position")), worker)
+        at_first, most, held = resident_mib(worker.pid), 0.0, []
+        give_up = time.monotonic() + seconds
+        while time.monotonic() < give_up:
+            time.sleep(LOOK_S)
+            most = max(most, resident_mib(worker.pid))
+            held.append(_in_hand(worker, topic))
+        return {
+            "in_hand_most": max(held),
+            "in_hand_limit": limit,
+            "within_limit": max(held) <= limit,
+            "rss_mib_at_first": round(at_first, 1),
+            "rss_mib_most": round(most, 1),
+        }
+
+    def _default_faust(self, seconds: float) -> float:
+        """The most that Faust as it comes holds in the same time with the same in front of it."""
+        command = [sys.executable, "-m", "benchmarks.peers.default_faust", self._kafka.bootstrap]
+        program = PeerProcess([*command, "pillars", "default-faust", str(free_port())], self._folder / "peer")
+        try:
+            return round(self._most(program, seconds), 1)
+        finally:
+            program.stop()
+
+    def _most(self, program: Program, seconds: float) -> float:
+        give_up, most = time.monotonic() + seconds, 0.0
+        while time.monotonic() < give_up:
+            if program.exit_code is not None:
+                raise Stuck(program.log_tail())
+            most = max(most, resident_mib(program.pid))
+            time.sleep(LOOK_S)
+        return most
+
+    def _until(self, done: Callable[[], bool], worker: WorkerProcess) -> float:
+        """Wait; the most memory that the worker held meanwhile, MiB."""
+        give_up, most = time.monotonic() + DRAIN_S, 0.0
+        while not done():
+            if worker.exit_code is not None or time.monotonic() > give_up:
+                raise Stuck(f"{worker.name}: exit code {worker.exit_code}: {worker.log_tail()}")
+            most = max(most, resident_mib(worker.pid))
+            time.sleep(LOOK_S)
+        return most
+
+    def _missing(self, records: int) -> int:
+        """How many events are not in the log."""
+        if self._ends() < records:
+            return records - self._ends()
+        facts = (decode(record.value, FusionInput) for record in read_all(self._kafka, FUSION_INPUT))
+        found = {fact.event_id for fact in facts if fact.kind is InputKind.PILLAR_EVENT}
+        return len({f"event-{number}" for number in range(records)} - found)
+
+    def _ends(self) -> int:
+        """Records of the log, whatever they are: a look that costs nothing."""
+        partitions = range(partition_count(self._kafka, FUSION_INPUT))
+        return sum(bounds(self._kafka, FUSION_INPUT, number)[1] or 0 for number in partitions)
+
+    def _preload(self, records: Iterable[Outgoing]) -> float:
+        """Send them; how large they are, MiB."""
+        rest, size = iter(records), 0
+        while chunk := list(islice(rest, CHUNK)):
+            send_all(self._kafka, chunk)
+            size += sum(len(record.value or b"") for record in chunk)
+        return size / (1 << 20)
+
+    def _want_in_sync(self, replicas: int) -> None:
+        """So many replicas must have a record of the log before it counts; there is one."""
+        entry = ConfigEntry("min.insync.replicas", str(replicas), incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, FUSION_INPUT, incremental_configs=[entry])
+        client = admin_client(self._kafka, [])
+        for future in client.incremental_alter_configs([resource]).values():
+            future.result(20)
+
+    def _worker(self, name: str) -> WorkerProcess:
+        return WorkerProcess(name, self._config, http_port=free_port(), log_file=self._folder / f"{name}.log")
+
+
+def _in_hand(worker: WorkerProcess, topic: str) -> int:
+    """Records that a worker has fetched and not processed."""
+    fetched = sum(
+        value for labels, value in samples(worker, "callbox_fetch_position") if labels["topic"] == topic
+    )
+    done = sum(
+        value for labels, value in samples(worker, "callbox_records_total") if labels["topic"] == topic
+    )
+    return max(0, int(fetched - done))
+
+
+if __name__ == "__main__":
+    main()
