@@ -21,7 +21,8 @@ from schemas.errors import (
 )
 from streams import process
 from streams.kafka_config import KafkaConfig
-from streams.process import AgentClass, _Worker, leave_no_core, run_worker
+from streams.manners import leave_no_core
+from streams.process import AgentClass, _Worker, run_worker
 from streams.settings import RuntimeSettings
 from tests.fakes import KAFKA, run
 from tests.worker_parts import (
@@ -197,7 +198,7 @@ def test_no_core_is_dumped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_fault_leaves_no_core(tmp_path: Path) -> None:
     code = (
-        "import os, signal; from streams.process import leave_no_core; "
+        "import os, signal; from streams.manners import leave_no_core; "
         "leave_no_core(); os.kill(os.getpid(), signal.SIGSEGV)"
     )
     command = ["bash", "-c", 'ulimit -c unlimited; exec "$0" "$@"', sys.executable, "-c", code]
@@ -213,7 +214,7 @@ def test_a_fault_leaves_no_core(tmp_path: Path) -> None:
 )
 def test_only_picture_workers_give_way_as_shipped(name: str, policy: str) -> None:
     script = (
-        "import os; from streams.process import give_way; from streams.settings import WorkersSettings;"
+        "import os; from streams.manners import give_way; from streams.settings import WorkersSettings;"
         f"give_way(WorkersSettings().{name}); print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))"
     )
     ran = subprocess.run(
