@@ -160,7 +160,7 @@ class FakeAdmin:
 
 def started(monkeypatch: pytest.MonkeyPatch, admin: FakeAdmin) -> None:
     monkeypatch.setattr(process, "assert_reachable", lambda _kafka, timeout_s: None)
-    monkeypatch.setattr(process, "assert_rights", lambda _kafka, _name, _group: None)
+    monkeypatch.setattr(process, "assert_rights", lambda *_: None)
     monkeypatch.setattr(process, "admin_client", admin)
     make_agent = cast("AgentClass", FakeAgent)
     run_worker("alarms", make_agent, KAFKA, SETTINGS, RuntimeSettings(), Path())

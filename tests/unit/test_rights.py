@@ -110,3 +110,11 @@ def test_a_broker_that_would_create_what_it_is_asked_for_is_not_asked(
 ) -> None:
     monkeypatch.setattr(rights, "admin_client", None)
     assert_rights(KafkaConfig(bootstrap="127.0.0.1:1", kind=BrokerKind.EMBEDDED), "fusion", GROUP)
+
+
+def test_a_replica_must_see_the_group_of_the_first_set(admin: FakeAdmin) -> None:
+    admin.answers[GROUP] = [AclOperation.DESCRIBE]
+    assert_rights(KAFKA, "fusion", f"{GROUP}.b", GROUP)
+    admin.answers[GROUP] = KafkaError.GROUP_AUTHORIZATION_FAILED
+    with pytest.raises(AccessDenied, match=f"has no DESCRIBE on group {GROUP};"):
+        assert_rights(KAFKA, "fusion", f"{GROUP}.b", GROUP)
