@@ -22,6 +22,8 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message, ack_lock
 from mode.utils.futures import notify
 
+from streams.leadership import look_for_new_leaders
+
 CODEC = "callbox-batch"
 IN_HAND_PAUSE_S = 0.005
 PAUSED_WAIT_S = 0.1
@@ -124,6 +126,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     paused_topics: frozenset[str] = frozenset()
     """Of which nothing is fetched now. What a full topic leaves in aiokafka's buffer would keep the other topics from
     being fetched for 100 ms, again and again; a pause throws it away, and it is fetched again later."""
+
+    async def on_start(self) -> None:
+        """Start the client, and mend what it does when a leader moves."""
+        await super().on_start()
+        look_for_new_leaders(self._ensure_consumer())
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -253,12 +260,12 @@ class BatchConsumer(driver.Consumer):
         return (self._done.get(tp) or 0) > (self._committed_offset[tp] or 0) or self.has_unprocessed(tp)
 
     def has_unprocessed(self, tp: TP) -> bool:
-        """Whether anything of a partition is not fetched or not acked yet, as far as the broker has told."""
+        """Whether anything of a partition is not fetched or not acked yet; also where nobody has told us."""
         if any(message.tp == tp for message in list(self._fetched)):
             return True
         state = self._state_of(tp)
         if state.highwater is None or not state.has_valid_position:
-            return False  # not fetched from yet
+            return True  # not fetched from yet: that it goes on so is what a watchdog is for
         ahead: bool = state.highwater > state.position
         return ahead
 

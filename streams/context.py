@@ -85,5 +85,8 @@ class Agent(Protocol):
     def is_ready(self) -> bool:
         """Whether it has everything it needs to process what comes."""
 
+    def is_restoring(self) -> bool:
+        """Whether it reads what it needs before it can go on: that may take longer than a watchdog allows."""
+
     async def finish(self) -> None:
         """The last thing before the process ends in good order."""

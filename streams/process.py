@@ -208,8 +208,9 @@ class _Worker:
         try:
             while True:
                 progress.sample()
-                if agent.is_ready():  # restoring may take longer, and is no standing still
-                    progress.assert_advancing(self._runtime.give_up_s)
+                if agent.is_restoring():
+                    progress.excuse()
+                progress.assert_advancing(self._runtime.give_up_s)
                 await agent.every_second()
                 await asyncio.sleep(1.0)
         except asyncio.CancelledError:

@@ -92,6 +92,10 @@ class Progress:
         now = monotonic()
         return max((now - at for at in self._advanced_at.values()), default=0.0)
 
+    def excuse(self) -> None:
+        """Begin to count anew: what stands still now does so for a reason that is no fault."""
+        self._advanced_at = dict.fromkeys(self._advanced_at, monotonic())
+
     def assert_advancing(self, within_s: float) -> None:
         """Nothing may stand still for so long while records wait.
 

@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from streams.batching import Batch, BatchApp
 from streams.context import Agent, Context
 from streams.process import AgentClass, _Worker
 from streams.settings import RuntimeSettings, WorkerSettings
 from tests.fakes import KAFKA
+
+if TYPE_CHECKING:
+    from schemas.errors import WorkerStalled
 
 SETTINGS = WorkerSettings(http_port=0)
 
@@ -34,6 +37,7 @@ class FakeAgent:
         self.failure: BaseException | None = None
         self.at_end: BaseException | None = None
         self.working: asyncio.Event | None = None
+        self.restoring = False
 
     async def start(self) -> None:
         self.done.append("start")
@@ -55,6 +59,9 @@ class FakeAgent:
 
     def is_ready(self) -> bool:
         return True
+
+    def is_restoring(self) -> bool:
+        return self.restoring
 
     async def finish(self) -> None:
         self.done.append("finish")
@@ -131,11 +138,20 @@ class FakeProgress:
 
     def __init__(self) -> None:
         self.noted: list[tuple[int, int]] = []
+        self.standing_still: WorkerStalled | None = None
+        self.excused = 0
 
     def note(self, processed: Batch) -> None:
         self.noted.append((processed[0].partition, processed.end))
 
     def sample(self) -> None: ...
+
+    def excuse(self) -> None:
+        self.excused += 1
+
+    def assert_advancing(self, within_s: float) -> None:
+        if self.standing_still is not None and not self.excused:
+            raise self.standing_still
 
 
 def make_worker(drain_s: float = 5.0) -> _Worker:

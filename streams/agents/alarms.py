@@ -96,6 +96,10 @@ class AlarmsAgent:
         """The registry is read: before that a known pillar would look unknown."""
         return self._is_loaded
 
+    def is_restoring(self) -> bool:
+        """All that it needs is read before it starts."""
+        return False
+
     async def finish(self) -> None:
         """Nothing is kept."""
 

@@ -106,6 +106,10 @@ class FramesAgent:
         """Models and registry are there."""
         return self._redactor is not None
 
+    def is_restoring(self) -> bool:
+        """All that it needs is read before it starts."""
+        return False
+
     async def finish(self) -> None:
         """Nothing is kept: a camera's window and vote fill again within eight frames."""
 

@@ -78,6 +78,7 @@ class FusionAgent:
         self._states: dict[int, State] = {}
         self._ticker = Ticker(context.metrics, context.runtime.give_up_s, context.replica)
         self._topic_ids: dict[int, str] = {}
+        self._restoring = False
         self._snapshots = Snapshots(context)
         self._incident_topic = IncidentTopic(context)
 
@@ -127,6 +128,10 @@ class FusionAgent:
         """Every partition that is ours has its state, and our clock is the broker's."""
         return self._ticker.clocks_agree and self._context.assignment() <= self._states.keys()
 
+    def is_restoring(self) -> bool:
+        """A state is being read from a snapshot and the rest of the log."""
+        return self._restoring
+
     async def finish(self) -> None:
         """Save every state, so that the next owner starts where we stop."""
         self._incident_topic.leave()
@@ -146,9 +151,11 @@ class FusionAgent:
             empty = new_state(partition, partitions)
             empty.offset = batch.start
             return empty
+        self._restoring = True
         restored = await self._context.blocking(
             restore, self._context.kafka, partition, partitions, batch.start, state
         )
+        self._restoring = False
         self._topic_ids[partition] = restored.topic_id
         if restored.broken is not None:
             log.error("log.broken", partition=partition, **restored.broken._asdict())

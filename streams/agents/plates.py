@@ -7,8 +7,9 @@ A vehicle that is not on the list leaves no trace: what is known of it lives in 
 log line, metric label, dead letter or exception text.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -38,9 +39,6 @@ from streams.following import Followed
 from streams.list_freshness import ListFreshness
 from streams.plate_pictures import PlatePictures
 
-if TYPE_CHECKING:
-    from prometheus_client import Counter
-
 log = structlog.get_logger(__name__)
 
 
@@ -67,7 +65,7 @@ class PlatesAgent:
         self._registry = Followed(context, REGISTRY, RegistryDevice)
         self._hotlist = Followed(context, HOTLIST, HotlistEntry)
         self._index = index(())
-        self._outcomes: dict[str, Counter] = {}
+        self._outcomes: Counter[str] = Counter()
         self._freshness = ListFreshness(context)
         self._pictures: PlatePictures | None = None
 
@@ -84,13 +82,18 @@ class PlatesAgent:
         for batch in batches:
             for record in batch:
                 try:
-                    outgoing += await self._ask(record)
+                    read = decode(record.value, PlateRead)
+                    if read.picture is None:  # nothing to wait for
+                        outgoing += self._ask_by_text(read, EpochMs(record.timestamp))
+                    else:
+                        outgoing += await self._ask(read, record)
                 except (DecodeError, PictureError) as error:
                     outgoing.append(self._give_up(record, error.cause))
                 except Exception as error:  # noqa: BLE001 - one picture must not stop a checkpoint's feed
                     log.error("plate.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
                     outgoing.append(self._give_up(record, Cause.PROCESSING_FAILED))
         await self._context.delivery.deliver(outgoing)
+        self._count()
 
     async def after_ack(self) -> None:
         """Nothing waits for an ack here."""
@@ -106,49 +109,76 @@ class PlatesAgent:
         """Models, registry and list are there."""
         return self._pictures is not None
 
+    def is_restoring(self) -> bool:
+        """All that it needs is read before it starts."""
+        return False
+
     async def finish(self) -> None:
         """Nothing is kept."""
 
-    async def _ask(self, record: Any) -> list[Outgoing]:
-        read = decode(record.value, PlateRead)
-        at = EpochMs(record.timestamp)
+    def _ask_by_text(self, read: PlateRead, at: EpochMs) -> list[Outgoing]:
+        """A read that brought no picture.
+
+        Raises:
+            DecodeError: It has no text either, or no registry names the checkpoint.
+        """
+        zone = self._zone_of(read)
+        if self._is_stale(at):
+            return []
+        if read.plate_text is None:
+            raise DecodeError("neither text nor picture", Cause.INVALID_FIELD)
+        hits = match(_by_text(read, read.plate_text), self._index, at)
+        if not hits:
+            self._outcomes["not_listed"] += 1
+            return []
+        return self._requests(read, zone, at, hits, ())
+
+    async def _ask(self, read: PlateRead, record: Any) -> list[Outgoing]:
+        """A read with a picture: it is looked at where there is no text, or where the text is a hit."""
+        zone, at = self._zone_of(read), EpochMs(record.timestamp)
+        if self._is_stale(at):
+            return []
+        picture = read.picture or b""
+        damage = _damage(picture)
+        if read.plate_text is None:
+            if damage is not None:
+                raise damage
+            seen = await self._look(picture)
+            vehicles = [
+                _vehicle(read, plate.text, is_certain=plate.is_certain) for plate in seen if plate.text
+            ]
+        else:
+            seen, vehicles = None, [_by_text(read, read.plate_text)]
+        hits = self._hits(vehicles, at)
+        if hits and seen is None:  # only now is a picture beside a text worth a look
+            seen, damage = await self._crops(picture, damage)
+        letters = [self._give_up(record, damage.cause)] if damage is not None else []
+        if not hits:
+            self._outcomes["not_listed" if vehicles else "not_read"] += 1
+            return letters
+        return letters + self._requests(read, zone, at, hits, seen or ())
+
+    def _zone_of(self, read: PlateRead) -> str:
         device = self._registry.get(read.checkpoint_id)
         if device is None:
             raise DecodeError("no registry names the checkpoint", Cause.UNKNOWN_DEVICE)
-        if is_stale(self._hotlist.newest_at, at):
-            return self._outcome("list_stale")
-        damage = _damage(read)
-        seen = None if read.plate_text is not None else await self._seen(read, damage)
-        vehicles = _vehicles(read, seen or ())
-        hits = self._hits(vehicles, at)
-        if hits and seen is None:  # only now is a picture beside a text worth a look
-            seen, damage = await self._crops(read, damage)
-        letters = [self._give_up(record, damage.cause)] if damage is not None else []
-        if not hits:
-            return letters + self._outcome("not_listed" if vehicles else "not_read")
-        return letters + self._requests(read, device.zone, at, hits, seen or ())
+        return device.zone
 
-    async def _seen(self, read: PlateRead, damage: PictureError | None) -> Sequence[SeenPlate]:
-        """What is in the picture of a read that has no text.
-
-        Raises:
-            DecodeError: There is no picture either.
-            PictureError: The picture cannot be used.
-        """
-        if read.picture is None:
-            raise DecodeError("neither text nor picture", Cause.INVALID_FIELD)
-        if damage is not None:
-            raise damage
-        return await self._look(read.picture)
+    def _is_stale(self, at: EpochMs) -> bool:
+        """Whether the list is too old: no read is a hit then."""
+        stale = is_stale(self._hotlist.newest_at, at)
+        if stale:
+            self._outcomes["list_stale"] += 1
+        return stale
 
     async def _crops(
-        self, read: PlateRead, damage: PictureError | None
+        self, picture: bytes, damage: PictureError | None
     ) -> tuple[Sequence[SeenPlate], PictureError | None]:
         """What is in the picture of a hit: a person is asked all the same where it cannot be used."""
-        if read.picture is None or damage is not None:
+        if damage is not None:
             return (), damage
         try:
-            return await self._look(read.picture), None
+            return await self._look(picture), None
         except PictureError as error:
             return (), error
         except Exception as error:  # noqa: BLE001 - the text is a hit, whatever the models make of the picture
@@ -181,21 +211,20 @@ class PlatesAgent:
             verification_request(read, hit, zone=zone, at=at, list_age_ms=age_ms, crop=_crop_of(hit, seen))
             for hit in hits
         ]
-        self._context.metrics.plate_reads.labels("hit").inc()
+        self._outcomes["hit"] += 1
         return [
             Outgoing(VERIFICATION_REQUESTS, request.request_id.encode(), encode(request))
             for request in requests
         ]
 
-    def _outcome(self, outcome: str) -> list[Outgoing]:
-        counter = self._outcomes.get(outcome)
-        if counter is None:
-            counter = self._outcomes[outcome] = self._context.metrics.plate_reads.labels(outcome)
-        counter.inc()
-        return []
+    def _count(self) -> None:
+        """Tell Prometheus once a batch: a counter costs as much as matching a plate."""
+        for outcome, reads in self._outcomes.items():
+            self._context.metrics.plate_reads.labels(outcome).inc(reads)
+        self._outcomes.clear()
 
     def _give_up(self, record: Any, cause: Cause) -> Outgoing:
-        self._context.metrics.plate_reads.labels("dead_lettered").inc()
+        self._outcomes["dead_lettered"] += 1
         return bury(as_log_record(record), cause, None, worker="plates", metrics=self._context.metrics)
 
     def _take_hotlist(self) -> None:
@@ -206,27 +235,23 @@ class PlatesAgent:
         self._index = index(usable)
 
 
-def _damage(read: PlateRead) -> PictureError | None:
-    """Why the read's picture cannot be used. It is given up then, and a text beside it still counts."""
-    if read.picture is None:
-        return None
+def _damage(picture: bytes) -> PictureError | None:
+    """Why a picture cannot be used. It is given up then, and a text beside it still counts."""
     try:
-        check_jpeg(read.picture)
+        check_jpeg(picture)
     except PictureError as error:
         return error
     return None
 
 
-def _vehicles(read: PlateRead, seen: Sequence[SeenPlate]) -> list[VehicleRead]:
-    """What passed, by the reader's own text or else by our reading of its picture.
+def _by_text(read: PlateRead, text: str) -> VehicleRead:
+    """What passed, by the reader's own text.
 
     Raises:
         DecodeError: The text is none.
     """
-    if read.plate_text is None:
-        return [_vehicle(read, plate.text, is_certain=plate.is_certain) for plate in seen if plate.text]
     is_certain = read.confidence is not None and read.confidence >= CONFIDENT
-    return [_vehicle(read, normalise_plate_text(read.plate_text), is_certain=is_certain)]
+    return _vehicle(read, normalise_plate_text(text), is_certain=is_certain)
 
 
 def _crop_of(hit: Match, seen: Sequence[SeenPlate]) -> SeenPlate | None:

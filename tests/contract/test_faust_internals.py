@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from faust import App
 from faust.app.base import BootStrategy
@@ -37,6 +38,7 @@ REPLACED = {
     "faust.transport.consumer.Consumer.perform_seek": "97b2ed6be388",
     "faust.transport.consumer.Consumer.on_partitions_revoked": "986032b400d9",
     "faust.transport.consumer.Consumer.on_partitions_assigned": "d3746a73cb61",
+    "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread.on_start": "962ad3945459",
     "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._create_worker_consumer": "056318d40ca4",
     "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._fetch_records": "11b5e499b2ba",
     "faust.app.base.App._new_transport": "c5e3ad57c57f",
@@ -62,6 +64,9 @@ RELIED_ON = {
     "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread.getmany": "a666d98da2cb",
     "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._ensure_consumer": "a66a03ac8f78",
     "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread.verify_event_path": "1574cf8a0487",
+    "aiokafka.consumer.fetcher.Fetcher._proc_offset_request": "8483187017b4",
+    "aiokafka.consumer.fetcher.Fetcher._update_fetch_positions": "12b191365dab",
+    "aiokafka.consumer.fetcher.Fetcher._get_actions_per_node": "b5dfda0c46e2",
     "aiokafka.consumer.consumer.AIOKafkaConsumer.pause": "6aa8ad9ee1af",
     "aiokafka.consumer.consumer.AIOKafkaConsumer.resume": "319ae084840f",
     "aiokafka.consumer.consumer.AIOKafkaConsumer.paused": "437ac6943cd5",
@@ -123,6 +128,10 @@ RESTS_ON: tuple[Callable[..., Any], ...] = (
     # The consumer's thread, and what Faust itself reads of aiokafka's state.
     driver.AIOKafkaConsumerThread._ensure_consumer,
     driver.AIOKafkaConsumerThread.verify_event_path,
+    # How the first offset of a partition is asked for (streams/leadership.py).
+    Fetcher._proc_offset_request,
+    Fetcher._update_fetch_positions,
+    Fetcher._get_actions_per_node,
     AIOKafkaConsumer.pause,
     AIOKafkaConsumer.resume,
     AIOKafkaConsumer.paused,

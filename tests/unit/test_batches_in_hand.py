@@ -49,9 +49,9 @@ def at_place(consumer: BatchConsumer, *, position: int | None, highwater: int | 
 
 @pytest.mark.parametrize(
     ("position", "highwater", "expected"),
-    [(None, None, False), (5, None, False), (5, 5, False), (5, 6, True)],
+    [(None, None, True), (5, None, True), (5, 5, False), (5, 6, True)],
 )
-def test_records_wait_when_the_broker_has_more_than_was_fetched(
+def test_records_wait_when_the_broker_has_more_than_was_fetched_or_has_not_told(
     position: int | None, highwater: int | None, expected: bool
 ) -> None:
     async def scene() -> None:

@@ -95,8 +95,8 @@ def test_every_press_belongs_to_one_fault_and_no_fault_is_without() -> None:
 
 
 def test_every_kind_comes_as_often_as_the_others_and_hits_each_worker() -> None:
-    planned = plan(10_000, 48, 3)
-    assert set(Counter(one.fault for one in planned).values()) == {48 // len(Fault)}
+    planned = plan(10_000, 54, 3)
+    assert set(Counter(one.fault for one in planned).values()) == {54 // len(Fault)}
     assert len({(one.fault, one.worker) for one in planned}) == len(Fault) * len(WORKERS)
 
 

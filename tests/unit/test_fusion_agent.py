@@ -1,6 +1,7 @@
 """The fusion agent: the fold's decisions go out, ticks are written, and any jump in offsets restores the state."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 import pytest
@@ -217,6 +218,21 @@ def test_a_partition_without_a_state_is_woken(agent: FusionAgent, world: World) 
     assert ticks(world) == [(PARTITION, WAKE)]
     run(agent.process([log(Tick(number=WAKE))]))
     assert agent.is_ready()
+
+
+def test_it_says_when_it_restores(
+    agent: FusionAgent, restored: Restored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def watched(*arguments: Any) -> restoring.Restored:
+        seen.append(agent.is_restoring())
+        return restored(*arguments)
+
+    monkeypatch.setattr(fusion, "restore", watched)
+    assert not agent.is_restoring()
+    run(agent.process([log(device())]))
+    assert (seen, agent.is_restoring()) == ([True], False)
 
 
 def test_a_worker_without_partitions_writes_no_tick_and_is_ready(agent: FusionAgent, world: World) -> None:

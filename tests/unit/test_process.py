@@ -15,6 +15,7 @@ from schemas.errors import (
     FileRefused,
     InputMissing,
     LogBroken,
+    WorkerStalled,
 )
 from streams import process
 from streams.batching import Batch
@@ -186,6 +187,35 @@ def test_a_timer_that_fails_ends_the_process(ends: list[int]) -> None:
 
     run(scene())
     assert ends == [70]
+
+
+def test_a_worker_that_stands_still_ends_also_when_it_never_became_ready(ends: list[int]) -> None:
+    async def scene() -> None:
+        progress = FakeProgress()
+        progress.standing_still = WorkerStalled("topic/0")
+        with pytest.raises(Ended):
+            await make_worker()._every_second(cast("Agent", FakeAgent()), cast("Progress", progress))
+
+    run(scene())
+    assert ends == [70]
+
+
+def test_restoring_is_no_standing_still(ends: list[int]) -> None:
+    async def scene() -> FakeProgress:
+        agent, progress = FakeAgent(), FakeProgress()
+        agent.restoring, progress.standing_still = True, WorkerStalled("topic/0")
+        seconds = asyncio.ensure_future(
+            make_worker()._every_second(cast("Agent", agent), cast("Progress", progress))
+        )
+        for _ in range(5):
+            await asyncio.sleep(0)
+        seconds.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await seconds
+        return progress
+
+    assert run(scene()).excused == 1
+    assert ends == []
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,18 @@ def test_a_worker_that_stands_still_for_too_long_says_where_and_ends(watched: Wa
     watched.progress.assert_advancing(90)
 
 
+def test_what_stands_still_while_the_agent_restores_is_counted_from_its_end(watched: Watched) -> None:
+    watched.sample_at(0, waiting=True)
+    watched.sample_at(200)
+    watched.progress.excuse()
+    watched.progress.assert_advancing(90)
+    watched.sample_at(290)
+    watched.progress.assert_advancing(90)
+    watched.sample_at(291)
+    with pytest.raises(WorkerStalled):
+        watched.progress.assert_advancing(90)
+
+
 # --- caught up ----------------------------------------------------------------------------------------------------
 
 

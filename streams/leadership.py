@@ -1,0 +1,32 @@
+"""Where a partition begins is asked of its leader, and a leader that has moved is looked for.
+
+    no committed offset ─► "where do you begin?" ─► the leader answers ─► fetch
+                                  ▲    └─ not the leader any more ─► look for the new one ─┐
+                                  └────────────────────────────────────────────────────────┘
+
+aiokafka 0.14 does not look: it asks the same node every 100 ms until its metadata is refreshed for another reason, by
+default after five minutes, and fetches nothing of the other partitions of that node meanwhile. Found by
+`python -m benchmarks.chaos --brokers 3`: presses waited for 103 s behind an empty topic of acknowledgements. Known as
+robinhood/aiokafka #9; the Java client had the same until KAFKA-9535.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+
+def look_for_new_leaders(consumer: AIOKafkaConsumer) -> None:
+    """Make a started consumer refresh its metadata whenever a node does not answer where a partition begins."""
+    fetcher, client = consumer._fetcher, consumer._client  # noqa: SLF001 - there is no other way in
+    ask = fetcher._proc_offset_request  # noqa: SLF001 - as above
+
+    async def ask_and_look(node_id: int, topic_data: Mapping[str, Any]) -> Any:
+        try:
+            return await ask(node_id, topic_data)
+        except KafkaError:
+            client.force_metadata_update()
+            raise
+
+    fetcher._proc_offset_request = ask_and_look  # noqa: SLF001 - as above
