@@ -124,7 +124,7 @@ class _Run:
         self, cluster: KafkaCluster, proxy: SlowProxy, folder: Path, brokers: int, sabotage: str | None
     ) -> None:
         self._kafka = KafkaConfig(bootstrap=cluster.bootstrap)
-        self._sabotage, self._session_ms = sabotage, SESSION_MS[brokers]
+        self._sabotage, self._session_ms, self._brokers = sabotage, SESSION_MS[brokers], brokers
         environment = {VARIABLE: sabotage} if sabotage else {}
         self._crew = Crew(cluster.bootstrap, folder, self._session_ms, environment)
         self._presses = Presses(cluster.bootstrap)
@@ -205,7 +205,7 @@ class _Run:
             "recovery_s": max(report["recovery_s"] for report in reports),
             "workers_ended_by_themselves": self._crew.ended_by_themselves,
             "fault_list": reports,
-            "bars": bars(found, reports, self._session_ms, self._crew.drains_s),
+            "bars": bars(found, reports, self._session_ms, self._crew.drains_s, with_gaps=self._brokers == 1),
             "damaged": not found.is_clean,
         }
 

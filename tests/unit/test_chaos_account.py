@@ -110,12 +110,27 @@ def test_a_gap_beyond_the_session_breaks_the_bar() -> None:
         {"fault": Fault.KILL, "gap_ms_max": 4100.0},
         {"fault": Fault.TERMINATE, "gap_ms_max": None},
     ]
-    found = bars(CLEAN, reports, 2_000, [1.5])
+    found = bars(CLEAN, reports, 2_000, [1.5], with_gaps=True)
     assert [found[name]["holds"] for name in ("account", "gap_after_sigkill_ms", "drain_s")] == [
         True,
         False,
         True,
     ]
+
+
+def test_who_is_told_to_leave_and_ends_otherwise_than_with_0_breaks_the_bar() -> None:
+    reports: list[dict[str, Any]] = [
+        {"fault": Fault.KILL, "gap_ms_max": 1.0, "exit_code": -9},
+        {"fault": Fault.FULL_DISK, "gap_ms_max": 1.0, "exit_code": 0},
+    ]
+    assert bars(CLEAN, reports, 2_000, [], with_gaps=False)["exit_codes"]["holds"]
+    reports.append({"fault": Fault.TERMINATE, "gap_ms_max": 1.0, "exit_code": None})
+    assert not bars(CLEAN, reports, 2_000, [], with_gaps=False)["exit_codes"]["holds"]
+
+
+def test_three_brokers_on_two_cores_say_nothing_of_gaps() -> None:
+    reports: list[dict[str, Any]] = [{"fault": Fault.KILL, "gap_ms_max": 60_000.0}]
+    assert "gap_after_sigkill_ms" not in bars(CLEAN, reports, 2_000, [], with_gaps=False)
 
 
 def test_sabotage_is_asked_for_by_name_or_not_at_all() -> None:
