@@ -3,6 +3,7 @@
     python -m benchmarks.chaos --json [--presses N --kills K --seed S --brokers 1|3 --rate R --sabotage NAME]
 
 The last line is one JSON object. Exit code 0: nothing is wrong; with `--sabotage`: the damage was seen. Else 1.
+With each press goes a plate read of a listed vehicle, from which one question to a person must follow.
 A press's gap runs from when it was due to the arrival of its first alert; the quantiles are over the presses that were
 due while a fault was at work. `recovery_s` is the longest time from a strike until each of those had its alert.
 """
@@ -23,6 +24,7 @@ from benchmarks.chaos_bars import bars
 from benchmarks.chaos_crew import Crew
 from benchmarks.chaos_faults import Effect, Faults
 from benchmarks.chaos_feed import Arrivals, Presses
+from benchmarks.chaos_plates import lists
 from benchmarks.chaos_proxy import SlowProxy
 from benchmarks.chaos_schedule import WORKERS, Fault, Planned, plan
 from benchmarks.machine import describe
@@ -36,6 +38,7 @@ from schemas.log import FusionInput
 from schemas.units import MINUTE_MS, SECOND_MS
 from streams import topics
 from streams.brokers.cluster import KafkaCluster
+from streams.clock import now_ms
 from streams.delivery import Outgoing
 from streams.kafka_config import KafkaConfig
 from streams.replaying import read_alerts, read_log, refold
@@ -159,6 +162,7 @@ class _Run:
             payload=encode(record),
         )
         send_all(self._kafka, [Outgoing(FUSION_INPUT, b"", encode(fact), number) for number in partitions])
+        send_all(self._kafka, list(lists(now_ms())))
         records = list(county.records(range(presses)))
         for at in range(0, len(records), CHUNK):
             send_all(self._kafka, records[at : at + CHUNK])
@@ -177,9 +181,15 @@ class _Run:
         return struck
 
     def _wait_for_all(self, arrivals: Arrivals) -> None:
-        """Until each press has its alert and its escalation, or for some patience."""
-        taken = self._presses.taken
-        self._wait_until(lambda: taken <= arrivals.raised_at.keys() and len(arrivals.escalated) >= len(taken))
+        """Until each press has its alert and its escalation and each read its question, or for some patience."""
+        taken, to_ask = self._presses.taken, self._presses.to_ask
+        self._wait_until(
+            lambda: (
+                taken <= arrivals.raised_at.keys()
+                and len(arrivals.escalated) >= len(taken)
+                and to_ask <= arrivals.questions.contents.keys()
+            )
+        )
 
     def _wait_until(self, is_done: Callable[[], bool]) -> None:
         give_up = time.monotonic() + (SABOTAGED_PATIENCE_S if self._sabotage else PATIENCE_S)
@@ -188,7 +198,10 @@ class _Run:
 
     def _figures(self, struck: list[Struck], arrivals: Arrivals, presses: int, unsent: int) -> dict[str, Any]:
         log, live = read_log(self._kafka), read_alerts(self._kafka)
-        found = account(self._presses.taken, live, refold(log.entries, log.partitions))
+        found = account(self._presses.taken, live, refold(log.entries, log.partitions))._replace(
+            questions_lost=len(self._presses.to_ask - arrivals.questions.contents.keys()),
+            questions_wrong=arrivals.questions.wrong(),
+        )
         pressed_at, arrived_at = self._presses.pressed_at, arrivals.raised_at
         reports = [one.report(pressed_at, arrived_at) for one in struck]
         window = {
@@ -198,6 +211,7 @@ class _Run:
             "presses": presses,
             "presses_taken": len(self._presses.taken),
             "presses_unsent": unsent,
+            "questions": len(self._presses.to_ask),
             "faults": sum(report["counts"] for report in reports),
             "faults_without_effect": sum(not report["counts"] for report in reports),
             **found._asdict(),

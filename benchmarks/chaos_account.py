@@ -29,6 +29,8 @@ class Account(NamedTuple):
     escalations_missing: int
     escalations_doubled: int
     replay_differences: int
+    questions_lost: int = 0
+    questions_wrong: int = 0
 
     @property
     def is_clean(self) -> bool:

@@ -7,25 +7,29 @@ from functools import partial
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 
 from benchmarks.chaos_account import presses_of
+from benchmarks.chaos_plates import Questions, plate_read, question_of
 from benchmarks.open_loop import pillar_id, press
 from schemas.alerts import Alert
-from schemas.catalogue import ALERTS, PILLAR_EVENTS
+from schemas.catalogue import ALERTS, PILLAR_EVENTS, PLATE_READS, VERIFICATION_REQUESTS
 from schemas.codec import decode, encode
 from schemas.enums import Action
 
 
 class Presses:
-    """Sends presses; each pillar is pressed once.
+    """Sends presses, each pillar is pressed once; and with each a plate read of a listed vehicle.
 
     Attributes:
         pressed_at: When each was due, seconds, by event id.
         taken: Those that the broker has taken.
+        delivery_s: How long the broker took for each.
+        to_ask: The questions that must follow from the reads that the broker has taken.
     """
 
     def __init__(self, bootstrap: str) -> None:
         self.pressed_at: dict[str, float] = {}
         self.taken: set[str] = set()
         self.delivery_s: dict[str, float] = {}
+        self.to_ask: set[str] = set()
         self._producer = _producer(bootstrap)
         self._bootstrap = bootstrap
 
@@ -66,6 +70,13 @@ class Presses:
             self._producer.produce(
                 PILLAR_EVENTS, encode(event), event.device_id, on_delivery=partial(self._note, name)
             )
+            read = plate_read(first + index, due)
+            self._producer.produce(
+                PLATE_READS,
+                encode(read),
+                read.checkpoint_id,
+                on_delivery=partial(self._note_read, question_of(read)),
+            )
         while len(self._producer):
             self._producer.poll(0.05)
 
@@ -74,19 +85,24 @@ class Presses:
             self.taken.add(name)
             self.delivery_s[name] = time.time() - self.pressed_at[name]
 
+    def _note_read(self, question: str, error: KafkaError | None, _message: Message) -> None:
+        if error is None:
+            self.to_ask.add(question)
+
 
 class Arrivals:
-    """Notes when the first alert of each press arrives.
+    """Notes when the first alert of each press arrives, and what is asked.
 
     Attributes:
         raised_at: Seconds, by event id.
         escalated: Incidents that have been escalated.
+        questions: What people are asked.
     """
 
     def __init__(self, bootstrap: str) -> None:
         self.raised_at: dict[str, float] = {}
         self.escalated: set[str] = set()
-        self.alerts = 0
+        self.questions = Questions()
         self._stopping = threading.Event()
         self._consumer = Consumer(
             {
@@ -98,8 +114,13 @@ class Arrivals:
                 "log_level": 0,  # a broker that is down is told of by the bench
             }
         )
-        partitions = self._consumer.list_topics(ALERTS, timeout=10).topics[ALERTS].partitions
-        self._consumer.assign([TopicPartition(ALERTS, number, OFFSET_BEGINNING) for number in partitions])
+        self._consumer.assign(
+            [
+                TopicPartition(topic, number, OFFSET_BEGINNING)
+                for topic in (ALERTS, VERIFICATION_REQUESTS)
+                for number in self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            ]
+        )
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -112,11 +133,14 @@ class Arrivals:
     def _run(self) -> None:
         while not self._stopping.is_set():
             for message in self._consumer.consume(500, 0.02):
-                if message.error() is None:
+                if message.error() is not None:
+                    continue
+                if message.topic() == ALERTS:
                     self._note(decode(message.value(), Alert), time.time())
+                else:
+                    self.questions.note(message.value() or b"")
 
     def _note(self, alert: Alert, at: float) -> None:
-        self.alerts += 1
         if alert.action is Action.ESCALATE:
             self.escalated.add(alert.incident_id)
         for name in presses_of(alert):

@@ -23,7 +23,12 @@ class Fault(StrEnum):
     FULL_DISK = "full_disk"
 
 
-WORKERS = ("alarms", "fusion")
+WORKERS = ("alarms", "fusion", "plates")
+"""Those that emit what a repeat must be known by. `frames` is none: what it finds depends on the pictures it saw."""
+
+HITS_A_WORKER = frozenset({Fault.KILL, Fault.TERMINATE, Fault.FREEZE, Fault.JOIN_AND_LEAVE, Fault.FULL_DISK})
+SEEN_BY = ("alarms", "fusion")
+"""Whose presses show the effect of a fault of the broker or of the feed."""
 
 
 class Planned(NamedTuple):
@@ -68,7 +73,8 @@ def plan(presses: int, faults: int, seed: int, kinds: Sequence[Fault] = tuple(Fa
     planned, first = [], 0
     for number, fault in enumerate(drawn):
         end = presses * (number + 1) // faults
-        worker = WORKERS[victims[fault] % len(WORKERS)]
+        workers = WORKERS if fault in HITS_A_WORKER else SEEN_BY
+        worker = workers[victims[fault] % len(workers)]
         victims[fault] += 1  # in turn, so that each fault hits each kind of worker
         planned.append(Planned(number, fault, worker, first, end - first, chance.uniform(0.1, 0.5)))
         first = end

@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import random
+import runpy
 import signal
 import subprocess
 import sys
@@ -29,7 +30,6 @@ from benchmarks import county
 from benchmarks.machine import describe
 from benchmarks.processor_time import machine_time, stolen_share
 from callbox.processes import WorkerProcess
-from examples.once import Once, Sight
 from schemas.alerts import Alert
 from schemas.catalogue import ALERTS, MAINTENANCE, PILLAR_EVENTS
 from schemas.codec import decode
@@ -49,6 +49,9 @@ heartbeat_interval_ms = {heartbeat_ms}
 """
 
 KINDS = ("alarms", "fusion")
+EXAMPLE = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "once.py"))
+"""What a consumer copies: no package, so that it is loaded from where it lies."""
+
 READY_S = 60.0
 WARM_UP_S = 30.0  # a fresh broker is five to ten times slower
 SETTLE_S = 3.0  # after a worker is ready again, before the next kill
@@ -236,13 +239,13 @@ def _arrivals(got: Path) -> dict[int, float]:
 
 def _conflicts(kafka: KafkaConfig) -> list[str]:
     """The alert ids under which there are two contents, in all that went out."""
-    once = Once()
+    once = EXAMPLE["Once"]()
     return [
         alert_id
         for topic in (ALERTS, MAINTENANCE)
         for record in read_all(kafka, topic)
         if once.see(alert_id := decode(record.value, Alert).alert_id, record.value or b"", 0.0)
-        is Sight.CONFLICT
+        is EXAMPLE["Sight"].CONFLICT
     ]
 
 

@@ -9,11 +9,17 @@ from msgspec.structs import replace
 
 from benchmarks.chaos_account import Account, account, escalations, gaps, quantiles, wrong_repeats
 from benchmarks.chaos_bars import bars
-from benchmarks.chaos_schedule import WORKERS, Fault, plan
+from benchmarks.chaos_plates import Questions, lists, plate_read, question_of
+from benchmarks.chaos_schedule import HITS_A_WORKER, SEEN_BY, WORKERS, Fault, plan
+from benchmarks.peers.jobs import plate_job
 from schemas.alerts import Alert
-from schemas.catalogue import ALERTS
-from schemas.codec import encode
+from schemas.catalogue import ALERTS, REGISTRY
+from schemas.codec import decode, encode
 from schemas.enums import Action
+from schemas.feeds import PlateRead
+from schemas.site import RegistryDevice
+from schemas.units import EpochMs
+from schemas.vehicles import HotlistEntry, VerificationRequest
 from streams.sabotage import Sabotage, asked_for
 from tests.timeline import Timeline
 
@@ -97,7 +103,9 @@ def test_every_press_belongs_to_one_fault_and_no_fault_is_without() -> None:
 def test_every_kind_comes_as_often_as_the_others_and_hits_each_worker() -> None:
     planned = plan(10_000, 54, 3)
     assert set(Counter(one.fault for one in planned).values()) == {54 // len(Fault)}
-    assert len({(one.fault, one.worker) for one in planned}) == len(Fault) * len(WORKERS)
+    assert {one.worker for one in planned if one.fault not in HITS_A_WORKER} == set(SEEN_BY)
+    hit = {(one.fault, one.worker) for one in planned if one.fault in HITS_A_WORKER}
+    assert hit == {(fault, worker) for fault in HITS_A_WORKER for worker in WORKERS}
 
 
 def test_a_fault_without_a_press_in_flight_is_refused() -> None:
@@ -138,3 +146,29 @@ def test_sabotage_is_asked_for_by_name_or_not_at_all() -> None:
     assert asked_for({"CALLBOX_SABOTAGE": "skip-restore"}) is Sabotage.SKIP_RESTORE
     with pytest.raises(ValueError, match="everything"):
         asked_for({"CALLBOX_SABOTAGE": "everything"})
+
+
+def test_a_question_under_two_contents_is_wrong_and_a_repeat_is_not() -> None:
+    hit, questions = plate_read(1, 2.0), Questions()
+    (first,) = asked(hit)
+    for value in (first, first):
+        questions.note(value)
+    assert (set(questions.contents), questions.wrong()) == ({question_of(hit)}, 0)
+    questions.note(encode(replace(decode(first, VerificationRequest), list_age_ms=9)))
+    assert questions.wrong() == 1
+
+
+def test_what_is_lost_or_wrong_of_the_questions_is_damage() -> None:
+    assert not CLEAN._replace(questions_lost=1).is_clean
+    assert not CLEAN._replace(questions_wrong=1).is_clean
+
+
+def asked(read: PlateRead) -> list[bytes]:
+    """What the shipped rules make of a read."""
+    devices, entries = {}, {}
+    for record in lists(EpochMs(0)):
+        if record.topic == REGISTRY:
+            devices[(record.key or b"").decode()] = decode(record.value, RegistryDevice)
+        else:
+            entries[(record.key or b"").decode()] = decode(record.value, HotlistEntry)
+    return [answer.value for answer in plate_job(devices, entries, EpochMs(0))(encode(read), 1_000)]

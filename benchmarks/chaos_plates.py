@@ -1,0 +1,93 @@
+"""Plate reads beside the presses, each of a listed vehicle, and the questions that people are asked for it.
+
+read of a made-up plate ─► plates ─► one verification request, known by the id that it must have
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from processors.verification import read_id
+from schemas.catalogue import BY_NAME, HOTLIST, PLATE_READS, REGISTRY
+from schemas.codec import decode, encode
+from schemas.enums import DeviceKind, PlateClass, PlateColour, Purpose
+from schemas.feeds import PlateRead
+from schemas.ids import fingerprint
+from schemas.site import RegistryDevice
+from schemas.units import DAY_MS, DegE7, EpochMs
+from schemas.vehicles import HotlistEntry, VerificationRequest
+from streams.delivery import Outgoing
+
+ENTRY_ID: Final = "chaos"
+TEXT: Final = "京Z99999"
+CHECKPOINTS: Final = 8 * BY_NAME[PLATE_READS].partitions
+"""So many that, whatever the hash, hardly a partition is without one."""
+
+
+def lists(at: EpochMs) -> Iterator[Outgoing]:
+    """The checkpoints, and the one vehicle that is looked for."""
+    for number in range(CHECKPOINTS):
+        device = RegistryDevice(
+            device_id=_checkpoint(number),
+            kind=DeviceKind.CHECKPOINT,
+            zone="checkpoints",
+            lon_e7=DegE7(0),
+            lat_e7=DegE7(0),
+            revision=1,
+        )
+        yield Outgoing(REGISTRY, device.device_id.encode(), encode(device))
+    entry = HotlistEntry(
+        entry_id=ENTRY_ID,
+        plate_text=TEXT,
+        jurisdiction="CN",
+        purpose=Purpose.STOLEN_VEHICLE,
+        authority="bench",
+        case_ref="bench",
+        entered_by="bench",
+        expires_at=EpochMs(at + DAY_MS),
+    )
+    yield Outgoing(HOTLIST, ENTRY_ID.encode(), encode(entry))
+
+
+def plate_read(number: int, at_s: float) -> PlateRead:
+    """The read that goes out with the press of this number."""
+    at = EpochMs(round(at_s * 1000))
+    return PlateRead(
+        checkpoint_id=_checkpoint(number % CHECKPOINTS),
+        occurred_at=at,
+        received_at=at,
+        event_id=f"read-{number}",
+        plate_text=TEXT,
+        confidence=0.97,
+        plate_class=PlateClass.STANDARD,
+        plate_colour=PlateColour.BLUE,
+        jurisdiction="CN",
+    )
+
+
+def question_of(read: PlateRead) -> str:
+    """The id of the one question that must follow from a read."""
+    return fingerprint("verification", read.checkpoint_id, read_id(read), ENTRY_ID)
+
+
+class Questions:
+    """What was asked, as it came back from the broker.
+
+    Attributes:
+        contents: By request id, every content that came under it.
+    """
+
+    def __init__(self) -> None:
+        self.contents: Mapping[str, set[bytes]] = defaultdict(set)
+
+    def note(self, value: bytes) -> None:
+        """One request arrives."""
+        self.contents[decode(value, VerificationRequest).request_id].add(value)
+
+    def wrong(self) -> int:
+        """Ids with two contents: the list is never renewed here, so that a repeat has the same bytes."""
+        return sum(len(found) > 1 for found in self.contents.values())
+
+
+def _checkpoint(number: int) -> str:
+    return f"checkpoint-{number}"

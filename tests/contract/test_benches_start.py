@@ -1,0 +1,24 @@
+"""Every bench can be loaded as the Makefile runs it: from any folder, with nothing on the path but what is installed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+BENCHES = Path(__file__).parents[2] / "benchmarks"
+
+
+def test_every_bench_loads_from_another_folder_under_safe_path(tmp_path: Path) -> None:
+    modules = sorted(f"benchmarks.{file.stem}" for file in BENCHES.glob("*.py") if file.stem != "__init__")
+    assert "benchmarks.chaos" in modules
+    code = "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code, *modules],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
