@@ -1,4 +1,4 @@
-"""Every bench can be loaded as the Makefile runs it: from any folder, with nothing on the path but what is installed."""
+"""Every bench loads as the Makefile runs it: from any folder, with nothing on the path but what is installed."""
 
 import os
 import subprocess
