@@ -103,15 +103,18 @@ class _Bench:
         send_all(self._kafka, lists(at))
         self._preload(feed_records("pillars", records, at))
         self._want_in_sync(2)
+        written = self._ends()
         with self._worker("alarms") as worker:
             figures = self._held(worker, PILLAR_EVENTS, WorkersSettings().alarms, seconds)
             peer = self._default_faust(seconds)
+            written = self._ends() - written
             self._want_in_sync(1)
             began = time.monotonic()
             peak = self._until(lambda: self._missing(records) == 0, worker)
             figures["rss_mib_most"] = round(max(figures["rss_mib_most"], peak), 1)
         return figures | {
             "records_waiting": records,
+            "written_while_held": written,
             "worked_off_s": round(time.monotonic() - began, 1),
             "lost": self._missing(records),
             "default_faust_rss_mib_most": peer,
