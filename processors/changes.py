@@ -197,6 +197,8 @@ def _spoke(state: State, change: Spoke) -> None:
 def _put_incident(state: State, change: PutIncident) -> None:
     incident = change.incident
     known = state.incidents.get(incident.incident_id)
+    if known is None and incident.incident_id in state.ended:  # its event id was forgotten, and came again
+        incident = msgspec.structs.replace(incident, acks=state.ended[incident.incident_id].acks)
     state.incidents[incident.incident_id] = incident
     if known is None:
         for place in places_of(incident):
@@ -223,11 +225,11 @@ def _end_incident(state: State, change: EndIncident) -> None:
 
 
 def _remember_end(state: State, incident: Incident) -> None:
+    state.ended.pop(incident.incident_id, None)  # the order is that of the ends
     state.ended[incident.incident_id] = Ended(incident.state, incident.acks)
     while len(state.ended) > MAX_ENDED:
         forgotten = state.ended.pop(next(iter(state.ended)))
-        latest = newest(forgotten.acks)
-        if latest is not None:
+        if (latest := newest(forgotten.acks)) is not None:
             state.ended_floor = max(state.ended_floor or latest, latest)
 
 

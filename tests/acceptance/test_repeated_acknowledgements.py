@@ -1,5 +1,7 @@
 """Requirement 16 of domain.md: the same ack id again is silent."""
 
+import pytest
+
 from processors.decisions import Decision
 from schemas.enums import (
     AckAction,
@@ -65,3 +67,22 @@ def test_req_16_one_ack_id_for_two_incidents_is_two_acknowledgements() -> None:
     other = only_alert(line.press(1, "P2")).incident_id
     assert line.say(AckAction.ACCEPT, first, 5, ack_id="same").reason is Reason.ACCEPTED
     assert line.say(AckAction.ACCEPT, other, 6, ack_id="same").reason is Reason.ACCEPTED
+
+
+def test_req_16_the_same_ack_id_is_silent_when_a_pillar_counts_its_events_from_the_start_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("processors.memory.MEMORY_SIZE", 8)
+    line = Timeline(device(), device("P2", lat=31.0))
+    name = only_alert(line.press(0, event_id="1")).incident_id
+    line.say(AckAction.CANCEL, name, 5, ack_id="once", reason=AckReason.FALSE_ALARM)
+    for number in range(2, 11):
+        line.press(60 * number, event_id=str(number))
+    assert only_alert(line.press(1_000, event_id="1")).incident_id == name, (
+        "the same id, for the same first event"
+    )
+    assert is_silent(line.say(AckAction.CANCEL, name, 1_005, ack_id="once", reason=AckReason.FALSE_ALARM))
+    assert line.say(AckAction.ACCEPT, name, 1_006, ack_id="other").reason is Reason.ACCEPTED
+    line.say(AckAction.CANCEL, name, 1_010, ack_id="more", reason=AckReason.FALSE_ALARM)
+    for said in ("once", "other", "more"):
+        assert is_silent(line.say(AckAction.CANCEL, name, 1_020, ack_id=said, reason=AckReason.FALSE_ALARM))

@@ -50,7 +50,15 @@ def test_a_thousand_presses_and_ten_faults_lose_nothing(cache: Path) -> None:
     assert os.geteuid() != 0 or not found["not_applicable"], "root may mount a small disk"
     assert found["bars"]["exit_codes"]["holds"], found["bars"]["exit_codes"]
     assert found["presses_taken"] == found["presses"] == 1000
-    damage = ("lost", "wrong_repeats", "escalations_missing", "escalations_doubled", "replay_differences")
+    damage = (
+        "lost",
+        "wrong_repeats",
+        "escalations_missing",
+        "escalations_doubled",
+        "replay_differences",
+        "questions_lost",
+        "questions_wrong",
+    )
     assert {name: found[name] for name in damage} == dict.fromkeys(damage, 0)
     assert code == 0
 
@@ -65,7 +73,7 @@ def test_a_thousand_presses_and_ten_faults_lose_nothing(cache: Path) -> None:
 )
 def test_a_broken_guarantee_is_seen(cache: Path, sabotage: Sabotage, seen_in: str) -> None:
     code, found = chaos(
-        cache, "--presses", "300", "--kills", "2", "--seed", "1", "--rate", "30", "--sabotage", sabotage
+        cache, "--presses", "300", "--kills", "3", "--seed", "1", "--rate", "30", "--sabotage", sabotage
     )
     assert found[seen_in] > 0, found
     assert code == 0

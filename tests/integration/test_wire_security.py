@@ -141,7 +141,7 @@ def test_a_press_becomes_an_alert_and_an_acknowledgement_is_answered(town: Town,
 
 
 def test_a_replica_runs_with_the_rights_that_the_command_prints_for_it(town: Town, start: Start) -> None:
-    grants = [grant for name in REPLICATED for grant in grants_of(name, "b")]
+    grants = list(dict.fromkeys(grant for name in REPLICATED for grant in grants_of(name, "b")))
     town.allow(SHORT, *grants)
     first = [start(name, town.as_user(f"callbox-{name}")) for name in REPLICATED]
     for worker in first:
