@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out/demo
 DATA ?=
+PROCESSES ?= 2
 export PYTHONSAFEPATH := 1
 export CALLBOX_CACHE ?= $(CURDIR)/.cache
 
@@ -22,8 +23,9 @@ models: setup
 demo: models
 	$(BIN)/callbox demo --out $(OUT) $(if $(DATA),--data $(DATA))
 
+# Two at a time: tests of kills wait most of their time. A file stays with one process, and so do its brokers.
 test: models
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(PYTEST)
 
 check: setup
 	$(BIN)/ruff check .
