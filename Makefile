@@ -25,7 +25,7 @@ demo: models
 
 # Two at a time: tests of kills wait most of their time. A file stays with one process, and so do its brokers.
 test: models
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 check: setup
 	$(BIN)/ruff check .
