@@ -12,15 +12,15 @@ import cv2
 import numpy as np
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from benchmarks.listed import listed_vehicle
 from callbox.demo.plates import render_plate
 from models.weights import cache_root, weights_path
 from schemas.catalogue import FRAMES, HOTLIST, PLATE_READS, REGISTRY
 from schemas.codec import encode
-from schemas.enums import DeviceKind, Purpose
+from schemas.enums import DeviceKind
 from schemas.feeds import CameraFrame, PlateRead
 from schemas.site import RegistryDevice
-from schemas.units import DAY_MS, DegE7, EpochMs
-from schemas.vehicles import HotlistEntry
+from schemas.units import DegE7, EpochMs
 from streams.clock import now_ms
 from streams.delivery import Outgoing
 from streams.kafka_config import KafkaConfig
@@ -85,16 +85,7 @@ def frames(count: int) -> Iterator[Outgoing]:
 
 def register(kafka: KafkaConfig) -> None:
     """Put cameras and checkpoints into the registry, and one entry into the hotlist: with none, nothing is read."""
-    listed = HotlistEntry(
-        entry_id="bench-1",
-        plate_text="京Z99999",
-        jurisdiction="CN",
-        purpose=Purpose.STOLEN_VEHICLE,
-        authority="bench",
-        case_ref="bench",
-        entered_by="bench",
-        expires_at=EpochMs(now_ms() + DAY_MS),
-    )
+    listed = listed_vehicle("bench-1", "京Z99999", now_ms())
     send_all(kafka, [*_devices(), Outgoing(HOTLIST, listed.entry_id.encode(), encode(listed))])
 
 

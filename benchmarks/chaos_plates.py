@@ -7,15 +7,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from benchmarks.listed import listed_vehicle
 from processors.verification import read_id
 from schemas.catalogue import BY_NAME, HOTLIST, PLATE_READS, REGISTRY
 from schemas.codec import decode, encode
-from schemas.enums import DeviceKind, PlateClass, PlateColour, Purpose
+from schemas.enums import DeviceKind, PlateClass, PlateColour
 from schemas.feeds import PlateRead
 from schemas.ids import fingerprint
 from schemas.site import RegistryDevice
-from schemas.units import DAY_MS, DegE7, EpochMs
-from schemas.vehicles import HotlistEntry, VerificationRequest
+from schemas.units import DegE7, EpochMs
+from schemas.vehicles import VerificationRequest
 from streams.delivery import Outgoing
 
 ENTRY_ID: Final = "chaos"
@@ -36,16 +37,7 @@ def lists(at: EpochMs) -> Iterator[Outgoing]:
             revision=1,
         )
         yield Outgoing(REGISTRY, device.device_id.encode(), encode(device))
-    entry = HotlistEntry(
-        entry_id=ENTRY_ID,
-        plate_text=TEXT,
-        jurisdiction="CN",
-        purpose=Purpose.STOLEN_VEHICLE,
-        authority="bench",
-        case_ref="bench",
-        entered_by="bench",
-        expires_at=EpochMs(at + DAY_MS),
-    )
+    entry = listed_vehicle(ENTRY_ID, TEXT, at)
     yield Outgoing(HOTLIST, ENTRY_ID.encode(), encode(entry))
 
 

@@ -5,14 +5,14 @@ from typing import Final
 
 import msgspec
 
+from benchmarks.listed import listed_vehicle
 from benchmarks.peers.jobs import INPUTS, OUTPUTS
 from schemas.catalogue import BY_NAME, CATALOGUE, HOTLIST, PILLAR_EVENTS, PLATE_READS, REGISTRY, Topic
 from schemas.codec import encode
-from schemas.enums import DeviceKind, PillarKind, PlateClass, PlateColour, Purpose
+from schemas.enums import DeviceKind, PillarKind, PlateClass, PlateColour
 from schemas.feeds import PillarEvent, PlateRead
 from schemas.site import RegistryDevice
 from schemas.units import DAY_MS, DegE7, EpochMs
-from schemas.vehicles import HotlistEntry
 from streams.delivery import Outgoing
 
 ONE_IN: Final = 100
@@ -48,7 +48,7 @@ def answers(feed: str, records: int) -> int:
 def lists(at: EpochMs) -> list[Outgoing]:
     """Registry and hotlist."""
     devices = [_device(feed, number) for feed, count in DEVICES.items() for number in range(count)]
-    entries = [_entry(number, at) for number in range(_LISTED)]
+    entries = [listed_vehicle(f"bench-{number}", _listed_text(number), at) for number in range(_LISTED)]
     return [
         *(Outgoing(REGISTRY, device.device_id.encode(), encode(device)) for device in devices),
         *(Outgoing(HOTLIST, entry.entry_id.encode(), encode(entry)) for entry in entries),
@@ -107,17 +107,4 @@ def _device(feed: str, number: int) -> RegistryDevice:
         lon_e7=DegE7(0),
         lat_e7=DegE7(0),
         revision=1,
-    )
-
-
-def _entry(number: int, at: EpochMs) -> HotlistEntry:
-    return HotlistEntry(
-        entry_id=f"bench-{number}",
-        plate_text=_listed_text(number),
-        jurisdiction="CN",
-        purpose=Purpose.STOLEN_VEHICLE,
-        authority="bench",
-        case_ref="bench",
-        entered_by="bench",
-        expires_at=EpochMs(at + DAY_MS),
     )
