@@ -36,6 +36,11 @@ check: setup
 bench: models
 	$(BIN)/python -m benchmarks.fold --json
 	$(BIN)/python -m benchmarks.latency --json
+	$(BIN)/python -m benchmarks.throughput --json
+	$(BIN)/python -m benchmarks.throughput --json --topic pillars
+	$(BIN)/python -m benchmarks.chaos --json
+	$(BIN)/python -m benchmarks.replicas --json
+	$(BIN)/python -m benchmarks.back_pressure --json
 	$(if $(DATA),$(BIN)/python -m benchmarks.plates --data $(DATA)/plates-cn --json)
 
 clean:
