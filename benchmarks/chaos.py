@@ -147,6 +147,7 @@ class _Run:
             self._wait_for_all(arrivals)
         finally:
             self._crew.close()
+            self._faults.close()
             arrivals.close()
         _say("account")
         return self._figures(struck, arrivals, presses, unsent)

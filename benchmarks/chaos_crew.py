@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks.chaos_schedule import WORKERS
 from benchmarks.pages import samples
 from callbox.processes import WorkerFailed, WorkerProcess
+from models.weights import cache_root
 from schemas.catalogue import BY_NAME, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
 from streams.brokers.process import free_port
 
@@ -51,7 +52,9 @@ class Crew:
     """
 
     def __init__(self, bootstrap: str, folder: Path, session_ms: int, environment: Mapping[str, str]) -> None:
-        self._folder, self._environment = folder, environment
+        self._folder = folder
+        # Said in full: who has another working folder would look for the models there.
+        self._environment = {**environment, "CALLBOX_CACHE": str(cache_root().resolve())}
         self._config = folder / "callbox.toml"
         self._config.write_text(
             CONFIG.format(bootstrap=bootstrap, session_ms=session_ms, heartbeat_ms=session_ms // 6)

@@ -97,12 +97,16 @@ class Faults:
         except (CallboxError, Unsettled, KafkaException) as error:  # it does not count, and the run goes on
             return {"seen": False, "error": f"{type(error).__name__}: {error}"[-MOST_TEXT:]}
 
+    def close(self) -> None:
+        """Leave nothing mounted."""
+        disk, self._disk = self._disk, None
+        if disk is not None:
+            disk.close()
+
     def mend(self) -> None:
         """Everything is whole again before the next one."""
         self._proxy.delay_s = 0.0
-        if self._disk is not None:
-            self._disk.close()
-            self._disk = None
+        self.close()
         for node in self._cluster.nodes:
             if node.process is None:
                 self._cluster.start(node)

@@ -45,7 +45,8 @@ class SmallDisk:
 
     def fill(self) -> None:
         """Write until nothing can grow any more, also not within the last page of a file that is there."""
-        for file in (self.path / "filling", *self.path.iterdir()):
+        there = [file for file in self.path.rglob("*") if file.is_file()]
+        for file in (self.path / "filling", *there):
             with file.open("ab", buffering=0) as growing:
                 _write_until_full(growing)
 

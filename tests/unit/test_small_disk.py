@@ -18,7 +18,8 @@ def disk() -> Iterator[SmallDisk]:
 
 
 def test_a_file_that_was_there_does_not_grow_any_more(disk: SmallDisk) -> None:
-    log = disk.path / "worker.log"
+    (disk.path / "folder").mkdir()
+    log = disk.path / "folder" / "worker.log"
     with log.open("ab", buffering=0) as growing:
         growing.write(b"a line\n")
         disk.fill()
