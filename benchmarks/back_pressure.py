@@ -4,8 +4,8 @@
 
 The last line is one JSON object. One Apache Kafka, shipped workers with shipped settings.
 
-log       pillar events wait, and the broker refuses every record of the log (it wants two replicas in sync and has
-          one); after so many seconds it takes them again, and then every event must be in the log
+log       pillar events wait, and a proxy holds every Produce request on its way to the broker; after so many seconds
+          they go through again, and then every event must be in the log
 pictures  frames of 1080p wait, and the one thread for OpenCV is always at work
 
 Memory is what proc(5) says four times a second. In hand is what a worker has fetched and not committed, by its own
@@ -25,14 +25,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, only not in its __all__
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
-)
-
 from benchmarks.backlog import frames, register
+from benchmarks.chaos_proxy import SlowProxy
 from benchmarks.machine import describe
 from benchmarks.pages import samples
 from benchmarks.processor_time import machine_time, resident_mib, stolen_share
@@ -44,11 +38,10 @@ from schemas.codec import decode
 from schemas.enums import InputKind
 from schemas.log import FusionInput
 from streams import topics
-from streams.brokers.apache import ApacheKafka
+from streams.brokers.cluster import KafkaCluster
 from streams.brokers.process import free_port
 from streams.clock import now_ms
 from streams.delivery import Outgoing
-from streams.kafka import admin_client
 from streams.kafka_config import KafkaConfig
 from streams.reader import bounds, read_all
 from streams.sending import send_all
@@ -80,8 +73,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, ExitStack() as ending:
         folder = Path(name)
         cache = Path(os.environ.get("CALLBOX_CACHE", ".cache"))
-        broker = ending.enter_context(ApacheKafka(cache, folder / "kafka.log"))
-        bench = _Bench(KafkaConfig(bootstrap=broker.bootstrap), folder)
+        proxy = SlowProxy()
+        ending.callback(proxy.close)
+        cluster = ending.enter_context(KafkaCluster(cache, 1, advertised=proxy.in_front_of))
+        bench = _Bench(KafkaConfig(bootstrap=cluster.bootstrap), folder, proxy)
         figures = {
             "log": bench.log(given.records, given.seconds),
             "pictures": bench.pictures(given.frames, given.seconds),
@@ -91,8 +86,8 @@ def main() -> None:
 
 
 class _Bench:
-    def __init__(self, kafka: KafkaConfig, folder: Path) -> None:
-        self._kafka, self._folder = kafka, folder
+    def __init__(self, kafka: KafkaConfig, folder: Path, proxy: SlowProxy) -> None:
+        self._kafka, self._folder, self._proxy = kafka, folder, proxy
         self._config = folder / "callbox.toml"
         self._config.write_text(f'[kafka]\nbootstrap = "{kafka.bootstrap}"\n')
         topics.apply(kafka, i_lose_order=False)
@@ -102,19 +97,20 @@ class _Bench:
         at = now_ms()
         send_all(self._kafka, lists(at))
         self._preload(feed_records("pillars", records, at))
-        self._want_in_sync(2)
+        self._proxy.hold_producers(hold=True)
         written = self._ends()
         with self._worker("alarms") as worker:
             figures = self._held(worker, PILLAR_EVENTS, WorkersSettings().alarms, seconds)
             peer = self._default_faust(seconds)
             written = self._ends() - written
-            self._want_in_sync(1)
+            self._proxy.hold_producers(hold=False)
             began = time.monotonic()
             peak = self._until(lambda: self._missing(records) == 0, worker)
             figures["rss_mib_most"] = round(max(figures["rss_mib_most"], peak), 1)
         return figures | {
             "records_waiting": records,
             "written_while_held": written,
+            "produce_requests_held": self._proxy.produce_held,
             "worked_off_s": round(time.monotonic() - began, 1),
             "lost": self._missing(records),
             "default_faust_rss_mib_most": peer,
@@ -198,14 +194,6 @@ class _Bench:
             send_all(self._kafka, chunk)
             size += sum(len(record.value or b"") for record in chunk)
         return size / (1 << 20)
-
-    def _want_in_sync(self, replicas: int) -> None:
-        """So many replicas must have a record of the log before it counts; there is one."""
-        entry = ConfigEntry("min.insync.replicas", str(replicas), incremental_operation=AlterConfigOpType.SET)
-        resource = ConfigResource(ResourceType.TOPIC, FUSION_INPUT, incremental_configs=[entry])
-        client = admin_client(self._kafka, [])
-        for future in client.incremental_alter_configs([resource]).values():
-            future.result(20)
 
     def _worker(self, name: str) -> WorkerProcess:
         return WorkerProcess(name, self._config, http_port=free_port(), log_file=self._folder / f"{name}.log")
