@@ -22,7 +22,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message, ack_lock
 from mode.utils.futures import notify
 
-from streams.leadership import look_for_new_leaders
+from streams.leadership import has_leader, look_for_new_leaders
 
 CODEC = "callbox-batch"
 IN_HAND_PAUSE_S = 0.005
@@ -277,6 +277,10 @@ class BatchConsumer(driver.Consumer):
     def answered_at(self, tp: TP) -> int:
         """When the broker last told where a partition ends, milliseconds of our clock; 0 before the first time."""
         return self._state_of(tp).timestamp or 0
+
+    def has_leader(self, tp: TP) -> bool:
+        """Whether there is a broker to fetch a partition from."""
+        return has_leader(self._thread._ensure_consumer(), TopicPartition(tp.topic, tp.partition))  # noqa: SLF001 - below
 
     def _state_of(self, tp: TP) -> Any:
         """What the fetching thread knows of a partition."""

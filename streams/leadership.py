@@ -13,8 +13,10 @@ robinhood/aiokafka #9; the Java client had the same until KAFKA-9535.
 from collections.abc import Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+
+_NOBODY = (None, -1)
 
 
 def look_for_new_leaders(consumer: AIOKafkaConsumer) -> None:
@@ -25,8 +27,16 @@ def look_for_new_leaders(consumer: AIOKafkaConsumer) -> None:
     async def ask_and_look(node_id: int, topic_data: Mapping[str, Any]) -> Any:
         try:
             return await ask(node_id, topic_data)
+        except TopicAuthorizationFailedError:
+            raise  # another node would refuse us too
         except KafkaError:
             client.force_metadata_update()
             raise
 
     fetcher._proc_offset_request = ask_and_look  # noqa: SLF001 - as above
+
+
+def has_leader(consumer: AIOKafkaConsumer, place: TopicPartition) -> bool:
+    """Whether anybody leads a partition, as far as the consumer has been told: if not, no restart of ours helps."""
+    leader: int | None = consumer._client.cluster.leader_for_partition(place)  # noqa: SLF001 - as above
+    return leader not in _NOBODY

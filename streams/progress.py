@@ -36,6 +36,7 @@ class Progress:
         self._complete_until_ms: dict[TP, int] = {}
         self._committed: dict[TP, int] = {}
         self._advanced_at: dict[TP, float] = {}
+        self._excused_at = 0.0
         app.on_partitions_assigned.connect(self._on_assigned)
 
     async def _on_assigned(self, *_: Any, **__: Any) -> None:
@@ -93,25 +94,35 @@ class Progress:
         return max((now - at for at in self._advanced_at.values()), default=0.0)
 
     def excuse(self) -> None:
-        """Begin to count anew: what stands still now does so for a reason that is no fault."""
-        self._advanced_at = dict.fromkeys(self._advanced_at, monotonic())
+        """What stands still now does so for a reason that is no fault: `assert_advancing` counts from here."""
+        self._excused_at = monotonic()
 
     def assert_advancing(self, within_s: float) -> None:
-        """Nothing may stand still for so long while records wait.
+        """Nothing may stand still for so long while records wait, or be fetched from never.
+
+        A partition that nobody leads may: another worker could not read it either, and would leave the others to wait.
 
         Raises:
             WorkerStalled: A partition does; its number, how far it is committed and fetched.
         """
         now = monotonic()
-        for tp, at in self._advanced_at.items():
-            if now - at > within_s:
+        for tp, advanced_at in self._advanced_at.items():
+            at = max(advanced_at, self._excused_at)
+            if now - at > within_s and self._has_leader(tp):
                 fetched = 0
                 with contextlib.suppress(*_NOT_OURS):
                     fetched = self._consumer.fetched_until(tp)
                 raise WorkerStalled(
-                    f"{tp.topic}/{tp.partition}: records wait and nothing was committed for {now - at:.0f} s; "
+                    f"{tp.topic}/{tp.partition}: records wait, or none were ever fetched, and nothing was "
+                    f"committed for {now - at:.0f} s; "
                     f"committed {self._committed.get(tp, 0)}, fetched until {fetched}"
                 )
+
+    def _has_leader(self, tp: TP) -> bool:
+        try:
+            return self._consumer.has_leader(tp)
+        except _NOT_OURS:
+            return False
 
     def _ours(self) -> list[TP]:
         with contextlib.suppress(*_NOT_OURS):

@@ -126,7 +126,8 @@ class FusionAgent:
 
     def is_ready(self) -> bool:
         """Every partition that is ours has its state, and our clock is the broker's."""
-        return self._ticker.clocks_agree and self._context.assignment() <= self._states.keys()
+        has_all = not self._restoring and self._context.assignment() <= self._states.keys()
+        return has_all and self._ticker.clocks_agree
 
     def is_restoring(self) -> bool:
         """A state is being read from a snapshot and the rest of the log."""
@@ -152,10 +153,12 @@ class FusionAgent:
             empty.offset = batch.start
             return empty
         self._restoring = True
-        restored = await self._context.blocking(
-            restore, self._context.kafka, partition, partitions, batch.start, state
-        )
-        self._restoring = False
+        try:
+            restored = await self._context.blocking(
+                restore, self._context.kafka, partition, partitions, batch.start, state
+            )
+        finally:
+            self._restoring = False
         self._topic_ids[partition] = restored.topic_id
         if restored.broken is not None:
             log.error("log.broken", partition=partition, **restored.broken._asdict())

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from faust import App
@@ -67,6 +69,8 @@ RELIED_ON = {
     "aiokafka.consumer.fetcher.Fetcher._proc_offset_request": "8483187017b4",
     "aiokafka.consumer.fetcher.Fetcher._update_fetch_positions": "12b191365dab",
     "aiokafka.consumer.fetcher.Fetcher._get_actions_per_node": "b5dfda0c46e2",
+    "aiokafka.client.AIOKafkaClient.force_metadata_update": "22411eafc83b",
+    "aiokafka.cluster.ClusterMetadata.leader_for_partition": "88cdb61a08b8",
     "aiokafka.consumer.consumer.AIOKafkaConsumer.pause": "6aa8ad9ee1af",
     "aiokafka.consumer.consumer.AIOKafkaConsumer.resume": "319ae084840f",
     "aiokafka.consumer.consumer.AIOKafkaConsumer.paused": "437ac6943cd5",
@@ -132,6 +136,8 @@ RESTS_ON: tuple[Callable[..., Any], ...] = (
     Fetcher._proc_offset_request,
     Fetcher._update_fetch_positions,
     Fetcher._get_actions_per_node,
+    AIOKafkaClient.force_metadata_update,
+    ClusterMetadata.leader_for_partition,
     AIOKafkaConsumer.pause,
     AIOKafkaConsumer.resume,
     AIOKafkaConsumer.paused,

@@ -223,16 +223,16 @@ def test_a_partition_without_a_state_is_woken(agent: FusionAgent, world: World) 
 def test_it_says_when_it_restores(
     agent: FusionAgent, restored: Restored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[bool] = []
+    seen: list[tuple[bool, bool]] = []
 
     def watched(*arguments: Any) -> restoring.Restored:
-        seen.append(agent.is_restoring())
+        seen.append((agent.is_restoring(), agent.is_ready()))
         return restored(*arguments)
 
     monkeypatch.setattr(fusion, "restore", watched)
     assert not agent.is_restoring()
     run(agent.process([log(device())]))
-    assert (seen, agent.is_restoring()) == ([True], False)
+    assert (seen, agent.is_restoring(), agent.is_ready()) == ([(True, False)], False, True)
 
 
 def test_a_worker_without_partitions_writes_no_tick_and_is_ready(agent: FusionAgent, world: World) -> None:

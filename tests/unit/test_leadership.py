@@ -6,11 +6,17 @@ from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer.fetcher import Fetcher, OffsetResetStrategy
 from aiokafka.consumer.subscription_state import TopicPartitionState
-from aiokafka.errors import NoError, NotLeaderForPartitionError, UnknownTopicOrPartitionError
+from aiokafka.errors import (
+    NoError,
+    NotLeaderForPartitionError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 
-from streams.leadership import look_for_new_leaders
+from streams.leadership import has_leader, look_for_new_leaders
 from tests.fakes import run
 
 PLACE = TopicPartition("dispatch.ack.v1", 0)
@@ -58,3 +64,21 @@ def test_a_node_that_is_not_the_leader_any_more_is_not_asked_for_ever(refusal: t
         assert client.refreshed == 1
 
     run(scene())
+
+
+def test_a_missing_right_is_no_reason_to_look_for_another_node() -> None:
+    async def scene() -> int:
+        client = Client({1: TopicAuthorizationFailedError.errno})
+        await position_after_asking(fetcher_of(client), 1)
+        return client.refreshed
+
+    assert run(scene()) == 0
+
+
+@pytest.mark.parametrize(("leader", "expected"), [(2, True), (0, True), (-1, False), (None, False)])
+def test_a_partition_has_a_leader_or_none(leader: int | None, expected: bool) -> None:
+    cluster = ClusterMetadata()
+    if leader is not None:
+        cluster._partitions[PLACE.topic] = {PLACE.partition: SimpleNamespace(leader=leader)}
+    consumer = SimpleNamespace(_client=SimpleNamespace(cluster=cluster))
+    assert has_leader(cast("AIOKafkaConsumer", consumer), PLACE) is expected

@@ -29,6 +29,7 @@ class FakeConsumer:
         self.done: dict[TP, int] = {}
         self.fetched: dict[TP, int] = {}
         self.waiting = False
+        self.led = True
         self.answered_s: float | None = None
         self.failure: Exception | None = None
 
@@ -47,6 +48,9 @@ class FakeConsumer:
 
     def has_unprocessed(self, tp: TP) -> bool:
         return self.has_waiting(tp)
+
+    def has_leader(self, tp: TP) -> bool:
+        return self.led
 
     def fetched_until(self, tp: TP) -> int:
         if self.failure is not None:
@@ -237,9 +241,20 @@ def test_what_stands_still_while_the_agent_restores_is_counted_from_its_end(watc
     watched.sample_at(200)
     watched.progress.excuse()
     watched.progress.assert_advancing(90)
+    assert watched.progress.stalled_for_s() == 200, "it is not ready for that"
     watched.sample_at(290)
     watched.progress.assert_advancing(90)
     watched.sample_at(291)
+    with pytest.raises(WorkerStalled):
+        watched.progress.assert_advancing(90)
+
+
+def test_a_partition_that_nobody_leads_ends_no_worker(watched: Watched) -> None:
+    watched.sample_at(0, waiting=True, led=False)
+    watched.sample_at(200)
+    watched.progress.assert_advancing(90)
+    assert watched.progress.stalled_for_s() == 200
+    watched.consumer.led = True
     with pytest.raises(WorkerStalled):
         watched.progress.assert_advancing(90)
 
