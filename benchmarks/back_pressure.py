@@ -8,9 +8,11 @@ log       pillar events wait, and a proxy holds every Produce request on its way
           they go through again, and then every event must be in the log
 pictures  frames of 1080p wait, and the one thread for OpenCV is always at work
 
-Memory is what proc(5) says four times a second. In hand is what a worker has fetched and not committed, by its own
-metrics; its limit is `waiting_batches` times `batch_records` of its settings, and one more fetch for each partition,
-which may be on its way. Default Faust stands beside `alarms`, with the same backlog and the same log.
+Memory is what proc(5) says four times a second. In hand is what a worker has fetched and not processed, by its own
+metrics, which it renews once a second; its limit is `waiting_batches` times `batch_records` of its settings, and one
+more fetch for each partition, which may be on its way. Default Faust comes after `alarms`, with the same backlog and
+producers held as long. Exit code 1: something was written while producers were held, an event is missing, a limit
+was passed, or pictures ran out.
 """
 
 import argparse
@@ -28,7 +30,7 @@ from typing import Any, Final
 from benchmarks.backlog import frames, register
 from benchmarks.chaos_proxy import SlowProxy
 from benchmarks.machine import describe
-from benchmarks.pages import samples
+from benchmarks.pages import pages_of, samples
 from benchmarks.processor_time import machine_time, resident_mib, stolen_share
 from benchmarks.throughput_feed import feed_records, lists
 from benchmarks.throughput_runs import PeerProcess, Program
@@ -45,12 +47,13 @@ from streams.delivery import Outgoing
 from streams.kafka_config import KafkaConfig
 from streams.reader import bounds, read_all
 from streams.sending import send_all
-from streams.settings import WorkerSettings, WorkersSettings
+from streams.settings import RuntimeSettings, WorkerSettings, WorkersSettings
 from streams.topics import partition_count
 
 CHUNK: Final = 20_000
 LOOK_S: Final = 0.25
 DRAIN_S: Final = 300.0
+MOST_S: Final = RuntimeSettings().give_up_s / 2
 MOST_IN_A_FETCH: Final = {PILLAR_EVENTS: 12_000, FRAMES: 16}
 """A fetch of `fetch_bytes` for one partition: 1 MiB of events of 90 bytes, 4 MiB of pictures of .27 MB."""
 
@@ -59,16 +62,20 @@ class Stuck(Exception):
     """What was held back is not worked off in time."""
 
 
-def main() -> None:
-    """Run both and print the figures."""
+def main() -> int:
+    """Run both and print the figures; 1 where they show nothing."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", action="store_true", help="(always) print one JSON object last")
     parser.add_argument("--records", type=int, default=500_000)
     parser.add_argument("--frames", type=int, default=2_000)
-    parser.add_argument("--seconds", type=float, default=40.0)
+    parser.add_argument("--seconds", type=float, default=30.0, help="below what a watchdog allows")
     given = parser.parse_args()
+    if given.seconds > MOST_S:
+        parser.error(
+            f"--seconds {given.seconds:g}: after {MOST_S:g} s the worker's own watchdog would end it"
+        )
     before = machine_time()
     with tempfile.TemporaryDirectory() as name, ExitStack() as ending:
         folder = Path(name)
@@ -83,6 +90,7 @@ def main() -> None:
         }
     stolen = round(stolen_share(before, machine_time()), 4)
     print(json.dumps({**figures, "seconds": given.seconds, "stolen": stolen, "machine": describe()}))
+    return int(not all(part["holds"] for part in figures.values()))
 
 
 class _Bench:
@@ -101,29 +109,38 @@ class _Bench:
         written = self._ends()
         with self._worker("alarms") as worker:
             figures = self._held(worker, PILLAR_EVENTS, WorkersSettings().alarms, seconds)
-            peer = self._default_faust(seconds)
             written = self._ends() - written
             self._proxy.hold_producers(hold=False)
             began = time.monotonic()
             peak = self._until(lambda: self._missing(records) == 0, worker)
+            worked_off_s = round(time.monotonic() - began, 1)
             figures["rss_mib_most"] = round(max(figures["rss_mib_most"], peak), 1)
+        held, lost = self._proxy.produce_held, self._missing(records)
+        self._proxy.hold_producers(hold=True)
         return figures | {
             "records_waiting": records,
             "written_while_held": written,
-            "produce_requests_held": self._proxy.produce_held,
-            "worked_off_s": round(time.monotonic() - began, 1),
-            "lost": self._missing(records),
-            "default_faust_rss_mib_most": peer,
+            "produce_requests_held": held,
+            "worked_off_s": worked_off_s,
+            "lost": lost,
+            "default_faust_rss_mib_most": self._default_faust(seconds),
+            "holds": figures["within_limit"] and written == lost == 0 < held,
         }
 
     def pictures(self, count: int, seconds: float) -> dict[str, Any]:
         """The executor is full."""
+        self._proxy.hold_producers(hold=False)
         register(self._kafka)
         size = self._preload(frames(count))
         with self._worker("frames") as worker:
             figures = self._held(worker, FRAMES, WorkersSettings().frames, seconds)
-            done = sum(value for _, value in samples(worker, "callbox_records_total"))
-        return figures | {"frames_waiting": count, "waiting_mib": round(size), "frames_done": int(done)}
+            done = int(sum(value for _, value in samples(worker, "callbox_records_total") or ()))
+        return figures | {
+            "frames_waiting": count,
+            "waiting_mib": round(size),
+            "frames_done": done,
+            "holds": figures["within_limit"] and 0 < done < count,
+        }
 
     def _held(
         self, worker: WorkerProcess, topic: str, settings: WorkerSettings, seconds: float
@@ -136,6 +153,8 @@ class _Bench:
         give_up = time.monotonic() + seconds
         while time.monotonic() < give_up:
             time.sleep(LOOK_S)
+            if worker.exit_code is not None:
+                raise Stuck(f"{worker.name}: exit code {worker.exit_code}: {worker.log_tail()}")
             most = max(most, resident_mib(worker.pid))
             held.append(_in_hand(worker, topic))
         return {
@@ -200,15 +219,14 @@ class _Bench:
 
 
 def _in_hand(worker: WorkerProcess, topic: str) -> int:
-    """Records that a worker has fetched and not processed."""
-    fetched = sum(
-        value for labels, value in samples(worker, "callbox_fetch_position") if labels["topic"] == topic
-    )
-    done = sum(
-        value for labels, value in samples(worker, "callbox_records_total") if labels["topic"] == topic
+    """Records that a worker has fetched and not processed, by one look at its page; 0 if it does not answer."""
+    page = pages_of(worker) or {}
+    fetched, done = (
+        sum(value for labels, value in page.get(metric, ()) if labels["topic"] == topic)
+        for metric in ("callbox_fetch_position", "callbox_records_total")
     )
     return max(0, int(fetched - done))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,10 +2,12 @@
 
     python -m benchmarks.chaos --json [--presses N --kills K --seed S --brokers 1|3 --rate R --sabotage NAME]
 
-The last line is one JSON object. Exit code 0: nothing is wrong; with `--sabotage`: the damage was seen. Else 1.
-With each press goes a plate read of a listed vehicle, from which one question to a person must follow.
-A press's gap runs from when it was due to the arrival of its first alert; the quantiles are over the presses that were
-due while a fault was at work. `recovery_s` is the longest time from a strike until each of those had its alert.
+The last line is one JSON object. Exit code 0: every press and read was taken, every fault had its effect, who was
+told to leave ended with 0, and nothing is wrong; with `--sabotage`: the damage was seen. Else 1. With each press
+goes a plate read of a listed vehicle, from which one question to a person must follow. A press's gap runs from when
+it was due to the arrival of its first alert; the quantiles are over the presses that were due while a fault of a
+broker, of the feed or of a worker of presses was at work. `recovery_s` is the longest time from a strike until each
+of those had its alert.
 """
 
 import argparse
@@ -26,7 +28,7 @@ from benchmarks.chaos_faults import Effect, Faults
 from benchmarks.chaos_feed import Arrivals, Presses
 from benchmarks.chaos_plates import lists
 from benchmarks.chaos_proxy import SlowProxy
-from benchmarks.chaos_schedule import WORKERS, Fault, Planned, plan
+from benchmarks.chaos_schedule import SEEN_BY, WORKERS, Fault, Planned, plan
 from benchmarks.machine import describe
 from benchmarks.small_disk import reason_why_none
 from processors.policy import ByGrade, FusionPolicy, policy_record
@@ -100,11 +102,11 @@ def main() -> int:
                 figures = run.run(schedule, given.rate)
         finally:
             proxy.close()
-    damaged = bool(figures.pop("damaged"))
+    damaged, complete = bool(figures["damaged"]), bool(figures["complete"])
     figures |= {"not_applicable": {} if no_disk is None else {Fault.FULL_DISK: no_disk}}
     figures |= {"seed": given.seed, "brokers": given.brokers, "rate": given.rate, "sabotage": given.sabotage}
-    print(json.dumps(figures | {"damaged": damaged, "machine": describe()}))
-    return int(damaged != bool(given.sabotage))
+    print(json.dumps(figures | {"machine": describe()}))
+    return int(not damaged if given.sabotage else damaged or not complete)
 
 
 def _arguments() -> argparse.Namespace:
@@ -119,7 +121,10 @@ def _arguments() -> argparse.Namespace:
         "--only", choices=[fault.value for fault in Fault], action="append", help="repeatable"
     )
     parser.add_argument("--sabotage", choices=[name.value for name in Sabotage], default=None)
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.only and given.sabotage:
+        parser.error("--sabotage comes with SIGKILLs: it takes no --only")
+    return given
 
 
 class _Run:
@@ -177,7 +182,9 @@ class _Run:
         struck = Struck(planned, began, time.time(), effect)
         sending.join(120)
         self._faults.mend()
-        self._wait_until(lambda: self._presses.taken <= arrivals.raised_at.keys())  # no gap counts twice
+        self._wait_until(
+            lambda: self._presses.taken.copy() <= arrivals.raised_at.keys()
+        )  # no gap counts twice
         _say(f"{planned.number}: {planned.fault} {planned.worker} {effect}")
         return struck
 
@@ -201,27 +208,42 @@ class _Run:
         log, live = read_log(self._kafka), read_alerts(self._kafka)
         found = account(self._presses.taken, live, refold(log.entries, log.partitions))._replace(
             questions_lost=len(self._presses.to_ask - arrivals.questions.contents.keys()),
-            questions_wrong=arrivals.questions.wrong(),
+            questions_wrong=arrivals.questions.wrong(self._presses.may_ask),
         )
         pressed_at, arrived_at = self._presses.pressed_at, arrivals.raised_at
         reports = [one.report(pressed_at, arrived_at) for one in struck]
+        of_presses = [one for one in struck if one.planned.worker in SEEN_BY]  # no press waits for `plates`
         window = {
-            name: at for name, at in pressed_at.items() if any(one.began <= at <= one.ended for one in struck)
+            name: at
+            for name, at in pressed_at.items()
+            if any(one.began <= at <= one.ended for one in of_presses)
         }
+        seen = sum(report["counts"] for report in reports)
+        measured = bars(
+            found,
+            reports,
+            self._session_ms,
+            self._crew.drains_s,
+            self._crew.codes,
+            with_gaps=self._brokers == 1,
+        )
+        taken, asked = len(self._presses.taken), len(self._presses.to_ask)
+        is_whole = unsent == 0 and taken == asked == presses and seen == len(reports)
         return {
             "presses": presses,
-            "presses_taken": len(self._presses.taken),
+            "presses_taken": taken,
             "presses_unsent": unsent,
-            "questions": len(self._presses.to_ask),
-            "faults": sum(report["counts"] for report in reports),
-            "faults_without_effect": sum(not report["counts"] for report in reports),
+            "questions": asked,
+            "faults": seen,
+            "faults_without_effect": len(reports) - seen,
             **found._asdict(),
             **quantiles(gaps(window, arrived_at).values()),
             "recovery_s": max(report["recovery_s"] for report in reports),
             "workers_ended_by_themselves": self._crew.ended_by_themselves,
             "fault_list": reports,
-            "bars": bars(found, reports, self._session_ms, self._crew.drains_s, with_gaps=self._brokers == 1),
+            "bars": measured,
             "damaged": not found.is_clean,
+            "complete": is_whole and measured["drain_s"]["holds"] and measured["exit_codes"]["holds"],
         }
 
 

@@ -9,7 +9,6 @@ from benchmarks.chaos_schedule import Fault
 
 AFTER_SESSION_MS = 2_000
 ROLLING_MS = 2_000
-TOLD_TO_LEAVE = frozenset({Fault.TERMINATE, Fault.JOIN_AND_LEAVE, Fault.FULL_DISK})
 
 
 def bars(
@@ -17,6 +16,7 @@ def bars(
     reports: Sequence[dict[str, Any]],
     session_ms: int,
     drains_s: Sequence[float],
+    codes: Sequence[int | None],
     *,
     with_gaps: bool,
 ) -> dict[str, dict[str, Any]]:
@@ -27,6 +27,7 @@ def bars(
         reports: Of each fault.
         session_ms: The session time-out of the run.
         drains_s: How long each SIGTERM took.
+        codes: The exit code after each of them.
         with_gaps: Also how long a press waits: on one broker only, three of them share two cores.
     """
     drain = max(drains_s, default=0.0)
@@ -38,15 +39,12 @@ def bars(
         "account": {"bar": "all 0, repeats aside", "value": found._asdict(), "holds": found.is_clean},
         **(gaps if with_gaps else {}),
         "drain_s": _bar(drain, DRAIN_S),
-        "exit_codes": _ends(reports),
+        "exit_codes": {
+            "bar": "0 after each SIGTERM",
+            "value": sorted({str(code) for code in codes}),
+            "holds": all(code == 0 for code in codes),
+        },
     }
-
-
-def _ends(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Who is told to leave ends with 0, also when its disk is full."""
-    told = [report for report in reports if report["fault"] in TOLD_TO_LEAVE and "exit_code" in report]
-    codes = sorted({str(report["exit_code"]) for report in told})
-    return {"bar": "0 after each SIGTERM", "value": codes, "holds": codes in ([], ["0"])}
 
 
 def _slowest(reports: Sequence[dict[str, Any]], fault: Fault) -> float | None:

@@ -20,6 +20,7 @@ from streams.brokers.process import free_port
 EACH = 2
 READY_S = 120.0
 STEP_S = 0.1
+ANSWERS_S = 10.0
 READS = {"alarms": PILLAR_EVENTS, "fusion": FUSION_INPUT, "plates": PLATE_READS}
 
 CONFIG = """
@@ -48,6 +49,7 @@ class Crew:
 
     Attributes:
         drains_s: How long each SIGTERM took.
+        codes: The exit code after each SIGTERM; None: killed, for it took too long.
         ended_by_themselves: Exit codes of workers that nobody killed: they stopped rather than lose something.
     """
 
@@ -61,6 +63,7 @@ class Crew:
         )
         self._workers: dict[str, list[WorkerProcess]] = {name: [] for name in WORKERS}
         self.drains_s: list[float] = []
+        self.codes: list[int | None] = []
         self.ended_by_themselves: list[int] = []
 
     def start(self, name: str, disk: Path | None = None) -> WorkerProcess:
@@ -100,19 +103,27 @@ class Crew:
         wanted = READS[worker.name]
         return frozenset(
             int(labels["partition"])
-            for labels, _ in samples(worker, "callbox_commit_age_seconds")
+            for labels, _ in samples(worker, "callbox_commit_age_seconds") or ()
             if labels["topic"] == wanted
         )
 
     def count(self, name: str, metric: str, but: WorkerProcess | None, **labels: str) -> float:
-        """The sum of a counter over the workers of a kind but one."""
-        return sum(
-            value
-            for worker in self._running(name)
-            if worker is not but
-            for found, value in samples(worker, metric)
-            if labels.items() <= found.items()
-        )
+        """The sum of a counter over the workers of a kind but one.
+
+        Raises:
+            Unsettled: One of them does not answer: its count would come as new later.
+        """
+        total = 0.0
+        for worker in self._running(name):
+            if worker is but:
+                continue
+            give_up = time.monotonic() + ANSWERS_S
+            while (found := samples(worker, metric)) is None:
+                if worker.exit_code is not None or time.monotonic() > give_up:
+                    raise Unsettled(f"a {name} worker does not answer")
+                time.sleep(STEP_S)
+            total += sum(value for known, value in found if labels.items() <= known.items())
+        return total
 
     def wait_taken_over(self, victim: WorkerProcess, partitions: frozenset[int], within_s: float) -> bool:
         """Whether others own the victim's partitions, in time."""
@@ -135,6 +146,7 @@ class Crew:
             worker.wait(10)
             code = None
         self.drains_s.append(time.monotonic() - began)
+        self.codes.append(code)
         self.forget(worker)
         return code
 

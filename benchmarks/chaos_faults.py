@@ -14,7 +14,7 @@ from benchmarks.chaos_crew import STEP_S, Crew, Unsettled
 from benchmarks.chaos_feed import Presses
 from benchmarks.chaos_proxy import SlowProxy
 from benchmarks.chaos_schedule import WORKERS, Fault, Planned
-from benchmarks.small_disk import SmallDisk
+from benchmarks.small_disk import NoDisk, SmallDisk
 from callbox.processes import WorkerProcess
 from schemas.catalogue import FUSION_INPUT, LOG_PARTITIONS, PILLAR_EVENTS, dead_letter_topic
 from schemas.enums import Reason
@@ -62,6 +62,7 @@ class Faults:
         self._kafka, self._cluster, self._proxy = kafka, cluster, proxy
         self._crew, self._presses, self._session_s = crew, presses, session_ms / 1000
         self._joining: WorkerProcess | None = None
+        self._unprepared: Exception | None = None
         self._disk: SmallDisk | None = None
         self._on_disk: WorkerProcess | None = None
         self._strikes = {
@@ -77,7 +78,14 @@ class Faults:
         }
 
     def prepare(self, planned: Planned) -> None:
-        """What has to be there before the presses begin."""
+        """What has to be there before the presses begin; if it cannot be had, the strike says so."""
+        self._unprepared = None
+        try:
+            self._prepare(planned)
+        except (CallboxError, Unsettled, NoDisk) as error:
+            self._unprepared = error
+
+    def _prepare(self, planned: Planned) -> None:
         if planned.fault is Fault.JOIN_AND_LEAVE:  # its imports take seconds, its joining is the fault
             self._joining = self._crew.start(planned.worker)
             give_up = time.monotonic() + FEW_S
@@ -93,8 +101,15 @@ class Faults:
     def strike(self, planned: Planned) -> Effect:
         """Do it; return when its effect is seen, or was waited for in vain."""
         try:
+            if self._unprepared is not None:
+                raise self._unprepared
             return self._strikes[planned.fault](planned)
-        except (CallboxError, Unsettled, KafkaException) as error:  # it does not count, and the run goes on
+        except (
+            CallboxError,
+            Unsettled,
+            NoDisk,
+            KafkaException,
+        ) as error:  # it does not count, and the run goes on
             return {"seen": False, "error": f"{type(error).__name__}: {error}"[-MOST_TEXT:]}
 
     def close(self) -> None:

@@ -14,6 +14,9 @@ from schemas.catalogue import ALERTS, PILLAR_EVENTS, PLATE_READS, VERIFICATION_R
 from schemas.codec import decode, encode
 from schemas.enums import Action
 
+QUIET_S = 2.0
+AT_MOST_S = 30.0
+
 
 class Presses:
     """Sends presses, each pillar is pressed once; and with each a plate read of a listed vehicle.
@@ -22,13 +25,15 @@ class Presses:
         pressed_at: When each was due, seconds, by event id.
         taken: Those that the broker has taken.
         delivery_s: How long the broker took for each.
-        to_ask: The questions that must follow from the reads that the broker has taken.
+        may_ask: The questions that may follow from the reads that were sent.
+        to_ask: Those that must: the broker has taken the read.
     """
 
     def __init__(self, bootstrap: str) -> None:
         self.pressed_at: dict[str, float] = {}
         self.taken: set[str] = set()
         self.delivery_s: dict[str, float] = {}
+        self.may_ask: set[str] = set()
         self.to_ask: set[str] = set()
         self._producer = _producer(bootstrap)
         self._bootstrap = bootstrap
@@ -71,6 +76,7 @@ class Presses:
                 PILLAR_EVENTS, encode(event), event.device_id, on_delivery=partial(self._note, name)
             )
             read = plate_read(first + index, due)
+            self.may_ask.add(question_of(read))
             self._producer.produce(
                 PLATE_READS,
                 encode(read),
@@ -103,6 +109,7 @@ class Arrivals:
         self.raised_at: dict[str, float] = {}
         self.escalated: set[str] = set()
         self.questions = Questions()
+        self._came_at = time.monotonic()
         self._stopping = threading.Event()
         self._consumer = Consumer(
             {
@@ -125,7 +132,10 @@ class Arrivals:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop."""
+        """Stop, when nothing has come for a while: what a worker sends last counts too."""
+        give_up = time.monotonic() + AT_MOST_S
+        while time.monotonic() < min(give_up, self._came_at + QUIET_S):
+            time.sleep(0.05)
         self._stopping.set()
         self._thread.join(10)
         self._consumer.close()
@@ -135,6 +145,7 @@ class Arrivals:
             for message in self._consumer.consume(500, 0.02):
                 if message.error() is not None:
                     continue
+                self._came_at = time.monotonic()
                 if message.topic() == ALERTS:
                     self._note(decode(message.value(), Alert), time.time())
                 else:

@@ -4,7 +4,7 @@ read of a made-up plate ─► plates ─► one verification request, known by 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from benchmarks.listed import listed_vehicle
@@ -76,9 +76,16 @@ class Questions:
         """One request arrives."""
         self.contents[decode(value, VerificationRequest).request_id].add(value)
 
-    def wrong(self) -> int:
-        """Ids with two contents: the list is never renewed here, so that a repeat has the same bytes."""
-        return sum(len(found) > 1 for found in self.contents.values())
+    def wrong(self, expected: Collection[str]) -> int:
+        """Ids that no read has, and ids with two contents.
+
+        The list is never renewed here, so that a repeat has the same bytes.
+
+        Args:
+            expected: The ids of the questions that may be asked.
+        """
+        strange = sum(name not in expected for name in self.contents)
+        return strange + sum(len(found) > 1 for found in self.contents.values())
 
 
 def _checkpoint(number: int) -> str:

@@ -1,20 +1,30 @@
 """What a worker says of itself on its metrics page, as an operator would read it."""
 
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from http.client import HTTPException
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from callbox.processes import WorkerProcess
 
+Samples = Sequence[tuple[dict[str, str], float]]
+"""Labels and value of each sample of a metric."""
 
-def samples(worker: WorkerProcess, metric: str) -> list[tuple[dict[str, str], float]]:
-    """Labels and value of each sample of a metric; none if the worker does not answer."""
-    with suppress(OSError, HTTPException):
-        return [
-            (sample.labels, sample.value)
-            for family in text_string_to_metric_families(worker.page("/metrics"))
-            for sample in family.samples
-            if sample.name == metric
-        ]
-    return []
+
+def pages_of(worker: WorkerProcess) -> Mapping[str, Samples] | None:
+    """Every metric by name, all of one moment; None if the worker does not answer."""
+    try:
+        page = worker.page("/metrics")
+    except (OSError, HTTPException):
+        return None
+    found: dict[str, list[tuple[dict[str, str], float]]] = {}
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append((sample.labels, sample.value))
+    return found
+
+
+def samples(worker: WorkerProcess, metric: str) -> Samples | None:
+    """The samples of one metric, perhaps none; None if the worker does not answer."""
+    found = pages_of(worker)
+    return None if found is None else found.get(metric, ())

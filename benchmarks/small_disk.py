@@ -33,15 +33,16 @@ class SmallDisk:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="callbox-disk-", ignore_cleanup_errors=True)
         self.path = Path(self._folder.name)
-        mounting = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={SIZE_KIB}k", "callbox-disk", str(self.path)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if mounting.returncode != 0:
+        try:
+            subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={SIZE_KIB}k", "callbox-disk", str(self.path)],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        except (OSError, subprocess.CalledProcessError) as error:
             self._folder.cleanup()
-            raise NoDisk(mounting.stderr.strip())
+            raise NoDisk(getattr(error, "stderr", "") or str(error)) from error
 
     def fill(self) -> None:
         """Write until nothing can grow any more, also not within the last page of a file that is there."""

@@ -47,9 +47,11 @@ def test_a_thousand_presses_and_ten_faults_lose_nothing(cache: Path) -> None:
     assert found["fault_list"] != []
     assert found["faults"] == 10, [fault for fault in found["fault_list"] if not fault["counts"]]
     assert {fault["fault"] for fault in found["fault_list"]} == set(Fault) - set(found["not_applicable"])
-    assert os.geteuid() != 0 or not found["not_applicable"], "root may mount a small disk"
+    assert not found["not_applicable"] or os.environ.get("CALLBOX_REQUIRE_KAFKA") != "1", (
+        "CI may mount a disk"
+    )
     assert found["bars"]["exit_codes"]["holds"], found["bars"]["exit_codes"]
-    assert found["presses_taken"] == found["presses"] == 1000
+    assert found["presses_taken"] == found["questions"] == found["presses"] == 1000
     damage = (
         "lost",
         "wrong_repeats",
@@ -66,14 +68,14 @@ def test_a_thousand_presses_and_ten_faults_lose_nothing(cache: Path) -> None:
 @pytest.mark.parametrize(
     ("sabotage", "seen_in"),
     [
-        (Sabotage.ACK_BEFORE_DELIVERY, "lost"),
-        (Sabotage.SKIP_RESTORE, "replay_differences"),
-        (Sabotage.RANDOM_IDS, "escalations_missing"),
+        (Sabotage.ACK_BEFORE_DELIVERY, ("lost", "questions_lost")),
+        (Sabotage.SKIP_RESTORE, ("replay_differences",)),
+        (Sabotage.RANDOM_IDS, ("escalations_missing",)),
     ],
 )
-def test_a_broken_guarantee_is_seen(cache: Path, sabotage: Sabotage, seen_in: str) -> None:
+def test_a_broken_guarantee_is_seen(cache: Path, sabotage: Sabotage, seen_in: tuple[str, ...]) -> None:
     code, found = chaos(
         cache, "--presses", "300", "--kills", "3", "--seed", "1", "--rate", "30", "--sabotage", sabotage
     )
-    assert found[seen_in] > 0, found
+    assert all(found[name] > 0 for name in seen_in), found
     assert code == 0

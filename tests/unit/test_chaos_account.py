@@ -118,7 +118,7 @@ def test_a_gap_beyond_the_session_breaks_the_bar() -> None:
         {"fault": Fault.KILL, "gap_ms_max": 4100.0},
         {"fault": Fault.TERMINATE, "gap_ms_max": None},
     ]
-    found = bars(CLEAN, reports, 2_000, [1.5], with_gaps=True)
+    found = bars(CLEAN, reports, 2_000, [1.5], [0], with_gaps=True)
     assert [found[name]["holds"] for name in ("account", "gap_after_sigkill_ms", "drain_s")] == [
         True,
         False,
@@ -127,18 +127,14 @@ def test_a_gap_beyond_the_session_breaks_the_bar() -> None:
 
 
 def test_who_is_told_to_leave_and_ends_otherwise_than_with_0_breaks_the_bar() -> None:
-    reports: list[dict[str, Any]] = [
-        {"fault": Fault.KILL, "gap_ms_max": 1.0, "exit_code": -9},
-        {"fault": Fault.FULL_DISK, "gap_ms_max": 1.0, "exit_code": 0},
-    ]
-    assert bars(CLEAN, reports, 2_000, [], with_gaps=False)["exit_codes"]["holds"]
-    reports.append({"fault": Fault.TERMINATE, "gap_ms_max": 1.0, "exit_code": None})
-    assert not bars(CLEAN, reports, 2_000, [], with_gaps=False)["exit_codes"]["holds"]
+    assert bars(CLEAN, [], 2_000, [], [0, 0], with_gaps=False)["exit_codes"]["holds"]
+    for code in (70, None):
+        assert not bars(CLEAN, [], 2_000, [], [0, code], with_gaps=False)["exit_codes"]["holds"]
 
 
 def test_three_brokers_on_two_cores_say_nothing_of_gaps() -> None:
     reports: list[dict[str, Any]] = [{"fault": Fault.KILL, "gap_ms_max": 60_000.0}]
-    assert "gap_after_sigkill_ms" not in bars(CLEAN, reports, 2_000, [], with_gaps=False)
+    assert "gap_after_sigkill_ms" not in bars(CLEAN, reports, 2_000, [], [], with_gaps=False)
 
 
 def test_sabotage_is_asked_for_by_name_or_not_at_all() -> None:
@@ -148,14 +144,18 @@ def test_sabotage_is_asked_for_by_name_or_not_at_all() -> None:
         asked_for({"CALLBOX_SABOTAGE": "everything"})
 
 
-def test_a_question_under_two_contents_is_wrong_and_a_repeat_is_not() -> None:
+def test_a_question_under_two_contents_or_two_ids_is_wrong_and_a_repeat_is_not() -> None:
     hit, questions = plate_read(1, 2.0), Questions()
     (first,) = asked(hit)
     for value in (first, first):
         questions.note(value)
-    assert (set(questions.contents), questions.wrong()) == ({question_of(hit)}, 0)
-    questions.note(encode(replace(decode(first, VerificationRequest), list_age_ms=9)))
-    assert questions.wrong() == 1
+    expected = {question_of(hit)}
+    assert (set(questions.contents), questions.wrong(expected)) == (expected, 0)
+    asked_before = decode(first, VerificationRequest)
+    questions.note(encode(replace(asked_before, request_id="another id for the same read")))
+    assert questions.wrong(expected) == 1
+    questions.note(encode(replace(asked_before, list_age_ms=9)))
+    assert questions.wrong(expected) == 2
 
 
 def test_what_is_lost_or_wrong_of_the_questions_is_damage() -> None:

@@ -1,5 +1,6 @@
 """A disk of a few kilobytes can be filled until nothing on it grows."""
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -34,6 +35,20 @@ def test_it_is_not_full_at_first(disk: SmallDisk) -> None:
     assert not disk.is_full()
 
 
-def test_it_can_be_had_or_the_reason_is_said() -> None:
-    reason = reason_why_none()
-    assert reason is None or "mount" in reason
+@pytest.mark.parametrize(
+    "failure",
+    [
+        subprocess.CalledProcessError(32, "mount", stderr="mount: only root can do that"),
+        FileNotFoundError(2, "only root has a mount program"),
+    ],
+)
+def test_where_nothing_may_be_mounted_the_reason_is_said(
+    monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("benchmarks.small_disk.subprocess.run", refuse)
+    assert "only root" in (reason_why_none() or "")
+    with pytest.raises(NoDisk, match="only root"):
+        SmallDisk()
