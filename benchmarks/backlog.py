@@ -12,15 +12,14 @@ import cv2
 import numpy as np
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from benchmarks.listed import listed_vehicle
+from benchmarks.made_up import listed_vehicle, standing_device
 from callbox.demo.plates import render_plate
 from models.weights import cache_root, weights_path
 from schemas.catalogue import FRAMES, HOTLIST, PLATE_READS, REGISTRY
 from schemas.codec import encode
 from schemas.enums import DeviceKind
 from schemas.feeds import CameraFrame, PlateRead
-from schemas.site import RegistryDevice
-from schemas.units import DegE7, EpochMs
+from schemas.units import EpochMs
 from streams.clock import now_ms
 from streams.delivery import Outgoing
 from streams.kafka_config import KafkaConfig
@@ -93,9 +92,7 @@ def _devices() -> Iterator[Outgoing]:
     for number in range(DEVICES):
         for kind in (DeviceKind.CAMERA, DeviceKind.CHECKPOINT):
             name = f"{kind}-{number}"
-            device = RegistryDevice(
-                device_id=name, kind=kind, zone="pictures", lon_e7=DegE7(0), lat_e7=DegE7(0), revision=1
-            )
+            device = standing_device(name, kind, "pictures")
             yield Outgoing(REGISTRY, name.encode(), encode(device))
 
 

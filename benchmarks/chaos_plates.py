@@ -7,15 +7,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from benchmarks.listed import listed_vehicle
+from benchmarks.made_up import listed_vehicle, standing_device
 from processors.verification import read_id
 from schemas.catalogue import BY_NAME, HOTLIST, PLATE_READS, REGISTRY
 from schemas.codec import decode, encode
 from schemas.enums import DeviceKind, PlateClass, PlateColour
 from schemas.feeds import PlateRead
 from schemas.ids import fingerprint
-from schemas.site import RegistryDevice
-from schemas.units import DegE7, EpochMs
+from schemas.units import EpochMs
 from schemas.vehicles import VerificationRequest
 from streams.delivery import Outgoing
 
@@ -28,14 +27,7 @@ CHECKPOINTS: Final = 8 * BY_NAME[PLATE_READS].partitions
 def lists(at: EpochMs) -> Iterator[Outgoing]:
     """The checkpoints, and the one vehicle that is looked for."""
     for number in range(CHECKPOINTS):
-        device = RegistryDevice(
-            device_id=_checkpoint(number),
-            kind=DeviceKind.CHECKPOINT,
-            zone="checkpoints",
-            lon_e7=DegE7(0),
-            lat_e7=DegE7(0),
-            revision=1,
-        )
+        device = standing_device(_checkpoint(number), DeviceKind.CHECKPOINT, "checkpoints")
         yield Outgoing(REGISTRY, device.device_id.encode(), encode(device))
     entry = listed_vehicle(ENTRY_ID, TEXT, at)
     yield Outgoing(HOTLIST, ENTRY_ID.encode(), encode(entry))

@@ -5,14 +5,14 @@ from typing import Final
 
 import msgspec
 
-from benchmarks.listed import listed_vehicle
+from benchmarks.made_up import listed_vehicle, standing_device
 from benchmarks.peers.jobs import INPUTS, OUTPUTS
 from schemas.catalogue import BY_NAME, CATALOGUE, HOTLIST, PILLAR_EVENTS, PLATE_READS, REGISTRY, Topic
 from schemas.codec import encode
 from schemas.enums import DeviceKind, PillarKind, PlateClass, PlateColour
 from schemas.feeds import PillarEvent, PlateRead
 from schemas.site import RegistryDevice
-from schemas.units import DAY_MS, DegE7, EpochMs
+from schemas.units import DAY_MS, EpochMs
 from streams.delivery import Outgoing
 
 ONE_IN: Final = 100
@@ -100,11 +100,4 @@ def _listed_text(number: int) -> str:
 
 
 def _device(feed: str, number: int) -> RegistryDevice:
-    return RegistryDevice(
-        device_id=_name(feed, number),
-        kind=_KINDS[feed],
-        zone=f"zone-{number % _ZONES}",
-        lon_e7=DegE7(0),
-        lat_e7=DegE7(0),
-        revision=1,
-    )
+    return standing_device(_name(feed, number), _KINDS[feed], f"zone-{number % _ZONES}")

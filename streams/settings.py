@@ -38,7 +38,7 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         snapshot_interval_s: How often the fold's state is saved; three of them must cover a commit interval.
         drain_s: After SIGTERM a worker that is not done by then ends anyway.
         registry_poll_s: How often the registry and the hotlist are looked at.
-        stall_s: Not ready when a partition with work has not advanced for so long.
+        stall_s: Not ready when a partition has not advanced for so long, and records wait or none were ever fetched.
         give_up_s: The worker ends when that goes on for so long, or when its clock is wrong for so long.
     """
 

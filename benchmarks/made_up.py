@@ -1,7 +1,8 @@
-"""A vehicle on the hotlist, made up for benches."""
+"""What stands in a registry and on a hotlist, made up for benches."""
 
-from schemas.enums import Purpose
-from schemas.units import DAY_MS, EpochMs
+from schemas.enums import DeviceKind, Purpose
+from schemas.site import RegistryDevice
+from schemas.units import DAY_MS, DegE7, EpochMs
 from schemas.vehicles import HotlistEntry
 
 
@@ -22,4 +23,11 @@ def listed_vehicle(entry_id: str, plate_text: str, at: EpochMs) -> HotlistEntry:
         case_ref="bench",
         entered_by="bench",
         expires_at=EpochMs(at + DAY_MS),
+    )
+
+
+def standing_device(device_id: str, kind: DeviceKind, zone: str) -> RegistryDevice:
+    """A device that only has to be known: it stands where the equator crosses the prime meridian."""
+    return RegistryDevice(
+        device_id=device_id, kind=kind, zone=zone, lon_e7=DegE7(0), lat_e7=DegE7(0), revision=1
     )
