@@ -50,12 +50,12 @@ from streams.sending import send_all
 from streams.settings import RuntimeSettings, WorkerSettings, WorkersSettings
 from streams.topics import partition_count
 
-CHUNK: Final = 20_000
+CHUNK: Final = {PILLAR_EVENTS: 20_000, FRAMES: 200}
+"""Records that are sent together: some MiB."""
+
 LOOK_S: Final = 0.25
 DRAIN_S: Final = 300.0
 MOST_S: Final = RuntimeSettings().give_up_s / 2
-MOST_IN_A_FETCH: Final = {PILLAR_EVENTS: 12_000, FRAMES: 16}
-"""A fetch of `fetch_bytes` for one partition: 1 MiB of events of 90 bytes, 4 MiB of pictures of .27 MB."""
 
 
 class Stuck(Exception):
@@ -69,7 +69,7 @@ def main() -> int:
     )
     parser.add_argument("--json", action="store_true", help="(always) print one JSON object last")
     parser.add_argument("--records", type=int, default=500_000)
-    parser.add_argument("--frames", type=int, default=2_000)
+    parser.add_argument("--frames", type=int, default=4_000)
     parser.add_argument("--seconds", type=float, default=30.0, help="below what a watchdog allows")
     given = parser.parse_args()
     if given.seconds > MOST_S:
@@ -104,11 +104,11 @@ class _Bench:
         """The producer is full."""
         at = now_ms()
         send_all(self._kafka, lists(at))
-        self._preload(feed_records("pillars", records, at))
+        sizes = self._preload(PILLAR_EVENTS, feed_records("pillars", records, at))
         self._proxy.hold_producers(hold=True)
         written = self._ends()
         with self._worker("alarms") as worker:
-            figures = self._held(worker, PILLAR_EVENTS, WorkersSettings().alarms, seconds)
+            figures = self._held(worker, PILLAR_EVENTS, WorkersSettings().alarms, min(sizes), seconds)
             written = self._ends() - written
             self._proxy.hold_producers(hold=False)
             began = time.monotonic()
@@ -131,23 +131,23 @@ class _Bench:
         """The executor is full."""
         self._proxy.hold_producers(hold=False)
         register(self._kafka)
-        size = self._preload(frames(count))
+        sizes = self._preload(FRAMES, frames(count))
         with self._worker("frames") as worker:
-            figures = self._held(worker, FRAMES, WorkersSettings().frames, seconds)
+            figures = self._held(worker, FRAMES, WorkersSettings().frames, min(sizes), seconds)
             done = int(sum(value for _, value in samples(worker, "callbox_records_total") or ()))
         return figures | {
             "frames_waiting": count,
-            "waiting_mib": round(size),
+            "waiting_mib": round(sum(sizes) / (1 << 20)),
             "frames_done": done,
             "holds": figures["within_limit"] and 0 < done < count,
         }
 
     def _held(
-        self, worker: WorkerProcess, topic: str, settings: WorkerSettings, seconds: float
+        self, worker: WorkerProcess, topic: str, settings: WorkerSettings, smallest: int, seconds: float
     ) -> dict[str, Any]:
         """What a worker holds for so long, from the moment that it answers."""
-        partitions = partition_count(self._kafka, topic)
-        limit = settings.waiting_batches * settings.batch_records + partitions * MOST_IN_A_FETCH[topic]
+        fetches = partition_count(self._kafka, topic) * (1 + settings.fetch_bytes // smallest)
+        limit = settings.waiting_batches * settings.batch_records + fetches
         self._until(lambda: bool(samples(worker, "callbox_fetch_position")), worker)
         at_first, most, held = resident_mib(worker.pid), 0.0, []
         give_up = time.monotonic() + seconds
@@ -206,13 +206,13 @@ class _Bench:
         partitions = range(partition_count(self._kafka, FUSION_INPUT))
         return sum(bounds(self._kafka, FUSION_INPUT, number)[1] or 0 for number in partitions)
 
-    def _preload(self, records: Iterable[Outgoing]) -> float:
-        """Send them; how large they are, MiB."""
-        rest, size = iter(records), 0
-        while chunk := list(islice(rest, CHUNK)):
+    def _preload(self, topic: str, records: Iterable[Outgoing]) -> list[int]:
+        """Send them; the size of each, bytes."""
+        rest, sizes = iter(records), list[int]()
+        while chunk := list(islice(rest, CHUNK[topic])):
             send_all(self._kafka, chunk)
-            size += sum(len(record.value or b"") for record in chunk)
-        return size / (1 << 20)
+            sizes += [len(record.key or b"") + len(record.value or b"") for record in chunk]
+        return sizes
 
     def _worker(self, name: str) -> WorkerProcess:
         return WorkerProcess(name, self._config, http_port=free_port(), log_file=self._folder / f"{name}.log")
