@@ -1,6 +1,7 @@
 """Chaos: shipped workers on Apache Kafka, presses that keep coming, faults on schedule, and the account afterwards.
 
-    python -m benchmarks.chaos --json [--presses N --kills K --seed S --brokers 1|3 --rate R --sabotage NAME]
+    python -m benchmarks.chaos --json [--presses N --kills K --seed S --brokers 1|3 --rate R]
+                               [--only FAULT | --sabotage NAME]
 
 The last line is one JSON object. Exit code 0: every press and read was taken, every fault had its effect, who was
 told to leave ended with 0, and nothing is wrong; with `--sabotage`: the damage was seen. Else 1. With each press
@@ -182,9 +183,8 @@ class _Run:
         struck = Struck(planned, began, time.time(), effect)
         sending.join(120)
         self._faults.mend()
-        self._wait_until(
-            lambda: self._presses.taken.copy() <= arrivals.raised_at.keys()
-        )  # no gap counts twice
+        # Until all are heard, so that no gap counts for two faults.
+        self._wait_until(lambda: self._presses.taken.copy() <= arrivals.raised_at.keys())
         _say(f"{planned.number}: {planned.fault} {planned.worker} {effect}")
         return struck
 

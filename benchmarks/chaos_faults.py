@@ -104,12 +104,8 @@ class Faults:
             if self._unprepared is not None:
                 raise self._unprepared
             return self._strikes[planned.fault](planned)
-        except (
-            CallboxError,
-            Unsettled,
-            NoDisk,
-            KafkaException,
-        ) as error:  # it does not count, and the run goes on
+        # It does not count then, and the run goes on.
+        except (CallboxError, Unsettled, NoDisk, KafkaException) as error:
             return {"seen": False, "error": f"{type(error).__name__}: {error}"[-MOST_TEXT:]}
 
     def close(self) -> None:

@@ -280,7 +280,7 @@ class BatchConsumer(driver.Consumer):
 
     def has_leader(self, tp: TP) -> bool:
         """Whether there is a broker to fetch a partition from."""
-        return has_leader(self._thread._ensure_consumer(), TopicPartition(tp.topic, tp.partition))  # noqa: SLF001 - below
+        return has_leader(self._thread._ensure_consumer(), TopicPartition(tp.topic, tp.partition))  # noqa: SLF001 - as below
 
     def _state_of(self, tp: TP) -> Any:
         """What the fetching thread knows of a partition."""

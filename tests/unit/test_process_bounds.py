@@ -227,3 +227,20 @@ def test_only_picture_workers_give_way_as_shipped(name: str, policy: str) -> Non
     scheduler, niceness = map(int, ran.stdout.split())
     assert scheduler == getattr(os, policy)
     assert (niceness > os.getpriority(os.PRIO_PROCESS, 0)) == (policy == "SCHED_IDLE")
+
+
+def test_a_worker_that_cannot_print_ends_with_its_code_all_the_same() -> None:
+    code = (
+        "import asyncio, logging; from streams.process import _run_and_exit\n"
+        "class Worker:\n"
+        "    async def run(self):\n"
+        "        logging.warning('a line that stays in the buffer')\n"
+        "        return 7\n"
+        "asyncio.run(_run_and_exit(Worker()))"
+    )
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, stderr=full, env=buffered, check=False, timeout=60
+        )
+    assert done.returncode == 7
