@@ -55,8 +55,10 @@ class Crew:
 
     def __init__(self, bootstrap: str, folder: Path, session_ms: int, environment: Mapping[str, str]) -> None:
         self._folder = folder
-        # Said in full: who has another working folder would look for the models there.
-        self._environment = {**environment, "CALLBOX_CACHE": str(cache_root().resolve())}
+        # The cache in full: who has another working folder would look for the models there. And buffers, as in
+        # production: what stays in one when a disk is full fails at the exit.
+        cache = str(cache_root().resolve())
+        self._environment = {**environment, "CALLBOX_CACHE": cache, "PYTHONUNBUFFERED": ""}
         self._config = folder / "callbox.toml"
         self._config.write_text(
             CONFIG.format(bootstrap=bootstrap, session_ms=session_ms, heartbeat_ms=session_ms // 6)
