@@ -35,10 +35,10 @@ from benchmarks.processor_time import machine_time, resident_mib, stolen_share
 from benchmarks.throughput_feed import feed_records, lists
 from benchmarks.throughput_runs import PeerProcess, Program
 from callbox.processes import WorkerProcess
-from schemas.catalogue import FRAMES, FUSION_INPUT, PILLAR_EVENTS
 from schemas.codec import decode
 from schemas.enums import InputKind
-from schemas.log import FusionInput
+from schemas.fusion_log import FusionInput
+from schemas.topics import FRAMES, FUSION_INPUT, PILLAR_EVENTS
 from streams import topics
 from streams.brokers.cluster import KafkaCluster
 from streams.brokers.process import free_port

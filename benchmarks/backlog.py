@@ -15,10 +15,10 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from benchmarks.made_up import listed_vehicle, standing_device
 from callbox.demo.plates import render_plate
 from models.weights import cache_root, weights_path
-from schemas.catalogue import FRAMES, HOTLIST, PLATE_READS, REGISTRY
 from schemas.codec import encode
 from schemas.enums import DeviceKind
 from schemas.feeds import CameraFrame, PlateRead
+from schemas.topics import FRAMES, HOTLIST, PLATE_READS, REGISTRY
 from schemas.units import EpochMs
 from streams.clock import now_ms
 from streams.delivery import Outgoing

@@ -33,11 +33,11 @@ from benchmarks.chaos_schedule import SEEN_BY, WORKERS, Fault, Planned, plan
 from benchmarks.machine import describe
 from benchmarks.small_disk import reason_why_none
 from processors.policy import ByGrade, FusionPolicy, policy_record
-from schemas.catalogue import FUSION_INPUT
 from schemas.codec import encode
 from schemas.enums import InputKind
+from schemas.fusion_log import FusionInput
 from schemas.ids import fingerprint
-from schemas.log import FusionInput
+from schemas.topics import FUSION_INPUT
 from schemas.units import MINUTE_MS, SECOND_MS
 from streams import topics
 from streams.brokers.cluster import KafkaCluster

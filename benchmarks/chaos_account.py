@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from schemas.alerts import Alert
-from schemas.catalogue import ACK_RESULTS
+from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import Action
+from schemas.topics import ACK_RESULTS
 from streams.replaying import Alerts, differences, repeats
 
 PREFIX = "press-"

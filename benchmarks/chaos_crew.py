@@ -14,7 +14,7 @@ from benchmarks.chaos_schedule import WORKERS
 from benchmarks.pages import samples
 from callbox.processes import WorkerFailed, WorkerProcess
 from models.weights import cache_root
-from schemas.catalogue import BY_NAME, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
+from schemas.topics import BY_NAME, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
 from streams.brokers.process import free_port
 
 EACH = 2

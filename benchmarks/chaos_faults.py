@@ -16,9 +16,9 @@ from benchmarks.chaos_proxy import SlowProxy
 from benchmarks.chaos_schedule import WORKERS, Fault, Planned
 from benchmarks.small_disk import NoDisk, SmallDisk
 from callbox.processes import WorkerProcess
-from schemas.catalogue import FUSION_INPUT, LOG_PARTITIONS, PILLAR_EVENTS, dead_letter_topic
 from schemas.enums import Reason
 from schemas.errors import CallboxError
+from schemas.topics import FUSION_INPUT, LOG_PARTITIONS, PILLAR_EVENTS, dead_letter_topic
 from streams.brokers.cluster import KafkaCluster, Node
 from streams.kafka import librdkafka_settings
 from streams.kafka_config import KafkaConfig

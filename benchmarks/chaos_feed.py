@@ -9,10 +9,10 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Pro
 from benchmarks.chaos_account import presses_of
 from benchmarks.chaos_plates import Questions, plate_read, question_of
 from benchmarks.open_loop import pillar_id, press
-from schemas.alerts import Alert
-from schemas.catalogue import ALERTS, PILLAR_EVENTS, PLATE_READS, VERIFICATION_REQUESTS
+from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import Action
+from schemas.topics import ALERTS, PILLAR_EVENTS, PLATE_READS, VERIFICATION_REQUESTS
 
 QUIET_S = 2.0
 AT_MOST_S = 30.0

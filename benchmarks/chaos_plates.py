@@ -9,13 +9,13 @@ from typing import Final
 
 from benchmarks.made_up import listed_vehicle, standing_device
 from processors.verification import read_id
-from schemas.catalogue import BY_NAME, HOTLIST, PLATE_READS, REGISTRY
 from schemas.codec import decode, encode
 from schemas.enums import DeviceKind, PlateClass, PlateColour
 from schemas.feeds import PlateRead
+from schemas.hotlist import VerificationRequest
 from schemas.ids import fingerprint
+from schemas.topics import BY_NAME, HOTLIST, PLATE_READS, REGISTRY
 from schemas.units import EpochMs
-from schemas.vehicles import VerificationRequest
 from streams.delivery import Outgoing
 
 ENTRY_ID: Final = "chaos"

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from benchmarks.open_loop import pillar_id
-from schemas.catalogue import FUSION_INPUT, REGISTRY
 from schemas.codec import encode
 from schemas.enums import DeviceKind, InputKind, Tier
+from schemas.fusion_log import FusionInput
 from schemas.ids import fingerprint
-from schemas.log import FusionInput
-from schemas.site import ChainLink, RegistryDevice
+from schemas.registry import ChainLink, RegistryDevice
+from schemas.topics import FUSION_INPUT, REGISTRY
 from schemas.units import DegE7
 from streams.delivery import Outgoing
 

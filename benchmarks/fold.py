@@ -31,7 +31,7 @@ from benchmarks.machine import describe
 from benchmarks.processor_time import machine_time, stolen_share
 from processors.incidents import fold_decoded
 from processors.state import State, dump, freeze, load, new_state, pack
-from schemas.catalogue import BY_NAME, FUSION_SNAPSHOT, LOG_PARTITIONS
+from schemas.topics import BY_NAME, FUSION_SNAPSHOT, LOG_PARTITIONS
 from streams.manners import tame_garbage_collection
 from streams.snapshots import COMPRESSION_LEVEL
 

@@ -22,7 +22,7 @@ from benchmarks.processor_time import cpu_seconds, machine_time, stolen_share
 from callbox.processes import WorkerProcess
 from processors.entry import LogEntry
 from processors.incidents import read_entry
-from schemas.catalogue import CATALOGUE, FUSION_INPUT, Topic
+from schemas.topics import CATALOGUE, FUSION_INPUT, Topic
 from schemas.units import SECOND_MS, EpochMs
 from streams import topics
 from streams.brokers.apache import ApacheKafka

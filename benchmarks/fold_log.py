@@ -9,12 +9,12 @@ import msgspec
 from processors.entry import LogEntry
 from processors.incidents import Decision, fold_decoded
 from processors.state import State, new_state
-from schemas.catalogue import LOG_PARTITIONS, PILLAR_EVENTS
 from schemas.codec import encode
 from schemas.enums import Feed, FeedState, InputKind, PillarKind
 from schemas.errors import Cause
-from schemas.log import FeedStatus, FusionInput, PillarFact, Tick
-from schemas.site import RegistryDevice
+from schemas.fusion_log import FeedStatus, FusionInput, PillarFact, Tick
+from schemas.registry import RegistryDevice
+from schemas.topics import LOG_PARTITIONS, PILLAR_EVENTS
 from schemas.units import EpochMs
 
 SEED = 7

@@ -14,8 +14,7 @@ from typing import NamedTuple
 from benchmarks.fold_log import Input, LogWriter, Part
 from benchmarks.fold_site import HEARTBEAT_S, devices_of, zones_of
 from processors.memory import MEMORY_SIZE
-from schemas.acks import AckFact, Actor
-from schemas.catalogue import LOG_PARTITIONS
+from schemas.ack import AckFact, Actor
 from schemas.enums import (
     AckAction,
     DeviceKind,
@@ -27,8 +26,9 @@ from schemas.enums import (
     PillarKind,
     Reason,
 )
-from schemas.log import CameraAlive, Observation
-from schemas.site import RegistryDevice
+from schemas.fusion_log import CameraAlive, Observation
+from schemas.registry import RegistryDevice
+from schemas.topics import LOG_PARTITIONS
 from schemas.units import SECOND_MS, EpochMs
 
 START = EpochMs(1_760_000_000_000)

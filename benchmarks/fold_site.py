@@ -8,7 +8,7 @@ from itertools import count, islice
 
 from schemas.enums import DeviceKind, Tier
 from schemas.partitioning import partition_of
-from schemas.site import ChainLink, RegistryDevice, ResponsePoint
+from schemas.registry import ChainLink, RegistryDevice, ResponsePoint
 from schemas.units import DegE7
 
 HEARTBEAT_S = 60

@@ -16,13 +16,13 @@ from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
 
 from benchmarks.county import pillar
 from benchmarks.open_loop import pillar_id
-from schemas.acks import Acknowledgement, Actor
-from schemas.alerts import Alert
-from schemas.catalogue import ACKS, ALERTS, PILLAR_EVENTS
+from schemas.ack import Acknowledgement, Actor
+from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import AckAction, Action, Disposition, PillarKind
 from schemas.feeds import PillarEvent
-from schemas.site import RegistryDevice
+from schemas.registry import RegistryDevice
+from schemas.topics import ACKS, ALERTS, PILLAR_EVENTS
 from schemas.units import EpochMs
 
 PILLARS = 5_000

@@ -28,13 +28,13 @@ from benchmarks.machine import describe
 from benchmarks.processor_time import cpu_seconds, machine_time, resident_mib, stolen_share
 from benchmarks.slopes import slope
 from callbox.processes import WorkerProcess
-from schemas.acks import AckResult
-from schemas.catalogue import ACK_RESULTS, FUSION_INPUT, REGISTRY
+from schemas.ack import AckResult
 from schemas.codec import decode, encode
 from schemas.enums import AckOutcome, InputKind
+from schemas.fusion_log import FusionInput
 from schemas.ids import fingerprint
-from schemas.log import FusionInput
-from schemas.site import RegistryDevice
+from schemas.registry import RegistryDevice
+from schemas.topics import ACK_RESULTS, FUSION_INPUT, REGISTRY
 from streams import topics
 from streams.brokers.apache import ApacheKafka
 from streams.brokers.process import free_port

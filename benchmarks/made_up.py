@@ -1,9 +1,9 @@
 """What stands in a registry and on a hotlist, made up for benches."""
 
 from schemas.enums import DeviceKind, Purpose
-from schemas.site import RegistryDevice
+from schemas.hotlist import HotlistEntry
+from schemas.registry import RegistryDevice
 from schemas.units import DAY_MS, DegE7, EpochMs
-from schemas.vehicles import HotlistEntry
 
 
 def listed_vehicle(entry_id: str, plate_text: str, at: EpochMs) -> HotlistEntry:

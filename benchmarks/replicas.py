@@ -30,10 +30,10 @@ from benchmarks import county
 from benchmarks.machine import describe
 from benchmarks.processor_time import machine_time, stolen_share
 from callbox.processes import WorkerProcess
-from schemas.alerts import Alert
-from schemas.catalogue import ALERTS, MAINTENANCE, PILLAR_EVENTS
+from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import Action
+from schemas.topics import ALERTS, MAINTENANCE, PILLAR_EVENTS
 from streams import topics
 from streams.brokers.apache import ApacheKafka
 from streams.brokers.process import free_port

@@ -24,11 +24,11 @@ from benchmarks.earlier_tree import TODAY, EarlierTree, newest_with_other_versio
 from benchmarks.machine import describe
 from benchmarks.processor_time import machine_time, stolen_share
 from callbox.processes import COMMAND, WorkerProcess
-from schemas.alerts import Alert
-from schemas.catalogue import ALERTS, FUSION_INPUT, MAINTENANCE, PILLAR_EVENTS, dead_letter_topic
+from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import Action
 from schemas.errors import DecodeError, InputMissing
+from schemas.topics import ALERTS, FUSION_INPUT, MAINTENANCE, PILLAR_EVENTS, dead_letter_topic
 from streams.brokers.apache import ApacheKafka
 from streams.brokers.process import free_port
 from streams.kafka_config import KafkaConfig

@@ -7,11 +7,11 @@ import msgspec
 
 from benchmarks.made_up import listed_vehicle, standing_device
 from benchmarks.peers.jobs import INPUTS, OUTPUTS
-from schemas.catalogue import BY_NAME, CATALOGUE, HOTLIST, PILLAR_EVENTS, PLATE_READS, REGISTRY, Topic
 from schemas.codec import encode
 from schemas.enums import DeviceKind, PillarKind, PlateClass, PlateColour
 from schemas.feeds import PillarEvent, PlateRead
-from schemas.site import RegistryDevice
+from schemas.registry import RegistryDevice
+from schemas.topics import BY_NAME, CATALOGUE, HOTLIST, PILLAR_EVENTS, PLATE_READS, REGISTRY, Topic
 from schemas.units import DAY_MS, EpochMs
 from streams.delivery import Outgoing
 

@@ -22,7 +22,7 @@ from benchmarks.throughput_figures import Answered, Run, digest, rate
 from callbox.processes import WorkerProcess
 from schemas.codec import decode
 from schemas.enums import InputKind
-from schemas.log import FusionInput
+from schemas.fusion_log import FusionInput
 from streams.brokers.process import free_port
 from streams.kafka_config import KafkaConfig
 from streams.reader import read

@@ -7,10 +7,10 @@ The answers are followed before anything is said, so that none can be missed.
 
 from contextlib import closing
 
-from schemas.acks import Acknowledgement, AckResult
-from schemas.catalogue import ACK_RESULTS, ACKS
+from schemas.ack import Acknowledgement, AckResult
 from schemas.codec import decode, encode
 from schemas.errors import AnswerMissing, DecodeError
+from schemas.topics import ACK_RESULTS, ACKS
 from streams.clock import monotonic
 from streams.delivery import Outgoing
 from streams.kafka_config import KafkaConfig

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from callbox.files import read_text, refusal
-from schemas.toml import convert_strict, parse_toml
+from schemas.strict_toml import convert_strict, parse_toml
 from streams.kafka_config import KafkaConfig
 from streams.settings import RuntimeSettings, WorkersSettings
 

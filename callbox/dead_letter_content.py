@@ -7,7 +7,6 @@ from typing import Any, Final
 import fastavro
 import msgspec
 
-from schemas.catalogue import CATALOGUE
 from schemas.codec import (
     CONFLUENT_MARKER,
     HEADER_BYTES,
@@ -17,6 +16,7 @@ from schemas.codec import (
     earlier_schemas_of,
     schema_of,
 )
+from schemas.topics import CATALOGUE
 
 HEX_BYTES: Final = 64
 """How much is shown of what cannot be read: enough to recognise a format by its beginning."""

@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from schemas.catalogue import BY_NAME, dead_letter_topic
 from schemas.codec import decode
+from schemas.dead_letter import DeadLetter
 from schemas.errors import Cause, DecodeError
-from schemas.letters import DeadLetter
+from schemas.topics import BY_NAME, dead_letter_topic
 from schemas.units import EpochMs
 from streams.delivery import Place
 from streams.records import LogRecord

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from callbox.dead_letter_ledger import Found, found_in, spelled
 from callbox.dead_letter_tool import Original, kept
-from schemas.catalogue import BY_NAME, REGISTRY, dead_letter_topic
 from schemas.codec import decode
+from schemas.dead_letter import DeadLetter
 from schemas.errors import DecodeError, InputMissing, LetterRefused, LogBroken
-from schemas.letters import DeadLetter
-from schemas.site import RegistryDevice
+from schemas.registry import RegistryDevice
+from schemas.topics import BY_NAME, REGISTRY, dead_letter_topic
 from schemas.units import EpochMs
 from streams.delivery import Place
 from streams.kafka_config import KafkaConfig

@@ -19,8 +19,14 @@ from processors.acknowledgements import ack_input
 from processors.entry import LogEntry
 from processors.incidents import read_entry
 from processors.pillars import intake
-from schemas.acks import Acknowledgement
-from schemas.catalogue import (
+from schemas.ack import Acknowledgement
+from schemas.codec import decode, encode
+from schemas.dead_letter import DeadLetter
+from schemas.enums import PillarKind
+from schemas.errors import Cause, DecodeError
+from schemas.feeds import CameraFrame, PillarEvent, PlateRead
+from schemas.fusion_log import PillarFact
+from schemas.topics import (
     ACKS,
     BY_NAME,
     FRAMES,
@@ -30,12 +36,6 @@ from schemas.catalogue import (
     Cleanup,
     dead_letter_topic,
 )
-from schemas.codec import decode, encode
-from schemas.enums import PillarKind
-from schemas.errors import Cause, DecodeError
-from schemas.feeds import CameraFrame, PillarEvent, PlateRead
-from schemas.letters import DeadLetter
-from schemas.log import PillarFact
 from schemas.units import EpochMs
 from streams.delivery import Outgoing, Place
 

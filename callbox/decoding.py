@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from processors.incidents import RECORDS
-from schemas.catalogue import Topic
 from schemas.codec import decode
 from schemas.errors import DecodeError
-from schemas.log import FusionInput
+from schemas.fusion_log import FusionInput
+from schemas.topics import Topic
 from streams.records import LogRecord
 
 

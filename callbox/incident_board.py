@@ -10,11 +10,11 @@ from typing import Final, NamedTuple
 
 from callbox.printable import printable
 from processors.lifecycle import OPEN, UNACKNOWLEDGED
-from schemas.alerts import Alert
-from schemas.catalogue import INCIDENTS
+from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import Grade, IncidentState
 from schemas.errors import DecodeError, InputMissing
+from schemas.topics import INCIDENTS
 from streams.kafka_config import KafkaConfig
 from streams.reader import read_all
 from streams.records import LogRecord

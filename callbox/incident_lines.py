@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from callbox.incident_board import wants_answer
 from callbox.printable import printable
 from callbox.times import format_span, format_time
-from schemas.acks import AckResult
-from schemas.alerts import Alert
+from schemas.ack import AckResult
+from schemas.alert import Alert
 from schemas.enums import IncidentState, Reason, Status
 from schemas.units import EpochMs
 

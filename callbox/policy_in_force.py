@@ -8,8 +8,8 @@ from contextlib import closing
 from typing import Final
 
 from processors.state import State
-from schemas.catalogue import FUSION_INPUT
 from schemas.errors import LogBroken
+from schemas.topics import FUSION_INPUT
 from streams.kafka_config import KafkaConfig
 from streams.partition_reader import PartitionReader
 from streams.reader import read

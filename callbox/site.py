@@ -27,8 +27,8 @@ import msgspec
 
 from callbox.files import refusal
 from schemas.enums import DeviceKind, Tier
-from schemas.site import UNASSIGNED_ZONE, ChainLink, RegistryDevice, ResponsePoint
-from schemas.toml import read_strict
+from schemas.registry import UNASSIGNED_ZONE, ChainLink, RegistryDevice, ResponsePoint
+from schemas.strict_toml import read_strict
 from schemas.units import deg_e7
 
 Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]

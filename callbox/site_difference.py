@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from schemas.codec import encode
 from schemas.enums import InputKind
+from schemas.fusion_log import FusionInput
 from schemas.ids import fingerprint
-from schemas.log import FusionInput
-from schemas.site import RegistryDevice
+from schemas.registry import RegistryDevice
 from schemas.units import EpochMs
 
 

@@ -25,9 +25,9 @@ from processors.hotlist import problems as entry_problems
 from processors.plates import normalise_plate_text
 from schemas.enums import PlateClass, PlateColour, Purpose
 from schemas.errors import CallboxError
-from schemas.toml import read_strict
+from schemas.hotlist import HotlistEntry
+from schemas.strict_toml import read_strict
 from schemas.units import EpochMs
-from schemas.vehicles import HotlistEntry
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 

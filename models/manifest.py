@@ -12,7 +12,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 
 from schemas.errors import FileRefused
-from schemas.toml import read_strict
+from schemas.strict_toml import read_strict
 
 SHIPPED: Final = Path(__file__).parent / "manifests"
 

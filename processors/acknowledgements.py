@@ -6,11 +6,11 @@ What is said is not judged here: the fold knows the incident, and answers.
 import re
 
 from processors.pillars import bounded_id
-from schemas.acks import AckFact, Acknowledgement, Actor
+from schemas.ack import AckFact, Acknowledgement, Actor
 from schemas.codec import encode
 from schemas.enums import AckAction, InputKind
-from schemas.log import FusionInput
-from schemas.site import UNASSIGNED_ZONE
+from schemas.fusion_log import FusionInput
+from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import EpochMs
 
 SHELVING = frozenset({AckAction.SHELVE, AckAction.UNSHELVE, AckAction.OUT_OF_SERVICE, AckAction.IN_SERVICE})

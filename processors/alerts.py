@@ -11,11 +11,11 @@ from processors.entities import Incident
 from processors.grading import URGENCIES, categories_of
 from processors.state import FOLD_VERSION
 from processors.texts import texts_for
-from schemas.acks import Actor
-from schemas.alerts import Alert, Position, PriorAlert, Source
-from schemas.catalogue import ALERTS, MAINTENANCE, TEST_ALERTS
+from schemas.ack import Actor
+from schemas.alert import Alert, Position, PriorAlert, Source
 from schemas.enums import Action, Disposition, Grade, Hazard, Reason, Status, Urgency
 from schemas.ids import fingerprint
+from schemas.topics import ALERTS, MAINTENANCE, TEST_ALERTS
 from schemas.units import EpochMs, degrees
 
 SENDER = "callbox"

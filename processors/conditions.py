@@ -21,9 +21,9 @@ from processors.lifecycle import OVER, QUIET, Step, after
 from processors.matching import Surroundings, by_name, fault_name
 from processors.relations import name_each_other
 from processors.state import State
-from schemas.alerts import Alert, Source
+from schemas.alert import Alert, Source
 from schemas.enums import Action, Disposition, Family, Feed, Hazard, IncidentState, Reason
-from schemas.site import ChainLink
+from schemas.registry import ChainLink
 from schemas.units import EpochMs
 
 

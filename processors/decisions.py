@@ -2,8 +2,8 @@
 
 import msgspec
 
-from schemas.acks import AckResult
-from schemas.alerts import Alert
+from schemas.ack import AckResult
+from schemas.alert import Alert
 from schemas.enums import Reason
 from schemas.units import EpochMs
 

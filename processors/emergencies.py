@@ -19,9 +19,9 @@ from processors.lifecycle import OVER, QUIET, Step, after
 from processors.matching import Surroundings
 from processors.relations import name_each_other
 from processors.state import State
-from schemas.alerts import Alert, Source
+from schemas.alert import Alert, Source
 from schemas.enums import Action, Family, Hazard, IncidentState, Reason, Status
-from schemas.log import Media
+from schemas.fusion_log import Media
 from schemas.units import EpochMs
 
 MAX_DEVICES = 50

@@ -10,10 +10,10 @@ import msgspec
 
 from processors.geometry import Place
 from processors.memory import Memory
-from schemas.alerts import PriorAlert, Source
+from schemas.alert import PriorAlert, Source
 from schemas.enums import Family, Feed, Grade, Hazard, IncidentState, Status
-from schemas.log import Media
-from schemas.site import ChainLink, RegistryDevice
+from schemas.fusion_log import Media
+from schemas.registry import ChainLink, RegistryDevice
 from schemas.units import EpochMs, Mm
 
 DeviceKey: TypeAlias = tuple[str, str]

@@ -11,7 +11,7 @@ import msgspec
 from processors.geometry import Place, distance_mm
 from processors.policy import FusionPolicy, Ring
 from schemas.enums import Category, Family, Feed, Grade, Hazard, Tier, Urgency
-from schemas.site import ChainLink, RegistryDevice
+from schemas.registry import ChainLink, RegistryDevice
 from schemas.units import Mm
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from schemas.enums import PlateClass, PlateColour, Purpose, ReviewReason
+from schemas.hotlist import HotlistEntry
 from schemas.units import DAY_MS, HOUR_MS, EpochMs
-from schemas.vehicles import HotlistEntry
 
 MAX_LIFETIME_MS: Mapping[Purpose, int] = {  # our own proposal: short where the harm of a stale entry is large
     Purpose.STOLEN_VEHICLE: 365 * DAY_MS,

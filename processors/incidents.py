@@ -32,11 +32,11 @@ from processors.rules_site import device_record, policy_record
 from processors.rules_timers import due_of, fire
 from processors.state import LATEST_MS, State
 from processors.supervision import speaks_again
-from schemas.acks import AckFact
+from schemas.ack import AckFact
 from schemas.codec import decode
 from schemas.enums import InputKind, PillarKind, Reason
 from schemas.errors import DecodeError
-from schemas.log import (
+from schemas.fusion_log import (
     CameraAlive,
     FeedStatus,
     FusionInput,
@@ -46,7 +46,7 @@ from schemas.log import (
     Tick,
 )
 from schemas.partitioning import partition_of
-from schemas.site import RegistryDevice
+from schemas.registry import RegistryDevice
 from schemas.units import MINUTE_MS, EpochMs
 
 __all__ = ["Decision", "fold", "fold_decoded", "read_entry"]

@@ -6,7 +6,7 @@ before the press.
 
 from processors.state import FOLD_VERSION
 from processors.texts import texts_for
-from schemas.alerts import Alert, Source
+from schemas.alert import Alert, Source
 from schemas.enums import (
     Action,
     Category,
@@ -19,9 +19,9 @@ from schemas.enums import (
     Tier,
     Urgency,
 )
+from schemas.fusion_log import PillarFact
 from schemas.ids import fingerprint
-from schemas.log import PillarFact
-from schemas.site import ChainLink
+from schemas.registry import ChainLink
 from schemas.units import DAY_MS, EpochMs
 
 _UNIT = "control-room"

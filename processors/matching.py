@@ -10,7 +10,7 @@ from processors.entities import DeviceKey, Incident
 from processors.geometry import Place, cells_near, distance_mm
 from processors.policy import Windows
 from processors.state import State
-from schemas.alerts import Source
+from schemas.alert import Source
 from schemas.enums import Family, Feed, Hazard, Status
 from schemas.units import EpochMs
 

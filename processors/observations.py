@@ -4,8 +4,8 @@ from processors.pillars import trusted_times
 from schemas.codec import encode
 from schemas.enums import Hazard, InputKind
 from schemas.feeds import CameraFrame
+from schemas.fusion_log import CameraAlive, FusionInput, Media, Observation
 from schemas.ids import fingerprint
-from schemas.log import CameraAlive, FusionInput, Media, Observation
 from schemas.units import SECOND_MS, EpochMs
 
 PERMILLE = 1000

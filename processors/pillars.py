@@ -7,8 +7,8 @@ from schemas.codec import encode
 from schemas.enums import InputKind, PillarKind
 from schemas.errors import Cause, DecodeError
 from schemas.feeds import PillarEvent
+from schemas.fusion_log import FusionInput, PillarFact
 from schemas.ids import fingerprint
-from schemas.log import FusionInput, PillarFact
 from schemas.units import DAY_MS, SECOND_MS, EpochMs
 
 AHEAD_MS = 20 * SECOND_MS

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from schemas.enums import Grade
+from schemas.fusion_log import PolicyRecord
 from schemas.ids import fingerprint
-from schemas.log import PolicyRecord
 from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
 

@@ -7,7 +7,7 @@ from processors.changes import Change, PutIncident
 from processors.entities import Incident
 from processors.matching import MAX_RELATED
 from processors.state import State
-from schemas.alerts import Alert
+from schemas.alert import Alert
 from schemas.enums import Action, IncidentState, Reason
 
 

@@ -21,7 +21,7 @@ from processors.flapping import grade_changed
 from processors.lifecycle import QUIET, UNACKNOWLEDGED, Step, after, can
 from processors.memory import recall, remember
 from processors.state import State
-from schemas.acks import AckFact, AckResult
+from schemas.ack import AckFact, AckResult
 from schemas.enums import (
     AckAction,
     AckOutcome,
@@ -33,7 +33,7 @@ from schemas.enums import (
     IncidentState,
     Reason,
 )
-from schemas.log import FusionInput
+from schemas.fusion_log import FusionInput
 from schemas.units import SECOND_MS, EpochMs
 
 

@@ -9,9 +9,9 @@ from processors.decisions import Decision
 from processors.emergencies import News, take_in
 from processors.repeats import hear
 from processors.state import State
-from schemas.alerts import Source
+from schemas.alert import Source
 from schemas.enums import Feed, Hazard, Reason
-from schemas.log import CameraAlive, FusionInput, Observation
+from schemas.fusion_log import CameraAlive, FusionInput, Observation
 
 
 def observation(state: State, envelope: FusionInput, seen: Observation) -> Outcome:

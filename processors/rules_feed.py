@@ -24,11 +24,11 @@ from processors.lifecycle import OVER, Step, after
 from processors.matching import by_name, fault_name, is_in_window
 from processors.memory import Memory, recall, remember
 from processors.state import State
-from schemas.alerts import Alert, Source
+from schemas.alert import Alert, Source
 from schemas.enums import Action, Feed, FeedState, Hazard, Reason
-from schemas.log import FeedStatus, FusionInput
+from schemas.fusion_log import FeedStatus, FusionInput
 from schemas.partitioning import partition_of
-from schemas.site import UNASSIGNED_ZONE
+from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import SECOND_MS, EpochMs
 
 _FAULT = ASSESSMENTS[Hazard.FEED_FAULT]

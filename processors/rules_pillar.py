@@ -23,7 +23,7 @@ from processors.rules_press import call, is_late, press, status_of
 from processors.state import State
 from processors.supervision import next_test, unsticks, was_tested
 from schemas.enums import Action, Disposition, Family, Feed, Hazard, PillarKind, Reason, Status
-from schemas.log import FusionInput, PillarFact
+from schemas.fusion_log import FusionInput, PillarFact
 
 NO_DISPATCH = 0
 """The verification level of what nobody is sent to (domain.md 12)."""

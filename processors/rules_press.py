@@ -12,9 +12,9 @@ from processors.emergencies import News, take_in
 from processors.entities import Device, Timer, TimerKind, device_subject
 from processors.lifecycle import OVER
 from processors.state import State
-from schemas.alerts import Source
+from schemas.alert import Source
 from schemas.enums import Feed, Hazard, Reason, Status
-from schemas.log import PillarFact
+from schemas.fusion_log import PillarFact
 from schemas.units import EpochMs
 
 

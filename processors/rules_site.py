@@ -24,11 +24,11 @@ from processors.supervision import (
     withdrawn,
 )
 from schemas.enums import DeviceKind, Family, Hazard, Reason
-from schemas.log import FusionInput, PolicyRecord
-from schemas.site import RegistryDevice
+from schemas.fusion_log import FusionInput, PolicyRecord
+from schemas.registry import RegistryDevice
 
 if TYPE_CHECKING:
-    from schemas.alerts import Alert
+    from schemas.alert import Alert
 
 
 def device_record(state: State, envelope: FusionInput, site: RegistryDevice) -> Outcome:

@@ -31,7 +31,7 @@ from processors.supervision import (
     stuck_due,
     test_overdue,
 )
-from schemas.alerts import Alert
+from schemas.alert import Alert
 from schemas.enums import Action, Family, IncidentState, Reason
 from schemas.units import EpochMs
 

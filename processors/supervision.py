@@ -19,12 +19,12 @@ from processors.entities import Device, DeviceKey, Incident, Timer, TimerKind, d
 from processors.grading import chain_of
 from processors.matching import by_name, fault_name
 from processors.state import State
-from schemas.catalogue import FRAMES, PILLAR_EVENTS
 from schemas.enums import DeviceKind, Disposition, Hazard, Reason
+from schemas.topics import FRAMES, PILLAR_EVENTS
 from schemas.units import SECOND_MS, EpochMs
 
 if TYPE_CHECKING:
-    from schemas.alerts import Alert
+    from schemas.alert import Alert
 
 TOLD_WITHIN_MS = 2 * SECOND_MS
 """A tick and a word of the feed may each come a second after a deadline."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from schemas.alerts import AlertText
+from schemas.alert import AlertText
 from schemas.enums import Hazard, Reason, Status
 
 

@@ -9,7 +9,7 @@ the one that counts closed or cancelled the incident, 7 days ago ─► tombston
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from schemas.alerts import Alert
+from schemas.alert import Alert
 from schemas.enums import Action
 from schemas.units import DAY_MS, EpochMs
 

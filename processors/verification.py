@@ -5,9 +5,9 @@ from typing import NamedTuple
 from processors.hotlist import Match
 from schemas.enums import ReviewReason
 from schemas.feeds import PlateRead
+from schemas.hotlist import VerificationRequest
 from schemas.ids import fingerprint
 from schemas.units import MINUTE_MS, EpochMs
-from schemas.vehicles import VerificationRequest
 
 CONFIDENT = 0.85
 """A reader's own confidence from which on its text counts as certain; the gate measured at 99.6 %."""

@@ -18,12 +18,13 @@ import fastavro
 import msgspec
 from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 
-from schemas.acks import AckFact, Acknowledgement, AckResult
-from schemas.alerts import Alert
+from schemas.ack import AckFact, Acknowledgement, AckResult
+from schemas.alert import Alert
+from schemas.dead_letter import DeadLetter
 from schemas.errors import Cause, DecodeError
+from schemas.evidence import EvidenceSnapshot
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
-from schemas.letters import DeadLetter, EvidenceSnapshot
-from schemas.log import (
+from schemas.fusion_log import (
     CameraAlive,
     FeedStatus,
     FusionInput,
@@ -33,8 +34,8 @@ from schemas.log import (
     PolicyRecord,
     Tick,
 )
-from schemas.site import RegistryDevice
-from schemas.vehicles import HotlistEntry, VerificationRequest
+from schemas.hotlist import HotlistEntry, VerificationRequest
+from schemas.registry import RegistryDevice
 
 MARKER = b"\xc3\x01"
 HEADER_BYTES = 10

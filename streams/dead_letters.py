@@ -4,10 +4,10 @@ from typing import Any
 
 import structlog
 
-from schemas.catalogue import BY_NAME, dead_letter_topic
 from schemas.codec import encode
+from schemas.dead_letter import DeadLetter
 from schemas.errors import Cause
-from schemas.letters import DeadLetter
+from schemas.topics import BY_NAME, dead_letter_topic
 from schemas.units import EpochMs
 from streams.delivery import Outgoing
 from streams.metrics import Metrics

@@ -15,10 +15,10 @@ from itertools import islice
 import structlog
 
 from processors.tombstones import Standing, observe, to_forget, to_repeat
-from schemas.alerts import Alert
-from schemas.catalogue import INCIDENTS
+from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.errors import CallboxError, DecodeError
+from schemas.topics import INCIDENTS
 from streams.clock import now_ms
 from streams.context import Context
 from streams.delivery import Outgoing

@@ -5,13 +5,13 @@ was told before: it says how the list is in any case, and the fold knows a copy 
 """
 
 from processors.hotlist import is_stale
-from schemas.catalogue import FUSION_INPUT, HOTLIST
 from schemas.codec import encode
 from schemas.enums import Feed, FeedState, InputKind
 from schemas.errors import Cause
+from schemas.fusion_log import FeedStatus, FusionInput
 from schemas.ids import fingerprint
-from schemas.log import FeedStatus, FusionInput
-from schemas.site import UNASSIGNED_ZONE
+from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import FUSION_INPUT, HOTLIST
 from schemas.units import EpochMs
 from streams.clock import monotonic, now_ms
 from streams.context import Context

@@ -17,11 +17,11 @@ from processors.alerts import topic_for
 from processors.entry import LogEntry
 from processors.incidents import fold
 from processors.state import State, new_state
-from schemas.acks import AckResult
-from schemas.alerts import Alert
-from schemas.catalogue import ACK_RESULTS, ALERTS, FUSION_INPUT, MAINTENANCE, TEST_ALERTS
+from schemas.ack import AckResult
+from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.errors import DecodeError, LogBroken
+from schemas.topics import ACK_RESULTS, ALERTS, FUSION_INPUT, MAINTENANCE, TEST_ALERTS
 from schemas.units import EpochMs
 from streams.kafka_config import KafkaConfig
 from streams.reader import read_all

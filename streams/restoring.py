@@ -18,13 +18,13 @@ import zstandard
 from processors.entry import LogEntry, record_hash
 from processors.incidents import fold
 from processors.state import FORMAT_VERSION, State, load, new_state
-from schemas.catalogue import FUSION_INPUT, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from schemas.codec import decode, encode
 from schemas.enums import Feed, FeedState, InputKind
 from schemas.errors import Cause, DecodeError
+from schemas.fusion_log import FeedStatus, FusionInput, FusionSnapshot
 from schemas.ids import fingerprint
-from schemas.log import FeedStatus, FusionInput, FusionSnapshot
-from schemas.site import UNASSIGNED_ZONE
+from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from schemas.units import EpochMs
 from streams.delivery import Outgoing
 from streams.kafka import topic_id_of

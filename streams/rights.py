@@ -11,7 +11,8 @@ import msgspec
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient  # type: ignore[attr-defined]  # public, as in topics.py
 
-from schemas.catalogue import (
+from schemas.errors import AccessDenied
+from schemas.topics import (
     ACK_RESULTS,
     ACKS,
     ALERTS,
@@ -29,7 +30,6 @@ from schemas.catalogue import (
     VERIFICATION_REQUESTS,
     dead_letter_topic,
 )
-from schemas.errors import AccessDenied
 from streams.kafka import admin_client, is_refusal
 from streams.kafka_config import KafkaConfig
 from streams.settings import RuntimeSettings

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from schemas.catalogue import BY_NAME
 from schemas.errors import TopicRefused
+from schemas.topics import BY_NAME
 from streams.delivery import Delivery, Outgoing, Place
 from streams.kafka import librdkafka_settings
 from streams.kafka_config import KafkaConfig, addresses, is_loopback

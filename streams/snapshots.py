@@ -19,10 +19,10 @@ from processors.state import (
     freeze,
     pack,
 )
-from schemas.catalogue import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from schemas.codec import encode
 from schemas.errors import DeliveryFailed
-from schemas.log import FusionSnapshot
+from schemas.fusion_log import FusionSnapshot
+from schemas.topics import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from streams.clock import monotonic
 from streams.context import Context
 from streams.delivery import Outgoing

@@ -13,11 +13,11 @@ from typing import Any
 import structlog
 
 from processors.state import State
-from schemas.catalogue import FUSION_INPUT
 from schemas.codec import encode
 from schemas.enums import InputKind
 from schemas.errors import ClockDiffers
-from schemas.log import FusionInput, Tick
+from schemas.fusion_log import FusionInput, Tick
+from schemas.topics import FUSION_INPUT
 from schemas.units import SECOND_MS, EpochMs
 from streams.clock import monotonic, now_ms
 from streams.delivery import Outgoing

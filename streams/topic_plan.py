@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.catalogue import FUSION_INPUT, SEALED_RETENTION_MS, Cleanup, Topic
+from schemas.topics import FUSION_INPUT, SEALED_RETENTION_MS, Cleanup, Topic
 from schemas.units import MINUTE_MS
 from streams.brokers.capabilities import Capabilities
 

@@ -16,8 +16,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, onl
     ResourceType,
 )
 
-from schemas.catalogue import CATALOGUE, Topic
 from schemas.errors import BrokerUnavailable, InputMissing, TopicRefused
+from schemas.topics import CATALOGUE, Topic
 from streams.clock import monotonic, pause
 from streams.kafka import KafkaConfig, admin_client, assert_reachable, explain, is_refusal
 from streams.kafka_config import addresses, is_loopback

@@ -3,11 +3,11 @@
 Each worker tells it of its own partitions of the feed, to every partition of the log: a zone may lie in any of them.
 """
 
-from schemas.catalogue import FUSION_INPUT
 from schemas.codec import encode
 from schemas.enums import Feed, FeedState, InputKind
 from schemas.errors import Cause
-from schemas.log import FeedStatus, FusionInput
+from schemas.fusion_log import FeedStatus, FusionInput
+from schemas.topics import FUSION_INPUT
 from streams.clock import monotonic, now_ms
 from streams.context import Context
 from streams.delivery import Outgoing

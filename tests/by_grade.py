@@ -4,14 +4,14 @@ import pytest
 from msgspec.structs import replace
 
 from processors.policy import ByGrade, FusionPolicy
-from schemas.alerts import Alert
+from schemas.alert import Alert
 from schemas.enums import (
     Action,
     Grade,
     PillarKind,
     Tier,
 )
-from schemas.site import ChainLink
+from schemas.registry import ChainLink
 from tests.expect import once
 from tests.timeline import Timeline, camera, device, flame
 

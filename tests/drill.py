@@ -13,11 +13,11 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from benchmarks.county import pillar, records
 from callbox.processes import WorkerProcess
-from schemas.alerts import Alert
-from schemas.catalogue import ALERTS, PILLAR_EVENTS
+from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind
 from schemas.feeds import PillarEvent
+from schemas.topics import ALERTS, PILLAR_EVENTS
 from streams import topics
 from streams.brokers.apache import ApacheKafka
 from streams.brokers.capabilities import MissingBroker

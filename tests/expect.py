@@ -10,8 +10,8 @@ from processors.alerts import topic_for
 from processors.decisions import Decision
 from processors.incidents import fold
 from processors.state import dump, load, new_state
-from schemas.acks import AckResult
-from schemas.alerts import Alert
+from schemas.ack import AckResult
+from schemas.alert import Alert
 from schemas.enums import AckOutcome, PillarKind, Reason
 from tests.timeline import Timeline, alive, ms
 

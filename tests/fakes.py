@@ -9,14 +9,14 @@ from typing import Any, TypeVar, cast
 import msgspec
 from aiokafka.structs import ConsumerRecord
 
-from schemas.catalogue import BY_NAME, HOTLIST, REGISTRY, dead_letter_topic
 from schemas.codec import decode, encode
+from schemas.dead_letter import DeadLetter
 from schemas.enums import DeviceKind, Purpose
 from schemas.errors import DeliveryFailed
-from schemas.letters import DeadLetter
-from schemas.site import RegistryDevice
+from schemas.hotlist import HotlistEntry
+from schemas.registry import RegistryDevice
+from schemas.topics import BY_NAME, HOTLIST, REGISTRY, dead_letter_topic
 from schemas.units import DAY_MS, EpochMs
-from schemas.vehicles import HotlistEntry
 from streams.batching import Batch
 from streams.context import Context
 from streams.delivery import Delivery, Outgoing, Place

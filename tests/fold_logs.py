@@ -13,7 +13,6 @@ from processors.incidents import Decision, fold
 from processors.lifecycle import can
 from processors.rules_ack import SAYS
 from processors.state import State, new_state
-from schemas.catalogue import FRAMES, HOTLIST
 from schemas.codec import encode
 from schemas.enums import (
     AckAction,
@@ -25,9 +24,10 @@ from schemas.enums import (
     InputKind,
     PillarKind,
 )
-from schemas.log import CameraAlive, FusionInput, PillarFact, Tick
+from schemas.fusion_log import CameraAlive, FusionInput, PillarFact, Tick
 from schemas.partitioning import partition_of
-from schemas.site import UNASSIGNED_ZONE
+from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import FRAMES, HOTLIST
 from schemas.units import EpochMs, deg_e7
 from tests.fold_site import POLICIES, SITE
 from tests.timeline import (

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from processors.policy import ByGrade, FusionPolicy, Grades, Window, Windows, policy_record
 from schemas.enums import DeviceKind, Grade, Tier
-from schemas.site import ChainLink
+from schemas.registry import ChainLink
 from schemas.units import DAY_MS
 from tests.timeline import LAT, camera, device
 

@@ -6,8 +6,7 @@ from random import Random
 from msgspec.structs import replace
 
 from processors.policy import ByGrade, FusionPolicy, Grades
-from schemas.alerts import Alert
-from schemas.catalogue import FRAMES, HOTLIST
+from schemas.alert import Alert
 from schemas.enums import (
     AckAction,
     AckReason,
@@ -20,9 +19,10 @@ from schemas.enums import (
     PillarKind,
     Tier,
 )
-from schemas.log import CameraAlive
+from schemas.fusion_log import CameraAlive
 from schemas.partitioning import partition_of
-from schemas.site import UNASSIGNED_ZONE, ChainLink, RegistryDevice, ResponsePoint
+from schemas.registry import UNASSIGNED_ZONE, ChainLink, RegistryDevice, ResponsePoint
+from schemas.topics import FRAMES, HOTLIST
 from schemas.units import deg_e7
 from tests.timeline import (
     LAT,

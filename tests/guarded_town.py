@@ -15,16 +15,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, onl
 
 from benchmarks.county import pillar, records
 from callbox.processes import WorkerProcess
-from schemas.alerts import Alert
-from schemas.catalogue import (
-    ACK_RESULTS,
-    ACKS,
-    ALERTS,
-    PILLAR_EVENTS,
-)
+from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind
 from schemas.feeds import PillarEvent
+from schemas.topics import ACK_RESULTS, ACKS, ALERTS, PILLAR_EVENTS
 from streams import topics
 from streams.brokers.apache import ApacheKafka
 from streams.clock import monotonic, now_ms, pause

@@ -13,15 +13,12 @@ from callbox.dead_letter_tool import (
     judge,
     kept,
 )
-from schemas.catalogue import (
-    PILLAR_EVENTS,
-    dead_letter_topic,
-)
 from schemas.codec import encode
+from schemas.dead_letter import DeadLetter
 from schemas.enums import PillarKind
 from schemas.errors import Cause
 from schemas.feeds import PillarEvent
-from schemas.letters import DeadLetter
+from schemas.topics import PILLAR_EVENTS, dead_letter_topic
 from schemas.units import DAY_MS, EpochMs
 from streams.delivery import Place
 from streams.records import LogRecord

@@ -7,11 +7,11 @@ import zstandard
 from processors.entry import LogEntry
 from processors.incidents import fold
 from processors.state import FORMAT_VERSION, State, dump, new_state
-from schemas.catalogue import FUSION_INPUT, FUSION_SNAPSHOT
 from schemas.codec import encode
 from schemas.enums import PillarKind
-from schemas.log import FusionSnapshot
+from schemas.fusion_log import FusionSnapshot
 from schemas.partitioning import partition_of
+from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT
 from schemas.units import EpochMs
 from streams.kafka_config import KafkaConfig
 from streams.records import LogRecord

@@ -10,8 +10,8 @@ from typing import Any
 from processors.policy import ByGrade, FusionPolicy
 from processors.state import FORMAT_VERSION, dump
 from schemas.enums import AckAction, AckReason, DeviceKind, Disposition, FeedState, Grade, Hazard, PillarKind
-from schemas.log import CameraAlive
-from schemas.site import ResponsePoint
+from schemas.fusion_log import CameraAlive
+from schemas.registry import ResponsePoint
 from schemas.units import deg_e7
 from tests.timeline import LAT, Timeline, alive, camera, dead_letter, device, flame, gateway, ms
 

@@ -7,12 +7,12 @@ import pytest
 
 from processors.pictures import encode_jpeg
 from processors.verification import SeenPlate
-from schemas.catalogue import HOTLIST, PLATE_READS, REGISTRY, VERIFICATION_REQUESTS
 from schemas.codec import encode
 from schemas.enums import PlateClass, PlateColour
 from schemas.errors import Cause
 from schemas.feeds import PlateRead
-from schemas.vehicles import HotlistEntry, VerificationRequest
+from schemas.hotlist import HotlistEntry, VerificationRequest
+from schemas.topics import HOTLIST, PLATE_READS, REGISTRY, VERIFICATION_REQUESTS
 from streams import following
 from streams.agents import plates
 from streams.agents.plates import PlatesAgent

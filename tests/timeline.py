@@ -12,9 +12,8 @@ from processors.incidents import Decision, fold
 from processors.pillars import to_input
 from processors.policy import FusionPolicy, policy_record
 from processors.state import State, new_state
-from schemas.acks import AckFact, Actor
-from schemas.alerts import Alert
-from schemas.catalogue import PILLAR_EVENTS
+from schemas.ack import AckFact, Actor
+from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import (
     AckAction,
@@ -31,9 +30,10 @@ from schemas.enums import (
     Tier,
 )
 from schemas.errors import Cause
-from schemas.log import CameraAlive, FeedStatus, FusionInput, Media, Observation, PillarFact, Tick
+from schemas.fusion_log import CameraAlive, FeedStatus, FusionInput, Media, Observation, PillarFact, Tick
 from schemas.partitioning import partition_of
-from schemas.site import ChainLink, RegistryDevice, ResponsePoint
+from schemas.registry import ChainLink, RegistryDevice, ResponsePoint
+from schemas.topics import PILLAR_EVENTS
 from schemas.units import EpochMs, deg_e7
 
 START = EpochMs(1_760_000_000_000)

@@ -17,19 +17,12 @@ from processors.hotlist import VehicleRead, index, is_stale, match, problems
 from processors.pillars import intake, to_input
 from processors.plate_grammar import normalise_plate_text
 from processors.verification import CONFIDENT, verification_request
-from schemas.catalogue import (
-    FUSION_INPUT,
-    HOTLIST,
-    PILLAR_EVENTS,
-    PLATE_READS,
-    REGISTRY,
-    VERIFICATION_REQUESTS,
-)
 from schemas.codec import decode, encode
 from schemas.feeds import PillarEvent, PlateRead
-from schemas.site import UNASSIGNED_ZONE, RegistryDevice
+from schemas.hotlist import HotlistEntry
+from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
+from schemas.topics import FUSION_INPUT, HOTLIST, PILLAR_EVENTS, PLATE_READS, REGISTRY, VERIFICATION_REQUESTS
 from schemas.units import EpochMs
-from schemas.vehicles import HotlistEntry
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 

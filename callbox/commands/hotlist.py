@@ -11,9 +11,9 @@ import click
 from callbox.files import read_text
 from callbox.invocation import Invocation
 from callbox.vehicles import read_hotlist
-from schemas.catalogue import HOTLIST
 from schemas.codec import encode
-from schemas.vehicles import HotlistEntry
+from schemas.hotlist import HotlistEntry
+from schemas.topics import HOTLIST
 from streams.clock import now_ms
 from streams.delivery import Outgoing
 from streams.kafka import assert_reachable

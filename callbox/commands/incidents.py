@@ -20,9 +20,9 @@ from callbox.commands.acks import ack, close, shelve
 from callbox.incident_board import by_need, find, is_open, read_board, shown_length
 from callbox.incident_lines import HEADINGS, details, row
 from callbox.invocation import Invocation
-from schemas.alerts import Alert
-from schemas.catalogue import INCIDENTS
+from schemas.alert import Alert
 from schemas.enums import Grade, IncidentState
+from schemas.topics import INCIDENTS
 from streams.clock import now_ms
 from streams.kafka import assert_reachable
 from streams.kafka_config import KafkaConfig

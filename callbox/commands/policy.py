@@ -17,13 +17,13 @@ from callbox.policy_difference import Change, as_toml, difference
 from callbox.policy_in_force import LOOKED_AT, in_force
 from processors.policy import FusionPolicy, policy_record, validate
 from processors.state import State
-from schemas.catalogue import FUSION_INPUT
 from schemas.codec import encode
 from schemas.enums import InputKind
 from schemas.errors import BrokerUnavailable, InputMissing, LogBroken
+from schemas.fusion_log import FusionInput, PolicyRecord
 from schemas.ids import fingerprint
-from schemas.log import FusionInput, PolicyRecord
-from schemas.toml import read_strict
+from schemas.strict_toml import read_strict
+from schemas.topics import FUSION_INPUT
 from streams.clock import now_ms
 from streams.delivery import Outgoing
 from streams.kafka import assert_reachable

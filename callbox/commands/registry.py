@@ -14,10 +14,10 @@ from callbox.files import read_text
 from callbox.invocation import Invocation
 from callbox.site import read_site
 from callbox.site_difference import Difference, difference, log_inputs, registry_records
-from schemas.catalogue import FUSION_INPUT, REGISTRY
 from schemas.codec import decode, encode
 from schemas.errors import DecodeError
-from schemas.site import RegistryDevice
+from schemas.registry import RegistryDevice
+from schemas.topics import FUSION_INPUT, REGISTRY
 from streams.clock import now_ms
 from streams.delivery import Outgoing
 from streams.kafka_config import KafkaConfig

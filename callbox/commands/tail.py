@@ -14,9 +14,9 @@ from callbox.decoding import as_line, is_of_incident
 from callbox.invocation import Invocation
 from callbox.printable import printable
 from callbox.times import format_time, parse_time
-from schemas.catalogue import BY_NAME, CATALOGUE, Topic
 from schemas.enums import Grade
 from schemas.errors import TopicRefused
+from schemas.topics import BY_NAME, CATALOGUE, Topic
 from schemas.units import EpochMs
 from streams.clock import now_ms
 from streams.kafka import assert_reachable

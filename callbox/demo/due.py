@@ -23,13 +23,13 @@ from callbox.demo.steps import (
     ack_id_of,
 )
 from processors.alerts import incident_id_of
-from schemas.acks import Acknowledgement, Actor
-from schemas.catalogue import ACKS, FRAMES, PILLAR_EVENTS, PLATE_READS
+from schemas.ack import Acknowledgement, Actor
 from schemas.codec import encode
 from schemas.enums import DeviceKind, Hazard, PillarKind
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
 from schemas.ids import fingerprint
-from schemas.site import RegistryDevice
+from schemas.registry import RegistryDevice
+from schemas.topics import ACKS, FRAMES, PILLAR_EVENTS, PLATE_READS
 from schemas.units import EpochMs
 
 POISON: Final = b"these bytes are no record\xff\x00"

@@ -3,9 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from schemas.acks import AckResult
-from schemas.alerts import Alert
-from schemas.catalogue import (
+from schemas.ack import AckResult
+from schemas.alert import Alert
+from schemas.codec import decode
+from schemas.dead_letter import DeadLetter
+from schemas.evidence import EvidenceSnapshot
+from schemas.fusion_log import Media
+from schemas.hotlist import VerificationRequest
+from schemas.topics import (
     ACK_RESULTS,
     ALERTS,
     CATALOGUE,
@@ -15,10 +20,6 @@ from schemas.catalogue import (
     TEST_ALERTS,
     VERIFICATION_REQUESTS,
 )
-from schemas.codec import decode
-from schemas.letters import DeadLetter, EvidenceSnapshot
-from schemas.log import Media
-from schemas.vehicles import VerificationRequest
 from streams.kafka_config import KafkaConfig
 from streams.reader import read_all
 from streams.records import LogRecord

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from callbox.processes import COMMAND, WorkerProcess
-from schemas.catalogue import ACKS, FRAMES, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
 from schemas.errors import CallboxError
+from schemas.topics import ACKS, FRAMES, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
 from streams.brokers.process import free_port
 from streams.kafka_config import KafkaConfig
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Final, NamedTuple
 
-from schemas.alerts import Alert
+from schemas.alert import Alert
 from schemas.enums import Hazard, Reason
 from schemas.units import EpochMs
 

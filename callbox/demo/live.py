@@ -9,11 +9,11 @@ from rich.text import Text
 
 from callbox.demo.latency import press_to_alert_ms
 from callbox.demo.watch import Arrival
-from schemas.alerts import Alert
-from schemas.catalogue import VERIFICATION_REQUESTS
+from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import Grade, Status
-from schemas.vehicles import VerificationRequest
+from schemas.hotlist import VerificationRequest
+from schemas.topics import VERIFICATION_REQUESTS
 
 STYLES: Final = {Grade.RED: "bold red", Grade.YELLOW: "bold yellow", Grade.BLUE: "blue"}
 COLUMNS: Final = ("s", "grade", "action", "why", "zone", "device", "press to alert")

@@ -10,7 +10,7 @@ from callbox.demo.scenario import Scenario, zone_of
 from callbox.demo.steps import AckStep, ack_id_of
 from schemas.enums import AckOutcome, Action, Grade, Reason
 from schemas.errors import Cause
-from schemas.site import RegistryDevice
+from schemas.registry import RegistryDevice
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from callbox.demo.story import Story
 from callbox.demo.timeline import render_timeline
 from callbox.demo.totals import came_out, given_up, latency_text, went_in
 from callbox.times import format_time
-from schemas.alerts import Alert
+from schemas.alert import Alert
 from schemas.enums import Status
 
 Cell = str

@@ -12,7 +12,7 @@ from callbox.demo.house import counts
 from callbox.demo.play import Sent
 from callbox.demo.scenario import Scenario
 from callbox.demo.steps import PlateStep
-from schemas.catalogue import PLATE_READS
+from schemas.topics import PLATE_READS
 
 METRIC: Final = "callbox_plate_reads_total"
 NOT_LISTED: Final = "not_listed"

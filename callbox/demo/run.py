@@ -28,10 +28,10 @@ from callbox.demo.watch import Watcher
 from callbox.files import read_text
 from callbox.processes import WorkerProcess
 from callbox.site import read_site
-from schemas.alerts import Alert
-from schemas.catalogue import BY_NAME, VERIFICATION_REQUESTS
+from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.errors import TopicRefused
+from schemas.topics import BY_NAME, VERIFICATION_REQUESTS
 from schemas.units import SECOND_MS, EpochMs
 from streams.brokers.capabilities import Broker
 from streams.clock import monotonic, now_ms, pause

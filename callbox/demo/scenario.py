@@ -11,8 +11,8 @@ import msgspec
 from callbox.demo.steps import AnyStep, PlateStep, last_at_s
 from callbox.files import refusal
 from schemas.enums import Purpose
-from schemas.site import UNASSIGNED_ZONE, RegistryDevice
-from schemas.toml import read_strict
+from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
+from schemas.strict_toml import read_strict
 
 LONGEST_S: Final = 120.0  # people watch it
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from callbox.demo.house import READ_BY, Answering, records_done
 from callbox.demo.play import Sent
-from schemas.catalogue import FUSION_INPUT
+from schemas.topics import FUSION_INPUT
 from streams.clock import monotonic, pause
 from streams.kafka_config import KafkaConfig
 from streams.reader import read_all

@@ -5,9 +5,9 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
-from schemas.catalogue import ALERTS, MAINTENANCE, TEST_ALERTS
 from schemas.enums import AckAction, AckOutcome, AckReason, Action, Disposition, Grade, PillarKind, Reason
 from schemas.errors import Cause
+from schemas.topics import ALERTS, MAINTENANCE, TEST_ALERTS
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=600)]
 Times = Annotated[int, msgspec.Meta(ge=1, le=1000)]

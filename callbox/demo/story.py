@@ -9,7 +9,7 @@ from callbox.demo.harvest import Harvest
 from callbox.demo.latency import Latency, latency
 from callbox.demo.play import Sent
 from callbox.demo.scenario import Scenario
-from schemas.site import RegistryDevice
+from schemas.registry import RegistryDevice
 from schemas.units import SECOND_MS, EpochMs
 from streams.brokers.capabilities import BrokerKind
 

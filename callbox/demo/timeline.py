@@ -5,8 +5,8 @@ from html import escape
 from typing import Final, NamedTuple
 
 from callbox.demo.story import Story
-from schemas.catalogue import ALERTS, FRAMES, MAINTENANCE, PILLAR_EVENTS, PLATE_READS, TEST_ALERTS
 from schemas.enums import Grade
+from schemas.topics import ALERTS, FRAMES, MAINTENANCE, PILLAR_EVENTS, PLATE_READS, TEST_ALERTS
 
 WIDTH, LEFT, RIGHT = 1080, 130, 20
 LANE, TOP = 26, 14

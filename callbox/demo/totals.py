@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from callbox.demo.story import Story
-from schemas.catalogue import EVIDENCE, VERIFICATION_REQUESTS
+from schemas.topics import EVIDENCE, VERIFICATION_REQUESTS
 
 
 class Total(NamedTuple):

@@ -12,9 +12,9 @@ import zstandard
 
 from callbox.demo.cast import Vehicle
 from callbox.demo.hotlist import listed_text
-from schemas.catalogue import FUSION_SNAPSHOT, HOTLIST, PLATE_READS, VERIFICATION_REQUESTS
 from schemas.codec import decode
-from schemas.log import FusionSnapshot
+from schemas.fusion_log import FusionSnapshot
+from schemas.topics import FUSION_SNAPSHOT, HOTLIST, PLATE_READS, VERIFICATION_REQUESTS
 from streams.records import LogRecord
 from streams.restoring import MAX_STATE_BYTES
 

@@ -13,15 +13,15 @@ import structlog
 
 from processors.acknowledgements import ack_input
 from processors.pillars import bare_press, intake, to_input
-from schemas.acks import Acknowledgement
-from schemas.catalogue import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
+from schemas.ack import Acknowledgement
 from schemas.codec import decode, encode
 from schemas.enums import Feed, FeedState, InputKind, PillarKind
 from schemas.errors import Cause, DecodeError
 from schemas.feeds import PillarEvent
+from schemas.fusion_log import FeedStatus, FusionInput
 from schemas.ids import fingerprint
-from schemas.log import FeedStatus, FusionInput
-from schemas.site import UNASSIGNED_ZONE, RegistryDevice
+from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
+from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from schemas.units import EpochMs
 from streams.batching import Batch
 from streams.context import Context

@@ -15,14 +15,14 @@ from processors.flame import FlameDecision, FlamePolicy, FlameReason, FlameState
 from processors.observations import alive_input, fire_input, frame_id, is_alive_due
 from processors.pictures import decode_jpeg
 from processors.redaction import RedactedPicture, Redaction, Withheld, WithheldReason
-from schemas.catalogue import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY, dead_letter_topic
 from schemas.codec import decode, encode
 from schemas.enums import Feed
 from schemas.errors import CallboxError, Cause, DecodeError, PictureError
+from schemas.evidence import EvidenceSnapshot
 from schemas.feeds import CameraFrame
-from schemas.letters import EvidenceSnapshot
-from schemas.log import FusionInput, Media
-from schemas.site import RegistryDevice
+from schemas.fusion_log import FusionInput, Media
+from schemas.registry import RegistryDevice
+from schemas.topics import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY, dead_letter_topic
 from schemas.units import EpochMs
 from streams.batching import Batch
 from streams.clock import monotonic

@@ -17,8 +17,11 @@ from processors.alerts import topic_for
 from processors.entry import LogEntry
 from processors.incidents import Decision, fold
 from processors.state import State, new_state
-from schemas.alerts import Alert
-from schemas.catalogue import (
+from schemas.alert import Alert
+from schemas.codec import encode
+from schemas.enums import Action, Grade, Hazard, Reason, Status
+from schemas.errors import Cause
+from schemas.topics import (
     ACK_RESULTS,
     ALERTS,
     FUSION_INPUT,
@@ -28,9 +31,6 @@ from schemas.catalogue import (
     TEST_ALERTS,
     dead_letter_topic,
 )
-from schemas.codec import encode
-from schemas.enums import Action, Grade, Hazard, Reason, Status
-from schemas.errors import Cause
 from schemas.units import EpochMs
 from streams.batching import Batch
 from streams.clock import now_ms

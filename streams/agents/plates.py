@@ -17,7 +17,12 @@ from processors.hotlist import Match, VehicleRead, index, is_stale, match, probl
 from processors.pictures import check_jpeg
 from processors.plates import normalise_plate_text
 from processors.verification import CONFIDENT, SeenPlate, verification_request
-from schemas.catalogue import (
+from schemas.codec import decode, encode
+from schemas.errors import Cause, DecodeError, PictureError
+from schemas.feeds import PlateRead
+from schemas.hotlist import HotlistEntry
+from schemas.registry import RegistryDevice
+from schemas.topics import (
     FUSION_INPUT,
     HOTLIST,
     PLATE_READS,
@@ -25,12 +30,7 @@ from schemas.catalogue import (
     VERIFICATION_REQUESTS,
     dead_letter_topic,
 )
-from schemas.codec import decode, encode
-from schemas.errors import Cause, DecodeError, PictureError
-from schemas.feeds import PlateRead
-from schemas.site import RegistryDevice
 from schemas.units import EpochMs
-from schemas.vehicles import HotlistEntry
 from streams.batching import Batch
 from streams.context import Context
 from streams.dead_letters import as_log_record, bury

@@ -2,8 +2,7 @@
 
 import pytest
 
-from schemas.alerts import Alert
-from schemas.catalogue import ALERTS, MAINTENANCE
+from schemas.alert import Alert
 from schemas.enums import (
     AckAction,
     AckReason,
@@ -14,6 +13,7 @@ from schemas.enums import (
     Reason,
     Tier,
 )
+from schemas.topics import ALERTS, MAINTENANCE
 from schemas.units import DAY_MS
 from tests.by_grade import ACKNOWLEDGE_S, FOUR_TIERS, begin, every_grade, raised, site
 from tests.expect import at_s, never, once, told, within

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.alerts import Alert
+from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import (
     AckAction,

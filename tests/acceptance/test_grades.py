@@ -2,7 +2,6 @@
 
 import pytest
 
-from schemas.catalogue import ALERTS, MAINTENANCE
 from schemas.enums import (
     AckAction,
     AckReason,
@@ -17,6 +16,7 @@ from schemas.enums import (
     Reason,
     Urgency,
 )
+from schemas.topics import ALERTS, MAINTENANCE
 from tests.expect import never, once, within
 from tests.timeline import (
     LAT,

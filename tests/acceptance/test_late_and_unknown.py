@@ -4,7 +4,6 @@ import pytest
 
 from processors.entry import LogEntry
 from processors.pillars import intake
-from schemas.catalogue import ALERTS, MAINTENANCE
 from schemas.enums import (
     Action,
     Grade,
@@ -15,7 +14,8 @@ from schemas.enums import (
     Tier,
 )
 from schemas.feeds import PillarEvent
-from schemas.site import UNASSIGNED_ZONE
+from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import ALERTS, MAINTENANCE
 from schemas.units import DAY_MS, EpochMs
 from tests.expect import at_s, once, told
 from tests.timeline import (

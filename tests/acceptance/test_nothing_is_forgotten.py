@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from schemas.enums import AckAction, AckReason, Disposition, Grade, Hazard, PillarKind, Reason
 from schemas.partitioning import partition_of
-from schemas.site import UNASSIGNED_ZONE
+from schemas.registry import UNASSIGNED_ZONE
 from tests.timeline import LAT, PARTITIONS, Timeline, alive, device, gateway
 
 

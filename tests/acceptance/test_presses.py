@@ -2,7 +2,6 @@
 
 import pytest
 
-from schemas.catalogue import ALERTS, MAINTENANCE
 from schemas.enums import (
     AckAction,
     Action,
@@ -13,6 +12,7 @@ from schemas.enums import (
     PillarKind,
     Reason,
 )
+from schemas.topics import ALERTS, MAINTENANCE
 from tests.expect import never, once, within
 from tests.timeline import (
     Timeline,

@@ -6,7 +6,7 @@ from processors.policy import FusionPolicy
 from schemas.enums import (
     DeviceKind,
 )
-from schemas.site import ResponsePoint
+from schemas.registry import ResponsePoint
 from schemas.units import deg_e7
 from tests.expect import once
 from tests.timeline import (

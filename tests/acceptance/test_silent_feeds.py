@@ -2,7 +2,6 @@
 
 import pytest
 
-from schemas.catalogue import HOTLIST, MAINTENANCE
 from schemas.enums import (
     Action,
     Feed,
@@ -13,8 +12,9 @@ from schemas.enums import (
     Reason,
 )
 from schemas.errors import Cause
-from schemas.log import FeedStatus
-from schemas.site import UNASSIGNED_ZONE
+from schemas.fusion_log import FeedStatus
+from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import HOTLIST, MAINTENANCE
 from tests.expect import never, once, told, watch
 from tests.timeline import (
     ZONE,

@@ -1,6 +1,5 @@
 """Requirement 3 of domain.md: many silent devices behind one gateway are one silent site."""
 
-from schemas.catalogue import ALERTS
 from schemas.enums import (
     Action,
     Disposition,
@@ -10,6 +9,7 @@ from schemas.enums import (
     PillarKind,
     Reason,
 )
+from schemas.topics import ALERTS
 from tests.expect import never, once, told, watch, within
 from tests.timeline import (
     LAT,

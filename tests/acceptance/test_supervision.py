@@ -2,7 +2,6 @@
 
 import pytest
 
-from schemas.catalogue import MAINTENANCE
 from schemas.enums import (
     Action,
     Grade,
@@ -11,6 +10,7 @@ from schemas.enums import (
     PillarKind,
     Reason,
 )
+from schemas.topics import MAINTENANCE
 from tests.expect import never, once, restarted, watch, within
 from tests.timeline import (
     Timeline,

@@ -3,7 +3,6 @@
 import pytest
 
 from processors.pillars import intake
-from schemas.catalogue import ALERTS, MAINTENANCE, TEST_ALERTS
 from schemas.enums import (
     AckAction,
     AckReason,
@@ -17,7 +16,8 @@ from schemas.enums import (
     Tier,
 )
 from schemas.feeds import PillarEvent
-from schemas.site import UNASSIGNED_ZONE
+from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import ALERTS, MAINTENANCE, TEST_ALERTS
 from tests.expect import never, once, rejected, told, within
 from tests.timeline import Timeline, camera, device, flame, ms, only_alert
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from callbox.incident_lines import REJECTIONS
 from processors.lifecycle import TRANSITIONS
 from processors.rules_ack import SAYS
-from schemas.acks import Acknowledgement
+from schemas.ack import Acknowledgement
 
 PAGE = (Path(__file__).parents[2] / "docs" / "consume.md").read_text("utf-8")
 SECTION = PAGE.split("## Say what is done about it\n", 1)[1].split("\n## ", 1)[0]

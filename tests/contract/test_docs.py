@@ -22,8 +22,8 @@ from callbox.config import Config, read_config
 from callbox.site import read_site
 from callbox.vehicles import read_hotlist
 from processors.policy import LIMITS, FusionPolicy
-from schemas.catalogue import CATALOGUE, Cleanup, dead_letter_topic
 from schemas.errors import CallboxError
+from schemas.topics import CATALOGUE, Cleanup, dead_letter_topic
 from schemas.units import DAY_MS, MINUTE_MS, EpochMs
 from streams.batching import BatchApp, BatchConsumer, BatchConsumerThread
 from streams.metrics import Metrics

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from callbox.choices import REPLICATED
 from callbox.commands import topics as command
 from callbox.commands.worker import AGENTS
-from schemas.catalogue import CATALOGUE
+from schemas.topics import CATALOGUE
 from streams.rights import RIGHTS, group_of
 from streams.settings import RuntimeSettings
 

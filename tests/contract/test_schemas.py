@@ -12,8 +12,9 @@ import msgspec
 import pytest
 from fastavro.schema import parse_schema
 
-from schemas import avro_files, catalogue, codec
-from schemas.log import Tick
+from schemas import avro_files, codec
+from schemas import topics as catalogue
+from schemas.fusion_log import Tick
 
 RECORDS = list(codec.SCHEMA_FILES)
 EARLIER = sorted((avro_files.FOLDER / "earlier").glob("*.avsc"))

@@ -12,9 +12,13 @@ import pytest
 
 from benchmarks.county import pillar, records
 from callbox.processes import WorkerProcess
-from schemas.acks import Acknowledgement, AckResult, Actor
-from schemas.alerts import Alert
-from schemas.catalogue import (
+from schemas.ack import Acknowledgement, AckResult, Actor
+from schemas.alert import Alert
+from schemas.codec import decode, encode
+from schemas.dead_letter import DeadLetter
+from schemas.enums import AckAction, AckOutcome, IncidentState, PillarKind, Reason
+from schemas.feeds import PillarEvent
+from schemas.topics import (
     ACK_RESULTS,
     ACKS,
     ALERTS,
@@ -23,10 +27,6 @@ from schemas.catalogue import (
     PILLAR_EVENTS,
     dead_letter_topic,
 )
-from schemas.codec import decode, encode
-from schemas.enums import AckAction, AckOutcome, IncidentState, PillarKind, Reason
-from schemas.feeds import PillarEvent
-from schemas.letters import DeadLetter
 from streams import topics
 from streams.brokers.apache import ApacheKafka
 from streams.brokers.capabilities import MissingBroker

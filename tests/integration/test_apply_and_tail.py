@@ -16,12 +16,12 @@ from callbox import policy_in_force
 from callbox.cli import run
 from callbox.commands import policy as policy_command
 from processors.state import State
-from schemas.catalogue import FUSION_INPUT, HOTLIST, LOG_PARTITIONS, PILLAR_EVENTS, REGISTRY
 from schemas.codec import encode
 from schemas.enums import PillarKind
 from schemas.errors import DeliveryFailed, LogBroken
 from schemas.feeds import PillarEvent
 from schemas.partitioning import partition_of
+from schemas.topics import FUSION_INPUT, HOTLIST, LOG_PARTITIONS, PILLAR_EVENTS, REGISTRY
 from streams.brokers.embedded import EmbeddedBroker
 from streams.clock import now_ms
 from streams.delivery import Outgoing

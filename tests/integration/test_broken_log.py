@@ -8,11 +8,11 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from schemas.alerts import Alert
-from schemas.catalogue import FUSION_INPUT, INCIDENTS, LOG_PARTITIONS, MAINTENANCE
+from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import Hazard, Reason
-from schemas.site import UNASSIGNED_ZONE
+from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import FUSION_INPUT, INCIDENTS, LOG_PARTITIONS, MAINTENANCE
 from streams import topics
 from streams.kafka import librdkafka_settings
 from streams.reader import bounds, latest_by_key, read_all

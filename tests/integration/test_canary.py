@@ -23,10 +23,10 @@ from callbox.demo.scenes import checkpoint_scene
 from callbox.demo.traces import in_files, in_topics, needles
 from models.weights import verify, weights_path
 from processors.pictures import encode_jpeg
-from schemas.catalogue import PLATE_READS
 from schemas.codec import encode
 from schemas.enums import Purpose
 from schemas.feeds import PlateRead
+from schemas.topics import PLATE_READS
 from streams.brokers.embedded import EmbeddedBroker
 from streams.clock import monotonic, now_ms, pause
 from streams.delivery import Outgoing

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from processors.alerts import topic_for
-from schemas.alerts import Alert
-from schemas.catalogue import ALERTS
+from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import PillarKind
+from schemas.topics import ALERTS
 from streams import topics
 from streams.brokers.embedded import EmbeddedBroker
 from streams.delivery import Outgoing

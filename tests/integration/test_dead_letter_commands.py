@@ -14,13 +14,13 @@ from confluent_kafka.admin import AdminClient
 from callbox.cli import run
 from callbox.dead_letter_ledger import spelled
 from processors.pillars import intake
-from schemas.catalogue import ACKS, PILLAR_EVENTS, PLATE_READS, REGISTRY, dead_letter_topic
 from schemas.codec import decode, encode
+from schemas.dead_letter import DeadLetter
 from schemas.enums import PillarKind
 from schemas.errors import Cause
 from schemas.feeds import PillarEvent, PlateRead
-from schemas.letters import DeadLetter
-from schemas.site import RegistryDevice
+from schemas.registry import RegistryDevice
+from schemas.topics import ACKS, PILLAR_EVENTS, PLATE_READS, REGISTRY, dead_letter_topic
 from schemas.units import DAY_MS, EpochMs
 from streams.brokers.embedded import EmbeddedBroker
 from streams.clock import now_ms

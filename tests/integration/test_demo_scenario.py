@@ -15,7 +15,7 @@ from callbox.demo.story import Story
 from callbox.demo.write import ALERTS_FILE, PAGE, RECORDING, SNAPSHOTS
 from models.weights import verify
 from processors.entry import LogEntry
-from schemas.catalogue import VERIFICATION_REQUESTS
+from schemas.topics import VERIFICATION_REQUESTS
 from streams.brokers.apache import ApacheKafka
 from streams.brokers.capabilities import Broker, BrokerKind
 from streams.brokers.embedded import EmbeddedBroker

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.fold_kafka import through_the_agent
 from benchmarks.fold_mix import Size
-from schemas.catalogue import LOG_PARTITIONS
+from schemas.topics import LOG_PARTITIONS
 from tests.drill import kafka_or_skip
 
 pytestmark = pytest.mark.kafka

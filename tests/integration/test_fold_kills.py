@@ -19,21 +19,14 @@ from processors.alerts import incident_id_of
 from processors.pillars import to_input
 from processors.policy import FusionPolicy, policy_record
 from processors.state import State, load
-from schemas.acks import AckFact, Actor
-from schemas.alerts import Alert
-from schemas.catalogue import (
-    ALERTS,
-    BY_NAME,
-    FUSION_INPUT,
-    FUSION_SNAPSHOT,
-    LOG_PARTITIONS,
-    REGISTRY,
-)
+from schemas.ack import AckFact, Actor
+from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import AckAction, Action, Hazard, InputKind, PillarKind, Tier
-from schemas.log import FusionInput, FusionSnapshot, PillarFact
+from schemas.fusion_log import FusionInput, FusionSnapshot, PillarFact
 from schemas.partitioning import partition_of
-from schemas.site import ChainLink, RegistryDevice
+from schemas.registry import ChainLink, RegistryDevice
+from schemas.topics import ALERTS, BY_NAME, FUSION_INPUT, FUSION_SNAPSHOT, LOG_PARTITIONS, REGISTRY
 from schemas.units import SECOND_MS, EpochMs
 from streams.clock import now_ms
 from streams.delivery import Outgoing

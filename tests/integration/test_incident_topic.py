@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 from msgspec.structs import replace
 
-from schemas.alerts import Alert
+from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import Action
 from schemas.units import DAY_MS, EpochMs

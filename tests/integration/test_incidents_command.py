@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from callbox import acknowledging, incident_board
 from callbox.cli import run
-from schemas.acks import Acknowledgement, AckResult
-from schemas.alerts import Alert
+from schemas.ack import Acknowledgement, AckResult
+from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import AckOutcome, Grade, IncidentState, Reason
 from streams.clock import now_ms

@@ -10,10 +10,10 @@ import structlog
 
 from callbox.cli import run
 from callbox.processes import WorkerProcess
-from schemas.catalogue import PILLAR_EVENTS
 from schemas.codec import encode
 from schemas.enums import PillarKind
 from schemas.feeds import PillarEvent
+from schemas.topics import PILLAR_EVENTS
 from streams import topics
 from streams.brokers.embedded import EmbeddedBroker
 from streams.brokers.process import free_port

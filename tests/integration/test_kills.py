@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from schemas.catalogue import LOG_PARTITIONS
 from schemas.codec import decode
 from schemas.enums import InputKind
-from schemas.log import FusionInput
+from schemas.fusion_log import FusionInput
+from schemas.topics import LOG_PARTITIONS
 from streams.replaying import read_log
 from tests.drill import SESSION_MS, Drill, drill
 

@@ -8,7 +8,7 @@ from callbox import policy_in_force
 from processors.policy import DEFAULT_VERSION, FusionPolicy, policy_record
 from schemas.codec import encode
 from schemas.enums import InputKind
-from schemas.log import FusionInput, Tick
+from schemas.fusion_log import FusionInput, Tick
 from streams import restoring
 from streams.delivery import Outgoing
 from streams.kafka_config import KafkaConfig

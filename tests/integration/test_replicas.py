@@ -9,9 +9,9 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 
 from examples.once import Once, Sight
-from schemas.alerts import Alert
-from schemas.catalogue import ALERTS, FUSION_INPUT, FUSION_SNAPSHOT, LOG_PARTITIONS
+from schemas.alert import Alert
 from schemas.codec import decode
+from schemas.topics import ALERTS, FUSION_INPUT, FUSION_SNAPSHOT, LOG_PARTITIONS
 from streams.kafka import admin_client
 from streams.reader import read_all
 from streams.replicas import begin_where_the_first_is

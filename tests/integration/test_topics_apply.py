@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from callbox.commands import topics as command
-from schemas.catalogue import ALERTS, CATALOGUE, FUSION_INPUT, LOG_PARTITIONS, Cleanup, Topic
 from schemas.errors import InputMissing, TopicRefused
+from schemas.topics import ALERTS, CATALOGUE, FUSION_INPUT, LOG_PARTITIONS, Cleanup, Topic
 from streams.brokers.embedded import EmbeddedBroker
 from streams.kafka import KafkaConfig, librdkafka_settings
 from streams.topic_plan import Risk

@@ -15,17 +15,10 @@ from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from callbox.acknowledging import ask
 from callbox.choices import REPLICATED
 from callbox.processes import WorkerProcess
-from schemas.acks import Acknowledgement, Actor
-from schemas.catalogue import (
-    ALERTS,
-    FRAMES,
-    FUSION_SNAPSHOT,
-    PILLAR_EVENTS,
-    REGISTRY,
-    dead_letter_topic,
-)
+from schemas.ack import Acknowledgement, Actor
 from schemas.enums import AckAction, AckOutcome
 from schemas.errors import AccessDenied, InputMissing
+from schemas.topics import ALERTS, FRAMES, FUSION_SNAPSHOT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from schemas.units import EpochMs
 from streams.brokers.apache import ApacheKafka
 from streams.brokers.guard import Guard

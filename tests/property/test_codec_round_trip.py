@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.codec import SCHEMA_FILES, decode, encode, schema_of
 from schemas.errors import Cause, DecodeError
 from schemas.feeds import PillarEvent
-from schemas.log import Tick
+from schemas.fusion_log import Tick
 
 int64 = st.integers(-(2**63), 2**63 - 1)
 text = st.text(st.characters(codec="utf-8"), max_size=30)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemas.codec import SCHEMA_FILES, Schema, decode, earlier_schemas_of, encode, schema_of
 from schemas.enums import PillarKind
 from schemas.errors import Cause, DecodeError
-from schemas.log import PillarFact, Tick
+from schemas.fusion_log import PillarFact, Tick
 from schemas.units import EpochMs
 
 RECORDS = [record for record in SCHEMA_FILES if earlier_schemas_of(record)]

@@ -28,7 +28,7 @@ from processors.incidents import fold
 from processors.state import State, dump, load
 from schemas.codec import encode
 from schemas.enums import Grade, PillarKind, Reason
-from schemas.log import PillarFact, Tick
+from schemas.fusion_log import PillarFact, Tick
 from schemas.units import EpochMs
 from tests.fold_logs import Step, entries, folded, logs, start
 from tests.fold_site import SITE

@@ -10,10 +10,10 @@ from processors.entities import TimerKind
 from processors.incidents import Decision, fold
 from processors.memory import MEMORY_SIZE
 from processors.state import State, dump, load
-from schemas.alerts import Alert
+from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import Action, Grade, InputKind, PillarKind, Reason, Status
-from schemas.log import PillarFact, Tick
+from schemas.fusion_log import PillarFact, Tick
 from tests.fold_logs import Step, entries, folded, logs, sent, start
 from tests.timeline import entry, envelope, fact
 

@@ -10,8 +10,8 @@ from processors.incidents import Decision, fold
 from processors.lifecycle import OPEN, TRANSITIONS
 from processors.policy import ByGrade, FusionPolicy, policy_record
 from processors.state import State
-from schemas.acks import AckResult
-from schemas.alerts import Alert
+from schemas.ack import AckResult
+from schemas.alert import Alert
 from schemas.enums import (
     AckAction,
     AckOutcome,
@@ -21,7 +21,7 @@ from schemas.enums import (
     Reason,
     Status,
 )
-from schemas.log import Tick
+from schemas.fusion_log import Tick
 from schemas.units import DAY_MS, SECOND_MS, EpochMs
 from tests.fold_logs import Step, entries, folded, logs, start
 from tests.timeline import START, ack, entry, envelope

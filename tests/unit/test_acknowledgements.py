@@ -5,10 +5,10 @@ import pytest
 from processors.acknowledgements import ack_input, zone_of
 from processors.alerts import incident_id_of
 from processors.pillars import ID_LENGTH
-from schemas.acks import AckFact, Acknowledgement, Actor
+from schemas.ack import AckFact, Acknowledgement, Actor
 from schemas.codec import decode
 from schemas.enums import AckAction, AckReason, Hazard, InputKind
-from schemas.site import UNASSIGNED_ZONE
+from schemas.registry import UNASSIGNED_ZONE
 from tests.timeline import ms
 
 INCIDENT = incident_id_of("east", Hazard.EMERGENCY_CALL, "P1", "e1")

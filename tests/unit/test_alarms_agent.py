@@ -7,14 +7,14 @@ import pytest
 
 from processors.acknowledgements import ack_input
 from processors.pillars import intake
-from schemas.acks import AckFact, Acknowledgement, Actor
-from schemas.catalogue import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY
+from schemas.ack import AckFact, Acknowledgement, Actor
 from schemas.codec import decode, encode
 from schemas.enums import AckAction, Feed, FeedState, InputKind, PillarKind
 from schemas.errors import Cause, DeliveryFailed
 from schemas.feeds import PillarEvent
-from schemas.log import FeedStatus, FusionInput, PillarFact
-from schemas.site import UNASSIGNED_ZONE, RegistryDevice
+from schemas.fusion_log import FeedStatus, FusionInput, PillarFact
+from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
+from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY
 from schemas.units import EpochMs
 from streams import following, watermarks
 from streams.agents import alarms

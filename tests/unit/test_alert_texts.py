@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from msgspec.structs import replace
 
 from processors.texts import DESCRIPTIONS, HEADLINES, INSTRUCTIONS, texts_for
-from schemas.alerts import Alert
+from schemas.alert import Alert
 from schemas.enums import AckAction, AckReason, Grade, Hazard, PillarKind, Reason, Status
 from tests.expect import within
 from tests.fold_logs import Step, entries, folded, logs

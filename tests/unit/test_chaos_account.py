@@ -12,14 +12,14 @@ from benchmarks.chaos_bars import bars
 from benchmarks.chaos_plates import Questions, lists, plate_read, question_of
 from benchmarks.chaos_schedule import HITS_A_WORKER, SEEN_BY, WORKERS, Fault, plan
 from benchmarks.peers.jobs import plate_job
-from schemas.alerts import Alert
-from schemas.catalogue import ALERTS, REGISTRY
+from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import Action
 from schemas.feeds import PlateRead
-from schemas.site import RegistryDevice
+from schemas.hotlist import HotlistEntry, VerificationRequest
+from schemas.registry import RegistryDevice
+from schemas.topics import ALERTS, REGISTRY
 from schemas.units import EpochMs
-from schemas.vehicles import HotlistEntry, VerificationRequest
 from streams.sabotage import Sabotage, asked_for
 from tests.timeline import Timeline
 

@@ -13,8 +13,8 @@ import structlog
 
 from callbox import cli
 from callbox.cli import COMMANDS, run
-from schemas.catalogue import CATALOGUE
 from schemas.errors import CallboxError
+from schemas.topics import CATALOGUE
 from streams.brokers.process import free_port
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "exit-codes.md"

@@ -9,12 +9,12 @@ from msgspec.structs import replace
 from callbox.dead_letter_content import HEX_BYTES, Content, content
 from callbox.dead_letter_ledger import Found, counts, ledger
 from callbox.dead_letter_lines import count_row, details, record_row, shown
-from schemas.catalogue import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
 from schemas.codec import HEADER_BYTES, MARKER, earlier_schemas_of, encode
+from schemas.dead_letter import DeadLetter
 from schemas.enums import PillarKind
 from schemas.errors import Cause
 from schemas.feeds import PillarEvent, PlateRead
-from schemas.letters import DeadLetter
+from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
 from streams.delivery import Place
 from streams.records import LogRecord
 from tests.timeline import envelope, fact, ms

@@ -11,16 +11,11 @@ from callbox.dead_letter_tool import (
     with_its_id,
 )
 from processors.pillars import intake
-from schemas.catalogue import (
-    FUSION_INPUT,
-    PILLAR_EVENTS,
-    REGISTRY,
-    dead_letter_topic,
-)
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind, Reason
 from schemas.feeds import PillarEvent
-from schemas.log import FusionInput, PillarFact
+from schemas.fusion_log import FusionInput, PillarFact
+from schemas.topics import FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from schemas.units import DAY_MS, HOUR_MS, EpochMs
 from streams import following
 from streams.agents.alarms import AlarmsAgent

@@ -10,13 +10,8 @@ from callbox.dead_letter_ledger import (
     place_of,
     spelled,
 )
-from schemas.catalogue import (
-    ACKS,
-    PILLAR_EVENTS,
-    REGISTRY,
-    dead_letter_topic,
-)
 from schemas.errors import Cause
+from schemas.topics import ACKS, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from streams.delivery import Place
 from tests.letters import letter, lying
 from tests.timeline import ms

@@ -11,8 +11,8 @@ from callbox.cli import run
 from callbox.commands import dlq_retry
 from callbox.commands.dlq_retry import _in_batches, _Judged, _sum_up
 from callbox.dead_letter_tool import Fate, Judgement
-from schemas.catalogue import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
 from schemas.errors import InputMissing, LetterRefused
+from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
 from streams.delivery import Outgoing, Place
 
 PLACE = "alarm.pillar-event.v1.dlq/0/0"

@@ -15,8 +15,12 @@ from callbox.dead_letter_tool import (
     never,
 )
 from processors.pillars import intake
-from schemas.acks import Acknowledgement
-from schemas.catalogue import (
+from schemas.ack import Acknowledgement
+from schemas.codec import HEADER_BYTES, MARKER, decode, encode
+from schemas.enums import AckAction, PillarKind
+from schemas.errors import Cause
+from schemas.feeds import CameraFrame, PillarEvent, PlateRead
+from schemas.topics import (
     ACKS,
     BY_NAME,
     FRAMES,
@@ -27,10 +31,6 @@ from schemas.catalogue import (
     REGISTRY,
     dead_letter_topic,
 )
-from schemas.codec import HEADER_BYTES, MARKER, decode, encode
-from schemas.enums import AckAction, PillarKind
-from schemas.errors import Cause
-from schemas.feeds import CameraFrame, PillarEvent, PlateRead
 from schemas.units import HOUR_MS, EpochMs
 from tests.letters import LATER, event, found, judged, letter
 from tests.timeline import ACTOR, envelope, fact, ms

@@ -3,10 +3,10 @@
 import pytest
 import structlog
 
-from schemas.catalogue import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
 from schemas.codec import decode
+from schemas.dead_letter import DeadLetter
 from schemas.errors import Cause
-from schemas.letters import DeadLetter
+from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
 from schemas.units import EpochMs
 from streams.dead_letters import MOST_DETAIL, MOST_KEY, MOST_PAYLOAD, as_log_record, bury
 from streams.delivery import Outgoing

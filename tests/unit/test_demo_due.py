@@ -24,12 +24,12 @@ from callbox.demo.steps import (
 )
 from callbox.site import read_site
 from processors.pictures import decode_jpeg, encode_jpeg
-from schemas.acks import Acknowledgement
-from schemas.catalogue import ACKS, FRAMES, HOTLIST, PILLAR_EVENTS, PLATE_READS
+from schemas.ack import Acknowledgement
 from schemas.codec import decode
 from schemas.enums import AckAction, AckOutcome, PillarKind, Reason
 from schemas.errors import Cause, DecodeError, PictureError
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
+from schemas.topics import ACKS, FRAMES, HOTLIST, PILLAR_EVENTS, PLATE_READS
 from schemas.units import EpochMs
 from tests.timeline import Timeline, device
 

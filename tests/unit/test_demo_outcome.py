@@ -13,12 +13,13 @@ from callbox.demo.run import shipped
 from callbox.demo.scenario import Scenario, read_scenario
 from callbox.demo.steps import AckStep, AnyStep, PoisonStep, last_at_s
 from callbox.site import read_site
-from schemas.alerts import Alert
-from schemas.catalogue import ALERTS, REGISTRY, TEST_ALERTS
+from schemas.alert import Alert
+from schemas.dead_letter import DeadLetter
 from schemas.enums import Grade, PillarKind, Reason
 from schemas.errors import Cause
-from schemas.letters import DeadLetter, EvidenceSnapshot
-from schemas.log import Media
+from schemas.evidence import EvidenceSnapshot
+from schemas.fusion_log import Media
+from schemas.topics import ALERTS, REGISTRY, TEST_ALERTS
 from schemas.units import EpochMs
 from streams.delivery import Place
 from tests.timeline import Timeline, camera, flame

@@ -22,7 +22,13 @@ from callbox.demo.story import Durations, Script, Story
 from callbox.demo.summary import summary
 from callbox.demo.totals import came_out, went_in
 from callbox.demo.watch import Arrival
-from schemas.catalogue import (
+from schemas.codec import encode
+from schemas.dead_letter import DeadLetter
+from schemas.enums import PillarKind, Purpose
+from schemas.errors import Cause
+from schemas.evidence import EvidenceSnapshot
+from schemas.hotlist import VerificationRequest
+from schemas.topics import (
     ALERTS,
     FUSION_INPUT,
     PILLAR_EVENTS,
@@ -30,12 +36,7 @@ from schemas.catalogue import (
     TEST_ALERTS,
     VERIFICATION_REQUESTS,
 )
-from schemas.codec import encode
-from schemas.enums import PillarKind, Purpose
-from schemas.errors import Cause
-from schemas.letters import DeadLetter, EvidenceSnapshot
 from schemas.units import EpochMs
-from schemas.vehicles import VerificationRequest
 from streams.brokers.capabilities import BrokerKind
 from streams.delivery import Place
 from tests.timeline import START, Timeline, device

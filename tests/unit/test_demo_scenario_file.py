@@ -9,10 +9,10 @@ from callbox.demo.scenario import Scenario, read_scenario, zone_of
 from callbox.demo.steps import PoisonStep, last_at_s
 from callbox.site import read_site
 from processors.policy import FusionPolicy
-from schemas.catalogue import ACKS, FRAMES, FUSION_INPUT, HOTLIST, PILLAR_EVENTS, PLATE_READS, REGISTRY
 from schemas.enums import DeviceKind
 from schemas.errors import FileRefused
-from schemas.site import UNASSIGNED_ZONE
+from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import ACKS, FRAMES, FUSION_INPUT, HOTLIST, PILLAR_EVENTS, PLATE_READS, REGISTRY
 
 STEP = """
 [[vehicles]]

@@ -12,7 +12,7 @@ from callbox.demo import settle as settling
 from callbox.demo.background import in_background
 from callbox.demo.play import Sent
 from callbox.demo.settle import settle
-from schemas.catalogue import FRAMES, PILLAR_EVENTS, PLATE_READS
+from schemas.topics import FRAMES, PILLAR_EVENTS, PLATE_READS
 from schemas.units import EpochMs
 from streams.delivery import Place
 from streams.kafka_config import KafkaConfig

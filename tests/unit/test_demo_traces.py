@@ -10,10 +10,10 @@ from callbox.demo.hotlist import hotlist_file, listed_text
 from callbox.demo.scenario import ListedAs
 from callbox.demo.traces import in_files, in_topics, needles
 from callbox.vehicles import read_hotlist
-from schemas.catalogue import ALERTS, FUSION_SNAPSHOT, HOTLIST, PLATE_READS
 from schemas.codec import encode
 from schemas.enums import Purpose
-from schemas.log import FusionSnapshot
+from schemas.fusion_log import FusionSnapshot
+from schemas.topics import ALERTS, FUSION_SNAPSHOT, HOTLIST, PLATE_READS
 from schemas.units import EpochMs
 from streams.records import LogRecord
 

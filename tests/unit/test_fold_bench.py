@@ -13,10 +13,10 @@ from benchmarks.fold_site import DEVICES_PER_ZONE, devices_of, zones_of
 from processors.decisions import Decision
 from processors.incidents import fold, fold_decoded
 from processors.state import State, dump, load, new_state
-from schemas.catalogue import LOG_PARTITIONS
 from schemas.enums import Action, DeviceKind, Grade, PillarKind, Reason, Status
-from schemas.log import PillarFact
+from schemas.fusion_log import PillarFact
 from schemas.partitioning import partition_of
+from schemas.topics import LOG_PARTITIONS
 from schemas.units import SECOND_MS
 
 SMALL = Size(zones=20, open_incidents=80, remembered=3)

@@ -4,8 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from processors.alerts import topic_for
-from schemas.alerts import Alert
-from schemas.catalogue import ALERTS, MAINTENANCE
+from schemas.alert import Alert
 from schemas.enums import (
     AckAction,
     Action,
@@ -18,9 +17,10 @@ from schemas.enums import (
     Tier,
     Urgency,
 )
-from schemas.log import Tick
+from schemas.fusion_log import Tick
 from schemas.partitioning import partition_of
-from schemas.site import UNASSIGNED_ZONE, ChainLink, RegistryDevice
+from schemas.registry import UNASSIGNED_ZONE, ChainLink, RegistryDevice
+from schemas.topics import ALERTS, MAINTENANCE
 from tests.timeline import (
     LAT,
     PARTITIONS,

@@ -3,8 +3,8 @@
 import pytest
 
 from processors.alerts import topic_for
-from schemas.catalogue import TEST_ALERTS
 from schemas.enums import Action, Disposition, Grade, Hazard, IncidentState, PillarKind, Reason, Status
+from schemas.topics import TEST_ALERTS
 from tests.timeline import LAT, Timeline, camera, device, fact, flame, only_alert, reasons
 
 

@@ -5,8 +5,7 @@ import pytest
 from processors.alerts import topic_for
 from processors.entry import LogEntry
 from processors.policy import FusionPolicy
-from schemas.alerts import Alert
-from schemas.catalogue import ALERTS
+from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import (
     Action,
@@ -18,6 +17,7 @@ from schemas.enums import (
     Status,
     Tier,
 )
+from schemas.topics import ALERTS
 from schemas.units import DAY_MS
 from tests.timeline import (
     CHAIN,

@@ -11,7 +11,7 @@ from processors.entry import LogEntry
 from processors.policy import DEFAULT_VERSION, FusionPolicy, Window, Windows, policy_record
 from processors.state import State
 from schemas.enums import Action, Grade, InputKind, PillarKind, Reason
-from schemas.log import FusionInput
+from schemas.fusion_log import FusionInput
 from tests.timeline import (
     LAT,
     Timeline,

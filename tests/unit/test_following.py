@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 import pytest
 
-from schemas.catalogue import HOTLIST, REGISTRY
 from schemas.errors import BrokerUnavailable, Cause
-from schemas.site import RegistryDevice
+from schemas.hotlist import HotlistEntry
+from schemas.registry import RegistryDevice
+from schemas.topics import HOTLIST, REGISTRY
 from schemas.units import EpochMs
-from schemas.vehicles import HotlistEntry
 from streams import following
 from streams.following import Followed
 from streams.records import LogRecord

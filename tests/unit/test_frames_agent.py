@@ -13,15 +13,15 @@ from processors.boxes import Detections, Picture
 from processors.flame import FlameDecision, FlamePolicy, FlameReason, FlameState
 from processors.pictures import encode_jpeg
 from processors.redaction import RedactedPicture, Redaction, RedactionPolicy, Withheld, WithheldReason, redact
-from schemas.catalogue import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY
 from schemas.codec import decode, encode
 from schemas.enums import Feed, Hazard, InputKind
 from schemas.errors import Cause, DeliveryFailed
+from schemas.evidence import EvidenceSnapshot
 from schemas.feeds import CameraFrame
+from schemas.fusion_log import CameraAlive, FeedStatus, FusionInput, Observation
 from schemas.ids import fingerprint
-from schemas.letters import EvidenceSnapshot
-from schemas.log import CameraAlive, FeedStatus, FusionInput, Observation
-from schemas.site import RegistryDevice
+from schemas.registry import RegistryDevice
+from schemas.topics import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY
 from schemas.units import EpochMs
 from streams import following, watermarks
 from streams.agents import frames

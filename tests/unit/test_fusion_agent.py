@@ -7,9 +7,15 @@ import msgspec
 import pytest
 
 from processors.state import State, new_state
-from schemas.acks import AckResult
-from schemas.alerts import Alert
-from schemas.catalogue import (
+from schemas.ack import AckResult
+from schemas.alert import Alert
+from schemas.codec import decode, encode
+from schemas.enums import AckOutcome, FeedState, Grade, InputKind, PillarKind, Reason
+from schemas.errors import Cause, DeliveryFailed
+from schemas.fusion_log import FeedStatus, FusionInput, FusionSnapshot, Tick
+from schemas.partitioning import partition_of
+from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import (
     ACK_RESULTS,
     ALERTS,
     FUSION_INPUT,
@@ -18,12 +24,6 @@ from schemas.catalogue import (
     MAINTENANCE,
     TEST_ALERTS,
 )
-from schemas.codec import decode, encode
-from schemas.enums import AckOutcome, FeedState, Grade, InputKind, PillarKind, Reason
-from schemas.errors import Cause, DeliveryFailed
-from schemas.log import FeedStatus, FusionInput, FusionSnapshot, Tick
-from schemas.partitioning import partition_of
-from schemas.site import UNASSIGNED_ZONE
 from streams import restoring
 from streams.agents import fusion
 from streams.agents.fusion import FusionAgent

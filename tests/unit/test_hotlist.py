@@ -13,8 +13,8 @@ from processors.hotlist import (
     problems,
 )
 from schemas.enums import PlateClass, PlateColour, Purpose, ReviewReason
+from schemas.hotlist import HotlistEntry
 from schemas.units import DAY_MS, EpochMs
-from schemas.vehicles import HotlistEntry
 from tests.fakes import entry_of
 from tests.timeline import START, ms
 

@@ -8,8 +8,8 @@ import pytest
 from callbox.vehicles import read_hotlist
 from schemas.enums import PlateClass, PlateColour, Purpose
 from schemas.errors import FileRefused
+from schemas.hotlist import HotlistEntry
 from schemas.units import DAY_MS, EpochMs
-from schemas.vehicles import HotlistEntry
 
 NOW = EpochMs(1_900_000_000_000)
 PLATE = "ABC1234"

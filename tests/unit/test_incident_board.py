@@ -7,11 +7,11 @@ from msgspec.structs import replace
 
 from callbox.incident_board import board, by_need, find, is_open, shown_length, wants_answer
 from processors.lifecycle import OPEN
-from schemas.alerts import Alert
-from schemas.catalogue import INCIDENTS
+from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import Grade, IncidentState
 from schemas.errors import InputMissing
+from schemas.topics import INCIDENTS
 from schemas.units import EpochMs
 from streams.records import LogRecord
 from tests.timeline import Timeline, ms

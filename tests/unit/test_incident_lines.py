@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from callbox.incident_lines import HEADINGS, REJECTIONS, Row, answered, details, row
 from callbox.times import format_span, parse_span
-from schemas.acks import AckResult, Actor
-from schemas.alerts import Alert, AlertText, Hit, PriorAlert
+from schemas.ack import AckResult, Actor
+from schemas.alert import Alert, AlertText, Hit, PriorAlert
 from schemas.enums import (
     AckOutcome,
     Disposition,
@@ -19,7 +19,7 @@ from schemas.enums import (
     Reason,
     Status,
 )
-from schemas.log import Media
+from schemas.fusion_log import Media
 from tests.timeline import Timeline, ms
 
 EVIL = "evil\x1b[2J\x9b\u202e\r\n"

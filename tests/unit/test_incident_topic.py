@@ -8,11 +8,11 @@ import structlog
 from msgspec.structs import replace
 
 from processors.tombstones import KEPT_MS
-from schemas.alerts import Alert
-from schemas.catalogue import INCIDENTS
+from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import Action
 from schemas.errors import BrokerUnavailable
+from schemas.topics import INCIDENTS
 from schemas.units import EpochMs
 from streams import incident_topic
 from streams.delivery import Outgoing

@@ -2,11 +2,11 @@
 
 import pytest
 
-from schemas.catalogue import FUSION_INPUT, HOTLIST
 from schemas.codec import decode
 from schemas.enums import Feed, FeedState, InputKind
-from schemas.log import FeedStatus, FusionInput
-from schemas.site import UNASSIGNED_ZONE
+from schemas.fusion_log import FeedStatus, FusionInput
+from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import FUSION_INPUT, HOTLIST
 from schemas.units import HOUR_MS, EpochMs
 from streams import list_freshness
 from streams.list_freshness import AGAIN_S, ListFreshness

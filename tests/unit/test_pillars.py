@@ -8,7 +8,7 @@ from schemas.codec import decode
 from schemas.enums import InputKind, PillarKind
 from schemas.errors import Cause, DecodeError
 from schemas.feeds import PillarEvent
-from schemas.log import PillarFact
+from schemas.fusion_log import PillarFact
 from schemas.units import DAY_MS, EpochMs
 
 NOW = EpochMs(1_760_000_000_000)

@@ -3,9 +3,9 @@
 import pytest
 
 from processors.verification import ANSWER_WITHIN_MS, SeenPlate
-from schemas.catalogue import VERIFICATION_REQUESTS
 from schemas.enums import ReviewReason
 from schemas.errors import Cause, PictureError
+from schemas.topics import VERIFICATION_REQUESTS
 from tests.fakes import entry_of
 from tests.station import CROP, JPEG, LISTED, Checkpoint, read
 from tests.timeline import ZONE, ms

@@ -4,9 +4,9 @@ import pytest
 import structlog
 
 from processors.verification import SeenPlate
-from schemas.catalogue import HOTLIST, PLATE_READS, VERIFICATION_REQUESTS, dead_letter_topic
 from schemas.errors import Cause, DeliveryFailed
 from schemas.feeds import PlateRead
+from schemas.topics import HOTLIST, PLATE_READS, VERIFICATION_REQUESTS, dead_letter_topic
 from schemas.units import HOUR_MS
 from streams.agents.plates import PlatesAgent
 from tests.fakes import World, entry_of, kept, listed, run

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from callbox.site_difference import Difference, difference, log_inputs, registry_records
 from schemas.codec import decode
 from schemas.enums import DeviceKind, InputKind
-from schemas.site import RegistryDevice
+from schemas.registry import RegistryDevice
 from schemas.units import DegE7, EpochMs
 
 NOW = EpochMs(1_900_000_000_000)

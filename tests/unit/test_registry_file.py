@@ -7,7 +7,7 @@ import pytest
 from callbox.site import read_site
 from schemas.enums import DeviceKind, Tier
 from schemas.errors import FileRefused
-from schemas.site import ChainLink, RegistryDevice, ResponsePoint
+from schemas.registry import ChainLink, RegistryDevice, ResponsePoint
 from schemas.units import DegE7
 
 ZONE = """

@@ -6,12 +6,12 @@ import pytest
 from msgspec.structs import replace
 
 from processors.entry import LogEntry
-from schemas.acks import AckResult
-from schemas.alerts import Alert
-from schemas.catalogue import ACK_RESULTS, ALERTS, TEST_ALERTS
+from schemas.ack import AckResult
+from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import AckAction, AckOutcome, PillarKind
 from schemas.errors import FileRefused, InputMissing, LogBroken
+from schemas.topics import ACK_RESULTS, ALERTS, TEST_ALERTS
 from streams.recording import load_log, write_log
 from streams.replaying import Difference, Log, What, differences, refold, repeats
 from tests.timeline import PARTITIONS, Timeline

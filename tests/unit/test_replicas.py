@@ -11,11 +11,11 @@ from callbox.commands.worker import AGENTS, worker
 from processors.entry import LogEntry
 from processors.incidents import fold
 from processors.state import dump, new_state
-from schemas.acks import Acknowledgement, Actor
-from schemas.catalogue import ACKS, FUSION_INPUT, FUSION_SNAPSHOT, PILLAR_EVENTS, REGISTRY
+from schemas.ack import Acknowledgement, Actor
 from schemas.codec import encode
 from schemas.enums import AckAction, Hazard, PillarKind, Reason
 from schemas.feeds import PillarEvent
+from schemas.topics import ACKS, FUSION_INPUT, FUSION_SNAPSHOT, PILLAR_EVENTS, REGISTRY
 from schemas.units import EpochMs
 from streams import following, ticking
 from streams.agents.alarms import AlarmsAgent

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from processors.entry import LogEntry, record_hash
 from processors.incidents import fold
 from processors.state import FORMAT_VERSION, State, dump, load, new_state
-from schemas.catalogue import FUSION_INPUT, FUSION_SNAPSHOT
 from schemas.codec import encode
 from schemas.enums import Grade, Hazard, Reason
 from schemas.errors import Cause
-from schemas.site import UNASSIGNED_ZONE
+from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT
 from schemas.units import EpochMs
 from streams import restoring
 from streams.records import LogRecord

@@ -8,8 +8,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation  # type: ignore[attr-defined]  # public, only not in its __all__
 
-from schemas.catalogue import ALERTS, FUSION_INPUT, REGISTRY
 from schemas.errors import AccessDenied
+from schemas.topics import ALERTS, FUSION_INPUT, REGISTRY
 from streams import rights
 from streams.brokers.capabilities import BrokerKind
 from streams.kafka_config import KafkaConfig, SaslMechanism, SecurityProtocol

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from processors.incidents import fold
 from processors.state import State
-from schemas.catalogue import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from schemas.codec import decode
-from schemas.log import FusionSnapshot
+from schemas.fusion_log import FusionSnapshot
+from schemas.topics import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from streams import restoring, snapshots
 from streams.settings import RuntimeSettings
 from streams.snapshots import Snapshots

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from processors.state import FORMAT_VERSION, State, dump, load
-from schemas.alerts import Alert
+from schemas.alert import Alert
 from schemas.enums import (
     AckAction,
     Action,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import FileRefused
-from schemas.toml import read_strict
+from schemas.strict_toml import read_strict
 
 
 class Kind(StrEnum):

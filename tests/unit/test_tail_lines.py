@@ -8,13 +8,13 @@ import pytest
 
 from callbox.decoding import as_line, is_of_incident
 from callbox.times import format_time, parse_time
-from schemas.catalogue import ALERTS, BY_NAME, FUSION_INPUT, PILLAR_EVENTS, dead_letter_topic
 from schemas.codec import encode
+from schemas.dead_letter import DeadLetter
 from schemas.enums import InputKind, PillarKind
 from schemas.errors import Cause
 from schemas.feeds import PillarEvent
-from schemas.letters import DeadLetter
-from schemas.log import FusionInput, Tick
+from schemas.fusion_log import FusionInput, Tick
+from schemas.topics import ALERTS, BY_NAME, FUSION_INPUT, PILLAR_EVENTS, dead_letter_topic
 from schemas.units import EpochMs
 from streams.records import LogRecord
 

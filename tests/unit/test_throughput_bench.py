@@ -10,13 +10,13 @@ from benchmarks.throughput_feed import ONE_IN, answers, bench_topics, feed_recor
 from benchmarks.throughput_figures import CHECKED, RUNNERS, Answered, Run, bars, digest, figures, rate
 from benchmarks.throughput_runs import callbox_config, checked_records
 from callbox.config import read_config
-from schemas.catalogue import BY_NAME, CATALOGUE, HOTLIST, REGISTRY
 from schemas.codec import decode
 from schemas.enums import InputKind
-from schemas.log import FusionInput
-from schemas.site import RegistryDevice
+from schemas.fusion_log import FusionInput
+from schemas.hotlist import HotlistEntry, VerificationRequest
+from schemas.registry import RegistryDevice
+from schemas.topics import BY_NAME, CATALOGUE, HOTLIST, REGISTRY
 from schemas.units import EpochMs
-from schemas.vehicles import HotlistEntry, VerificationRequest
 from streams.settings import WorkersSettings
 
 NOW = EpochMs(1_700_000_000_000)

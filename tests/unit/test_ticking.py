@@ -7,7 +7,7 @@ import pytest
 from processors.state import State, new_state
 from schemas.codec import decode
 from schemas.errors import ClockDiffers
-from schemas.log import FusionInput, Tick
+from schemas.fusion_log import FusionInput, Tick
 from schemas.units import EpochMs
 from streams import ticking
 from streams.delivery import Outgoing

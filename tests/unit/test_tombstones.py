@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from processors.tombstones import KEPT_MS, Standing, observe, to_forget, to_repeat
-from schemas.alerts import Alert
+from schemas.alert import Alert
 from schemas.enums import Action
 from schemas.units import EpochMs
 from tests.timeline import Timeline, device, fact, ms

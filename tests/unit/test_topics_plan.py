@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.catalogue import CATALOGUE, FUSION_INPUT, Cleanup, Topic
+from schemas.topics import CATALOGUE, FUSION_INPUT, Cleanup, Topic
 from streams.brokers.capabilities import CAPABILITIES, BrokerKind
 from streams.topic_plan import (
     Change,

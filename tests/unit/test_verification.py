@@ -6,8 +6,8 @@ from processors.hotlist import Match
 from processors.verification import ANSWER_WITHIN_MS, SeenPlate, read_id, verification_request
 from schemas.enums import Purpose, ReviewReason
 from schemas.feeds import PlateRead
+from schemas.hotlist import VerificationRequest
 from schemas.units import MINUTE_MS, EpochMs
-from schemas.vehicles import VerificationRequest
 from tests.fakes import entry_of
 from tests.timeline import ms
 

@@ -1,4 +1,4 @@
-"""What is kept beside the flow: records that could not be used, and redacted pictures."""
+"""The dead letter: a record that could not be used, kept with its place and the cause."""
 
 import msgspec
 
@@ -32,25 +32,3 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: bytes | None
     payload: bytes | None
     worker: str
-
-
-class EvidenceSnapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A redacted picture.
-
-    Attributes:
-        snapshot_id: Equal to the observation it belongs to.
-        camera_id: Who took it.
-        captured_at: When.
-        jpeg: The redacted picture.
-        sha256: Of `jpeg`, hexadecimal.
-        width: Pixels.
-        height: Pixels.
-    """
-
-    snapshot_id: str
-    camera_id: str
-    captured_at: EpochMs
-    jpeg: bytes
-    sha256: str
-    width: int
-    height: int

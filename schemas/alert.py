@@ -2,7 +2,7 @@
 
 import msgspec
 
-from schemas.acks import Actor
+from schemas.ack import Actor
 from schemas.enums import (
     Action,
     Category,
@@ -17,8 +17,8 @@ from schemas.enums import (
     Tier,
     Urgency,
 )
-from schemas.log import Media
-from schemas.site import ChainLink
+from schemas.fusion_log import Media
+from schemas.registry import ChainLink
 from schemas.units import EpochMs
 
 

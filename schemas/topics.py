@@ -7,14 +7,15 @@ from enum import StrEnum
 
 import msgspec
 
-from schemas.acks import Acknowledgement, AckResult
-from schemas.alerts import Alert
+from schemas.ack import Acknowledgement, AckResult
+from schemas.alert import Alert
+from schemas.dead_letter import DeadLetter
+from schemas.evidence import EvidenceSnapshot
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
-from schemas.letters import DeadLetter, EvidenceSnapshot
-from schemas.log import FusionInput, FusionSnapshot
-from schemas.site import RegistryDevice
+from schemas.fusion_log import FusionInput, FusionSnapshot
+from schemas.hotlist import HotlistEntry, VerificationRequest
+from schemas.registry import RegistryDevice
 from schemas.units import DAY_MS, MINUTE_MS
-from schemas.vehicles import HotlistEntry, VerificationRequest
 
 PILLAR_EVENTS = "alarm.pillar-event.v1"
 FRAMES = "camera.frame.v1"
