@@ -32,7 +32,7 @@ from benchmarks.chaos_proxy import SlowProxy
 from benchmarks.chaos_schedule import SEEN_BY, WORKERS, Fault, Planned, plan
 from benchmarks.machine import describe
 from benchmarks.small_disk import reason_why_none
-from processors.policy import ByGrade, FusionPolicy, policy_record
+from processors.state.policy import ByGrade, FusionPolicy, policy_record
 from schemas.codec import encode
 from schemas.enums import InputKind
 from schemas.fusion_log import FusionInput

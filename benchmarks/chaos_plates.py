@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from benchmarks.made_up import listed_vehicle, standing_device
-from processors.verification import read_id
+from processors.plates.verification import read_id
 from schemas.codec import decode, encode
 from schemas.enums import DeviceKind, PlateClass, PlateColour
 from schemas.feeds import PlateRead

@@ -14,12 +14,14 @@ import tarfile
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from processors.state import FOLD_VERSION, FORMAT_VERSION
+from processors.state.partition_state import FOLD_VERSION, FORMAT_VERSION
 from schemas.errors import InputMissing
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PACKAGES: Final = ("callbox", "streams", "processors", "schemas", "benchmarks")
-_STATE: Final = "processors/state.py"
+_STATES: Final = ("processors/state/partition_state.py", "processors/state.py")
+"""Where a commit names its versions; the second until 0.3.0."""
+
 _VERSION: Final = re.compile(r"^(FOLD|FORMAT)_VERSION = (\d+)$", re.MULTILINE)
 
 
@@ -34,7 +36,7 @@ TODAY: Final = Versions(FOLD_VERSION, FORMAT_VERSION)
 
 
 def versions_in(source: str) -> Versions | None:
-    """The versions that the text of processors/state.py names, or None where it names none."""
+    """The versions that the text of processors/state/partition_state.py names, or None where it names none."""
     found = {name: int(number) for name, number in _VERSION.findall(source)}
     return Versions(found["FOLD"], found["FORMAT"]) if len(found) == len(Versions._fields) else None
 
@@ -46,16 +48,22 @@ def newest_with_other_versions() -> str:
         InputMissing: The clone holds none: it is shallow, or no clone at all.
     """
     for commit in _git("rev-list", "HEAD").decode().split():
-        try:
-            versions = versions_in(_git("show", f"{commit}:{_STATE}").decode())
-        except InputMissing:
-            continue  # from before the file was there
-        if versions not in (None, TODAY):
+        if _versions_of(commit) not in (None, TODAY):
             return commit
     raise InputMissing(
         f"no commit of this clone has other versions than {TODAY}: fetch its history (git fetch --unshallow), "
         "or name a commit with --from"
     )
+
+
+def _versions_of(commit: str) -> Versions | None:
+    """What a commit says of itself; None for one from before there were versions."""
+    for path in _STATES:
+        try:
+            return versions_in(_git("show", f"{commit}:{path}").decode())
+        except InputMissing:
+            continue
+    return None
 
 
 class EarlierTree:
@@ -87,8 +95,11 @@ class EarlierTree:
 import importlib
 for name in {PACKAGES!r}:
     print(importlib.import_module(name).__path__[0])
-from processors.state import FOLD_VERSION, FORMAT_VERSION
-print(FOLD_VERSION, FORMAT_VERSION)
+try:
+    state = importlib.import_module("processors.state.partition_state")
+except ModuleNotFoundError:
+    state = importlib.import_module("processors.state")
+print(state.FOLD_VERSION, state.FORMAT_VERSION)
 """
         done = subprocess.run(
             self.command("-c", text), env=self.whole, capture_output=True, text=True, check=True

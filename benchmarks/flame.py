@@ -1,6 +1,6 @@
 """How often the flame rule sees a fire, and what else it takes for one: `python -m benchmarks.flame --json`.
 
-Three groups of clips go through `processors.flame` exactly as the frames worker feeds it: the videos of a
+Three groups of clips go through `processors.vision.flame` exactly as the frames worker feeds it: the videos of a
 folder (with rectangles where an XML file of the FURG fire data set lies beside them), rendered fires, and
 rendered scenes without any. Beside it stands the rule that everybody tries first: at least 1 % of the picture
 in fire's colour, picture by picture. Rendered scenes say what confuses a rule, not how often a street does.
@@ -22,10 +22,10 @@ import numpy as np
 from benchmarks.flame_scenes import Scene, clip, fire_scenes, quiet_scenes
 from benchmarks.machine import describe
 from callbox.demo.scenes import video_frames
-from processors.boxes import Picture
-from processors.flame import FlameDecision, FlamePolicy, FlameReason, FlameState, observe
-from processors.flicker import Box
-from processors.pictures import decode_jpeg
+from processors.vision.boxes import Picture
+from processors.vision.flame import FlameDecision, FlamePolicy, FlameReason, FlameState, observe
+from processors.vision.flicker import Box
+from processors.vision.jpeg import decode_jpeg
 from schemas.units import EpochMs
 
 COLOUR_ALONE = 0.01  # part of the picture: the usual rule of thumb

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callbox.demo.scenes import Bgr, Field, burn, flame_heat, render_yard, smooth_noise, with_noise
-from processors.boxes import Picture
-from processors.pictures import decode_jpeg
+from processors.vision.boxes import Picture
+from processors.vision.jpeg import decode_jpeg
 
 SIZE = (640, 360)
 Scene = Callable[[float, np.random.Generator], Picture]

@@ -29,8 +29,9 @@ from benchmarks.fold_log import Input, Part
 from benchmarks.fold_mix import PartitionLog, Size, run_through
 from benchmarks.machine import describe
 from benchmarks.processor_time import machine_time, stolen_share
-from processors.incidents import fold_decoded
-from processors.state import State, dump, freeze, load, new_state, pack
+from processors.fold.reducer import fold_decoded
+from processors.fold.snapshot_codec import dump, freeze, load, pack
+from processors.state.partition_state import State, new_state
 from schemas.topics import BY_NAME, FUSION_SNAPSHOT, LOG_PARTITIONS
 from streams.manners import tame_garbage_collection
 from streams.snapshots import COMPRESSION_LEVEL

@@ -20,8 +20,8 @@ from benchmarks.fold_log import Input
 from benchmarks.fold_mix import EVENING_S, PartitionLog, Size
 from benchmarks.processor_time import cpu_seconds, machine_time, stolen_share
 from callbox.processes import WorkerProcess
-from processors.entry import LogEntry
-from processors.incidents import read_entry
+from processors.fold.log_entry import LogEntry
+from processors.fold.reducer import read_entry
 from schemas.topics import CATALOGUE, FUSION_INPUT, Topic
 from schemas.units import SECOND_MS, EpochMs
 from streams import topics

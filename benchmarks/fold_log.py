@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from processors.entry import LogEntry
-from processors.incidents import Decision, fold_decoded
-from processors.state import State, new_state
+from processors.fold.log_entry import LogEntry
+from processors.fold.reducer import Decision, fold_decoded
+from processors.state.partition_state import State, new_state
 from schemas.codec import encode
 from schemas.enums import Feed, FeedState, InputKind, PillarKind
 from schemas.errors import Cause

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from benchmarks.fold_log import Input, LogWriter, Part
 from benchmarks.fold_site import HEARTBEAT_S, devices_of, zones_of
-from processors.memory import MEMORY_SIZE
+from processors.state.event_ids import MEMORY_SIZE
 from schemas.ack import AckFact, Actor
 from schemas.enums import (
     AckAction,

@@ -22,8 +22,8 @@ from benchmarks.machine import describe
 from models.plate_readers import ReaderA
 from models.plate_reading import PlateReader
 from models.weights import cache_root
-from processors.boxes import Picture
-from processors.plates import NOTHING_LEGIBLE, PlateReading, normalise_plate_text
+from processors.plates.consensus import NOTHING_LEGIBLE, PlateReading, normalise_plate_text
+from processors.vision.boxes import Picture
 from schemas.errors import CallboxError, DecodeError, InputMissing
 
 BARS = {"exact": 0.94, "exact_without_province": 0.95}  # for the 500 crops that the project keeps at hand

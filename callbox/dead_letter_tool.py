@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from callbox.dead_letter_ledger import Found, spelled
 from callbox.times import format_span
-from processors.acknowledgements import ack_input
-from processors.entry import LogEntry
-from processors.incidents import read_entry
-from processors.pillars import intake
+from processors.fold.log_entry import LogEntry
+from processors.fold.reducer import read_entry
+from processors.intake.ack import ack_input
+from processors.intake.pillar_event import intake
 from schemas.ack import Acknowledgement
 from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter
@@ -139,7 +139,7 @@ def with_its_id(value: bytes | None, appended_at: EpochMs, now: EpochMs) -> byte
     """The same bytes, where intake gives them the id that it gave the original; else the event with that id in it.
 
     The id of an event that names neither itself nor its number may hang on when it was appended, since that says
-    whether its clock can be trusted (processors/pillars.py).
+    whether its clock can be trusted (processors/intake/pillar_event.py).
     """
     original, again = _taken_in(value, appended_at), _taken_in(value, now)
     if original is None or again is None or original.event_id == again.event_id:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from processors.incidents import RECORDS
+from processors.fold.reducer import RECORDS
 from schemas.codec import decode
 from schemas.errors import DecodeError
 from schemas.fusion_log import FusionInput

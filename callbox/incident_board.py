@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from callbox.printable import printable
-from processors.lifecycle import OPEN, UNACKNOWLEDGED
+from processors.incident.lifecycle import OPEN, UNACKNOWLEDGED
 from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import Grade, IncidentState

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from processors.policy import FusionPolicy
+from processors.state.policy import FusionPolicy
 
 
 class Change(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from collections import deque
 from contextlib import closing
 from typing import Final
 
-from processors.state import State
+from processors.state.partition_state import State
 from schemas.errors import LogBroken
 from schemas.topics import FUSION_INPUT
 from streams.kafka_config import KafkaConfig

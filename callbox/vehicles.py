@@ -21,8 +21,8 @@ import msgspec
 
 from callbox.files import refusal
 from callbox.site import name_problems, repeated
-from processors.hotlist import problems as entry_problems
-from processors.plates import normalise_plate_text
+from processors.plates.consensus import normalise_plate_text
+from processors.plates.hotlist import problems as entry_problems
 from schemas.enums import PlateClass, PlateColour, Purpose
 from schemas.errors import CallboxError
 from schemas.hotlist import HotlistEntry

@@ -13,7 +13,7 @@ import numpy as np
 from models.open_shapes import open_shapes
 from models.session import Session, Tensor
 from models.weights import read_weights
-from processors.boxes import Detections, Picture, non_max_suppression
+from processors.vision.boxes import Detections, Picture, non_max_suppression
 
 MODEL: Final = "face_detector"
 SCORE_MIN: Final = 0.1

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.session import Session, Tensor
 from models.weights import read_weights
-from processors.boxes import Boxes, Detections, Picture, Scores, non_max_suppression
+from processors.vision.boxes import Boxes, Detections, Picture, Scores, non_max_suppression
 
 MODEL: Final = "plate_detector"
 REDACTION_SCORE_MIN: Final = 0.1  # foreign plates at .5: 54 to 72 % found; a missed plate leaves in the clear

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.plate_detector import MEAN_BGR, Landmarks
-from processors.boxes import Picture
+from processors.vision.boxes import Picture
 
 RECTIFIED_PX: Final = (440, 140)  # a pixel a millimetre of the ordinary plate
 RECTIFIED_MARGIN: Final = 0.06  # air around the plate: readers and the next detection want some

@@ -17,9 +17,9 @@ from models.plate_detector import Landmarks
 from models.plate_geometry import squeezed, straightened
 from models.session import Session, Tensor
 from models.weights import read_weights
-from processors.boxes import Picture
-from processors.plate_grammar import ALPHABET, BLANK, SEPARATORS
-from processors.plate_lattice import Lattice
+from processors.plates.ctc import Lattice
+from processors.plates.grammar import ALPHABET, BLANK, SEPARATORS
+from processors.vision.boxes import Picture
 
 MODEL_A: Final = "plate_reader_a"
 MODEL_B: Final = "plate_reader_b"

@@ -15,8 +15,8 @@ import numpy as np
 from models.plate_detector import READING_SCORE_MIN, Landmarks, PlateDetector
 from models.plate_geometry import bordered, rectify_plate, squeezed
 from models.plate_readers import ReaderA, ReaderB
-from processors.boxes import Picture
-from processors.plates import NOTHING_LEGIBLE, PlateReading, read_plate
+from processors.plates.consensus import NOTHING_LEGIBLE, PlateReading, read_plate
+from processors.vision.boxes import Picture
 
 CORNERS_SCORE_MIN: Final = 0.3  # 1 % of real crops score less than .97
 CORNERS_AREA_MIN: Final = 0.05  # share of the crop: a smaller find is a sticker or a part of a character

@@ -14,7 +14,7 @@ from itertools import islice
 
 import structlog
 
-from processors.tombstones import Standing, observe, to_forget, to_repeat
+from processors.incident.incident_compaction import Standing, observe, to_forget, to_repeat
 from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.errors import CallboxError, DecodeError

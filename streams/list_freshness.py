@@ -4,7 +4,7 @@ Only the worker that owns the first partition of the plate feed tells it. One th
 was told before: it says how the list is in any case, and the fold knows a copy by the age of the list.
 """
 
-from processors.hotlist import is_stale
+from processors.plates.hotlist import is_stale
 from schemas.codec import encode
 from schemas.enums import Feed, FeedState, InputKind
 from schemas.errors import Cause

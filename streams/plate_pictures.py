@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from models.plate_reading import PlateReader
-from processors.pictures import decode_jpeg, encode_jpeg
-from processors.verification import SeenPlate
+from processors.plates.verification import SeenPlate
+from processors.vision.jpeg import decode_jpeg, encode_jpeg
 
 CROP_QUALITY = 90  # a person compares characters on it
 

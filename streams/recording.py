@@ -10,7 +10,7 @@ from typing import Final
 import fastavro
 import msgspec
 
-from processors.entry import LogEntry
+from processors.fold.log_entry import LogEntry
 from schemas.errors import FileRefused, InputMissing
 from schemas.units import EpochMs
 from streams.replaying import Log

@@ -10,13 +10,13 @@ import structlog
 
 from models.face_detector import FaceDetector
 from models.plate_detector import PlateDetector
-from processors.pictures import decode_jpeg
-from processors.redaction import Redaction, RedactionPolicy, Withheld, WithheldReason, redact
+from processors.vision.jpeg import decode_jpeg
+from processors.vision.redaction import Redaction, RedactionPolicy, Withheld, WithheldReason, redact
 from schemas.errors import InputMissing, PictureError
 from schemas.feeds import CameraFrame
 
 if TYPE_CHECKING:
-    from processors.boxes import Boxes
+    from processors.vision.boxes import Boxes
 
 log = structlog.get_logger(__name__)
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from processors.alerts import topic_for
-from processors.entry import LogEntry
-from processors.incidents import fold
-from processors.state import State, new_state
+from processors.fold.log_entry import LogEntry
+from processors.fold.reducer import fold
+from processors.incident.issue import topic_for
+from processors.state.partition_state import State, new_state
 from schemas.ack import AckResult
 from schemas.alert import Alert
 from schemas.codec import decode, encode

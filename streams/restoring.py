@@ -15,9 +15,10 @@ from typing import NamedTuple
 import structlog
 import zstandard
 
-from processors.entry import LogEntry, record_hash
-from processors.incidents import fold
-from processors.state import FORMAT_VERSION, State, load, new_state
+from processors.fold.log_entry import LogEntry, record_hash
+from processors.fold.reducer import fold
+from processors.fold.snapshot_codec import load
+from processors.state.partition_state import FORMAT_VERSION, State, new_state
 from schemas.codec import decode, encode
 from schemas.enums import Feed, FeedState, InputKind
 from schemas.errors import Cause, DecodeError

@@ -11,14 +11,8 @@ import structlog
 import zstandard
 from msgspec.structs import replace
 
-from processors.state import (
-    FOLD_VERSION,
-    FORMAT_VERSION,
-    Frozen,
-    State,
-    freeze,
-    pack,
-)
+from processors.fold.snapshot_codec import Frozen, freeze, pack
+from processors.state.partition_state import FOLD_VERSION, FORMAT_VERSION, State
 from schemas.codec import encode
 from schemas.errors import DeliveryFailed
 from schemas.fusion_log import FusionSnapshot

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from processors.state import State
+from processors.state.partition_state import State
 from schemas.codec import encode
 from schemas.enums import InputKind
 from schemas.errors import ClockDiffers

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from processors.policy import ByGrade, FusionPolicy
+from processors.state.policy import ByGrade, FusionPolicy
 from schemas.alert import Alert
 from schemas.enums import (
     Action,

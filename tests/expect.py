@@ -6,10 +6,11 @@ once(line, 30, 31, reason=Reason.NOBODY_ACKNOWLEDGED)
 never(line, 0, 40, grade=Grade.BLUE)
 """
 
-from processors.alerts import topic_for
-from processors.decisions import Decision
-from processors.incidents import fold
-from processors.state import dump, load, new_state
+from processors.fold.reducer import fold
+from processors.fold.snapshot_codec import dump, load
+from processors.incident.issue import topic_for
+from processors.state.effect import Decision
+from processors.state.partition_state import new_state
 from schemas.ack import AckResult
 from schemas.alert import Alert
 from schemas.enums import AckOutcome, PillarKind, Reason

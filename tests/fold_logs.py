@@ -8,11 +8,11 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.entry import LogEntry
-from processors.incidents import Decision, fold
-from processors.lifecycle import can
-from processors.rules_ack import SAYS
-from processors.state import State, new_state
+from processors.fold.log_entry import LogEntry
+from processors.fold.reducer import Decision, fold
+from processors.incident.lifecycle import can
+from processors.rules.ack import SAYS
+from processors.state.partition_state import State, new_state
 from schemas.codec import encode
 from schemas.enums import (
     AckAction,

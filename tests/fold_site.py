@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from processors.policy import ByGrade, FusionPolicy, Grades, Window, Windows, policy_record
+from processors.state.policy import ByGrade, FusionPolicy, Grades, Window, Windows, policy_record
 from schemas.enums import DeviceKind, Grade, Tier
 from schemas.registry import ChainLink
 from schemas.units import DAY_MS

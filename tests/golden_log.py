@@ -15,9 +15,10 @@ import msgspec
 import numpy as np
 import zstandard
 
-from processors.entry import LogEntry
-from processors.incidents import fold
-from processors.state import FOLD_VERSION, FORMAT_VERSION, dump, load, new_state
+from processors.fold.log_entry import LogEntry
+from processors.fold.reducer import fold
+from processors.fold.snapshot_codec import dump, load
+from processors.state.partition_state import FOLD_VERSION, FORMAT_VERSION, new_state
 from schemas.codec import encode
 from schemas.partitioning import partition_of
 from schemas.units import EpochMs

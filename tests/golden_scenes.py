@@ -5,7 +5,7 @@ from random import Random
 
 from msgspec.structs import replace
 
-from processors.policy import ByGrade, FusionPolicy, Grades
+from processors.state.policy import ByGrade, FusionPolicy, Grades
 from schemas.alert import Alert
 from schemas.enums import (
     AckAction,

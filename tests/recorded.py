@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import zstandard
 
-from processors.entry import LogEntry
-from processors.incidents import fold
-from processors.state import FORMAT_VERSION, State, dump, new_state
+from processors.fold.log_entry import LogEntry
+from processors.fold.reducer import fold
+from processors.fold.snapshot_codec import dump
+from processors.state.partition_state import FORMAT_VERSION, State, new_state
 from schemas.codec import encode
 from schemas.enums import PillarKind
 from schemas.fusion_log import FusionSnapshot

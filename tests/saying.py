@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from processors.decisions import Decision
+from processors.state.effect import Decision
 from schemas.enums import (
     AckAction,
     AckReason,

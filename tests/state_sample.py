@@ -7,8 +7,9 @@ leave the samples of earlier formats alone: a release wrote them, and the next o
 from pathlib import Path
 from typing import Any
 
-from processors.policy import ByGrade, FusionPolicy
-from processors.state import FORMAT_VERSION, dump
+from processors.fold.snapshot_codec import dump
+from processors.state.partition_state import FORMAT_VERSION
+from processors.state.policy import ByGrade, FusionPolicy
 from schemas.enums import AckAction, AckReason, DeviceKind, Disposition, FeedState, Grade, Hazard, PillarKind
 from schemas.fusion_log import CameraAlive
 from schemas.registry import ResponsePoint

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from processors.pictures import encode_jpeg
-from processors.verification import SeenPlate
+from processors.plates.verification import SeenPlate
+from processors.vision.jpeg import encode_jpeg
 from schemas.codec import encode
 from schemas.enums import PlateClass, PlateColour
 from schemas.errors import Cause

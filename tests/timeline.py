@@ -7,11 +7,11 @@ from itertools import count
 
 import msgspec
 
-from processors.entry import LogEntry
-from processors.incidents import Decision, fold
-from processors.pillars import to_input
-from processors.policy import FusionPolicy, policy_record
-from processors.state import State, new_state
+from processors.fold.log_entry import LogEntry
+from processors.fold.reducer import Decision, fold
+from processors.intake.pillar_event import to_input
+from processors.state.partition_state import State, new_state
+from processors.state.policy import FusionPolicy, policy_record
 from schemas.ack import AckFact, Actor
 from schemas.alert import Alert
 from schemas.codec import encode

@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from processors.hotlist import VehicleRead, index, is_stale, match, problems
-from processors.pillars import intake, to_input
-from processors.plate_grammar import normalise_plate_text
-from processors.verification import CONFIDENT, verification_request
+from processors.intake.pillar_event import intake, to_input
+from processors.plates.grammar import normalise_plate_text
+from processors.plates.hotlist import VehicleRead, index, is_stale, match, problems
+from processors.plates.verification import CONFIDENT, verification_request
 from schemas.codec import decode, encode
 from schemas.feeds import PillarEvent, PlateRead
 from schemas.hotlist import HotlistEntry

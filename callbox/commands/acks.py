@@ -12,7 +12,7 @@ from callbox.incident_board import find, read_board
 from callbox.incident_lines import answered
 from callbox.invocation import Invocation
 from callbox.times import parse_span
-from processors.rules_ack import SAYS
+from processors.rules.ack import SAYS
 from schemas.ack import Acknowledgement, Actor
 from schemas.enums import AckAction, AckOutcome, AckReason, Disposition, Grade
 from schemas.errors import AckRejected

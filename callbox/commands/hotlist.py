@@ -1,7 +1,7 @@
 """`callbox hotlist apply`: the vehicle hotlist as a whole; no plate text is printed.
 
 Every entry is written anew each time: the newest append time is the list's age, and a list of four hours suppresses
-its hits (processors/hotlist.py). An authority's system runs this on a timer.
+its hits (processors/plates/hotlist.py). An authority's system runs this on a timer.
 """
 
 from pathlib import Path

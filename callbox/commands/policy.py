@@ -15,8 +15,8 @@ from callbox.files import read_text, refusal
 from callbox.invocation import Invocation
 from callbox.policy_difference import Change, as_toml, difference
 from callbox.policy_in_force import LOOKED_AT, in_force
-from processors.policy import FusionPolicy, policy_record, validate
-from processors.state import State
+from processors.state.partition_state import State
+from processors.state.policy import FusionPolicy, policy_record, validate
 from schemas.codec import encode
 from schemas.enums import InputKind
 from schemas.errors import BrokerUnavailable, InputMissing, LogBroken

@@ -18,8 +18,8 @@ from callbox.demo.scenario import ListedAs, Scenario
 from callbox.demo.scenes import checkpoint_scene, flame_frames, quiet_frames, video_frames
 from callbox.demo.steps import Scene, VideoStep
 from models.weights import weights_path
-from processors.boxes import Picture
-from processors.pictures import encode_jpeg
+from processors.vision.boxes import Picture
+from processors.vision.jpeg import encode_jpeg
 from schemas.errors import InputMissing
 from streams.plate_pictures import PlatePictures
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from processors.pictures import encode_jpeg
+from processors.vision.jpeg import encode_jpeg
 
 _SMALL = np.zeros((8, 8, 3), np.uint8)
 _BASELINE_FRAME = (

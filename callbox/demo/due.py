@@ -22,7 +22,7 @@ from callbox.demo.steps import (
     VideoStep,
     ack_id_of,
 )
-from processors.alerts import incident_id_of
+from processors.incident.issue import incident_id_of
 from schemas.ack import Acknowledgement, Actor
 from schemas.codec import encode
 from schemas.enums import DeviceKind, Hazard, PillarKind

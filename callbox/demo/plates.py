@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from callbox.demo.scenes import smooth_noise, with_noise
-from processors.boxes import Picture
+from processors.vision.boxes import Picture
 from schemas.errors import InputMissing
 
 PLATE_MM: Final = (440, 140)

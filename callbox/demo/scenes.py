@@ -2,7 +2,7 @@
 
 Everything follows from the seed, so the same scenario gives the same bytes. The scenes are made to pass
 through the shipped rules and models, not to fool anybody: the yard's fire must be seen by
-`processors.flame`, and the plate on the car must be found by `models.plate_detector`.
+`processors.vision.flame`, and the plate on the car must be found by `models.plate_detector`.
 """
 
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from processors.boxes import Picture
-from processors.pictures import encode_jpeg
+from processors.vision.boxes import Picture
+from processors.vision.jpeg import encode_jpeg
 from schemas.errors import InputMissing
 
 Field = NDArray[np.float32]  # (H, W), mostly 0 to 1

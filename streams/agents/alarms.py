@@ -11,8 +11,8 @@ from typing import Any
 
 import structlog
 
-from processors.acknowledgements import ack_input
-from processors.pillars import bare_press, intake, to_input
+from processors.intake.ack import ack_input
+from processors.intake.pillar_event import bare_press, intake, to_input
 from schemas.ack import Acknowledgement
 from schemas.codec import decode, encode
 from schemas.enums import Feed, FeedState, InputKind, PillarKind

@@ -10,11 +10,11 @@ from typing import Any
 
 import structlog
 
-from processors.boxes import Picture
-from processors.flame import FlameDecision, FlamePolicy, FlameReason, FlameState, observe
-from processors.observations import alive_input, fire_input, frame_id, is_alive_due
-from processors.pictures import decode_jpeg
-from processors.redaction import RedactedPicture, Redaction, Withheld, WithheldReason
+from processors.intake.observation import alive_input, fire_input, frame_id, is_alive_due
+from processors.vision.boxes import Picture
+from processors.vision.flame import FlameDecision, FlamePolicy, FlameReason, FlameState, observe
+from processors.vision.jpeg import decode_jpeg
+from processors.vision.redaction import RedactedPicture, Redaction, Withheld, WithheldReason
 from schemas.codec import decode, encode
 from schemas.enums import Feed
 from schemas.errors import CallboxError, Cause, DecodeError, PictureError

@@ -13,10 +13,10 @@ from secrets import token_hex
 import msgspec
 import structlog
 
-from processors.alerts import topic_for
-from processors.entry import LogEntry
-from processors.incidents import Decision, fold
-from processors.state import State, new_state
+from processors.fold.log_entry import LogEntry
+from processors.fold.reducer import Decision, fold
+from processors.incident.issue import topic_for
+from processors.state.partition_state import State, new_state
 from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import Action, Grade, Hazard, Reason, Status

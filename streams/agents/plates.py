@@ -13,10 +13,10 @@ from typing import Any
 
 import structlog
 
-from processors.hotlist import Match, VehicleRead, index, is_stale, match, problems
-from processors.pictures import check_jpeg
-from processors.plates import normalise_plate_text
-from processors.verification import CONFIDENT, SeenPlate, verification_request
+from processors.plates.consensus import normalise_plate_text
+from processors.plates.hotlist import Match, VehicleRead, index, is_stale, match, problems
+from processors.plates.verification import CONFIDENT, SeenPlate, verification_request
+from processors.vision.jpeg import check_jpeg
 from schemas.codec import decode, encode
 from schemas.errors import Cause, DecodeError, PictureError
 from schemas.feeds import PlateRead

@@ -2,8 +2,8 @@
 
 import pytest
 
-from processors.entry import LogEntry
-from processors.pillars import intake
+from processors.fold.log_entry import LogEntry
+from processors.intake.pillar_event import intake
 from schemas.enums import (
     Action,
     Grade,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from processors.policy import FusionPolicy
+from processors.state.policy import FusionPolicy
 from schemas.enums import (
     DeviceKind,
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from processors.pillars import intake
+from processors.intake.pillar_event import intake
 from schemas.enums import (
     AckAction,
     AckReason,

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from callbox.incident_lines import REJECTIONS
-from processors.lifecycle import TRANSITIONS
-from processors.rules_ack import SAYS
+from processors.incident.lifecycle import TRANSITIONS
+from processors.rules.ack import SAYS
 from schemas.ack import Acknowledgement
 
 PAGE = (Path(__file__).parents[2] / "docs" / "consume.md").read_text("utf-8")

@@ -21,7 +21,7 @@ from callbox.commands.worker import AGENTS
 from callbox.config import Config, read_config
 from callbox.site import read_site
 from callbox.vehicles import read_hotlist
-from processors.policy import LIMITS, FusionPolicy
+from processors.state.policy import LIMITS, FusionPolicy
 from schemas.errors import CallboxError
 from schemas.topics import CATALOGUE, Cleanup, dead_letter_topic
 from schemas.units import DAY_MS, MINUTE_MS, EpochMs

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from processors.deadlines import DUE, entered
-from processors.entities import TimerKind
-from processors.lifecycle import OPEN, TRANSITIONS, Step
-from processors.policy import FusionPolicy
-from processors.rules_ack import SAYS
+from processors.incident.deadlines import DUE, entered
+from processors.incident.lifecycle import OPEN, TRANSITIONS, Step
+from processors.rules.ack import SAYS
+from processors.state.entities import TimerKind
+from processors.state.policy import FusionPolicy
 from schemas.enums import AckAction, Grade, Hazard, IncidentState, Reason
 from schemas.units import HOUR_MS, MINUTE_MS, SECOND_MS, EpochMs
 from tests.timeline import Timeline

@@ -15,7 +15,7 @@ import structlog
 from callbox import policy_in_force
 from callbox.cli import run
 from callbox.commands import policy as policy_command
-from processors.state import State
+from processors.state.partition_state import State
 from schemas.codec import encode
 from schemas.enums import PillarKind
 from schemas.errors import DeliveryFailed, LogBroken

@@ -22,7 +22,7 @@ from callbox.demo.scenario import ListedAs
 from callbox.demo.scenes import checkpoint_scene
 from callbox.demo.traces import in_files, in_topics, needles
 from models.weights import verify, weights_path
-from processors.pictures import encode_jpeg
+from processors.vision.jpeg import encode_jpeg
 from schemas.codec import encode
 from schemas.enums import Purpose
 from schemas.feeds import PlateRead

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from processors.alerts import topic_for
+from processors.incident.issue import topic_for
 from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import PillarKind

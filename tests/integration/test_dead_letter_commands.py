@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 
 from callbox.cli import run
 from callbox.dead_letter_ledger import spelled
-from processors.pillars import intake
+from processors.intake.pillar_event import intake
 from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter
 from schemas.enums import PillarKind

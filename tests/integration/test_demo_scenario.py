@@ -14,7 +14,7 @@ from callbox.demo.run import read_script, run
 from callbox.demo.story import Story
 from callbox.demo.write import ALERTS_FILE, PAGE, RECORDING, SNAPSHOTS
 from models.weights import verify
-from processors.entry import LogEntry
+from processors.fold.log_entry import LogEntry
 from schemas.topics import VERIFICATION_REQUESTS
 from streams.brokers.apache import ApacheKafka
 from streams.brokers.capabilities import Broker, BrokerKind

@@ -15,10 +15,11 @@ import zstandard
 from msgspec.structs import replace
 
 from benchmarks.county import pillar
-from processors.alerts import incident_id_of
-from processors.pillars import to_input
-from processors.policy import FusionPolicy, policy_record
-from processors.state import State, load
+from processors.fold.snapshot_codec import load
+from processors.incident.issue import incident_id_of
+from processors.intake.pillar_event import to_input
+from processors.state.partition_state import State
+from processors.state.policy import FusionPolicy, policy_record
 from schemas.ack import AckFact, Actor
 from schemas.alert import Alert
 from schemas.codec import decode, encode

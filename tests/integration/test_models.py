@@ -13,8 +13,8 @@ from models.plate_geometry import rectify_plate
 from models.plate_readers import ReaderA
 from models.plate_reading import PlateReader
 from models.weights import verify, weights_path
-from processors.boxes import Picture
-from processors.plates import NOTHING_LEGIBLE, PlateSeries
+from processors.plates.consensus import NOTHING_LEGIBLE, PlateSeries
+from processors.vision.boxes import Picture
 
 pytestmark = pytest.mark.weights
 

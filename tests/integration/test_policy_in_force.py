@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from callbox import policy_in_force
-from processors.policy import DEFAULT_VERSION, FusionPolicy, policy_record
+from processors.state.policy import DEFAULT_VERSION, FusionPolicy, policy_record
 from schemas.codec import encode
 from schemas.enums import InputKind
 from schemas.fusion_log import FusionInput, Tick

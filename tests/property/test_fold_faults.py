@@ -6,26 +6,24 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from processors import (
-    alerts,
-    conditions,
-    emergencies,
-    incidents,
-    matching,
-    relations,
-    repeats,
-    rules_ack,
-    rules_camera,
-    rules_feed,
-    rules_pillar,
-    rules_press,
-    rules_site,
-    rules_timers,
-    supervision,
-)
-from processors.entry import LogEntry
-from processors.incidents import fold
-from processors.state import State, dump, load
+from processors.fold import reducer as incidents
+from processors.fold.log_entry import LogEntry
+from processors.fold.reducer import fold
+from processors.fold.snapshot_codec import dump, load
+from processors.incident import device_condition as conditions
+from processors.incident import issue as alerts
+from processors.incident import link as relations
+from processors.incident import matching, supervision
+from processors.incident import merge as emergencies
+from processors.rules import ack as rules_ack
+from processors.rules import camera as rules_camera
+from processors.rules import dedup as repeats
+from processors.rules import device_event as rules_pillar
+from processors.rules import feed as rules_feed
+from processors.rules import press as rules_press
+from processors.rules import registry as rules_site
+from processors.rules import timers as rules_timers
+from processors.state.partition_state import State
 from schemas.codec import encode
 from schemas.enums import Grade, PillarKind, Reason
 from schemas.fusion_log import PillarFact, Tick

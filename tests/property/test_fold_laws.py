@@ -4,12 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors import changes, incidents
-from processors.deadlines import DUE
-from processors.entities import TimerKind
-from processors.incidents import Decision, fold
-from processors.memory import MEMORY_SIZE
-from processors.state import State, dump, load
+from processors.fold import apply as changes
+from processors.fold import reducer as incidents
+from processors.fold.reducer import Decision, fold
+from processors.fold.snapshot_codec import dump, load
+from processors.incident.deadlines import DUE
+from processors.state.entities import TimerKind
+from processors.state.event_ids import MEMORY_SIZE
+from processors.state.partition_state import State
 from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import Action, Grade, InputKind, PillarKind, Reason, Status
@@ -52,7 +54,7 @@ def test_a_second_run_of_all_that_was_said_changes_no_byte_even_with_small_memor
     steps: list[Step], data: st.DataObject
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("processors.memory.MEMORY_SIZE", data.draw(st.integers(1, 4), label="memory"))
+        patch.setattr("processors.state.event_ids.MEMORY_SIZE", data.draw(st.integers(1, 4), label="memory"))
         patch.setattr(changes, "MAX_STRANGERS", data.draw(st.integers(1, 3), label="strangers"))
         patch.setattr(changes, "MAX_ENDED", data.draw(st.integers(1, 3), label="ended"))
         at = data.draw(st.integers(1, len(steps)), label="again at")

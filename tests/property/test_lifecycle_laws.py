@@ -6,10 +6,10 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.incidents import Decision, fold
-from processors.lifecycle import OPEN, TRANSITIONS
-from processors.policy import ByGrade, FusionPolicy, policy_record
-from processors.state import State
+from processors.fold.reducer import Decision, fold
+from processors.incident.lifecycle import OPEN, TRANSITIONS
+from processors.state.partition_state import State
+from processors.state.policy import ByGrade, FusionPolicy, policy_record
 from schemas.ack import AckResult
 from schemas.alert import Alert
 from schemas.enums import (

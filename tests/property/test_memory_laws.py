@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.memory import MEMORY_SIZE, Memory, recall, remember
+from processors.state.event_ids import MEMORY_SIZE, Memory, recall, remember
 from schemas.enums import Reason
 from schemas.units import EpochMs
 

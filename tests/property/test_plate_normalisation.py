@@ -4,12 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.plate_grammar import (
-    ALPHABET,
-    MAX_PLATE_CHARACTERS,
-    SEPARATORS,
-    normalise_plate_text,
-)
+from processors.plates.grammar import ALPHABET, MAX_PLATE_CHARACTERS, SEPARATORS, normalise_plate_text
 from schemas.errors import Cause, DecodeError
 
 plates = st.text(alphabet=ALPHABET, min_size=1, max_size=MAX_PLATE_CHARACTERS)

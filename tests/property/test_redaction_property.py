@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.boxes import Boxes, Detections, Picture
-from processors.pictures import decode_jpeg
-from processors.redaction import FILL_BGR, RedactedPicture, RedactionPolicy, Withheld, redact
+from processors.vision.boxes import Boxes, Detections, Picture
+from processors.vision.jpeg import decode_jpeg
+from processors.vision.redaction import FILL_BGR, RedactedPicture, RedactionPolicy, Withheld, redact
 
 Row = tuple[float, float, float, float]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from processors.acknowledgements import ack_input, zone_of
-from processors.alerts import incident_id_of
-from processors.pillars import ID_LENGTH
+from processors.incident.issue import incident_id_of
+from processors.intake.ack import ack_input, zone_of
+from processors.intake.pillar_event import ID_LENGTH
 from schemas.ack import AckFact, Acknowledgement, Actor
 from schemas.codec import decode
 from schemas.enums import AckAction, AckReason, Hazard, InputKind

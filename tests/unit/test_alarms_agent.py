@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from processors.acknowledgements import ack_input
-from processors.pillars import intake
+from processors.intake.ack import ack_input
+from processors.intake.pillar_event import intake
 from schemas.ack import AckFact, Acknowledgement, Actor
 from schemas.codec import decode, encode
 from schemas.enums import AckAction, Feed, FeedState, InputKind, PillarKind

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
 
-from processors.texts import DESCRIPTIONS, HEADLINES, INSTRUCTIONS, texts_for
+from processors.incident.texts import DESCRIPTIONS, HEADLINES, INSTRUCTIONS, texts_for
 from schemas.alert import Alert
 from schemas.enums import AckAction, AckReason, Grade, Hazard, PillarKind, Reason, Status
 from tests.expect import within

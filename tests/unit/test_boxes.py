@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from processors.boxes import Boxes, Scores, non_max_suppression
+from processors.vision.boxes import Boxes, Scores, non_max_suppression
 
 
 def boxes(*corners: tuple[float, float, float, float]) -> Boxes:

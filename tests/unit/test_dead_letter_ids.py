@@ -10,7 +10,7 @@ from callbox.dead_letter_ledger import (
 from callbox.dead_letter_tool import (
     with_its_id,
 )
-from processors.pillars import intake
+from processors.intake.pillar_event import intake
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind, Reason
 from schemas.feeds import PillarEvent

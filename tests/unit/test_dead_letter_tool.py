@@ -14,7 +14,7 @@ from callbox.dead_letter_tool import (
     kept,
     never,
 )
-from processors.pillars import intake
+from processors.intake.pillar_event import intake
 from schemas.ack import Acknowledgement
 from schemas.codec import HEADER_BYTES, MARKER, decode, encode
 from schemas.enums import AckAction, PillarKind

@@ -23,7 +23,7 @@ from callbox.demo.steps import (
     VideoStep,
 )
 from callbox.site import read_site
-from processors.pictures import decode_jpeg, encode_jpeg
+from processors.vision.jpeg import decode_jpeg, encode_jpeg
 from schemas.ack import Acknowledgement
 from schemas.codec import decode
 from schemas.enums import AckAction, AckOutcome, PillarKind, Reason

@@ -11,8 +11,8 @@ from callbox.demo.plates import render_plate
 from callbox.demo.scenes import checkpoint_scene, flame_frames, quiet_frames, video_frames
 from models.plate_reading import PlateReader
 from models.weights import weights_path
-from processors.boxes import Picture
-from processors.pictures import decode_jpeg, encode_jpeg
+from processors.vision.boxes import Picture
+from processors.vision.jpeg import decode_jpeg, encode_jpeg
 from schemas.errors import InputMissing
 
 PLATES = ("皖A12345", "京PL3N67", "沪C21F13", "粤B0GJ76", "浙D335DZ", "苏E9CD08", "川X90621")

@@ -8,7 +8,7 @@ from callbox.demo.run import shipped
 from callbox.demo.scenario import Scenario, read_scenario, zone_of
 from callbox.demo.steps import PoisonStep, last_at_s
 from callbox.site import read_site
-from processors.policy import FusionPolicy
+from processors.state.policy import FusionPolicy
 from schemas.enums import DeviceKind
 from schemas.errors import FileRefused
 from schemas.registry import UNASSIGNED_ZONE

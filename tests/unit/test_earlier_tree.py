@@ -13,7 +13,7 @@ NOWHERE = "0123456789abcdef0123456789abcdef01234567"
 
 def test_versions_are_read_from_the_source() -> None:
     assert versions_in("FORMAT_VERSION = 7\n\nFOLD_VERSION = 12\n") == Versions(fold=12, format=7)
-    assert versions_in((ROOT / "processors/state.py").read_text()) == TODAY
+    assert versions_in((ROOT / "processors/state/partition_state.py").read_text()) == TODAY
 
 
 def test_source_that_names_no_versions_has_none() -> None:

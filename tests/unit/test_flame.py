@@ -19,11 +19,11 @@ from callbox.demo.scenes import (
     smooth_noise,
     with_noise,
 )
-from processors.boxes import Picture
-from processors.flame import FlameDecision, FlamePolicy, FlameReason, FlameState, observe
-from processors.flicker import HEIGHT, WIDTH, FlickerPolicy
-from processors.pictures import decode_jpeg, encode_jpeg
-from processors.policy import FusionPolicy
+from processors.state.policy import FusionPolicy
+from processors.vision.boxes import Picture
+from processors.vision.flame import FlameDecision, FlamePolicy, FlameReason, FlameState, observe
+from processors.vision.flicker import HEIGHT, WIDTH, FlickerPolicy
+from processors.vision.jpeg import decode_jpeg, encode_jpeg
 from schemas.units import EpochMs
 
 START = 1_760_000_000_000

@@ -2,14 +2,14 @@
 
 import pytest
 
-from processors import changes
+from processors.fold import apply as changes
 from schemas.enums import AckAction, AckReason, PillarKind, Reason
 from tests.timeline import Timeline, ack, camera, flame, only_alert
 
 
 @pytest.fixture
 def _small_memories(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processors.memory.MEMORY_SIZE", 2)
+    monkeypatch.setattr("processors.state.event_ids.MEMORY_SIZE", 2)
     monkeypatch.setattr(changes, "MAX_ENDED", 2)
 
 

@@ -10,9 +10,10 @@ from benchmarks.fold import BARS, bars_met, on_one_core, outcome, prepare, quiet
 from benchmarks.fold_log import Input, Part
 from benchmarks.fold_mix import SHARES, PartitionLog, Size, run_through
 from benchmarks.fold_site import DEVICES_PER_ZONE, devices_of, zones_of
-from processors.decisions import Decision
-from processors.incidents import fold, fold_decoded
-from processors.state import State, dump, load, new_state
+from processors.fold.reducer import fold, fold_decoded
+from processors.fold.snapshot_codec import dump, load
+from processors.state.effect import Decision
+from processors.state.partition_state import State, new_state
 from schemas.enums import Action, DeviceKind, Grade, PillarKind, Reason, Status
 from schemas.fusion_log import PillarFact
 from schemas.partitioning import partition_of

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from processors.alerts import topic_for
+from processors.incident.issue import topic_for
 from schemas.alert import Alert
 from schemas.enums import (
     AckAction,

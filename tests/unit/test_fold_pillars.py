@@ -2,7 +2,7 @@
 
 import pytest
 
-from processors.alerts import topic_for
+from processors.incident.issue import topic_for
 from schemas.enums import Action, Disposition, Grade, Hazard, IncidentState, PillarKind, Reason, Status
 from schemas.topics import TEST_ALERTS
 from tests.timeline import LAT, Timeline, camera, device, fact, flame, only_alert, reasons

@@ -2,9 +2,9 @@
 
 import pytest
 
-from processors.alerts import topic_for
-from processors.entry import LogEntry
-from processors.policy import FusionPolicy
+from processors.fold.log_entry import LogEntry
+from processors.incident.issue import topic_for
+from processors.state.policy import FusionPolicy
 from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import (

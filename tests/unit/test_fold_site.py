@@ -5,11 +5,13 @@ from typing import NoReturn
 import pytest
 from msgspec.structs import replace
 
-from processors import changes, incidents, rules_timers
-from processors.entities import Incident, Timer, TimerKind
-from processors.entry import LogEntry
-from processors.policy import DEFAULT_VERSION, FusionPolicy, Window, Windows, policy_record
-from processors.state import State
+from processors.fold import apply as changes
+from processors.fold import reducer as incidents
+from processors.fold.log_entry import LogEntry
+from processors.rules import timers as rules_timers
+from processors.state.entities import Incident, Timer, TimerKind
+from processors.state.partition_state import State
+from processors.state.policy import DEFAULT_VERSION, FusionPolicy, Window, Windows, policy_record
 from schemas.enums import Action, Grade, InputKind, PillarKind, Reason
 from schemas.fusion_log import FusionInput
 from tests.timeline import (

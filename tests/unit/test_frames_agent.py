@@ -9,10 +9,17 @@ import pytest
 import structlog
 from msgspec.structs import replace
 
-from processors.boxes import Detections, Picture
-from processors.flame import FlameDecision, FlamePolicy, FlameReason, FlameState
-from processors.pictures import encode_jpeg
-from processors.redaction import RedactedPicture, Redaction, RedactionPolicy, Withheld, WithheldReason, redact
+from processors.vision.boxes import Detections, Picture
+from processors.vision.flame import FlameDecision, FlamePolicy, FlameReason, FlameState
+from processors.vision.jpeg import encode_jpeg
+from processors.vision.redaction import (
+    RedactedPicture,
+    Redaction,
+    RedactionPolicy,
+    Withheld,
+    WithheldReason,
+    redact,
+)
 from schemas.codec import decode, encode
 from schemas.enums import Feed, Hazard, InputKind
 from schemas.errors import Cause, DeliveryFailed

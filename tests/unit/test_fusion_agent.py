@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from processors.state import State, new_state
+from processors.state.partition_state import State, new_state
 from schemas.ack import AckResult
 from schemas.alert import Alert
 from schemas.codec import decode, encode

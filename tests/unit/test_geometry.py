@@ -4,7 +4,7 @@ from pathlib import Path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from processors.geometry import MM_PER_DEGREE, Place, cells_near, cos_e7, distance_mm, place_of
+from processors.state.geometry import MM_PER_DEGREE, Place, cells_near, cos_e7, distance_mm, place_of
 from schemas.units import DegE7
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cells.md"

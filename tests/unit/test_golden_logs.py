@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.state import FOLD_VERSION
+from processors.state.partition_state import FOLD_VERSION
 from schemas.enums import Reason
 from tests.golden_log import NAMES, folded, read_log, wanted, wide_features
 

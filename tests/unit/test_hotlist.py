@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from processors.hotlist import (
+from processors.plates.hotlist import (
     MAX_LIFETIME_MS,
     STALE_AFTER_MS,
     VehicleRead,

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from callbox.incident_board import board, by_need, find, is_open, shown_length, wants_answer
-from processors.lifecycle import OPEN
+from processors.incident.lifecycle import OPEN
 from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import Grade, IncidentState

@@ -7,7 +7,7 @@ import pytest
 import structlog
 from msgspec.structs import replace
 
-from processors.tombstones import KEPT_MS
+from processors.incident.incident_compaction import KEPT_MS
 from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import Action

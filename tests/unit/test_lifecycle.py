@@ -2,7 +2,7 @@
 
 import pytest
 
-from processors.lifecycle import OPEN, TRANSITIONS, Step, after, can, device_cancel
+from processors.incident.lifecycle import OPEN, TRANSITIONS, Step, after, can, device_cancel
 from schemas.enums import Grade, IncidentState
 
 TERMINAL = (IncidentState.CLOSED, IncidentState.CANCELLED)

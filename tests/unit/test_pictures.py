@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from processors.boxes import Picture
-from processors.pictures import decode_jpeg, encode_jpeg, is_whole, read_jpeg_size
+from processors.vision.boxes import Picture
+from processors.vision.jpeg import decode_jpeg, encode_jpeg, is_whole, read_jpeg_size
 from schemas.errors import Cause, PictureError
 
 

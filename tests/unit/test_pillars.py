@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.pillars import ID_LENGTH, bounded_id, intake, to_input
+from processors.intake.pillar_event import ID_LENGTH, bounded_id, intake, to_input
 from schemas.codec import decode
 from schemas.enums import InputKind, PillarKind
 from schemas.errors import Cause, DecodeError

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.plates import Outcome, edit_distance, run, summary, wilson
-from processors.plates import PlateReading, PlateSeries
+from processors.plates.consensus import PlateReading, PlateSeries
 from schemas.errors import InputMissing
 
 

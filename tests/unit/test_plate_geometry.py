@@ -4,7 +4,7 @@ import pytest
 
 from models.plate_detector import MEAN_BGR
 from models.plate_geometry import bordered, rectify_plate, squeezed
-from processors.boxes import Picture
+from processors.vision.boxes import Picture
 
 RED, GREEN, BLUE, WHITE = (0, 0, 255), (0, 255, 0), (255, 0, 0), (255, 255, 255)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from processors.plate_grammar import (
+from processors.plates.grammar import (
     ALPHABET,
     BLANK,
     MAINLAND,

@@ -4,9 +4,9 @@ from itertools import groupby, product
 import numpy as np
 import pytest
 
-from processors.plate_grammar import ALPHABET, MAINLAND, Grammar, PlateSeries
-from processors.plate_lattice import FLOOR, Lattice, spell
-from processors.plates import NOTHING_LEGIBLE, read_plate
+from processors.plates.consensus import NOTHING_LEGIBLE, read_plate
+from processors.plates.ctc import FLOOR, Lattice, spell
+from processors.plates.grammar import ALPHABET, MAINLAND, Grammar, PlateSeries
 
 TINY_SYMBOLS = 4  # blank and three
 

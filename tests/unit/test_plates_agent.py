@@ -2,7 +2,7 @@
 
 import pytest
 
-from processors.verification import ANSWER_WITHIN_MS, SeenPlate
+from processors.plates.verification import ANSWER_WITHIN_MS, SeenPlate
 from schemas.enums import ReviewReason
 from schemas.errors import Cause, PictureError
 from schemas.topics import VERIFICATION_REQUESTS

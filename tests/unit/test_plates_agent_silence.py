@@ -3,7 +3,7 @@
 import pytest
 import structlog
 
-from processors.verification import SeenPlate
+from processors.plates.verification import SeenPlate
 from schemas.errors import Cause, DeliveryFailed
 from schemas.feeds import PlateRead
 from schemas.topics import HOTLIST, PLATE_READS, VERIFICATION_REQUESTS, dead_letter_topic

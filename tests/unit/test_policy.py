@@ -3,7 +3,7 @@ from operator import attrgetter
 import msgspec
 import pytest
 
-from processors.policy import (
+from processors.state.policy import (
     DEFAULT_VERSION,
     LIMITS,
     ByGrade,

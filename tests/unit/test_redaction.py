@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from processors import redaction
-from processors.boxes import Boxes, Detections, Picture
-from processors.pictures import decode_jpeg
-from processors.redaction import (
+from processors.vision import redaction
+from processors.vision.boxes import Boxes, Detections, Picture
+from processors.vision.jpeg import decode_jpeg
+from processors.vision.redaction import (
     FILL_BGR,
     RedactedPicture,
     RedactionPolicy,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from processors.entry import LogEntry
+from processors.fold.log_entry import LogEntry
 from schemas.ack import AckResult
 from schemas.alert import Alert
 from schemas.codec import decode, encode

@@ -8,9 +8,10 @@ from click.testing import CliRunner
 
 from callbox.choices import REPLICATED
 from callbox.commands.worker import AGENTS, worker
-from processors.entry import LogEntry
-from processors.incidents import fold
-from processors.state import dump, new_state
+from processors.fold.log_entry import LogEntry
+from processors.fold.reducer import fold
+from processors.fold.snapshot_codec import dump
+from processors.state.partition_state import new_state
 from schemas.ack import Acknowledgement, Actor
 from schemas.codec import encode
 from schemas.enums import AckAction, Hazard, PillarKind, Reason

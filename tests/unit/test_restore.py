@@ -9,9 +9,10 @@ import structlog
 import zstandard
 from msgspec.structs import replace
 
-from processors.entry import LogEntry, record_hash
-from processors.incidents import fold
-from processors.state import FORMAT_VERSION, State, dump, load, new_state
+from processors.fold.log_entry import LogEntry, record_hash
+from processors.fold.reducer import fold
+from processors.fold.snapshot_codec import dump, load
+from processors.state.partition_state import FORMAT_VERSION, State, new_state
 from schemas.codec import encode
 from schemas.enums import Grade, Hazard, Reason
 from schemas.errors import Cause

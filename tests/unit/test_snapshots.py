@@ -9,8 +9,8 @@ import structlog
 import zstandard
 from msgspec.structs import replace
 
-from processors.incidents import fold
-from processors.state import State
+from processors.fold.reducer import fold
+from processors.state.partition_state import State
 from schemas.codec import decode
 from schemas.fusion_log import FusionSnapshot
 from schemas.topics import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS

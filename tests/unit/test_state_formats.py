@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from processors.state import FORMAT_VERSION, State, dump, load
+from processors.fold.snapshot_codec import dump, load
+from processors.state.partition_state import FORMAT_VERSION, State
 from schemas.alert import Alert
 from schemas.enums import (
     AckAction,

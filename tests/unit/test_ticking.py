@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from processors.state import State, new_state
+from processors.state.partition_state import State, new_state
 from schemas.codec import decode
 from schemas.errors import ClockDiffers
 from schemas.fusion_log import FusionInput, Tick

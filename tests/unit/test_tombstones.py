@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from processors.tombstones import KEPT_MS, Standing, observe, to_forget, to_repeat
+from processors.incident.incident_compaction import KEPT_MS, Standing, observe, to_forget, to_repeat
 from schemas.alert import Alert
 from schemas.enums import Action
 from schemas.units import EpochMs

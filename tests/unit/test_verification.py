@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
-from processors.hotlist import Match
-from processors.verification import ANSWER_WITHIN_MS, SeenPlate, read_id, verification_request
+from processors.plates.hotlist import Match
+from processors.plates.verification import ANSWER_WITHIN_MS, SeenPlate, read_id, verification_request
 from schemas.enums import Purpose, ReviewReason
 from schemas.feeds import PlateRead
 from schemas.hotlist import VerificationRequest

@@ -1,0 +1,1 @@
+"""The fold: one entry of the log in, decisions out; and its state as a snapshot."""

@@ -1,0 +1,209 @@
+"""How the changes of a rule are made: plain assignments to dicts, lists and heaps."""
+
+from bisect import insort
+from collections.abc import Callable, Mapping
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+import msgspec
+
+from processors.incident.deadlines import DUE
+from processors.state.effect import (
+    Change,
+    CountTick,
+    EndIncident,
+    Heard,
+    PutDevice,
+    PutEnded,
+    PutFeed,
+    PutIncident,
+    PutPolicy,
+    PutStray,
+    PutWatermark,
+    SetTimer,
+    Spoke,
+)
+from processors.state.entities import (
+    Device,
+    Ended,
+    Incident,
+    Timer,
+)
+from processors.state.event_ids import newest
+from processors.state.partition_state import State, age_of, places_of
+
+MAX_STRANGERS = 10_000
+"""Devices that no registry names, in one partition: a county has 630 pillars, the rest is a flood of made-up names."""
+
+
+MAX_STALE_TIMERS = 1_000
+"""Timers that are nothing go when they are due, or when there are more than that and than four for each thing."""
+
+
+MAX_ENDED = 1_000
+"""Ended incidents that a partition remembers: whoever speaks of one is told that it is over."""
+
+
+def apply(state: State, changes: tuple[Change, ...]) -> None:
+    """Make the changes, in order."""
+    for change in changes:
+        _APPLIERS[type(change)](state, change)
+
+
+def _put_device(state: State, change: PutDevice) -> None:
+    device = change.device
+    key = device.key
+    known = state.devices.get(key)
+    state.devices[key] = device
+    if known is None and device.site is None:
+        state.stranger_count += 1
+        heappush(state.strangers, (age_of(device), *key))
+        while state.stranger_count > MAX_STRANGERS:
+            _forget_a_stranger(state)
+    elif known is not None and known.site is None and device.site is not None:
+        state.stranger_count -= 1
+    was_silent = known is not None and known.silent_since is not None
+    if was_silent or device.silent_since is not None:
+        _list_silent(state, known, device)
+    if device.site is not None and device.site.removed:
+        state.heard.pop(key, None)
+
+
+def _list_silent(state: State, known: Device | None, device: Device) -> None:
+    if known is not None and known.silent_since is not None and known.gateway is not None:
+        _unlist(state.by_gateway, known.gateway, known.device_id)
+    if device.silent_since is not None and device.gateway is not None:
+        insort(state.by_gateway.setdefault(device.gateway, []), device.device_id)
+
+
+def _forget_a_stranger(state: State) -> None:
+    """Forget the stranger that was silent longest, and remember until when.
+
+    The heap holds each stranger's age of some time ago. Ages only grow, so one that is still right is the least.
+    """
+    age, *key = heappop(state.strangers)
+    zone, device_id = key
+    device = state.devices.get((zone, device_id))
+    if device is None or device.site is not None:
+        return
+    if age_of(device) != age:
+        heappush(state.strangers, (age_of(device), zone, device_id))
+        return
+    del state.devices[zone, device_id]
+    state.stranger_count -= 1
+    state.forgotten = age if state.forgotten is None else max(state.forgotten, age)
+
+
+def _heard(state: State, change: Heard) -> None:
+    state.heartbeats[change.key] = change.received_at
+    state.heard[change.key] = state.now
+
+
+def _spoke(state: State, change: Spoke) -> None:
+    state.heard[change.key] = state.now
+
+
+def _put_incident(state: State, change: PutIncident) -> None:
+    incident = change.incident
+    known = state.incidents.get(incident.incident_id)
+    if known is None and incident.incident_id in state.ended:  # its event id was forgotten, and came again
+        incident = msgspec.structs.replace(incident, acks=state.ended[incident.incident_id].acks)
+    state.incidents[incident.incident_id] = incident
+    if known is None:
+        for place in places_of(incident):
+            state.by_place.setdefault(place, []).append(incident.incident_id)
+    for kind, due_of in DUE.items():
+        due = due_of(incident)
+        before = due if due is None or known is None else due_of(known)
+        if due is not None and (known is None or before is None or due < before):
+            heappush(state.timers, Timer(due, incident.incident_id, kind))
+    for device_id in incident.devices[len(known.devices) if known else 0 :]:
+        state.by_device.setdefault((incident.zone, device_id), []).append(incident.incident_id)
+
+
+def _end_incident(state: State, change: EndIncident) -> None:
+    incident = state.incidents.pop(change.incident.incident_id, None)
+    if incident is None:
+        return
+    if incident.revision or change.incident.revision:  # one that nobody heard of cannot be spoken of
+        _remember_end(state, change.incident)
+    for place in places_of(incident):
+        _unlist(state.by_place, place, incident.incident_id)
+    for device_id in incident.devices:
+        _unlist(state.by_device, (incident.zone, device_id), incident.incident_id)
+
+
+def _remember_end(state: State, incident: Incident) -> None:
+    state.ended.pop(incident.incident_id, None)  # the order is that of the ends
+    state.ended[incident.incident_id] = Ended(incident.state, incident.acks)
+    while len(state.ended) > MAX_ENDED:
+        forgotten = state.ended.pop(next(iter(state.ended)))
+        if (latest := newest(forgotten.acks)) is not None:
+            state.ended_floor = max(state.ended_floor or latest, latest)
+
+
+def _unlist(index: dict[Any, list[str]], key: Any, incident_id: str) -> None:
+    listed = index.get(key, [])
+    if incident_id in listed:
+        listed.remove(incident_id)
+    if not listed:
+        index.pop(key, None)
+
+
+def _put_ended(state: State, change: PutEnded) -> None:
+    if change.incident_id in state.ended:  # in its place: the order is that of the ends
+        state.ended[change.incident_id] = change.ended
+
+
+def _put_stray(state: State, change: PutStray) -> None:
+    state.strays = change.strays
+
+
+def _set_timer(state: State, change: SetTimer) -> None:
+    heappush(state.timers, change.timer)
+
+
+def prune_timers(state: State) -> None:
+    """Drop what is nothing, when there is much of it: timers of ended incidents, and second ones."""
+    things = len(state.incidents) + len(state.devices) + len(state.watermarks)
+    if len(state.timers) <= 4 * things + MAX_STALE_TIMERS:
+        return
+    first: dict[tuple[str, str], Timer] = {}
+    for timer in sorted(state.timers):
+        if timer.kind not in DUE or timer.subject in state.incidents:
+            first.setdefault((timer.subject, timer.kind), timer)
+    state.timers[:] = first.values()
+    heapify(state.timers)
+
+
+def _put_feed(state: State, change: PutFeed) -> None:
+    state.feeds[change.key] = change.memory
+
+
+def _put_watermark(state: State, change: PutWatermark) -> None:
+    state.watermarks[change.key] = change.watermark
+
+
+def _put_policy(state: State, change: PutPolicy) -> None:
+    state.policy, state.policy_version = change.policy, change.version
+    state.policy_revision = change.revision
+
+
+def _count_tick(state: State, change: CountTick) -> None:
+    state.tick = change.number
+
+
+_APPLIERS: Mapping[type[Any], Callable[[State, Any], None]] = {
+    PutDevice: _put_device,
+    Heard: _heard,
+    Spoke: _spoke,
+    PutIncident: _put_incident,
+    EndIncident: _end_incident,
+    PutEnded: _put_ended,
+    PutStray: _put_stray,
+    SetTimer: _set_timer,
+    PutFeed: _put_feed,
+    PutWatermark: _put_watermark,
+    PutPolicy: _put_policy,
+    CountTick: _count_tick,
+}

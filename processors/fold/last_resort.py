@@ -1,0 +1,105 @@
+"""A press that the rules failed on still goes out, as a minimal red made from the record alone.
+
+This module leans on as little as it can: what broke may be anything else. It keeps no incident: the state is as it was
+before the press.
+"""
+
+from processors.incident.texts import texts_for
+from processors.state.partition_state import FOLD_VERSION
+from schemas.alert import Alert, Source
+from schemas.enums import (
+    Action,
+    Category,
+    Feed,
+    Grade,
+    Hazard,
+    IncidentState,
+    Reason,
+    Status,
+    Tier,
+    Urgency,
+)
+from schemas.fusion_log import PillarFact
+from schemas.ids import fingerprint
+from schemas.registry import ChainLink
+from schemas.units import DAY_MS, EpochMs
+
+_UNIT = "control-room"
+_CHAIN = (ChainLink(tier=Tier.COUNTY, unit=_UNIT),)
+_TEXTS = {
+    is_exercise: texts_for(
+        Hazard.EMERGENCY_CALL,
+        Reason.FOLD_ERROR,
+        zone="-",
+        status=Status.EXERCISE if is_exercise else Status.ACTUAL,
+    )
+    for is_exercise in (False, True)
+}
+
+
+def minimal_red(zone: str, fact: PillarFact, at: EpochMs) -> Alert:
+    """The alert of a press that could not be decided about.
+
+    Args:
+        zone: The envelope's.
+        fact: The press.
+        at: Fold time.
+
+    Returns:
+        A raise with the incident id that the press would have had, and an alert id of its own: folded again by rules
+        that do not fail, the press makes another alert of the same incident.
+    """
+    incident_id = f"{zone}-{fingerprint('call', fact.device_id, fact.event_id)}"
+    return Alert(
+        alert_id=fingerprint(incident_id, Action.RAISE, "fold_error", fact.event_id),
+        incident_id=incident_id,
+        sender="callbox",
+        revision=1,
+        sent=at,
+        onset=fact.occurred_at,
+        expires=EpochMs(at + DAY_MS),
+        status=Status.EXERCISE if fact.exercise else Status.ACTUAL,
+        action=Action.RAISE,
+        state=IncidentState.RAISED,
+        prior=(),
+        related_incidents=(),
+        hazard=Hazard.EMERGENCY_CALL,
+        categories=(Category.RESCUE, Category.SECURITY),
+        grade=Grade.RED,
+        urgency=Urgency.IMMEDIATE,
+        verification_level=1,
+        confidence=None,
+        position=None,
+        uncertainty_m=None,
+        cell_id=None,
+        zone=zone,
+        responsible_unit=_UNIT,
+        tier=Tier.COUNTY,
+        chain=_CHAIN,
+        target_response_s=None,
+        ack_by=None,
+        escalate_at=None,
+        sources=(
+            Source(
+                feed=Feed.PILLARS,
+                device_id=fact.device_id,
+                event_id=fact.event_id,
+                occurred_at=fact.occurred_at,
+                received_at=fact.received_at,
+            ),
+        ),
+        source_count=1,
+        media=(),
+        texts=_TEXTS[fact.exercise],
+        hit=None,
+        actor=None,
+        ack_id=None,
+        late=False,
+        clock_suspect=fact.clock_suspect,
+        flapping=False,
+        press_count=1,
+        reason=Reason.FOLD_ERROR,
+        policy_version="",
+        fold_version=FOLD_VERSION,
+        disposition=None,
+    )

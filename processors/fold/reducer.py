@@ -1,0 +1,222 @@
+"""The fold: one entry of the log in, decisions out. Total, without a clock, the same for everybody who reads the log.
+
+    entry ─► clock ─► decode ─► route ─► rule(state) ─► (decision, changes) ─► apply ─► decision
+                        │         │          │
+                        │         │          └─ raises ──► fold_error, state as it was; a press: a minimal red
+                        │         └─ another zone's ─────► misrouted; a press is taken all the same
+                        └─ not readable ─────────────────► undecodable: the caller dead-letters it
+
+Fold time is the running maximum of append times. The life of an incident is the table in
+processors/incident/lifecycle.py; what an input does is in processors/rules/, one module for each family of inputs.
+
+A press is never dropped for being misrouted: it is decided about where it lies, by what this partition knows of the
+zone that its envelope names. Of another partition's zone that is nothing: it raises as an unregistered device's.
+"""
+
+from collections.abc import Callable, Mapping
+from heapq import heappop, heappush
+from typing import Any
+
+import msgspec
+
+from processors.fold.apply import apply, prune_timers
+from processors.fold.last_resort import minimal_red
+from processors.fold.log_entry import LogEntry, record_hash
+from processors.incident.supervision import speaks_again
+from processors.rules.ack import acknowledgement
+from processors.rules.camera import camera_alive, observation
+from processors.rules.device_event import pillar_fact
+from processors.rules.feed import feed_status
+from processors.rules.registry import device_record, policy_record
+from processors.rules.timers import due_of, fire
+from processors.state.effect import CountTick, Decision, Heard, Outcome, Spoke
+from processors.state.entities import Device, Timer
+from processors.state.partition_state import LATEST_MS, State
+from schemas.ack import AckFact
+from schemas.codec import decode
+from schemas.enums import InputKind, PillarKind, Reason
+from schemas.errors import DecodeError
+from schemas.fusion_log import (
+    CameraAlive,
+    FeedStatus,
+    FusionInput,
+    Observation,
+    PillarFact,
+    PolicyRecord,
+    Tick,
+)
+from schemas.partitioning import partition_of
+from schemas.registry import RegistryDevice
+from schemas.units import MINUTE_MS, EpochMs
+
+__all__ = ["Decision", "fold", "fold_decoded", "read_entry"]
+
+Rule = Callable[[State, FusionInput, Any], Outcome]
+
+RECORDS: Mapping[InputKind, type[msgspec.Struct]] = {
+    InputKind.PILLAR_EVENT: PillarFact,
+    InputKind.OBSERVATION: Observation,
+    InputKind.CAMERA_ALIVE: CameraAlive,
+    InputKind.ACKNOWLEDGEMENT: AckFact,
+    InputKind.SHELVING: AckFact,
+    InputKind.DEVICE: RegistryDevice,
+    InputKind.POLICY: PolicyRecord,
+    InputKind.FEED_STATUS: FeedStatus,
+    InputKind.TICK: Tick,
+}
+"""What an envelope of a kind carries; a kind that is not here is not supported."""
+
+RULES: dict[InputKind, Rule] = {
+    InputKind.PILLAR_EVENT: pillar_fact,
+    InputKind.OBSERVATION: observation,
+    InputKind.CAMERA_ALIVE: camera_alive,
+    InputKind.ACKNOWLEDGEMENT: acknowledgement,
+    InputKind.SHELVING: acknowledgement,
+    InputKind.DEVICE: device_record,
+    InputKind.POLICY: policy_record,
+    InputKind.FEED_STATUS: feed_status,
+}
+"""Who decides; ticks are the fold's own, since each timer is decided about by itself."""
+
+BROADCAST = (InputKind.TICK, InputKind.POLICY)
+"""Sent to every partition, without a zone; so is what a worker tells of a whole feed."""
+
+RETRY_MS = MINUTE_MS
+"""A timer that failed is tried again: a fault must not keep an incident for ever."""
+
+
+def fold(state: State, entry: LogEntry) -> tuple[State, tuple[Decision, ...]]:
+    """Fold one entry of the log into the state.
+
+    Args:
+        state: Of the entry's partition; changed in place.
+        entry: The entry at or after `state.offset`.
+
+    Returns:
+        The same state, and one decision; one more for a device that was silent, and for a tick one more for each
+        timer that had something to do.
+    """
+    state.last_hash = record_hash(entry)
+    try:
+        envelope, record = read_entry(entry)
+    except Exception as error:  # noqa: BLE001 — nor must one that the codec itself fails on
+        _advance(state, entry)
+        detail = str(error) if isinstance(error, DecodeError) else type(error).__name__
+        return state, (Decision(reason=Reason.UNDECODABLE, detail=detail),)
+    return fold_decoded(state, entry, envelope, record)
+
+
+def read_entry(entry: LogEntry) -> tuple[FusionInput, msgspec.Struct | None]:
+    """The envelope of an entry and what it carries; None for a kind that is not supported.
+
+    Raises:
+        DecodeError: One of the two is not readable.
+    """
+    envelope = decode(entry.value, FusionInput)
+    wanted = RECORDS.get(envelope.kind)
+    return envelope, None if wanted is None else decode(envelope.payload, wanted)
+
+
+def fold_decoded(
+    state: State, entry: LogEntry, envelope: FusionInput, record: Any
+) -> tuple[State, tuple[Decision, ...]]:
+    """Fold what was read from an entry. All of `fold` but decoding and `last_hash`."""
+    _advance(state, entry)
+    if envelope.kind is InputKind.TICK:
+        return state, _tick(state, envelope, record)
+    rule = RULES.get(envelope.kind)
+    if rule is None:
+        return state, (Decision(reason=Reason.NOT_SUPPORTED, event_id=envelope.event_id),)
+    if _is_misrouted(state, entry, envelope) and not _is_press(record):
+        return state, (Decision(reason=Reason.MISROUTED, event_id=envelope.event_id),)
+    try:
+        decision, changes = rule(state, envelope, record)
+    except Exception as error:  # noqa: BLE001 — one record must not stop a partition and all its replicas
+        return state, (_failed(state, envelope, record, error),)
+    apply(state, changes)
+    last = changes[-1] if changes else None
+    if type(last) is Heard or type(last) is Spoke:
+        device = state.devices[last.key]
+        if device.silent_since is not None:
+            return state, (decision, _revive(state, envelope, device))
+    return state, (decision,)
+
+
+def _revive(state: State, envelope: FusionInput, device: Device) -> Decision:
+    """A silent device has spoken: decided by itself, after what it said."""
+    try:
+        shown = speaks_again(state, device)
+    except Exception as error:  # noqa: BLE001 — what it said has been decided about, and that stands
+        return _failed(state, envelope, None, error)
+    apply(state, shown.changes)
+    return Decision(reason=shown.reason, alerts=shown.alerts, event_id=envelope.event_id)
+
+
+def _advance(state: State, entry: LogEntry) -> None:
+    state.offset = entry.offset + 1
+    if state.now < entry.append_ms <= LATEST_MS:
+        state.now = entry.append_ms
+
+
+def _is_misrouted(state: State, entry: LogEntry, envelope: FusionInput) -> bool:
+    if envelope.kind in BROADCAST or (envelope.kind is InputKind.FEED_STATUS and not envelope.zone):
+        return False
+    return (
+        entry.key != envelope.zone.encode()
+        or partition_of(envelope.zone, state.partitions) != state.partition
+    )
+
+
+def _is_press(record: object) -> bool:
+    return isinstance(record, PillarFact) and record.kind is PillarKind.PRESS
+
+
+def _failed(state: State, envelope: FusionInput, record: object, error: Exception) -> Decision:
+    """What is left when a rule fails: the reason, and for a press a red made from the record alone."""
+    detail = f"{type(error).__name__}: {error}"
+    if not isinstance(record, PillarFact) or record.kind is not PillarKind.PRESS:
+        return Decision(reason=Reason.FOLD_ERROR, event_id=envelope.event_id, detail=detail)
+    return Decision(
+        reason=Reason.FOLD_ERROR,
+        alerts=(minimal_red(envelope.zone, record, state.now),),
+        event_id=record.event_id,
+        received_at=record.received_at,
+        detail=detail,
+    )
+
+
+def _tick(state: State, envelope: FusionInput, tick: Tick) -> tuple[Decision, ...]:
+    """Fire what is due, in the order of the heap, each timer by itself."""
+    if tick.number <= state.tick:
+        return (Decision(reason=Reason.DUPLICATE, event_id=envelope.event_id),)
+    apply(state, (CountTick(tick.number),))
+    decisions = []
+    while state.timers and state.timers[0].due <= state.now:
+        timer = heappop(state.timers)
+        while state.timers and state.timers[0] == timer:
+            heappop(state.timers)  # looked at once
+        decision = _look(state, envelope, timer)
+        if decision is not None:
+            decisions.append(decision)
+    prune_timers(state)
+    decisions.append(Decision(reason=Reason.TICK, event_id=envelope.event_id))
+    return tuple(decisions)
+
+
+def _look(state: State, envelope: FusionInput, timer: Timer) -> Decision | None:
+    """Fire what is due, and look again when it is due next."""
+    decision = None
+    try:
+        due = due_of(state, timer)
+        if due is not None and due <= state.now:
+            decision, changes = fire(state, timer)
+            apply(state, changes)
+            due = due_of(state, timer)
+            if due is not None:
+                due = EpochMs(max(due, state.now + 1))  # once a tick, whatever a rule makes of it
+    except Exception as error:  # noqa: BLE001 — one incident must not keep the others' timers from firing
+        decision = _failed(state, envelope, None, error)
+        due = EpochMs(state.now + RETRY_MS)
+    if due is not None:
+        heappush(state.timers, Timer(due, timer.subject, timer.kind))
+    return decision

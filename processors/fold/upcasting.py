@@ -1,0 +1,93 @@
+"""Snapshots of earlier formats, read as the present one.
+
+A format is a step: the raw lists of one format become those of the next, by position, since entities are written as
+arrays. Fields that came at the end of an entity have defaults and need no step; `arm` starts what did not run before.
+A sample of each earlier format is kept in tests/samples.
+
+    format 1   before acknowledgements: no supervision, no escalation, calls and fires apart
+"""
+
+from collections.abc import Callable, Mapping
+from heapq import heapify
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from processors.incident.deadlines import DUE, entered
+from processors.incident.grading import nearest_help_mm
+from processors.state.entities import Device, DeviceKey, Incident, Timer, TimerKind, device_subject
+from processors.state.event_ids import Memory
+from processors.state.policy import FusionPolicy
+from schemas.enums import Family, Feed, Hazard, IncidentState
+from schemas.units import EpochMs
+
+FORMAT_1 = 1
+
+_DEVICES_1 = 13
+"""Where format 1 had its devices: after `forgotten`."""
+
+_FAMILY = 2
+"""Where an incident has its family."""
+
+
+def upcast(payload: bytes, version: int) -> bytes:
+    """The bytes of an earlier format as those of the present one.
+
+    Args:
+        payload: A snapshot's state.
+        version: Its format, earlier than the present one.
+    """
+    raw = msgspec.msgpack.decode(payload)
+    for step in range(version, max(_STEPS) + 1):
+        raw = _STEPS[step](raw)
+    return msgspec.msgpack.encode(raw)
+
+
+def _from_1(raw: list[Any]) -> list[Any]:
+    devices, incidents, timers = raw[_DEVICES_1:]
+    for part in incidents:
+        for incident in part:
+            if incident[_FAMILY] in {"call", "fire"}:
+                incident[_FAMILY] = Family.EMERGENCY.value
+    none_heard, no_watermarks, none_ended, no_floor = {}, {}, {}, None  # type: ignore[var-annotated]
+    no_strays = msgspec.to_builtins(Memory())
+    came = [none_heard, no_watermarks, none_ended, no_floor, no_strays]
+    return [2, *raw[1:_DEVICES_1], *came, devices, incidents, timers]
+
+
+_STEPS: Mapping[int, Callable[[list[Any]], list[Any]]] = {FORMAT_1: _from_1}
+
+
+def arm(
+    devices: dict[DeviceKey, Device],
+    incidents: dict[str, Incident],
+    timers: list[Timer],
+    policy: FusionPolicy,
+    now: EpochMs,
+) -> None:
+    """Start what format 1 did not know: supervision, escalation and reminders begin with the snapshot's time."""
+    for key, device in devices.items():
+        site = device.site
+        if site is not None and not site.removed:
+            devices[key] = replace(device, since=now, help_mm=nearest_help_mm(site, device.place))
+            if site.heartbeat_s:
+                timers.append(Timer(now, device_subject(key), TimerKind.SILENCE))
+    for incident_id, incident in incidents.items():
+        feeds = tuple(dict.fromkeys(Feed(source.feed) for source in incident.sources))
+        first = devices.get((incident.zone, next(iter(incident.devices), "")))
+        raised = replace(
+            incident,
+            feeds=feeds,
+            raised_at=incident.first_at,
+            device_name="" if first is None else first.name,
+            active=incident.hazard is not Hazard.FEED_FAULT,  # which has happened, and does not go on
+        )
+        if incident.state is IncidentState.RAISED:
+            raised = entered(raised, IncidentState.RAISED, now, policy)
+        incidents[incident_id] = raised
+        for kind, due_of in DUE.items():
+            due = due_of(raised)
+            if due is not None and kind is not TimerKind.EXPIRE:  # that one has its timer
+                timers.append(Timer(due, incident_id, kind))
+    heapify(timers)

@@ -1,0 +1,280 @@
+"""Who should speak, and does not: silent devices, silent sites, stuck buttons, tests that did not come.
+
+    heard ─► deadline ─ the feed was alive after it, and no word ─► silent: comm_fail, or one site for many
+                      ─ a word ─────────────────────────────────► the next deadline
+    silent ─ a word ─► over
+
+A device counts as silent only if its feed has told everything after the deadline: a worker that is down makes no
+device silent (the feed itself is, see processors/rules/feed.py). Every registered device with a heartbeat class is
+supervised from the moment the registry names it, also one that never speaks, and no longer where it has left.
+"""
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from processors.incident.device_condition import Shown, Sign, begins, closed, ends, sign_of
+from processors.incident.grading import chain_of
+from processors.incident.matching import by_name, fault_name
+from processors.state.effect import Change, PutDevice, SetTimer
+from processors.state.entities import Device, DeviceKey, Incident, Timer, TimerKind, device_subject
+from processors.state.partition_state import State
+from schemas.enums import DeviceKind, Disposition, Hazard, Reason
+from schemas.topics import FRAMES, PILLAR_EVENTS
+from schemas.units import SECOND_MS, EpochMs
+
+if TYPE_CHECKING:
+    from schemas.alert import Alert
+
+TOLD_WITHIN_MS = 2 * SECOND_MS
+"""A tick and a word of the feed may each come a second after a deadline."""
+
+
+def silence_due(state: State, key: DeviceKey) -> EpochMs | None:
+    """When to look whether a device is silent; None for one that is not supervised, or known to be silent.
+
+    One interval and 10 % after its last word it must have been told (domain.md 3), and ticks and feeds speak once a
+    second: so much earlier it is looked at, but never before the interval is over.
+    """
+    device = state.devices.get(key)
+    if device is None or device.silent_since is not None:
+        return None
+    interval_ms = heartbeat_ms(device)
+    if not interval_ms:
+        return None
+    deadline = last_word(state, device) + interval_ms + max(0, interval_ms // 10 - TOLD_WITHIN_MS)
+    if deadline <= state.now and not _feed_has_told(state, device, deadline):
+        return EpochMs(state.now + SECOND_MS)
+    return EpochMs(deadline)
+
+
+def heartbeat_ms(device: Device) -> int:
+    """How often it must speak; 0 for one that promises nothing, or has left."""
+    site = device.site
+    return 0 if site is None or site.removed or not site.heartbeat_s else site.heartbeat_s * SECOND_MS
+
+
+def last_word(state: State, device: Device) -> EpochMs:
+    """Fold time of its last word, or of the moment from which it is supervised."""
+    since = device.since
+    return max(state.heard.get((device.zone, device.device_id), since), since)
+
+
+def _feed_has_told(state: State, device: Device, deadline: int) -> bool:
+    """Whether every partition of its feed has told everything after the deadline; a log without any has no say."""
+    is_camera = device.site is not None and device.site.kind is DeviceKind.CAMERA
+    topic = FRAMES if is_camera else PILLAR_EVENTS
+    told = (mark.heard_at for (name, _), mark in state.watermarks.items() if name == topic)
+    return all(heard_at >= deadline for heard_at in told)
+
+
+def next_look(key: DeviceKey, at: EpochMs, interval_ms: int) -> SetTimer:
+    """Look again when the device must have spoken."""
+    return SetTimer(Timer(EpochMs(at + interval_ms), device_subject(key), TimerKind.SILENCE))
+
+
+def falls_silent(state: State, device: Device) -> Shown:
+    """A device has missed its deadline."""
+    last = last_word(state, device)
+    put = PutDevice(replace(device, silent_since=last))
+    if device.site is not None and device.site.kind is DeviceKind.GATEWAY:
+        return _with(put, _site_begins(state, device, f"gateway:{last}"))
+    gateway = device.gateway
+    if gateway is None:
+        return _with(put, begins(state, _comm_fail(state, device, is_alone=False)))
+    if _silent_site(state, gateway) is not None:
+        return Shown(Reason.INHIBITED, (), (put,))
+    silent = [*state.by_gateway.get(gateway, ()), device.device_id]
+    owner = state.devices.get(gateway)
+    if len(silent) < state.policy.site_misses or owner is None or not owner.is_registered:
+        return _with(put, begins(state, _comm_fail(state, device, is_alone=False)))
+    return _with(put, _site_begins(state, owner, f"children:{device.device_id}:{last}"))
+
+
+def speaks_again(state: State, device: Device) -> Shown:
+    """A silent device has said something."""
+    key = device.key
+    put = PutDevice(replace(device, silent_since=None))
+    look = next_look(key, state.now, heartbeat_ms(device))
+    if device.site is not None and device.site.kind is DeviceKind.GATEWAY:
+        left = state.by_gateway.get(key, [])
+        return _with_all((put, look), _site_may_end(state, key, left, is_gateway_silent=False))
+    own = ends(state, _comm_fail(state, device, is_alone=True, event_id=f"heard:{state.now}"))
+    site = site_without(state, device)
+    reason = own.reason if own.alerts else site.reason
+    return Shown(reason, (*own.alerts, *site.alerts), (put, look, *own.changes, *site.changes))
+
+
+def _site_begins(state: State, gateway: Device, event_id: str) -> Shown:
+    """One incident for the site; those of its devices end, since they have the same cause."""
+    shown = begins(state, _site_sign(state, gateway, event_id))
+    alerts, changes = list(shown.alerts), list(shown.changes)
+    for name in state.by_gateway.get(gateway.key, ()):
+        known = by_name(state, gateway.zone, fault_name(Hazard.COMM_FAIL, name))
+        if known is None:
+            continue
+        inhibited = closed(state, known, Reason.INHIBITED, event_id, Disposition.DUPLICATE)
+        alerts += inhibited.alerts
+        changes += inhibited.changes
+    reason = Reason.SITE_SILENT if shown.alerts else shown.reason
+    return Shown(reason, tuple(alerts), tuple(changes))
+
+
+def _site_may_end(state: State, gateway: DeviceKey, left: list[str], *, is_gateway_silent: bool) -> Shown:
+    """The site speaks again when its gateway does and fewer devices are silent than make a site.
+
+    Those that are silent still are then told of one by one.
+    """
+    if is_gateway_silent or len(left) >= state.policy.site_misses:
+        return Shown(Reason.INHIBITED)
+    shown = Shown(Reason.HEARTBEAT)
+    if _silent_site(state, gateway) is not None:
+        shown = ends(state, _site_sign(state, state.devices[gateway], f"over:{state.now}"))
+    alerts, changes = list(shown.alerts), list(shown.changes)
+    for name in left:
+        child = state.devices.get((gateway[0], name))
+        known = by_name(state, gateway[0], fault_name(Hazard.COMM_FAIL, name))
+        if child is None or (known is not None and known.active):
+            continue
+        own = begins(state, _comm_fail(state, child, is_alone=True, event_id=f"after-site:{state.now}"))
+        alerts += own.alerts
+        changes += own.changes
+    return Shown(shown.reason, tuple(alerts), tuple(changes))
+
+
+def site_leaves(state: State, gateway: Device) -> Shown:
+    """A gateway has left: its silent devices are told of one by one, since no site speaks for them any more."""
+    alerts: list[Alert] = []
+    changes: list[Change] = []
+    for name in state.by_gateway.get(gateway.key, ()):
+        child = state.devices.get((gateway.zone, name))
+        if child is not None:
+            sign = _comm_fail(state, child, is_alone=True, event_id=f"after-site:{state.now}")
+            own = begins(state, sign)
+            alerts += own.alerts
+            changes += own.changes
+    return Shown(Reason.CONDITION_ACTIVE, tuple(alerts), tuple(changes))
+
+
+def promises_otherwise(state: State, device: Device) -> Shown:
+    """The registry has changed when a silent device must speak, or through whom: what was told of it ends."""
+    is_gateway = device.site is not None and device.site.kind is DeviceKind.GATEWAY
+    own = withdrawn(state, device, Hazard.SITE_COMM_FAIL if is_gateway else Hazard.COMM_FAIL)
+    site = site_leaves(state, device) if is_gateway else site_without(state, device)
+    return Shown(Reason.DEVICE_UPDATED, (*own.alerts, *site.alerts), (*own.changes, *site.changes))
+
+
+def withdrawn(state: State, device: Device, hazard: Hazard) -> Shown:
+    """The registry does not ask any more for what was missing: what was told of it ends."""
+    known = by_name(state, device.zone, fault_name(hazard, device.device_id))
+    if known is None:
+        return Shown(Reason.DEVICE_UPDATED)
+    return closed(state, known, Reason.DEVICE_UPDATED, f"promise:{state.now}")
+
+
+def site_without(state: State, device: Device) -> Shown:
+    """A silent device does not belong to its site any more: perhaps the others are no silent site."""
+    gateway = device.gateway
+    if gateway is None or device.silent_since is None:
+        return Shown(Reason.DEVICE_UPDATED)
+    left = [name for name in state.by_gateway.get(gateway, ()) if name != device.device_id]
+    owner = state.devices.get(gateway)
+    is_gateway_silent = owner is not None and owner.silent_since is not None
+    return _site_may_end(state, gateway, left, is_gateway_silent=is_gateway_silent)
+
+
+def _silent_site(state: State, gateway: DeviceKey) -> Incident | None:
+    known = by_name(state, gateway[0], fault_name(Hazard.SITE_COMM_FAIL, gateway[1]))
+    return known if known is not None and known.active else None
+
+
+def _site_sign(state: State, gateway: Device, event_id: str) -> Sign:
+    return sign_of(
+        gateway.key,
+        Hazard.SITE_COMM_FAIL,
+        event_id,
+        at=state.now,
+        name=gateway.device_id,
+        place=gateway.place,
+        chain=chain_of(gateway.site),
+        is_alone=True,
+        reason=Reason.SITE_SILENT,
+    )
+
+
+def _comm_fail(state: State, device: Device, *, is_alone: bool, event_id: str = "") -> Sign:
+    """Silence, named by the last word before it unless there is a better name."""
+    last = last_word(state, device) if device.silent_since is None else device.silent_since
+    return sign_of(
+        device.key,
+        Hazard.COMM_FAIL,
+        event_id or f"silent:{last}",
+        at=state.now if event_id else last,
+        name=device.name,
+        place=device.place,
+        chain=chain_of(device.site),
+        is_alone=is_alone,
+    )
+
+
+def _with(change: Change, shown: Shown) -> Shown:
+    return _with_all((change,), shown)
+
+
+def _with_all(changes: tuple[Change, ...], shown: Shown) -> Shown:
+    return Shown(shown.reason, shown.alerts, (*changes, *shown.changes))
+
+
+def stuck_due(state: State, key: DeviceKey) -> EpochMs | None:
+    """When a closed contact is closed for too long."""
+    device = state.devices.get(key)
+    if device is None or device.closed_at is None or device.is_stuck or not device.is_registered:
+        return None
+    return EpochMs(device.closed_at + state.policy.stuck_ms)
+
+
+def sticks(state: State, device: Device) -> Shown:
+    """A contact is closed for too long: maintenance, and nothing that a later press would be kept silent for."""
+    sign = _device_sign(state, device, Hazard.STUCK_BUTTON, f"closed:{device.closed_at}")
+    return _with(PutDevice(replace(device, is_stuck=True)), begins(state, sign))
+
+
+def unsticks(state: State, device: Device, event_id: str) -> Shown:
+    """A contact has opened that was closed for too long."""
+    return ends(state, _device_sign(state, device, Hazard.STUCK_BUTTON, event_id))
+
+
+def test_overdue(state: State, key: DeviceKey) -> EpochMs | None:
+    """When the next scheduled test must have come."""
+    device = state.devices.get(key)
+    return None if device is None or not device.is_registered else device.test_due
+
+
+def next_test(device: Device, at: EpochMs) -> EpochMs | None:
+    """By when a test must come after one at `at`: the schedule and a tenth."""
+    every_s = None if device.site is None else device.site.test_every_s
+    return None if every_s is None else EpochMs(at + every_s * SECOND_MS * 11 // 10)
+
+
+def misses_test(state: State, device: Device) -> Shown:
+    """A scheduled test did not come; the next one is due an interval after this was found."""
+    sign = _device_sign(state, device, Hazard.TEST_MISSED, f"due:{device.test_due}")
+    due = next_test(device, state.now)
+    return _with(PutDevice(replace(device, test_due=due)), begins(state, sign))
+
+
+def was_tested(state: State, device: Device, event_id: str) -> Shown:
+    """A test came after one was missed."""
+    return ends(state, _device_sign(state, device, Hazard.TEST_MISSED, event_id))
+
+
+def _device_sign(state: State, device: Device, hazard: Hazard, event_id: str) -> Sign:
+    return sign_of(
+        device.key,
+        hazard,
+        event_id,
+        at=state.now,
+        name=device.name,
+        place=device.place,
+        chain=chain_of(device.site),
+    )

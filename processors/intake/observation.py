@@ -1,0 +1,75 @@
+"""From what a detector decided to a fact in the log, and from a frame to the fact that its camera is alive."""
+
+from processors.intake.pillar_event import trusted_times
+from schemas.codec import encode
+from schemas.enums import Hazard, InputKind
+from schemas.feeds import CameraFrame
+from schemas.fusion_log import CameraAlive, FusionInput, Media, Observation
+from schemas.ids import fingerprint
+from schemas.units import SECOND_MS, EpochMs
+
+PERMILLE = 1000
+
+TOLD_IN_AN_INTERVAL = 3
+"""How often in its heartbeat interval a camera is told to be alive: two of three may be lost."""
+
+
+def frame_id(frame: CameraFrame) -> str:
+    """The frame's own id, or one made of camera and time; equal on a resend."""
+    return frame.event_id or fingerprint("frame", frame.camera_id, frame.captured_at)
+
+
+def fire_input(frame: CameraFrame, zone: str, score: float, media: Media | None) -> FusionInput:
+    """The observation of a flame candidate.
+
+    Args:
+        frame: The picture it was seen in.
+        zone: The camera's zone.
+        score: The detector's confidence, 0 to 1.
+        media: The redacted picture, or None where it was withheld.
+    """
+    observation = Observation(
+        observation_id=frame_id(frame),
+        device_id=frame.camera_id,
+        hazard=Hazard.FIRE,
+        occurred_at=frame.captured_at,
+        received_at=frame.received_at,
+        score_permille=round(score * PERMILLE),
+        media=media,
+    )
+    return FusionInput(
+        kind=InputKind.OBSERVATION,
+        event_id=observation.observation_id,
+        zone=zone,
+        payload=encode(observation),
+    )
+
+
+def is_alive_due(heartbeat_s: int | None, told_at: EpochMs | None, at: EpochMs) -> bool:
+    """Whether the log should hear again that a camera delivers frames.
+
+    Args:
+        heartbeat_s: How often the camera promises to speak, or None where it does not.
+        told_at: Append time of the frame that was told of last, or None.
+        at: Append time of this one; an earlier one is read again, and told again.
+    """
+    if not heartbeat_s:
+        return False
+    return told_at is None or not 0 <= TOLD_IN_AN_INTERVAL * (at - told_at) < heartbeat_s * SECOND_MS
+
+
+def alive_input(frame: CameraFrame, zone: str, appended_at: EpochMs) -> FusionInput:
+    """The fact that a camera delivers frames.
+
+    Args:
+        frame: One that could be decoded.
+        zone: The camera's zone.
+        appended_at: When the broker appended the frame.
+    """
+    _, received_at, _ = trusted_times(frame.captured_at, frame.received_at, appended_at)
+    return FusionInput(
+        kind=InputKind.CAMERA_ALIVE,
+        event_id=fingerprint("camera-alive", frame.camera_id, received_at),
+        zone=zone,
+        payload=encode(CameraAlive(device_id=frame.camera_id, received_at=received_at)),
+    )

@@ -1,0 +1,1 @@
+"""Number plates: grammar, reading, exact matching, and the question to a person."""

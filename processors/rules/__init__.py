@@ -1,0 +1,1 @@
+"""What each family of inputs does: one module each."""

@@ -1,0 +1,257 @@
+"""What people say about an incident: accept, reject, en route, on scene, clear, close, cancel, regrade, shelve.
+
+    acknowledgement ─► known already: silent
+                     ─► no such incident, too old, not possible, incomplete: rejected, with the reason
+                     ─► a step of the machine (processors/incident/lifecycle.py): an alert, and accepted
+
+An acknowledgement is known by incident and ack id, as long as the incident is open and for a while after.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+from msgspec.structs import replace
+
+from processors.incident.deadlines import entered, touched
+from processors.incident.flapping import grade_changed
+from processors.incident.issue import Occasion, announce
+from processors.incident.lifecycle import QUIET, UNACKNOWLEDGED, Step, after, can
+from processors.state.effect import Change, Decision, EndIncident, Outcome, PutEnded, PutIncident, PutStray
+from processors.state.entities import Ended, Incident
+from processors.state.event_ids import recall, remember
+from processors.state.partition_state import State
+from schemas.ack import AckFact, AckResult
+from schemas.enums import (
+    AckAction,
+    AckOutcome,
+    AckReason,
+    Action,
+    Disposition,
+    Family,
+    Grade,
+    IncidentState,
+    Reason,
+)
+from schemas.fusion_log import FusionInput
+from schemas.units import SECOND_MS, EpochMs
+
+
+class Says(msgspec.Struct, frozen=True):
+    """What an action is.
+
+    Attributes:
+        step: Of the machine.
+        action: Of the alert.
+        reason: Of the alert, and of the answer.
+        needs_reason: Whoever says it must say why.
+        needs_latest: It judges the incident: who has not seen the latest alarm, cannot say it.
+    """
+
+    step: Step
+    action: Action
+    reason: Reason
+    needs_reason: bool = False
+    needs_latest: bool = True
+
+
+SAYS: Mapping[AckAction, Says] = {
+    AckAction.ACCEPT: Says(Step.ACCEPT, Action.ACK, Reason.ACCEPTED),
+    AckAction.REJECT: Says(Step.REJECT, Action.UPDATE, Reason.REJECTED_BY_UNIT, needs_reason=True),
+    AckAction.EN_ROUTE: Says(Step.EN_ROUTE, Action.UPDATE, Reason.EN_ROUTE, needs_latest=False),
+    AckAction.ON_SCENE: Says(Step.ON_SCENE, Action.UPDATE, Reason.ON_SCENE, needs_latest=False),
+    AckAction.CLEAR: Says(Step.CLEAR, Action.UPDATE, Reason.CLEARED),
+    AckAction.CLOSE: Says(Step.CLOSE, Action.CLOSE, Reason.CLOSED),
+    AckAction.CANCEL: Says(Step.CANCEL, Action.CANCEL, Reason.CANCELLED, needs_reason=True),
+    AckAction.REGRADE: Says(Step.REGRADE, Action.UPDATE, Reason.REGRADED, needs_reason=True),
+    AckAction.SHELVE: Says(Step.SHELVE, Action.UPDATE, Reason.SHELVED, needs_reason=True),
+    AckAction.UNSHELVE: Says(Step.UNSHELVE, Action.UPDATE, Reason.UNSHELVED),
+    AckAction.OUT_OF_SERVICE: Says(
+        Step.OUT_OF_SERVICE, Action.UPDATE, Reason.OUT_OF_SERVICE, needs_reason=True
+    ),
+    AckAction.IN_SERVICE: Says(Step.IN_SERVICE, Action.UPDATE, Reason.IN_SERVICE),
+}
+"""What each action does; one that is not here is of a later release."""
+
+GRADES: Mapping[Family, tuple[Grade, ...]] = {
+    Family.EMERGENCY: (Grade.RED, Grade.YELLOW),
+    Family.MAINTENANCE: (Grade.BLUE,),
+}
+"""What a person may make of an incident: an emergency is never sent to the technicians, nor a fault to dispatch."""
+
+
+def acknowledgement(state: State, _envelope: FusionInput, fact: AckFact) -> Outcome:
+    """Decide about what a person said."""
+    incident = state.incidents.get(fact.incident_id)
+    if incident is not None and incident.revision == 0:
+        incident = None  # a candidate, of which nobody has heard
+    repeat = _repeat(state, incident, fact)
+    if repeat is not None:
+        decision = Decision(reason=repeat, event_id=fact.ack_id, received_at=fact.received_at)
+        return decision, _again(state, incident, fact) if repeat is Reason.DUPLICATE else ()
+    if incident is None:
+        reason = Reason.INCIDENT_OVER if fact.incident_id in state.ended else Reason.UNKNOWN_INCIDENT
+        strays = remember(state.strays, _name(fact), fact.received_at)
+        ended = state.ended.get(fact.incident_id)
+        return _rejected(state, fact, reason, IncidentState.UNKNOWN if ended is None else ended.state), (
+            PutStray(strays),
+        )
+    incident = replace(incident, acks=remember(incident.acks, fact.ack_id, fact.received_at))
+    says = SAYS.get(fact.action)
+    objection = Reason.UNKNOWN_ACTION if says is None else _objection(state, incident, fact, says)
+    if says is None or objection is not None:
+        rejected = _rejected(state, fact, objection or Reason.UNKNOWN_ACTION, incident.state)
+        return rejected, (PutIncident(incident),)
+    return _accepted(state, incident, fact, says)
+
+
+def _name(fact: AckFact) -> str:
+    return f"{fact.incident_id}/{fact.ack_id}"
+
+
+def _repeat(state: State, incident: Incident | None, fact: AckFact) -> Reason | None:
+    """Whether it was said before: of this incident while it was open, after it was over, or before it was raised."""
+    if _name(fact) in state.strays.ids:
+        return Reason.DUPLICATE
+    if incident is not None:
+        is_early = fact.received_at <= (incident.raised_at or incident.first_at)
+        if is_early and state.strays.floor is not None and fact.received_at <= state.strays.floor:
+            return Reason.BEYOND_MEMORY
+        return recall(incident.acks, fact.ack_id, fact.received_at)
+    ended = state.ended.get(fact.incident_id)
+    if ended is not None and (known := recall(ended.acks, fact.ack_id, fact.received_at)) is not None:
+        return known
+    if ended is None and state.ended_floor is not None and fact.received_at <= state.ended_floor:
+        return Reason.BEYOND_MEMORY
+    return recall(state.strays, _name(fact), fact.received_at)
+
+
+def _again(state: State, incident: Incident | None, fact: AckFact) -> tuple[Change, ...]:
+    """A resend counts from when it was received: copies of it may follow."""
+    if _name(fact) in state.strays.ids:
+        return (PutStray(remember(state.strays, _name(fact), fact.received_at)),)
+    if incident is not None:
+        return (PutIncident(replace(incident, acks=remember(incident.acks, fact.ack_id, fact.received_at))),)
+    ended = state.ended.get(fact.incident_id)
+    if ended is None:
+        return ()
+    acks = remember(ended.acks, fact.ack_id, fact.received_at)
+    return (PutEnded(fact.incident_id, Ended(ended.state, acks)),)
+
+
+def _objection(state: State, incident: Incident, fact: AckFact, says: Says) -> Reason | None:
+    """Why it cannot be, or None."""
+    if fact.received_at - fact.at > state.policy.ack_too_old_ms:
+        return Reason.ACK_TOO_OLD
+    is_outdated = fact.revision is not None and fact.revision < incident.alarm_revision
+    if is_outdated and (says.needs_latest or incident.state in UNACKNOWLEDGED):
+        return (
+            Reason.OUTDATED_REVISION
+        )  # whoever is on the way to a yellow has not answered the red that it became
+    if not can(incident.state, says.step):
+        return Reason.NOT_POSSIBLE_NOW
+    if says.needs_reason and fact.reason in {None, AckReason.UNKNOWN}:
+        return Reason.REASON_MISSING
+    object_to = _OBJECTIONS.get(fact.action)
+    return None if object_to is None else object_to(state, incident, fact)
+
+
+def _close_objection(_state: State, _incident: Incident, fact: AckFact) -> Reason | None:
+    return Reason.DISPOSITION_MISSING if fact.disposition in {None, Disposition.UNKNOWN} else None
+
+
+def _service_objection(_state: State, incident: Incident, _fact: AckFact) -> Reason | None:
+    return None if incident.grade is Grade.BLUE else Reason.NEVER_FOR_GRADE
+
+
+def _regrade_objection(_state: State, incident: Incident, fact: AckFact) -> Reason | None:
+    grade = fact.grade
+    if grade is None or grade is Grade.UNKNOWN:
+        return Reason.GRADE_MISSING
+    if grade is incident.grade:
+        return Reason.NOT_POSSIBLE_NOW
+    return None if grade in GRADES.get(incident.family, ()) else Reason.NEVER_FOR_GRADE
+
+
+def _shelve_objection(state: State, incident: Incident, fact: AckFact) -> Reason | None:
+    shelve_s = fact.shelve_s
+    longest_ms = state.policy.shelve_ms.of(incident.grade)
+    if not longest_ms:
+        return Reason.NEVER_FOR_GRADE
+    return None if shelve_s is None or 0 < shelve_s * SECOND_MS <= longest_ms else Reason.TOO_LONG
+
+
+_OBJECTIONS: Mapping[AckAction, Callable[[State, Incident, AckFact], Reason | None]] = {
+    AckAction.CLOSE: _close_objection,
+    AckAction.REGRADE: _regrade_objection,
+    AckAction.SHELVE: _shelve_objection,
+    AckAction.OUT_OF_SERVICE: _service_objection,
+}
+
+
+def _accepted(state: State, incident: Incident, fact: AckFact, says: Says) -> Outcome:
+    policy, now = state.policy, state.now
+    to = after(incident.state, says.step)
+    if fact.action in {AckAction.UNSHELVE, AckAction.IN_SERVICE} and not incident.active:
+        to = after(to, Step.CONDITION_OVER)
+    if fact.action is AckAction.REGRADE and fact.grade is not None:
+        incident = grade_changed(replace(incident, grade=fact.grade), now, policy)
+    # What is said again starts the time anew: a second unit en route, a longer shelving, another grade.
+    stepped = entered(touched(incident, now, policy), to, now, policy)
+    if to in QUIET:
+        stepped = _put_away(state, stepped, fact)
+    is_closed = fact.action is AckAction.CLOSE
+    occasion = Occasion(
+        action=says.action,
+        reason=says.reason,
+        cause=("ack", fact.ack_id),
+        at=now,
+        policy_version=state.policy_version,
+        disposition=fact.disposition if is_closed else None,
+        actor=fact.actor,
+        ack_id=fact.ack_id,
+    )
+    stepped, alert = announce(stepped, occasion)
+    ends = to in {IncidentState.CLOSED, IncidentState.CANCELLED}
+    change: Change = EndIncident(stepped) if ends else PutIncident(stepped)
+    decision = Decision(
+        reason=says.reason,
+        alerts=(alert,),
+        result=_result(state, fact, AckOutcome.ACCEPTED, says.reason, stepped.state),
+        event_id=fact.ack_id,
+        received_at=fact.received_at,
+    )
+    return decision, (change,)
+
+
+def _put_away(state: State, incident: Incident, fact: AckFact) -> Incident:
+    """Silent until then; it must not expire before."""
+    policy = state.policy
+    longest_ms = policy.shelve_ms.of(incident.grade)
+    if incident.state is IncidentState.OUT_OF_SERVICE:
+        longest_ms = policy.out_of_service_ms
+    elif fact.shelve_s is not None:
+        longest_ms = fact.shelve_s * SECOND_MS
+    until = EpochMs(state.now + longest_ms)
+    return replace(incident, shelved_until=until, expires_at=EpochMs(until + policy.expire_after_ms))
+
+
+def _rejected(state: State, fact: AckFact, reason: Reason, now: IncidentState) -> Decision:
+    return Decision(
+        reason=reason,
+        result=_result(state, fact, AckOutcome.REJECTED, reason, now),
+        event_id=fact.ack_id,
+        received_at=fact.received_at,
+    )
+
+
+def _result(
+    state: State, fact: AckFact, outcome: AckOutcome, reason: Reason, now: IncidentState
+) -> AckResult:
+    return AckResult(
+        ack_id=fact.ack_id,
+        incident_id=fact.incident_id,
+        outcome=outcome,
+        reason=reason,
+        state=now,
+        at=state.now,
+    )

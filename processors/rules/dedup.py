@@ -1,0 +1,43 @@
+"""Whether a device's event is a repeat: asked before any rule, for pillars and cameras alike."""
+
+import msgspec
+from msgspec.structs import replace
+
+from processors.incident.matching import is_source
+from processors.state.effect import Change, PutDevice
+from processors.state.entities import Device, DeviceKey
+from processors.state.event_ids import recall, remember
+from processors.state.partition_state import State, device_at
+from schemas.enums import Feed, Reason
+from schemas.units import EpochMs
+
+
+class Hearing(msgspec.Struct, frozen=True):
+    """What a device's memory makes of an event.
+
+    Attributes:
+        device: With the event in its memory.
+        repeat: Why the event is nothing new, or None when it is new.
+        changes: What a repeat changes: often nothing, sometimes how long it is remembered.
+    """
+
+    device: Device
+    repeat: Reason | None
+    changes: tuple[Change, ...]
+
+
+def hear(state: State, key: DeviceKey, feed: Feed, event_id: str, received_at: EpochMs) -> Hearing:
+    """Hold an event against what its device said before on that feed, and against what open incidents rest on."""
+    device = device_at(state, key)
+    is_seen = feed is Feed.CAMERAS
+    known = device.sightings if is_seen else device.memory
+    repeat = recall(known, event_id, received_at)
+    if repeat is Reason.BEYOND_MEMORY:
+        return Hearing(device, repeat, ())
+    if repeat is None and is_source(state, key, feed, event_id):
+        repeat = Reason.DUPLICATE
+    memory = remember(known, event_id, received_at)
+    if memory is known:
+        return Hearing(device, Reason.DUPLICATE, ())
+    device = replace(device, sightings=memory) if is_seen else replace(device, memory=memory)
+    return Hearing(device, repeat, (PutDevice(device),))

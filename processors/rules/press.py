@@ -1,0 +1,117 @@
+"""A press: raises without a hold, joins an emergency, or is the same press bouncing (domain.md 1, 2, 7, 8a, 9).
+
+Nothing a press meets here keeps it silent but a bounce of an incident that is open. Whether it is known already was
+asked before (processors/rules/device_event.py).
+"""
+
+from msgspec.structs import replace
+
+from processors.incident.lifecycle import OVER
+from processors.incident.merge import News, take_in
+from processors.state.effect import Change, Decision, Outcome, PutDevice, SetTimer
+from processors.state.entities import Device, Timer, TimerKind, device_subject
+from processors.state.partition_state import State
+from schemas.alert import Source
+from schemas.enums import Feed, Hazard, Reason, Status
+from schemas.fusion_log import PillarFact
+from schemas.units import EpochMs
+
+
+def press(state: State, device: Device, fact: PillarFact) -> Outcome:
+    """Decide about a press that is new.
+
+    Args:
+        state: Read only.
+        device: Who was pressed; it remembers this event already.
+        fact: The press.
+    """
+    if _is_bounce(state, device, fact):
+        decision = Decision(reason=Reason.BOUNCE, event_id=fact.event_id, received_at=fact.received_at)
+        bounced = replace(device, closed_at=_closed_at(state, device, fact))
+        return decision, (PutDevice(bounced), *_watch(state, device, fact))
+    taken = take_in(state, device, call(state, device, fact))
+    pressed = replace(
+        device,
+        press_at=fact.received_at,
+        press_incident=taken.incident.incident_id,
+        closed_at=_closed_at(state, device, fact),
+    )
+    decision = Decision(
+        reason=taken.reason, alerts=taken.alerts, event_id=fact.event_id, received_at=fact.received_at
+    )
+    return decision, (PutDevice(pressed), *taken.changes, *_watch(state, device, fact))
+
+
+def _closed_at(state: State, device: Device, fact: PillarFact) -> EpochMs | None:
+    """Since when the contact is closed: a panel that repeats a held button says nothing new."""
+    if not _is_watched(device, fact):
+        return device.closed_at
+    return state.now if device.closed_at is None else device.closed_at
+
+
+def _watch(state: State, device: Device, fact: PillarFact) -> tuple[Change, ...]:
+    """Look at the contact when it is closed for too long; once, since a closed one is looked at already."""
+    if device.closed_at is not None or not _is_watched(device, fact):
+        return ()
+    due = EpochMs(state.now + state.policy.stuck_ms)
+    return (SetTimer(Timer(due, device_subject(device.key), TimerKind.STUCK)),)
+
+
+def _is_watched(device: Device, fact: PillarFact) -> bool:
+    """Whether a release must follow; nobody mends a button that is held in an exercise."""
+    site = device.site
+    return device.is_registered and site is not None and site.reports_release and not fact.exercise
+
+
+def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
+    """Whether this is the last press once more; a train of bounces counts from its first press.
+
+    A press after a cancel is none: the caller has changed their mind. Nor is one whose incident is over, or an
+    exercise where the last was not.
+    """
+    if device.press_at is None or device.press_incident is None:
+        return False
+    incident = state.incidents.get(device.press_incident)
+    return (
+        abs(fact.received_at - device.press_at) <= state.policy.bounce_ms
+        and incident is not None
+        and incident.state not in OVER
+        and incident.status is status_of(fact)
+        and device.device_id not in incident.cancel_requested
+    )
+
+
+def status_of(fact: PillarFact) -> Status:
+    """Whether it is real."""
+    return Status.EXERCISE if fact.exercise else Status.ACTUAL
+
+
+def call(state: State, device: Device, fact: PillarFact) -> News:
+    """A press as news of an emergency."""
+    return News(
+        hazard=Hazard.EMERGENCY_CALL,
+        source=source_of(fact),
+        first=Reason.FIRST_FACT if device.is_registered else Reason.UNREGISTERED_DEVICE,
+        again=Reason.PRESSED_AGAIN,
+        status=status_of(fact),
+        is_press=True,
+        reach_m=state.policy.pillar_reach_m,
+        late=is_late(state, fact),
+        clock_suspect=fact.clock_suspect,
+    )
+
+
+def is_late(state: State, fact: PillarFact) -> bool:
+    """Whether it was received much later than it happened."""
+    return fact.received_at - fact.occurred_at > state.policy.late_after_ms
+
+
+def source_of(fact: PillarFact) -> Source:
+    """The fact, as an alert names it."""
+    return Source(
+        feed=Feed.PILLARS,
+        device_id=fact.device_id,
+        event_id=fact.event_id,
+        occurred_at=fact.occurred_at,
+        received_at=fact.received_at,
+    )

@@ -1,0 +1,1 @@
+"""What the fold keeps, and what its rules may ask it to change."""

@@ -1,0 +1,144 @@
+"""What a rule decides and asks the fold to change: values, and nothing that acts.
+
+A rule reads the state and returns its decision and changes. They are applied only when it has returned
+(processors/fold/apply.py), so a rule that fails has changed nothing.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from processors.state.entities import (
+    Device,
+    DeviceKey,
+    Ended,
+    FeedKey,
+    Incident,
+    Timer,
+    Watermark,
+    WatermarkKey,
+)
+from processors.state.event_ids import Memory
+from processors.state.policy import FusionPolicy
+from schemas.ack import AckResult
+from schemas.alert import Alert
+from schemas.enums import Reason
+from schemas.units import EpochMs
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What was decided about one input, or about one timer that was due.
+
+    Attributes:
+        reason: Why, from a closed list: safe as a metric label.
+        alerts: What goes out, in order.
+        result: The answer to an acknowledgement, or None.
+        event_id: The input's; empty where it could not be read.
+        received_at: When the fact was received, for the time from press to alert; None where there is no such time.
+        detail: For the log: which field, which error. Never a record's content.
+    """
+
+    reason: Reason
+    alerts: tuple[Alert, ...] = ()
+    result: AckResult | None = None
+    event_id: str = ""
+    received_at: EpochMs | None = None
+    detail: str | None = None
+
+
+class PutDevice(msgspec.Struct, frozen=True, gc=False):
+    """Keep a device, new or changed."""
+
+    device: Device
+
+
+class Heard(msgspec.Struct, frozen=True, gc=False):
+    """A registered device has sent a heartbeat."""
+
+    key: DeviceKey
+    received_at: EpochMs
+
+
+class Spoke(msgspec.Struct, frozen=True, gc=False):
+    """A registered device has said something."""
+
+    key: DeviceKey
+
+
+class PutIncident(msgspec.Struct, frozen=True, gc=False):
+    """Keep an incident, new or changed, and look at it when something of it is due."""
+
+    incident: Incident
+
+
+class EndIncident(msgspec.Struct, frozen=True, gc=False):
+    """An incident is over and leaves the state; this is how it ended."""
+
+    incident: Incident
+
+
+class PutEnded(msgspec.Struct, frozen=True, gc=False):
+    """Remember what was said of an incident that has ended."""
+
+    incident_id: str
+    ended: Ended
+
+
+class PutStray(msgspec.Struct, frozen=True, gc=False):
+    """Remember what was said of an incident that is not open."""
+
+    strays: Memory
+
+
+class SetTimer(msgspec.Struct, frozen=True, gc=False):
+    """Do something later."""
+
+    timer: Timer
+
+
+class PutFeed(msgspec.Struct, frozen=True, gc=False):
+    """Keep what a feed told of."""
+
+    key: FeedKey
+    memory: Memory
+
+
+class PutWatermark(msgspec.Struct, frozen=True, gc=False):
+    """A partition of a feed has told everything until now."""
+
+    key: WatermarkKey
+    watermark: Watermark
+
+
+class PutPolicy(msgspec.Struct, frozen=True, gc=False):
+    """This policy is in force from here on."""
+
+    policy: FusionPolicy
+    version: str
+    revision: int
+
+
+class CountTick(msgspec.Struct, frozen=True, gc=False):
+    """This tick has been seen."""
+
+    number: int
+
+
+Change: TypeAlias = (
+    PutDevice
+    | Heard
+    | Spoke
+    | PutIncident
+    | EndIncident
+    | PutEnded
+    | PutStray
+    | SetTimer
+    | PutFeed
+    | PutWatermark
+    | PutPolicy
+    | CountTick
+)
+
+
+Outcome: TypeAlias = tuple[Decision, tuple[Change, ...]]
+"""What a rule returns."""

@@ -1,0 +1,1 @@
+"""Pictures: what is checked, seen and hidden in them."""

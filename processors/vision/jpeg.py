@@ -1,0 +1,154 @@
+"""JPEG bytes to pixels and back, with nothing believed that was not checked.
+
+OpenCV answers every fault with the same None, older ones fill what a cut file lacks with gray, and all of
+them allocate whatever the header asks for. So the markers are walked first (ITU T.81, annex B), which costs
+microseconds and decodes nothing:
+
+    start of image -> segments -> frame header (width, height) -> scans -> end of image
+    not a JPEG        truncated   too large                       truncated
+
+No error of this module carries picture content or a library's text: the causes are a closed list.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
+
+import cv2
+import numpy as np
+
+from processors.vision.boxes import Picture
+from schemas.errors import Cause, PictureError
+
+START_OF_IMAGE: Final = b"\xff\xd8\xff"
+END_OF_IMAGE: Final = 0xD9
+START_OF_SCAN: Final = 0xDA
+START_OF_FRAME: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # the three are DHT, JPG, DAC
+MAX_PIXELS: Final = 40_000_000  # the largest surveillance cameras have 33 (8K); 50 is refused
+MIN_FRAME_HEADER: Final = 8  # length, precision, height, width, component count
+# A marker is FF and a byte that is neither stuffing (00), fill (FF) nor a marker without a length
+# (TEM 01, RST0-7 D0-D7, SOI D8). libjpeg skips what lies between markers in the same way.
+MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
+
+REDUCED: Final[dict[int, int]] = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+
+
+class JpegSize(NamedTuple):
+    """Width and height in pixels as the frame header gives them, before any rotation that EXIF asks for."""
+
+    width: int
+    height: int
+
+
+def read_jpeg_size(payload: bytes) -> JpegSize:
+    """Find the size of a JPEG in its frame header; what follows the header is not looked at.
+
+    Returns:
+        The size, both sides at least 1.
+
+    Raises:
+        PictureError: PICTURE_EMPTY, PICTURE_NOT_JPEG or PICTURE_TRUNCATED (it ends before the frame header).
+    """
+    if not payload:
+        raise PictureError("the picture has no bytes", Cause.PICTURE_EMPTY)
+    if not payload.startswith(START_OF_IMAGE[: len(payload)]):
+        raise PictureError("the picture does not start like a JPEG", Cause.PICTURE_NOT_JPEG)
+    for marker, segment in _markers(payload):
+        if marker in START_OF_FRAME:
+            return _frame_size(segment)
+        if marker in {START_OF_SCAN, END_OF_IMAGE}:
+            raise PictureError("the picture has no frame header", Cause.PICTURE_NOT_JPEG)
+    raise PictureError("the picture ends before its frame header", Cause.PICTURE_TRUNCATED)
+
+
+def is_whole(payload: bytes) -> bool:
+    """Tell whether a JPEG goes on to its end marker; bytes after that are allowed, because cameras pad.
+
+    A file that was cut and then closed with an end marker of its own looks whole, and decodes with gray at
+    its foot: only an entropy decoder that counts blocks could tell, and no library here reports it.
+    """
+    return any(marker == END_OF_IMAGE for marker, _ in _markers(payload))
+
+
+def _markers(payload: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield each marker after the first with its segment, the two length bytes included."""
+    at = 2
+    while found := MARKER.search(payload, at):
+        length = int.from_bytes(payload[found.end() : found.end() + 2], "big")
+        yield found[1][0], payload[found.end() : found.end() + length]
+        at = found.end() + length
+
+
+def _frame_size(segment: bytes) -> JpegSize:
+    if len(segment) < MIN_FRAME_HEADER:
+        raise PictureError("the frame header is cut short", Cause.PICTURE_TRUNCATED)
+    height, width = int.from_bytes(segment[3:5], "big"), int.from_bytes(segment[5:7], "big")
+    if not height or not width:
+        raise PictureError("the frame header gives no size", Cause.PICTURE_NOT_JPEG)
+    return JpegSize(width, height)
+
+
+def check_jpeg(payload: bytes, *, max_pixels: int = MAX_PIXELS) -> None:
+    """Refuse a picture by its markers, in microseconds; its pixels may still be damaged.
+
+    Raises:
+        PictureError: PICTURE_EMPTY, PICTURE_NOT_JPEG, PICTURE_TRUNCATED or PICTURE_TOO_LARGE.
+    """
+    size = read_jpeg_size(payload)
+    if size.width * size.height > max_pixels:
+        raise PictureError(f"the picture has more than {max_pixels} pixels", Cause.PICTURE_TOO_LARGE)
+    if not is_whole(payload):
+        raise PictureError("the picture ends before its end marker", Cause.PICTURE_TRUNCATED)
+
+
+def decode_jpeg(payload: bytes, *, max_pixels: int = MAX_PIXELS, reduce: Literal[1, 2, 4, 8] = 1) -> Picture:
+    """Decode a JPEG to pixels.
+
+    Args:
+        payload: The whole file.
+        max_pixels: A header that announces more than this is refused before anything is decoded.
+        reduce: Decode at 1, 1/2, 1/4 or 1/8 of both sides, which the JPEG's own transform gives cheaply.
+
+    Returns:
+        (H, W, 3) BGR, uint8, upright as EXIF says.
+
+    Raises:
+        PictureError: PICTURE_EMPTY, PICTURE_NOT_JPEG, PICTURE_TRUNCATED or PICTURE_TOO_LARGE.
+    """
+    check_jpeg(payload, max_pixels=max_pixels)
+    try:
+        picture = cv2.imdecode(np.frombuffer(payload, dtype=np.uint8), REDUCED[reduce])
+    except cv2.error:
+        picture = None
+    if picture is None:
+        raise PictureError("the picture's body does not decode", Cause.PICTURE_NOT_JPEG) from None
+    return np.asarray(picture, dtype=np.uint8)
+
+
+def encode_jpeg(picture: Picture, quality: int) -> bytes:
+    """Encode pixels, and nothing but pixels: no EXIF, no thumbnail, no comment.
+
+    Args:
+        picture: (H, W, 3) BGR, uint8, at least 1 x 1.
+        quality: 1 to 100, as libjpeg counts.
+
+    Raises:
+        ValueError: The picture or the quality is out of range.
+        PictureError: PROCESSING_FAILED, the encoder refused.
+    """
+    if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size or picture.dtype != np.uint8:  # noqa: PLR2004 -- the shape is the documented one
+        raise ValueError("a picture is (H, W, 3) uint8 and not empty")
+    if not 1 <= quality <= 100:  # noqa: PLR2004 -- libjpeg's range
+        raise ValueError("quality is 1 to 100")
+    try:
+        written, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    except cv2.error:
+        written = False
+    if not written:
+        raise PictureError("the picture could not be encoded", Cause.PROCESSING_FAILED) from None
+    return encoded.tobytes()

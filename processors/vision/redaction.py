@@ -1,0 +1,201 @@
+"""Redaction: the only way from a camera's pixels to bytes that may leave.
+
+    picture + faces + plates + boxes of the last seconds
+        -> grow 1.4 x -> solid fill -> at most half the detector's resolution -> solid fill -> JPEG
+        -> RedactedPicture, or Withheld with a reason
+
+Privacy is a type: whatever publishes asks for a `RedactedPicture`, and only `redact` can build one. A box is
+filled twice, before the picture is made smaller, so that no pixel beside it averages what it hid, and after,
+so that its edge is solid. Blur and mosaic can be undone, and what a detector missed must be too small to
+know: hence the fill, and the small delivery.
+
+Nothing here knows who is in a picture, and nothing here may.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import InitVar, dataclass
+from enum import StrEnum
+from typing import Annotated, Final, TypeAlias, final
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from processors.vision.boxes import Boxes, Detections, Picture
+from processors.vision.jpeg import encode_jpeg
+from schemas.errors import PictureError
+
+FILL_BGR: Final = (0, 0, 0)  # black: nobody takes it for a part of the scene
+MOST_DELIVERED: Final = 0.5  # of the detection resolution: faces under 16 px are then under 8 px
+PICTURE_AXES: Final = 3
+
+PixelBoxes: TypeAlias = NDArray[np.int64]  # (N, 4), x_max and y_max exclusive, inside the picture
+_MADE_BY_REDACT: Final = object()
+
+
+class WithheldReason(StrEnum):
+    """Why a picture does not go out: a closed list, safe as a metric label."""
+
+    UNKNOWN = "unknown"
+    PICTURE_UNUSABLE = "picture_unusable"
+    BOXES_UNUSABLE = "boxes_unusable"
+    ENCODING_FAILED = "encoding_failed"
+    MODEL_MISSING = "model_missing"  # these three are for the shell that runs the detectors
+    DETECTION_FAILED = "detection_failed"
+    TIMED_OUT = "timed_out"
+
+
+class RedactionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How pictures are made fit to leave. Limits keep an operator from weakening it.
+
+    Attributes:
+        detection_width: Pixels; the detectors' input.
+        detection_height: Pixels.
+        score_min: Detections from this score on are hidden. CenterFace finds .97 of faces of 16-24 px
+            from .1 on and .92 from .2, its authors' default.
+        dilation: Boxes grow by this factor around their centre.
+        recent_ms: Boxes of pictures this much older are hidden too: a detector blinks, a face does not.
+        delivered_fraction: Of the detection resolution.
+        quality: Of the JPEG.
+    """
+
+    detection_width: Annotated[int, msgspec.Meta(ge=640, le=7680)] = 1280
+    detection_height: Annotated[int, msgspec.Meta(ge=352, le=4320)] = 736
+    score_min: Annotated[float, msgspec.Meta(gt=0, le=0.2)] = 0.1
+    dilation: Annotated[float, msgspec.Meta(ge=1.3, le=4)] = 1.4
+    recent_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 3_000
+    delivered_fraction: Annotated[float, msgspec.Meta(gt=0, le=MOST_DELIVERED)] = MOST_DELIVERED
+    quality: Annotated[int, msgspec.Meta(ge=30, le=95)] = 80
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RedactedPicture:
+    """A picture that may leave. `redact` builds it, nothing else can.
+
+    Attributes:
+        jpeg: The encoded picture: pixels only.
+        sha256: Of `jpeg`, 64 lower-case hexadecimal digits.
+        width: Pixels.
+        height: Pixels.
+        faces: Face boxes that were filled.
+        plates: Plate boxes that were filled.
+        recent: Boxes of earlier pictures that were filled.
+    """
+
+    jpeg: bytes
+    sha256: str
+    width: int
+    height: int
+    faces: int
+    plates: int
+    recent: int
+    made_by: InitVar[object]
+
+    def __post_init__(self, made_by: object) -> None:
+        if made_by is not _MADE_BY_REDACT:
+            raise TypeError("only processors.vision.redaction.redact builds a RedactedPicture")
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """No picture, and why."""
+
+    reason: WithheldReason
+
+
+Redaction: TypeAlias = RedactedPicture | Withheld
+
+
+def redact(
+    picture: Picture,
+    faces: Detections,
+    plates: Detections,
+    policy: RedactionPolicy,
+    recent: Sequence[Boxes] = (),
+) -> Redaction:
+    """Hide every box, make the picture small, and encode it anew.
+
+    Args:
+        picture: (H, W, 3) BGR, uint8, at least 2 x 2; it is not changed.
+        faces: In pixels of `picture`. All of them are hidden, whatever their score.
+        plates: As `faces`.
+        policy: Growth, size and quality.
+        recent: Boxes of the same camera's pictures of the last seconds, in pixels of a picture of this size.
+
+    Returns:
+        The picture that may leave. Withheld where the picture is no picture or a box has no meaning (not
+        finite, or turned inside out): a detector that says such a thing cannot be believed about the rest.
+    """
+    if not _is_usable(picture):
+        return Withheld(WithheldReason.PICTURE_UNUSABLE)
+    groups = (faces.boxes_xyxy, plates.boxes_xyxy, *recent)
+    if not all(_are_usable(boxes) for boxes in groups):
+        return Withheld(WithheldReason.BOXES_UNUSABLE)
+    height, width = picture.shape[:2]
+    small_width, small_height = delivered_size(width, height, policy)
+    ratio = np.array([small_width / width, small_height / height] * 2)
+    grown = [_dilated(boxes, policy.dilation) for boxes in groups]
+    hidden = [_pixels(boxes, width, height) for boxes in grown]
+    small_hidden = [_pixels(boxes * ratio, small_width, small_height) for boxes in grown]
+    try:
+        small = cv2.resize(
+            _filled(picture, hidden), (small_width, small_height), interpolation=cv2.INTER_AREA
+        )
+        jpeg = encode_jpeg(_filled(np.asarray(small, dtype=np.uint8), small_hidden), policy.quality)
+    except (PictureError, cv2.error):
+        return Withheld(WithheldReason.ENCODING_FAILED)
+    face_count, plate_count, *recent_counts = (len(boxes) for boxes in hidden)
+    return RedactedPicture(
+        jpeg=jpeg,
+        sha256=hashlib.sha256(jpeg).hexdigest(),
+        width=small_width,
+        height=small_height,
+        faces=face_count,
+        plates=plate_count,
+        recent=sum(recent_counts),
+        made_by=_MADE_BY_REDACT,
+    )
+
+
+def delivered_size(width: int, height: int, policy: RedactionPolicy) -> tuple[int, int]:
+    """Width and height that go out: a fraction of what the detectors saw, and of the picture itself."""
+    detection_ratio = min(policy.detection_width / width, policy.detection_height / height, 1.0)
+    ratio = detection_ratio * policy.delivered_fraction
+    return max(1, int(width * ratio)), max(1, int(height * ratio))
+
+
+def _is_usable(picture: Picture) -> bool:
+    shaped = picture.ndim == PICTURE_AXES and picture.shape[2] == len(FILL_BGR)
+    return shaped and picture.dtype == np.uint8 and min(picture.shape[:2]) > 1
+
+
+def _are_usable(boxes: Boxes) -> bool:
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all():  # noqa: PLR2004 -- (N, 4)
+        return False
+    return bool((boxes[:, 2:] >= boxes[:, :2]).all())
+
+
+def _dilated(boxes: Boxes, factor: float) -> NDArray[np.float64]:
+    """Grow boxes around their centres. A box without a side keeps its place and gets a pixel to grow from."""
+    low, high = boxes[:, :2].astype(np.float64), boxes[:, 2:].astype(np.float64)
+    centre, half = (low + high) / 2, np.maximum(high - low, 1.0) / 2 * factor
+    return np.concatenate([centre - half, centre + half], axis=1)
+
+
+def _pixels(boxes: NDArray[np.float64], width: int, height: int) -> PixelBoxes:
+    """Round outwards, so that no pixel that a box touches stays, and drop what lies outside the picture."""
+    limits = np.array([width, height])
+    low = np.clip(np.floor(boxes[:, :2]), 0, limits).astype(np.int64)
+    high = np.clip(np.ceil(boxes[:, 2:]), 0, limits).astype(np.int64)
+    return np.concatenate([low, high], axis=1)[(high > low).all(axis=1)]
+
+
+def _filled(picture: Picture, groups: Sequence[PixelBoxes]) -> Picture:
+    filled = picture.copy()
+    for boxes in groups:
+        for x_min, y_min, x_max, y_max in boxes:
+            filled[y_min:y_max, x_min:x_max] = FILL_BGR
+    return filled
