@@ -34,21 +34,20 @@ from benchmarks.pages import pages_of, samples
 from benchmarks.processor_time import machine_time, resident_mib, stolen_share
 from benchmarks.throughput_feed import feed_records, lists
 from benchmarks.throughput_runs import PeerProcess, Program
+from callbox.demo.broker_process import free_port
 from callbox.processes import WorkerProcess
+from callbox_testkit.brokers.cluster import KafkaCluster
 from schemas.codec import decode
 from schemas.enums import InputKind
 from schemas.fusion_log import FusionInput
 from schemas.topics import FRAMES, FUSION_INPUT, PILLAR_EVENTS
-from streams import topics
-from streams.brokers.cluster import KafkaCluster
-from streams.brokers.process import free_port
 from streams.clock import now_ms
-from streams.delivery import Outgoing
-from streams.kafka_config import KafkaConfig
-from streams.reader import bounds, read_all
-from streams.sending import send_all
-from streams.settings import RuntimeSettings, WorkerSettings, WorkersSettings
-from streams.topics import partition_count
+from streams.kafka import topics
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.reader import bounds, read_all
+from streams.kafka.topics import partition_count
+from streams.worker.settings import RuntimeSettings, WorkerSettings, WorkersSettings
 
 CHUNK: Final = {PILLAR_EVENTS: 20_000, FRAMES: 200}
 """Records that are sent together: some MiB."""

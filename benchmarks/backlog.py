@@ -21,9 +21,8 @@ from schemas.feeds import CameraFrame, PlateRead
 from schemas.topics import FRAMES, HOTLIST, PLATE_READS, REGISTRY
 from schemas.units import EpochMs
 from streams.clock import now_ms
-from streams.delivery import Outgoing
-from streams.kafka_config import KafkaConfig
-from streams.sending import send_all
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing, send_all
 
 DEVICES = 24
 LOOK_S = 0.5

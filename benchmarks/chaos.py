@@ -32,6 +32,7 @@ from benchmarks.chaos_proxy import SlowProxy
 from benchmarks.chaos_schedule import SEEN_BY, WORKERS, Fault, Planned, plan
 from benchmarks.machine import describe
 from benchmarks.small_disk import reason_why_none
+from callbox_testkit.brokers.cluster import KafkaCluster
 from processors.state.policy import ByGrade, FusionPolicy, policy_record
 from schemas.codec import encode
 from schemas.enums import InputKind
@@ -39,15 +40,13 @@ from schemas.fusion_log import FusionInput
 from schemas.ids import fingerprint
 from schemas.topics import FUSION_INPUT
 from schemas.units import MINUTE_MS, SECOND_MS
-from streams import topics
-from streams.brokers.cluster import KafkaCluster
 from streams.clock import now_ms
-from streams.delivery import Outgoing
-from streams.kafka_config import KafkaConfig
-from streams.replaying import read_alerts, read_log, refold
+from streams.kafka import topics
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.topics import partition_count
+from streams.replay.refold import read_alerts, read_log, refold
 from streams.sabotage import VARIABLE, Sabotage
-from streams.sending import send_all
-from streams.topics import partition_count
 
 SESSION_MS = {1: 2_000, 3: 6_000}  # three brokers share two cores: shorter ones end without a fault
 CHUNK = 5_000

@@ -15,7 +15,7 @@ from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import Action
 from schemas.topics import ACK_RESULTS
-from streams.replaying import Alerts, differences, repeats
+from streams.replay.refold import Alerts, differences, repeats
 
 PREFIX = "press-"
 

@@ -16,14 +16,14 @@ from benchmarks.chaos_proxy import SlowProxy
 from benchmarks.chaos_schedule import WORKERS, Fault, Planned
 from benchmarks.small_disk import NoDisk, SmallDisk
 from callbox.processes import WorkerProcess
+from callbox_testkit.brokers.cluster import KafkaCluster, Node
 from schemas.enums import Reason
 from schemas.errors import CallboxError
 from schemas.topics import FUSION_INPUT, LOG_PARTITIONS, PILLAR_EVENTS, dead_letter_topic
-from streams.brokers.cluster import KafkaCluster, Node
-from streams.kafka import librdkafka_settings
-from streams.kafka_config import KafkaConfig
-from streams.reader import bounds
-from streams.topics import partition_count
+from streams.kafka.client_settings import librdkafka_settings
+from streams.kafka.config import KafkaConfig
+from streams.kafka.reader import bounds
+from streams.kafka.topics import partition_count
 
 TAKE_OVER_S = 30.0
 DRAIN_S = 15.0

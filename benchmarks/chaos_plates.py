@@ -16,7 +16,7 @@ from schemas.hotlist import VerificationRequest
 from schemas.ids import fingerprint
 from schemas.topics import BY_NAME, HOTLIST, PLATE_READS, REGISTRY
 from schemas.units import EpochMs
-from streams.delivery import Outgoing
+from streams.kafka.producer import Outgoing
 
 ENTRY_ID: Final = "chaos"
 TEXT: Final = "京Z99999"

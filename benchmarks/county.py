@@ -10,7 +10,7 @@ from schemas.ids import fingerprint
 from schemas.registry import ChainLink, RegistryDevice
 from schemas.topics import FUSION_INPUT, REGISTRY
 from schemas.units import DegE7
-from streams.delivery import Outgoing
+from streams.kafka.producer import Outgoing
 
 ZONES = 240
 SPACING_E7 = 120_000  # .012 degrees: 1.3 km north-south, 1.2 km east-west at the equator

@@ -33,8 +33,8 @@ from processors.fold.reducer import fold_decoded
 from processors.fold.snapshot_codec import dump, freeze, load, pack
 from processors.state.partition_state import State, new_state
 from schemas.topics import BY_NAME, FUSION_SNAPSHOT, LOG_PARTITIONS
-from streams.manners import tame_garbage_collection
-from streams.snapshots import COMPRESSION_LEVEL
+from streams.state.snapshots import COMPRESSION_LEVEL
+from streams.worker.process_tuning import tame_garbage_collection
 
 SIZE = Size()
 INPUTS = 20_000

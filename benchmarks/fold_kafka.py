@@ -19,16 +19,16 @@ from msgspec.structs import replace
 from benchmarks.fold_log import Input
 from benchmarks.fold_mix import EVENING_S, PartitionLog, Size
 from benchmarks.processor_time import cpu_seconds, machine_time, stolen_share
+from callbox.demo.broker_process import free_port
 from callbox.processes import WorkerProcess
+from callbox_testkit.brokers.apache import ApacheKafka
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import read_entry
 from schemas.topics import CATALOGUE, FUSION_INPUT, Topic
 from schemas.units import SECOND_MS, EpochMs
-from streams import topics
-from streams.brokers.apache import ApacheKafka
-from streams.brokers.process import free_port
 from streams.clock import now_ms
-from streams.kafka_config import KafkaConfig
+from streams.kafka import topics
+from streams.kafka.config import KafkaConfig
 
 INPUTS = 30_000
 """Of the mix, in each partition."""

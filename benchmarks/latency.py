@@ -25,16 +25,16 @@ from benchmarks.machine import describe
 from benchmarks.phases import Ids, Phase
 from benchmarks.processor_time import cpu_seconds
 from callbox.processes import WorkerProcess
+from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import Action
 from schemas.errors import DecodeError
 from schemas.feeds import PillarEvent
 from schemas.topics import ALERTS, BY_NAME, CATALOGUE, PILLAR_EVENTS, Topic
-from streams import topics
-from streams.brokers.apache import ApacheKafka
-from streams.kafka_config import KafkaConfig
-from streams.sending import send_all
+from streams.kafka import topics
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import send_all
 
 BROKER_JVM = (
     "-Dlog4j2.level=WARN",

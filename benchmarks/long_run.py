@@ -27,7 +27,9 @@ from benchmarks.long_feed import PILLARS, Answers, supervised
 from benchmarks.machine import describe
 from benchmarks.processor_time import cpu_seconds, machine_time, resident_mib, stolen_share
 from benchmarks.slopes import slope
+from callbox.demo.broker_process import free_port
 from callbox.processes import WorkerProcess
+from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.ack import AckResult
 from schemas.codec import decode, encode
 from schemas.enums import AckOutcome, InputKind
@@ -35,13 +37,10 @@ from schemas.fusion_log import FusionInput
 from schemas.ids import fingerprint
 from schemas.registry import RegistryDevice
 from schemas.topics import ACK_RESULTS, FUSION_INPUT, REGISTRY
-from streams import topics
-from streams.brokers.apache import ApacheKafka
-from streams.brokers.process import free_port
-from streams.delivery import Outgoing
-from streams.kafka_config import KafkaConfig
-from streams.reader import read_all
-from streams.sending import send_all
+from streams.kafka import topics
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.reader import read_all
 
 KINDS: Final = ("alarms", "fusion")
 READY_S: Final = 60.0

@@ -29,17 +29,17 @@ import numpy as np
 from benchmarks import county
 from benchmarks.machine import describe
 from benchmarks.processor_time import machine_time, stolen_share
+from callbox.demo.broker_process import free_port
 from callbox.processes import WorkerProcess
+from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import Action
 from schemas.topics import ALERTS, MAINTENANCE, PILLAR_EVENTS
-from streams import topics
-from streams.brokers.apache import ApacheKafka
-from streams.brokers.process import free_port
-from streams.kafka_config import KafkaConfig
-from streams.reader import read_all
-from streams.sending import send_all
+from streams.kafka import topics
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import send_all
+from streams.kafka.reader import read_all
 
 CONFIG = """
 [kafka]

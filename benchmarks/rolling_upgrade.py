@@ -23,17 +23,17 @@ from benchmarks.chaos_account import escalations, presses_of, wrong_repeats
 from benchmarks.earlier_tree import TODAY, EarlierTree, newest_with_other_versions
 from benchmarks.machine import describe
 from benchmarks.processor_time import machine_time, stolen_share
+from callbox.demo.broker_process import free_port
 from callbox.processes import COMMAND, WorkerProcess
+from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import Action
 from schemas.errors import DecodeError, InputMissing
 from schemas.topics import ALERTS, FUSION_INPUT, MAINTENANCE, PILLAR_EVENTS, dead_letter_topic
-from streams.brokers.apache import ApacheKafka
-from streams.brokers.process import free_port
-from streams.kafka_config import KafkaConfig
-from streams.reader import read_all
-from streams.replaying import repeats
+from streams.kafka.config import KafkaConfig
+from streams.kafka.reader import read_all
+from streams.replay.refold import repeats
 
 CONFIG = '[kafka]\nbootstrap = "{bootstrap}"\n'
 ORDER = ("fusion", "fusion", "alarms", "alarms")

@@ -25,12 +25,11 @@ from benchmarks.peers.jobs import INPUTS
 from benchmarks.throughput_feed import bench_topics, feed_records, lists
 from benchmarks.throughput_figures import RUNNERS, Run, figures
 from benchmarks.throughput_runs import Rounds, callbox_config, checked_records
-from streams import topics
-from streams.brokers.apache import ApacheKafka
+from callbox_testkit.brokers.apache import ApacheKafka
 from streams.clock import now_ms
-from streams.delivery import Outgoing
-from streams.kafka_config import KafkaConfig
-from streams.sending import send_all
+from streams.kafka import topics
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing, send_all
 
 CHUNK = 20_000
 MOST_STOLEN = 0.10

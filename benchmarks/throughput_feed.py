@@ -13,7 +13,7 @@ from schemas.feeds import PillarEvent, PlateRead
 from schemas.registry import RegistryDevice
 from schemas.topics import BY_NAME, CATALOGUE, HOTLIST, PILLAR_EVENTS, PLATE_READS, REGISTRY, Topic
 from schemas.units import DAY_MS, EpochMs
-from streams.delivery import Outgoing
+from streams.kafka.producer import Outgoing
 
 ONE_IN: Final = 100
 """So many reads for one hit."""

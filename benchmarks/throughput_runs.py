@@ -19,13 +19,13 @@ from benchmarks.peers.jobs import INPUTS, OUTPUTS
 from benchmarks.processor_time import cpu_seconds, machine_time, stolen_share
 from benchmarks.throughput_feed import answers, steps
 from benchmarks.throughput_figures import Answered, Run, digest, rate
+from callbox.demo.broker_process import free_port
 from callbox.processes import WorkerProcess
 from schemas.codec import decode
 from schemas.enums import InputKind
 from schemas.fusion_log import FusionInput
-from streams.brokers.process import free_port
-from streams.kafka_config import KafkaConfig
-from streams.reader import read
+from streams.kafka.config import KafkaConfig
+from streams.kafka.reader import read
 
 ROOT: Final = Path(__file__).parents[1]
 WORKERS: Final = {"plates": "plates", "pillars": "alarms"}

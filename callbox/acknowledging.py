@@ -12,10 +12,9 @@ from schemas.codec import decode, encode
 from schemas.errors import AnswerMissing, DecodeError
 from schemas.topics import ACK_RESULTS, ACKS
 from streams.clock import monotonic
-from streams.delivery import Outgoing
-from streams.kafka_config import KafkaConfig
-from streams.reader import Follower, LogRecord, Start
-from streams.sending import send_all
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.reader import Follower, LogRecord, Start
 
 _POLL_S = 0.1  # how soon Ctrl-C is noticed
 

@@ -15,8 +15,8 @@ import msgspec
 
 from callbox.files import read_text, refusal
 from schemas.strict_toml import convert_strict, parse_toml
-from streams.kafka_config import KafkaConfig
-from streams.settings import RuntimeSettings, WorkersSettings
+from streams.kafka.config import KafkaConfig
+from streams.worker.settings import RuntimeSettings, WorkersSettings
 
 ENVIRONMENT: Final = "CALLBOX_CONFIG"
 DEFAULT_FILE: Final = Path("callbox.toml")

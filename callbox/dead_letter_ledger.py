@@ -11,8 +11,8 @@ from schemas.dead_letter import DeadLetter
 from schemas.errors import Cause, DecodeError
 from schemas.topics import BY_NAME, dead_letter_topic
 from schemas.units import EpochMs
-from streams.delivery import Place
-from streams.records import LogRecord
+from streams.kafka.producer import Place
+from streams.kafka.record import LogRecord
 
 LETTER_TOPICS: Final = tuple(name for name in BY_NAME if dead_letter_topic(name) in BY_NAME)
 """The topics that have dead letters."""

@@ -10,7 +10,7 @@ from callbox.dead_letter_ledger import Count, Found, GivenUp, is_sealed, spelled
 from callbox.printable import printable
 from callbox.times import format_time
 from schemas.units import EpochMs
-from streams.delivery import Place
+from streams.kafka.producer import Place
 
 COUNT_HEADINGS: Final = ("topic", "cause", "given up by", "records", "letters", "newest")
 RECORD_HEADINGS: Final = ("newest letter", "written", "cause", "given up by", "letters", "record")

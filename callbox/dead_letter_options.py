@@ -10,7 +10,7 @@ from callbox.times import parse_time
 from schemas.errors import Cause
 from schemas.units import EpochMs
 from streams.clock import now_ms
-from streams.delivery import Place
+from streams.kafka.producer import Place
 
 
 def time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> EpochMs | None:

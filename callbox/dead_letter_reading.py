@@ -10,10 +10,10 @@ from schemas.errors import DecodeError, InputMissing, LetterRefused, LogBroken
 from schemas.registry import RegistryDevice
 from schemas.topics import BY_NAME, REGISTRY, dead_letter_topic
 from schemas.units import EpochMs
-from streams.delivery import Place
-from streams.kafka_config import KafkaConfig
-from streams.reader import Follower, latest_by_key, read
-from streams.records import LogRecord
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Place
+from streams.kafka.reader import Follower, latest_by_key, read
+from streams.kafka.record import LogRecord
 
 _POLL_S = 0.2
 
@@ -27,7 +27,7 @@ def letter_records(kafka: KafkaConfig, topics: Sequence[str], since: EpochMs | N
         since: Only letters that were written then or later.
 
     Raises:
-        BrokerUnavailable, AccessDenied, InputMissing, LogBroken: As `streams.reader`.
+        BrokerUnavailable, AccessDenied, InputMissing, LogBroken: As `streams.kafka.reader`.
     """
     for topic in topics:
         with Follower(kafka, dead_letter_topic(topic), since_ms=since) as follower:
@@ -41,7 +41,7 @@ def letter_at(kafka: KafkaConfig, place: Place) -> Found:
     Raises:
         InputMissing: There is none.
         LetterRefused: What is there is no letter that this release can read.
-        BrokerUnavailable, AccessDenied: As `streams.reader`.
+        BrokerUnavailable, AccessDenied: As `streams.kafka.reader`.
     """
     record = _record_at(kafka, place)
     if record is None:

@@ -37,7 +37,7 @@ from schemas.topics import (
     dead_letter_topic,
 )
 from schemas.units import EpochMs
-from streams.delivery import Outgoing, Place
+from streams.kafka.producer import Outgoing, Place
 
 BY_DEVICE: Final = frozenset({PILLAR_EVENTS, FRAMES, PLATE_READS})
 """Here the registry must know who speaks."""

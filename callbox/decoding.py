@@ -14,7 +14,7 @@ from schemas.codec import decode
 from schemas.errors import DecodeError
 from schemas.fusion_log import FusionInput
 from schemas.topics import Topic
-from streams.records import LogRecord
+from streams.kafka.record import LogRecord
 
 
 def as_line(topic: Topic, record: LogRecord) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from schemas.codec import decode
 from schemas.enums import Grade, IncidentState
 from schemas.errors import DecodeError, InputMissing
 from schemas.topics import INCIDENTS
-from streams.kafka_config import KafkaConfig
-from streams.reader import read_all
-from streams.records import LogRecord
+from streams.kafka.config import KafkaConfig
+from streams.kafka.reader import read_all
+from streams.kafka.record import LogRecord
 
 SHORTEST: Final = 4  # characters of an id that name an incident, if no other has them
 _SHOWN: Final = 6  # of an id in a list, or as many as it takes to tell all apart
@@ -67,7 +67,7 @@ def read_board(kafka: KafkaConfig) -> Board:
     """The board as of now.
 
     Raises:
-        BrokerUnavailable, AccessDenied, InputMissing: As `streams.reader.read`.
+        BrokerUnavailable, AccessDenied, InputMissing: As `streams.kafka.reader.read`.
     """
     return board(read_all(kafka, INCIDENTS))
 

@@ -10,10 +10,10 @@ from typing import Final
 from processors.state.partition_state import State
 from schemas.errors import LogBroken
 from schemas.topics import FUSION_INPUT
-from streams.kafka_config import KafkaConfig
-from streams.partition_reader import PartitionReader
-from streams.reader import read
-from streams.restoring import restore
+from streams.kafka.config import KafkaConfig
+from streams.kafka.partition_reader import PartitionReader
+from streams.kafka.reader import read
+from streams.state.restore import restore
 
 LOOKED_AT: Final = 0
 """The partition."""
@@ -24,7 +24,7 @@ def in_force(kafka: KafkaConfig, partitions: int) -> State:
 
     Raises:
         LogBroken: The log and its snapshots do not meet.
-        BrokerUnavailable, AccessDenied, InputMissing: As `streams.reader.read`.
+        BrokerUnavailable, AccessDenied, InputMissing: As `streams.kafka.reader.read`.
     """
     restored = restore(kafka, LOOKED_AT, partitions, _end_of_log(kafka))
     if restored.broken is not None:

@@ -6,10 +6,10 @@ from typing import Any
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from streams.app import create_app
-from streams.batching import BatchConsumer, BatchRecord
-from streams.kafka_config import KafkaConfig
-from streams.settings import RuntimeSettings, WorkerSettings
+from streams.faust.app import create_app
+from streams.faust.batching import BatchConsumer, BatchRecord
+from streams.kafka.config import KafkaConfig
+from streams.worker.settings import RuntimeSettings, WorkerSettings
 from tests.fakes import KAFKA, batch
 
 GENERATION = 7

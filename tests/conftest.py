@@ -9,10 +9,11 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 from hypothesis import settings
 
-from streams.brokers.apache import kafka_from_environment
-from streams.brokers.capabilities import Broker, MissingBroker
-from streams.brokers.embedded import EmbeddedBroker
-from streams.kafka import KafkaConfig, librdkafka_settings
+from callbox.demo.broker import Broker, MissingBroker
+from callbox.demo.embedded_broker import EmbeddedBroker
+from callbox_testkit.brokers.apache import kafka_from_environment
+from streams.kafka.client_settings import librdkafka_settings
+from streams.kafka.config import KafkaConfig
 
 CACHE = Path(__file__).parents[1] / ".cache"
 

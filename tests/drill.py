@@ -12,21 +12,21 @@ import pytest
 from confluent_kafka import KafkaError, Message, Producer
 
 from benchmarks.county import pillar, records
+from callbox.demo.broker import MissingBroker
+from callbox.demo.broker_process import free_port
 from callbox.processes import WorkerProcess
+from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind
 from schemas.feeds import PillarEvent
 from schemas.topics import ALERTS, PILLAR_EVENTS
-from streams import topics
-from streams.brokers.apache import ApacheKafka
-from streams.brokers.capabilities import MissingBroker
-from streams.brokers.process import free_port
 from streams.clock import now_ms
-from streams.kafka_config import KafkaConfig
-from streams.reader import read_all
-from streams.replaying import Difference, differences, read_alerts, read_log, refold, repeats
-from streams.sending import send_all
+from streams.kafka import topics
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import send_all
+from streams.kafka.reader import read_all
+from streams.replay.refold import Difference, differences, read_alerts, read_log, refold, repeats
 
 SESSION_MS = 2_000
 READY_S = 40.0

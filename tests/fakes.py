@@ -17,13 +17,13 @@ from schemas.hotlist import HotlistEntry
 from schemas.registry import RegistryDevice
 from schemas.topics import BY_NAME, HOTLIST, REGISTRY, dead_letter_topic
 from schemas.units import DAY_MS, EpochMs
-from streams.batching import Batch
-from streams.context import Context
-from streams.delivery import Delivery, Outgoing, Place
-from streams.kafka_config import KafkaConfig
-from streams.metrics import Metrics
-from streams.records import LogRecord
-from streams.settings import RuntimeSettings, WorkerSettings
+from streams.faust.batching import Batch
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Delivery, Outgoing, Place
+from streams.kafka.record import LogRecord
+from streams.worker.context import Context
+from streams.worker.metrics import Metrics
+from streams.worker.settings import RuntimeSettings, WorkerSettings
 from tests.timeline import device, ms
 
 T = TypeVar("T")
@@ -125,7 +125,7 @@ class World:
 
 
 def follower_of(topics: Mapping[str, Sequence[LogRecord]]) -> Callable[[KafkaConfig, str], "FakeFollower"]:
-    """What stands in for `streams.following.Follower`."""
+    """What stands in for `streams.kafka.compacted_table.Follower`."""
     return lambda _kafka, topic: FakeFollower(list(topics.get(topic, ())))
 
 

@@ -15,21 +15,20 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, onl
 
 from benchmarks.county import pillar, records
 from callbox.processes import WorkerProcess
+from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind
 from schemas.feeds import PillarEvent
 from schemas.topics import ACK_RESULTS, ACKS, ALERTS, PILLAR_EVENTS
-from streams import topics
-from streams.brokers.apache import ApacheKafka
 from streams.clock import monotonic, now_ms, pause
-from streams.delivery import Outgoing
-from streams.kafka import admin_client
-from streams.kafka_config import KafkaConfig, SaslMechanism, SecurityProtocol
-from streams.reader import read_all
-from streams.rights import RIGHTS, group_of
-from streams.sending import send_all
-from streams.settings import RuntimeSettings
+from streams.kafka import topics
+from streams.kafka.acls import RIGHTS, group_of
+from streams.kafka.admin import admin_client
+from streams.kafka.config import KafkaConfig, SaslMechanism, SecurityProtocol
+from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.reader import read_all
+from streams.worker.settings import RuntimeSettings
 from tests.certificates import Authority
 
 READY_S = 60.0

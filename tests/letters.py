@@ -20,8 +20,8 @@ from schemas.errors import Cause
 from schemas.feeds import PillarEvent
 from schemas.topics import PILLAR_EVENTS, dead_letter_topic
 from schemas.units import DAY_MS, EpochMs
-from streams.delivery import Place
-from streams.records import LogRecord
+from streams.kafka.producer import Place
+from streams.kafka.record import LogRecord
 from tests.timeline import ms
 
 KNOWN = frozenset({"P1", "C1", "K1"})

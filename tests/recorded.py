@@ -1,4 +1,4 @@
-"""A recorded log of one partition with its snapshots, as `streams.reader.read` gives them."""
+"""A recorded log of one partition with its snapshots, as `streams.kafka.reader.read` gives them."""
 
 from collections.abc import Iterator
 
@@ -14,9 +14,9 @@ from schemas.fusion_log import FusionSnapshot
 from schemas.partitioning import partition_of
 from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT
 from schemas.units import EpochMs
-from streams.kafka_config import KafkaConfig
-from streams.records import LogRecord
-from streams.restoring import Restored, restore
+from streams.kafka.config import KafkaConfig
+from streams.kafka.record import LogRecord
+from streams.state.restore import Restored, restore
 from tests.fakes import KAFKA
 from tests.timeline import PARTITIONS, ZONE, Timeline, device
 
@@ -67,7 +67,7 @@ def snapshot(offset: int) -> FusionSnapshot:
 
 
 class Cluster:
-    """The log and the snapshot topic, as `streams.reader.read` gives them."""
+    """The log and the snapshot topic, as `streams.kafka.reader.read` gives them."""
 
     def __init__(self) -> None:
         self.log = [

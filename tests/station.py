@@ -13,10 +13,10 @@ from schemas.errors import Cause
 from schemas.feeds import PlateRead
 from schemas.hotlist import HotlistEntry, VerificationRequest
 from schemas.topics import HOTLIST, PLATE_READS, REGISTRY, VERIFICATION_REQUESTS
-from streams import following
-from streams.agents import plates
-from streams.agents.plates import PlatesAgent
-from streams.settings import RuntimeSettings
+from streams.kafka import compacted_table as following
+from streams.worker.settings import RuntimeSettings
+from streams.workers import plates
+from streams.workers.plates import PlatesAgent
 from tests.fakes import FakeFollower, World, batch, checkpoint, listed, registered, run
 from tests.timeline import ms
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from streams.batching import Batch, BatchApp
-from streams.context import Agent, Context
-from streams.process import AgentClass, _Worker
-from streams.settings import RuntimeSettings, WorkerSettings
+from streams.faust.batching import Batch, BatchApp
+from streams.worker.context import Agent, Context
+from streams.worker.process import AgentClass, _Worker
+from streams.worker.settings import RuntimeSettings, WorkerSettings
 from tests.fakes import KAFKA
 
 if TYPE_CHECKING:

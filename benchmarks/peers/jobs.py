@@ -3,7 +3,7 @@
     plates:  a read as text ─► registry ─► hotlist ─► a verification request for each hit
     pillars: an event ─► registry ─► intake ─► one record of the log
 
-It calls what the worker's agent calls (streams/agents/plates.py, streams/agents/alarms.py) and imports nothing but
+It calls what the worker's agent calls (streams/workers/plates.py, streams/workers/alarms.py) and imports nothing but
 schemas, processors and a Kafka client, so that it runs where callbox is not installed.
 """
 

@@ -18,7 +18,7 @@ from schemas.enums import AckAction, AckOutcome, AckReason, Disposition, Grade
 from schemas.errors import AckRejected
 from schemas.ids import fingerprint
 from streams.clock import now_ms
-from streams.kafka import assert_reachable
+from streams.kafka.admin import assert_reachable
 
 _NAME_LENGTH: Final = 100  # characters of an operator, an organisation, an ack id
 _OTHER_COMMANDS: Final = (AckAction.CLOSE, AckAction.SHELVE)

@@ -5,7 +5,7 @@ import msgspec
 
 from callbox.config import find_config, show
 from callbox.invocation import Invocation
-from streams.kafka import librdkafka_settings
+from streams.kafka.client_settings import librdkafka_settings
 
 
 @click.group()

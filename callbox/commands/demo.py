@@ -9,16 +9,17 @@ from typing import Final
 import click
 from rich.console import Console
 
+from callbox.demo.broker import Broker
 from callbox.demo.conclude import conclude
+from callbox.demo.embedded_broker import EmbeddedBroker
 from callbox.demo.live import show_for
 from callbox.demo.run import read_script, run
 from callbox.demo.summary import summary
 from callbox.demo.write import clear
 from callbox.invocation import Invocation
+from callbox_testkit.brokers.apache import ApacheKafka, ExistingKafka
 from models.weights import cache_root
-from streams.brokers.apache import ApacheKafka, ExistingKafka
-from streams.brokers.capabilities import Broker, BrokerKind
-from streams.brokers.embedded import EmbeddedBroker
+from streams.kafka.capabilities import BrokerKind
 
 WRONG: Final = 1
 """Exit code of a run that was not what the scenario says; one that could not run has another."""

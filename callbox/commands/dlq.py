@@ -21,8 +21,8 @@ from callbox.dead_letter_lines import COUNT_HEADINGS, RECORD_HEADINGS, count_row
 from callbox.dead_letter_reading import letter_at, letter_records
 from callbox.invocation import Invocation
 from schemas.units import EpochMs
-from streams.delivery import Place
-from streams.kafka import assert_reachable
+from streams.kafka.admin import assert_reachable
+from streams.kafka.producer import Place
 
 _NEWEST: Final = 10  # records below the counts
 _WIDTH: Final = 200  # of a table that goes into a file or a pipe

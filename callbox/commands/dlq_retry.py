@@ -16,10 +16,9 @@ from callbox.invocation import Invocation
 from schemas.errors import Cause, InputMissing, LetterRefused
 from schemas.units import EpochMs
 from streams.clock import now_ms
-from streams.delivery import Place
-from streams.kafka import assert_reachable
-from streams.kafka_config import KafkaConfig
-from streams.sending import assert_may_hold, send_all
+from streams.kafka.admin import assert_reachable
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Place, assert_may_hold, send_all
 
 _MOST_BYTES: Final = 32 << 20  # of records in memory before they are sent: one picture may have 8 MiB
 _MOST_RECORDS: Final = 1_000

@@ -15,10 +15,9 @@ from schemas.codec import encode
 from schemas.hotlist import HotlistEntry
 from schemas.topics import HOTLIST
 from streams.clock import now_ms
-from streams.delivery import Outgoing
-from streams.kafka import assert_reachable
-from streams.reader import latest_by_key
-from streams.sending import assert_may_hold, send_all
+from streams.kafka.admin import assert_reachable
+from streams.kafka.producer import Outgoing, assert_may_hold, send_all
+from streams.kafka.reader import latest_by_key
 
 
 @click.group()

@@ -24,8 +24,8 @@ from schemas.alert import Alert
 from schemas.enums import Grade, IncidentState
 from schemas.topics import INCIDENTS
 from streams.clock import now_ms
-from streams.kafka import assert_reachable
-from streams.kafka_config import KafkaConfig
+from streams.kafka.admin import assert_reachable
+from streams.kafka.config import KafkaConfig
 
 _WIDTH: Final = 180  # of a table that goes into a file or a pipe
 _COLOURS: Final = {Grade.RED: "bold red", Grade.YELLOW: "yellow", Grade.BLUE: "blue"}

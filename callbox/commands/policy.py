@@ -25,11 +25,10 @@ from schemas.ids import fingerprint
 from schemas.strict_toml import read_strict
 from schemas.topics import FUSION_INPUT
 from streams.clock import now_ms
-from streams.delivery import Outgoing
-from streams.kafka import assert_reachable
-from streams.kafka_config import KafkaConfig
-from streams.sending import send_all
-from streams.topics import partition_count
+from streams.kafka.admin import assert_reachable
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.topics import partition_count
 
 _LOOK_S = 2.0  # how long a dry run, which needs no broker, waits for one
 

@@ -19,11 +19,10 @@ from schemas.errors import DecodeError
 from schemas.registry import RegistryDevice
 from schemas.topics import FUSION_INPUT, REGISTRY
 from streams.clock import now_ms
-from streams.delivery import Outgoing
-from streams.kafka_config import KafkaConfig
-from streams.reader import latest_by_key
-from streams.sending import send_all
-from streams.topics import partition_count
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.reader import latest_by_key
+from streams.kafka.topics import partition_count
 
 
 @click.group()

@@ -19,9 +19,9 @@ from schemas.errors import TopicRefused
 from schemas.topics import BY_NAME, CATALOGUE, Topic
 from schemas.units import EpochMs
 from streams.clock import now_ms
-from streams.kafka import assert_reachable
-from streams.kafka_config import KafkaConfig
-from streams.reader import Follower, LogRecord, Start
+from streams.kafka.admin import assert_reachable
+from streams.kafka.config import KafkaConfig
+from streams.kafka.reader import Follower, LogRecord, Start
 
 _POLL_S: Final = 0.2  # how soon Ctrl-C is noticed
 _LONGEST_TEXT: Final = 80  # characters of a field on a line for people; pictures are text of millions

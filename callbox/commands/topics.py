@@ -5,11 +5,11 @@ from typing import Protocol
 import click
 
 from callbox.choices import REPLICATED, replica_name
-from streams import topics as administration
-from streams.kafka import KafkaConfig
-from streams.rights import RIGHTS, acl_options, group_of
-from streams.settings import RuntimeSettings
-from streams.topic_plan import refused
+from streams.kafka import topics as administration
+from streams.kafka.acls import RIGHTS, acl_options, group_of
+from streams.kafka.config import KafkaConfig
+from streams.kafka.topic_plan import refused
+from streams.worker.settings import RuntimeSettings
 
 DIFFERENT = 1
 """`diff` ends with it, as diff(1) does, when there is something to do."""

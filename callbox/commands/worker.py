@@ -9,16 +9,16 @@ import msgspec
 
 from callbox.choices import REPLICATED, replica_name
 from models.weights import cache_root
-from streams.process import AgentClass, run_worker
+from streams.worker.process import AgentClass, run_worker
 
 if TYPE_CHECKING:
     from callbox.cli import Invocation
 
 AGENTS = {
-    "alarms": "streams.agents.alarms:AlarmsAgent",
-    "frames": "streams.agents.frames:FramesAgent",
-    "plates": "streams.agents.plates:PlatesAgent",
-    "fusion": "streams.agents.fusion:FusionAgent",
+    "alarms": "streams.workers.alarms:AlarmsAgent",
+    "frames": "streams.workers.frames:FramesAgent",
+    "plates": "streams.workers.plates:PlatesAgent",
+    "fusion": "streams.workers.fusion:FusionAgent",
 }
 
 

@@ -21,7 +21,7 @@ from models.weights import weights_path
 from processors.vision.boxes import Picture
 from processors.vision.jpeg import encode_jpeg
 from schemas.errors import InputMissing
-from streams.plate_pictures import PlatePictures
+from streams.workers.plate_pictures import PlatePictures
 
 QUALITY: Final = 90
 FRAME_SIZE: Final = (640, 360)  # of rendered frames, pixels

@@ -20,11 +20,11 @@ from schemas.topics import (
     TEST_ALERTS,
     VERIFICATION_REQUESTS,
 )
-from streams.kafka_config import KafkaConfig
-from streams.reader import read_all
-from streams.records import LogRecord
-from streams.replaying import OUTPUTS, Log, log_entry
-from streams.topics import partition_count
+from streams.kafka.config import KafkaConfig
+from streams.kafka.reader import read_all
+from streams.kafka.record import LogRecord
+from streams.kafka.topics import partition_count
+from streams.replay.refold import OUTPUTS, Log, log_entry
 
 DEAD_LETTER_SUFFIX = ".dlq"
 

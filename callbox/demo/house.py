@@ -8,11 +8,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
+from callbox.demo.broker_process import free_port
 from callbox.processes import COMMAND, WorkerProcess
 from schemas.errors import CallboxError
 from schemas.topics import ACKS, FRAMES, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
-from streams.brokers.process import free_port
-from streams.kafka_config import KafkaConfig
+from streams.kafka.config import KafkaConfig
 
 READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "alarms": (PILLAR_EVENTS, ACKS),

@@ -8,9 +8,9 @@ from typing import Final
 from callbox.demo.due import Due
 from schemas.units import SECOND_MS, EpochMs
 from streams.clock import monotonic, now_ms
-from streams.delivery import Delivery, Outgoing, Place
-from streams.kafka import librdkafka_settings
-from streams.kafka_config import KafkaConfig
+from streams.kafka.client_settings import librdkafka_settings
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Delivery, Outgoing, Place
 
 _ANSWER_S: Final = 10.0
 _GIVE_UP_MS: Final = 15_000

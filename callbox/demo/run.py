@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from callbox.demo.background import in_background
+from callbox.demo.broker import Broker
 from callbox.demo.cast import make_cast
 from callbox.demo.due import Due, due_records
 from callbox.demo.harvest import ALERT_TOPICS, harvest
@@ -33,11 +34,10 @@ from schemas.codec import decode
 from schemas.errors import TopicRefused
 from schemas.topics import BY_NAME, VERIFICATION_REQUESTS
 from schemas.units import SECOND_MS, EpochMs
-from streams.brokers.capabilities import Broker
 from streams.clock import monotonic, now_ms, pause
-from streams.kafka import admin_client
-from streams.kafka_config import KafkaConfig
-from streams.reader import read_all
+from streams.kafka.admin import admin_client
+from streams.kafka.config import KafkaConfig
+from streams.kafka.reader import read_all
 
 WATCHED: Final = (*ALERT_TOPICS, VERIFICATION_REQUESTS)
 _STEP_S: Final = 0.05

@@ -13,8 +13,8 @@ from callbox.demo.house import READ_BY, Answering, records_done
 from callbox.demo.play import Sent
 from schemas.topics import FUSION_INPUT
 from streams.clock import monotonic, pause
-from streams.kafka_config import KafkaConfig
-from streams.reader import read_all
+from streams.kafka.config import KafkaConfig
+from streams.kafka.reader import read_all
 
 PROCESSED_WITHIN_S: Final = 60.0  # 0.5-3 s measured; pictures on a loaded machine take longer
 COMPLETE_WITHIN_S: Final = 10.0  # workers look at the registry and the hotlist once a second

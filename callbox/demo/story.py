@@ -11,7 +11,7 @@ from callbox.demo.play import Sent
 from callbox.demo.scenario import Scenario
 from schemas.registry import RegistryDevice
 from schemas.units import SECOND_MS, EpochMs
-from streams.brokers.capabilities import BrokerKind
+from streams.kafka.capabilities import BrokerKind
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from callbox.demo.hotlist import listed_text
 from schemas.codec import decode
 from schemas.fusion_log import FusionSnapshot
 from schemas.topics import FUSION_SNAPSHOT, HOTLIST, PLATE_READS, VERIFICATION_REQUESTS
-from streams.records import LogRecord
-from streams.restoring import MAX_STATE_BYTES
+from streams.kafka.record import LogRecord
+from streams.state.restore import MAX_STATE_BYTES
 
 ALLOWED: Final = frozenset({PLATE_READS, HOTLIST, VERIFICATION_REQUESTS})
 """Sealed topics whose very content they are."""

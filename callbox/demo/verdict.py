@@ -7,8 +7,8 @@ from callbox.demo.outcome import compare, expected, observed
 from callbox.demo.plate_reads import plate_read_problems
 from callbox.demo.story import Story
 from callbox.demo.traces import in_files, in_topics, needles
-from streams.recording import load_log
-from streams.replaying import differences, refold
+from streams.replay.recording import load_log
+from streams.replay.refold import differences, refold
 
 
 def verdict(story: Story, recording: Path, written: Iterable[Path]) -> list[str]:

@@ -8,9 +8,9 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from schemas.units import EpochMs
 from streams.clock import now_ms
-from streams.kafka import consumer_settings
-from streams.kafka_config import KafkaConfig
-from streams.topics import partition_count
+from streams.kafka.client_settings import consumer_settings
+from streams.kafka.config import KafkaConfig
+from streams.kafka.topics import partition_count
 
 _GROUP: Final = "callbox-demo-watcher"  # librdkafka wants a name; nothing is committed under it
 _POLL_S: Final = 0.1

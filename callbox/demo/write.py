@@ -8,7 +8,7 @@ import msgspec
 
 from callbox.demo.page import render_page
 from callbox.demo.story import Story
-from streams.recording import write_log
+from streams.replay.recording import write_log
 
 ALERTS_FILE: Final = "alerts.jsonl"
 RECORDING: Final = "fusion.input.avro"

@@ -25,9 +25,9 @@ from processors.state.policy import LIMITS, FusionPolicy
 from schemas.errors import CallboxError
 from schemas.topics import CATALOGUE, Cleanup, dead_letter_topic
 from schemas.units import DAY_MS, MINUTE_MS, EpochMs
-from streams.batching import BatchApp, BatchConsumer, BatchConsumerThread
-from streams.metrics import Metrics
-from streams.settings import RuntimeSettings
+from streams.faust.batching import BatchApp, BatchConsumer, BatchConsumerThread
+from streams.worker.metrics import Metrics
+from streams.worker.settings import RuntimeSettings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("docs/adr/*.md")])

@@ -12,8 +12,8 @@ from callbox.choices import REPLICATED
 from callbox.commands import topics as command
 from callbox.commands.worker import AGENTS
 from schemas.topics import CATALOGUE
-from streams.rights import RIGHTS, group_of
-from streams.settings import RuntimeSettings
+from streams.kafka.acls import RIGHTS, group_of
+from streams.worker.settings import RuntimeSettings
 
 README = Path(__file__).parents[2] / "README.md"
 RUNTIME = RuntimeSettings(group_prefix="callbox")

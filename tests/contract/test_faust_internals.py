@@ -1,8 +1,8 @@
-"""What streams/batching.py replaces in Faust, and what it leaves in place and rests on, has not changed.
+"""What streams/faust/batching.py replaces in Faust, and what it leaves in place and rests on, has not changed.
 
 Each line is the hash of a function's source in the versions that pyproject.toml pins (docs/adr/0006). After an
-upgrade the failing lines say what to read against streams/batching.py. Then the kill tests and the throughput bench
-are run, and only then the hashes here are replaced by the ones that the failure shows.
+upgrade the failing lines say what to read against streams/faust/batching.py. Then the kill tests and the throughput
+bench are run, and only then the hashes here are replaced by the ones that the failure shows.
 """
 
 import inspect
@@ -26,7 +26,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types.tuples import Message
 
-from streams.batching import BatchApp, BatchConsumer, BatchConsumerThread
+from streams.faust.batching import BatchApp, BatchConsumer, BatchConsumerThread
 
 REPLACED = {
     "faust.transport.drivers.aiokafka.Consumer._new_consumer_thread": "39b2d0defc77",
@@ -97,7 +97,7 @@ def source_hash(function: Any) -> str:
 
 
 def replaced() -> Iterator[Callable[..., Any]]:
-    """The functions of Faust that a class of streams/batching.py has a function of its own for."""
+    """The functions of Faust that a class of streams/faust/batching.py has a function of its own for."""
     for ours, theirs in REPLACING:
         for name, member in vars(ours).items():
             if (
@@ -132,7 +132,7 @@ RESTS_ON: tuple[Callable[..., Any], ...] = (
     # The consumer's thread, and what Faust itself reads of aiokafka's state.
     driver.AIOKafkaConsumerThread._ensure_consumer,
     driver.AIOKafkaConsumerThread.verify_event_path,
-    # How the first offset of a partition is asked for (streams/leadership.py).
+    # How the first offset of a partition is asked for (streams/faust/leader_refresh.py).
     Fetcher._proc_offset_request,
     Fetcher._update_fetch_positions,
     Fetcher._get_actions_per_node,

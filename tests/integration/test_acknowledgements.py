@@ -11,7 +11,11 @@ import msgspec
 import pytest
 
 from benchmarks.county import pillar, records
+from callbox.demo.broker import MissingBroker
+from callbox.demo.broker_process import free_port
+from callbox.demo.embedded_broker import EmbeddedBroker
 from callbox.processes import WorkerProcess
+from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.ack import Acknowledgement, AckResult, Actor
 from schemas.alert import Alert
 from schemas.codec import decode, encode
@@ -27,16 +31,11 @@ from schemas.topics import (
     PILLAR_EVENTS,
     dead_letter_topic,
 )
-from streams import topics
-from streams.brokers.apache import ApacheKafka
-from streams.brokers.capabilities import MissingBroker
-from streams.brokers.embedded import EmbeddedBroker
-from streams.brokers.process import free_port
 from streams.clock import monotonic, now_ms, pause
-from streams.delivery import Outgoing
-from streams.kafka_config import KafkaConfig
-from streams.reader import latest_by_key, read_all
-from streams.sending import send_all
+from streams.kafka import topics
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.reader import latest_by_key, read_all
 
 PILLARS = 12
 PATIENCE_S = 60.0

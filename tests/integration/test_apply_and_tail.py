@@ -15,6 +15,7 @@ import structlog
 from callbox import policy_in_force
 from callbox.cli import run
 from callbox.commands import policy as policy_command
+from callbox.demo.embedded_broker import EmbeddedBroker
 from processors.state.partition_state import State
 from schemas.codec import encode
 from schemas.enums import PillarKind
@@ -22,13 +23,11 @@ from schemas.errors import DeliveryFailed, LogBroken
 from schemas.feeds import PillarEvent
 from schemas.partitioning import partition_of
 from schemas.topics import FUSION_INPUT, HOTLIST, LOG_PARTITIONS, PILLAR_EVENTS, REGISTRY
-from streams.brokers.embedded import EmbeddedBroker
 from streams.clock import now_ms
-from streams.delivery import Outgoing
-from streams.kafka import KafkaConfig
-from streams.reader import read_all
-from streams.sending import send_all
-from streams.topics import apply as make_topics
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.reader import read_all
+from streams.kafka.topics import apply as make_topics
 
 pytestmark = pytest.mark.embedded
 

@@ -13,9 +13,9 @@ from schemas.codec import decode
 from schemas.enums import Hazard, Reason
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT, INCIDENTS, LOG_PARTITIONS, MAINTENANCE
-from streams import topics
-from streams.kafka import librdkafka_settings
-from streams.reader import bounds, latest_by_key, read_all
+from streams.kafka import topics
+from streams.kafka.client_settings import librdkafka_settings
+from streams.kafka.reader import bounds, latest_by_key, read_all
 from tests.drill import Drill, drill
 
 pytestmark = pytest.mark.kafka

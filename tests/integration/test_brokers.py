@@ -19,16 +19,19 @@ from confluent_kafka.admin import (
 )
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
+from callbox.demo.broker import Broker, MissingBroker
+from callbox.demo.broker_process import free_port
+from callbox.demo.embedded_broker import EmbeddedBroker
+from callbox_testkit.brokers.apache import ApacheKafka, ExistingKafka, kafka_from_environment
 from schemas.errors import AccessDenied, BrokerUnavailable, InputMissing
-from streams.brokers.apache import ApacheKafka, ExistingKafka, kafka_from_environment
-from streams.brokers.capabilities import Broker, BrokerKind, MissingBroker
-from streams.brokers.embedded import EmbeddedBroker
-from streams.brokers.process import free_port
 from streams.clock import pause
-from streams.kafka import KafkaConfig, admin_client, assert_reachable, broker_credentials, librdkafka_settings
-from streams.kafka_config import SaslMechanism, SecurityProtocol
-from streams.reader import read
-from streams.topics import apply
+from streams.faust.credentials import broker_credentials
+from streams.kafka.admin import admin_client, assert_reachable
+from streams.kafka.capabilities import BrokerKind
+from streams.kafka.client_settings import librdkafka_settings
+from streams.kafka.config import KafkaConfig, SaslMechanism, SecurityProtocol
+from streams.kafka.reader import read
+from streams.kafka.topics import apply
 
 MakeTopic = Callable[..., str]
 A_PAST_TIME = 1_000_000

@@ -12,6 +12,7 @@ import pytest
 
 from callbox.demo.cast import FONT, Vehicle
 from callbox.demo.damage import truncated
+from callbox.demo.embedded_broker import EmbeddedBroker
 from callbox.demo.harvest import Harvest, harvest
 from callbox.demo.hotlist import hotlist_file
 from callbox.demo.house import records_done, run_command, running_workers, stop, write_config
@@ -27,11 +28,9 @@ from schemas.codec import encode
 from schemas.enums import Purpose
 from schemas.feeds import PlateRead
 from schemas.topics import PLATE_READS
-from streams.brokers.embedded import EmbeddedBroker
 from streams.clock import monotonic, now_ms, pause
-from streams.delivery import Outgoing
-from streams.kafka_config import KafkaConfig
-from streams.sending import send_all
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing, send_all
 
 pytestmark = [pytest.mark.embedded, pytest.mark.weights]
 

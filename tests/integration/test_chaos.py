@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.chaos_schedule import Fault
-from streams.brokers.kafka_jars import java_program, kafka_classpath
+from callbox_testkit.brokers.kafka_jars import java_program, kafka_classpath
 from streams.sabotage import Sabotage
 from tests.drill import kafka_or_skip
 

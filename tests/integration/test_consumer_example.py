@@ -13,16 +13,15 @@ from typing import Any
 
 import pytest
 
+from callbox.demo.embedded_broker import EmbeddedBroker
 from processors.incident.issue import topic_for
 from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import PillarKind
 from schemas.topics import ALERTS
-from streams import topics
-from streams.brokers.embedded import EmbeddedBroker
-from streams.delivery import Outgoing
-from streams.kafka_config import KafkaConfig
-from streams.sending import send_all
+from streams.kafka import topics
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing, send_all
 from tests.timeline import Timeline
 
 ROOT = Path(__file__).parents[2]

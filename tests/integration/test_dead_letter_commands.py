@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 
 from callbox.cli import run
 from callbox.dead_letter_ledger import spelled
+from callbox.demo.embedded_broker import EmbeddedBroker
 from processors.intake.pillar_event import intake
 from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter
@@ -22,16 +23,15 @@ from schemas.feeds import PillarEvent, PlateRead
 from schemas.registry import RegistryDevice
 from schemas.topics import ACKS, PILLAR_EVENTS, PLATE_READS, REGISTRY, dead_letter_topic
 from schemas.units import DAY_MS, EpochMs
-from streams.brokers.embedded import EmbeddedBroker
 from streams.clock import now_ms
-from streams.dead_letters import bury
-from streams.delivery import Outgoing, Place
-from streams.kafka import KafkaConfig, librdkafka_settings
-from streams.metrics import Metrics
-from streams.reader import read
-from streams.records import LogRecord
-from streams.sending import send_all
-from streams.topics import apply as make_topics
+from streams.kafka.client_settings import librdkafka_settings
+from streams.kafka.config import KafkaConfig
+from streams.kafka.dead_letters import bury
+from streams.kafka.producer import Outgoing, Place, send_all
+from streams.kafka.reader import read
+from streams.kafka.record import LogRecord
+from streams.kafka.topics import apply as make_topics
+from streams.worker.metrics import Metrics
 from tests.fakes import checkpoint
 from tests.timeline import device
 

@@ -7,20 +7,21 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from callbox.demo.broker import Broker
 from callbox.demo.conclude import conclude
+from callbox.demo.embedded_broker import EmbeddedBroker
 from callbox.demo.live import Lines
 from callbox.demo.outcome import compare, expected, observed
 from callbox.demo.run import read_script, run
 from callbox.demo.story import Story
 from callbox.demo.write import ALERTS_FILE, PAGE, RECORDING, SNAPSHOTS
+from callbox_testkit.brokers.apache import ApacheKafka
 from models.weights import verify
 from processors.fold.log_entry import LogEntry
 from schemas.topics import VERIFICATION_REQUESTS
-from streams.brokers.apache import ApacheKafka
-from streams.brokers.capabilities import Broker, BrokerKind
-from streams.brokers.embedded import EmbeddedBroker
-from streams.recording import load_log
-from streams.replaying import differences, refold
+from streams.kafka.capabilities import BrokerKind
+from streams.replay.recording import load_log
+from streams.replay.refold import differences, refold
 from tests.drill import kafka_or_skip
 
 pytestmark = pytest.mark.weights

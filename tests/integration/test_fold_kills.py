@@ -30,9 +30,8 @@ from schemas.registry import ChainLink, RegistryDevice
 from schemas.topics import ALERTS, BY_NAME, FUSION_INPUT, FUSION_SNAPSHOT, LOG_PARTITIONS, REGISTRY
 from schemas.units import SECOND_MS, EpochMs
 from streams.clock import now_ms
-from streams.delivery import Outgoing
-from streams.reader import LogRecord, read, read_all
-from streams.sending import send_all
+from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.reader import LogRecord, read, read_all
 from tests.drill import Drill, drill
 
 pytestmark = pytest.mark.kafka

@@ -11,12 +11,11 @@ from schemas.codec import decode, encode
 from schemas.enums import Action
 from schemas.units import DAY_MS, EpochMs
 from streams.clock import monotonic, now_ms, pause
-from streams.delivery import Delivery, Outgoing
-from streams.incident_topic import IncidentKeeper
-from streams.kafka import librdkafka_settings
-from streams.kafka_config import KafkaConfig
-from streams.reader import Follower, latest_by_key, read_all
-from streams.sending import send_all
+from streams.kafka.client_settings import librdkafka_settings
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Delivery, Outgoing, send_all
+from streams.kafka.reader import Follower, latest_by_key, read_all
+from streams.state.incident_topic import IncidentKeeper
 from tests.conftest import MakeTopic
 from tests.fakes import World
 from tests.timeline import Timeline, fact

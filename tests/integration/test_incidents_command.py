@@ -19,10 +19,9 @@ from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import AckOutcome, Grade, IncidentState, Reason
 from streams.clock import now_ms
-from streams.delivery import Outgoing
-from streams.kafka_config import KafkaConfig
-from streams.reader import Follower, read_all
-from streams.sending import send_all
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.reader import Follower, read_all
 from tests.timeline import Timeline
 
 ME = ("--actor", "Li", "--organisation", "Town")

@@ -9,18 +9,17 @@ import pytest
 import structlog
 
 from callbox.cli import run
+from callbox.demo.broker_process import free_port
+from callbox.demo.embedded_broker import EmbeddedBroker
 from callbox.processes import WorkerProcess
 from schemas.codec import encode
 from schemas.enums import PillarKind
 from schemas.feeds import PillarEvent
 from schemas.topics import PILLAR_EVENTS
-from streams import topics
-from streams.brokers.embedded import EmbeddedBroker
-from streams.brokers.process import free_port
 from streams.clock import now_ms, pause
-from streams.delivery import Outgoing
-from streams.kafka_config import KafkaConfig
-from streams.sending import send_all
+from streams.kafka import topics
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing, send_all
 
 READY_S = 60.0
 TRIES = 200

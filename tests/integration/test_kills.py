@@ -13,7 +13,7 @@ from schemas.codec import decode
 from schemas.enums import InputKind
 from schemas.fusion_log import FusionInput
 from schemas.topics import LOG_PARTITIONS
-from streams.replaying import read_log
+from streams.replay.refold import read_log
 from tests.drill import SESSION_MS, Drill, drill
 
 pytestmark = pytest.mark.kafka

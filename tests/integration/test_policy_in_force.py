@@ -9,10 +9,9 @@ from processors.state.policy import DEFAULT_VERSION, FusionPolicy, policy_record
 from schemas.codec import encode
 from schemas.enums import InputKind
 from schemas.fusion_log import FusionInput, Tick
-from streams import restoring
-from streams.delivery import Outgoing
-from streams.kafka_config import KafkaConfig
-from streams.sending import send_all
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing, send_all
+from streams.state import restore as restoring
 
 MakeTopic = Callable[..., str]
 """(config, partitions) -> the name of a new topic."""

@@ -7,12 +7,13 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from callbox.demo.embedded_broker import EmbeddedBroker
 from schemas.errors import BrokerUnavailable, InputMissing, LogBroken
 from schemas.units import EpochMs
-from streams.brokers.embedded import EmbeddedBroker
-from streams.kafka import KafkaConfig, librdkafka_settings
-from streams.partition_reader import PartitionReader
-from streams.reader import Follower, LogRecord, Start, latest_by_key, read, read_all
+from streams.kafka.client_settings import librdkafka_settings
+from streams.kafka.config import KafkaConfig
+from streams.kafka.partition_reader import PartitionReader
+from streams.kafka.reader import Follower, LogRecord, Start, latest_by_key, read, read_all
 
 Write = tuple[bytes | None, bytes | None]
 MakeTopic = Callable[..., str]
@@ -134,7 +135,7 @@ def test_a_partition_that_is_not_there_is_named(any_config: KafkaConfig, make_to
 def test_a_broker_that_goes_away_ends_a_reading_and_does_not_hang_it(
     tmp_path: Path, make_topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.partition_reader._STALLED_S", 0.3)
+    monkeypatch.setattr("streams.kafka.partition_reader._STALLED_S", 0.3)
     with EmbeddedBroker(tmp_path / "broker.log") as broker:
         config = KafkaConfig(bootstrap=broker.bootstrap, kind=broker.kind)
         follower = Follower(config, make_topic(config))

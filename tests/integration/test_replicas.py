@@ -12,9 +12,9 @@ from examples.once import Once, Sight
 from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.topics import ALERTS, FUSION_INPUT, FUSION_SNAPSHOT, LOG_PARTITIONS
-from streams.kafka import admin_client
-from streams.reader import read_all
-from streams.replicas import begin_where_the_first_is
+from streams.kafka.admin import admin_client
+from streams.kafka.reader import read_all
+from streams.worker.replica_start import begin_where_the_first_is
 from tests.drill import SESSION_MS, Drill, drill
 
 pytestmark = pytest.mark.kafka

@@ -6,9 +6,10 @@ from collections.abc import Callable
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from streams.brokers.capabilities import BrokerKind
-from streams.kafka import librdkafka_settings, topic_id_of
-from streams.kafka_config import KafkaConfig
+from streams.kafka.admin import topic_id_of
+from streams.kafka.capabilities import BrokerKind
+from streams.kafka.client_settings import librdkafka_settings
+from streams.kafka.config import KafkaConfig
 from tests.conftest import MakeTopic
 
 pytestmark = pytest.mark.kafka

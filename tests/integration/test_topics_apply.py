@@ -10,12 +10,13 @@ from click.testing import CliRunner, Result
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from callbox.commands import topics as command
+from callbox.demo.embedded_broker import EmbeddedBroker
 from schemas.errors import InputMissing, TopicRefused
 from schemas.topics import ALERTS, CATALOGUE, FUSION_INPUT, LOG_PARTITIONS, Cleanup, Topic
-from streams.brokers.embedded import EmbeddedBroker
-from streams.kafka import KafkaConfig, librdkafka_settings
-from streams.topic_plan import Risk
-from streams.topics import apply, partition_count, plan
+from streams.kafka.client_settings import librdkafka_settings
+from streams.kafka.config import KafkaConfig
+from streams.kafka.topic_plan import Risk
+from streams.kafka.topics import apply, partition_count, plan
 
 UniqueName = Callable[[str], str]
 

@@ -14,22 +14,22 @@ from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
 from callbox.acknowledging import ask
 from callbox.choices import REPLICATED
+from callbox.demo.broker_process import LOOPBACK, free_port
 from callbox.processes import WorkerProcess
+from callbox_testkit.brokers.apache import ApacheKafka
+from callbox_testkit.brokers.guard import Guard
 from schemas.ack import Acknowledgement, Actor
 from schemas.enums import AckAction, AckOutcome
 from schemas.errors import AccessDenied, InputMissing
 from schemas.topics import ALERTS, FRAMES, FUSION_SNAPSHOT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from schemas.units import EpochMs
-from streams.brokers.apache import ApacheKafka
-from streams.brokers.guard import Guard
-from streams.brokers.process import LOOPBACK, free_port
 from streams.clock import monotonic, now_ms, pause
-from streams.delivery import DeliveryRefused, Outgoing
-from streams.kafka import assert_reachable, broker_credentials
-from streams.kafka_config import KafkaConfig
-from streams.reader import read_all
-from streams.rights import RIGHTS
-from streams.sending import send_all
+from streams.faust.credentials import broker_credentials
+from streams.kafka.acls import RIGHTS
+from streams.kafka.admin import assert_reachable
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import DeliveryRefused, Outgoing, send_all
+from streams.kafka.reader import read_all
 from tests.certificates import Authority
 from tests.drill import kafka_or_skip
 from tests.guarded_town import (

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from callbox.demo.broker_process import free_port
+from callbox.demo.embedded_broker import EmbeddedBroker
 from callbox.processes import WorkerProcess
-from streams import topics
-from streams.brokers.embedded import EmbeddedBroker
-from streams.brokers.process import free_port
 from streams.clock import monotonic, pause
-from streams.kafka_config import KafkaConfig
+from streams.kafka import topics
+from streams.kafka.config import KafkaConfig
 
 pytestmark = pytest.mark.embedded
 

@@ -15,7 +15,7 @@ from faust.types import TP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.batching import Batch, BatchConsumer
+from streams.faust.batching import Batch, BatchConsumer
 from tests.batching import FakeThread, make_consumer, message
 from tests.fakes import run
 

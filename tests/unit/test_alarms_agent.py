@@ -16,9 +16,9 @@ from schemas.fusion_log import FeedStatus, FusionInput, PillarFact
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY
 from schemas.units import EpochMs
-from streams import following, watermarks
-from streams.agents import alarms
-from streams.agents.alarms import ACKS_AT_ONCE, AlarmsAgent
+from streams.kafka import compacted_table as following
+from streams.workers import alarms, watermarks
+from streams.workers.alarms import ACKS_AT_ONCE, AlarmsAgent
 from tests.fakes import World, batch, follower_of, registered, run
 from tests.timeline import ZONE, device, ms
 

@@ -11,8 +11,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from streams.batching import PAUSED_WAIT_S, BatchConsumer, BatchRecord
-from streams.settings import WorkerSettings
+from streams.faust.batching import PAUSED_WAIT_S, BatchConsumer, BatchRecord
+from streams.worker.settings import WorkerSettings
 from tests.batching import app_consumer, make_consumer
 from tests.fakes import batch, run
 
@@ -95,7 +95,7 @@ class Fetches:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
         monkeypatch.setattr(Consumer, "_wait_next_records", self._fetch)
-        monkeypatch.setattr("streams.batching.IN_HAND_PAUSE_S", 0)
+        monkeypatch.setattr("streams.faust.batching.IN_HAND_PAUSE_S", 0)
 
     async def _fetch(self, _timeout: float) -> tuple[dict[TP, Any], None]:
         self.count += 1

@@ -11,10 +11,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
-from streams.batching import Batch, BatchConsumer, BatchConsumerThread, BatchRecord, scheduler_of
-from streams.brokers.capabilities import BrokerKind
-from streams.kafka_config import KafkaConfig
-from streams.settings import WorkerSettings
+from streams.faust.batching import Batch, BatchConsumer, BatchConsumerThread, BatchRecord, scheduler_of
+from streams.kafka.capabilities import BrokerKind
+from streams.kafka.config import KafkaConfig
+from streams.worker.settings import WorkerSettings
 from tests.batching import GENERATION, app_consumer, make_consumer, message
 from tests.fakes import batch, consumed, run
 
@@ -63,7 +63,7 @@ def test_a_batch_shows_its_place_and_no_content() -> None:
 
 
 def test_the_versions_whose_internals_are_overridden_are_installed() -> None:
-    """On a new version read streams/batching.py against it, run the kill tests, then change this."""
+    """On a new version read streams/faust/batching.py against it, run the kill tests, then change this."""
     pinned = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
     assert {name: version(name) for name in pinned} == pinned
 

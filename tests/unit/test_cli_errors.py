@@ -13,9 +13,9 @@ import structlog
 
 from callbox import cli
 from callbox.cli import COMMANDS, run
+from callbox.demo.broker_process import free_port
 from schemas.errors import CallboxError
 from schemas.topics import CATALOGUE
-from streams.brokers.process import free_port
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "exit-codes.md"
 START = [sys.executable, "-c", "from callbox.cli import main; main()"]

@@ -11,8 +11,8 @@ import pytest
 from callbox.config import MASK, Config, find_config, load_config, read_config, show
 from callbox.invocation import Invocation
 from schemas.errors import FileRefused, InputMissing
-from streams.kafka_config import KafkaConfig, SaslMechanism, SecurityProtocol
-from streams.settings import WorkersSettings
+from streams.kafka.config import KafkaConfig, SaslMechanism, SecurityProtocol
+from streams.worker.settings import WorkersSettings
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "callbox.example.toml"
 OPTIONAL_LINE = re.compile(r"^#(?=\S)", re.MULTILINE)

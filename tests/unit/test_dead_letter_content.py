@@ -15,8 +15,8 @@ from schemas.enums import PillarKind
 from schemas.errors import Cause
 from schemas.feeds import PillarEvent, PlateRead
 from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
-from streams.delivery import Place
-from streams.records import LogRecord
+from streams.kafka.producer import Place
+from streams.kafka.record import LogRecord
 from tests.timeline import envelope, fact, ms
 
 CANARY = "XYZ9876"

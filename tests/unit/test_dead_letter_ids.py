@@ -17,9 +17,9 @@ from schemas.feeds import PillarEvent
 from schemas.fusion_log import FusionInput, PillarFact
 from schemas.topics import FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from schemas.units import DAY_MS, HOUR_MS, EpochMs
-from streams import following
-from streams.agents.alarms import AlarmsAgent
-from streams.delivery import Place
+from streams.kafka import compacted_table as following
+from streams.kafka.producer import Place
+from streams.workers.alarms import AlarmsAgent
 from tests.fakes import FakeFollower, World, batch, registered, run
 from tests.fakes import kept as lying_in
 from tests.letters import LATER, event, judged, letter, lying

@@ -12,7 +12,7 @@ from callbox.dead_letter_ledger import (
 )
 from schemas.errors import Cause
 from schemas.topics import ACKS, PILLAR_EVENTS, REGISTRY, dead_letter_topic
-from streams.delivery import Place
+from streams.kafka.producer import Place
 from tests.letters import letter, lying
 from tests.timeline import ms
 

@@ -13,7 +13,7 @@ from callbox.commands.dlq_retry import _in_batches, _Judged, _sum_up
 from callbox.dead_letter_tool import Fate, Judgement
 from schemas.errors import InputMissing, LetterRefused
 from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
-from streams.delivery import Outgoing, Place
+from streams.kafka.producer import Outgoing, Place
 
 PLACE = "alarm.pillar-event.v1.dlq/0/0"
 BOTH = ["--topic", PILLAR_EVENTS, "--cause", "unknown_device"]

@@ -8,10 +8,10 @@ from schemas.dead_letter import DeadLetter
 from schemas.errors import Cause
 from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
 from schemas.units import EpochMs
-from streams.dead_letters import MOST_DETAIL, MOST_KEY, MOST_PAYLOAD, as_log_record, bury
-from streams.delivery import Outgoing
-from streams.metrics import Metrics
-from streams.records import LogRecord
+from streams.kafka.dead_letters import MOST_DETAIL, MOST_KEY, MOST_PAYLOAD, as_log_record, bury
+from streams.kafka.producer import Outgoing
+from streams.kafka.record import LogRecord
+from streams.worker.metrics import Metrics
 from tests.fakes import consumed
 from tests.timeline import ms
 

@@ -9,8 +9,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import DeliveryFailed
-from streams import delivery as delivery_module
-from streams.delivery import ANY_PARTITION, Delivery, DeliveryRefused, Outgoing, Place
+from streams.kafka import producer as delivery_module
+from streams.kafka.producer import ANY_PARTITION, Delivery, DeliveryRefused, Outgoing, Place
 from tests.fakes import run
 
 Answer = Callable[[], None]

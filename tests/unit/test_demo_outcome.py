@@ -21,7 +21,7 @@ from schemas.evidence import EvidenceSnapshot
 from schemas.fusion_log import Media
 from schemas.topics import ALERTS, REGISTRY, TEST_ALERTS
 from schemas.units import EpochMs
-from streams.delivery import Place
+from streams.kafka.producer import Place
 from tests.timeline import Timeline, camera, flame
 
 SCENARIO = read_scenario(shipped("scenario.toml"), "scenario.toml")

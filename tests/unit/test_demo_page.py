@@ -37,8 +37,8 @@ from schemas.topics import (
     VERIFICATION_REQUESTS,
 )
 from schemas.units import EpochMs
-from streams.brokers.capabilities import BrokerKind
-from streams.delivery import Place
+from streams.kafka.capabilities import BrokerKind
+from streams.kafka.producer import Place
 from tests.timeline import START, Timeline, device
 
 SCENARIO = read_scenario(shipped("scenario.toml"), "scenario.toml")

@@ -14,9 +14,9 @@ from callbox.demo.play import Sent
 from callbox.demo.settle import settle
 from schemas.topics import FRAMES, PILLAR_EVENTS, PLATE_READS
 from schemas.units import EpochMs
-from streams.delivery import Place
-from streams.kafka_config import KafkaConfig
-from streams.records import LogRecord
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Place
+from streams.kafka.record import LogRecord
 
 KAFKA = KafkaConfig(bootstrap="127.0.0.1:9")
 LOG_RECORDS = 7

@@ -15,7 +15,7 @@ from schemas.enums import Purpose
 from schemas.fusion_log import FusionSnapshot
 from schemas.topics import ALERTS, FUSION_SNAPSHOT, HOTLIST, PLATE_READS
 from schemas.units import EpochMs
-from streams.records import LogRecord
+from streams.kafka.record import LogRecord
 
 NOW = EpochMs(1_760_000_000_000)
 CROP = bytes(range(256)) * 4

@@ -9,10 +9,10 @@ from schemas.hotlist import HotlistEntry
 from schemas.registry import RegistryDevice
 from schemas.topics import HOTLIST, REGISTRY
 from schemas.units import EpochMs
-from streams import following
-from streams.following import Followed
-from streams.records import LogRecord
-from streams.settings import RuntimeSettings
+from streams.kafka import compacted_table as following
+from streams.kafka.compacted_table import Followed
+from streams.kafka.record import LogRecord
+from streams.worker.settings import RuntimeSettings
 from tests.fakes import FakeFollower, World, entry_of, follower_of, kept, listed, registered, run
 from tests.timeline import device, ms
 

@@ -30,9 +30,9 @@ from schemas.ids import fingerprint
 from schemas.registry import RegistryDevice
 from schemas.topics import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY
 from schemas.units import EpochMs
-from streams import following, watermarks
-from streams.agents import frames
-from streams.agents.frames import FORGET_AFTER_S, FramesAgent
+from streams.kafka import compacted_table as following
+from streams.workers import frames, watermarks
+from streams.workers.frames import FORGET_AFTER_S, FramesAgent
 from tests.fakes import World, batch, follower_of, registered, run
 from tests.timeline import ZONE, camera, ms
 

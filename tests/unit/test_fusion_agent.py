@@ -24,13 +24,13 @@ from schemas.topics import (
     MAINTENANCE,
     TEST_ALERTS,
 )
-from streams import restoring
-from streams.agents import fusion
-from streams.agents.fusion import FusionAgent
-from streams.batching import Batch
-from streams.kafka_config import KafkaConfig
-from streams.settings import RuntimeSettings
-from streams.ticking import WAKE
+from streams.faust.batching import Batch
+from streams.kafka.config import KafkaConfig
+from streams.state import restore as restoring
+from streams.state.ticks import WAKE
+from streams.worker.settings import RuntimeSettings
+from streams.workers import fusion
+from streams.workers.fusion import FusionAgent
 from tests.fakes import World, consumed, run
 from tests.timeline import PARTITIONS, ZONE, ack, dead_letter, device, envelope, fact, ms
 

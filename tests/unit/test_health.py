@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from streams.health import Health
+from streams.worker.probes import Health
 
 if TYPE_CHECKING:
-    from streams.context import Agent
-    from streams.progress import Progress
+    from streams.worker.context import Agent
+    from streams.worker.lag import Progress
 
 
 def health(

@@ -13,7 +13,7 @@ from schemas.enums import Grade, IncidentState
 from schemas.errors import InputMissing
 from schemas.topics import INCIDENTS
 from schemas.units import EpochMs
-from streams.records import LogRecord
+from streams.kafka.record import LogRecord
 from tests.timeline import Timeline, ms
 
 

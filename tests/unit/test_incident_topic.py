@@ -14,10 +14,10 @@ from schemas.enums import Action
 from schemas.errors import BrokerUnavailable
 from schemas.topics import INCIDENTS
 from schemas.units import EpochMs
-from streams import incident_topic
-from streams.delivery import Outgoing
-from streams.incident_topic import IncidentKeeper, IncidentTopic
-from streams.records import LogRecord
+from streams.kafka.producer import Outgoing
+from streams.kafka.record import LogRecord
+from streams.state import incident_topic
+from streams.state.incident_topic import IncidentKeeper, IncidentTopic
 from tests.fakes import FakeFollower, World, run
 from tests.timeline import Timeline, fact, ms
 

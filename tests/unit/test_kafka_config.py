@@ -11,18 +11,12 @@ from faust.auth import SASLCredentials, SSLCredentials
 from faust.types.auth import AuthProtocol, SASLMechanism
 
 from schemas.errors import AccessDenied, BrokerUnavailable, FileRefused, InputMissing
-from streams.brokers.capabilities import BrokerKind
-from streams.kafka import (
-    KafkaConfig,
-    admin_client,
-    broker_credentials,
-    broker_urls,
-    consumer_settings,
-    explain,
-    fetch_max_wait_ms,
-    librdkafka_settings,
-)
-from streams.kafka_config import SaslMechanism, SecurityProtocol, addresses, is_loopback
+from streams.faust.credentials import broker_credentials, broker_urls
+from streams.kafka.admin import admin_client
+from streams.kafka.capabilities import BrokerKind
+from streams.kafka.client_settings import consumer_settings, fetch_max_wait_ms, librdkafka_settings
+from streams.kafka.config import KafkaConfig, SaslMechanism, SecurityProtocol, addresses, is_loopback
+from streams.kafka.errors import explain
 
 
 def decoded(**table: Any) -> KafkaConfig:

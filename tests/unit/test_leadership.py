@@ -16,7 +16,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from streams.leadership import has_leader, look_for_new_leaders
+from streams.faust.leader_refresh import has_leader, look_for_new_leaders
 from tests.fakes import run
 
 PLACE = TopicPartition("dispatch.ack.v1", 0)

@@ -8,8 +8,8 @@ from schemas.fusion_log import FeedStatus, FusionInput
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT, HOTLIST
 from schemas.units import HOUR_MS, EpochMs
-from streams import list_freshness
-from streams.list_freshness import AGAIN_S, ListFreshness
+from streams.workers import hotlist_freshness as list_freshness
+from streams.workers.hotlist_freshness import AGAIN_S, ListFreshness
 from tests.fakes import World, entry_of, listed, run
 from tests.station import Checkpoint
 from tests.timeline import ms

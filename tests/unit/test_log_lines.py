@@ -35,14 +35,14 @@ def fail_with_a_plate_in_hand() -> None:
 
 def test_an_event_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs()
-    structlog.get_logger("streams.process").info("worker.started", worker="alarms", text="two\nlines")
+    structlog.get_logger("streams.worker.process").info("worker.started", worker="alarms", text="two\nlines")
     (line,) = capsys.readouterr().err.splitlines()
     logged = json.loads(line)
     assert logged.pop("timestamp").endswith("Z")
     assert logged == {
         "event": "worker.started",
         "level": "info",
-        "logger": "streams.process",
+        "logger": "streams.worker.process",
         "worker": "alarms",
         "text": "two\nlines",
     }

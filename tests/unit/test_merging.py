@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams.merging import merged
+from streams.faust.batch_merge import merged
 from tests.fakes import run
 
 

@@ -8,7 +8,7 @@ from schemas.errors import Cause, DeliveryFailed
 from schemas.feeds import PlateRead
 from schemas.topics import HOTLIST, PLATE_READS, VERIFICATION_REQUESTS, dead_letter_topic
 from schemas.units import HOUR_MS
-from streams.agents.plates import PlatesAgent
+from streams.workers.plates import PlatesAgent
 from tests.fakes import World, entry_of, kept, listed, run
 from tests.station import CANARY, CROP, JPEG, LISTED, Checkpoint, read
 

@@ -17,9 +17,9 @@ from schemas.errors import (
     LogBroken,
     WorkerStalled,
 )
-from streams import process
-from streams.batching import Batch
-from streams.process import _crash_code, _stop_now, _Worker
+from streams.faust.batching import Batch
+from streams.worker import process
+from streams.worker.process import _crash_code, _stop_now, _Worker
 from tests.fakes import batch, run
 from tests.worker_parts import (
     Ended,
@@ -32,9 +32,9 @@ from tests.worker_parts import (
 )
 
 if TYPE_CHECKING:
-    from streams.batching import BatchApp
-    from streams.context import Agent
-    from streams.progress import Progress
+    from streams.faust.batching import BatchApp
+    from streams.worker.context import Agent
+    from streams.worker.lag import Progress
 
 
 @pytest.fixture(autouse=True)

@@ -19,11 +19,11 @@ from schemas.errors import (
     DeliveryFailed,
     InputMissing,
 )
-from streams import process
-from streams.kafka_config import KafkaConfig
-from streams.manners import leave_no_core
-from streams.process import AgentClass, _Worker, run_worker
-from streams.settings import RuntimeSettings
+from streams.kafka.config import KafkaConfig
+from streams.worker import process
+from streams.worker.process import AgentClass, _Worker, run_worker
+from streams.worker.process_tuning import leave_no_core
+from streams.worker.settings import RuntimeSettings
 from tests.fakes import KAFKA, run
 from tests.worker_parts import (
     SETTINGS,
@@ -198,7 +198,7 @@ def test_no_core_is_dumped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_fault_leaves_no_core(tmp_path: Path) -> None:
     code = (
-        "import os, signal; from streams.manners import leave_no_core; "
+        "import os, signal; from streams.worker.process_tuning import leave_no_core; "
         "leave_no_core(); os.kill(os.getpid(), signal.SIGSEGV)"
     )
     command = ["bash", "-c", 'ulimit -c unlimited; exec "$0" "$@"', sys.executable, "-c", code]
@@ -214,7 +214,8 @@ def test_a_fault_leaves_no_core(tmp_path: Path) -> None:
 )
 def test_only_picture_workers_give_way_as_shipped(name: str, policy: str) -> None:
     script = (
-        "import os; from streams.manners import give_way; from streams.settings import WorkersSettings;"
+        "import os; from streams.worker.process_tuning import give_way;"
+        "from streams.worker.settings import WorkersSettings;"
         f"give_way(WorkersSettings().{name}); print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))"
     )
     ran = subprocess.run(
@@ -231,7 +232,7 @@ def test_only_picture_workers_give_way_as_shipped(name: str, policy: str) -> Non
 
 def test_a_worker_that_cannot_print_ends_with_its_code_all_the_same() -> None:
     code = (
-        "import asyncio, logging; from streams.process import _run_and_exit\n"
+        "import asyncio, logging; from streams.worker.process import _run_and_exit\n"
         "class Worker:\n"
         "    async def run(self):\n"
         "        logging.warning('a line that stays in the buffer')\n"

@@ -9,14 +9,14 @@ from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
 from schemas.errors import WorkerStalled
-from streams import progress as progress_module
-from streams.metrics import Metrics
-from streams.progress import Progress
+from streams.worker import lag as progress_module
+from streams.worker.lag import Progress
+from streams.worker.metrics import Metrics
 from tests.fakes import batch, run
 from tests.timeline import ms
 
 if TYPE_CHECKING:
-    from streams.batching import BatchApp
+    from streams.faust.batching import BatchApp
 
 TOPIC, MORE = "topic", "more"
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.units import EpochMs
-from streams.records import LogRecord, latest
+from streams.kafka.record import LogRecord, latest
 
 
 def record(key: bytes | None, value: bytes | None, offset: int = 0) -> LogRecord:

@@ -12,8 +12,8 @@ from schemas.codec import decode, encode
 from schemas.enums import AckAction, AckOutcome, PillarKind
 from schemas.errors import FileRefused, InputMissing, LogBroken
 from schemas.topics import ACK_RESULTS, ALERTS, TEST_ALERTS
-from streams.recording import load_log, write_log
-from streams.replaying import Difference, Log, What, differences, refold, repeats
+from streams.replay.recording import load_log, write_log
+from streams.replay.refold import Difference, Log, What, differences, refold, repeats
 from tests.timeline import PARTITIONS, Timeline
 
 

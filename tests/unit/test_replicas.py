@@ -18,15 +18,16 @@ from schemas.enums import AckAction, Hazard, PillarKind, Reason
 from schemas.feeds import PillarEvent
 from schemas.topics import ACKS, FUSION_INPUT, FUSION_SNAPSHOT, PILLAR_EVENTS, REGISTRY
 from schemas.units import EpochMs
-from streams import following, ticking
-from streams.agents.alarms import AlarmsAgent
-from streams.batching import Batch
-from streams.delivery import Outgoing
-from streams.metrics import Metrics
-from streams.rights import group_of
-from streams.settings import RuntimeSettings
-from streams.snapshots import Snapshots
-from streams.ticking import Ticker
+from streams.faust.batching import Batch
+from streams.kafka import compacted_table as following
+from streams.kafka.acls import group_of
+from streams.kafka.producer import Outgoing
+from streams.state import ticks as ticking
+from streams.state.snapshots import Snapshots
+from streams.state.ticks import Ticker
+from streams.worker.metrics import Metrics
+from streams.worker.settings import RuntimeSettings
+from streams.workers.alarms import AlarmsAgent
 from tests.expect import never, once
 from tests.fakes import World, batch, consumed, follower_of, registered, run
 from tests.recorded import PARTITION, state_at

@@ -19,9 +19,9 @@ from schemas.errors import Cause
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT
 from schemas.units import EpochMs
-from streams import restoring
-from streams.records import LogRecord
-from streams.restoring import LAST_RECORDS, Broken, broken_log
+from streams.kafka.record import LogRecord
+from streams.state import restore as restoring
+from streams.state.restore import LAST_RECORDS, Broken, broken_log
 from tests.recorded import END, LOG, PARTITION, Cluster, folded, snapshot, state_at
 from tests.timeline import PARTITIONS, Timeline
 

@@ -10,10 +10,10 @@ from confluent_kafka.admin import AclOperation  # type: ignore[attr-defined]  # 
 
 from schemas.errors import AccessDenied
 from schemas.topics import ALERTS, FUSION_INPUT, REGISTRY
-from streams import rights
-from streams.brokers.capabilities import BrokerKind
-from streams.kafka_config import KafkaConfig, SaslMechanism, SecurityProtocol
-from streams.rights import RIGHTS, assert_rights
+from streams.kafka import acls as rights
+from streams.kafka.acls import RIGHTS, assert_rights
+from streams.kafka.capabilities import BrokerKind
+from streams.kafka.config import KafkaConfig, SaslMechanism, SecurityProtocol
 
 EVERYTHING = tuple(AclOperation)
 GROUP = "callbox.fusion"

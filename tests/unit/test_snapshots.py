@@ -14,9 +14,10 @@ from processors.state.partition_state import State
 from schemas.codec import decode
 from schemas.fusion_log import FusionSnapshot
 from schemas.topics import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
-from streams import restoring, snapshots
-from streams.settings import RuntimeSettings
-from streams.snapshots import Snapshots
+from streams.state import restore as restoring
+from streams.state import snapshots
+from streams.state.snapshots import Snapshots
+from streams.worker.settings import RuntimeSettings
 from tests.fakes import World, run
 from tests.recorded import END, LOG, PARTITION, Cluster, folded, state_at
 

@@ -16,7 +16,7 @@ from schemas.feeds import PillarEvent
 from schemas.fusion_log import FusionInput, Tick
 from schemas.topics import ALERTS, BY_NAME, FUSION_INPUT, PILLAR_EVENTS, dead_letter_topic
 from schemas.units import EpochMs
-from streams.records import LogRecord
+from streams.kafka.record import LogRecord
 
 AT = EpochMs(1_900_000_000_000)
 

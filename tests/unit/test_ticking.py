@@ -9,10 +9,10 @@ from schemas.codec import decode
 from schemas.errors import ClockDiffers
 from schemas.fusion_log import FusionInput, Tick
 from schemas.units import EpochMs
-from streams import ticking
-from streams.delivery import Outgoing
-from streams.metrics import Metrics
-from streams.ticking import WAKE, Ticker
+from streams.kafka.producer import Outgoing
+from streams.state import ticks as ticking
+from streams.state.ticks import WAKE, Ticker
+from streams.worker.metrics import Metrics
 from tests.fakes import consumed
 
 NOW = 1_760_000_000_000

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.topics import CATALOGUE, FUSION_INPUT, Cleanup, Topic
-from streams.brokers.capabilities import CAPABILITIES, BrokerKind
-from streams.topic_plan import (
+from streams.kafka.capabilities import CAPABILITIES, BrokerKind
+from streams.kafka.topic_plan import (
     Change,
     Described,
     Risk,

@@ -1,0 +1,1 @@
+"""Apache Kafka for tests and benches: one node, or a cluster of three."""

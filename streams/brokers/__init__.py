@@ -1,1 +1,0 @@
-"""Brokers: the embedded one and Apache Kafka, behind one small interface."""

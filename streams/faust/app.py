@@ -1,0 +1,91 @@
+"""The app factory: Faust as the process that holds membership, fetching, commits and timers, and no more.
+
+Off: topic declaration, the leader topic, tables, Faust's web with its tables, graph, stats and router, Faust's own
+producer. Streams are acked by us, after delivery.
+"""
+
+from faust.app.base import BootStrategy
+from faust.types import TopicT
+
+from streams.faust.batching import (
+    CODEC,
+    BatchApp,
+    BatchConsumer,
+    BatchConsumerThread,
+    BatchTransport,
+    scheduler_of,
+)
+from streams.faust.credentials import broker_credentials, broker_urls
+from streams.kafka.client_settings import fetch_max_wait_ms
+from streams.kafka.config import KafkaConfig
+from streams.worker.settings import RuntimeSettings, WorkerSettings
+
+REQUEST_TIMEOUT_S = 90.0  # Faust's default; it must not be below the session time-out
+STREAM_BUFFER = 65_536  # events; when the only partition hits it, Faust's fetcher sleeps for a second
+
+
+class _Boot(BootStrategy):
+    """Consumer and agents only."""
+
+    enable_web = False
+    enable_kafka_producer = False
+
+
+def _transport_of(kafka: KafkaConfig, settings: WorkerSettings) -> type[BatchTransport]:
+    class Thread(BatchConsumerThread):
+        fetch_max_wait_ms = fetch_max_wait_ms(kafka)
+
+    class Consumer(BatchConsumer):
+        thread_class = Thread
+        most_in_hand = settings.waiting_batches * settings.batch_records
+
+    class Transport(BatchTransport):
+        pass
+
+    Transport.Consumer = Consumer
+    return Transport
+
+
+def create_app(
+    group: str, kafka: KafkaConfig, settings: WorkerSettings, runtime: RuntimeSettings
+) -> BatchApp:
+    """Make the Faust app of one worker.
+
+    Args:
+        group: The consumer group.
+        kafka: How to reach the broker.
+        settings: Of this worker.
+        runtime: Of all workers.
+
+    Returns:
+        An app that is not started.
+    """
+    app = BatchApp(
+        group,
+        broker=broker_urls(kafka),
+        broker_credentials=broker_credentials(kafka),
+        broker_session_timeout=kafka.session_ms / 1000,
+        broker_heartbeat_interval=kafka.heartbeat_ms / 1000,
+        broker_request_timeout=max(REQUEST_TIMEOUT_S, kafka.session_ms / 1000),
+        broker_commit_interval=runtime.commit_interval_s,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=settings.fetch_bytes,
+        processing_guarantee="at_least_once",
+        ConsumerScheduler=scheduler_of(settings.batch_records),
+        stream_buffer_maxsize=STREAM_BUFFER if settings.waiting_batches > 2 else settings.waiting_batches,  # noqa: PLR2004
+        stream_wait_empty=True,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        reply_create_topic=False,
+        store="memory://",
+        web_enabled=False,
+        autodiscover=False,
+    )
+    app.transport_class = _transport_of(kafka, settings)
+    app.boot_strategy = _Boot(app)
+    return app
+
+
+def batched_topic(app: BatchApp, name: str) -> TopicT:
+    """The topic as batches of raw records."""
+    return app.topic(name, key_serializer="raw", value_serializer=CODEC, acks=True)

@@ -1,0 +1,146 @@
+"""The `[kafka]` table: one description of a broker that configures both clients (streams/kafka/client_settings.py).
+
+It holds references to secrets, never a secret: it may be printed, logged and put into a report.
+"""
+
+from enum import StrEnum
+from ipaddress import ip_address
+from typing import Annotated, Final
+
+import msgspec
+
+from streams.kafka.capabilities import CAPABILITIES, BrokerKind, Capabilities
+
+
+class SecurityProtocol(StrEnum):
+    """How a connection is protected, as Kafka names it."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+
+class SaslMechanism(StrEnum):
+    """How a client proves who it is, as Kafka names it."""
+
+    PLAIN = "PLAIN"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+
+
+TLS: Final = frozenset({SecurityProtocol.SSL, SecurityProtocol.SASL_SSL})
+SASL: Final = frozenset({SecurityProtocol.SASL_PLAINTEXT, SecurityProtocol.SASL_SSL})
+
+# Kafka: half a minute rides out a long garbage collection or the migration of a machine.
+# Embedded: its group join waits half the session time-out, 2 s joins in 1-2.5 s (measured).
+_SESSION_MS: Final = {BrokerKind.KAFKA: 30_000, BrokerKind.EMBEDDED: 2_000}
+_HEARTBEAT_MS: Final = {BrokerKind.KAFKA: 3_000, BrokerKind.EMBEDDED: 300}
+_HEARTBEATS_PER_SESSION: Final = 3  # Kafka's own advice: a session outlives two lost heartbeats
+
+Milliseconds = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class KafkaConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the broker is and how to talk to it.
+
+    Attributes:
+        bootstrap: `host:port`, several separated by commas; an IPv6 address in brackets.
+        kind: A Kafka cluster, or the embedded broker of the demo.
+        security_protocol: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.
+        ssl_ca_file: PEM file of the authorities to trust; None trusts those of the system.
+        ssl_certificate_file: PEM file of our own certificate, where the broker asks for one.
+        ssl_key_file: PEM file of its key.
+        sasl_mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.
+        sasl_username: Who we are.
+        sasl_password_file: File that holds the password, or
+        sasl_password_env: name of the environment variable that holds it.
+        session_timeout_ms: A worker silent for so long loses its partitions; None: 30 s, embedded 2 s.
+        heartbeat_interval_ms: At most a third of it; None: 3 s, embedded 0.3 s.
+    """
+
+    bootstrap: str
+    kind: BrokerKind = BrokerKind.KAFKA
+    security_protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
+    ssl_ca_file: str | None = None
+    ssl_certificate_file: str | None = None
+    ssl_key_file: str | None = None
+    sasl_mechanism: SaslMechanism | None = None
+    sasl_username: str | None = None
+    sasl_password_file: str | None = None
+    sasl_password_env: str | None = None
+    session_timeout_ms: Milliseconds | None = None
+    heartbeat_interval_ms: Milliseconds | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself; msgspec adds the path of the table to the text."""
+        addresses(self.bootstrap)
+        _check_tls(self)
+        _check_sasl(self)
+        if self.heartbeat_ms * _HEARTBEATS_PER_SESSION > self.session_ms:
+            raise ValueError(
+                f"heartbeat_interval_ms {self.heartbeat_ms} is more than a third of "
+                f"session_timeout_ms {self.session_ms}"
+            )
+
+    @property
+    def session_ms(self) -> int:
+        """The session time-out in force, milliseconds."""
+        return _SESSION_MS[self.kind] if self.session_timeout_ms is None else self.session_timeout_ms
+
+    @property
+    def heartbeat_ms(self) -> int:
+        """The heartbeat interval in force, milliseconds."""
+        return _HEARTBEAT_MS[self.kind] if self.heartbeat_interval_ms is None else self.heartbeat_interval_ms
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this kind of broker can be trusted with."""
+        return CAPABILITIES[self.kind]
+
+
+def addresses(bootstrap: str) -> tuple[tuple[str, int], ...]:
+    """The (host, port) pairs of a bootstrap text.
+
+    Raises:
+        ValueError: One of them is not `host:port` with a port from 1 to 65535.
+    """
+    pairs = []
+    for text in bootstrap.split(","):
+        host, colon, port = text.strip().rpartition(":")
+        bare = host.removeprefix("[").removesuffix("]")
+        is_port = port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16
+        if not (colon and bare and is_port) or (":" in bare) != host.startswith("["):
+            raise ValueError(f"bootstrap {text.strip()!r} is not host:port")
+        pairs.append((bare, int(port)))
+    return tuple(pairs)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine by definition; a name that somebody could resolve elsewhere is not."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_tls(config: KafkaConfig) -> None:
+    named = (config.ssl_ca_file, config.ssl_certificate_file, config.ssl_key_file)
+    if any(named) and config.security_protocol not in TLS:
+        raise ValueError(f"ssl_… files mean nothing with security_protocol {config.security_protocol}")
+    if (config.ssl_certificate_file is None) != (config.ssl_key_file is None):
+        raise ValueError("ssl_certificate_file and ssl_key_file go together")
+
+
+def _check_sasl(config: KafkaConfig) -> None:
+    references = (config.sasl_password_file, config.sasl_password_env)
+    if config.security_protocol not in SASL:
+        if any((config.sasl_mechanism, config.sasl_username, *references)):
+            raise ValueError(f"sasl_… means nothing with security_protocol {config.security_protocol}")
+        return
+    if config.sasl_mechanism is None or not config.sasl_username:
+        raise ValueError(f"{config.security_protocol} needs sasl_mechanism and sasl_username")
+    if len([reference for reference in references if reference]) != 1:
+        raise ValueError("name the password by sasl_password_file or by sasl_password_env, one of them")

@@ -1,0 +1,235 @@
+"""The one way out: records are sent, and the caller waits until the broker has all of them.
+
+One idempotent librdkafka producer a worker. `await deliver(...)` returns when every record is confirmed by all
+in-sync replicas; only then may the input be acked. Faust's own `topic.send` is not used: it returns before
+delivery, a failed delivery still commits, and it costs 50 times as much (docs/adr/0006). `send_all` is for commands:
+all of it is delivered, or the command fails.
+"""
+
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from schemas.errors import AccessDenied, DeliveryFailed, TopicRefused
+from schemas.topics import BY_NAME
+from streams.kafka.client_settings import librdkafka_settings
+from streams.kafka.config import KafkaConfig, addresses, is_loopback
+from streams.kafka.errors import is_refusal
+from streams.sabotage import LATER_S, SABOTAGE, Sabotage
+
+POLL_S = 0.1
+
+
+QUEUE_FULL_PAUSE_S = 0.005
+
+
+ANY_PARTITION = -1  # RD_KAFKA_PARTITION_UA: the partitioner decides
+
+
+class Outgoing(NamedTuple):
+    """A record on its way out.
+
+    Attributes:
+        topic: Where to.
+        key: Decides the partition (murmur2) unless one is named.
+        value: The encoded record, or None for a tombstone.
+        partition: A partition by name, for ticks, snapshots and what every partition gets.
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    partition: int | None = None
+
+
+class Place(NamedTuple):
+    """Where a delivered record lies."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class DeliveryRefused(DeliveryFailed):
+    """Our user may not write there: sending it again does not help before somebody has mended the ACLs."""
+
+    exit_code = AccessDenied.exit_code
+
+
+class _Batch:
+    """Collects the broker's answers to one batch and resolves its future with the last of them."""
+
+    def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.future: asyncio.Future[list[Place]] = loop.create_future()
+        self._loop = loop
+        self._left = size
+        self._places: list[Place | None] = [None] * size
+        self._failure: DeliveryFailed | None = None
+
+    def answer(self, index: int, error: KafkaError | None, message: Message) -> None:
+        """Called by librdkafka's polling thread."""
+        if error is not None:
+            if not isinstance(self._failure, DeliveryRefused):  # it is what an operator can mend
+                self._failure = _failed(message.topic() or "", error)
+        else:
+            self._places[index] = Place(
+                message.topic() or "", message.partition() or 0, message.offset() or 0
+            )
+        self._left -= 1
+        if self._left == 0:
+            self._loop.call_soon_threadsafe(self._resolve)
+
+    def _resolve(self) -> None:
+        if self.future.done():
+            return
+        if self._failure is not None:
+            self.future.set_exception(self._failure)
+        else:
+            self.future.set_result([place for place in self._places if place is not None])
+
+
+class Delivery:
+    """One producer for one worker.
+
+    Args:
+        settings: librdkafka settings that reach the broker (streams.kafka.client_settings.librdkafka_settings).
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._producer = Producer(
+            {
+                **settings,
+                "acks": "all",
+                "enable.idempotence": True,
+                "linger.ms": 0,
+                "partitioner": "murmur2_random",
+                "message.max.bytes": 9 << 20,  # the largest topic allows 8 MiB; the broker decides
+                # Room for minutes of log while the broker is away; the agent waits, it does not drop.
+                "queue.buffering.max.kbytes": 256 << 10,
+            }
+        )
+        self._late: list[asyncio.Task[None]] = []  # filled under sabotage only
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._poll, name="delivery", daemon=True)
+        self._thread.start()
+
+    def _poll(self) -> None:
+        while not self._stopping.is_set():
+            self._producer.poll(POLL_S)
+
+    async def warm_up(self, topic: str, timeout_s: float) -> None:
+        """Fetch the topic's metadata, so that the first record does not wait for it.
+
+        Raises:
+            DeliveryFailed: The broker did not answer, or does not have the topic.
+        """
+        try:
+            await asyncio.to_thread(self._producer.list_topics, topic, timeout_s)
+        except KafkaException as error:
+            raise _failed(topic, error.args[0]) from error
+
+    async def deliver(self, records: Sequence[Outgoing]) -> list[Place]:
+        """Send records and wait until the broker has all of them.
+
+        Args:
+            records: Any number; records of one partition keep their order.
+
+        Returns:
+            Where each of them lies, in the order given.
+
+        Raises:
+            DeliveryRefused: Our user may not write to one of the topics.
+            DeliveryFailed: The broker took one not, or did not answer within `delivery.timeout.ms`. Some of the
+                others may be delivered: the process must stop, so that the input is read again.
+        """
+        if not records:
+            return []
+        batch = _Batch(len(records), asyncio.get_running_loop())
+        if SABOTAGE is Sabotage.ACK_BEFORE_DELIVERY:
+            self._late.append(asyncio.create_task(self._deliver_late(batch, records)))
+            return []
+        for index, record in enumerate(records):
+            await self._produce(batch, index, record)
+        return await batch.future
+
+    async def _deliver_late(self, batch: _Batch, records: Sequence[Outgoing]) -> None:
+        """Sabotage (streams/sabotage.py): long after the ack."""
+        await asyncio.sleep(LATER_S)
+        for index, record in enumerate(records):
+            await self._produce(batch, index, record)
+
+    async def _produce(self, batch: _Batch, index: int, record: Outgoing) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    record.topic,
+                    record.value,
+                    record.key,
+                    ANY_PARTITION if record.partition is None else record.partition,
+                    on_delivery=lambda error, message: batch.answer(index, error, message),
+                )
+            except BufferError:  # the local queue is full: wait for the broker, never drop
+                await asyncio.sleep(QUEUE_FULL_PAUSE_S)
+            except KafkaException as error:
+                raise _failed(record.topic, error.args[0]) from error
+            else:
+                return
+
+    def close(self, timeout_s: float) -> int:
+        """Flush what is on its way and stop.
+
+        Returns:
+            How many records were not confirmed in time.
+        """
+        left: int = self._producer.flush(timeout_s)
+        self._stopping.set()
+        self._thread.join(2 * POLL_S)
+        return left
+
+
+def _failed(topic: str, error: KafkaError) -> DeliveryFailed:
+    if is_refusal(error):
+        return DeliveryRefused(f"the broker refuses us: {topic}: {error.str()} ({error.name()})")
+    return DeliveryFailed(f"{topic}: {error.str()} ({error.name()})")
+
+
+_GIVE_UP_MS: Final = 15_000  # a person waits; a worker waits for minutes
+
+
+_FLUSH_S: Final = 2.0
+
+
+def send_all(kafka: KafkaConfig, records: Sequence[Outgoing]) -> list[Place]:
+    """Deliver records, those of one partition in order.
+
+    Returns:
+        Where each of them lies, in the order given.
+
+    Raises:
+        DeliveryFailed: The broker did not take one of them; others may be delivered, so the command is run again.
+    """
+    return asyncio.run(_send(kafka, records)) if records else []
+
+
+def assert_may_hold(kafka: KafkaConfig, topic: str, *, allow_unsealed: bool) -> None:
+    """Refuse a sealed topic on any broker but loopback: until sealing exists its records can be read there.
+
+    Raises:
+        TopicRefused: The topic is sealed and the broker is elsewhere.
+    """
+    elsewhere = [host for host, _port in addresses(kafka.bootstrap) if not is_loopback(host)]
+    if BY_NAME[topic].sealed and elsewhere and not allow_unsealed:
+        raise TopicRefused(
+            f"{topic} belongs on a loopback broker until sealing exists, {elsewhere[0]} is none: --allow-unsealed"
+        )
+
+
+async def _send(kafka: KafkaConfig, records: Sequence[Outgoing]) -> list[Place]:
+    delivery = Delivery(librdkafka_settings(kafka) | {"delivery.timeout.ms": _GIVE_UP_MS})
+    try:
+        return await delivery.deliver(records)
+    finally:
+        await asyncio.to_thread(delivery.close, _FLUSH_S)

@@ -1,0 +1,1 @@
+"""A recorded log, folded again and held against what went out."""

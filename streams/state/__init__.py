@@ -1,0 +1,1 @@
+"""The fold's state at the edge: snapshots, restore, ticks, and the topic of incidents."""

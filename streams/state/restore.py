@@ -1,0 +1,255 @@
+"""Restoring the fold's state at an offset, and noticing when the log is not what it was.
+
+    newest snapshot that fits ─► fold the log after it, in silence ─► the state at the committed offset
+    none fits, the log is whole ─► fold it from its first record
+    none fits, and it is not ────► the newest state is kept, with its incidents: facts are told apart by event id
+
+A snapshot fits when it is not ahead of the commit, is of this topic (by the broker's own id of it), and the record
+before its offset is the one that it folded last. Whatever is wrong with the log is returned, and told to the control
+room by the worker (`log_broken`): nothing is skipped silently.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import structlog
+import zstandard
+
+from processors.fold.log_entry import LogEntry, record_hash
+from processors.fold.reducer import fold
+from processors.fold.snapshot_codec import load
+from processors.state.partition_state import FORMAT_VERSION, State, new_state
+from schemas.codec import decode, encode
+from schemas.enums import Feed, FeedState, InputKind
+from schemas.errors import Cause, DecodeError
+from schemas.fusion_log import FeedStatus, FusionInput, FusionSnapshot
+from schemas.ids import fingerprint
+from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
+from schemas.units import EpochMs
+from streams.kafka.admin import topic_id_of
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing
+from streams.kafka.reader import bounds, read
+from streams.kafka.record import LogRecord
+
+log = structlog.get_logger(__name__)
+
+LAST_RECORDS = 4 * SNAPSHOT_SLOTS
+"""How far from the end the newest snapshots are looked for first: that nearly always does."""
+
+MAX_STATE_BYTES = 1 << 30  # against a damaged header that promises terabytes
+
+
+class Broken(NamedTuple):
+    """What is wrong with the log.
+
+    Attributes:
+        cause: Records are missing, or it is another log.
+        expected: The offset that should have come next.
+        found: The one that came, or the end of the log.
+    """
+
+    cause: Cause
+    expected: int
+    found: int
+
+
+class Restored(NamedTuple):
+    """A state, and what is known of the log that it belongs to.
+
+    Attributes:
+        state: At the committed offset.
+        topic_id: The broker's id of the log; empty where it gives none.
+        broken: What is wrong with the log, or None.
+    """
+
+    state: State
+    topic_id: str
+    broken: Broken | None
+
+
+class _Found(NamedTuple):
+    """A snapshot that can be read, and its state."""
+
+    snapshot: FusionSnapshot
+    state: State
+
+
+class _Log(NamedTuple):
+    """One partition of the log as it is now: its first offset, and the one after its last where that is known."""
+
+    kafka: KafkaConfig
+    partition: int
+    topic_id: str
+    low: int
+    high: int | None
+
+    def records(self, start: int, stop: int) -> Iterator[LogRecord]:
+        return read(self.kafka, FUSION_INPUT, self.partition, start, stop)
+
+
+def restore(
+    kafka: KafkaConfig, partition: int, partitions: int, committed: int, in_hand: State | None = None
+) -> Restored:
+    """The state at the committed offset.
+
+    Blocks while it reads, about 100,000 records a second.
+
+    Args:
+        kafka: Where the log is.
+        partition: Which partition of it.
+        partitions: How many the log has.
+        committed: The offset to reach: that of the next record to be folded aloud.
+        in_hand: What the worker had when the log jumped: kept where nothing fits, if it knows more.
+
+    Raises:
+        BrokerUnavailable, AccessDenied, InputMissing: As `streams.kafka.reader.read`.
+    """
+    low, high = bounds(kafka, FUSION_INPUT, partition)
+    current = _Log(kafka, partition, topic_id_of(kafka, FUSION_INPUT), low, high)
+    furthest = latest = None
+    for found in _snapshots(kafka, partition, partitions):
+        furthest = max(furthest or 0, found.snapshot.next_offset)
+        if found.snapshot.next_offset <= committed and _fits(found, current):
+            return _continued(found.state, current, committed, _ends_early(current, furthest))
+        latest = found if latest is None or _is_later(found, latest) else latest
+    if latest is None:
+        return _from_the_start(current, partitions, committed)
+    if low == 0 and _fits(
+        latest, current
+    ):  # the group was set back: the whole log is there to be folded again
+        return _continued(new_state(partition, partitions), current, committed, None)
+    return _kept(latest, in_hand, current, committed)
+
+
+def broken_log(partition: int, topic_id: str, broken: Broken, at: EpochMs) -> Outgoing:
+    """What tells the control room of it: a record of the log like any other, in the zone that is nobody's own."""
+    status = FeedStatus(
+        feed=Feed.LOG,
+        state=FeedState.BROKEN,
+        topic=FUSION_INPUT,
+        partition=partition,
+        offset=broken.found,
+        cause=broken.cause,
+        at=at,
+    )
+    told = FusionInput(
+        kind=InputKind.FEED_STATUS,
+        event_id=fingerprint("log-broken", topic_id, partition, broken.cause, broken.expected, broken.found),
+        zone=UNASSIGNED_ZONE,
+        payload=encode(status),
+    )
+    return Outgoing(FUSION_INPUT, UNASSIGNED_ZONE.encode(), encode(told))
+
+
+def _fits(found: _Found, current: _Log) -> bool:
+    """Whether a snapshot was made of this log."""
+    snapshot = found.snapshot
+    if snapshot.topic_id and current.topic_id and snapshot.topic_id != current.topic_id:
+        log.error("snapshot.of_another_log", partition=current.partition, offset=snapshot.next_offset)
+        return False
+    last = snapshot.next_offset - 1
+    if last < current.low:  # before the first record, or retention has taken it
+        return True
+    record = next(current.records(last, last + 1), None)
+    if record is not None and record_hash(_entry(record)) == found.state.last_hash:
+        return True
+    log.error("snapshot.of_another_log", partition=current.partition, offset=snapshot.next_offset)
+    return False
+
+
+def _ends_early(current: _Log, furthest: int) -> Broken | None:
+    """Whether somebody has folded more than the log holds now."""
+    if current.high is None or furthest <= current.high:
+        return None
+    return Broken(Cause.RECORDS_MISSING, furthest, current.high)
+
+
+def _continued(state: State, current: _Log, committed: int, broken: Broken | None) -> Restored:
+    """Fold on to the committed offset, and notice every jump on the way."""
+    began_at = state.offset
+    for record in current.records(began_at, committed):
+        if record.offset > state.offset:
+            broken = broken or Broken(Cause.RECORDS_MISSING, state.offset, record.offset)
+        state, _told_before = fold(state, _entry(record))
+    if state.offset != committed:
+        broken = broken or Broken(Cause.RECORDS_MISSING, state.offset, committed)
+        state.offset = committed
+    log.info("state.restored", partition=current.partition, snapshot_offset=began_at, committed=committed)
+    return Restored(state, current.topic_id, broken)
+
+
+def _from_the_start(current: _Log, partitions: int, committed: int) -> Restored:
+    """No snapshot can be read: the log itself must have everything, or it is broken."""
+    state = new_state(current.partition, partitions)
+    broken = Broken(Cause.RECORDS_MISSING, 0, current.low) if current.low > 0 else None
+    return _continued(state, current, committed, broken)
+
+
+def _kept(latest: _Found, in_hand: State | None, current: _Log, committed: int) -> Restored:
+    """Nothing fits: the incidents stay open, and what the log tells is told apart by event id."""
+    state, snapshot = latest.state, latest.snapshot
+    if in_hand is not None and in_hand.now > state.now:
+        state = in_hand
+    is_this_topic = bool(current.topic_id) and snapshot.topic_id in {"", current.topic_id}
+    cause = Cause.RECORDS_MISSING if is_this_topic else Cause.ANOTHER_LOG
+    broken = Broken(cause, snapshot.next_offset, committed)
+    state.offset = min(current.low, committed)
+    return _continued(state, current, committed, broken)
+
+
+def _is_later(found: _Found, latest: _Found) -> bool:
+    """Which state knows more: fold time tells, also across logs."""
+    return found.state.now > latest.state.now
+
+
+def _snapshots(kafka: KafkaConfig, partition: int, partitions: int) -> Iterator[_Found]:
+    """What can be read of a partition, highest offset first: the last few, then the others."""
+    stop: int | None = None
+    for start in (-LAST_RECORDS, 0):
+        records = list(read(kafka, FUSION_SNAPSHOT, partition, start, stop))
+        stop = records[0].offset if records else 0
+        readable = (_readable(record.value, partition) for record in records)
+        newest_first = sorted(
+            (snapshot for snapshot in readable if snapshot is not None),
+            key=lambda snapshot: snapshot.next_offset,
+            reverse=True,
+        )
+        for snapshot in newest_first:
+            try:
+                state = load(_unpacked(snapshot.state))
+            except (ValueError, zstandard.ZstdError) as error:
+                log.warning("snapshot.damaged", partition=partition, error=str(error))
+                continue
+            if (state.partition, state.partitions) == (partition, partitions):
+                yield _Found(snapshot, state)
+
+
+def _entry(record: LogRecord) -> LogEntry:
+    return LogEntry(record.offset, EpochMs(record.timestamp_ms), record.key, record.value)
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """Decompress.
+
+    Raises:
+        ValueError: The header announces more than a state can be.
+        zstandard.ZstdError: The bytes are damaged.
+    """
+    size = zstandard.get_frame_parameters(packed).content_size
+    if size > MAX_STATE_BYTES:  # `max_output_size` does not count where the header gives a size
+        raise ValueError(f"a state of {size} bytes")
+    return zstandard.decompress(packed, max_output_size=MAX_STATE_BYTES)
+
+
+def _readable(payload: bytes | None, partition: int) -> FusionSnapshot | None:
+    try:
+        snapshot = decode(payload, FusionSnapshot)
+    except DecodeError as error:
+        log.warning("snapshot.damaged", partition=partition, error=str(error))
+        return None
+    if not 1 <= snapshot.format_version <= FORMAT_VERSION:  # earlier ones are read as the present one
+        log.warning("snapshot.other_format", partition=partition, format_version=snapshot.format_version)
+        return None
+    return snapshot

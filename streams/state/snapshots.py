@@ -1,0 +1,119 @@
+"""Snapshots of the fold's state, beside the hot path and never in it.
+
+A snapshot at offset *k* is the state at *k* whoever wrote it, so one of a worker that has lost its partition is older
+but never wrong. What a new owner does with it: streams/state/restore.py.
+"""
+
+import asyncio
+import contextlib
+
+import structlog
+import zstandard
+from msgspec.structs import replace
+
+from processors.fold.snapshot_codec import Frozen, freeze, pack
+from processors.state.partition_state import FOLD_VERSION, FORMAT_VERSION, State
+from schemas.codec import encode
+from schemas.errors import DeliveryFailed
+from schemas.fusion_log import FusionSnapshot
+from schemas.topics import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
+from streams.clock import monotonic
+from streams.kafka.producer import Outgoing
+from streams.worker.context import Context
+
+log = structlog.get_logger(__name__)
+
+COMPRESSION_LEVEL = 1  # higher levels save a tenth and cost three times the time
+
+PATIENCE = 200
+"""A partition rests for so many times what its last snapshot took: at most .5 % of the time goes into each."""
+
+
+class Snapshots:
+    """Saves the states of this worker's partitions.
+
+    Args:
+        context: The worker.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._saved_at: dict[int, float] = {}
+        self._delivered_at: dict[int, float] = {}
+        self._slot: dict[int, int] = {}
+        self._took_s: dict[int, float] = {}
+        self._running: dict[int, asyncio.Task[None]] = {}
+
+    def is_due(self, partition: int) -> bool:
+        """Whether the partition's last snapshot is old enough for what it cost, and none is on its way."""
+        since = monotonic() - self._saved_at.setdefault(partition, monotonic())
+        rest_s = PATIENCE * self._took_s.get(partition, 0.0)
+        return not self._running and since >= max(self._context.runtime.snapshot_interval_s, rest_s)
+
+    def begin(self, state: State, topic_id: str) -> asyncio.Task[None]:
+        """Copy the state now; write, compress and send the copy beside the hot path.
+
+        Args:
+            state: Of one of our partitions.
+            topic_id: The broker's id of the log that it was folded from.
+        """
+        partition = state.partition
+        self._saved_at[partition] = monotonic()
+        snapshot = FusionSnapshot(
+            format_version=FORMAT_VERSION,
+            fold_version=FOLD_VERSION,
+            partition=partition,
+            next_offset=state.offset,
+            last_hash=state.last_hash,
+            state=b"",
+            topic_id=topic_id,
+        )
+        task = asyncio.create_task(self._send(freeze(state), snapshot))
+        self._running[partition] = task
+        task.add_done_callback(lambda _done: self._running.pop(partition, None))
+        return task
+
+    def show_ages(self, partitions: frozenset[int]) -> None:
+        """Tell Prometheus how old the last delivered snapshots of these partitions are, and of no others."""
+        metrics = self._context.metrics
+        for lost in self._delivered_at.keys() - partitions:
+            del self._delivered_at[lost]
+            for gauge in (metrics.snapshot_age, metrics.snapshot_bytes):
+                with contextlib.suppress(KeyError):
+                    gauge.remove(str(lost))
+        for partition in partitions:
+            since = self._delivered_at.setdefault(partition, monotonic())
+            metrics.snapshot_age.labels(partition).set(monotonic() - since)
+
+    async def _send(self, state: Frozen, snapshot: FusionSnapshot) -> None:
+        metrics, partition, offset = self._context.metrics, snapshot.partition, snapshot.next_offset
+        packed, self._took_s[partition] = await self._context.blocking(_compressed, state)
+        payload = encode(replace(snapshot, state=packed))
+        slot = self._slot[partition] = (self._slot.get(partition, -1) + 1) % SNAPSHOT_SLOTS
+        key = self._key(partition, slot)
+        try:
+            await self._deliver(Outgoing(FUSION_SNAPSHOT, key, payload, partition))
+        except DeliveryFailed as error:  # for operators, not a reason to stop: the log still has everything
+            metrics.snapshots_failed.inc()
+            log.error("snapshot.failed", partition=partition, offset=offset, error=str(error))  # noqa: TRY400
+            return
+        self._delivered_at[partition] = monotonic()
+        metrics.snapshot_bytes.labels(partition).set(len(payload))
+
+    def _key(self, partition: int, slot: int) -> bytes:
+        """Each replica has slots of its own: one that is behind needs snapshots that are not ahead of it."""
+        replica = self._context.replica
+        return (f"{partition}-{slot}-{replica}" if replica else f"{partition}-{slot}").encode()
+
+    async def _deliver(self, snapshot: Outgoing) -> None:
+        size, most = len(snapshot.value or b""), BY_NAME[FUSION_SNAPSHOT].max_message_bytes
+        if size > most:
+            raise DeliveryFailed(f"{size} bytes, the topic takes {most}")
+        await self._context.delivery.deliver([snapshot])
+
+
+def _compressed(state: Frozen) -> tuple[bytes, float]:
+    """The written state, and how long that took, seconds."""
+    began = monotonic()
+    packed = zstandard.compress(pack(state), COMPRESSION_LEVEL)
+    return packed, monotonic() - began

@@ -1,0 +1,70 @@
+"""Tells the fold that the hotlist is too old to match against, and that it is fresh again (domain.md 19).
+
+Only the worker that owns the first partition of the plate feed tells it. One that has just got it does not know what
+was told before: it says how the list is in any case, and the fold knows a copy by the age of the list.
+"""
+
+from processors.plates.hotlist import is_stale
+from schemas.codec import encode
+from schemas.enums import Feed, FeedState, InputKind
+from schemas.errors import Cause
+from schemas.fusion_log import FeedStatus, FusionInput
+from schemas.ids import fingerprint
+from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import FUSION_INPUT, HOTLIST
+from schemas.units import EpochMs
+from streams.clock import monotonic, now_ms
+from streams.kafka.producer import Outgoing
+from streams.worker.context import Context
+
+AGAIN_S = 60.0
+"""A stale list is told of again: what was told while nobody owned the partition is not lost for long."""
+
+
+class ListFreshness:
+    """What was told of the list last.
+
+    Args:
+        context: The worker.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._told: FeedState | None = None
+        self._told_at = 0.0
+
+    async def tell(self, newest_at: EpochMs) -> None:
+        """Say how the list is, where that is new or a minute old.
+
+        Args:
+            newest_at: Append time of the list's newest entry; 0 without any.
+        """
+        if 0 not in self._context.assignment():
+            self._told = None
+            return
+        state = FeedState.STALE if is_stale(newest_at, now_ms()) else FeedState.OK
+        is_again = state is FeedState.STALE and monotonic() - self._told_at >= AGAIN_S
+        if state is self._told and not is_again:
+            return
+        self._told, self._told_at = state, monotonic()
+        status = FusionInput(
+            kind=InputKind.FEED_STATUS,
+            event_id=fingerprint("list", HOTLIST, state, newest_at),
+            zone=UNASSIGNED_ZONE,
+            payload=encode(_status(state, newest_at)),
+        )
+        await self._context.delivery.deliver(
+            [Outgoing(FUSION_INPUT, UNASSIGNED_ZONE.encode(), encode(status))]
+        )
+
+
+def _status(state: FeedState, newest_at: EpochMs) -> FeedStatus:
+    return FeedStatus(
+        feed=Feed.HOTLIST,
+        state=state,
+        topic=HOTLIST,
+        partition=0,
+        offset=-1,
+        cause=Cause.UNKNOWN,
+        at=newest_at,
+    )
