@@ -35,7 +35,7 @@ from benchmarks.processor_time import machine_time, resident_mib, stolen_share
 from benchmarks.throughput_feed import feed_records, lists
 from benchmarks.throughput_runs import PeerProcess, Program
 from callbox.demo.broker_process import free_port
-from callbox.processes import WorkerProcess
+from callbox.demo.worker_process import WorkerProcess
 from callbox_testkit.brokers.cluster import KafkaCluster
 from schemas.codec import decode
 from schemas.enums import InputKind

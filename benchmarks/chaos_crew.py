@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.chaos_schedule import WORKERS
 from benchmarks.pages import samples
 from callbox.demo.broker_process import free_port
-from callbox.processes import WorkerFailed, WorkerProcess
+from callbox.demo.worker_process import WorkerFailed, WorkerProcess
 from models.weights import cache_root
 from schemas.topics import BY_NAME, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
 

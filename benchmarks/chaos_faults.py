@@ -15,7 +15,7 @@ from benchmarks.chaos_feed import Presses
 from benchmarks.chaos_proxy import SlowProxy
 from benchmarks.chaos_schedule import WORKERS, Fault, Planned
 from benchmarks.small_disk import NoDisk, SmallDisk
-from callbox.processes import WorkerProcess
+from callbox.demo.worker_process import WorkerProcess
 from callbox_testkit.brokers.cluster import KafkaCluster, Node
 from schemas.enums import Reason
 from schemas.errors import CallboxError

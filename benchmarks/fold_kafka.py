@@ -20,7 +20,7 @@ from benchmarks.fold_log import Input
 from benchmarks.fold_mix import EVENING_S, PartitionLog, Size
 from benchmarks.processor_time import cpu_seconds, machine_time, stolen_share
 from callbox.demo.broker_process import free_port
-from callbox.processes import WorkerProcess
+from callbox.demo.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import read_entry

@@ -24,7 +24,7 @@ from benchmarks import backlog, county, two_hops
 from benchmarks.machine import describe
 from benchmarks.phases import Ids, Phase
 from benchmarks.processor_time import cpu_seconds
-from callbox.processes import WorkerProcess
+from callbox.demo.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.alert import Alert
 from schemas.codec import decode

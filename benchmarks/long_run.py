@@ -28,7 +28,7 @@ from benchmarks.machine import describe
 from benchmarks.processor_time import cpu_seconds, machine_time, resident_mib, stolen_share
 from benchmarks.slopes import slope
 from callbox.demo.broker_process import free_port
-from callbox.processes import WorkerProcess
+from callbox.demo.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.ack import AckResult
 from schemas.codec import decode, encode

@@ -30,7 +30,7 @@ from benchmarks import county
 from benchmarks.machine import describe
 from benchmarks.processor_time import machine_time, stolen_share
 from callbox.demo.broker_process import free_port
-from callbox.processes import WorkerProcess
+from callbox.demo.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.alert import Alert
 from schemas.codec import decode

@@ -24,7 +24,7 @@ from benchmarks.earlier_tree import TODAY, EarlierTree, newest_with_other_versio
 from benchmarks.machine import describe
 from benchmarks.processor_time import machine_time, stolen_share
 from callbox.demo.broker_process import free_port
-from callbox.processes import COMMAND, WorkerProcess
+from callbox.demo.worker_process import COMMAND, WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.alert import Alert
 from schemas.codec import decode

@@ -20,7 +20,7 @@ from benchmarks.processor_time import cpu_seconds, machine_time, stolen_share
 from benchmarks.throughput_feed import answers, steps
 from benchmarks.throughput_figures import Answered, Run, digest, rate
 from callbox.demo.broker_process import free_port
-from callbox.processes import WorkerProcess
+from callbox.demo.worker_process import WorkerProcess
 from schemas.codec import decode
 from schemas.enums import InputKind
 from schemas.fusion_log import FusionInput

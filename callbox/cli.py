@@ -14,7 +14,7 @@ from typing import Final
 import click
 
 from callbox.invocation import Invocation
-from callbox.logs import LogFormat, configure_logs
+from callbox.logging import LogFormat, configure_logs
 from schemas.errors import CallboxError
 
 __all__ = ["Invocation", "cli", "main", "run"]

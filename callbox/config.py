@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from callbox.files import read_text, refusal
+from callbox.terminal.text_file import read_text, refusal
 from schemas.strict_toml import convert_strict, parse_toml
 from streams.kafka.config import KafkaConfig
 from streams.worker.settings import RuntimeSettings, WorkersSettings

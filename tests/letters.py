@@ -4,15 +4,8 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from callbox.dead_letter_ledger import (
-    Found,
-)
-from callbox.dead_letter_tool import (
-    Judgement,
-    Original,
-    judge,
-    kept,
-)
+from callbox.dead_letters.ledger import Found
+from callbox.dead_letters.retry import Judgement, Original, judge, kept
 from schemas.codec import encode
 from schemas.dead_letter import DeadLetter
 from schemas.enums import PillarKind

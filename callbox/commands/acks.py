@@ -6,12 +6,12 @@ from typing import Any, Final
 import click
 import msgspec
 
-from callbox.acknowledging import ask, say
-from callbox.choices import choice
-from callbox.incident_board import find, read_board
-from callbox.incident_lines import answered
+from callbox.incidents.acknowledge import ask, say
+from callbox.incidents.board import find, read_board
+from callbox.incidents.lines import answered
 from callbox.invocation import Invocation
-from callbox.times import parse_span
+from callbox.terminal.choices import choice
+from callbox.terminal.times import parse_span
 from processors.rules.ack import SAYS
 from schemas.ack import Acknowledgement, Actor
 from schemas.enums import AckAction, AckOutcome, AckReason, Disposition, Grade

@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 
 from callbox.demo.broker import Broker
-from callbox.demo.conclude import conclude
 from callbox.demo.embedded_broker import EmbeddedBroker
+from callbox.demo.finish import conclude
 from callbox.demo.live import show_for
 from callbox.demo.run import read_script, run
 from callbox.demo.summary import summary

@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from callbox import dead_letter_options as options
 from callbox.commands.dlq_retry import retry
-from callbox.dead_letter_ledger import LETTER_TOPICS, counts, ledger
-from callbox.dead_letter_lines import COUNT_HEADINGS, RECORD_HEADINGS, count_row, details, record_row, shown
-from callbox.dead_letter_reading import letter_at, letter_records
+from callbox.dead_letters import options
+from callbox.dead_letters.ledger import LETTER_TOPICS, counts, ledger
+from callbox.dead_letters.lines import COUNT_HEADINGS, RECORD_HEADINGS, count_row, details, record_row, shown
+from callbox.dead_letters.reading import letter_at, letter_records
 from callbox.invocation import Invocation
 from schemas.units import EpochMs
 from streams.kafka.admin import assert_reachable

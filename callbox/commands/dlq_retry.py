@@ -1,6 +1,6 @@
 """`callbox dlq retry`: a record that was given up goes to its topic again, with the key and the id that it had.
 
-TOPIC.dlq ─► its record, from the letter or where it lay ─► decided (callbox/dead_letter_tool.py) ─► TOPIC
+TOPIC.dlq ─► its record, from the letter or where it lay ─► decided (callbox/dead_letters/retry.py) ─► TOPIC
 """
 
 from collections.abc import Iterable, Iterator
@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 import click
 
-from callbox import dead_letter_options as options
-from callbox.dead_letter_ledger import Found, base_topic, found_in, identity, ledger, spelled
-from callbox.dead_letter_reading import letter_at, letter_records, original_of, registered
-from callbox.dead_letter_tool import BY_DEVICE, Fate, Judgement, judge, never
+from callbox.dead_letters import options
+from callbox.dead_letters.ledger import Found, base_topic, found_in, identity, ledger, spelled
+from callbox.dead_letters.reading import letter_at, letter_records, original_of, registered
+from callbox.dead_letters.retry import BY_DEVICE, Fate, Judgement, judge, never
 from callbox.invocation import Invocation
 from schemas.errors import Cause, InputMissing, LetterRefused
 from schemas.units import EpochMs

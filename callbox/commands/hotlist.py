@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from callbox.files import read_text
+from callbox.hotlist.hotlist_file import read_hotlist
 from callbox.invocation import Invocation
-from callbox.vehicles import read_hotlist
+from callbox.terminal.text_file import read_text
 from schemas.codec import encode
 from schemas.hotlist import HotlistEntry
 from schemas.topics import HOTLIST

@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from callbox.choices import choice
 from callbox.commands.acks import ack, close, shelve
-from callbox.incident_board import by_need, find, is_open, read_board, shown_length
-from callbox.incident_lines import HEADINGS, details, row
+from callbox.incidents.board import by_need, find, is_open, read_board, shown_length
+from callbox.incidents.lines import HEADINGS, details, row
 from callbox.invocation import Invocation
+from callbox.terminal.choices import choice
 from schemas.alert import Alert
 from schemas.enums import Grade, IncidentState
 from schemas.topics import INCIDENTS

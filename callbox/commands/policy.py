@@ -2,7 +2,7 @@
 
     file ─► difference to the policy in force ─► every partition of fusion.input.v1, the one that is looked at last
 
-What the policy in force is says callbox/policy_in_force.py.
+What the policy in force is says callbox/policy/in_force.py.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 import msgspec
 
-from callbox.files import read_text, refusal
 from callbox.invocation import Invocation
-from callbox.policy_difference import Change, as_toml, difference
-from callbox.policy_in_force import LOOKED_AT, in_force
+from callbox.policy.difference import Change, as_toml, difference
+from callbox.policy.in_force import LOOKED_AT, in_force
+from callbox.terminal.text_file import read_text, refusal
 from processors.state.partition_state import State
 from processors.state.policy import FusionPolicy, policy_record, validate
 from schemas.codec import encode

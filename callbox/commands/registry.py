@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 
-from callbox.files import read_text
 from callbox.invocation import Invocation
-from callbox.site import read_site
-from callbox.site_difference import Difference, difference, log_inputs, registry_records
+from callbox.registry.difference import Difference, difference, log_inputs, registry_records
+from callbox.registry.registry_file import read_site
+from callbox.terminal.text_file import read_text
 from schemas.codec import decode, encode
 from schemas.errors import DecodeError
 from schemas.registry import RegistryDevice

@@ -10,10 +10,10 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from callbox.decoding import as_line, is_of_incident
 from callbox.invocation import Invocation
-from callbox.printable import printable
-from callbox.times import format_time, parse_time
+from callbox.terminal.printable import printable
+from callbox.terminal.record_json import as_line, is_of_incident
+from callbox.terminal.times import format_time, parse_time
 from schemas.enums import Grade
 from schemas.errors import TopicRefused
 from schemas.topics import BY_NAME, CATALOGUE, Topic

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import click
 
-from callbox.choices import REPLICATED, replica_name
+from callbox.terminal.choices import REPLICATED, replica_name
 from streams.kafka import topics as administration
 from streams.kafka.acls import RIGHTS, acl_options, group_of
 from streams.kafka.config import KafkaConfig

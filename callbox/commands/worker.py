@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from callbox.choices import REPLICATED, replica_name
+from callbox.terminal.choices import REPLICATED, replica_name
 from models.weights import cache_root
 from streams.worker.process import AgentClass, run_worker
 

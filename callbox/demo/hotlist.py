@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Final
 
-from callbox.demo.cast import Vehicle
-from callbox.demo.due import JURISDICTION
-from callbox.times import format_time
+from callbox.demo.fixtures import Vehicle
+from callbox.demo.schedule import JURISDICTION
+from callbox.terminal.times import format_time
 from schemas.units import SECOND_MS, EpochMs
 
 _OTHER: Final = {

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from callbox.demo.harvest import Harvest
+from callbox.demo.collect import Harvest
 from callbox.demo.play import Sent
 from callbox.demo.scenario import Scenario, zone_of
 from callbox.demo.steps import AckStep, ack_id_of

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from callbox.demo.latency import press_to_alert_ms
 from callbox.demo.page_style import STYLE
-from callbox.demo.story import Story
+from callbox.demo.result import Story
 from callbox.demo.timeline import render_timeline
 from callbox.demo.totals import came_out, given_up, latency_text, went_in
-from callbox.times import format_time
+from callbox.terminal.times import format_time
 from schemas.alert import Alert
 from schemas.enums import Status
 

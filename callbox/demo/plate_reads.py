@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from callbox.demo.house import counts
+from callbox.demo.environment import counts
 from callbox.demo.play import Sent
 from callbox.demo.scenario import Scenario
 from callbox.demo.steps import PlateStep

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from callbox.demo.due import Due
+from callbox.demo.schedule import Due
 from schemas.units import SECOND_MS, EpochMs
 from streams.clock import monotonic, now_ms
 from streams.kafka.client_settings import librdkafka_settings

@@ -13,22 +13,22 @@ from typing import Final
 
 from callbox.demo.background import in_background
 from callbox.demo.broker import Broker
-from callbox.demo.cast import make_cast
-from callbox.demo.due import Due, due_records
-from callbox.demo.harvest import ALERT_TOPICS, harvest
+from callbox.demo.collect import ALERT_TOPICS, harvest
+from callbox.demo.environment import run_command, running_workers, stop, write_config
+from callbox.demo.fixtures import make_cast
 from callbox.demo.hotlist import hotlist_file
-from callbox.demo.house import run_command, running_workers, stop, write_config
 from callbox.demo.live import Show
 from callbox.demo.outcome import expected, observed
 from callbox.demo.plate_reads import outcomes
 from callbox.demo.play import Sent, play
+from callbox.demo.quiesce import settle
+from callbox.demo.result import Durations, Script, Story
 from callbox.demo.scenario import Scenario, read_scenario
-from callbox.demo.settle import settle
-from callbox.demo.story import Durations, Script, Story
+from callbox.demo.schedule import Due, due_records
 from callbox.demo.watch import Watcher
-from callbox.files import read_text
-from callbox.processes import WorkerProcess
-from callbox.site import read_site
+from callbox.demo.worker_process import WorkerProcess
+from callbox.registry.registry_file import read_site
+from callbox.terminal.text_file import read_text
 from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.errors import TopicRefused

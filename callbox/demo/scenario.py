@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import msgspec
 
 from callbox.demo.steps import AnyStep, PlateStep, last_at_s
-from callbox.files import refusal
+from callbox.terminal.text_file import refusal
 from schemas.enums import Purpose
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from schemas.strict_toml import read_strict

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from callbox.demo.story import Story
+from callbox.demo.result import Story
 from callbox.demo.totals import as_columns, came_out, given_up, latency_text, went_in
 from callbox.demo.write import ALERTS_FILE, LOGS, PAGE, RECORDING, SNAPSHOTS
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Final, NamedTuple
 
-from callbox.demo.story import Story
+from callbox.demo.result import Story
 from schemas.enums import Grade
 from schemas.topics import ALERTS, FRAMES, MAINTENANCE, PILLAR_EVENTS, PLATE_READS, TEST_ALERTS
 

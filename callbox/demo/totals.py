@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from callbox.demo.story import Story
+from callbox.demo.result import Story
 from schemas.topics import EVIDENCE, VERIFICATION_REQUESTS
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from callbox.demo.page import render_page
-from callbox.demo.story import Story
+from callbox.demo.result import Story
 from streams.replay.recording import write_log
 
 ALERTS_FILE: Final = "alerts.jsonl"

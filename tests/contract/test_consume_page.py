@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from callbox.incident_lines import REJECTIONS
+from callbox.incidents.lines import REJECTIONS
 from processors.incident.lifecycle import TRANSITIONS
 from processors.rules.ack import SAYS
 from schemas.ack import Acknowledgement

@@ -19,8 +19,8 @@ from callbox.cli import cli
 from callbox.commands.policy import read_policy_file
 from callbox.commands.worker import AGENTS
 from callbox.config import Config, read_config
-from callbox.site import read_site
-from callbox.vehicles import read_hotlist
+from callbox.hotlist.hotlist_file import read_hotlist
+from callbox.registry.registry_file import read_site
 from processors.state.policy import LIMITS, FusionPolicy
 from schemas.errors import CallboxError
 from schemas.topics import CATALOGUE, Cleanup, dead_letter_topic

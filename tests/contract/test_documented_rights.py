@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from callbox.choices import REPLICATED
 from callbox.commands import topics as command
 from callbox.commands.worker import AGENTS
+from callbox.terminal.choices import REPLICATED
 from schemas.topics import CATALOGUE
 from streams.kafka.acls import RIGHTS, group_of
 from streams.worker.settings import RuntimeSettings

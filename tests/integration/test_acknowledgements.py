@@ -14,7 +14,7 @@ from benchmarks.county import pillar, records
 from callbox.demo.broker import MissingBroker
 from callbox.demo.broker_process import free_port
 from callbox.demo.embedded_broker import EmbeddedBroker
-from callbox.processes import WorkerProcess
+from callbox.demo.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.ack import Acknowledgement, AckResult, Actor
 from schemas.alert import Alert

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import structlog
 
-from callbox import policy_in_force
 from callbox.cli import run
 from callbox.commands import policy as policy_command
 from callbox.demo.embedded_broker import EmbeddedBroker
+from callbox.policy import in_force as policy_in_force
 from processors.state.partition_state import State
 from schemas.codec import encode
 from schemas.enums import PillarKind

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from callbox.demo.cast import FONT, Vehicle
-from callbox.demo.damage import truncated
+from callbox.demo.collect import Harvest, harvest
 from callbox.demo.embedded_broker import EmbeddedBroker
-from callbox.demo.harvest import Harvest, harvest
+from callbox.demo.environment import records_done, run_command, running_workers, stop, write_config
+from callbox.demo.fixtures import FONT, Vehicle
 from callbox.demo.hotlist import hotlist_file
-from callbox.demo.house import records_done, run_command, running_workers, stop, write_config
+from callbox.demo.leak_check import in_files, in_topics, needles
 from callbox.demo.plate_reads import outcomes
 from callbox.demo.plates import render_plate
 from callbox.demo.run import shipped
 from callbox.demo.scenario import ListedAs
 from callbox.demo.scenes import checkpoint_scene
-from callbox.demo.traces import in_files, in_topics, needles
+from callbox.demo.schedule import truncated
 from models.weights import verify, weights_path
 from processors.vision.jpeg import encode_jpeg
 from schemas.codec import encode

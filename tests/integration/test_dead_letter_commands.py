@@ -12,7 +12,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from callbox.cli import run
-from callbox.dead_letter_ledger import spelled
+from callbox.dead_letters.ledger import spelled
 from callbox.demo.embedded_broker import EmbeddedBroker
 from processors.intake.pillar_event import intake
 from schemas.codec import decode, encode

@@ -12,8 +12,9 @@ import pytest
 import structlog
 from msgspec.structs import replace
 
-from callbox import acknowledging, incident_board
 from callbox.cli import run
+from callbox.incidents import acknowledge as acknowledging
+from callbox.incidents import board as incident_board
 from schemas.ack import Acknowledgement, AckResult
 from schemas.alert import Alert
 from schemas.codec import decode, encode

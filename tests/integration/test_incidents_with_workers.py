@@ -11,7 +11,7 @@ import structlog
 from callbox.cli import run
 from callbox.demo.broker_process import free_port
 from callbox.demo.embedded_broker import EmbeddedBroker
-from callbox.processes import WorkerProcess
+from callbox.demo.worker_process import WorkerProcess
 from schemas.codec import encode
 from schemas.enums import PillarKind
 from schemas.feeds import PillarEvent

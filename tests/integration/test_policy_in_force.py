@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from callbox import policy_in_force
+from callbox.policy import in_force as policy_in_force
 from processors.state.policy import DEFAULT_VERSION, FusionPolicy, policy_record
 from schemas.codec import encode
 from schemas.enums import InputKind

@@ -12,10 +12,10 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaConnectionError
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
-from callbox.acknowledging import ask
-from callbox.choices import REPLICATED
 from callbox.demo.broker_process import LOOPBACK, free_port
-from callbox.processes import WorkerProcess
+from callbox.demo.worker_process import WorkerProcess
+from callbox.incidents.acknowledge import ask
+from callbox.terminal.choices import REPLICATED
 from callbox_testkit.brokers.apache import ApacheKafka
 from callbox_testkit.brokers.guard import Guard
 from schemas.ack import Acknowledgement, Actor

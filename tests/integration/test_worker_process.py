@@ -11,7 +11,7 @@ import pytest
 
 from callbox.demo.broker_process import free_port
 from callbox.demo.embedded_broker import EmbeddedBroker
-from callbox.processes import WorkerProcess
+from callbox.demo.worker_process import WorkerProcess
 from streams.clock import monotonic, pause
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig

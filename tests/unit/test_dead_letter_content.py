@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from callbox.dead_letter_content import HEX_BYTES, Content, content
-from callbox.dead_letter_ledger import Found, counts, ledger
-from callbox.dead_letter_lines import count_row, details, record_row, shown
+from callbox.dead_letters.content import HEX_BYTES, Content, content
+from callbox.dead_letters.ledger import Found, counts, ledger
+from callbox.dead_letters.lines import count_row, details, record_row, shown
 from schemas.codec import HEADER_BYTES, MARKER, earlier_schemas_of, encode
 from schemas.dead_letter import DeadLetter
 from schemas.enums import PillarKind

@@ -3,13 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from callbox.dead_letter_ledger import (
-    Found,
-    found_in,
-)
-from callbox.dead_letter_tool import (
-    with_its_id,
-)
+from callbox.dead_letters.ledger import Found, found_in
+from callbox.dead_letters.retry import with_its_id
 from processors.intake.pillar_event import intake
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind, Reason

@@ -3,13 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from callbox.dead_letter_ledger import (
-    counts,
-    identity,
-    ledger,
-    place_of,
-    spelled,
-)
+from callbox.dead_letters.ledger import counts, identity, ledger, place_of, spelled
 from schemas.errors import Cause
 from schemas.topics import ACKS, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from streams.kafka.producer import Place

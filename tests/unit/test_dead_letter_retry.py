@@ -10,7 +10,7 @@ import structlog
 from callbox.cli import run
 from callbox.commands import dlq_retry
 from callbox.commands.dlq_retry import _in_batches, _Judged, _sum_up
-from callbox.dead_letter_tool import Fate, Judgement
+from callbox.dead_letters.retry import Fate, Judgement
 from schemas.errors import InputMissing, LetterRefused
 from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
 from streams.kafka.producer import Outgoing, Place

@@ -3,17 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from callbox.dead_letter_ledger import (
-    LETTER_TOPICS,
-)
-from callbox.dead_letter_tool import (
-    BEYOND_MENDING,
-    Fate,
-    Original,
-    judge,
-    kept,
-    never,
-)
+from callbox.dead_letters.ledger import LETTER_TOPICS
+from callbox.dead_letters.retry import BEYOND_MENDING, Fate, Original, judge, kept, never
 from processors.intake.pillar_event import intake
 from schemas.ack import Acknowledgement
 from schemas.codec import HEADER_BYTES, MARKER, decode, encode

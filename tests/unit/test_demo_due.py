@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from callbox.demo.cast import Cast, Vehicle
-from callbox.demo.damage import claims_50_megapixels, truncated
-from callbox.demo.due import POISON, Due, due_records
+from callbox.demo.fixtures import Cast, Vehicle
 from callbox.demo.run import shipped
 from callbox.demo.scenario import Scenario, VehicleRole, read_scenario
+from callbox.demo.schedule import POISON, Due, claims_50_megapixels, due_records, truncated
 from callbox.demo.steps import (
     AckStep,
     AnyStep,
@@ -22,7 +21,7 @@ from callbox.demo.steps import (
     SilenceStep,
     VideoStep,
 )
-from callbox.site import read_site
+from callbox.registry.registry_file import read_site
 from processors.vision.jpeg import decode_jpeg, encode_jpeg
 from schemas.ack import Acknowledgement
 from schemas.codec import decode

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from callbox.demo.harvest import Harvest, Placed
+from callbox.demo.collect import Harvest, Placed
 from callbox.demo.outcome import compare, expected, observed
 from callbox.demo.play import Sent
 from callbox.demo.run import shipped
 from callbox.demo.scenario import Scenario, read_scenario
 from callbox.demo.steps import AckStep, AnyStep, PoisonStep, last_at_s
-from callbox.site import read_site
+from callbox.registry.registry_file import read_site
 from schemas.alert import Alert
 from schemas.dead_letter import DeadLetter
 from schemas.enums import Grade, PillarKind, Reason

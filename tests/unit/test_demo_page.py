@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from callbox.demo.cast import Cast, Vehicle
-from callbox.demo.harvest import Harvest, Placed
+from callbox.demo.collect import Harvest, Placed
+from callbox.demo.fixtures import Cast, Vehicle
 from callbox.demo.latency import latency, press_to_alert_ms
 from callbox.demo.live import Lines, Screen, Show
 from callbox.demo.page import render_page
 from callbox.demo.plate_reads import outcomes, plate_read_problems
 from callbox.demo.play import Sent
+from callbox.demo.result import Durations, Script, Story
 from callbox.demo.run import shipped
 from callbox.demo.scenario import read_scenario
 from callbox.demo.steps import PlateStep
-from callbox.demo.story import Durations, Script, Story
 from callbox.demo.summary import summary
 from callbox.demo.totals import came_out, went_in
 from callbox.demo.watch import Arrival

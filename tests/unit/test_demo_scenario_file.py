@@ -7,7 +7,7 @@ from callbox.commands.policy import read_policy_file
 from callbox.demo.run import shipped
 from callbox.demo.scenario import Scenario, read_scenario, zone_of
 from callbox.demo.steps import PoisonStep, last_at_s
-from callbox.site import read_site
+from callbox.registry.registry_file import read_site
 from processors.state.policy import FusionPolicy
 from schemas.enums import DeviceKind
 from schemas.errors import FileRefused

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from callbox.cli import run as callbox
-from callbox.demo import settle as settling
+from callbox.demo import quiesce as settling
 from callbox.demo.background import in_background
 from callbox.demo.play import Sent
-from callbox.demo.settle import settle
+from callbox.demo.quiesce import settle
 from schemas.topics import FRAMES, PILLAR_EVENTS, PLATE_READS
 from schemas.units import EpochMs
 from streams.kafka.config import KafkaConfig

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from callbox.demo.cast import Vehicle
+from callbox.demo.fixtures import Vehicle
 from callbox.demo.hotlist import hotlist_file, listed_text
+from callbox.demo.leak_check import in_files, in_topics, needles
 from callbox.demo.scenario import ListedAs
-from callbox.demo.traces import in_files, in_topics, needles
-from callbox.vehicles import read_hotlist
+from callbox.hotlist.hotlist_file import read_hotlist
 from schemas.codec import encode
 from schemas.enums import Purpose
 from schemas.fusion_log import FusionSnapshot

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from callbox.vehicles import read_hotlist
+from callbox.hotlist.hotlist_file import read_hotlist
 from schemas.enums import PlateClass, PlateColour, Purpose
 from schemas.errors import FileRefused
 from schemas.hotlist import HotlistEntry

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from callbox.incident_board import board, by_need, find, is_open, shown_length, wants_answer
+from callbox.incidents.board import board, by_need, find, is_open, shown_length, wants_answer
 from processors.incident.lifecycle import OPEN
 from schemas.alert import Alert
 from schemas.codec import encode

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from callbox.incident_lines import HEADINGS, REJECTIONS, Row, answered, details, row
-from callbox.times import format_span, parse_span
+from callbox.incidents.lines import HEADINGS, REJECTIONS, Row, answered, details, row
+from callbox.terminal.times import format_span, parse_span
 from schemas.ack import AckResult, Actor
 from schemas.alert import Alert, AlertText, Hit, PriorAlert
 from schemas.enums import (

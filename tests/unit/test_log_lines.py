@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from callbox.logs import LIBRARIES, LogFormat, configure_logs
+from callbox.logging import LIBRARIES, LogFormat, configure_logs
 
 
 @pytest.fixture(autouse=True)

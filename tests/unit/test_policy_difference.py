@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callbox.commands.policy import read_policy_file
-from callbox.policy_difference import as_toml, difference
+from callbox.policy.difference import as_toml, difference
 from processors.state.policy import ByGrade, FusionPolicy, Grades, Ring, Window, Windows
 from schemas.enums import Grade
 from schemas.errors import FileRefused

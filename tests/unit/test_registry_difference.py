@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from callbox.site_difference import Difference, difference, log_inputs, registry_records
+from callbox.registry.difference import Difference, difference, log_inputs, registry_records
 from schemas.codec import decode
 from schemas.enums import DeviceKind, InputKind
 from schemas.registry import RegistryDevice

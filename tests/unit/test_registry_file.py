@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from callbox.site import read_site
+from callbox.registry.registry_file import read_site
 from schemas.enums import DeviceKind, Tier
 from schemas.errors import FileRefused
 from schemas.registry import ChainLink, RegistryDevice, ResponsePoint

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from callbox.choices import REPLICATED
 from callbox.commands.worker import AGENTS, worker
+from callbox.terminal.choices import REPLICATED
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import fold
 from processors.fold.snapshot_codec import dump

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from callbox.decoding import as_line, is_of_incident
-from callbox.times import format_time, parse_time
+from callbox.terminal.record_json import as_line, is_of_incident
+from callbox.terminal.times import format_time, parse_time
 from schemas.codec import encode
 from schemas.dead_letter import DeadLetter
 from schemas.enums import InputKind, PillarKind

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import msgspec
 
-from callbox.dead_letter_content import Content, content
-from callbox.dead_letter_ledger import Count, Found, GivenUp, is_sealed, spelled
-from callbox.printable import printable
-from callbox.times import format_time
+from callbox.dead_letters.content import Content, content
+from callbox.dead_letters.ledger import Count, Found, GivenUp, is_sealed, spelled
+from callbox.terminal.printable import printable
+from callbox.terminal.times import format_time
 from schemas.units import EpochMs
 from streams.kafka.producer import Place
 

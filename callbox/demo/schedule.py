@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from callbox.demo.cast import Cast
-from callbox.demo.damage import claims_50_megapixels, truncated
+import numpy as np
+
+from callbox.demo.fixtures import Cast
 from callbox.demo.scenario import Scenario, zone_of
 from callbox.demo.steps import (
     AckStep,
@@ -23,6 +24,7 @@ from callbox.demo.steps import (
     ack_id_of,
 )
 from processors.incident.issue import incident_id_of
+from processors.vision.jpeg import encode_jpeg
 from schemas.ack import Acknowledgement, Actor
 from schemas.codec import encode
 from schemas.enums import DeviceKind, Hazard, PillarKind
@@ -33,10 +35,19 @@ from schemas.topics import ACKS, FRAMES, PILLAR_EVENTS, PLATE_READS
 from schemas.units import EpochMs
 
 POISON: Final = b"these bytes are no record\xff\x00"
+
+
 JURISDICTION: Final = "CN"
+
+
 BETWEEN_FRONTS_S: Final = 0.3
+
+
 CONFIDENCE: Final = 0.97
+
+
 OPERATOR: Final = Actor(name="Desk 4", organisation="County control room")
+
 
 Maker = Callable[[EpochMs, EpochMs], bytes]
 """Encodes a record by the times when it happened and when it was received."""
@@ -231,3 +242,24 @@ def _damaged(damage: Damage, cast: Cast) -> bytes:
     if damage is Damage.TOO_LARGE:
         return claims_50_megapixels()
     return truncated(next(iter(cast.scenes.values()))[0])
+
+
+_SMALL = np.zeros((8, 8, 3), np.uint8)
+
+
+_BASELINE_FRAME = (
+    b"\xff\xc0"  # then two bytes each of length, one of precision, height, width (ITU T.81, B.2.2)
+)
+
+
+def truncated(jpeg: bytes) -> bytes:
+    """The first half of a picture."""
+    return jpeg[: len(jpeg) // 2]
+
+
+def claims_50_megapixels() -> bytes:
+    """A small picture whose frame header says 10,000 x 5,000 pixels."""
+    jpeg = bytearray(encode_jpeg(_SMALL, 90))
+    size_at = jpeg.index(_BASELINE_FRAME) + 5
+    jpeg[size_at : size_at + 4] = (5_000).to_bytes(2, "big") + (10_000).to_bytes(2, "big")
+    return bytes(jpeg)

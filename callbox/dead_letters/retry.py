@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from callbox.dead_letter_ledger import Found, spelled
-from callbox.times import format_span
+from callbox.dead_letters.ledger import Found, spelled
+from callbox.terminal.times import format_span
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import read_entry
 from processors.intake.ack import ack_input

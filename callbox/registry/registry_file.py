@@ -25,7 +25,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from callbox.files import refusal
+from callbox.terminal.text_file import refusal
 from schemas.enums import DeviceKind, Tier
 from schemas.registry import UNASSIGNED_ZONE, ChainLink, RegistryDevice, ResponsePoint
 from schemas.strict_toml import read_strict

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from callbox.printable import printable
+from callbox.terminal.printable import printable
 from processors.incident.lifecycle import OPEN, UNACKNOWLEDGED
 from schemas.alert import Alert
 from schemas.codec import decode

@@ -6,9 +6,9 @@ Whatever a device, an operator or another program may have written goes through 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from callbox.incident_board import wants_answer
-from callbox.printable import printable
-from callbox.times import format_span, format_time
+from callbox.incidents.board import wants_answer
+from callbox.terminal.printable import printable
+from callbox.terminal.times import format_span, format_time
 from schemas.ack import AckResult
 from schemas.alert import Alert
 from schemas.enums import IncidentState, Reason, Status

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from callbox.demo.house import READ_BY, Answering, records_done
+from callbox.demo.environment import READ_BY, Answering, records_done
 from callbox.demo.play import Sent
 from schemas.topics import FUSION_INPUT
 from streams.clock import monotonic, pause

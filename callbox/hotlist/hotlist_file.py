@@ -19,8 +19,8 @@ from typing import Annotated, Final
 
 import msgspec
 
-from callbox.files import refusal
-from callbox.site import name_problems, repeated
+from callbox.registry.registry_file import name_problems, repeated
+from callbox.terminal.text_file import refusal
 from processors.plates.consensus import normalise_plate_text
 from processors.plates.hotlist import problems as entry_problems
 from schemas.enums import PlateClass, PlateColour, Purpose

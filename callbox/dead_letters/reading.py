@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from callbox.dead_letter_ledger import Found, found_in, spelled
-from callbox.dead_letter_tool import Original, kept
+from callbox.dead_letters.ledger import Found, found_in, spelled
+from callbox.dead_letters.retry import Original, kept
 from schemas.codec import decode
 from schemas.dead_letter import DeadLetter
 from schemas.errors import DecodeError, InputMissing, LetterRefused, LogBroken

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import zstandard
 
-from callbox.demo.cast import Vehicle
+from callbox.demo.fixtures import Vehicle
 from callbox.demo.hotlist import listed_text
 from schemas.codec import decode
 from schemas.fusion_log import FusionSnapshot

@@ -4,9 +4,9 @@ from typing import Final
 
 import click
 
-from callbox.choices import choice
-from callbox.dead_letter_ledger import LETTER_TOPICS, base_topic, place_of
-from callbox.times import parse_time
+from callbox.dead_letters.ledger import LETTER_TOPICS, base_topic, place_of
+from callbox.terminal.choices import choice
+from callbox.terminal.times import parse_time
 from schemas.errors import Cause
 from schemas.units import EpochMs
 from streams.clock import now_ms

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from callbox.demo.broker_process import free_port
-from callbox.processes import COMMAND, WorkerProcess
+from callbox.demo.worker_process import COMMAND, WorkerProcess
 from schemas.errors import CallboxError
 from schemas.topics import ACKS, FRAMES, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
 from streams.kafka.config import KafkaConfig

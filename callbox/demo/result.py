@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from callbox.demo.cast import Cast
-from callbox.demo.harvest import Harvest
+from callbox.demo.collect import Harvest
+from callbox.demo.fixtures import Cast
 from callbox.demo.latency import Latency, latency
 from callbox.demo.play import Sent
 from callbox.demo.scenario import Scenario

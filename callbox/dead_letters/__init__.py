@@ -1,0 +1,1 @@
+"""`callbox dlq`: dead letters as people see them, and sent again."""

@@ -1,0 +1,1 @@
+"""`callbox hotlist`: the hotlist file."""

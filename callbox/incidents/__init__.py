@@ -1,0 +1,1 @@
+"""`callbox incidents`: what is open, and what is said of it."""

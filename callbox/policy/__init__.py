@@ -1,0 +1,1 @@
+"""`callbox policy`: what is in force, and what a file would change."""

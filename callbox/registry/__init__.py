@@ -1,0 +1,1 @@
+"""`callbox registry`: the registry file, and what it changes."""

@@ -1,0 +1,1 @@
+"""What commands share: files, choices, times and text for people."""
