@@ -41,7 +41,7 @@ bench: models
 	$(BIN)/python -m benchmarks.chaos --json
 	$(BIN)/python -m benchmarks.replicas --json
 	$(BIN)/python -m benchmarks.back_pressure --json
-	$(if $(DATA),$(BIN)/python -m benchmarks.plates --data $(DATA)/plates-cn --json)
+	$(if $(DATA),$(BIN)/python -m benchmarks.vision.plates --data $(DATA)/plates-cn --json)
 
 clean:
 	rm -rf $(VENV) .cache out build *.egg-info

@@ -27,13 +27,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.backlog import frames, register
-from benchmarks.chaos_proxy import SlowProxy
-from benchmarks.machine import describe
-from benchmarks.pages import pages_of, samples
-from benchmarks.processor_time import machine_time, resident_mib, stolen_share
-from benchmarks.throughput_feed import feed_records, lists
-from benchmarks.throughput_runs import PeerProcess, Program
+from benchmarks.support.backlog import frames, register
+from benchmarks.support.machine import describe
+from benchmarks.support.processor_time import machine_time, resident_mib, stolen_share
+from benchmarks.support.proxy import SlowProxy
+from benchmarks.support.scrape import pages_of, samples
+from benchmarks.throughput.feed import feed_records, lists
+from benchmarks.throughput.runs import PeerProcess, Program
 from callbox.demo.broker_process import free_port
 from callbox.demo.worker_process import WorkerProcess
 from callbox_testkit.brokers.cluster import KafkaCluster
@@ -166,7 +166,7 @@ class _Bench:
 
     def _default_faust(self, seconds: float) -> float:
         """The most that Faust as it comes holds in the same time with the same in front of it."""
-        command = [sys.executable, "-m", "benchmarks.peers.default_faust", self._kafka.bootstrap]
+        command = [sys.executable, "-m", "benchmarks.throughput.peers.default_faust", self._kafka.bootstrap]
         program = PeerProcess([*command, "pillars", "default-faust", str(free_port())], self._folder / "peer")
         try:
             return round(self._most(program, seconds), 1)

@@ -23,10 +23,10 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.long_feed import PILLARS, Answers, supervised
-from benchmarks.machine import describe
-from benchmarks.processor_time import cpu_seconds, machine_time, resident_mib, stolen_share
-from benchmarks.slopes import slope
+from benchmarks.endurance.long_feed import PILLARS, Answers, supervised
+from benchmarks.endurance.slopes import slope
+from benchmarks.support.machine import describe
+from benchmarks.support.processor_time import cpu_seconds, machine_time, resident_mib, stolen_share
 from callbox.demo.broker_process import free_port
 from callbox.demo.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
@@ -89,7 +89,7 @@ def _run(given: argparse.Namespace, folder: Path, bootstrap: str, ending: ExitSt
     answers = Answers(bootstrap)
     ending.callback(answers.close)
     before, seconds, out = machine_time(), WARM_UP_S + given.minutes * MINUTE_S, folder / "sent.json"
-    command = [sys.executable, "-P", "-m", "benchmarks.long_feed", bootstrap, "--out", str(out)]
+    command = [sys.executable, "-P", "-m", "benchmarks.endurance.long_feed", bootstrap, "--out", str(out)]
     options = ["--rate", given.rate, "--press-every", given.rate // given.presses, "--seconds", seconds]
     sender = subprocess.Popen([*command, *map(str, options)])
     ending.callback(sender.kill)

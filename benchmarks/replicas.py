@@ -26,9 +26,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks import county
-from benchmarks.machine import describe
-from benchmarks.processor_time import machine_time, stolen_share
+from benchmarks.support import registry_load as county
+from benchmarks.support.machine import describe
+from benchmarks.support.processor_time import machine_time, stolen_share
 from callbox.demo.broker_process import free_port
 from callbox.demo.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
@@ -178,7 +178,7 @@ class _Round:
         return kills
 
     def _loop(self, role: str, topic: str, *arguments: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "benchmarks.open_loop", role, self._kafka.bootstrap, topic]
+        command = [sys.executable, "-m", "benchmarks.support.open_loop", role, self._kafka.bootstrap, topic]
         return subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)
 
 

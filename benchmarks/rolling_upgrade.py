@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.chaos_account import escalations, presses_of, wrong_repeats
-from benchmarks.earlier_tree import TODAY, EarlierTree, newest_with_other_versions
-from benchmarks.machine import describe
-from benchmarks.processor_time import machine_time, stolen_share
+from benchmarks.chaos.account import escalations, presses_of, wrong_repeats
+from benchmarks.endurance.earlier_tree import TODAY, EarlierTree, newest_with_other_versions
+from benchmarks.support.machine import describe
+from benchmarks.support.processor_time import machine_time, stolen_share
 from callbox.demo.broker_process import free_port
 from callbox.demo.worker_process import COMMAND, WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
@@ -49,11 +49,19 @@ BARS = {
     "never_raised": "0",
     "dead_letters": "0",
 }
+OPEN_LOOP = ("benchmarks.support.open_loop", "benchmarks.open_loop")
+"""The sender and receiver: as they are called today, and until 0.3.0."""
+
 REGISTER = """
 import sys
-from benchmarks.county import records
-from streams.kafka_config import KafkaConfig
-from streams.sending import send_all
+try:
+    from benchmarks.support.registry_load import records
+    from streams.kafka.config import KafkaConfig
+    from streams.kafka.producer import send_all
+except ModuleNotFoundError:  # as they were called until 0.3.0
+    from benchmarks.county import records
+    from streams.kafka_config import KafkaConfig
+    from streams.sending import send_all
 send_all(KafkaConfig(bootstrap=sys.argv[1]), list(records(range(int(sys.argv[2])))))
 """
 
@@ -223,7 +231,8 @@ class _Upgrade:
     def _loop(
         self, environment: dict[str, str], role: str, topic: str, *options: str
     ) -> "subprocess.Popen[str]":
-        command = EarlierTree.command("-m", "benchmarks.open_loop", role, self._kafka.bootstrap, topic)
+        loop = self._earlier.module(*OPEN_LOOP) if environment else OPEN_LOOP[0]
+        command = EarlierTree.command("-m", loop, role, self._kafka.bootstrap, topic)
         process = subprocess.Popen(
             [*command, *options], stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import KafkaError, Message, Producer
 
-from benchmarks.county import pillar, records
+from benchmarks.support.registry_load import pillar, records
 from callbox.demo.broker import MissingBroker
 from callbox.demo.broker_process import free_port
 from callbox.demo.worker_process import WorkerProcess

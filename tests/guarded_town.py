@@ -13,7 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, onl
     ResourceType,
 )
 
-from benchmarks.county import pillar, records
+from benchmarks.support.registry_load import pillar, records
 from callbox.demo.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.alert import Alert

@@ -39,7 +39,7 @@ HANNING: Final = cv2.createHanningWindow((WIDTH, HEIGHT), cv2.CV_32F)
 
 
 class FlickerPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits of the rule. Defaults: `python -m benchmarks.flame`, one real clip and the rendered scenes.
+    """Limits of the rule. Defaults: `python -m benchmarks.vision.flame`, one real clip and the rendered scenes.
 
     Attributes:
         red_min: Level from which a pixel may be a flame. At 130 a brick wall by day was one.

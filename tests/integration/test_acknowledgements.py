@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 import pytest
 
-from benchmarks.county import pillar, records
+from benchmarks.support.registry_load import pillar, records
 from callbox.demo.broker import MissingBroker
 from callbox.demo.broker_process import free_port
 from callbox.demo.embedded_broker import EmbeddedBroker

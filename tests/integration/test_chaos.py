@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.chaos_schedule import Fault
+from benchmarks.chaos.schedule import Fault
 from callbox_testkit.brokers.kafka_jars import java_program, kafka_classpath
 from streams.sabotage import Sabotage
 from tests.drill import kafka_or_skip
@@ -30,7 +30,7 @@ def _jars(cache: Path) -> None:
 def chaos(cache: Path, *options: str) -> tuple[int, dict[str, Any]]:
     """Run the bench as a command; its exit code and its last line."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.chaos", "--json", *options],
+        [sys.executable, "-m", "benchmarks.chaos.bench", "--json", *options],
         cwd=ROOT,
         env={**os.environ, "CALLBOX_CACHE": str(cache)},
         capture_output=True,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.fold_kafka import through_the_agent
-from benchmarks.fold_mix import Size
+from benchmarks.fold.kafka import through_the_agent
+from benchmarks.fold.mix import Size
 from schemas.topics import LOG_PARTITIONS
 from tests.drill import kafka_or_skip
 

@@ -14,7 +14,7 @@ import pytest
 import zstandard
 from msgspec.structs import replace
 
-from benchmarks.county import pillar
+from benchmarks.support.registry_load import pillar
 from processors.fold.snapshot_codec import load
 from processors.incident.issue import incident_id_of
 from processors.intake.pillar_event import to_input

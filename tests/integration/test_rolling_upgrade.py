@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import rolling_upgrade
-from benchmarks.earlier_tree import TODAY, newest_with_other_versions
+from benchmarks.endurance.earlier_tree import TODAY, newest_with_other_versions
 from schemas.errors import InputMissing
 from tests.drill import kafka_or_skip
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from benchmarks.chaos_account import Account, account, escalations, gaps, quantiles, wrong_repeats
-from benchmarks.chaos_bars import bars
-from benchmarks.chaos_plates import Questions, lists, plate_read, question_of
-from benchmarks.chaos_schedule import HITS_A_WORKER, SEEN_BY, WORKERS, Fault, plan
-from benchmarks.peers.jobs import plate_job
+from benchmarks.chaos.account import Account, account, escalations, gaps, quantiles, wrong_repeats
+from benchmarks.chaos.bars import bars
+from benchmarks.chaos.plates import Questions, lists, plate_read, question_of
+from benchmarks.chaos.schedule import HITS_A_WORKER, SEEN_BY, WORKERS, Fault, plan
+from benchmarks.throughput.peers.jobs import plate_job
 from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import Action

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.chaos_proxy import SlowProxy
+from benchmarks.support.proxy import SlowProxy
 
 PRODUCE, FETCH = 0, 1
 HELD_S = 0.3

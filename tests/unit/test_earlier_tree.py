@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import rolling_upgrade
-from benchmarks.earlier_tree import ROOT, TODAY, EarlierTree, Versions, versions_in
+from benchmarks.endurance.earlier_tree import ROOT, TODAY, EarlierTree, Versions, versions_in
 from schemas.errors import InputMissing
 
 NOWHERE = "0123456789abcdef0123456789abcdef01234567"

@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from benchmarks.flame_scenes import clip as scene_clip
-from benchmarks.flame_scenes import quiet_scenes
+from benchmarks.vision.flame_scenes import clip as scene_clip
+from benchmarks.vision.flame_scenes import quiet_scenes
 from callbox.demo.scenes import (
     burn,
     flame_frames,

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from benchmarks.fold import BARS, bars_met, on_one_core, outcome, prepare, quiet_ticks
-from benchmarks.fold_log import Input, Part
-from benchmarks.fold_mix import SHARES, PartitionLog, Size, run_through
-from benchmarks.fold_site import DEVICES_PER_ZONE, devices_of, zones_of
+from benchmarks.fold.bench import BARS, bars_met, on_one_core, outcome, prepare, quiet_ticks
+from benchmarks.fold.log import Input, Part
+from benchmarks.fold.mix import SHARES, PartitionLog, Size, run_through
+from benchmarks.fold.site import DEVICES_PER_ZONE, devices_of, zones_of
 from processors.fold.reducer import fold, fold_decoded
 from processors.fold.snapshot_codec import dump, load
 from processors.state.effect import Decision

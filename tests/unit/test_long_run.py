@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.long_feed import HEARTBEAT_S, PILLARS, STEPS_S, answer, event, supervised
+from benchmarks.endurance.long_feed import HEARTBEAT_S, PILLARS, STEPS_S, answer, event, supervised
+from benchmarks.endurance.slopes import Slope, Verdict, slope
 from benchmarks.long_run import Sample, growth, latencies
-from benchmarks.slopes import Slope, Verdict, slope
 from schemas.enums import AckAction, PillarKind
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.plates import Outcome, edit_distance, run, summary, wilson
+from benchmarks.vision.plates import Outcome, edit_distance, run, summary, wilson
 from processors.plates.consensus import PlateReading, PlateSeries
 from schemas.errors import InputMissing
 

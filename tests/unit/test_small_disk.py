@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.small_disk import NoDisk, SmallDisk, reason_why_none
+from benchmarks.chaos.small_disk import NoDisk, SmallDisk, reason_why_none
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_where_nothing_may_be_mounted_the_reason_is_said(
     def refuse(*_: object, **__: object) -> None:
         raise failure
 
-    monkeypatch.setattr("benchmarks.small_disk.subprocess.run", refuse)
+    monkeypatch.setattr("benchmarks.chaos.small_disk.subprocess.run", refuse)
     assert "only root" in (reason_why_none() or "")
     with pytest.raises(NoDisk, match="only root"):
         SmallDisk()

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.peers.environment import CONSTRAINTS, is_made_for
-from benchmarks.peers.jobs import INPUTS, Job, pillar_job, plate_job
-from benchmarks.throughput import interleaved
-from benchmarks.throughput_feed import ONE_IN, answers, bench_topics, feed_records, lists, steps
-from benchmarks.throughput_figures import CHECKED, RUNNERS, Answered, Run, bars, digest, figures, rate
-from benchmarks.throughput_runs import callbox_config, checked_records
+from benchmarks.throughput.bench import interleaved
+from benchmarks.throughput.feed import ONE_IN, answers, bench_topics, feed_records, lists, steps
+from benchmarks.throughput.figures import CHECKED, RUNNERS, Answered, Run, bars, digest, figures, rate
+from benchmarks.throughput.peers.environment import CONSTRAINTS, is_made_for
+from benchmarks.throughput.peers.jobs import INPUTS, Job, pillar_job, plate_job
+from benchmarks.throughput.runs import callbox_config, checked_records
 from callbox.config import read_config
 from schemas.codec import decode
 from schemas.enums import InputKind

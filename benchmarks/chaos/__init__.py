@@ -1,0 +1,1 @@
+"""Faults on schedule, and the account afterwards: `python -m benchmarks.chaos --json`."""

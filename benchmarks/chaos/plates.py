@@ -1,0 +1,84 @@
+"""Plate reads beside the presses, each of a listed vehicle, and the questions that people are asked for it.
+
+read of a made-up plate ─► plates ─► one verification request, known by the id that it must have
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from typing import Final
+
+from benchmarks.support.fixtures import listed_vehicle, standing_device
+from processors.plates.verification import read_id
+from schemas.codec import decode, encode
+from schemas.enums import DeviceKind, PlateClass, PlateColour
+from schemas.feeds import PlateRead
+from schemas.hotlist import VerificationRequest
+from schemas.ids import fingerprint
+from schemas.topics import BY_NAME, HOTLIST, PLATE_READS, REGISTRY
+from schemas.units import EpochMs
+from streams.kafka.producer import Outgoing
+
+ENTRY_ID: Final = "chaos"
+TEXT: Final = "京Z99999"
+CHECKPOINTS: Final = 8 * BY_NAME[PLATE_READS].partitions
+"""So many that, whatever the hash, hardly a partition is without one."""
+
+
+def lists(at: EpochMs) -> Iterator[Outgoing]:
+    """The checkpoints, and the one vehicle that is looked for."""
+    for number in range(CHECKPOINTS):
+        device = standing_device(_checkpoint(number), DeviceKind.CHECKPOINT, "checkpoints")
+        yield Outgoing(REGISTRY, device.device_id.encode(), encode(device))
+    entry = listed_vehicle(ENTRY_ID, TEXT, at)
+    yield Outgoing(HOTLIST, ENTRY_ID.encode(), encode(entry))
+
+
+def plate_read(number: int, at_s: float) -> PlateRead:
+    """The read that goes out with the press of this number."""
+    at = EpochMs(round(at_s * 1000))
+    return PlateRead(
+        checkpoint_id=_checkpoint(number % CHECKPOINTS),
+        occurred_at=at,
+        received_at=at,
+        event_id=f"read-{number}",
+        plate_text=TEXT,
+        confidence=0.97,
+        plate_class=PlateClass.STANDARD,
+        plate_colour=PlateColour.BLUE,
+        jurisdiction="CN",
+    )
+
+
+def question_of(read: PlateRead) -> str:
+    """The id of the one question that must follow from a read."""
+    return fingerprint("verification", read.checkpoint_id, read_id(read), ENTRY_ID)
+
+
+class Questions:
+    """What was asked, as it came back from the broker.
+
+    Attributes:
+        contents: By request id, every content that came under it.
+    """
+
+    def __init__(self) -> None:
+        self.contents: Mapping[str, set[bytes]] = defaultdict(set)
+
+    def note(self, value: bytes) -> None:
+        """One request arrives."""
+        self.contents[decode(value, VerificationRequest).request_id].add(value)
+
+    def wrong(self, expected: Collection[str]) -> int:
+        """Ids that no read has, and ids with two contents.
+
+        The list is never renewed here, so that a repeat has the same bytes.
+
+        Args:
+            expected: The ids of the questions that may be asked.
+        """
+        strange = sum(name not in expected for name in self.contents)
+        return strange + sum(len(found) > 1 for found in self.contents.values())
+
+
+def _checkpoint(number: int) -> str:
+    return f"checkpoint-{number}"

@@ -1,0 +1,144 @@
+"""The source of an earlier commit beside today's: unpacked into a folder, run with the packages of this environment.
+
+    git archive COMMIT ─► folder ─► PYTHONPATH ─► found before the editable install of today's tree
+
+A worktree would write into the clone; an archive only reads it.
+"""
+
+import io
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from processors.state.partition_state import FOLD_VERSION, FORMAT_VERSION
+from schemas.errors import InputMissing
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PACKAGES: Final = ("callbox", "streams", "processors", "schemas", "benchmarks")
+_STATES: Final = ("processors/state/partition_state.py", "processors/state.py")
+"""Where a commit names its versions; the second until 0.3.0."""
+
+_VERSION: Final = re.compile(r"^(FOLD|FORMAT)_VERSION = (\d+)$", re.MULTILINE)
+
+
+class Versions(NamedTuple):
+    """What a release says of its rules and of its snapshots."""
+
+    fold: int
+    format: int
+
+
+TODAY: Final = Versions(FOLD_VERSION, FORMAT_VERSION)
+
+
+def versions_in(source: str) -> Versions | None:
+    """The versions that the text of processors/state/partition_state.py names, or None where it names none."""
+    found = {name: int(number) for name, number in _VERSION.findall(source)}
+    return Versions(found["FOLD"], found["FORMAT"]) if len(found) == len(Versions._fields) else None
+
+
+def newest_with_other_versions() -> str:
+    """The newest commit before today's whose rules or snapshots have another version.
+
+    Raises:
+        InputMissing: The clone holds none: it is shallow, or no clone at all.
+    """
+    for commit in _git("rev-list", "HEAD").decode().split():
+        if _versions_of(commit) not in (None, TODAY):
+            return commit
+    raise InputMissing(
+        f"no commit of this clone has other versions than {TODAY}: fetch its history (git fetch --unshallow), "
+        "or name a commit with --from"
+    )
+
+
+def _versions_of(commit: str) -> Versions | None:
+    """What a commit says of itself; None for one from before there were versions."""
+    for path in _STATES:
+        try:
+            return versions_in(_git("show", f"{commit}:{path}").decode())
+        except InputMissing:
+            continue
+    return None
+
+
+class EarlierTree:
+    """An earlier commit, unpacked.
+
+    Args:
+        commit: As git knows it.
+        folder: Gets the source; it must not exist.
+
+    Raises:
+        InputMissing: The clone does not hold the commit.
+    """
+
+    def __init__(self, commit: str, folder: Path) -> None:
+        self.commit = _git("rev-parse", "--verify", "--short", f"{commit}^{{commit}}").decode().strip()
+        with tarfile.open(fileobj=io.BytesIO(_git("archive", self.commit))) as archive:
+            archive.extractall(folder, filter="data")
+        self._folder = folder.resolve()
+        self.environment = {"PYTHONPATH": str(self._folder)}
+
+    @property
+    def versions(self) -> Versions:
+        """What its workers say of themselves, asked in a process of its own.
+
+        Raises:
+            RuntimeError: Some package would come from elsewhere.
+        """
+        text = f"""
+import importlib
+for name in {PACKAGES!r}:
+    print(importlib.import_module(name).__path__[0])
+try:
+    state = importlib.import_module("processors.state.partition_state")
+except ModuleNotFoundError:
+    state = importlib.import_module("processors.state")
+print(state.FOLD_VERSION, state.FORMAT_VERSION)
+"""
+        done = subprocess.run(
+            self.command("-c", text), env=self.whole, capture_output=True, text=True, check=True
+        )
+        *places, versions = done.stdout.splitlines()
+        elsewhere = [place for place in places if not Path(place).is_relative_to(self._folder)]
+        if elsewhere:
+            raise RuntimeError(f"these are not of {self.commit}: {', '.join(elsewhere)}")
+        fold, snapshot = versions.split()
+        return Versions(int(fold), int(snapshot))
+
+    def module(self, *candidates: str) -> str:
+        """The first of these modules that the commit has: some were called otherwise until 0.3.0.
+
+        Raises:
+            InputMissing: It has none of them.
+        """
+        for name in candidates:
+            if (self._folder / Path(*name.split(".")).with_suffix(".py")).is_file():
+                return name
+        raise InputMissing(f"{self.commit} has none of {', '.join(candidates)}")
+
+    @property
+    def whole(self) -> dict[str, str]:
+        """The environment of its processes."""
+        return {**os.environ, **self.environment}
+
+    @staticmethod
+    def command(*arguments: str) -> list[str]:
+        """Python, without the folder it is called in."""
+        return [sys.executable, "-P", *arguments]
+
+
+def _git(*arguments: str) -> bytes:
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, check=True)
+    except FileNotFoundError:
+        raise InputMissing("git is not installed: the earlier commit cannot be read") from None
+    except subprocess.CalledProcessError as error:
+        what = error.stderr.decode(errors="replace").strip()
+        raise InputMissing(f"git {arguments[0]}: {what}; a shallow clone lacks earlier commits") from None
+    return done.stdout

@@ -1,0 +1,1 @@
+"""The fold on one core: `python -m benchmarks.fold --json`."""

@@ -1,0 +1,1 @@
+"""Press to alert: `python -m benchmarks.latency --json`."""

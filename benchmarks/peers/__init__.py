@@ -1,1 +1,0 @@
-"""The peers of the throughput bench: each a whole program, doing the same job as the shipped worker."""

@@ -1,0 +1,1 @@
+"""What several benches need: load, machine, processes, pages."""

@@ -1,0 +1,130 @@
+"""Pictures that wait: a process of its own keeps a backlog of frames and plate reads while presses are measured.
+
+python -m benchmarks.support.backlog BOOTSTRAP   (until killed)
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from benchmarks.support.fixtures import listed_vehicle, standing_device
+from callbox.demo.plates import render_plate
+from models.weights import cache_root, weights_path
+from schemas.codec import encode
+from schemas.enums import DeviceKind
+from schemas.feeds import CameraFrame, PlateRead
+from schemas.topics import FRAMES, HOTLIST, PLATE_READS, REGISTRY
+from schemas.units import EpochMs
+from streams.clock import now_ms
+from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import Outgoing, send_all
+
+DEVICES = 24
+LOOK_S = 0.5
+FEEDS = {FRAMES: ("frames", 1_200), PLATE_READS: ("plates", 400)}
+"""The topic, the worker that reads it, and the backlog to keep: several seconds of its work."""
+
+Build = Callable[[int], Outgoing]
+
+
+def keep(bootstrap: str) -> None:
+    """Top up both topics as evenly as cameras send: what is missing now is spread over the next half second."""
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # cameras would not take our CPU
+    builders = _builders()
+    readers = {topic: _reader(bootstrap, topic) for topic in FEEDS}
+    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "partitioner": "murmur2_random"})
+    sent = dict.fromkeys(FEEDS, 0)
+    while True:
+        began = time.monotonic()
+        due = sorted(
+            (began + LOOK_S * index / missing, topic)
+            for topic, (_worker, wanted) in FEEDS.items()
+            if (missing := wanted - _waiting(readers[topic], topic)) > 0
+            for index in range(missing)
+        )
+        for at, topic in due:
+            producer.poll(max(0.0, at - time.monotonic()))
+            record = builders[topic](sent[topic])
+            producer.produce(topic, record.value, record.key)
+            sent[topic] += 1
+        producer.flush(10)
+        time.sleep(max(0.0, began + LOOK_S - time.monotonic()))
+
+
+def waiting(bootstrap: str, topic: str) -> int:
+    """How many records of a topic its worker has not committed yet."""
+    reader = _reader(bootstrap, topic)
+    try:
+        return _waiting(reader, topic)
+    finally:
+        reader.close()
+
+
+def _reader(bootstrap: str, topic: str) -> Consumer:
+    return Consumer({"bootstrap.servers": bootstrap, "group.id": f"callbox.{FEEDS[topic][0]}"})
+
+
+def _waiting(reader: Consumer, topic: str) -> int:
+    partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
+    places = reader.committed([TopicPartition(topic, number) for number in partitions], timeout=10)
+    return sum(reader.get_watermark_offsets(place, timeout=10)[1] - max(place.offset, 0) for place in places)
+
+
+def frames(count: int) -> Iterator[Outgoing]:
+    """So many frames of 1080p, of every camera in turn."""
+    build = _builders()[FRAMES]
+    return (build(number) for number in range(count))
+
+
+def register(kafka: KafkaConfig) -> None:
+    """Put cameras and checkpoints into the registry, and one entry into the hotlist: with none, nothing is read."""
+    listed = listed_vehicle("bench-1", "京Z99999", now_ms())
+    send_all(kafka, [*_devices(), Outgoing(HOTLIST, listed.entry_id.encode(), encode(listed))])
+
+
+def _devices() -> Iterator[Outgoing]:
+    for number in range(DEVICES):
+        for kind in (DeviceKind.CAMERA, DeviceKind.CHECKPOINT):
+            name = f"{kind}-{number}"
+            device = standing_device(name, kind, "pictures")
+            yield Outgoing(REGISTRY, name.encode(), encode(device))
+
+
+def _builders() -> dict[str, Build]:
+    jpeg = _jpeg(_street(1920, 1080))
+    crop = _jpeg(render_plate("京A12345", weights_path(cache_root(), "cjk_font")))
+
+    def frame(number: int) -> Outgoing:
+        camera, at = f"camera-{number % DEVICES}", EpochMs(now_ms() + number)
+        record = CameraFrame(camera_id=camera, captured_at=at, received_at=at, jpeg=jpeg)
+        return Outgoing(FRAMES, camera.encode(), encode(record))
+
+    def read(number: int) -> Outgoing:
+        checkpoint, at = f"checkpoint-{number % DEVICES}", EpochMs(now_ms() + number)
+        record = PlateRead(
+            checkpoint_id=checkpoint, occurred_at=at, received_at=at, picture=crop, jurisdiction="CN"
+        )
+        return Outgoing(PLATE_READS, checkpoint.encode(), encode(record))
+
+    return {FRAMES: frame, PLATE_READS: read}
+
+
+def _street(width: int, height: int) -> "cv2.typing.MatLike":
+    """Smooth noise: about as large as a photograph of that size, 250 to 300 kB as JPEG."""
+    rng = np.random.default_rng(7)
+    coarse = rng.integers(0, 255, (height // 8, width // 8, 3), dtype=np.uint8)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def _jpeg(picture: "cv2.typing.MatLike") -> bytes:
+    _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return encoded.tobytes()
+
+
+if __name__ == "__main__":
+    keep(sys.argv[1])

@@ -1,0 +1,50 @@
+"""A county made for load: one pillar for each press, more than 1 km from every other, in over 200 zones."""
+
+from collections.abc import Iterator
+
+from benchmarks.support.open_loop import pillar_id
+from schemas.codec import encode
+from schemas.enums import DeviceKind, InputKind, Tier
+from schemas.fusion_log import FusionInput
+from schemas.ids import fingerprint
+from schemas.registry import ChainLink, RegistryDevice
+from schemas.topics import FUSION_INPUT, REGISTRY
+from schemas.units import DegE7
+from streams.kafka.producer import Outgoing
+
+ZONES = 240
+SPACING_E7 = 120_000  # .012 degrees: 1.3 km north-south, 1.2 km east-west at the equator
+COLUMNS = 300
+
+
+def pillar(number: int) -> RegistryDevice:
+    """The pillar that is pressed once."""
+    row, column = divmod(number, COLUMNS)
+    zone = f"zone-{number % ZONES}"
+    return RegistryDevice(
+        device_id=pillar_id(number),
+        kind=DeviceKind.PILLAR,
+        zone=zone,
+        lon_e7=DegE7(column * SPACING_E7),
+        lat_e7=DegE7(row * SPACING_E7),
+        revision=1,
+        chain=(
+            ChainLink(tier=Tier.TOWNSHIP, unit=f"{zone} duty"),
+            ChainLink(tier=Tier.COUNTY, unit="county"),
+        ),
+    )
+
+
+def records(numbers: range) -> Iterator[Outgoing]:
+    """What `callbox registry apply` would write for these pillars: the log first, then the registry."""
+    devices = [pillar(number) for number in numbers]
+    for device in devices:
+        fact = FusionInput(
+            kind=InputKind.DEVICE,
+            event_id=fingerprint(device.device_id, device.zone, device.revision),
+            zone=device.zone,
+            payload=encode(device),
+        )
+        yield Outgoing(FUSION_INPUT, device.zone.encode(), encode(fact))
+    for device in devices:
+        yield Outgoing(REGISTRY, device.device_id.encode(), encode(device))

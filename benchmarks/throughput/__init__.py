@@ -1,0 +1,1 @@
+"""The shipped worker beside others: `python -m benchmarks.throughput --json`."""

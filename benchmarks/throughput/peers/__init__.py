@@ -1,0 +1,1 @@
+"""The runners that the shipped worker is measured beside."""
