@@ -14,8 +14,9 @@ from callbox.demo.embedded_broker import EmbeddedBroker
 from callbox_testkit.brokers.apache import kafka_from_environment
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
+from tests.support.paths import ROOT
 
-CACHE = Path(__file__).parents[1] / ".cache"
+CACHE = ROOT / ".cache"
 
 MakeTopic = Callable[..., str]
 """(config, partitions=1, **settings) -> the name of a new topic; dots of a setting are underscores."""

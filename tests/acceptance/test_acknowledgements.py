@@ -13,8 +13,7 @@ from schemas.enums import (
     PillarKind,
     Reason,
 )
-from tests.expect import once, rejected, result_of
-from tests.saying import (
+from tests.support.ack_actions import (
     Said,
     accept,
     after,
@@ -32,7 +31,8 @@ from tests.saying import (
     shelve,
     unshelve,
 )
-from tests.timeline import ACTOR, Timeline, ack, camera, device, flame, only_alert
+from tests.support.expect import once, rejected, result_of
+from tests.support.timeline import ACTOR, Timeline, ack, camera, device, flame, only_alert
 
 _S = IncidentState
 

@@ -13,8 +13,7 @@ from schemas.enums import (
     PillarKind,
     Reason,
 )
-from tests.expect import never, once, told
-from tests.saying import (
+from tests.support.ack_actions import (
     accept,
     after,
     call,
@@ -30,7 +29,8 @@ from tests.saying import (
     shelve,
     unshelve,
 )
-from tests.timeline import Timeline, alive, camera, device, flame, only_alert
+from tests.support.expect import never, once, told
+from tests.support.timeline import Timeline, alive, camera, device, flame, only_alert
 
 DAY_S = 86_400
 

@@ -9,13 +9,8 @@ from schemas.enums import (
     PillarKind,
     Reason,
 )
-from tests.expect import never, once
-from tests.timeline import (
-    Timeline,
-    fact,
-    flame,
-    only_alert,
-)
+from tests.support.expect import never, once
+from tests.support.timeline import Timeline, fact, flame, only_alert
 
 
 def test_req_06_a_device_s_cancel_of_a_red_asks_and_leaves_it_open() -> None:

@@ -12,9 +12,9 @@ from schemas.enums import (
     Reason,
     Tier,
 )
-from tests.by_grade import ACKNOWLEDGE_S, FOUR_TIERS, every_grade, raised, site
-from tests.expect import at_s, never, once, replayed, restarted, told, within
-from tests.timeline import ms
+from tests.support.expect import at_s, never, once, replayed, restarted, told, within
+from tests.support.grades import ACKNOWLEDGE_S, FOUR_TIERS, every_grade, raised, site
+from tests.support.timeline import ms
 
 
 @every_grade

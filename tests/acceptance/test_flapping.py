@@ -10,12 +10,8 @@ from schemas.enums import (
     PillarKind,
     Reason,
 )
-from tests.expect import at_s, never, once, told, within
-from tests.timeline import (
-    Timeline,
-    device,
-    only_alert,
-)
+from tests.support.expect import at_s, never, once, told, within
+from tests.support.timeline import Timeline, device, only_alert
 
 
 def cycle(line: Timeline, second: float, *, off_after_s: float = 1) -> None:

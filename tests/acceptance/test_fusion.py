@@ -15,16 +15,8 @@ from schemas.enums import (
     PillarKind,
     Reason,
 )
-from tests.expect import once, replayed, restarted, told, within
-from tests.timeline import (
-    LAT,
-    Timeline,
-    camera,
-    device,
-    flame,
-    only_alert,
-    zone_of,
-)
+from tests.support.expect import once, replayed, restarted, told, within
+from tests.support.timeline import LAT, Timeline, camera, device, flame, only_alert, zone_of
 
 FAR = LAT + 0.1
 

@@ -17,16 +17,8 @@ from schemas.enums import (
     Urgency,
 )
 from schemas.topics import ALERTS, MAINTENANCE
-from tests.expect import never, once, within
-from tests.timeline import (
-    LAT,
-    Timeline,
-    alive,
-    camera,
-    device,
-    flame,
-    only_alert,
-)
+from tests.support.expect import never, once, within
+from tests.support.timeline import LAT, Timeline, alive, camera, device, flame, only_alert
 
 JUST_WITHIN, JUST_BEYOND = LAT + 0.0017986, LAT + 0.0017987
 

@@ -17,17 +17,8 @@ from schemas.feeds import PillarEvent
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import ALERTS, MAINTENANCE
 from schemas.units import DAY_MS, EpochMs
-from tests.expect import at_s, once, told
-from tests.timeline import (
-    ZONE,
-    Timeline,
-    dead_letter,
-    device,
-    entry,
-    envelope,
-    ms,
-    zone_of,
-)
+from tests.support.expect import at_s, once, told
+from tests.support.timeline import ZONE, Timeline, dead_letter, device, entry, envelope, ms, zone_of
 
 
 def pressed(

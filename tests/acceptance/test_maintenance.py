@@ -11,12 +11,8 @@ from schemas.enums import (
     Reason,
 )
 from schemas.topics import ALERTS, MAINTENANCE
-from tests.expect import never, once, watch, within
-from tests.timeline import (
-    Timeline,
-    device,
-    only_alert,
-)
+from tests.support.expect import never, once, watch, within
+from tests.support.timeline import Timeline, device, only_alert
 
 FAULTS = {
     PillarKind.TAMPER: Hazard.TAMPER,

@@ -13,12 +13,8 @@ from schemas.enums import (
     Reason,
 )
 from schemas.topics import ALERTS, MAINTENANCE
-from tests.expect import never, once, within
-from tests.timeline import (
-    Timeline,
-    device,
-    only_alert,
-)
+from tests.support.expect import never, once, within
+from tests.support.timeline import Timeline, device, only_alert
 
 
 def test_req_01_a_first_press_raises_a_red_with_no_hold() -> None:

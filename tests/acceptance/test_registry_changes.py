@@ -3,8 +3,8 @@
 from msgspec.structs import replace
 
 from schemas.enums import Action, Hazard, PillarKind, Reason
-from tests.expect import never, once, watch, within
-from tests.timeline import LAT, Timeline, device, gateway, ms, zone_of
+from tests.support.expect import never, once, watch, within
+from tests.support.timeline import LAT, Timeline, device, gateway, ms, zone_of
 
 
 def test_a_removed_device_is_not_supervised_any_more() -> None:

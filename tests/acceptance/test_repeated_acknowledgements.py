@@ -9,12 +9,9 @@ from schemas.enums import (
     Disposition,
     Reason,
 )
-from tests.expect import rejected, restarted
-from tests.saying import (
-    accept,
-    call,
-)
-from tests.timeline import Timeline, device, only_alert
+from tests.support.ack_actions import accept, call
+from tests.support.expect import rejected, restarted
+from tests.support.timeline import Timeline, device, only_alert
 
 
 def is_silent(decision: Decision) -> bool:

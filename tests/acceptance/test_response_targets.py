@@ -8,14 +8,8 @@ from schemas.enums import (
 )
 from schemas.registry import ResponsePoint
 from schemas.units import deg_e7
-from tests.expect import once
-from tests.timeline import (
-    LAT,
-    Timeline,
-    device,
-    flame,
-    only_alert,
-)
+from tests.support.expect import once
+from tests.support.timeline import LAT, Timeline, device, flame, only_alert
 
 
 def distant(metres: float) -> ResponsePoint:

@@ -15,14 +15,8 @@ from schemas.errors import Cause
 from schemas.fusion_log import FeedStatus
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import HOTLIST, MAINTENANCE
-from tests.expect import never, once, told, watch
-from tests.timeline import (
-    ZONE,
-    Timeline,
-    alive,
-    device,
-    ms,
-)
+from tests.support.expect import never, once, told, watch
+from tests.support.timeline import ZONE, Timeline, alive, device, ms
 
 
 @pytest.mark.parametrize("phase_s", [0.0, 0.3, 0.9])

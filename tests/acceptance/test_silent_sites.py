@@ -10,13 +10,8 @@ from schemas.enums import (
     Reason,
 )
 from schemas.topics import ALERTS
-from tests.expect import never, once, told, watch, within
-from tests.timeline import (
-    LAT,
-    Timeline,
-    device,
-    gateway,
-)
+from tests.support.expect import never, once, told, watch, within
+from tests.support.timeline import LAT, Timeline, device, gateway
 
 
 def site(*, gateway_s: int | None = None, children: int = 4) -> Timeline:

@@ -11,12 +11,8 @@ from schemas.enums import (
     Reason,
 )
 from schemas.topics import MAINTENANCE
-from tests.expect import never, once, restarted, watch, within
-from tests.timeline import (
-    Timeline,
-    device,
-    ms,
-)
+from tests.support.expect import never, once, restarted, watch, within
+from tests.support.timeline import Timeline, device, ms
 
 
 @pytest.mark.parametrize("heartbeat_s", [20, 60, 300, 3_600])

@@ -18,8 +18,8 @@ from schemas.enums import (
 from schemas.feeds import PillarEvent
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import ALERTS, MAINTENANCE, TEST_ALERTS
-from tests.expect import never, once, rejected, told, within
-from tests.timeline import Timeline, camera, device, flame, ms, only_alert
+from tests.support.expect import never, once, rejected, told, within
+from tests.support.timeline import Timeline, camera, device, flame, ms, only_alert
 
 
 def live(line: Timeline) -> list[str]:

@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHES = Path(__file__).parents[2] / "benchmarks"
+from tests.support.paths import ROOT
+
+BENCHES = ROOT / "benchmarks"
 
 
 def test_every_bench_loads_from_another_folder_under_safe_path(tmp_path: Path) -> None:

@@ -1,14 +1,14 @@
 """What docs/consume.md says of acknowledgements is what the fold does with them."""
 
 import re
-from pathlib import Path
 
 from callbox.incidents.lines import REJECTIONS
 from processors.incident.lifecycle import TRANSITIONS
 from processors.rules.ack import SAYS
 from schemas.ack import Acknowledgement
+from tests.support.paths import ROOT
 
-PAGE = (Path(__file__).parents[2] / "docs" / "consume.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "consume.md").read_text("utf-8")
 SECTION = PAGE.split("## Say what is done about it\n", 1)[1].split("\n## ", 1)[0]
 
 

@@ -28,8 +28,8 @@ from schemas.units import DAY_MS, MINUTE_MS, EpochMs
 from streams.faust.batching import BatchApp, BatchConsumer, BatchConsumerThread
 from streams.worker.metrics import Metrics
 from streams.worker.settings import RuntimeSettings
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("docs/adr/*.md")])
 DOCUMENTS = [path for path in DOCUMENTS if not path.relative_to(ROOT).parts[0].startswith((".", "out"))]
 README, OPERATE, PRIVACY = ROOT / "README.md", ROOT / "docs/operate.md", ROOT / "docs/privacy.md"

@@ -2,7 +2,6 @@
 
 import re
 from importlib import import_module
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,8 +13,9 @@ from callbox.terminal.choices import REPLICATED
 from schemas.topics import CATALOGUE
 from streams.kafka.acls import RIGHTS, group_of
 from streams.worker.settings import RuntimeSettings
+from tests.support.paths import ROOT
 
-README = Path(__file__).parents[2] / "README.md"
+README = ROOT / "README.md"
 RUNTIME = RuntimeSettings(group_prefix="callbox")
 
 

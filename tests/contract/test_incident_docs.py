@@ -1,7 +1,6 @@
 """docs/incidents.md is true of the fold: states, steps, timers, defaults, acknowledgements, requirements."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -12,9 +11,9 @@ from processors.state.entities import TimerKind
 from processors.state.policy import FusionPolicy
 from schemas.enums import AckAction, Grade, Hazard, IncidentState, Reason
 from schemas.units import HOUR_MS, MINUTE_MS, SECOND_MS, EpochMs
-from tests.timeline import Timeline
+from tests.support.paths import ROOT
+from tests.support.timeline import Timeline
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/incidents.md").read_text("utf-8")
 REQUIREMENTS = [*map(str, range(1, 17)), "8a"]
 REJECTIONS = list(Reason)[list(Reason).index(Reason.UNKNOWN_INCIDENT) :]

@@ -16,7 +16,7 @@ from schemas.topics import FUSION_INPUT, INCIDENTS, LOG_PARTITIONS, MAINTENANCE
 from streams.kafka import topics
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.reader import bounds, latest_by_key, read_all
-from tests.drill import Drill, drill
+from tests.support.kill_harness import Drill, drill
 
 pytestmark = pytest.mark.kafka
 

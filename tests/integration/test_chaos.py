@@ -12,11 +12,10 @@ import pytest
 from benchmarks.chaos.schedule import Fault
 from callbox_testkit.brokers.kafka_jars import java_program, kafka_classpath
 from streams.sabotage import Sabotage
-from tests.drill import kafka_or_skip
+from tests.support.kill_harness import kafka_or_skip
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.kafka
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)

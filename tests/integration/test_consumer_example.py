@@ -22,9 +22,9 @@ from schemas.topics import ALERTS
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import Outgoing, send_all
-from tests.timeline import Timeline
+from tests.support.paths import ROOT
+from tests.support.timeline import Timeline
 
-ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "consumer.py"
 SCHEMA = ROOT / "schemas" / "avro" / "alert.avsc"
 WITHIN_S = 30.0

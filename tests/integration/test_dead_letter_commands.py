@@ -32,8 +32,8 @@ from streams.kafka.reader import read
 from streams.kafka.record import LogRecord
 from streams.kafka.topics import apply as make_topics
 from streams.worker.metrics import Metrics
-from tests.fakes import checkpoint
-from tests.timeline import device
+from tests.support.fakes import checkpoint
+from tests.support.timeline import device
 
 PLATE = "XYZ9876"
 

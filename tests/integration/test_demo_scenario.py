@@ -22,7 +22,7 @@ from schemas.topics import VERIFICATION_REQUESTS
 from streams.kafka.capabilities import BrokerKind
 from streams.replay.recording import load_log
 from streams.replay.refold import differences, refold
-from tests.drill import kafka_or_skip
+from tests.support.kill_harness import kafka_or_skip
 
 pytestmark = pytest.mark.weights
 

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.fold.kafka import through_the_agent
 from benchmarks.fold.mix import Size
 from schemas.topics import LOG_PARTITIONS
-from tests.drill import kafka_or_skip
+from tests.support.kill_harness import kafka_or_skip
 
 pytestmark = pytest.mark.kafka
 

@@ -32,7 +32,7 @@ from schemas.units import SECOND_MS, EpochMs
 from streams.clock import now_ms
 from streams.kafka.producer import Outgoing, send_all
 from streams.kafka.reader import LogRecord, read, read_all
-from tests.drill import Drill, drill
+from tests.support.kill_harness import Drill, drill
 
 pytestmark = pytest.mark.kafka
 

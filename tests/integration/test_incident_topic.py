@@ -17,8 +17,8 @@ from streams.kafka.producer import Delivery, Outgoing, send_all
 from streams.kafka.reader import Follower, latest_by_key, read_all
 from streams.state.incident_topic import IncidentKeeper
 from tests.conftest import MakeTopic
-from tests.fakes import World
-from tests.timeline import Timeline, fact
+from tests.support.fakes import World
+from tests.support.timeline import Timeline, fact
 
 pytestmark = pytest.mark.kafka
 

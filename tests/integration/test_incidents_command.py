@@ -23,7 +23,7 @@ from streams.clock import now_ms
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import Outgoing, send_all
 from streams.kafka.reader import Follower, read_all
-from tests.timeline import Timeline
+from tests.support.timeline import Timeline
 
 ME = ("--actor", "Li", "--organisation", "Town")
 RED, RED_ACKED, BLUE, ENDED = "east-0000aaaa", "east-0000bbbb", "west-0000cccc", "east-0000dddd"

@@ -14,7 +14,7 @@ from schemas.enums import InputKind
 from schemas.fusion_log import FusionInput
 from schemas.topics import LOG_PARTITIONS
 from streams.replay.refold import read_log
-from tests.drill import SESSION_MS, Drill, drill
+from tests.support.kill_harness import SESSION_MS, Drill, drill
 
 pytestmark = pytest.mark.kafka
 

@@ -15,7 +15,7 @@ from schemas.topics import ALERTS, FUSION_INPUT, FUSION_SNAPSHOT, LOG_PARTITIONS
 from streams.kafka.admin import admin_client
 from streams.kafka.reader import read_all
 from streams.worker.replica_start import begin_where_the_first_is
-from tests.drill import SESSION_MS, Drill, drill
+from tests.support.kill_harness import SESSION_MS, Drill, drill
 
 pytestmark = pytest.mark.kafka
 

@@ -8,7 +8,7 @@ import pytest
 from benchmarks import rolling_upgrade
 from benchmarks.endurance.earlier_tree import TODAY, newest_with_other_versions
 from schemas.errors import InputMissing
-from tests.drill import kafka_or_skip
+from tests.support.kill_harness import kafka_or_skip
 
 pytestmark = pytest.mark.kafka
 

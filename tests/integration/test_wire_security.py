@@ -30,9 +30,8 @@ from streams.kafka.admin import assert_reachable
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import DeliveryRefused, Outgoing, send_all
 from streams.kafka.reader import read_all
-from tests.certificates import Authority
-from tests.drill import kafka_or_skip
-from tests.guarded_town import (
+from tests.support.certificates import Authority
+from tests.support.guarded_town import (
     ARRIVES_S,
     DESCRIBE,
     DISPATCHER,
@@ -55,6 +54,7 @@ from tests.guarded_town import (
     printed,
     table,
 )
+from tests.support.kill_harness import kafka_or_skip
 
 pytestmark = pytest.mark.kafka
 

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.faust.batching import Batch, BatchConsumer
-from tests.batching import FakeThread, make_consumer, message
-from tests.fakes import run
+from tests.support.batch_consumer import FakeThread, make_consumer, message
+from tests.support.fakes import run
 
 if TYPE_CHECKING:
     from faust.types.tuples import ConsumerMessage

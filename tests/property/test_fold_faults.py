@@ -28,10 +28,10 @@ from schemas.codec import encode
 from schemas.enums import Grade, PillarKind, Reason
 from schemas.fusion_log import PillarFact, Tick
 from schemas.units import EpochMs
-from tests.fold_logs import Step, entries, folded, logs, start
-from tests.fold_site import SITE
-from tests.state_sample import sample_path
-from tests.timeline import START, ZONE, entry, envelope, fact
+from tests.support.fold_logs import Step, entries, folded, logs, start
+from tests.support.fold_site import SITE
+from tests.support.state_sample import sample_path
+from tests.support.timeline import START, ZONE, entry, envelope, fact
 
 
 def broken(*_arguments: object, **_named: object) -> NoReturn:

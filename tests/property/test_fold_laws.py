@@ -16,8 +16,8 @@ from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import Action, Grade, InputKind, PillarKind, Reason, Status
 from schemas.fusion_log import PillarFact, Tick
-from tests.fold_logs import Step, entries, folded, logs, sent, start
-from tests.timeline import entry, envelope, fact
+from tests.support.fold_logs import Step, entries, folded, logs, sent, start
+from tests.support.timeline import entry, envelope, fact
 
 MANY = 150
 """For the laws that a life may hang on: so many logs."""

@@ -1,0 +1,285 @@
+"""Logs of the fold for Hypothesis: few devices that meet, say things twice, early, late, and in wrong zones.
+
+A log is folded while it is drawn, so that people in it speak of incidents that are there.
+"""
+
+from typing import NamedTuple
+
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from processors.fold.log_entry import LogEntry
+from processors.fold.reducer import Decision, fold
+from processors.incident.lifecycle import can
+from processors.rules.ack import SAYS
+from processors.state.partition_state import State, new_state
+from schemas.codec import encode
+from schemas.enums import (
+    AckAction,
+    AckReason,
+    Disposition,
+    Feed,
+    FeedState,
+    Grade,
+    InputKind,
+    PillarKind,
+)
+from schemas.fusion_log import CameraAlive, FusionInput, PillarFact, Tick
+from schemas.partitioning import partition_of
+from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import FRAMES, HOTLIST
+from schemas.units import EpochMs, deg_e7
+from tests.support.fold_site import POLICIES, SITE
+from tests.support.timeline import (
+    START,
+    ZONE,
+    ack,
+    alive,
+    dead_letter,
+    device,
+    entry,
+    envelope,
+    fact,
+    flame,
+    ms,
+)
+
+PARTITIONS = 2
+"""So many that the zone of the devices and the zone of feeds meet in one partition."""
+
+
+class Step(NamedTuple):
+    """One input, and when it is appended."""
+
+    at: EpochMs
+    given: FusionInput
+
+
+def zone_of(*, is_ours: bool) -> str:
+    """Another zone, of the same partition or of another one."""
+    ours = partition_of(ZONE, PARTITIONS)
+    return next(name for name in map(str, range(99)) if (partition_of(name, PARTITIONS) == ours) is is_ours)
+
+
+OURS, FOREIGN = zone_of(is_ours=True), zone_of(is_ours=False)
+
+GHOST = f"{ZONE}-of-which-nobody-heard"
+
+
+class Cast(NamedTuple):
+    """Who plays in one log: few, so that they meet.
+
+    Attributes:
+        speakers: Devices, registered or not.
+        kinds: What comes in: p press, c cancel, k any report of a pillar, h heartbeat, x a fault comes or goes,
+            e exercise, o flame, l camera alive, a acknowledgement, d device, u policy, f letter or list,
+            w watermark, t tick.
+    """
+
+    speakers: tuple[str, ...]
+    kinds: str
+
+
+casts = st.builds(
+    Cast,
+    st.lists(st.sampled_from((*SITE, "X1", "X2")), min_size=1, max_size=5, unique=True).map(tuple),
+    st.sampled_from(
+        (
+            "p",
+            "pc",
+            "ppcd",
+            "ppke",
+            "poatt",
+            "ppooccaaattt",
+            "oodct",
+            "paaaaattt",
+            "oaaaaatttu",
+            "aaat",
+            "aaaaxt",
+            "xxxttta",
+            "xxxxaaattud",
+            "xxppaottd",
+            "xxttdd",
+            "hhhwtttttd",
+            "hwllttttdkp",
+            "fffwwtttta",
+            "pppkcooudtfaaehlwx",
+        )
+    ),
+)
+
+
+@st.composite
+def inputs(
+    draw: st.DrawFn, wanted: str, at_s: float, cast: Cast, state: State, known: list[str]
+) -> FusionInput:
+    """One input that arrives about when it happened."""
+    if wanted == "t":
+        is_next = draw(st.sampled_from((True, True, True, False)))
+        return envelope(Tick(number=state.tick + 1 if is_next else draw(st.integers(1, 30))))
+    if wanted == "u":
+        return envelope(draw(st.sampled_from(POLICIES)))
+    if wanted == "a" and known:
+        return draw(acknowledgements(at_s, state, known))
+    return draw(words(wanted, at_s, draw(st.sampled_from(cast.speakers))))
+
+
+@st.composite
+def words(draw: st.DrawFn, wanted: str, at_s: float, speaker: str) -> FusionInput:
+    """One input of a device or a feed."""
+    if wanted == "d":
+        return draw(device_records(speaker))
+    received_s = at_s + draw(st.sampled_from((0.0, 0.0, 0.0, -0.5, -2.0, -30.0, 15.0)))
+    zone = draw(st.sampled_from((ZONE,) * 12 + (OURS, FOREIGN)))
+    if wanted in "fw":
+        return draw(feed_words(received_s, zone, is_alive=wanted == "w"))
+    if wanted == "l":
+        return envelope(CameraAlive(device_id=speaker, received_at=ms(received_s)), zone=zone)
+    name = f"e{draw(st.integers(0, 15))}"
+    if wanted == "o":
+        seen = flame(speaker, at_s=received_s, event_id=name, picture=draw(st.booleans()))
+        return envelope(seen, zone=zone)
+    return envelope(draw(reports(wanted, speaker, received_s, name)), zone=zone)
+
+
+@st.composite
+def reports(draw: st.DrawFn, wanted: str, speaker: str, received_s: float, name: str) -> PillarFact:
+    """What a pillar says: p, c, k, h, x or e of a cast; a press where nobody can acknowledge anything yet."""
+    any_kind = draw(st.sampled_from(PillarKind))
+    kind = {
+        "p": PillarKind.PRESS,
+        "e": PillarKind.PRESS,
+        "a": PillarKind.PRESS,
+        "c": PillarKind.CANCEL,
+        "h": PillarKind.HEARTBEAT,
+        "x": draw(st.sampled_from((PillarKind.TAMPER, PillarKind.BATTERY))),
+    }.get(wanted, any_kind)
+    return fact(
+        kind,
+        speaker,
+        at_s=received_s,
+        event_id=name,
+        active=draw(st.booleans()),
+        exercise=wanted == "e" or (wanted == "k" and draw(st.booleans())),
+    )
+
+
+@st.composite
+def device_records(draw: st.DrawFn, speaker: str) -> FusionInput:
+    """A device comes, changes, moves within its zone or to the next, or leaves."""
+    site = SITE.get(speaker, device(speaker))
+    zone = draw(st.sampled_from((ZONE, ZONE, ZONE, OURS)))
+    moved = replace(
+        site,
+        zone=zone,
+        revision=draw(st.sampled_from((1, 2, 3, 4, 5, 6))),
+        removed=draw(st.sampled_from((False, False, True))),
+        lat_e7=site.lat_e7 + deg_e7(draw(st.sampled_from((0.0, 0.0, 0.0009, 3.0)))),
+        heartbeat_s=draw(st.sampled_from((site.heartbeat_s, site.heartbeat_s, 20, None))),
+        gateway=draw(st.sampled_from((site.gateway, site.gateway, None, "G1"))),
+    )
+    return envelope(moved, zone=zone)
+
+
+@st.composite
+def feed_words(draw: st.DrawFn, at_s: float, zone: str, *, is_alive: bool) -> FusionInput:
+    """What workers tell of their feeds."""
+    if is_alive:
+        partitions = draw(st.sampled_from(((0,), (1,), (0, 1))))
+        if draw(st.booleans()):
+            return envelope(alive(at_s, *partitions))
+        return envelope(alive(at_s, *partitions, topic=FRAMES, feed=Feed.CAMERAS))
+    state = draw(
+        st.sampled_from((FeedState.DEAD_LETTER, FeedState.DEAD_LETTER, FeedState.STALE, FeedState.OK))
+    )
+    told = dead_letter(draw(st.integers(0, 3)), at_s=at_s, state=state)
+    if state is not FeedState.DEAD_LETTER:
+        told = replace(told, topic=HOTLIST, feed=Feed.HOTLIST)
+    return envelope(told, zone=draw(st.sampled_from((zone, UNASSIGNED_ZONE))))
+
+
+@st.composite
+def acknowledgements(draw: st.DrawFn, at_s: float, state: State, known: list[str]) -> FusionInput:
+    """What people say of incidents that are there, or over, or were never there; mostly possible, and complete."""
+    about = known[-1 - draw(st.integers(0, min(3, len(known) - 1)))]
+    about = draw(st.sampled_from((about,) * 15 + (GHOST,)))
+    incident = state.incidents.get(about)
+    possible = tuple(a for a, says in SAYS.items() if incident is not None and can(incident.state, says.step))
+    actions = draw(st.sampled_from((possible or tuple(AckAction),) * 4 + (tuple(AckAction),)))
+    # The broker has appended it before it comes into the log, and some people send what they said a while ago.
+    received_s = at_s - draw(st.sampled_from((0.0, 0.0, 0.5, 30.0)))
+    given = envelope(
+        ack(
+            about,
+            draw(st.sampled_from(actions)),
+            at_s=received_s - draw(st.sampled_from((0.0,) * 9 + (700.0,))),
+            received_s=received_s,
+            ack_id=f"a{draw(st.integers(0, 30))}",
+            revision=draw(st.sampled_from((None,) * 6 + (1, 3, 99))),
+            reason=draw(st.sampled_from((AckReason.NUISANCE,) * 10 + (AckReason.UNKNOWN, None))),
+            disposition=draw(st.sampled_from((Disposition.FOUNDED,) * 6 + (Disposition.UNKNOWN, None))),
+            shelve_s=draw(st.sampled_from((None, None, None, 5, 5, 5, 1_000_000, 0))),
+            grade=draw(st.sampled_from((Grade.YELLOW, Grade.YELLOW, Grade.RED, Grade.BLUE, None))),
+        )
+    )
+    return replace(given, kind=InputKind.SHELVING) if draw(st.booleans()) else given
+
+
+GAPS = (
+    (0.0, 0.4, 2.0),
+    (0.0, 1.0, 1.0, 5.0, 25.0),
+    (0.0, 2.0, 50.0, 200.0),
+    (0.001, 5.0, 1_000.0, 50_000.0),
+)
+"""Seconds between inputs."""
+
+
+OPENINGS = ("", "", "", "p", "ot", "xt", "hwtt")
+"""What a log may begin with, so that the rest is often about something that was raised."""
+
+
+@st.composite
+def logs(draw: st.DrawFn, max_size: int = 40) -> list[Step]:
+    """A few devices, known from the start or not, then inputs from milliseconds to half a day apart."""
+    cast = draw(casts)
+    steps = [
+        Step(START, envelope(SITE[name])) for name in cast.speakers if name in SITE and draw(st.booleans())
+    ]
+    if draw(st.booleans()):
+        steps.append(Step(START, envelope(POLICIES[0])))
+    state, known = start(), list[str]()
+    folded(entries(steps), state)
+    gaps = draw(st.sampled_from(GAPS))
+    at_s = 0.0
+    opening = draw(st.sampled_from(OPENINGS))
+    for number in range(draw(st.integers(max(1, len(opening)), max_size))):
+        at_s += 2.0 if number < len(opening) else draw(st.sampled_from(gaps))
+        wanted = opening[number] if number < len(opening) else draw(st.sampled_from(cast.kinds))
+        step = Step(ms(at_s), draw(inputs(wanted, at_s, cast, state, known)))
+        steps.append(step)
+        fold(state, entry(step.given, offset=state.offset, append_ms=step.at))
+        known += [incident_id for incident_id in state.incidents if incident_id not in known]
+    return steps
+
+
+def entries(steps: list[Step]) -> list[LogEntry]:
+    return [entry(given, offset=offset, append_ms=at) for offset, (at, given) in enumerate(steps)]
+
+
+def start() -> State:
+    return new_state(partition_of(ZONE, PARTITIONS), PARTITIONS)
+
+
+def folded(log: list[LogEntry], state: State | None = None) -> list[Decision]:
+    state = start() if state is None else state
+    return [decision for each in log for decision in fold(state, each)[1]]
+
+
+def sent(decisions: list[Decision]) -> list[bytes]:
+    """Everything that goes out, in order: alerts, and answers to acknowledgements."""
+    out = []
+    for decision in decisions:
+        out += [encode(alert) for alert in decision.alerts]
+        if decision.result is not None:
+            out.append(encode(decision.result))
+    return out

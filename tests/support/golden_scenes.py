@@ -1,0 +1,241 @@
+"""What the golden logs are recorded from: an hour in which everything happens, and a storm at many places."""
+
+from itertools import count
+from random import Random
+
+from msgspec.structs import replace
+
+from processors.state.policy import ByGrade, FusionPolicy, Grades
+from schemas.alert import Alert
+from schemas.enums import (
+    AckAction,
+    AckReason,
+    DeviceKind,
+    Disposition,
+    Feed,
+    FeedState,
+    Grade,
+    Hazard,
+    PillarKind,
+    Tier,
+)
+from schemas.fusion_log import CameraAlive
+from schemas.partitioning import partition_of
+from schemas.registry import UNASSIGNED_ZONE, ChainLink, RegistryDevice, ResponsePoint
+from schemas.topics import FRAMES, HOTLIST
+from schemas.units import deg_e7
+from tests.support.timeline import LAT, ZONE, Timeline, alive, camera, dead_letter, device, flame, gateway, ms
+
+HOUR_S = 3_600
+PARTITIONS = 2
+"""So many that the zone of the devices and the zone of feeds meet in one partition."""
+
+FOUR_TIERS = tuple(
+    ChainLink(tier=tier, unit=f"{tier.value}-1")
+    for tier in (Tier.VILLAGE, Tier.TOWNSHIP, Tier.COUNTY, Tier.MULTI_AGENCY)
+)
+
+
+def station(name: str, lat: float, lon: float = 120.003) -> ResponsePoint:
+    return ResponsePoint(name=name, lon_e7=deg_e7(lon), lat_e7=deg_e7(lat))
+
+
+def site() -> tuple[RegistryDevice, ...]:
+    return (
+        device("P1", chain=FOUR_TIERS, points=(station("west", LAT), station("south", LAT - 0.01))),
+        device("P2", lat=LAT + 0.0012, test_every_s=1_200),
+        device(
+            "P3", lat=LAT + 0.5, chain=FOUR_TIERS, reports_release=False, points=(station("far", LAT + 1),)
+        ),
+        camera("C1", lat=LAT + 0.0005),
+        device("C2", kind=DeviceKind.CAMERA, lat=LAT + 0.3, heartbeat_s=60),
+        gateway("G1", heartbeat_s=60),
+        *(device(f"B{n}", lat=LAT + 0.2 + n / 1e3, heartbeat_s=60, gateway="G1") for n in range(4)),
+        device("K1", kind=DeviceKind.CHECKPOINT, lat=LAT + 0.4),
+    )
+
+
+class Hour:
+    """An hour: what beats by itself, and between it what the script says."""
+
+    def __init__(self) -> None:
+        assert partition_of(ZONE, PARTITIONS) == partition_of(UNASSIGNED_ZONE, PARTITIONS)
+        self.line = Timeline(*site(), partitions=PARTITIONS)
+        self._at_s = 0.0
+        self._numbers = count(1)
+        self.silent: set[str] = set()
+
+    def until(self, at_s: float) -> None:
+        """Ticks, heartbeats, frames and the feeds' words until then."""
+        while self._at_s + 5 <= at_s:
+            self._at_s += 5
+            now = self._at_s
+            self.line.tick(now)
+            if now % 20 == 0:
+                self.line.push(alive(now, 0, 1), at_s=now)
+                self.line.push(alive(now, 0, topic=FRAMES, feed=Feed.CAMERAS), at_s=now)
+            if now % 60 == 0:
+                for name in ("G1", "B0", "B1", "B2", "B3"):
+                    if name not in self.silent:
+                        self.line.pillar(PillarKind.HEARTBEAT, now, name)
+                self.line.push(CameraAlive(device_id="C2", received_at=ms(now)), at_s=now)
+
+    def press(self, at_s: float, name: str = "P1", *, exercise: bool = False) -> str:
+        """A press and the incident that it belongs to."""
+        self.until(at_s)
+        decision = self.line.pillar(PillarKind.PRESS, at_s, name, exercise=exercise)
+        self.line.pillar(PillarKind.RELEASE, at_s + 1, name)
+        return decision.alerts[0].incident_id
+
+    def report(self, kind: PillarKind, at_s: float, name: str, *, active: bool = True) -> None:
+        self.until(at_s)
+        self.line.pillar(kind, at_s, name, active=active)
+
+    def sees(self, at_s: float, name: str = "C1", *, picture: bool = False) -> None:
+        self.until(at_s)
+        seen = flame(name, at_s=at_s, event_id=f"o{next(self._numbers)}", picture=picture)
+        self.line.push(seen, at_s=at_s)
+
+    def last(self, hazard: Hazard) -> Alert:
+        return [alert for alert in self.line.alerts if alert.hazard is hazard][-1]
+
+
+def hour() -> Timeline:
+    """Presses, flames, people, silence, flapping, exercises, another policy; the last third in peace."""
+    play = Hour()
+    _calls(play)
+    _fires(play)
+    _faults(play)
+    _silence(play)
+    play.until(2_300)
+    policy = FusionPolicy(
+        grades=Grades(fire=Grade.RED), hold_ms=ByGrade(red=0, yellow=5_000, blue=0), reach_m=150
+    )
+    play.line.policy(policy, at_s=2_300)
+    play.sees(2_310, "C2", picture=True)
+    play.line.policy(FusionPolicy(reach_m=2_000), revision=2, at_s=2_311)
+    play.line.push(device("P2", lat=LAT + 0.6, revision=2), at_s=2_320)
+    play.line.push(device("B3", lat=LAT + 0.2, revision=2, removed=True), at_s=2_321)
+    play.press(2_330, "stranger")
+    play.press(2_331, "P2", exercise=True)
+    play.until(HOUR_S)
+    return play.line
+
+
+def _calls(play: Hour) -> None:
+    say = play.line.say
+    first = play.press(12)
+    play.line.press(13.5, "P1")  # bounces
+    play.press(20)
+    play.report(PillarKind.CANCEL, 30, "P1")
+    say(AckAction.ACCEPT, first, 70, revision=1)
+    say(AckAction.ACCEPT, first, 71, ack_id="a-1")
+    say(AckAction.ACCEPT, first, 71, ack_id="a-1")
+    play.press(80, "P2")
+    say(AckAction.REJECT, first, 90, reason=AckReason.NO_UNIT_FREE)
+    play.until(100)
+    say(AckAction.EN_ROUTE, first, 101)
+    say(AckAction.ON_SCENE, first, 140)
+    say(AckAction.CLEAR, first, 160)
+    far = play.press(170, "P3")
+    play.until(420)  # asks every tier
+    say(AckAction.SHELVE, far, 421, reason=AckReason.NUISANCE)
+    say(AckAction.REGRADE, far, 422, grade=Grade.YELLOW, reason=AckReason.LESS_SERIOUS)
+    say(AckAction.SHELVE, far, 423, reason=AckReason.NUISANCE, shelve_s=60)
+    say(AckAction.CLOSE, "east-nothing", 424, disposition=Disposition.FOUNDED)
+
+
+def _fires(play: Hour) -> None:
+    say = play.line.say
+    play.sees(500)
+    play.sees(504, picture=True)
+    play.until(515)
+    fire = play.last(Hazard.FIRE).incident_id
+    play.report(PillarKind.TAMPER, 520, "P1")
+    play.press(525)
+    play.until(560)
+    say(AckAction.ACCEPT, fire, 561)
+    say(AckAction.CLEAR, fire, 580)
+    play.sees(590)
+    say(AckAction.ACCEPT, fire, 600)
+    play.until(900)  # no progress
+    say(AckAction.CANCEL, fire, 901, reason=AckReason.FALSE_ALARM)
+    say(AckAction.ACCEPT, fire, 902)
+
+
+def _faults(play: Hour) -> None:
+    say = play.line.say
+    play.report(PillarKind.BATTERY, 912, "B0")
+    for at_s in range(960, 1_020, 8):
+        play.report(PillarKind.BATTERY, at_s, "B0", active=at_s % 16 == 0)
+    play.report(PillarKind.MAINS, 1_030, "B1")
+    play.until(1_100)
+    mains = play.last(Hazard.MAINS).incident_id
+    say(AckAction.OUT_OF_SERVICE, mains, 1_101, reason=AckReason.PLANNED_WORK)
+    say(AckAction.IN_SERVICE, mains, 1_150)
+    play.report(PillarKind.MAINS, 1_160, "B1", active=False)
+    play.line.pillar(PillarKind.PRESS, 1_200, "B2")  # and is not let go
+    play.until(1_300)
+    play.report(PillarKind.RELEASE, 1_301, "B2")
+    play.report(PillarKind.TEST, 1_310, "P2")
+    play.line.push(dead_letter(3, at_s=1_320), at_s=1_320, zone=UNASSIGNED_ZONE)
+    for at_s, state in ((1_330, FeedState.STALE), (1_400, FeedState.OK)):
+        play.until(at_s)
+        told = dead_letter(0, at_s=at_s, state=state)
+        listed = replace(told, topic=HOTLIST, feed=Feed.HOTLIST)
+        play.line.push(listed, at_s=at_s, zone=UNASSIGNED_ZONE)
+
+
+def _silence(play: Hour) -> None:
+    play.until(1_500)
+    play.silent |= {"B1"}
+    play.until(1_700)
+    play.silent |= {"B2", "B3", "G1"}
+    play.until(1_900)
+    play.silent.clear()
+    play.until(2_100)
+    exercise = play.press(2_110, "P3", exercise=True)
+    play.line.say(AckAction.ACCEPT, exercise, 2_115)
+    play.press(2_120, "P3")
+    play.line.say(AckAction.CLOSE, exercise, 2_130, disposition=Disposition.TEST)
+
+
+def storm() -> Timeline:
+    """Sixty devices at odd places of one township, and nobody sleeps."""
+    chance = Random(4)
+    devices = [
+        device(
+            f"S{n}",
+            kind=DeviceKind.CAMERA if n % 5 == 0 else DeviceKind.PILLAR,
+            lat=LAT + chance.uniform(-0.01, 0.01),
+            lon=120.0 + chance.uniform(-0.01, 0.01),
+            chain=FOUR_TIERS,
+            points=(station("town", LAT, 120.0),),
+        )
+        for n in range(60)
+    ]
+    line = Timeline(*devices, partitions=PARTITIONS)
+    for step in range(900):
+        at_s = step * 2.5 + chance.random()
+        what, n = chance.random(), chance.randrange(60)
+        open_ids = list(line.state.incidents)
+        if step % 3 == 0:
+            line.tick(at_s)
+        elif what < 0.3 and open_ids:
+            line.say(
+                chance.choice((AckAction.ACCEPT, AckAction.ON_SCENE, AckAction.CLEAR, AckAction.CANCEL)),
+                chance.choice(open_ids),
+                at_s,
+                reason=AckReason.NO_LONGER_NEEDED,
+            )
+        elif n % 5 == 0:
+            line.push(
+                flame(f"S{n}", at_s=at_s, event_id=f"o{step}", score=chance.randrange(1_001)), at_s=at_s
+            )
+        else:
+            kind = chance.choice((PillarKind.PRESS, PillarKind.PRESS, PillarKind.TAMPER, PillarKind.CANCEL))
+            line.pillar(kind, at_s, f"S{n}", active=chance.random() < 0.6)
+    return line
+
+
+SCENES = {"hour": hour, "storm": storm}

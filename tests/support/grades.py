@@ -1,0 +1,49 @@
+"""An incident of each grade, and four tiers that may be asked about it."""
+
+import pytest
+from msgspec.structs import replace
+
+from processors.state.policy import ByGrade, FusionPolicy
+from schemas.alert import Alert
+from schemas.enums import (
+    Action,
+    Grade,
+    PillarKind,
+    Tier,
+)
+from schemas.registry import ChainLink
+from tests.support.expect import once
+from tests.support.timeline import Timeline, camera, device, flame
+
+FOUR_TIERS = tuple(
+    ChainLink(tier=tier, unit=f"{tier}-unit")
+    for tier in (Tier.VILLAGE, Tier.TOWNSHIP, Tier.COUNTY, Tier.MULTI_AGENCY)
+)
+GRADES = (Grade.RED, Grade.YELLOW, Grade.BLUE)
+ACKNOWLEDGE_S = {Grade.RED: 30, Grade.YELLOW: 120, Grade.BLUE: 600}
+every_grade = pytest.mark.parametrize("grade", GRADES)
+
+UNHELD = FusionPolicy(hold_ms=ByGrade(red=0, yellow=0, blue=0))
+"""The defaults, but that an incident is raised in the second of its first fact: times are counted from there."""
+
+
+def site(*, chain: tuple[ChainLink, ...] = FOUR_TIERS) -> Timeline:
+    """A pillar that says nothing of its contact, and a camera beside it."""
+    return Timeline(device(chain=chain, reports_release=False), replace(camera(), chain=chain))
+
+
+def begin(line: Timeline, grade: Grade, second: float, number: int = 0) -> None:
+    """A first fact of a grade."""
+    if grade is Grade.RED:
+        line.press(second)
+    elif grade is Grade.YELLOW:
+        line.push(flame(at_s=second, event_id=f"flame-{number}"), at_s=second)
+    else:
+        line.pillar(PillarKind.BATTERY, second)
+
+
+def raised(line: Timeline, grade: Grade) -> Alert:
+    """An incident of a grade that is raised in second 0."""
+    line.policy(UNHELD)
+    begin(line, grade, 0)
+    return once(line, 0, 0, action=Action.RAISE, grade=grade)

@@ -1,0 +1,100 @@
+"""A checkpoint with a plates worker, its list and its models, all without a broker."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from processors.plates.verification import SeenPlate
+from processors.vision.jpeg import encode_jpeg
+from schemas.codec import encode
+from schemas.enums import PlateClass, PlateColour
+from schemas.errors import Cause
+from schemas.feeds import PlateRead
+from schemas.hotlist import HotlistEntry, VerificationRequest
+from schemas.topics import HOTLIST, PLATE_READS, REGISTRY, VERIFICATION_REQUESTS
+from streams.kafka import compacted_table as following
+from streams.worker.settings import RuntimeSettings
+from streams.workers import plates
+from streams.workers.plates import PlatesAgent
+from tests.support.fakes import FakeFollower, World, batch, checkpoint, listed, registered, run
+from tests.support.timeline import ms
+
+LISTED = "ABC1234"
+CANARY = "XYZ9876"
+JPEG = encode_jpeg(np.zeros((16, 16, 3), np.uint8), 80)
+CROP = b"the crop's bytes"
+
+
+class FakePictures:
+    """The models: what they see in every picture, or how they fail."""
+
+    def __init__(self) -> None:
+        self.sees: tuple[SeenPlate, ...] = ()
+        self.failure: Exception | None = None
+        self.asked = 0
+
+    def __call__(self, _cache: Path) -> "FakePictures":
+        return self
+
+    def read(self, _jpeg: bytes) -> tuple[SeenPlate, ...]:
+        self.asked += 1
+        if self.failure is not None:
+            raise self.failure
+        return self.sees
+
+
+class Checkpoint:
+    """A plates worker with a list, and what came of each read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *entries: HotlistEntry) -> None:
+        self.world = World(runtime=RuntimeSettings(registry_poll_s=0))
+        self.pictures = FakePictures()
+        self.list = FakeFollower(listed(*entries))
+        self.site = FakeFollower(registered(checkpoint()))
+        followers = {HOTLIST: self.list, REGISTRY: self.site}
+        monkeypatch.setattr(following, "Follower", lambda _kafka, topic: followers[topic])
+        monkeypatch.setattr(plates, "PlatePictures", self.pictures)
+        self.agent = PlatesAgent(self.world.context)
+        run(self.agent.start())
+
+    @property
+    def requests(self) -> list[VerificationRequest]:
+        return self.world.delivery.decoded(VERIFICATION_REQUESTS, VerificationRequest)
+
+    @property
+    def causes(self) -> list[Cause]:
+        return [letter.cause for letter in self.world.delivery.letters(PLATE_READS)]
+
+    def reads(self, *values: PlateRead | bytes, at_s: float = 60) -> list[VerificationRequest]:
+        encoded = [value if isinstance(value, bytes) else encode(value) for value in values]
+        run(self.agent.process([batch(*encoded, topic=PLATE_READS, start=100, at_s=at_s)]))
+        return self.requests
+
+    def outcome(self, name: str) -> float:
+        return self.world.count("callbox_plate_reads_total", outcome=name)
+
+
+def read(
+    plate_text: str | None = LISTED,
+    *,
+    checkpoint_id: str = "K1",
+    event_id: str | None = "r1",
+    confidence: float | None = 0.97,
+    jurisdiction: str | None = "CN",
+    plate_class: PlateClass = PlateClass.UNKNOWN,
+    plate_colour: PlateColour = PlateColour.UNKNOWN,
+    picture: bytes | None = None,
+) -> PlateRead:
+    return PlateRead(
+        checkpoint_id=checkpoint_id,
+        occurred_at=ms(59),
+        received_at=ms(60),
+        event_id=event_id,
+        plate_text=plate_text,
+        confidence=confidence,
+        plate_class=plate_class,
+        plate_colour=plate_colour,
+        jurisdiction=jurisdiction,
+        picture=picture,
+    )

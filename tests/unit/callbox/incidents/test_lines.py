@@ -1,0 +1,220 @@
+"""An incident as people read it at a terminal."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from callbox.incidents.lines import HEADINGS, REJECTIONS, Row, answered, details, row
+from callbox.terminal.times import format_span, parse_span
+from schemas.ack import AckResult, Actor
+from schemas.alert import Alert, AlertText, Hit, PriorAlert
+from schemas.enums import (
+    AckOutcome,
+    Disposition,
+    Grade,
+    IncidentState,
+    PillarKind,
+    Purpose,
+    Reason,
+    Status,
+)
+from schemas.fusion_log import Media
+from tests.support.timeline import Timeline, ms
+
+EVIL = "evil\x1b[2J\x9b\u202e\r\n"
+
+
+def alert(**fields: Any) -> Alert:
+    """A red that was pressed at second 1, of a pillar that the registry names."""
+    timeline = Timeline()
+    timeline.press(1)
+    return replace(timeline.alerts[-1], **fields)
+
+
+def line(label: str, told: Alert, at_s: float = 61) -> list[str]:
+    """What is told under a label, with the lines that go on there."""
+    found: list[str] = []
+    under = ""
+    for name, text in details(told, ms(at_s)):
+        under = name or under
+        if under == label:
+            found.append(text)
+    return found
+
+
+def test_a_row_says_what_is_wrong_where_since_when_and_who_is_asked() -> None:
+    told = alert(ack_by=ms(31))
+    assert row(told, ms(21), 6) == Row(
+        told.incident_id[-6:],
+        "red",
+        "raised",
+        "20s",
+        "east",
+        "village-1 (village)",
+        "Emergency call in zone east",
+        "in 10s",
+    )
+    assert len(HEADINGS) == len(Row._fields)
+
+
+def test_an_answer_that_is_late_says_so_and_one_that_was_given_is_not_due() -> None:
+    assert row(alert(ack_by=ms(31)), ms(96), 6).ack_due == "1m late"
+    assert row(alert(ack_by=ms(31), state=IncidentState.ACKED), ms(96), 6).ack_due == ""
+    assert row(alert(ack_by=None), ms(96), 6).ack_due == ""
+
+
+def test_an_exercise_is_told_apart() -> None:
+    assert row(alert(status=Status.EXERCISE), ms(2), 6).state == "raised (Exercise)"
+
+
+def test_an_alert_without_english_words_is_called_by_its_hazard() -> None:
+    assert row(alert(texts=()), ms(2), 6).headline == "emergency_call"
+
+
+def test_the_whole_incident_is_told_in_both_languages() -> None:
+    told = alert()
+    assert line("incident", told) == [told.incident_id]
+    assert line("en", told) == [*texts(told, "en")]
+    assert line("zh", told) == [*texts(told, "zh")]
+    assert line("chain", told) == ["village: village-1", "township: town-1"]
+    assert line("onset", told)[0].endswith("(1m ago)")
+    assert line("sources", told) == ["pillars P1: press-1 at 2025-10-09T08:53:21.000Z"]
+
+
+def texts(told: Alert, lang: str) -> tuple[str, str, str]:
+    text = next(text for text in told.texts if text.lang == lang)
+    return text.headline, text.description, text.instruction
+
+
+def test_what_is_not_there_has_no_line() -> None:
+    labels = {label for label, _ in details(alert(ack_by=None, escalate_at=None), ms(61))}
+    assert not labels & {
+        "hit",
+        "related",
+        "prior",
+        "actor",
+        "ended as",
+        "marks",
+        "ack due",
+        "next tier",
+        "pictures",
+    }
+
+
+def test_everything_that_an_alert_may_hold_is_told() -> None:
+    told = alert(
+        confidence=0.5,
+        target_response_s=180,
+        ack_by=ms(31),
+        late=True,
+        flapping=True,
+        source_count=60,
+        media=(Media(snapshot_id="s", mime="image/jpeg", sha256="0", topic="t", partition=1, offset=7),),
+        hit=Hit(
+            entry_id="h",
+            purpose=Purpose.STOLEN_VEHICLE,
+            case_ref="2031-1",
+            verified_by="Desk",
+            verified_at=ms(1),
+        ),
+        related_incidents=("east-2",),
+        prior=(PriorAlert(alert_id="p", sent=ms(1)),),
+        actor=Actor(name="Li", organisation="Town"),
+        ack_id="k",
+        disposition=Disposition.FOUNDED,
+    )
+    assert line("confidence", told) == ["0.500"]
+    assert line("target", told) == ["somebody there within 3m"]
+    assert line("ack due", told) == ["2025-10-09T08:53:51.000Z (30s late)"]
+    assert line("marks", told) == ["late, flapping"]
+    assert line("sources", told)[-1] == "and 59 more"
+    assert line("pictures", told) == ["image/jpeg t[1]@7"]
+    assert line("hit", told) == ["h, stolen_vehicle, case 2031-1, verified by Desk"]
+    assert line("related", told) == ["east-2"]
+    assert line("prior", told) == ["p at 2025-10-09T08:53:21.000Z"]
+    assert line("actor", told) == ["Li, Town; ack id k"]
+    assert line("ended as", told) == ["founded"]
+
+
+def test_nothing_that_a_device_or_a_program_may_choose_moves_the_cursor() -> None:
+    evil = alert(
+        incident_id=EVIL,
+        zone=EVIL,
+        responsible_unit=EVIL,
+        texts=(AlertText(lang="en", headline=EVIL, description=EVIL, instruction=EVIL),),
+        actor=Actor(name=EVIL, organisation=EVIL),
+        ack_id=EVIL,
+        related_incidents=(EVIL,),
+        sources=tuple(replace(source, device_id=EVIL, event_id=EVIL) for source in alert().sources),
+        policy_version=EVIL,
+    )
+    shown = [*row(evil, ms(2), 99), *(text for _, text in details(evil, ms(2)))]
+    assert any("evil" in text for text in shown)
+    assert all(text.isprintable() for text in shown)
+
+
+def result(reason: Reason, outcome: AckOutcome = AckOutcome.REJECTED) -> AckResult:
+    return AckResult(
+        ack_id="k", incident_id="east-1", outcome=outcome, reason=reason, state=IncidentState.ACKED, at=ms(1)
+    )
+
+
+def test_an_answer_says_the_state_or_what_to_do() -> None:
+    accepted = answered(result(Reason.ACCEPTED, AckOutcome.ACCEPTED))
+    assert accepted == "east-1: accepted: accepted; the incident is acked"
+    assert answered(result(Reason.TOO_LONG)).startswith(
+        "east-1: rejected: too_long: longer than the policy allows"
+    )
+
+
+@pytest.mark.parametrize("reason", REJECTIONS)
+def test_every_rejection_has_words(reason: Reason) -> None:
+    assert answered(result(reason)).endswith(f"{REJECTIONS[reason]}; the incident is acked")
+
+
+def test_where_there_is_no_incident_no_state_is_told() -> None:
+    unknown = replace(result(Reason.UNKNOWN_INCIDENT), state=IncidentState.UNKNOWN)
+    assert answered(unknown) == "east-1: rejected: unknown_incident: fusion knows no such incident"
+
+
+def test_a_rejection_without_words_is_still_told() -> None:
+    assert answered(result(Reason.BOUNCE)) == "east-1: rejected: bounce; the incident is acked"
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1_800), ("2h", 7_200), ("1d", 86_400)])
+def test_a_length_of_time_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert parse_span(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0s", "30", "-30m", "m", "1w", "1.5h", "long"])
+def test_anything_else_is_no_length_of_time(text: str) -> None:
+    with pytest.raises(ValueError, match="is no length of time: use 90s, 30m, 2h or 1d"):
+        parse_span(text)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (-5, "0s"),
+        (999, "0s"),
+        (59_999, "59s"),
+        (60_000, "1m"),
+        (3_600_000, "1h"),
+        (7_500_000, "2h 5m"),
+        (86_400_000, "1d"),
+        (273_600_000, "3d 4h"),
+    ],
+)
+def test_a_length_of_time_is_told_to_two_units(milliseconds: int, text: str) -> None:
+    assert format_span(milliseconds) == text
+
+
+def test_a_cancelled_press_has_its_story_behind_it() -> None:
+    timeline = Timeline()
+    timeline.press(1)
+    timeline.pillar(PillarKind.CANCEL, 20)
+    assert line("state", timeline.alerts[-1])[0].startswith(
+        "raised after update (cancel_requested), revision "
+    )
+    assert row(timeline.alerts[-1], ms(21), 6).grade == Grade.RED

@@ -1,0 +1,183 @@
+"""Words for all that an alert can say: each hazard, and each reason that can stand beside it, in both languages."""
+
+import pytest
+from hypothesis import given, settings
+from msgspec.structs import replace
+
+from processors.incident.texts import DESCRIPTIONS, HEADLINES, INSTRUCTIONS, texts_for
+from schemas.alert import Alert
+from schemas.enums import AckAction, AckReason, Grade, Hazard, PillarKind, Reason, Status
+from tests.support.expect import within
+from tests.support.fold_logs import Step, entries, folded, logs
+from tests.support.timeline import Timeline, device
+
+_CALL, _FIRE = Hazard.EMERGENCY_CALL, Hazard.FIRE
+EMERGENCIES = {_CALL, _FIRE}
+REPORTED = {Hazard.TAMPER, Hazard.BATTERY, Hazard.MAINS, Hazard.COMMS}
+"""What a device says of itself."""
+
+FOUND = {Hazard.COMM_FAIL, Hazard.SITE_COMM_FAIL, Hazard.STUCK_BUTTON, Hazard.TEST_MISSED}
+"""What callbox finds about a device."""
+
+FEEDS = {Hazard.FEED_SILENT, Hazard.FEED_STALE}
+HAPPENED = {Hazard.FEED_FAULT, Hazard.LOG_BROKEN}
+"""What has happened, and does not go on."""
+
+GOES_ON = REPORTED | FOUND | FEEDS
+MAINTENANCE = GOES_ON | HAPPENED
+ANY = EMERGENCIES | MAINTENANCE
+
+OCCURS: dict[Reason, set[Hazard]] = {
+    Reason.FIRST_FACT: EMERGENCIES,
+    Reason.UNREGISTERED_DEVICE: {_CALL},
+    Reason.PRESSED_AGAIN: EMERGENCIES,
+    Reason.ANOTHER_SOURCE: EMERGENCIES,
+    Reason.PICTURE_ADDED: {_FIRE},
+    Reason.CANCEL_REQUESTED: EMERGENCIES,
+    Reason.CANCELLED_BY_DEVICE: EMERGENCIES,
+    Reason.DEVICE_TEST: {_CALL},
+    Reason.CORROBORATED: {_FIRE},
+    Reason.FOLD_ERROR: {_CALL},
+    Reason.REGRADED: EMERGENCIES,
+    Reason.FEED_FAULT: {Hazard.FEED_FAULT},
+    Reason.LOG_BROKEN: {Hazard.LOG_BROKEN},
+    Reason.SITE_SILENT: {Hazard.SITE_COMM_FAIL},
+    Reason.INHIBITED: {Hazard.COMM_FAIL},
+    Reason.CONDITION_ACTIVE: EMERGENCIES | GOES_ON,
+    Reason.CONDITION_BACK: EMERGENCIES | GOES_ON,
+    Reason.CONDITION_OVER: EMERGENCIES | GOES_ON,
+    Reason.FLAPPING: GOES_ON,
+    Reason.DEVICE_LEFT: REPORTED | FOUND,
+    Reason.DEVICE_UPDATED: FOUND - {Hazard.SITE_COMM_FAIL},
+    Reason.OUT_OF_SERVICE: MAINTENANCE,
+    Reason.IN_SERVICE: MAINTENANCE,
+} | dict.fromkeys(
+    (
+        Reason.RELATED,
+        Reason.ACCEPTED,
+        Reason.REJECTED_BY_UNIT,
+        Reason.EN_ROUTE,
+        Reason.ON_SCENE,
+        Reason.CLEARED,
+        Reason.CLOSED,
+        Reason.CANCELLED,
+        Reason.SHELVED,
+        Reason.UNSHELVED,
+        Reason.NOBODY_ACKNOWLEDGED,
+        Reason.STILL_UNACKNOWLEDGED,
+        Reason.NO_PROGRESS,
+        Reason.SHELVING_OVER,
+        Reason.RESOLVED,
+        Reason.EXPIRED,
+    ),
+    ANY,
+)
+"""With which hazards a reason can stand in an alert."""
+
+PAIRS = sorted((hazard, reason) for reason, hazards in OCCURS.items() for hazard in hazards)
+
+
+def test_every_reason_for_which_an_alert_goes_out_is_asked_about() -> None:
+    goes_out = list(Reason)[1 : list(Reason).index(Reason.FOLD_ERROR) + 1]
+    assert set(goes_out) - set(OCCURS) == set()
+    assert set(Hazard) - ANY == {Hazard.UNKNOWN}
+
+
+@pytest.mark.parametrize(("hazard", "reason"), PAIRS)
+def test_every_alert_that_goes_out_has_words_of_its_own_in_both_languages(
+    hazard: Hazard, reason: Reason
+) -> None:
+    assert (hazard, reason) in DESCRIPTIONS or (None, reason) in DESCRIPTIONS
+    english, chinese = texts_for(hazard, reason, zone="east", device_name="P1", count=2, unit="town-1")
+    assert (english.lang, chinese.lang) == ("en", "zh")
+    for text in (english, chinese):
+        assert text.headline
+        assert text.description
+        assert text.instruction
+        assert "{" not in text.headline + text.description + text.instruction
+    for written in ("headline", "description", "instruction"):
+        assert getattr(chinese, written) != getattr(english, written)
+        assert getattr(english, written).isascii()
+        assert not getattr(chinese, written).isascii()
+
+
+@settings(max_examples=50)
+@given(logs())
+def test_no_log_makes_an_alert_that_was_not_thought_of(steps: list[Step]) -> None:
+    for decision in folded(entries(steps)):
+        for alert in decision.alerts:
+            assert alert.hazard in OCCURS[alert.reason], (alert.hazard, alert.reason)
+
+
+def test_every_hazard_has_a_headline_and_an_instruction() -> None:
+    assert set(HEADLINES) == set(INSTRUCTIONS) == set(Hazard)
+
+
+def test_every_hazard_has_a_headline_of_its_own() -> None:
+    assert len({wording.en for wording in HEADLINES.values()}) == len(Hazard)
+    assert len({wording.zh for wording in HEADLINES.values()}) == len(Hazard)
+
+
+@pytest.mark.parametrize("hazard", sorted(OCCURS[Reason.CONDITION_ACTIVE] - REPORTED))
+def test_only_what_a_device_says_of_itself_is_told_as_its_report(hazard: Hazard) -> None:
+    assert (hazard, Reason.CONDITION_ACTIVE) in DESCRIPTIONS
+
+
+def described(alert: Alert) -> str:
+    return alert.texts[0].description
+
+
+def test_an_emergency_that_is_calm_again_is_not_called_a_fault() -> None:
+    line = Timeline(device(reports_release=False))
+    call = line.press(0).alerts[0].incident_id
+    for second, grade in ((10, Grade.YELLOW), (20, Grade.RED), (30, Grade.YELLOW)):
+        reason = AckReason.MORE_SERIOUS if grade is Grade.RED else AckReason.LESS_SERIOUS
+        line.say(AckAction.REGRADE, call, second, grade=grade, reason=reason)
+    line.run(31, 95)
+    (calm,) = within(line, 90, 91)
+    assert "fault" not in described(calm)
+
+
+def test_a_refusal_does_not_say_that_the_unit_that_refused_is_asked() -> None:
+    line = Timeline(device(reports_release=False))
+    call = line.press(0).alerts[0].incident_id
+    refused = line.say(AckAction.REJECT, call, 5, reason=AckReason.NOT_OURS).alerts[0]
+    assert refused.responsible_unit not in described(refused)
+
+
+def test_an_escalation_names_who_is_asked_now() -> None:
+    line = Timeline(device(reports_release=False))
+    line.press(0)
+    line.run(1, 31)
+    (asked,) = within(line, 30, 31)
+    assert asked.responsible_unit in described(asked)
+
+
+@pytest.mark.parametrize("kind", [PillarKind.PRESS, PillarKind.TAMPER])
+def test_a_registered_device_is_named(kind: PillarKind) -> None:
+    line = Timeline(replace(device("pillar-07"), zone="east"))
+    line.pillar(kind, 0, "pillar-07")
+    line.run(1, 31)
+    assert all("pillar-07" in text.description for text in line.alerts[0].texts)
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+@pytest.mark.parametrize("hazard", list(Hazard))
+def test_no_pair_is_without_words(hazard: Hazard, reason: Reason) -> None:
+    assert all(text.description for text in texts_for(hazard, reason, zone="{zone}"))
+
+
+@pytest.mark.parametrize("status", [Status.TEST, Status.EXERCISE])
+@pytest.mark.parametrize("hazard", list(Hazard))
+def test_what_is_not_real_says_so_before_anything_else(hazard: Hazard, status: Status) -> None:
+    real = texts_for(hazard, Reason.FIRST_FACT, zone="east")
+    told = texts_for(hazard, Reason.FIRST_FACT, zone="east", status=status)
+    for ours, theirs in zip(told, real, strict=True):
+        assert ours.headline.endswith(theirs.headline)
+        assert ours.headline != theirs.headline
+
+
+def test_a_zone_s_name_is_text_and_never_a_template() -> None:
+    english, _ = texts_for(Hazard.EMERGENCY_CALL, Reason.FIRST_FACT, zone="{count}", device_name="{zone}")
+    assert english.headline == "Emergency call in zone {count}"
+    assert english.description == "Help point {zone} was pressed."

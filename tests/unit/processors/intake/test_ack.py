@@ -1,0 +1,80 @@
+"""Acknowledgements at the door: which zone is meant, and ids that no sender can make long."""
+
+import pytest
+
+from processors.incident.issue import incident_id_of
+from processors.intake.ack import ack_input, zone_of
+from processors.intake.pillar_event import ID_LENGTH
+from schemas.ack import AckFact, Acknowledgement, Actor
+from schemas.codec import decode
+from schemas.enums import AckAction, AckReason, Hazard, InputKind
+from schemas.registry import UNASSIGNED_ZONE
+from tests.support.timeline import ms
+
+INCIDENT = incident_id_of("east", Hazard.EMERGENCY_CALL, "P1", "e1")
+
+
+def ack(
+    action: AckAction = AckAction.ACCEPT,
+    *,
+    ack_id: str = "a1",
+    incident_id: str = INCIDENT,
+    name: str = "Operator 4",
+) -> Acknowledgement:
+    return Acknowledgement(
+        ack_id=ack_id,
+        incident_id=incident_id,
+        action=action,
+        actor=Actor(name=name, organisation="County desk"),
+        at=ms(5),
+        revision=2,
+        reason=AckReason.NO_UNIT_FREE,
+        shelve_s=60,
+    )
+
+
+def fact_of(given: Acknowledgement) -> AckFact:
+    return decode(ack_input(given, ms(7)).payload, AckFact)
+
+
+@pytest.mark.parametrize("zone", ["east", "east-bank", "a-b-c", UNASSIGNED_ZONE, "e-" + "0" * 26])
+def test_an_incident_s_id_begins_with_its_zone(zone: str) -> None:
+    assert zone_of(incident_id_of(zone, Hazard.EMERGENCY_CALL, "P1", "e1")) == zone
+
+
+@pytest.mark.parametrize(
+    "incident_id",
+    ["", "east", "east-", "-" + "0" * 26, "east-" + "0" * 25, "east-" + "0" * 27, "east-" + "X" * 26],
+)
+def test_an_id_that_is_none_of_ours_goes_to_the_control_room_which_answers(incident_id: str) -> None:
+    given = ack_input(ack(incident_id=incident_id), ms(0))
+    assert given.zone == UNASSIGNED_ZONE
+    assert decode(given.payload, AckFact).incident_id == incident_id
+
+
+def test_everything_that_was_said_is_in_the_log_with_the_broker_s_time() -> None:
+    given = ack_input(ack(), ms(7))
+    fact = decode(given.payload, AckFact)
+    assert (given.event_id, given.zone) == ("a1", "east")
+    assert (fact.received_at, fact.at) == (ms(7), ms(5))
+    said = {name: getattr(fact, name) for name in Acknowledgement.__struct_fields__}
+    assert said == {name: getattr(ack(), name) for name in Acknowledgement.__struct_fields__}
+
+
+@pytest.mark.parametrize("action", list(AckAction))
+def test_what_takes_an_incident_out_of_sight_is_a_kind_of_its_own(action: AckAction) -> None:
+    is_shelving = action.value in {"shelve", "unshelve", "out_of_service", "in_service"}
+    wanted = InputKind.SHELVING if is_shelving else InputKind.ACKNOWLEDGEMENT
+    assert ack_input(ack(action), ms(0)).kind is wanted
+
+
+def test_a_sender_does_not_decide_how_much_is_remembered() -> None:
+    fact = fact_of(ack(ack_id="a" * 10_000, incident_id="i" * 10_000, name="n" * 10_000))
+    assert max(map(len, (fact.ack_id, fact.incident_id, fact.actor.name))) <= ID_LENGTH
+    assert fact == fact_of(ack(ack_id="a" * 10_000, incident_id="i" * 10_000, name="n" * 10_000))
+    assert fact.ack_id != fact_of(ack(ack_id="a" * 10_001)).ack_id
+
+
+def test_a_resend_makes_the_same_fact_but_for_its_time() -> None:
+    assert ack_input(ack(), ms(7)) == ack_input(ack(), ms(7))
+    assert ack_input(ack(), ms(7)).event_id == ack_input(ack(), ms(9)).event_id

@@ -1,0 +1,81 @@
+"""The question to a person: what it says, and that it is the same question on a repeat."""
+
+from msgspec.structs import replace
+
+from processors.plates.hotlist import Match
+from processors.plates.verification import ANSWER_WITHIN_MS, SeenPlate, read_id, verification_request
+from schemas.enums import Purpose, ReviewReason
+from schemas.feeds import PlateRead
+from schemas.hotlist import VerificationRequest
+from schemas.units import MINUTE_MS, EpochMs
+from tests.support.fakes import entry_of
+from tests.support.timeline import ms
+
+READ = PlateRead(
+    checkpoint_id="K1",
+    occurred_at=ms(1),
+    received_at=ms(2),
+    event_id="r1",
+    plate_text="ABC1234",
+    confidence=0.9,
+)
+HIT = Match(entry_of("ABC1234", purpose=Purpose.MISSING_CHILD_ALERT), ())
+CROP = SeenPlate("ABC1234", is_certain=True, jpeg=b"crop")
+
+
+def request(read: PlateRead = READ, hit: Match = HIT, crop: SeenPlate | None = CROP) -> VerificationRequest:
+    return verification_request(read, hit, zone="east", at=ms(3), list_age_ms=500, crop=crop)
+
+
+def test_a_request_says_who_looks_for_the_vehicle_why_and_where_it_passed() -> None:
+    asked = request()
+    assert asked.purpose is Purpose.MISSING_CHILD_ALERT
+    assert (asked.entry_id, asked.authority, asked.case_ref) == (
+        HIT.entry.entry_id,
+        HIT.entry.authority,
+        HIT.entry.case_ref,
+    )
+    assert (asked.checkpoint_id, asked.zone, asked.occurred_at) == ("K1", "east", ms(1))
+    assert (asked.plate_text, asked.confidence, asked.list_age_ms) == ("ABC1234", 0.9, 500)
+    assert asked.crop_jpeg == b"crop"
+
+
+def test_an_answer_counts_for_five_minutes() -> None:
+    assert ANSWER_WITHIN_MS == 5 * MINUTE_MS
+    assert request().expires_at == ms(3) + ANSWER_WITHIN_MS
+
+
+def test_a_crop_that_reads_as_the_listed_plate_needs_no_remark() -> None:
+    assert request().review_reasons == ()
+
+
+def test_a_crop_that_reads_otherwise_is_remarked_upon() -> None:
+    asked = request(crop=SeenPlate("ABC1284", is_certain=True, jpeg=b"crop"))
+    assert asked.review_reasons == (ReviewReason.PICTURE_DIFFERS,)
+    assert asked.plate_text == "ABC1234", "the listed text, to compare with the crop"
+
+
+def test_a_missing_crop_is_remarked_upon_after_what_the_match_said() -> None:
+    asked = request(hit=HIT._replace(review_reasons=(ReviewReason.READ_UNCERTAIN,)), crop=None)
+    assert asked.review_reasons == (ReviewReason.READ_UNCERTAIN, ReviewReason.PICTURE_MISSING)
+    assert asked.crop_jpeg is None
+
+
+def test_a_repeat_is_the_same_request() -> None:
+    assert request() == request()
+
+
+def test_another_read_another_checkpoint_or_another_entry_is_another_request() -> None:
+    others = [
+        request(replace(READ, event_id="r2")),
+        request(replace(READ, checkpoint_id="K2")),
+        request(hit=HIT._replace(entry=entry_of("ABC1234", entry_id="other"))),
+    ]
+    assert len({each.request_id for each in (request(), *others)}) == 4
+
+
+def test_a_read_without_an_id_is_named_by_place_and_times_and_never_by_its_plate() -> None:
+    nameless = replace(READ, event_id=None)
+    assert read_id(nameless) == read_id(replace(nameless, plate_text="XYZ9876", confidence=None))
+    assert read_id(nameless) != read_id(replace(nameless, received_at=EpochMs(nameless.received_at + 1)))
+    assert read_id(READ) == "r1"

@@ -1,0 +1,177 @@
+"""Time lines of what a pillar reports beside presses."""
+
+import pytest
+
+from processors.incident.issue import topic_for
+from schemas.enums import Action, Disposition, Grade, Hazard, IncidentState, PillarKind, Reason, Status
+from schemas.topics import TEST_ALERTS
+from tests.support.timeline import LAT, Timeline, camera, device, fact, flame, only_alert, reasons
+
+
+def test_a_device_s_cancel_of_a_red_is_an_update_and_it_stays_open() -> None:
+    line = Timeline()
+    raised = only_alert(line.press(0))
+    asked = only_alert(line.pillar(PillarKind.CANCEL, 20))
+    assert (asked.incident_id, asked.action, asked.reason) == (
+        raised.incident_id,
+        Action.UPDATE,
+        Reason.CANCEL_REQUESTED,
+    )
+    assert (asked.state, asked.grade) == (IncidentState.RAISED, Grade.RED)
+    assert list(line.state.incidents) == [raised.incident_id]
+
+
+def test_a_second_cancel_is_a_duplicate_until_the_button_is_pressed_again() -> None:
+    line = Timeline()
+    line.press(0)
+    for at_s in (10, 20):
+        line.pillar(PillarKind.CANCEL, at_s)
+    line.press(30)
+    line.pillar(PillarKind.CANCEL, 40)
+    assert reasons(line)[1:] == [
+        Reason.FIRST_FACT,
+        Reason.CANCEL_REQUESTED,
+        Reason.DUPLICATE,
+        Reason.PRESSED_AGAIN,
+        Reason.CANCEL_REQUESTED,
+    ]
+
+
+def test_each_of_two_pillars_may_take_back_its_own_press() -> None:
+    line = Timeline(device("P1"), device("P2", lat=LAT + 0.001))
+    line.press(0, "P1")
+    line.press(1, "P2")
+    asked = [line.pillar(PillarKind.CANCEL, 5, name).reason for name in ("P1", "P2")]
+    assert asked == [Reason.CANCEL_REQUESTED] * 2
+
+
+def test_a_cancel_finds_its_incident_long_after_the_duplicate_window() -> None:
+    line = Timeline()
+    line.press(0)
+    assert line.pillar(PillarKind.CANCEL, 7_200).reason is Reason.CANCEL_REQUESTED
+
+
+def test_a_cancel_of_nothing_is_told_as_such() -> None:
+    line = Timeline(device("P1"), device("P2", lat=LAT + 0.001))
+    line.press(0, "P1")
+    assert line.pillar(PillarKind.CANCEL, 5, "P2").reason is Reason.NOTHING_TO_CANCEL
+
+
+def test_a_cancel_that_was_received_before_the_press_takes_nothing_back() -> None:
+    line = Timeline()
+    line.press(100)
+    assert (
+        line.push(fact(PillarKind.CANCEL, at_s=99, event_id="c"), at_s=101).reason is Reason.NOTHING_TO_CANCEL
+    )
+
+
+def test_a_device_s_cancel_of_a_yellow_ends_it() -> None:
+    line = Timeline(camera("C1"))
+    line.push(flame())
+    (raised,) = line.run(10, 10)
+    ended = only_alert(line.pillar(PillarKind.CANCEL, 20, "C1"))
+    assert (ended.incident_id, ended.action, ended.reason) == (
+        raised.incident_id,
+        Action.CANCEL,
+        Reason.CANCELLED_BY_DEVICE,
+    )
+    assert ended.state is IncidentState.CANCELLED
+    assert not line.state.incidents
+    assert not line.state.by_device
+    assert not line.state.by_place
+
+
+def test_a_device_s_cancel_of_a_yellow_that_is_held_ends_it_before_anybody_heard_of_it() -> None:
+    line = Timeline(camera("C1"))
+    line.push(flame())
+    assert line.pillar(PillarKind.CANCEL, 5, "C1").reason is Reason.NEVER_RAISED
+    assert not line.run(6, 60)
+    assert not line.state.incidents
+    assert not line.state.ended
+
+
+def test_a_test_press_goes_to_the_test_topic_and_leaves_nothing_open() -> None:
+    line = Timeline()
+    alert = only_alert(line.pillar(PillarKind.TEST, 0))
+    assert (alert.status, alert.action, alert.state) == (Status.TEST, Action.RAISE, IncidentState.CLOSED)
+    assert (alert.disposition, alert.reason) == (Disposition.TEST, Reason.DEVICE_TEST)
+    assert topic_for(alert) == TEST_ALERTS
+    assert all(text.headline.startswith(("TEST", "测试")) for text in alert.texts)
+    assert not line.state.incidents
+
+
+def test_a_press_right_after_a_test_raises() -> None:
+    line = Timeline()
+    line.pillar(PillarKind.TEST, 0)
+    alert = only_alert(line.press(1))
+    assert (alert.reason, alert.status) == (Reason.FIRST_FACT, Status.ACTUAL)
+
+
+def test_a_test_of_a_pillar_in_no_registry_sends_nothing() -> None:
+    assert Timeline().pillar(PillarKind.TEST, 0, "X1").reason is Reason.UNKNOWN_DEVICE
+
+
+def test_only_the_latest_heartbeat_counts() -> None:
+    line = Timeline()
+    for at_s in (10, 10, 5, 11):
+        line.push(fact(PillarKind.HEARTBEAT, at_s=at_s, event_id=f"h{at_s}"), at_s=20)
+    assert reasons(line)[1:] == [Reason.HEARTBEAT, Reason.DUPLICATE, Reason.DUPLICATE, Reason.HEARTBEAT]
+    assert not line.alerts
+
+
+def test_a_heartbeat_of_a_stranger_leaves_no_trace() -> None:
+    line = Timeline()
+    assert line.pillar(PillarKind.HEARTBEAT, 0, "X1").reason is Reason.UNKNOWN_DEVICE
+    assert ("east", "X1") not in line.state.devices
+    assert ("east", "X1") not in line.state.heartbeats
+
+
+def test_a_kind_of_a_later_release_is_remembered_and_nothing_else() -> None:
+    line = Timeline()
+    for _ in range(2):
+        line.push(fact(PillarKind.UNKNOWN))
+    assert reasons(line)[1:] == [Reason.NOT_SUPPORTED, Reason.DUPLICATE]
+    assert not line.state.incidents
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (PillarKind.RELEASE, Reason.RELEASED),
+        (PillarKind.TAMPER, Reason.HELD),
+        (PillarKind.BATTERY, Reason.HELD),
+        (PillarKind.MAINS, Reason.HELD),
+        (PillarKind.COMMS, Reason.HELD),
+    ],
+)
+def test_a_report_without_an_alert_has_a_reason_and_its_copy_is_a_duplicate(
+    kind: PillarKind, reason: Reason
+) -> None:
+    line = Timeline()
+    for _ in range(2):
+        line.push(fact(kind))
+    assert reasons(line)[1:] == [reason, Reason.DUPLICATE]
+    assert not line.alerts
+
+
+def test_a_cancel_before_the_registry_knew_the_pillar_has_no_second_life_as_a_copy() -> None:
+    line = Timeline(device("P9"))
+    cancel = fact(PillarKind.CANCEL, event_id="c", at_s=30)
+    line.push(cancel)
+    line.push(device("P1"))
+    line.press(10)
+    assert line.push(cancel, at_s=31).reason is Reason.DUPLICATE
+
+
+def test_a_copy_of_a_heartbeat_from_before_the_registry_knew_the_pillar_does_not_count() -> None:
+    told = []
+    for copies in ((), (15,)):
+        line = Timeline()
+        beat = fact(PillarKind.HEARTBEAT, "B1", at_s=0)
+        assert line.push(beat, at_s=0).reason is Reason.UNKNOWN_DEVICE
+        line.push(device("B1", heartbeat_s=20), at_s=1)
+        for at_s in copies:
+            assert line.push(beat, at_s=at_s).reason is Reason.DUPLICATE
+        told.append(line.run(16, 30))
+    assert [alert.hazard for alert in told[0]] == [Hazard.COMM_FAIL]
+    assert told[0] == told[1]

@@ -1,0 +1,280 @@
+"""Time lines of presses: push at a second, see what goes out."""
+
+import pytest
+
+from processors.fold.log_entry import LogEntry
+from processors.incident.issue import topic_for
+from processors.state.policy import FusionPolicy
+from schemas.alert import Alert
+from schemas.codec import decode, encode
+from schemas.enums import (
+    Action,
+    Grade,
+    Hazard,
+    IncidentState,
+    PillarKind,
+    Reason,
+    Status,
+    Tier,
+)
+from schemas.topics import ALERTS
+from schemas.units import DAY_MS
+from tests.support.timeline import (
+    CHAIN,
+    LAT,
+    ZONE,
+    Timeline,
+    camera,
+    device,
+    entry,
+    envelope,
+    fact,
+    flame,
+    ms,
+    only_alert,
+    reasons,
+    zone_of,
+)
+
+
+def test_a_first_press_raises_a_red_at_once_with_everything_that_is_known() -> None:
+    alert = only_alert(Timeline().press(10, event_id="e1"))
+    assert (alert.action, alert.state, alert.reason) == (
+        Action.RAISE,
+        IncidentState.RAISED,
+        Reason.FIRST_FACT,
+    )
+    assert (alert.grade, alert.hazard, alert.status) == (Grade.RED, Hazard.EMERGENCY_CALL, Status.ACTUAL)
+    assert (alert.sent, alert.onset, alert.expires) == (ms(10), ms(10), ms(10) + DAY_MS)
+    assert (alert.revision, alert.press_count, alert.source_count) == (1, 1, 1)
+    assert alert.position is not None
+    assert (alert.position.lon, alert.position.lat) == (120.0, 30.0)
+    assert alert.cell_id == "c200:16679:57778"
+    assert (alert.responsible_unit, alert.tier, alert.chain) == ("village-1", Tier.VILLAGE, CHAIN)
+    assert [source.event_id for source in alert.sources] == ["e1"]
+    assert alert.incident_id.startswith(f"{ZONE}-")
+    assert topic_for(alert) == ALERTS
+    assert decode(encode(alert), Alert) == alert
+
+
+def test_presses_within_three_seconds_of_the_first_are_one_press() -> None:
+    line = Timeline()
+    for at_s in (0, 0.02, 1.5, 3.0):
+        line.press(at_s)
+    assert reasons(line)[1:] == [Reason.FIRST_FACT, Reason.BOUNCE, Reason.BOUNCE, Reason.BOUNCE]
+    assert len(line.alerts) == 1
+
+
+def test_a_train_of_bounces_counts_from_its_first_press() -> None:
+    line = Timeline()
+    for at_s in (0, 2, 4):
+        line.press(at_s)
+    assert reasons(line)[1:] == [Reason.FIRST_FACT, Reason.BOUNCE, Reason.PRESSED_AGAIN]
+
+
+def test_a_later_press_updates_the_incident_and_its_press_count() -> None:
+    line = Timeline()
+    raised, again = only_alert(line.press(0)), only_alert(line.press(3.001, event_id="e2"))
+    assert (again.incident_id, again.action, again.reason) == (
+        raised.incident_id,
+        Action.UPDATE,
+        Reason.PRESSED_AGAIN,
+    )
+    assert (again.press_count, again.source_count, again.revision) == (2, 2, 2)
+    assert [prior.alert_id for prior in again.prior] == [raised.alert_id]
+    assert again.alert_id != raised.alert_id
+
+
+def test_a_press_that_was_received_before_the_first_one_bounces_too() -> None:
+    line = Timeline()
+    line.press(10)
+    assert line.push(fact(at_s=8, event_id="earlier"), at_s=11).reason is Reason.BOUNCE
+
+
+def test_a_press_after_a_cancel_is_no_bounce() -> None:
+    line = Timeline()
+    line.press(0)
+    line.pillar(PillarKind.CANCEL, 1)
+    assert line.press(2).reason is Reason.PRESSED_AGAIN
+
+
+@pytest.mark.parametrize(("gap_s", "joins"), [(120, True), (120.001, False)])
+def test_a_press_joins_within_the_rolling_window_border_included(gap_s: float, joins: bool) -> None:
+    line = Timeline()
+    raised, second = only_alert(line.press(0)), only_alert(line.press(gap_s))
+    assert (second.incident_id == raised.incident_id) is joins
+
+
+def test_a_press_joins_for_at_most_fifteen_minutes_however_often_it_comes() -> None:
+    line = Timeline()
+    raised = only_alert(line.press(0))
+    joined = [
+        only_alert(line.press(at_s)).incident_id == raised.incident_id for at_s in range(100, 1001, 100)
+    ]
+    assert joined == [True] * 9 + [False]
+
+
+def test_of_two_open_incidents_the_one_raised_last_is_joined() -> None:
+    line = Timeline()
+    line.policy(FusionPolicy(reach_m=0))
+    line.press(0)
+    latest = only_alert(line.press(121))
+    assert only_alert(line.press(130)).incident_id == latest.incident_id
+
+
+def test_a_press_of_a_pillar_close_by_joins_and_both_are_named() -> None:
+    line = Timeline(device("P1"), device("P2", lat=LAT + 0.0017))
+    raised, joined = only_alert(line.press(0, "P1")), only_alert(line.press(1, "P2"))
+    assert (joined.incident_id, joined.reason) == (raised.incident_id, Reason.ANOTHER_SOURCE)
+    assert [source.device_id for source in joined.sources] == ["P1", "P2"]
+    assert only_alert(line.press(10, "P2")).reason is Reason.PRESSED_AGAIN
+
+
+def test_two_pillars_that_number_their_presses_alike_send_two_alerts_with_ids_of_their_own() -> None:
+    line = Timeline(device("P1"), device("P2", lat=LAT + 0.001), device("P3", lat=LAT - 0.001))
+    for name in ("P1", "P2", "P3"):
+        line.press(0, name, event_id="1")
+    assert len({alert.incident_id for alert in line.alerts}) == 1
+    assert len({alert.alert_id for alert in line.alerts}) == 3
+
+
+def test_what_a_camera_saw_never_makes_a_press_of_the_same_device_look_known() -> None:
+    line = Timeline(camera("C1"))
+    line.push(flame("C1", event_id="1"))
+    pressed = line.press(0, "C1", event_id="1")
+    assert pressed.reason is Reason.CORROBORATED
+    assert only_alert(pressed).press_count == 1
+
+
+def test_a_press_and_a_flame_that_are_named_alike_are_two_incidents_when_they_are_far_apart_in_time() -> None:
+    line = Timeline(camera("C1"))
+    line.push(flame("C1", event_id="1"))
+    (fire,) = line.run(10, 10)
+    call = only_alert(line.press(1_000, "C1", event_id="1"))
+    assert call.incident_id != fire.incident_id
+    assert (call.action, call.revision) == (Action.RAISE, 1)
+    assert len(line.state.incidents) == 2
+
+
+@pytest.mark.parametrize(("north_e7", "joins"), [(17_986, True), (17_987, False)])
+def test_presses_fuse_across_a_cell_s_edge_up_to_two_hundred_metres(north_e7: int, joins: bool) -> None:
+    line = Timeline(device("P1"), device("P2", lat=LAT + north_e7 / 1e7))
+    raised, second = only_alert(line.press(0, "P1")), only_alert(line.press(1, "P2"))
+    assert len({found.place.cell for found in line.state.devices.values() if found.place}) == 2
+    assert (second.incident_id == raised.incident_id) is joins
+
+
+def test_nothing_fuses_across_a_zone_s_border() -> None:
+    other = zone_of(is_ours=True)
+    line = Timeline(device("P1"))
+    line.push(device("P2", zone=other), zone=other)
+    line.press(0, "P1")
+    decision = line.push(fact(device_id="P2"), zone=other, at_s=1)
+    assert (decision.reason, only_alert(decision).zone) == (Reason.FIRST_FACT, other)
+
+
+def test_a_press_of_a_pillar_in_no_registry_raises_with_the_control_room_as_its_unit() -> None:
+    line = Timeline(zone="unassigned")
+    alert = only_alert(line.press(0, "nobody-knows-me"))
+    assert (alert.reason, alert.grade, alert.zone) == (Reason.UNREGISTERED_DEVICE, Grade.RED, "unassigned")
+    assert (alert.position, alert.cell_id, alert.uncertainty_m) == (None, None, None)
+    assert alert.responsible_unit == "control-room"
+    assert line.press(10, "nobody-knows-me").reason is Reason.PRESSED_AGAIN
+
+
+def test_two_pillars_in_no_registry_are_two_incidents() -> None:
+    line = Timeline()
+    assert only_alert(line.press(0, "X1")).incident_id != only_alert(line.press(0, "X2")).incident_id
+
+
+def test_a_press_of_a_removed_pillar_raises_as_unregistered() -> None:
+    line = Timeline()
+    line.push(device(revision=2, removed=True))
+    alert = only_alert(line.press(5))
+    assert (alert.reason, alert.position, alert.responsible_unit) == (
+        Reason.UNREGISTERED_DEVICE,
+        None,
+        "control-room",
+    )
+
+
+def test_a_press_of_another_partition_s_zone_raises_with_what_is_known() -> None:
+    other = zone_of(is_ours=False)
+    decision = Timeline().push(fact(), zone=other)
+    assert (decision.reason, only_alert(decision).zone) == (Reason.UNREGISTERED_DEVICE, other)
+
+
+def test_a_press_under_a_wrong_key_raises_at_its_pillar() -> None:
+    line = Timeline()
+    right = entry(envelope(fact()), offset=line.state.offset, append_ms=ms(0))
+    (decision,) = line.push_entry(right._replace(key=b"elsewhere"))
+    assert (decision.reason, only_alert(decision).responsible_unit) == (Reason.FIRST_FACT, "village-1")
+
+
+def test_a_late_press_raises_and_says_that_it_is_late() -> None:
+    line = Timeline()
+    in_time = line.pillar(PillarKind.PRESS, 100, occurred_s=60)
+    late = line.pillar(PillarKind.PRESS, 300, occurred_s=259.999)
+    assert [only_alert(in_time).late, only_alert(late).late] == [False, True]
+    assert only_alert(late).onset == ms(259.999)
+
+
+def test_a_press_with_a_replaced_time_says_so() -> None:
+    assert only_alert(Timeline().push(fact(clock_suspect=True))).clock_suspect
+
+
+def test_a_resend_changes_nothing_whatever_its_received_at() -> None:
+    line = Timeline()
+    line.press(0, event_id="e1")
+    assert line.push(fact(at_s=60, event_id="e1"), at_s=60).reason is Reason.DUPLICATE
+    assert len(line.alerts) == 1
+
+
+def test_a_copy_that_comes_after_sixty_four_later_events_is_beyond_memory() -> None:
+    line = Timeline()
+    line.press(0, event_id="first")
+    for at_s in range(200, 200 + 65 * 200, 200):
+        line.press(at_s)
+    raised = len(line.alerts)
+    assert line.push(fact(at_s=0, event_id="first"), at_s=99_000).reason is Reason.BEYOND_MEMORY
+    assert len(line.alerts) == raised == 66
+
+
+def test_a_resend_of_what_an_open_incident_rests_on_is_known_however_many_events_came_since() -> None:
+    line = Timeline()
+    line.press(0, event_id="first")
+    for at_s in range(200, 200 + 65 * 200, 200):
+        line.press(at_s)
+    assert line.push(fact(at_s=20_000, event_id="first"), at_s=20_000).reason is Reason.DUPLICATE
+
+
+def test_an_alert_names_the_first_source_and_the_latest_forty_nine() -> None:
+    line = Timeline(device("P1"))
+    for at_s in range(0, 60 * 10, 10):
+        line.press(at_s, event_id=f"e{at_s}")
+    alert = line.alerts[-1]
+    assert (alert.source_count, len(alert.sources), len(alert.prior)) == (60, 50, 10)
+    assert [source.event_id for source in alert.sources[:2]] == ["e0", "e110"]
+    assert alert.sources[-1].event_id == "e590"
+
+
+def test_unfounded_presses_never_change_the_grade() -> None:
+    line = Timeline()
+    for at_s in range(0, 4000, 60):
+        line.press(at_s)
+        line.pillar(PillarKind.CANCEL, at_s + 10)
+    assert {alert.grade for alert in line.alerts} == {Grade.RED}
+
+
+def test_fold_time_never_goes_back() -> None:
+    line = Timeline()
+    line.press(100)
+    earlier = only_alert(line.push(fact(device_id="X", at_s=50), at_s=50))
+    assert earlier.sent == ms(100)
+
+
+def test_an_append_time_beyond_the_year_9999_does_not_move_fold_time() -> None:
+    line = Timeline()
+    line.press(100)
+    (decision,) = line.push_entry(LogEntry(9, ms(1e14), None, None))
+    assert (decision.reason, line.state.now) == (Reason.UNDECODABLE, ms(100))

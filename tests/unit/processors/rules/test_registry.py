@@ -1,0 +1,230 @@
+"""Devices and policies in the log, routing, strangers, and what happens when something fails."""
+
+from typing import NoReturn
+
+import pytest
+from msgspec.structs import replace
+
+from processors.fold import apply as changes
+from processors.fold import reducer as incidents
+from processors.fold.log_entry import LogEntry
+from processors.rules import timers as rules_timers
+from processors.state.entities import Incident, Timer, TimerKind
+from processors.state.partition_state import State
+from processors.state.policy import DEFAULT_VERSION, FusionPolicy, Window, Windows, policy_record
+from schemas.enums import Action, Grade, InputKind, PillarKind, Reason
+from schemas.fusion_log import FusionInput
+from tests.support.timeline import (
+    LAT,
+    Timeline,
+    camera,
+    dead_letter,
+    device,
+    entry,
+    envelope,
+    fact,
+    flame,
+    ms,
+    only_alert,
+    zone_of,
+)
+
+
+def test_a_moved_pillar_raises_where_it_stands_now() -> None:
+    line = Timeline()
+    line.push(device(lat=31.0, revision=2))
+    position = only_alert(line.press(0)).position
+    assert position is not None
+    assert position.lat == 31.0
+
+
+def test_an_older_or_equal_device_record_is_a_duplicate() -> None:
+    line = Timeline(device(revision=5))
+    assert line.push(device(lat=31.0, revision=5)).reason is Reason.DUPLICATE
+    assert line.push(device(lat=31.0, revision=4)).reason is Reason.DUPLICATE
+
+
+def test_a_removed_device_keeps_its_memory_and_comes_back_with_it() -> None:
+    line = Timeline()
+    line.press(0, event_id="e1")
+    assert line.push(device(revision=2, removed=True)).reason is Reason.DEVICE_REMOVED
+    assert line.push(fact(event_id="e1")).reason is Reason.DUPLICATE
+    line.push(device(revision=3))
+    assert line.push(fact(event_id="e1")).reason is Reason.DUPLICATE
+
+
+def test_a_device_record_in_another_zone_s_envelope_is_misrouted() -> None:
+    assert Timeline().push(device("P2", zone="elsewhere")).reason is Reason.MISROUTED
+
+
+def test_a_device_that_stands_nowhere_on_earth_still_raises() -> None:
+    line = Timeline(replace(device(), lat_e7=2_000_000_000))
+    alert = only_alert(line.press(0))
+    assert (alert.reason, alert.position, alert.responsible_unit) == (Reason.FIRST_FACT, None, "village-1")
+
+
+def test_a_policy_is_in_force_from_its_offset_on_and_named_in_every_alert() -> None:
+    line = Timeline()
+    before = only_alert(line.press(0))
+    policy = FusionPolicy(windows=Windows(red=Window(rolling_ms=5_000, at_most_ms=5_000)))
+    assert line.policy(policy).reason is Reason.POLICY_ACTIVATED
+    after = only_alert(line.press(6))
+    assert after.incident_id != before.incident_id
+    assert [before.policy_version, after.policy_version] == [
+        DEFAULT_VERSION,
+        policy_record(policy, 1).version,
+    ]
+
+
+def test_an_older_policy_is_a_duplicate() -> None:
+    line = Timeline()
+    line.policy(FusionPolicy(bounce_ms=1), revision=2)
+    assert line.policy(FusionPolicy(), revision=2).reason is Reason.DUPLICATE
+    assert line.state.policy.bounce_ms == 1
+
+
+def test_a_policy_that_contradicts_itself_is_refused_and_says_where() -> None:
+    line = Timeline()
+    decision = line.policy(FusionPolicy(windows=Windows(red=Window(rolling_ms=9, at_most_ms=8)), bounce_ms=0))
+    assert decision.reason is Reason.POLICY_REFUSED
+    assert "windows.red.rolling_ms (9)" in (decision.detail or "")
+    assert line.state.policy == FusionPolicy()
+
+
+@pytest.mark.parametrize("key", [b"elsewhere", None])
+def test_anything_but_a_press_under_a_wrong_key_is_misrouted(key: bytes | None) -> None:
+    line = Timeline()
+    given = entry(envelope(fact(PillarKind.TEST)), offset=1, append_ms=ms(0))
+    assert line.push_entry(given._replace(key=key))[0].reason is Reason.MISROUTED
+
+
+def test_anything_but_a_press_of_another_partition_s_zone_is_misrouted() -> None:
+    line = Timeline()
+    for record in (fact(PillarKind.CANCEL), flame(), dead_letter()):
+        assert line.push(record, zone=zone_of(is_ours=False)).reason is Reason.MISROUTED
+
+
+def test_kinds_of_later_releases_are_not_supported() -> None:
+    line = Timeline()
+    for kind in set(InputKind) - set(incidents.RECORDS):
+        given = FusionInput(kind=kind, event_id="x", zone="east", payload=b"anything")
+        (decision,) = line.push_entry(entry(given, offset=line.state.offset, append_ms=ms(0)))
+        assert (decision.reason, decision.event_id) == (Reason.NOT_SUPPORTED, "x")
+
+
+@pytest.mark.parametrize("value", [None, b"", b"\xc3\x01", b"not a record at all"])
+def test_what_is_not_readable_is_told_as_such_and_counted_in_the_offset(value: bytes | None) -> None:
+    line = Timeline()
+    offset = line.state.offset
+    (decision,) = line.push_entry(LogEntry(offset, ms(0), b"east", value))
+    assert (decision.reason, decision.alerts, line.state.offset) == (Reason.UNDECODABLE, (), offset + 1)
+
+
+def test_a_readable_envelope_with_an_unreadable_payload_is_undecodable() -> None:
+    line = Timeline()
+    given = replace(envelope(fact()), payload=envelope(fact()).payload[:-3])
+    (decision,) = line.push_entry(entry(given, offset=1, append_ms=ms(0)))
+    assert decision.reason is Reason.UNDECODABLE
+    assert "PillarFact" in (decision.detail or "")
+
+
+def test_the_hash_of_the_last_record_is_that_of_its_key_and_value() -> None:
+    line = Timeline()
+    line.press(0)
+    first = line.state.last_hash
+    line.press(0, event_id="other")
+    assert len(first) == 32
+    assert first != line.state.last_hash
+
+
+def test_strangers_are_bounded_and_what_was_forgotten_counts_as_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(changes, "MAX_STRANGERS", 2)
+    line = Timeline()
+    for at_s, name in ((10, "X1"), (30, "X2"), (20, "X3"), (40, "X1"), (50, "X4")):
+        line.press(at_s, name, event_id=f"{name}-{at_s}")
+    assert [key[1] for key, known in line.state.devices.items() if known.site is None] == ["X1", "X4"]
+    assert line.state.stranger_count == 2
+    copies = [
+        line.press(at_s, name, event_id=f"{name}-{at_s}").reason for at_s, name in ((30, "X2"), (20, "X3"))
+    ]
+    assert copies == [Reason.BEYOND_MEMORY] * 2
+    assert line.press(60, "X2").reason is Reason.PRESSED_AGAIN
+
+
+def test_a_stranger_that_is_registered_counts_no_longer_and_keeps_its_memory() -> None:
+    line = Timeline()
+    line.press(0, "P2", event_id="e1")
+    line.push(device("P2"))
+    assert line.state.stranger_count == 0
+    assert line.push(fact(device_id="P2", event_id="e1")).reason is Reason.DUPLICATE
+
+
+def test_timers_of_ended_incidents_do_not_pile_up() -> None:
+    line = Timeline(camera())
+    for number in range(500):
+        line.push(flame(event_id=f"o{number}", at_s=number), at_s=number)
+        line.pillar(PillarKind.CANCEL, number, "C1")
+    assert not line.state.incidents
+    assert len(line.state.timers) <= changes.MAX_STALE_TIMERS
+
+
+def broken(*_arguments: object) -> NoReturn:
+    raise RuntimeError("a rule is broken")
+
+
+def test_a_press_that_a_rule_fails_on_is_a_minimal_red_and_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = Timeline()
+    monkeypatch.setitem(incidents.RULES, InputKind.PILLAR_EVENT, broken)
+    decision = line.press(7, event_id="e1")
+    alert = only_alert(decision)
+    assert (decision.reason, decision.detail) == (Reason.FOLD_ERROR, "RuntimeError: a rule is broken")
+    assert (alert.reason, alert.grade, alert.action) == (Reason.FOLD_ERROR, Grade.RED, Action.RAISE)
+    assert (alert.sent, [source.event_id for source in alert.sources]) == (ms(7), ["e1"])
+    monkeypatch.undo()
+    whole = only_alert(line.press(8, event_id="e1"))
+    assert (whole.reason, whole.incident_id) == (Reason.FIRST_FACT, alert.incident_id)
+    assert whole.alert_id != alert.alert_id
+
+
+def test_anything_else_that_a_rule_fails_on_has_its_reason_and_no_alert(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = Timeline()
+    for kind in list(incidents.RULES):
+        monkeypatch.setitem(incidents.RULES, kind, broken)
+    for record in (fact(PillarKind.CANCEL), flame(), dead_letter(), device(revision=9)):
+        decision = line.push(record)
+        assert (decision.reason, decision.alerts) == (Reason.FOLD_ERROR, ())
+
+
+def test_a_timer_that_fails_keeps_no_other_from_firing_and_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = Timeline(device("P1"), device("P2", lat=LAT + 1))
+    first = only_alert(line.press(0, "P1")).incident_id
+    line.press(0, "P2")
+    escalate = rules_timers._INCIDENT_RULES[TimerKind.ESCALATE]
+
+    def fails_once(state: State, timer: Timer, incident: Incident) -> rules_timers.Fired:
+        if timer.subject == first:
+            raise RuntimeError
+        return escalate(state, timer, incident)
+
+    monkeypatch.setattr(rules_timers, "_INCIDENT_RULES", {TimerKind.ESCALATE: fails_once})
+    assert sorted(decision.reason for decision in line.tick(30)) == [
+        Reason.FOLD_ERROR,
+        Reason.NOBODY_ACKNOWLEDGED,
+        Reason.TICK,
+    ]
+    monkeypatch.undo()
+    asked = [
+        (at_s, alert.incident_id)
+        for at_s in (89, 90)
+        for alert in line.run(at_s, at_s)
+        if alert.reason is Reason.NOBODY_ACKNOWLEDGED
+    ]
+    assert asked == [(90, first)]

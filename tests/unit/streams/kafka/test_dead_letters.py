@@ -1,0 +1,108 @@
+"""Dead letters: a record keeps its place and its cause; of a sealed topic's record nothing else is kept."""
+
+import pytest
+import structlog
+
+from schemas.codec import decode
+from schemas.dead_letter import DeadLetter
+from schemas.errors import Cause
+from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
+from schemas.units import EpochMs
+from streams.kafka.dead_letters import MOST_DETAIL, MOST_KEY, MOST_PAYLOAD, as_log_record, bury
+from streams.kafka.producer import Outgoing
+from streams.kafka.record import LogRecord
+from streams.worker.metrics import Metrics
+from tests.support.fakes import consumed
+from tests.support.timeline import ms
+
+CANARY = b"B\xc3\x8412345"
+SEALED = [topic.name for topic in CATALOGUE if topic.sealed]
+MAX_LETTER = 2 << 20
+
+
+def record(topic: str, *, key: bytes | None = b"P1", value: bytes | None = b"poison") -> LogRecord:
+    return LogRecord(topic, 3, 17, ms(5), key, value)
+
+
+def buried(given: LogRecord, detail: str | None = "found this", metrics: Metrics | None = None) -> Outgoing:
+    return bury(given, Cause.UNDECODABLE, detail, worker="alarms", metrics=metrics or Metrics())
+
+
+def letter(outgoing: Outgoing) -> DeadLetter:
+    return decode(outgoing.value, DeadLetter)
+
+
+def test_a_dead_letter_keeps_place_time_cause_and_content() -> None:
+    outgoing = buried(record(PILLAR_EVENTS))
+    assert (outgoing.topic, outgoing.key) == (dead_letter_topic(PILLAR_EVENTS), b"P1")
+    assert letter(outgoing) == DeadLetter(
+        topic=PILLAR_EVENTS,
+        partition=3,
+        offset=17,
+        appended_at=ms(5),
+        cause=Cause.UNDECODABLE,
+        detail="found this",
+        key=b"P1",
+        payload=b"poison",
+        worker="alarms",
+    )
+
+
+def test_a_tombstone_and_a_missing_key_can_be_buried() -> None:
+    found = letter(buried(record(PILLAR_EVENTS, key=None, value=None), detail=None))
+    assert (found.key, found.payload, found.detail) == (None, None, None)
+
+
+def test_there_are_sealed_topics() -> None:
+    assert {"camera.frame.v1", "checkpoint.plate-read.v1", "vehicle.hotlist.v1"} <= set(SEALED)
+
+
+@pytest.mark.parametrize("topic", SEALED)
+def test_a_sealed_record_leaves_no_key_no_payload_and_no_text(topic: str) -> None:
+    with structlog.testing.capture_logs() as lines:
+        outgoing = buried(record(topic, key=CANARY, value=CANARY), detail=CANARY.decode())
+    found = letter(outgoing)
+    assert (found.key, found.payload, found.detail) == (None, None, None)
+    assert outgoing.key is None
+    assert CANARY not in (outgoing.value or b"")
+    assert CANARY.decode() not in repr(lines)
+    assert (found.topic, found.partition, found.offset, found.cause) == (topic, 3, 17, Cause.UNDECODABLE)
+
+
+def test_it_is_counted_by_topic_and_cause() -> None:
+    metrics = Metrics()
+    buried(record(PILLAR_EVENTS), metrics=metrics)
+    labels = {"topic": PILLAR_EVENTS, "cause": "undecodable"}
+    assert metrics.registry.get_sample_value("callbox_dead_letters_total", labels) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "detail"),
+    [
+        (b"k", b"x" * (10 << 20), "short"),
+        (b"k" * (1 << 20), b"x", "short"),
+        (b"k" * (1 << 20), b"x" * (1 << 20), repr("\0" * (1 << 20))),
+    ],
+)
+def test_a_dead_letter_always_fits_its_topic(key: bytes, value: bytes, detail: str) -> None:
+    """One that the broker refuses would stop the worker at this record for ever."""
+    outgoing = buried(record(PILLAR_EVENTS, key=key, value=value), detail)
+    assert len(outgoing.value or b"") + len(outgoing.key or b"") < MAX_LETTER
+
+
+def test_content_is_kept_whole_or_not_at_all() -> None:
+    fits = letter(buried(record(PILLAR_EVENTS, key=b"k" * MOST_KEY, value=b"x" * MOST_PAYLOAD)))
+    assert (len(fits.key or b""), len(fits.payload or b"")) == (MOST_KEY, MOST_PAYLOAD)
+    too_large = letter(
+        buried(record(PILLAR_EVENTS, key=b"k" * (MOST_KEY + 1), value=b"x" * (MOST_PAYLOAD + 1)))
+    )
+    assert (too_large.key, too_large.payload) == (None, None)
+
+
+def test_a_long_detail_is_cut() -> None:
+    assert len(letter(buried(record(PILLAR_EVENTS), "d" * 10_000)).detail or "") == MOST_DETAIL
+
+
+def test_the_fetching_threads_record_becomes_ours() -> None:
+    given = consumed(b"v", topic="t", key=b"k", partition=2, offset=9, at=EpochMs(1))
+    assert as_log_record(given) == LogRecord("t", 2, 9, EpochMs(1), b"k", b"v")

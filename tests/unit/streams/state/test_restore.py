@@ -1,0 +1,248 @@
+"""Restoring: whatever snapshot is there, the state at an offset is the fold of the log up to it."""
+
+import struct
+
+import msgspec
+import pytest
+import structlog
+import zstandard
+from msgspec.structs import replace
+
+from processors.fold.log_entry import LogEntry, record_hash
+from processors.fold.reducer import fold
+from processors.fold.snapshot_codec import dump, load
+from processors.state.partition_state import FORMAT_VERSION, State, new_state
+from schemas.codec import encode
+from schemas.enums import Grade, Hazard, Reason
+from schemas.errors import Cause
+from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT
+from schemas.units import EpochMs
+from streams.kafka.record import LogRecord
+from streams.state import restore as restoring
+from streams.state.restore import LAST_RECORDS, Broken, broken_log
+from tests.support.paths import TESTS
+from tests.support.recorded_log import END, LOG, PARTITION, Cluster, folded, snapshot, state_at
+from tests.support.timeline import PARTITIONS, Timeline
+
+SAMPLES = TESTS / "samples"
+
+_LAST_HASH = 6
+"""Where a state of format 1 has the hash of its last record."""
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    made = Cluster()
+    for name in ("read", "bounds", "topic_id_of"):
+        monkeypatch.setattr(restoring, name, getattr(made, name))
+    return made
+
+
+@pytest.mark.parametrize("committed", [0, 1, 7, END])
+def test_without_a_snapshot_the_whole_log_is_folded(cluster: Cluster, committed: int) -> None:
+    assert cluster.restored(committed) == folded(committed)
+
+
+@pytest.mark.parametrize("offset", [0, 1, 5, END - 1, END])
+def test_with_a_snapshot_the_state_is_the_same_as_without(cluster: Cluster, offset: int) -> None:
+    cluster.keep(snapshot(offset))
+    assert cluster.restored() == folded(END)
+    assert cluster.folded_from == [offset]
+
+
+def test_the_newest_that_is_not_ahead_of_the_commit_is_taken(cluster: Cluster) -> None:
+    cluster.keep(snapshot(12), snapshot(4), snapshot(8), snapshot(10))
+    assert cluster.restored(9) == folded(9)
+    assert cluster.folded_from == [8]
+
+
+def test_a_snapshot_at_the_committed_offset_fits(cluster: Cluster) -> None:
+    cluster.keep(snapshot(9))
+    assert cluster.restored(9) == folded(9)
+
+
+def damaged() -> list[bytes]:
+    whole = snapshot(10)
+    promising = b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", 1 << 45) + whole.state[6:]
+    return [
+        b"poison",
+        b"",
+        encode(whole)[:-10],
+        encode(replace(whole, state=b"no frame")),
+        encode(replace(whole, state=whole.state[:-5])),
+        encode(replace(whole, state=zstandard.compress(b"no state"))),
+        encode(replace(whole, state=promising)),  # terabytes
+    ]
+
+
+@pytest.mark.parametrize("value", damaged())
+def test_a_damaged_snapshot_is_passed_over(cluster: Cluster, value: bytes) -> None:
+    cluster.keep(snapshot(5), value)
+    assert cluster.restored() == folded(END)
+    assert cluster.folded_from == [5]
+
+
+@pytest.mark.parametrize("version", [0, FORMAT_VERSION + 1])
+def test_a_snapshot_of_a_later_format_or_of_none_is_passed_over(cluster: Cluster, version: int) -> None:
+    cluster.keep(snapshot(5), replace(snapshot(10), format_version=version))
+    assert cluster.restored() == folded(END)
+    assert cluster.folded_from == [5]
+
+
+def test_a_snapshot_of_an_earlier_format_is_read_and_the_log_goes_on_from_it(cluster: Cluster) -> None:
+    earlier = (SAMPLES / "state-format-1.msgpack").read_bytes()
+    state = load(earlier)
+    # What the former release wrote is of another log than the one here: its next records are made to fit.
+    head = LogRecord(FUSION_INPUT, PARTITION, state.offset - 1, EpochMs(0), b"", b"poison")
+    state.last_hash = record_hash(LogEntry(head.offset, EpochMs(0), head.key, head.value))
+    raw = msgspec.msgpack.decode(earlier)
+    raw[_LAST_HASH] = state.last_hash
+    cluster.log[:] = [head]
+    cluster.keep(
+        replace(
+            snapshot(0),
+            format_version=1,
+            next_offset=state.offset,
+            last_hash=state.last_hash,
+            state=zstandard.compress(msgspec.msgpack.encode(raw)),
+        )
+    )
+    assert cluster.restored(state.offset) == dump(state)
+    assert cluster.folded_from == [state.offset]
+
+
+def test_a_snapshot_of_another_partition_or_partition_count_is_passed_over(cluster: Cluster) -> None:
+    stray = new_state((PARTITION + 1) % PARTITIONS, PARTITIONS)
+    recut = new_state(PARTITION, PARTITIONS * 2)
+    for state in (stray, recut):
+        state.offset = 10
+        cluster.keep(replace(snapshot(10), state=zstandard.compress(dump(state))))
+    assert cluster.restored() == folded(END)
+
+
+def test_a_snapshot_of_another_log_is_passed_over(cluster: Cluster) -> None:
+    """The log was made anew under the same name: its offsets begin again, and old snapshots would seem to fit."""
+    foreign = state_at(10)
+    foreign.last_hash = "0" * 32
+    cluster.keep(snapshot(5), replace(snapshot(10), state=zstandard.compress(dump(foreign))))
+    with structlog.testing.capture_logs() as lines:
+        assert cluster.restored() == folded(END)
+    assert "snapshot.of_another_log" in [line["event"] for line in lines]
+
+
+def test_a_snapshot_whose_last_record_retention_has_taken_is_believed(cluster: Cluster) -> None:
+    cluster.keep(snapshot(10))
+    del cluster.log[:10]
+    assert cluster.restored() == folded(END)
+
+
+def test_a_snapshot_far_from_the_end_of_its_topic_is_found(cluster: Cluster) -> None:
+    cluster.keep(snapshot(5), *[snapshot(END)] * (LAST_RECORDS + 3))
+    assert cluster.restored(9) == folded(9)
+    assert cluster.folded_from == [5]
+
+
+def test_the_beginning_of_the_topic_is_not_read_when_the_end_has_what_is_needed(cluster: Cluster) -> None:
+    cluster.keep(snapshot(5))
+    cluster.restored()
+    assert [start for topic, start, _ in cluster.asked if topic == FUSION_SNAPSHOT] == [-LAST_RECORDS]
+
+
+def open_incidents(state: State) -> set[str]:
+    return set(state.incidents)
+
+
+def test_a_log_that_ends_before_the_commit_is_told_of_and_folded_on_from_there(cluster: Cluster) -> None:
+    found = cluster.restore(END + 5)
+    assert found.broken == Broken(Cause.RECORDS_MISSING, END, END + 5)
+    assert found.state.offset == END + 5
+    assert open_incidents(found.state) == open_incidents(state_at(END))
+
+
+def test_retention_that_overtook_a_stopped_group_is_told_of_and_the_incidents_are_kept(
+    cluster: Cluster,
+) -> None:
+    cluster.keep(snapshot(5))
+    del cluster.log[:9]
+    found = cluster.restore(9)
+    assert found.broken == Broken(Cause.RECORDS_MISSING, 5, 9)
+    assert found.state.offset == 9
+    assert open_incidents(found.state) == open_incidents(state_at(5))
+
+
+def test_a_log_without_its_beginning_and_without_a_snapshot_is_told_of(cluster: Cluster) -> None:
+    del cluster.log[:7]
+    found = cluster.restore()
+    assert found.broken == Broken(Cause.RECORDS_MISSING, 0, 7)
+    assert found.state.offset == END
+
+
+def test_a_jump_inside_the_log_is_told_of(cluster: Cluster) -> None:
+    cluster.keep(snapshot(5))
+    del cluster.log[10:12]
+    assert cluster.restore().broken == Broken(Cause.RECORDS_MISSING, 10, 12)
+
+
+def test_a_truncated_log_gives_the_newest_snapshot_that_fits_and_is_told_of(cluster: Cluster) -> None:
+    cluster.keep(snapshot(5), snapshot(END))
+    del cluster.log[12:]
+    found = cluster.restore(12)
+    assert found.broken == Broken(Cause.RECORDS_MISSING, END, 12)
+    assert dump(found.state) == folded(12)
+
+
+def test_a_topic_that_was_made_anew_keeps_the_incidents_and_is_told_of(cluster: Cluster) -> None:
+    cluster.keep(snapshot(5), snapshot(END))
+    cluster.topic_id = "second"
+    cluster.log.clear()
+    found = cluster.restore(0)
+    assert found.broken == Broken(Cause.ANOTHER_LOG, END, 0)
+    assert found.topic_id == "second"
+    assert found.state.offset == 0
+    assert open_incidents(found.state) == open_incidents(state_at(END))
+
+
+def test_a_fact_that_is_resent_to_a_log_that_was_made_anew_is_known_by_its_id(cluster: Cluster) -> None:
+    cluster.keep(snapshot(END))
+    cluster.topic_id = "second"
+    pressed = next(entry for entry in LOG.entries if b"press" in (entry.value or b""))
+    cluster.log[:] = [LogRecord(FUSION_INPUT, PARTITION, 0, pressed.append_ms, pressed.key, pressed.value)]
+    kept = cluster.restore(0).state
+    _, (decision,) = fold(kept, pressed._replace(offset=0))
+    assert (decision.reason, decision.alerts) == (Reason.DUPLICATE, ())
+
+
+def test_another_record_under_the_same_topic_id_keeps_the_incidents_and_is_told_of(cluster: Cluster) -> None:
+    cluster.keep(snapshot(END))
+    cluster.log[-1] = cluster.log[-1]._replace(value=b"another")
+    found = cluster.restore(END)
+    assert found.broken == Broken(Cause.RECORDS_MISSING, END, END)
+    assert open_incidents(found.state) == open_incidents(state_at(END))
+
+
+def test_what_the_worker_had_in_hand_is_kept_where_it_knows_more(cluster: Cluster) -> None:
+    cluster.keep(snapshot(5))
+    cluster.topic_id = "second"
+    cluster.log.clear()
+    in_hand = state_at(END)
+    assert open_incidents(cluster.restore(0, in_hand).state) == open_incidents(state_at(END))
+
+
+def test_a_group_that_was_set_back_folds_the_whole_log_again(cluster: Cluster) -> None:
+    cluster.keep(snapshot(END))
+    assert cluster.restored(0) == folded(0)
+
+
+def test_a_broken_log_is_told_of_in_the_log_itself_once(cluster: Cluster) -> None:
+    cluster.keep(snapshot(END))
+    del cluster.log[12:]
+    broken = cluster.restore(12).broken
+    assert broken is not None
+    told = [broken_log(PARTITION, "first", broken, EpochMs(at)) for at in (1, 2)]
+    line = Timeline(zone=UNASSIGNED_ZONE)
+    for outgoing in told:
+        line.push_entry(LogEntry(line.state.offset, EpochMs(5), outgoing.key, outgoing.value))
+    (alert,) = line.alerts
+    assert (alert.hazard, alert.grade, alert.reason) == (Hazard.LOG_BROKEN, Grade.BLUE, Reason.LOG_BROKEN)
+    assert alert.zone == UNASSIGNED_ZONE

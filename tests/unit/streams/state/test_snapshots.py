@@ -1,0 +1,172 @@
+"""Snapshots: written beside the hot path, of the moment in which they were begun, and never a reason to stop."""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+import structlog
+import zstandard
+from msgspec.structs import replace
+
+from processors.fold.reducer import fold
+from processors.state.partition_state import State
+from schemas.codec import decode
+from schemas.fusion_log import FusionSnapshot
+from schemas.topics import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
+from streams.state import restore as restoring
+from streams.state import snapshots
+from streams.state.snapshots import Snapshots
+from streams.worker.settings import RuntimeSettings
+from tests.support.fakes import World, run
+from tests.support.recorded_log import END, LOG, PARTITION, Cluster, folded, state_at
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    made = Cluster()
+    for name in ("read", "bounds", "topic_id_of"):
+        monkeypatch.setattr(restoring, name, getattr(made, name))
+    return made
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(snapshots, "monotonic", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def world() -> World:
+    return World(runtime=RuntimeSettings(snapshot_interval_s=5))
+
+
+def sent(world: World) -> list[FusionSnapshot]:
+    return world.delivery.decoded(FUSION_SNAPSHOT, FusionSnapshot)
+
+
+def save(saving: Snapshots, *states: State) -> None:
+    async def scene() -> None:
+        for state in states:
+            await saving.begin(state, "first")
+
+    run(scene())
+
+
+def test_what_is_saved_can_be_restored(world: World, cluster: Cluster) -> None:
+    save(Snapshots(world.context), state_at(10))
+    cluster.keep(*sent(world))
+    assert cluster.restored() == folded(END)
+    assert cluster.folded_from == [10]
+
+
+def test_a_snapshot_is_of_the_moment_in_which_it_was_begun(world: World) -> None:
+    async def scene() -> None:
+        state = state_at(10)
+        saved = Snapshots(world.context).begin(state, "first")
+        for entry in LOG.entries[10:]:
+            fold(state, entry)
+        await saved
+
+    run(scene())
+    (found,) = sent(world)
+    assert found.next_offset == 10
+    assert zstandard.decompress(found.state) == folded(10)
+
+
+def test_a_snapshot_goes_to_its_own_partition_in_rotating_slots(world: World) -> None:
+    saving = Snapshots(world.context)
+    save(saving, *[state_at(offset) for offset in range(SNAPSHOT_SLOTS + 1)])
+    records = world.delivery.to(FUSION_SNAPSHOT)
+    assert {record.partition for record in records} == {PARTITION}
+    keys = [record.key for record in records]
+    assert len(set(keys)) == SNAPSHOT_SLOTS
+    assert keys[0] == keys[SNAPSHOT_SLOTS]
+    assert all(one != other for one, other in pairwise(keys))
+
+
+def test_a_snapshot_is_due_after_the_interval(world: World, clock: list[float]) -> None:
+    saving = Snapshots(world.context)
+    assert not saving.is_due(PARTITION), "a state that was just restored has a snapshot"
+    clock[0] += 4.9
+    assert not saving.is_due(PARTITION)
+    clock[0] += 0.1
+    assert saving.is_due(PARTITION)
+    save(saving, state_at(1))
+    assert not saving.is_due(PARTITION)
+
+
+def test_no_second_one_is_due_while_one_is_on_its_way(world: World, clock: list[float]) -> None:
+    async def scene() -> None:
+        saving = Snapshots(world.context)
+        on_its_way = saving.begin(state_at(1), "first")
+        clock[0] += 60
+        assert not saving.is_due(PARTITION)
+        await on_its_way
+        await asyncio.sleep(0)
+        assert saving.is_due(PARTITION)
+
+    run(scene())
+
+
+def failed(world: World, lines: Sequence[object]) -> None:
+    assert world.count("callbox_snapshots_failed_total") == 1
+    assert "snapshot.failed" in repr(lines)
+    assert world.metrics.registry.get_sample_value("callbox_snapshot_bytes", {"partition": "0"}) is None
+
+
+def test_a_snapshot_that_is_too_large_is_told_of_and_stops_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = replace(BY_NAME[FUSION_SNAPSHOT], max_message_bytes=100)
+    monkeypatch.setitem(BY_NAME, FUSION_SNAPSHOT, small)
+    with structlog.testing.capture_logs() as lines:
+        save(Snapshots(world.context), state_at(END))
+    assert sent(world) == []
+    failed(world, lines)
+
+
+def test_a_snapshot_that_the_broker_refuses_is_told_of_and_stops_nothing(world: World) -> None:
+    world.delivery.refused = frozenset({FUSION_SNAPSHOT})
+    with structlog.testing.capture_logs() as lines:
+        save(Snapshots(world.context), state_at(END))
+    failed(world, lines)
+
+
+def age(world: World, partition: int = PARTITION) -> float | None:
+    return world.metrics.registry.get_sample_value(
+        "callbox_snapshot_age_seconds", {"partition": str(partition)}
+    )
+
+
+def test_the_age_is_that_of_the_last_delivered_snapshot(world: World, clock: list[float]) -> None:
+    saving, ours = Snapshots(world.context), frozenset({PARTITION})
+    save(saving, state_at(1))
+    clock[0] += 7
+    world.delivery.refused = frozenset({FUSION_SNAPSHOT})
+    save(saving, state_at(2))
+    clock[0] += 3
+    saving.show_ages(ours)
+    assert age(world) == 10
+
+
+def test_the_age_of_a_partition_that_was_never_saved_counts_from_its_coming(
+    world: World, clock: list[float]
+) -> None:
+    saving, ours = Snapshots(world.context), frozenset({PARTITION})
+    saving.show_ages(ours)
+    clock[0] += 3
+    saving.show_ages(ours)
+    assert age(world) == 3
+
+
+def test_a_lost_partition_is_shown_no_longer(world: World, clock: list[float]) -> None:
+    saving = Snapshots(world.context)
+    save(saving, state_at(1))
+    saving.show_ages(frozenset({PARTITION}))
+    saving.show_ages(frozenset())
+    assert age(world) is None
+    assert decode(world.delivery.to(FUSION_SNAPSHOT)[0].value, FusionSnapshot).partition == PARTITION
+    size = world.metrics.registry.get_sample_value("callbox_snapshot_bytes", {"partition": str(PARTITION)})
+    assert size is None

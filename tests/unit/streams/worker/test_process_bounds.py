@@ -1,0 +1,241 @@
+"""A worker as a process: it says what it lacks at the start, it always ends, and it leaves no crash dump."""
+
+import asyncio
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+
+from schemas.errors import (
+    AccessDenied,
+    BrokerUnavailable,
+    DeliveryFailed,
+    InputMissing,
+)
+from streams.kafka.config import KafkaConfig
+from streams.worker import process
+from streams.worker.process import AgentClass, _Worker, run_worker
+from streams.worker.process_tuning import leave_no_core
+from streams.worker.settings import RuntimeSettings
+from tests.support.fakes import KAFKA, run
+from tests.support.paths import ROOT
+from tests.support.worker_parts import SETTINGS, Ended, FakeAgent, FakeApp, drained, make_worker
+
+
+@pytest.fixture(autouse=True)
+def ends(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The codes that the process ended with."""
+    codes: list[int] = []
+
+    def end(code: int) -> None:
+        codes.append(code)
+        raise Ended(code)
+
+    monkeypatch.setattr("os._exit", end)
+    return codes
+
+
+# --- stopping -----------------------------------------------------------------------------------------------------
+
+
+def test_a_worker_in_good_order_stops_faust_then_finishes_then_ends_with_0() -> None:
+    async def scene() -> None:
+        app, agent = FakeApp(), FakeAgent()
+        assert await drained(make_worker(), app, agent) == 0
+        assert app.stopped
+        assert agent.done == ["finish"]
+
+    run(scene())
+
+
+def test_a_faust_that_hangs_and_ignores_cancellation_does_not_keep_the_worker() -> None:
+    async def scene() -> None:
+        app, agent = FakeApp(), FakeAgent()
+        app.stop_hangs = True
+        with structlog.testing.capture_logs() as lines:
+            assert await drained(make_worker(drain_s=0.05), app, agent) == 0
+        assert "worker.drain_timed_out" in [line["event"] for line in lines]
+        assert agent.done == []
+        app.stop_hangs = False
+
+    run(scene())
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (DeliveryFailed("a snapshot"), 0, "worker.finish_failed"),
+        (ValueError("a bug"), 70, "worker.drain_failed"),
+        (TimeoutError(), 70, "worker.drain_failed"),
+    ],
+)
+def test_a_last_step_that_fails_is_told_of(error: BaseException, code: int, told: str) -> None:
+    async def scene() -> None:
+        agent = FakeAgent()
+        agent.at_end = error
+        with structlog.testing.capture_logs() as lines:
+            assert await drained(make_worker(), FakeApp(), agent) == code
+        assert told in [line["event"] for line in lines]
+
+    run(scene())
+
+
+def test_a_worker_that_never_began_has_nothing_to_drain() -> None:
+    async def scene() -> None:
+        app, agent = FakeApp(), FakeAgent()
+        app.started = False
+        assert await drained(make_worker(), app, agent) == 0
+        assert not app.stopped
+        assert agent.done == []
+
+    run(scene())
+
+
+def test_a_signal_while_the_worker_starts_is_not_kept_waiting() -> None:
+    async def scene() -> None:
+        worker = make_worker()
+        asyncio.get_running_loop().call_later(0.01, worker._stopping.set)
+        assert not await worker._unless_stopped(asyncio.sleep(60))
+
+    run(scene())
+
+
+def test_what_keeps_a_worker_from_starting_reaches_the_command_line() -> None:
+    async def start() -> None:
+        raise InputMissing("no models")
+
+    with pytest.raises(InputMissing, match="no models"):
+        run(make_worker()._unless_stopped(start()))
+
+
+def test_the_process_ends_although_tasks_are_left_that_do_not(
+    ends: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Leaving the loop would wait for them: the process ends from inside it."""
+
+    class Left:
+        async def run(self) -> int:
+            return 7
+
+    async def scene() -> None:
+        with pytest.raises(Ended):
+            await process._run_and_exit(cast("_Worker", Left()))
+
+    run(scene())
+    assert ends == [7]
+
+
+# --- starting -----------------------------------------------------------------------------------------------------
+
+
+class FakeAdmin:
+    """A broker with these topics, or one that refuses us."""
+
+    def __init__(self, *topics: str, error: KafkaError | None = None) -> None:
+        self._topics, self._error = topics, error
+
+    def __call__(self, _kafka: KafkaConfig, _seen: list[KafkaError]) -> "FakeAdmin":
+        return self
+
+    def list_topics(self, timeout: float) -> SimpleNamespace:
+        if self._error is not None:
+            raise KafkaException(self._error)
+        return SimpleNamespace(
+            topics={name: SimpleNamespace(partitions={0: 0, 1: 1}) for name in self._topics}
+        )
+
+
+def started(monkeypatch: pytest.MonkeyPatch, admin: FakeAdmin) -> None:
+    monkeypatch.setattr(process, "assert_reachable", lambda _kafka, timeout_s: None)
+    monkeypatch.setattr(process, "assert_rights", lambda *_: None)
+    monkeypatch.setattr(process, "admin_client", admin)
+    make_agent = cast("AgentClass", FakeAgent)
+    run_worker("alarms", make_agent, KAFKA, SETTINGS, RuntimeSettings(), Path())
+
+
+def test_a_worker_names_the_topics_that_are_missing_and_what_makes_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(InputMissing, match="other; run `callbox topics apply`") as missing:
+        started(monkeypatch, FakeAdmin("topic"))
+    assert missing.value.exit_code == 66
+
+
+def test_a_broker_that_refuses_us_is_told_from_one_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AccessDenied):
+        started(monkeypatch, FakeAdmin(error=KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED)))
+    with pytest.raises(BrokerUnavailable):
+        started(monkeypatch, FakeAdmin(error=KafkaError(KafkaError._TRANSPORT)))
+
+
+def test_the_partitions_of_every_topic_that_is_used_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "admin_client", FakeAdmin("topic", "other", "third"))
+    assert process._partitions(KAFKA, ["topic", "other"]) == {"topic": 2, "other": 2}
+
+
+def test_no_core_is_dumped(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr("resource.setrlimit", lambda _what, limit: limits.append(limit))
+    monkeypatch.setattr("resource.getrlimit", lambda _what: (0, resource.RLIM_INFINITY))
+    leave_no_core()
+    monkeypatch.setattr("resource.getrlimit", lambda _what: (0, 0))
+    leave_no_core()
+    assert limits == [(1, 1), (0, 0)]
+
+
+def test_a_fault_leaves_no_core(tmp_path: Path) -> None:
+    code = (
+        "import os, signal; from streams.worker.process_tuning import leave_no_core; "
+        "leave_no_core(); os.kill(os.getpid(), signal.SIGSEGV)"
+    )
+    command = ["bash", "-c", 'ulimit -c unlimited; exec "$0" "$@"', sys.executable, "-c", code]
+    house = {"PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(command, cwd=tmp_path, env=house, capture_output=True, check=False)
+    assert ended.returncode < 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="the system has no SCHED_IDLE")
+@pytest.mark.parametrize(
+    ("name", "policy"), [("frames", "SCHED_IDLE"), ("plates", "SCHED_IDLE"), ("fusion", "SCHED_OTHER")]
+)
+def test_only_picture_workers_give_way_as_shipped(name: str, policy: str) -> None:
+    script = (
+        "import os; from streams.worker.process_tuning import give_way;"
+        "from streams.worker.settings import WorkersSettings;"
+        f"give_way(WorkersSettings().{name}); print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    scheduler, niceness = map(int, ran.stdout.split())
+    assert scheduler == getattr(os, policy)
+    assert (niceness > os.getpriority(os.PRIO_PROCESS, 0)) == (policy == "SCHED_IDLE")
+
+
+def test_a_worker_that_cannot_print_ends_with_its_code_all_the_same() -> None:
+    code = (
+        "import asyncio, logging; from streams.worker.process import _run_and_exit\n"
+        "class Worker:\n"
+        "    async def run(self):\n"
+        "        logging.warning('a line that stays in the buffer')\n"
+        "        return 7\n"
+        "asyncio.run(_run_and_exit(Worker()))"
+    )
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, stderr=full, env=buffered, check=False, timeout=60
+        )
+    assert done.returncode == 7

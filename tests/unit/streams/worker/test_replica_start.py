@@ -1,0 +1,206 @@
+"""Replicas: what two of them write is the same, what both write counts once, and their snapshots keep apart."""
+
+from dataclasses import replace as replaced
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from callbox.commands.worker import AGENTS, worker
+from callbox.terminal.choices import REPLICATED
+from processors.fold.log_entry import LogEntry
+from processors.fold.reducer import fold
+from processors.fold.snapshot_codec import dump
+from processors.state.partition_state import new_state
+from schemas.ack import Acknowledgement, Actor
+from schemas.codec import encode
+from schemas.enums import AckAction, Hazard, PillarKind, Reason
+from schemas.feeds import PillarEvent
+from schemas.topics import ACKS, FUSION_INPUT, FUSION_SNAPSHOT, PILLAR_EVENTS, REGISTRY
+from schemas.units import EpochMs
+from streams.faust.batching import Batch
+from streams.kafka import compacted_table as following
+from streams.kafka.acls import group_of
+from streams.kafka.producer import Outgoing
+from streams.state import ticks as ticking
+from streams.state.snapshots import Snapshots
+from streams.state.ticks import Ticker
+from streams.worker.metrics import Metrics
+from streams.worker.settings import RuntimeSettings
+from streams.workers.alarms import AlarmsAgent
+from tests.support.expect import never, once
+from tests.support.fakes import World, batch, consumed, follower_of, registered, run
+from tests.support.recorded_log import PARTITION, state_at
+from tests.support.timeline import Timeline, alive, dead_letter, device, ms
+
+
+def feed() -> list[Batch]:
+    """Presses with and without an id of their own, a stranger, what cannot be read, and acknowledgements."""
+    events = [
+        PillarEvent(
+            device_id=device_id,
+            kind=kind,
+            occurred_at=ms(1),
+            received_at=ms(2),
+            event_id=event_id,
+            sequence=7,
+        )
+        for device_id, kind, event_id in [
+            ("P1", PillarKind.PRESS, "e1"),
+            ("P1", PillarKind.PRESS, None),
+            ("stranger", PillarKind.PRESS, "e2"),
+            ("stranger", PillarKind.HEARTBEAT, "e3"),
+        ]
+    ]
+    ack = Acknowledgement(
+        ack_id="a1",
+        incident_id="zone-1",
+        action=AckAction.ACCEPT,
+        actor=Actor(name="Li", organisation="county"),
+        at=ms(3),
+    )
+    return [
+        batch(*map(encode, events), b"poison", topic=PILLAR_EVENTS, start=40, at_s=4),
+        batch(encode(ack), b"poison", topic=ACKS, start=9, at_s=5),
+    ]
+
+
+def forwarded(monkeypatch: pytest.MonkeyPatch, replica: str) -> list[Outgoing]:
+    monkeypatch.setattr(following, "Follower", follower_of({REGISTRY: registered(device("P1"))}))
+    world = World()
+    agent = AlarmsAgent(replaced(world.context, replica=replica))
+
+    async def scene() -> None:
+        await agent.start()
+        for given in feed():
+            await agent.process([given])
+
+    run(scene())
+    return world.delivery.sent
+
+
+def test_two_forwarders_write_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (forwarded(monkeypatch, replica) for replica in ("", "b"))
+    assert first == second
+    assert len(first) >= len([record for given in feed() for record in given])
+
+
+def test_snapshots_of_two_replicas_share_no_key() -> None:
+    world = World(partitions=4)
+
+    async def scene() -> None:
+        for replica in ("", "b"):
+            await Snapshots(replaced(world.context, replica=replica)).begin(state_at(10), "topic")
+
+    run(scene())
+    first, second = world.delivery.to(FUSION_SNAPSHOT)
+    assert (first.key, second.key) == (b"%d-0" % PARTITION, b"%d-0-b" % PARTITION)
+    assert (first.partition, first.value) == (second.partition, second.value)
+
+
+def test_each_replica_has_a_group_of_its_own() -> None:
+    groups = {group_of(name, RuntimeSettings(), replica) for name in REPLICATED for replica in ("", "a", "b")}
+    assert len(groups) == 6
+    assert group_of("fusion", RuntimeSettings(), "b") == "callbox.fusion.b"
+
+
+class TwoTickers:
+    """Two owners of one partition: each writes its ticks into the log, both fold it."""
+
+    def __init__(self) -> None:
+        self.states = [new_state(0, 1), new_state(0, 1)]
+        self.metrics = [Metrics(), Metrics()]
+        self.tickers = [
+            Ticker(metrics, 60, replica) for metrics, replica in zip(self.metrics, ("", "b"), strict=True)
+        ]
+        self.log: list[Any] = []
+
+    def tick(self, replica: int, at: EpochMs) -> None:
+        written = self.tickers[replica].tick(0, self.states[replica])
+        self.log.append(consumed(written.value, topic=FUSION_INPUT, offset=len(self.log), at=at))
+
+    def read(self, replica: int) -> list[Reason]:
+        state = self.states[replica]
+        records = self.log[state.offset :]
+        if records:
+            self.tickers[replica].read_back(records)
+        entries = [LogEntry(record.offset, record.timestamp, record.key, record.value) for record in records]
+        return [fold(state, entry)[1][-1].reason for entry in entries]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[EpochMs]:
+    now = [ms(0)]
+    monkeypatch.setattr(ticking, "now_ms", lambda: now[0])
+    return now
+
+
+def test_ticks_of_two_replicas_bring_time_on_and_copies_of_a_number_count_once(clock: list[EpochMs]) -> None:
+    two = TwoTickers()
+    reasons = []
+    for second in range(1, 6):
+        clock[0] = ms(second)
+        two.tick(0, ms(second))
+        two.tick(1, ms(second))
+        reasons.append(two.read(0))
+        two.read(1)
+    assert reasons == [[Reason.TICK, Reason.DUPLICATE]] * 5
+    assert dump(two.states[0]) == dump(two.states[1])
+
+
+def test_a_replica_that_was_behind_ticks_again_once_it_has_caught_up(clock: list[EpochMs]) -> None:
+    two = TwoTickers()
+    for second in range(1, 61):
+        clock[0] = ms(second)
+        two.tick(0, ms(second))
+        two.read(0)
+    two.tick(1, ms(60.5))
+    assert two.read(0) == [Reason.DUPLICATE]
+    two.read(1)
+    two.tick(1, ms(61.5))
+    assert two.read(0) == [Reason.TICK]
+    two.read(1)
+    assert dump(two.states[0]) == dump(two.states[1])
+
+
+def test_a_tick_of_another_replica_says_nothing_of_our_clock(clock: list[EpochMs]) -> None:
+    two = TwoTickers()
+    clock[0] = ms(0)
+    two.tick(1, ms(0))
+    clock[0] = ms(5)
+    two.tick(0, ms(5))  # it has read nothing for five seconds: the same number as the other's
+    two.read(0)
+    assert two.tickers[0].clocks_agree
+
+
+def test_a_feed_that_either_forwarder_tells_of_is_not_silent_whatever_their_clocks_say() -> None:
+    line = Timeline(device(heartbeat_s=60))
+    for second in range(1, 400):
+        if second < 200:
+            line.push(alive(second + 0.7), at_s=second)  # the first, with a clock that is ahead
+        line.push(alive(second + 0.2), at_s=second + 0.3)  # the second
+        if second % 50 == 0:
+            line.pillar(PillarKind.HEARTBEAT, second + 0.4)
+        line.tick(second + 0.5)
+    never(line, 0, 400)
+
+
+def test_a_dead_letter_told_of_by_both_is_one_blue() -> None:
+    line = Timeline()
+    line.push(dead_letter(), at_s=1)
+    line.push(dead_letter(), at_s=1.1)
+    once(line, 0, 2, hazard=Hazard.FEED_FAULT)
+
+
+@pytest.mark.parametrize("name", [name for name in AGENTS if name not in REPLICATED])
+def test_a_worker_whose_findings_depend_on_chance_refuses_to_be_a_replica(name: str) -> None:
+    answer = CliRunner().invoke(worker, [name, "--replica", "b"])
+    assert answer.exit_code == 2
+    assert f"{name} takes no --replica" in answer.output
+
+
+@pytest.mark.parametrize("given", ["a b", "a.b", "x" * 17, "ä", "-/"])
+def test_a_name_that_no_group_should_have_is_refused(given: str) -> None:
+    answer = CliRunner().invoke(worker, ["fusion", "--replica", given])
+    assert answer.exit_code == 2
+    assert "1 to 16 letters" in answer.output

@@ -1,0 +1,369 @@
+"""The fusion agent: the fold's decisions go out, ticks are written, and any jump in offsets restores the state."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import pytest
+
+from processors.state.partition_state import State, new_state
+from schemas.ack import AckResult
+from schemas.alert import Alert
+from schemas.codec import decode, encode
+from schemas.enums import AckOutcome, FeedState, Grade, InputKind, PillarKind, Reason
+from schemas.errors import Cause, DeliveryFailed
+from schemas.fusion_log import FeedStatus, FusionInput, FusionSnapshot, Tick
+from schemas.partitioning import partition_of
+from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import (
+    ACK_RESULTS,
+    ALERTS,
+    FUSION_INPUT,
+    FUSION_SNAPSHOT,
+    INCIDENTS,
+    MAINTENANCE,
+    TEST_ALERTS,
+)
+from streams.faust.batching import Batch
+from streams.kafka.config import KafkaConfig
+from streams.state import restore as restoring
+from streams.state.ticks import WAKE
+from streams.worker.settings import RuntimeSettings
+from streams.workers import fusion
+from streams.workers.fusion import FusionAgent
+from tests.support.fakes import World, consumed, run
+from tests.support.timeline import PARTITIONS, ZONE, ack, dead_letter, device, envelope, fact, ms
+
+PARTITION = partition_of(ZONE, PARTITIONS)
+
+
+class Restored:
+    """What stands in for `restore`: an empty state at the offset asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int, int]] = []
+        self.broken: restoring.Broken | None = None
+
+    def __call__(
+        self, _kafka: KafkaConfig, partition: int, partitions: int, committed: int, _in_hand: State | None
+    ) -> restoring.Restored:
+        self.asked.append((partition, partitions, committed))
+        state = new_state(partition, partitions)
+        state.offset = committed
+        return restoring.Restored(state, "the topic", self.broken)
+
+
+@pytest.fixture
+def restored(monkeypatch: pytest.MonkeyPatch) -> Restored:
+    found = Restored()
+    monkeypatch.setattr(fusion, "restore", found)
+    return found
+
+
+@pytest.fixture
+def world(restored: Restored) -> World:
+    """A worker that owns the zone's partition; snapshots are due at once."""
+    made = World(partitions=PARTITIONS, runtime=RuntimeSettings(snapshot_interval_s=0))
+    made.ours = frozenset({PARTITION})
+    return made
+
+
+@pytest.fixture
+def agent(world: World) -> FusionAgent:
+    return FusionAgent(world.context)
+
+
+def log(
+    *records: msgspec.Struct | bytes, start: int = 0, at_s: float = 0, partition: int = PARTITION
+) -> Batch:
+    """A batch of the log; bytes are taken as they are."""
+
+    def value(record: msgspec.Struct | bytes) -> tuple[bytes, bytes]:
+        if isinstance(record, bytes):
+            return b"", record
+        given = envelope(record)
+        return given.zone.encode(), encode(given)
+
+    pairs = [value(record) for record in records]
+    return Batch(
+        consumed(
+            encoded, topic=FUSION_INPUT, key=key, partition=partition, offset=start + number, at=ms(at_s)
+        )
+        for number, (key, encoded) in enumerate(pairs)
+    )
+
+
+def alerts(world: World, topic: str = ALERTS) -> Iterable[Alert]:
+    return world.delivery.decoded(topic, Alert)
+
+
+def ticks(world: World) -> list[tuple[int | None, int]]:
+    """(partition, number) of every tick that was written."""
+    return [
+        (sent.partition, decode(decode(sent.value, FusionInput).payload, Tick).number)
+        for sent in world.delivery.to(FUSION_INPUT)
+    ]
+
+
+def test_a_press_becomes_a_red_keyed_by_its_incident(agent: FusionAgent, world: World) -> None:
+    run(agent.process([log(device(), fact())]))
+    (alert,) = alerts(world)
+    (sent,) = world.delivery.to(ALERTS)
+    assert alert.reason is Reason.FIRST_FACT
+    assert (sent.key, sent.partition) == (alert.incident_id.encode(), None)
+
+
+def test_every_alert_goes_to_its_topic(agent: FusionAgent, world: World) -> None:
+    run(agent.process([log(device(), fact(), fact(PillarKind.TEST, event_id="e2"), dead_letter())]))
+    assert [len(world.delivery.to(topic)) for topic in (ALERTS, MAINTENANCE, TEST_ALERTS)] == [1, 1, 1]
+
+
+def test_all_that_follows_from_merged_batches_is_one_delivery_in_order(
+    agent: FusionAgent, world: World
+) -> None:
+    first, second = device("P1"), device("P2", lat=31.0)
+    batches = [
+        log(first, second, fact(device_id="P1", event_id="a")),
+        log(fact(device_id="P2", event_id="b"), start=3),
+    ]
+    run(agent.process(batches))
+    assert len(world.delivery.lists) == 1
+    assert [alert.sources[0].event_id for alert in alerts(world)] == ["a", "b"]
+
+
+def test_the_first_batch_of_a_partition_restores_its_state(
+    agent: FusionAgent, world: World, restored: Restored
+) -> None:
+    run(agent.process([log(fact(), start=17)]))
+    assert restored.asked == [(PARTITION, PARTITIONS, 17)]
+    assert world.count("callbox_restores_total") == 1
+
+
+def test_a_batch_that_follows_restores_nothing(agent: FusionAgent, restored: Restored) -> None:
+    run(agent.process([log(device(), start=0), log(fact(), start=1)]))
+    run(agent.process([log(fact(event_id="e2"), start=2)]))
+    assert len(restored.asked) == 1
+
+
+@pytest.mark.parametrize("start", [0, 1, 3, 40])
+def test_any_jump_of_offsets_restores_the_state(agent: FusionAgent, restored: Restored, start: int) -> None:
+    run(agent.process([log(device(), fact())]))
+    run(agent.process([log(fact(event_id="e2"), start=start)]))
+    assert [offset for _, _, offset in restored.asked] == [0, start]
+
+
+def test_a_broken_log_is_told_of_in_the_log_and_counted(
+    agent: FusionAgent, world: World, restored: Restored
+) -> None:
+    restored.broken = restoring.Broken(Cause.RECORDS_MISSING, 3, 9)
+    run(agent.process([log(device(), start=9)]))
+    (told,) = world.delivery.to(FUSION_INPUT)
+    status = decode(decode(told.value, FusionInput).payload, FeedStatus)
+    assert (status.state, status.partition, status.offset) == (FeedState.BROKEN, PARTITION, 9)
+    assert told.key == UNASSIGNED_ZONE.encode()
+    assert world.count("callbox_log_broken_total", cause="records_missing") == 1
+
+
+def test_partitions_have_states_of_their_own(agent: FusionAgent, restored: Restored) -> None:
+    other = (PARTITION + 1) % PARTITIONS
+    run(agent.process([log(device(), start=5), log(b"", start=9, partition=other)]))
+    assert restored.asked == [(PARTITION, PARTITIONS, 5), (other, PARTITIONS, 9)]
+
+
+def test_the_state_of_a_lost_partition_is_forgotten(
+    agent: FusionAgent, world: World, restored: Restored
+) -> None:
+    run(agent.process([log(device())]))
+    world.ours = frozenset()
+    run(agent.every_second())
+    run(agent.process([log(fact(), start=1)]))
+    assert len(restored.asked) == 2
+
+
+def test_a_record_that_cannot_be_read_is_dead_lettered_and_the_fold_goes_on(
+    agent: FusionAgent, world: World
+) -> None:
+    run(agent.process([log(device(), b"poison", fact(), start=3)]))
+    (letter,) = world.delivery.letters(FUSION_INPUT)
+    assert (letter.partition, letter.offset, letter.cause) == (PARTITION, 4, Cause.UNDECODABLE)
+    assert letter.payload == b"poison"
+    assert len(list(alerts(world))) == 1
+
+
+def test_a_delivery_that_fails_leaves_the_agent(agent: FusionAgent, world: World) -> None:
+    world.delivery.refused = frozenset({ALERTS})
+    with pytest.raises(DeliveryFailed):
+        run(agent.process([log(device(), fact())]))
+
+
+def test_ticks_are_empty_of_a_zone_numbered_and_one_for_each_of_our_partitions(
+    agent: FusionAgent, world: World
+) -> None:
+    run(agent.process([log(device())]))
+    run(agent.every_second())
+    run(agent.every_second())
+    assert ticks(world) == [(PARTITION, 1), (PARTITION, 2)]
+    tick = decode(world.delivery.to(FUSION_INPUT)[0].value, FusionInput)
+    assert (tick.kind, tick.zone) == (InputKind.TICK, "")
+
+
+def test_a_tick_that_the_log_already_has_is_not_numbered_again(agent: FusionAgent, world: World) -> None:
+    run(agent.process([log(device(), Tick(number=40))]))
+    run(agent.every_second())
+    assert ticks(world) == [(PARTITION, 41)]
+
+
+def test_a_partition_without_a_state_is_woken(agent: FusionAgent, world: World) -> None:
+    run(agent.every_second())
+    assert ticks(world) == [(PARTITION, WAKE)]
+    run(agent.process([log(Tick(number=WAKE))]))
+    assert agent.is_ready()
+
+
+def test_it_says_when_it_restores(
+    agent: FusionAgent, restored: Restored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[bool, bool]] = []
+
+    def watched(*arguments: Any) -> restoring.Restored:
+        seen.append((agent.is_restoring(), agent.is_ready()))
+        return restored(*arguments)
+
+    monkeypatch.setattr(fusion, "restore", watched)
+    assert not agent.is_restoring()
+    run(agent.process([log(device())]))
+    assert (seen, agent.is_restoring(), agent.is_ready()) == ([(True, False)], False, True)
+
+
+def test_a_worker_without_partitions_writes_no_tick_and_is_ready(agent: FusionAgent, world: World) -> None:
+    world.ours = frozenset()
+    run(agent.every_second())
+    assert world.delivery.sent == []
+    assert agent.is_ready()
+
+
+def test_it_is_ready_when_every_partition_of_its_own_has_its_state(agent: FusionAgent, world: World) -> None:
+    other = (PARTITION + 1) % PARTITIONS
+    world.ours = frozenset({PARTITION, other})
+    assert not agent.is_ready()
+    run(agent.process([log(device())]))
+    assert not agent.is_ready()
+    run(agent.process([log(b"", partition=other)]))
+    assert agent.is_ready()
+
+
+def test_a_snapshot_says_the_offset_after_the_last_folded_record(agent: FusionAgent, world: World) -> None:
+    async def scene() -> None:
+        await agent.process([log(device(), fact(), start=3)])
+        await agent.after_ack()
+        await agent.finish()
+
+    run(scene())
+    snapshots = world.delivery.decoded(FUSION_SNAPSHOT, FusionSnapshot)
+    assert {snapshot.next_offset for snapshot in snapshots} == {5}
+    assert {sent.partition for sent in world.delivery.to(FUSION_SNAPSHOT)} == {PARTITION}
+
+
+def test_no_snapshot_is_begun_of_a_partition_that_may_be_lost(agent: FusionAgent, world: World) -> None:
+    async def scene() -> None:
+        await agent.process([log(device())])
+        world.ours = frozenset()
+        await agent.after_ack()
+
+    run(scene())
+    assert world.delivery.to(FUSION_SNAPSHOT) == []
+
+
+def test_the_time_from_press_to_alert_is_counted_when_it_is_delivered(
+    agent: FusionAgent, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fusion, "now_ms", lambda: ms(2))
+    run(agent.process([log(device(), fact())]))
+    assert world.count("callbox_press_to_alert_seconds_count") == 1
+    assert world.count("callbox_press_to_alert_seconds_sum") == 2
+    assert world.count("callbox_alerts_total", action="raise", grade="red") == 1
+    assert world.count("callbox_decisions_total", reason="first_fact") == 1
+
+
+# --- incidents and answers ----------------------------------------------------------------------------------------
+
+
+def test_a_real_alert_is_also_the_latest_of_its_incident_in_the_same_bytes(
+    agent: FusionAgent, world: World
+) -> None:
+    run(agent.process([log(device(), fact(), dead_letter())]))
+    sent = [(each.key, each.value) for topic in (ALERTS, MAINTENANCE) for each in world.delivery.to(topic)]
+    assert len(sent) == 2
+    assert [(each.key, each.value) for each in world.delivery.to(INCIDENTS)] == sent
+
+
+def test_a_test_never_reaches_the_topic_of_incidents(agent: FusionAgent, world: World) -> None:
+    run(agent.process([log(device(), fact(PillarKind.TEST))]))
+    assert len(world.delivery.to(TEST_ALERTS)) == 1
+    assert world.delivery.to(INCIDENTS) == []
+
+
+def test_an_acknowledgement_is_answered_under_its_own_id(agent: FusionAgent, world: World) -> None:
+    run(agent.process([log(device(), fact())]))
+    (raised,) = alerts(world)
+    run(agent.process([log(ack(raised.incident_id), start=2)]))
+    (answer,) = world.delivery.decoded(ACK_RESULTS, AckResult)
+    (sent,) = world.delivery.to(ACK_RESULTS)
+    assert (sent.key, sent.partition) == (answer.ack_id.encode(), None)
+    assert (answer.outcome, answer.incident_id) == (AckOutcome.ACCEPTED, raised.incident_id)
+    labels = {"outcome": answer.outcome.value, "reason": answer.reason.value}
+    assert world.count("callbox_ack_results_total", **labels) == 1
+    assert [alert.revision for alert in alerts(world, INCIDENTS)] == [1, 2]
+
+
+def test_an_acknowledgement_of_nothing_is_answered_too(agent: FusionAgent, world: World) -> None:
+    run(agent.process([log(ack(f"{ZONE}-{'0' * 26}"))]))
+    (answer,) = world.delivery.decoded(ACK_RESULTS, AckResult)
+    assert (answer.outcome, answer.reason) == (AckOutcome.REJECTED, Reason.UNKNOWN_INCIDENT)
+
+
+def test_open_incidents_are_counted_by_grade_in_the_partitions_that_are_ours(
+    agent: FusionAgent, world: World
+) -> None:
+    run(agent.process([log(device(), fact(), dead_letter())]))
+    run(agent.every_second())
+    assert [world.count("callbox_open_incidents", grade=grade) for grade in Grade if grade != "UNKNOWN"] == [
+        1,
+        0,
+        1,
+    ]
+    world.ours = frozenset()
+    run(agent.every_second())
+    assert world.count("callbox_open_incidents", grade="red") == 0
+
+
+class FakeIncidentTopic:
+    """Says what it was told to do."""
+
+    def __init__(self, _context: object) -> None:
+        self.told: list[str] = []
+
+    def begin(self) -> None:
+        self.told.append("begin")
+
+    def leave(self) -> None:
+        self.told.append("leave")
+
+
+def test_the_owner_of_the_first_partition_tends_the_topic_of_incidents_once_it_is_ready(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fusion, "IncidentTopic", FakeIncidentTopic)
+    agent = FusionAgent(world.context)
+    topic = agent._incident_topic
+    assert isinstance(topic, FakeIncidentTopic)
+    world.ours = frozenset({0, 1})
+    run(agent.process([log(b"", partition=0)]))
+    run(agent.every_second())
+    assert topic.told == [], "a partition is not restored yet, and that goes first"
+    run(agent.process([log(b"", partition=1)]))
+    run(agent.every_second())
+    world.ours = frozenset({1})
+    run(agent.every_second())
+    run(agent.finish())
+    assert topic.told == ["begin", "leave", "leave"]
