@@ -22,14 +22,14 @@ import msgspec
 from processors.fold.apply import apply, prune_timers
 from processors.fold.last_resort import minimal_red
 from processors.fold.log_entry import LogEntry, record_hash
-from processors.incident.supervision import speaks_again
+from processors.incident.supervision import on_recovered
 from processors.rules.ack import acknowledgement
 from processors.rules.camera import camera_alive, observation
 from processors.rules.device_event import pillar_fact
 from processors.rules.feed import feed_status
 from processors.rules.registry import device_record, policy_record
 from processors.rules.timers import due_of, fire
-from processors.state.effect import CountTick, Decision, Heard, Outcome, Spoke
+from processors.state.effect import CountTick, Decision, Outcome, RecordHeartbeat, RecordReport
 from processors.state.entities import Device, Timer
 from processors.state.partition_state import LATEST_MS, State
 from schemas.ack import AckFact
@@ -135,7 +135,7 @@ def fold_decoded(
         return state, (_failed(state, envelope, record, error),)
     apply(state, changes)
     last = changes[-1] if changes else None
-    if type(last) is Heard or type(last) is Spoke:
+    if type(last) is RecordHeartbeat or type(last) is RecordReport:
         device = state.devices[last.key]
         if device.silent_since is not None:
             return state, (decision, _revive(state, envelope, device))
@@ -145,7 +145,7 @@ def fold_decoded(
 def _revive(state: State, envelope: FusionInput, device: Device) -> Decision:
     """A silent device has spoken: decided by itself, after what it said."""
     try:
-        shown = speaks_again(state, device)
+        shown = on_recovered(state, device)
     except Exception as error:  # noqa: BLE001 — what it said has been decided about, and that stands
         return _failed(state, envelope, None, error)
     apply(state, shown.changes)

@@ -29,12 +29,12 @@ DUE: Mapping[TimerKind, DueOf] = {
 """Where an incident says when a timer is due; None while it does not run."""
 
 
-def touched(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
+def extend_expiry(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
     """Somebody or something has spoken of it: it does not expire so soon."""
     return replace(incident, expires_at=EpochMs(at + policy.expire_after_ms))
 
 
-def entered(incident: Incident, to: IncidentState, at: EpochMs, policy: FusionPolicy) -> Incident:
+def enter(incident: Incident, to: IncidentState, at: EpochMs, policy: FusionPolicy) -> Incident:
     """The incident in a state, with the timers that run there, from now on.
 
     A timer of the state before that does not run any more is gone. Expiry and calm are not touched: they run

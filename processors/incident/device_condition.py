@@ -10,12 +10,12 @@ One open incident for each condition of each device: found by its name, however 
 import msgspec
 from msgspec.structs import replace
 
-from processors.incident.deadlines import entered, hold_ms
-from processors.incident.flapping import came_back, went_away
+from processors.incident.deadlines import enter, hold_ms
+from processors.incident.flapping import record_clearance, record_return
 from processors.incident.grading import ASSESSMENTS, CONTROL_ROOM, grade_of
-from processors.incident.issue import Occasion, announce, incident_id_of, with_source
-from processors.incident.lifecycle import OVER, QUIET, Step, after
-from processors.incident.link import name_each_other
+from processors.incident.issue import AlertContext, incident_id_of, issue_alert, with_source
+from processors.incident.lifecycle import OVER, QUIET, Transition, next_state
+from processors.incident.link import link
 from processors.incident.matching import Surroundings, by_name, fault_name
 from processors.state.effect import Change, EndIncident, PutIncident
 from processors.state.entities import DeviceKey, Incident
@@ -27,7 +27,7 @@ from schemas.registry import ChainLink
 from schemas.units import EpochMs
 
 
-class Sign(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class ConditionSignal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something that shows a condition, or that it is over.
 
     Attributes:
@@ -75,7 +75,7 @@ class Shown(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...] = ()
 
 
-def begins(state: State, sign: Sign) -> Shown:
+def on_active(state: State, sign: ConditionSignal) -> Shown:
     """The condition is there."""
     known = by_name(state, sign.zone, fault_name(sign.hazard, sign.who))
     if known is None:
@@ -90,43 +90,43 @@ def begins(state: State, sign: Sign) -> Shown:
     )
     if known.active and known.state not in OVER:
         return Shown(Reason.STILL_ACTIVE, (), (PutIncident(incident),))
-    incident = came_back(incident, now, policy)
+    incident = record_return(incident, now, policy)
     is_quiet = known.flapping or known.state in QUIET
     if is_quiet or known.state is IncidentState.CANDIDATE:
         return Shown(Reason.STILL_ACTIVE, (), (PutIncident(incident),))
-    to = after(known.state, Step.FACT)
+    to = next_state(known.state, Transition.FACT)
     if to is not known.state:
-        incident = entered(incident, to, now, policy)
+        incident = enter(incident, to, now, policy)
     return _tell(state, incident, sign, Reason.CONDITION_BACK, is_alarm=True)
 
 
-def ends(state: State, sign: Sign) -> Shown:
+def on_cleared(state: State, sign: ConditionSignal) -> Shown:
     """The condition is over."""
     known = by_name(state, sign.zone, fault_name(sign.hazard, sign.who))
     if known is None or not known.active:
         return Shown(Reason.NOT_ACTIVE)
     policy, now = state.policy, state.now
-    incident = went_away(replace(known, last_at=now), now, policy)
+    incident = record_clearance(replace(known, last_at=now), now, policy)
     if known.flapping or known.state in QUIET:
         return Shown(Reason.CONDITION_OVER, (), (PutIncident(incident),))
     if incident.flapping:
         return _flaps(state, known, incident, sign)
-    to = after(known.state, Step.CONDITION_OVER)
+    to = next_state(known.state, Transition.CONDITION_OVER)
     if to is not known.state:
-        incident = entered(incident, to, now, policy)
+        incident = enter(incident, to, now, policy)
     if known.revision == 0:
         return Shown(Reason.CONDITION_OVER, (), (PutIncident(incident),))
     return _tell(state, incident, sign, Reason.CONDITION_OVER, is_alarm=False)
 
 
-def closed(
+def close_incident(
     state: State, incident: Incident, reason: Reason, event_id: str, disposition: Disposition | None = None
 ) -> Shown:
     """The incident ends whatever its state: its device has left, or another incident speaks for it."""
-    over = entered(incident, after(incident.state, Step.REMOVE), state.now, state.policy)
+    over = enter(incident, next_state(incident.state, Transition.REMOVE), state.now, state.policy)
     if incident.revision == 0:
         return Shown(reason, (), (EndIncident(over),))
-    occasion = Occasion(
+    occasion = AlertContext(
         action=Action.CLOSE,
         reason=reason,
         cause=(reason, event_id),
@@ -134,40 +134,40 @@ def closed(
         policy_version=state.policy_version,
         disposition=disposition,
     )
-    over, alert = announce(over, occasion)
+    over, alert = issue_alert(over, occasion)
     return Shown(reason, (alert,), (EndIncident(over),))
 
 
-def _flaps(state: State, known: Incident, incident: Incident, sign: Sign) -> Shown:
+def _flaps(state: State, known: Incident, incident: Incident, sign: ConditionSignal) -> Shown:
     """It has come and gone too often: said once; a candidate is raised for it."""
     if known.state is IncidentState.CANDIDATE:
-        incident = entered(incident, after(known.state, Step.FACT), state.now, state.policy)
+        incident = enter(incident, next_state(known.state, Transition.FACT), state.now, state.policy)
     return _tell(state, incident, sign, Reason.FLAPPING, is_alarm=known.revision == 0)
 
 
-def _first(state: State, sign: Sign) -> Shown:
+def _first(state: State, sign: ConditionSignal) -> Shown:
     grade = grade_of(state.policy, sign.hazard)
     is_held = not sign.is_sure and hold_ms(state.policy, grade) > 0
-    to = after(None, Step.HELD if is_held else Step.FACT)
-    incident = entered(_fault(state, sign, to), to, state.now, state.policy)
+    to = next_state(None, Transition.HELD if is_held else Transition.FACT)
+    incident = enter(_fault(state, sign, to), to, state.now, state.policy)
     if is_held:
         return Shown(Reason.HELD, (), (PutIncident(incident),))
     return raised(state, incident, sign)
 
 
-def raised(state: State, incident: Incident, sign: Sign) -> Shown:
+def raised(state: State, incident: Incident, sign: ConditionSignal) -> Shown:
     """Tell of a condition for the first time."""
     updates: tuple[Alert, ...] = ()
     changes: tuple[Change, ...] = ()
     if not sign.is_alone:
         around = Surroundings(state, (sign.zone, sign.who), sign.place)
         others = around.others(Family.MAINTENANCE, incident.status)
-        incident, updates, changes = name_each_other(state, incident, others)
+        incident, updates, changes = link(state, incident, others)
     shown = _tell(state, incident, sign, sign.reason, is_alarm=True)
     return Shown(shown.reason, (*shown.alerts, *updates), (*shown.changes, *changes))
 
 
-def _fault(state: State, sign: Sign, to: IncidentState) -> Incident:
+def _fault(state: State, sign: ConditionSignal, to: IncidentState) -> Incident:
     place = sign.place
     assessment = ASSESSMENTS[sign.hazard]
     return Incident(
@@ -195,8 +195,10 @@ def _fault(state: State, sign: Sign, to: IncidentState) -> Incident:
     )
 
 
-def _tell(state: State, incident: Incident, sign: Sign, reason: Reason, *, is_alarm: bool) -> Shown:
-    occasion = Occasion(
+def _tell(
+    state: State, incident: Incident, sign: ConditionSignal, reason: Reason, *, is_alarm: bool
+) -> Shown:
+    occasion = AlertContext(
         action=Action.UPDATE if incident.revision else Action.RAISE,
         reason=reason,
         cause=(sign.feed, sign.who, sign.event_id),
@@ -205,11 +207,11 @@ def _tell(state: State, incident: Incident, sign: Sign, reason: Reason, *, is_al
         device_name=sign.name,
         is_alarm=is_alarm,
     )
-    incident, alert = announce(incident, occasion)
+    incident, alert = issue_alert(incident, occasion)
     return Shown(reason, (alert,), (PutIncident(incident),))
 
 
-def _source(sign: Sign) -> Source:
+def _source(sign: ConditionSignal) -> Source:
     return Source(
         feed=sign.feed,
         device_id=sign.who,
@@ -219,7 +221,7 @@ def _source(sign: Sign) -> Source:
     )
 
 
-def sign_of(
+def signal_of(
     key: DeviceKey,
     hazard: Hazard,
     event_id: str,
@@ -230,9 +232,9 @@ def sign_of(
     chain: tuple[ChainLink, ...],
     is_alone: bool = False,
     reason: Reason = Reason.CONDITION_ACTIVE,
-) -> Sign:
+) -> ConditionSignal:
     """A sign that callbox has found itself, about a device."""
-    return Sign(
+    return ConditionSignal(
         hazard=hazard,
         who=key[1],
         zone=key[0],

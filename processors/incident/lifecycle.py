@@ -9,7 +9,7 @@
                                                                                   └─ CLOSE, RESOLVE ─► CLOSED
 
 Beside it: CANCELLED, and SHELVED and OUT_OF_SERVICE, where a person wants to hear nothing for a while, whatever comes
-and goes. Whatever is open takes CANCEL, EXPIRY and REMOVE. Arrows are things that happen to an incident (`Step`); the
+and goes. Whatever is open takes CANCEL, EXPIRY and REMOVE. Arrows are things that happen to an incident (`Transition`); the
 arrow from nowhere makes one. Time is fold time. States are those of ISA-18.2. A new fact about a cleared incident
 raises it again, and so does a grade that has risen (`REALARM`), except for somebody who is there already.
 
@@ -24,7 +24,7 @@ from schemas.enums import Grade, IncidentState
 _S = IncidentState
 
 
-class Step(StrEnum):
+class Transition(StrEnum):
     """What can happen to an incident."""
 
     # the feeds
@@ -82,54 +82,54 @@ def _same(*states: IncidentState) -> dict[IncidentState | None, IncidentState]:
     return {state: state for state in states}
 
 
-TRANSITIONS: Mapping[Step, Mapping[IncidentState | None, IncidentState]] = {
-    Step.FACT: {
+TRANSITIONS: Mapping[Transition, Mapping[IncidentState | None, IncidentState]] = {
+    Transition.FACT: {
         None: _S.RAISED,
         _S.CANDIDATE: _S.RAISED,
         **_same(_S.RAISED, *_ATTENDED, _S.REJECTED, *_QUIET),
         _S.CLEARED: _S.RAISED,
         _S.CLEARED_UNACKED: _S.RAISED,
     },
-    Step.HELD: {None: _S.CANDIDATE, _S.CANDIDATE: _S.CANDIDATE},
-    Step.REALARM: {**_all(OPEN, _S.RAISED), _S.ON_SCENE: _S.ON_SCENE},
-    Step.CANCEL_ASKED: _same(*OPEN),
-    Step.CONDITION_OVER: {
+    Transition.HELD: {None: _S.CANDIDATE, _S.CANDIDATE: _S.CANDIDATE},
+    Transition.REALARM: {**_all(OPEN, _S.RAISED), _S.ON_SCENE: _S.ON_SCENE},
+    Transition.CANCEL_ASKED: _same(*OPEN),
+    Transition.CONDITION_OVER: {
         _S.CANDIDATE: _S.CANDIDATE,
         _S.RAISED: _S.CLEARED_UNACKED,
         _S.REJECTED: _S.CLEARED_UNACKED,
         **_all(_ATTENDED, _S.CLEARED),
         **_same(*_QUIET, _S.CLEARED, _S.CLEARED_UNACKED),
     },
-    Step.TEST: {None: _S.CLOSED},
-    Step.REMOVE: _all(OPEN, _S.CLOSED),
-    Step.ACCEPT: {
+    Transition.TEST: {None: _S.CLOSED},
+    Transition.REMOVE: _all(OPEN, _S.CLOSED),
+    Transition.ACCEPT: {
         _S.RAISED: _S.ACKED,
         _S.REJECTED: _S.ACKED,
         _S.CLEARED_UNACKED: _S.CLEARED,
     },
-    Step.REJECT: _all((_S.RAISED, _S.ACKED), _S.REJECTED),
-    Step.EN_ROUTE: {
+    Transition.REJECT: _all((_S.RAISED, _S.ACKED), _S.REJECTED),
+    Transition.EN_ROUTE: {
         **_all((_S.RAISED, _S.REJECTED, _S.ACKED, _S.ASSIGNED), _S.ASSIGNED),
         _S.ON_SCENE: _S.ON_SCENE,
     },
-    Step.ON_SCENE: _all((_S.RAISED, _S.REJECTED, *_ATTENDED), _S.ON_SCENE),
-    Step.CLEAR: {
+    Transition.ON_SCENE: _all((_S.RAISED, _S.REJECTED, *_ATTENDED), _S.ON_SCENE),
+    Transition.CLEAR: {
         _S.RAISED: _S.CLEARED_UNACKED,
         _S.REJECTED: _S.CLEARED_UNACKED,
         **_all((*_ATTENDED, _S.SHELVED), _S.CLEARED),
     },
-    Step.CLOSE: _all((*_ATTENDED, _S.CLEARED, *_QUIET), _S.CLOSED),
-    Step.CANCEL: _all(OPEN, _S.CANCELLED),
-    Step.REGRADE: _same(_S.RAISED, *_ATTENDED, _S.REJECTED, _S.CLEARED, _S.CLEARED_UNACKED),
-    Step.SHELVE: _all((_S.RAISED, _S.REJECTED, _S.ACKED, _S.CLEARED_UNACKED, _S.SHELVED), _S.SHELVED),
-    Step.UNSHELVE: {_S.SHELVED: _S.RAISED},
-    Step.OUT_OF_SERVICE: _all((_S.RAISED, _S.REJECTED, *_ATTENDED, _S.SHELVED), _S.OUT_OF_SERVICE),
-    Step.IN_SERVICE: {_S.OUT_OF_SERVICE: _S.RAISED},
-    Step.HOLD_OVER: {_S.CANDIDATE: _S.RAISED},
-    Step.ESCALATE: _all((_S.RAISED, _S.REJECTED), _S.RAISED),
-    Step.STALE: {_S.ACKED: _S.RAISED},
-    Step.RESOLVE: {_S.CLEARED: _S.CLOSED},
-    Step.EXPIRY: _all(OPEN, _S.CLOSED),
+    Transition.CLOSE: _all((*_ATTENDED, _S.CLEARED, *_QUIET), _S.CLOSED),
+    Transition.CANCEL: _all(OPEN, _S.CANCELLED),
+    Transition.REGRADE: _same(_S.RAISED, *_ATTENDED, _S.REJECTED, _S.CLEARED, _S.CLEARED_UNACKED),
+    Transition.SHELVE: _all((_S.RAISED, _S.REJECTED, _S.ACKED, _S.CLEARED_UNACKED, _S.SHELVED), _S.SHELVED),
+    Transition.UNSHELVE: {_S.SHELVED: _S.RAISED},
+    Transition.OUT_OF_SERVICE: _all((_S.RAISED, _S.REJECTED, *_ATTENDED, _S.SHELVED), _S.OUT_OF_SERVICE),
+    Transition.IN_SERVICE: {_S.OUT_OF_SERVICE: _S.RAISED},
+    Transition.HOLD_OVER: {_S.CANDIDATE: _S.RAISED},
+    Transition.ESCALATE: _all((_S.RAISED, _S.REJECTED), _S.RAISED),
+    Transition.STALE: {_S.ACKED: _S.RAISED},
+    Transition.RESOLVE: {_S.CLEARED: _S.CLOSED},
+    Transition.EXPIRY: _all(OPEN, _S.CLOSED),
 }
 """Step, state before (None: there is no incident yet), state after. What is not here does not happen."""
 
@@ -143,7 +143,7 @@ OVER = (_S.CLEARED, _S.CLEARED_UNACKED)
 """What was wrong is over; a new fact raises again."""
 
 
-def after(state: IncidentState | None, step: Step) -> IncidentState:
+def next_state(state: IncidentState | None, step: Transition) -> IncidentState:
     """The state after a step.
 
     Raises:
@@ -152,11 +152,11 @@ def after(state: IncidentState | None, step: Step) -> IncidentState:
     return TRANSITIONS[step][state]
 
 
-def can(state: IncidentState | None, step: Step) -> bool:
+def is_possible(state: IncidentState | None, step: Transition) -> bool:
     """Whether a step is possible."""
     return state in TRANSITIONS[step]
 
 
-def device_cancel(grade: Grade) -> Step:
+def transition_of_device_cancel(grade: Grade) -> Transition:
     """What a device's own cancel does: it never ends a red, nor a grade that is not known."""
-    return Step.CANCEL if grade in {Grade.YELLOW, Grade.BLUE} else Step.CANCEL_ASKED
+    return Transition.CANCEL if grade in {Grade.YELLOW, Grade.BLUE} else Transition.CANCEL_ASKED

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from processors.incident.issue import Occasion, announce
+from processors.incident.issue import AlertContext, issue_alert
 from processors.incident.matching import MAX_RELATED
 from processors.state.effect import Change, PutIncident
 from processors.state.entities import Incident
@@ -11,7 +11,7 @@ from schemas.alert import Alert
 from schemas.enums import Action, IncidentState, Reason
 
 
-def name_each_other(
+def link(
     state: State, incident: Incident, others: list[Incident]
 ) -> tuple[Incident, tuple[Alert, ...], tuple[Change, ...]]:
     """Let a new incident and others at its place name each other.
@@ -34,14 +34,14 @@ def name_each_other(
             continue
         naming = replace(other, related=(*other.related, incident.incident_id))
         if other.revision:
-            naming, alert = announce(naming, _occasion(state, incident))
+            naming, alert = issue_alert(naming, _occasion(state, incident))
             alerts.append(alert)
         changes.append(PutIncident(naming))
     return incident, tuple(alerts), tuple(changes)
 
 
-def _occasion(state: State, incident: Incident) -> Occasion:
-    return Occasion(
+def _occasion(state: State, incident: Incident) -> AlertContext:
+    return AlertContext(
         action=Action.UPDATE,
         reason=Reason.RELATED,
         cause=("related", incident.incident_id),

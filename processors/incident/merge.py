@@ -9,12 +9,12 @@ A red has no hold. A candidate that a press joins is red, and raised at once.
 import msgspec
 from msgspec.structs import replace
 
-from processors.incident.deadlines import entered, hold_ms
-from processors.incident.flapping import grade_changed
+from processors.incident.deadlines import enter, hold_ms
+from processors.incident.flapping import record_grade_change
 from processors.incident.grading import chain_of, grade_of, target_response_s, verification_level, worse
-from processors.incident.issue import Occasion, announce, incident_id_of, with_source
-from processors.incident.lifecycle import OVER, QUIET, Step, after
-from processors.incident.link import name_each_other
+from processors.incident.issue import AlertContext, incident_id_of, issue_alert, with_source
+from processors.incident.lifecycle import OVER, QUIET, Transition, next_state
+from processors.incident.link import link
 from processors.incident.matching import Surroundings
 from processors.state.effect import Change, PutIncident
 from processors.state.entities import Device, Incident
@@ -28,7 +28,7 @@ MAX_DEVICES = 50
 """Devices that an incident names: as many as sources (processors/incident/issue.py); the others are counted only."""
 
 
-class News(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Report(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A fact about an emergency, whatever feed told it.
 
     Attributes:
@@ -74,7 +74,7 @@ class Taken(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
 
 
-def take_in(state: State, device: Device, news: News) -> Taken:
+def apply_report(state: State, device: Device, news: Report) -> Taken:
     """Decide about a fact that is new, and no bounce."""
     around = Surroundings(state, device.key, device.place)
     joined = around.joined(Family.EMERGENCY, news.status)
@@ -83,16 +83,14 @@ def take_in(state: State, device: Device, news: News) -> Taken:
     incident = _open(state, device, news)
     if incident.state is IncidentState.CANDIDATE:
         return Taken(incident, Reason.HELD, (), (PutIncident(incident),))
-    incident, updates, changes = name_each_other(
-        state, incident, around.others(Family.EMERGENCY, news.status)
-    )
-    incident, alert = announce(
+    incident, updates, changes = link(state, incident, around.others(Family.EMERGENCY, news.status))
+    incident, alert = issue_alert(
         incident, _occasion(state, device, news, Action.RAISE, news.first, is_alarm=True)
     )
     return Taken(incident, news.first, (alert, *updates), (PutIncident(incident), *changes))
 
 
-def _join(state: State, device: Device, joined: Incident, news: News) -> Taken:
+def _join(state: State, device: Device, joined: Incident, news: Report) -> Taken:
     incident = _with(state, device, joined, news)
     rose = incident.grade is not joined.grade
     reason = _reason(joined, incident, news)
@@ -101,9 +99,9 @@ def _join(state: State, device: Device, joined: Incident, news: News) -> Taken:
     silent = reason is Reason.STILL_BURNING
     if not rose and (silent or joined.state in QUIET):
         return Taken(incident, Reason.STILL_BURNING, (), (PutIncident(incident),))
-    to = after(joined.state, Step.REALARM if rose else Step.FACT)
+    to = next_state(joined.state, Transition.REALARM if rose else Transition.FACT)
     if rose or to is not joined.state:
-        incident = entered(incident, to, state.now, state.policy)
+        incident = enter(incident, to, state.now, state.policy)
     is_first = joined.revision == 0
     is_alarm = rose or joined.state in OVER
     changes: tuple[Change, ...] = ()
@@ -111,13 +109,13 @@ def _join(state: State, device: Device, joined: Incident, news: News) -> Taken:
     if is_first:
         around = Surroundings(state, device.key, device.place)
         others = around.others(Family.EMERGENCY, news.status)
-        incident, updates, changes = name_each_other(state, incident, others)
+        incident, updates, changes = link(state, incident, others)
     action = Action.RAISE if is_first else Action.UPDATE
-    incident, alert = announce(incident, _occasion(state, device, news, action, reason, is_alarm=is_alarm))
+    incident, alert = issue_alert(incident, _occasion(state, device, news, action, reason, is_alarm=is_alarm))
     return Taken(incident, reason, (alert, *updates), (PutIncident(incident), *changes))
 
 
-def _reason(joined: Incident, incident: Incident, news: News) -> Reason:
+def _reason(joined: Incident, incident: Incident, news: Report) -> Reason:
     """What the fact adds, the weightiest first."""
     if incident.verification_level > joined.verification_level:
         return Reason.CORROBORATED
@@ -130,7 +128,7 @@ def _reason(joined: Incident, incident: Incident, news: News) -> Reason:
     return news.again
 
 
-def _with(state: State, device: Device, incident: Incident, news: News) -> Incident:
+def _with(state: State, device: Device, incident: Incident, news: Report) -> Incident:
     """The incident with one fact more."""
     name = news.source.device_id
     devices = incident.devices
@@ -160,18 +158,18 @@ def _with(state: State, device: Device, incident: Incident, news: News) -> Incid
         source_count=incident.source_count + 1,
         media=incident.media or (() if news.media is None else (news.media,)),
     )
-    return joined if grade is incident.grade else grade_changed(joined, state.now, state.policy)
+    return joined if grade is incident.grade else record_grade_change(joined, state.now, state.policy)
 
 
-def _open(state: State, device: Device, news: News) -> Incident:
+def _open(state: State, device: Device, news: Report) -> Incident:
     """A new incident at a device, raised or held."""
     grade = grade_of(state.policy, news.hazard)
     is_held = hold_ms(state.policy, grade) > 0
-    to = after(None, Step.HELD if is_held else Step.FACT)
-    return entered(emergency_at(state, device, news, to), to, state.now, state.policy)
+    to = next_state(None, Transition.HELD if is_held else Transition.FACT)
+    return enter(new_emergency(state, device, news, to), to, state.now, state.policy)
 
 
-def emergency_at(state: State, device: Device, news: News, to: IncidentState) -> Incident:
+def new_emergency(state: State, device: Device, news: Report, to: IncidentState) -> Incident:
     """An emergency by its first fact, without timers."""
     place, source, policy = device.place, news.source, state.policy
     return Incident(
@@ -204,10 +202,10 @@ def emergency_at(state: State, device: Device, news: News, to: IncidentState) ->
 
 
 def _occasion(
-    state: State, device: Device, news: News, action: Action, reason: Reason, *, is_alarm: bool
-) -> Occasion:
+    state: State, device: Device, news: Report, action: Action, reason: Reason, *, is_alarm: bool
+) -> AlertContext:
     source = news.source
-    return Occasion(
+    return AlertContext(
         action=action,
         reason=reason,
         cause=(source.feed, source.device_id, source.event_id),

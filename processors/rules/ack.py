@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec.structs import replace
 
-from processors.incident.deadlines import entered, touched
-from processors.incident.flapping import grade_changed
-from processors.incident.issue import Occasion, announce
-from processors.incident.lifecycle import QUIET, UNACKNOWLEDGED, Step, after, can
+from processors.incident.deadlines import enter, extend_expiry
+from processors.incident.flapping import record_grade_change
+from processors.incident.issue import AlertContext, issue_alert
+from processors.incident.lifecycle import QUIET, UNACKNOWLEDGED, Transition, is_possible, next_state
 from processors.state.effect import Change, Decision, EndIncident, Outcome, PutEnded, PutIncident, PutStray
 from processors.state.entities import Ended, Incident
-from processors.state.event_ids import recall, remember
+from processors.state.event_ids import add_event, check_event
 from processors.state.partition_state import State
 from schemas.ack import AckFact, AckResult
 from schemas.enums import (
@@ -36,7 +36,7 @@ from schemas.fusion_log import FusionInput
 from schemas.units import SECOND_MS, EpochMs
 
 
-class Says(msgspec.Struct, frozen=True):
+class AckRule(msgspec.Struct, frozen=True):
     """What an action is.
 
     Attributes:
@@ -47,28 +47,28 @@ class Says(msgspec.Struct, frozen=True):
         needs_latest: It judges the incident: who has not seen the latest alarm, cannot say it.
     """
 
-    step: Step
+    step: Transition
     action: Action
     reason: Reason
     needs_reason: bool = False
     needs_latest: bool = True
 
 
-SAYS: Mapping[AckAction, Says] = {
-    AckAction.ACCEPT: Says(Step.ACCEPT, Action.ACK, Reason.ACCEPTED),
-    AckAction.REJECT: Says(Step.REJECT, Action.UPDATE, Reason.REJECTED_BY_UNIT, needs_reason=True),
-    AckAction.EN_ROUTE: Says(Step.EN_ROUTE, Action.UPDATE, Reason.EN_ROUTE, needs_latest=False),
-    AckAction.ON_SCENE: Says(Step.ON_SCENE, Action.UPDATE, Reason.ON_SCENE, needs_latest=False),
-    AckAction.CLEAR: Says(Step.CLEAR, Action.UPDATE, Reason.CLEARED),
-    AckAction.CLOSE: Says(Step.CLOSE, Action.CLOSE, Reason.CLOSED),
-    AckAction.CANCEL: Says(Step.CANCEL, Action.CANCEL, Reason.CANCELLED, needs_reason=True),
-    AckAction.REGRADE: Says(Step.REGRADE, Action.UPDATE, Reason.REGRADED, needs_reason=True),
-    AckAction.SHELVE: Says(Step.SHELVE, Action.UPDATE, Reason.SHELVED, needs_reason=True),
-    AckAction.UNSHELVE: Says(Step.UNSHELVE, Action.UPDATE, Reason.UNSHELVED),
-    AckAction.OUT_OF_SERVICE: Says(
-        Step.OUT_OF_SERVICE, Action.UPDATE, Reason.OUT_OF_SERVICE, needs_reason=True
+ACK_RULES: Mapping[AckAction, AckRule] = {
+    AckAction.ACCEPT: AckRule(Transition.ACCEPT, Action.ACK, Reason.ACCEPTED),
+    AckAction.REJECT: AckRule(Transition.REJECT, Action.UPDATE, Reason.REJECTED_BY_UNIT, needs_reason=True),
+    AckAction.EN_ROUTE: AckRule(Transition.EN_ROUTE, Action.UPDATE, Reason.EN_ROUTE, needs_latest=False),
+    AckAction.ON_SCENE: AckRule(Transition.ON_SCENE, Action.UPDATE, Reason.ON_SCENE, needs_latest=False),
+    AckAction.CLEAR: AckRule(Transition.CLEAR, Action.UPDATE, Reason.CLEARED),
+    AckAction.CLOSE: AckRule(Transition.CLOSE, Action.CLOSE, Reason.CLOSED),
+    AckAction.CANCEL: AckRule(Transition.CANCEL, Action.CANCEL, Reason.CANCELLED, needs_reason=True),
+    AckAction.REGRADE: AckRule(Transition.REGRADE, Action.UPDATE, Reason.REGRADED, needs_reason=True),
+    AckAction.SHELVE: AckRule(Transition.SHELVE, Action.UPDATE, Reason.SHELVED, needs_reason=True),
+    AckAction.UNSHELVE: AckRule(Transition.UNSHELVE, Action.UPDATE, Reason.UNSHELVED),
+    AckAction.OUT_OF_SERVICE: AckRule(
+        Transition.OUT_OF_SERVICE, Action.UPDATE, Reason.OUT_OF_SERVICE, needs_reason=True
     ),
-    AckAction.IN_SERVICE: Says(Step.IN_SERVICE, Action.UPDATE, Reason.IN_SERVICE),
+    AckAction.IN_SERVICE: AckRule(Transition.IN_SERVICE, Action.UPDATE, Reason.IN_SERVICE),
 }
 """What each action does; one that is not here is of a later release."""
 
@@ -90,13 +90,13 @@ def acknowledgement(state: State, _envelope: FusionInput, fact: AckFact) -> Outc
         return decision, _again(state, incident, fact) if repeat is Reason.DUPLICATE else ()
     if incident is None:
         reason = Reason.INCIDENT_OVER if fact.incident_id in state.ended else Reason.UNKNOWN_INCIDENT
-        strays = remember(state.strays, _name(fact), fact.received_at)
+        stray_acks = add_event(state.stray_acks, _name(fact), fact.received_at)
         ended = state.ended.get(fact.incident_id)
         return _rejected(state, fact, reason, IncidentState.UNKNOWN if ended is None else ended.state), (
-            PutStray(strays),
+            PutStray(stray_acks),
         )
-    incident = replace(incident, acks=remember(incident.acks, fact.ack_id, fact.received_at))
-    says = SAYS.get(fact.action)
+    incident = replace(incident, acks=add_event(incident.acks, fact.ack_id, fact.received_at))
+    says = ACK_RULES.get(fact.action)
     objection = Reason.UNKNOWN_ACTION if says is None else _objection(state, incident, fact, says)
     if says is None or objection is not None:
         rejected = _rejected(state, fact, objection or Reason.UNKNOWN_ACTION, incident.state)
@@ -110,35 +110,35 @@ def _name(fact: AckFact) -> str:
 
 def _repeat(state: State, incident: Incident | None, fact: AckFact) -> Reason | None:
     """Whether it was said before: of this incident while it was open, after it was over, or before it was raised."""
-    if _name(fact) in state.strays.ids:
+    if _name(fact) in state.stray_acks.ids:
         return Reason.DUPLICATE
     if incident is not None:
         is_early = fact.received_at <= (incident.raised_at or incident.first_at)
-        if is_early and state.strays.floor is not None and fact.received_at <= state.strays.floor:
+        if is_early and state.stray_acks.floor is not None and fact.received_at <= state.stray_acks.floor:
             return Reason.BEYOND_MEMORY
-        return recall(incident.acks, fact.ack_id, fact.received_at)
+        return check_event(incident.acks, fact.ack_id, fact.received_at)
     ended = state.ended.get(fact.incident_id)
-    if ended is not None and (known := recall(ended.acks, fact.ack_id, fact.received_at)) is not None:
+    if ended is not None and (known := check_event(ended.acks, fact.ack_id, fact.received_at)) is not None:
         return known
     if ended is None and state.ended_floor is not None and fact.received_at <= state.ended_floor:
         return Reason.BEYOND_MEMORY
-    return recall(state.strays, _name(fact), fact.received_at)
+    return check_event(state.stray_acks, _name(fact), fact.received_at)
 
 
 def _again(state: State, incident: Incident | None, fact: AckFact) -> tuple[Change, ...]:
     """A resend counts from when it was received: copies of it may follow."""
-    if _name(fact) in state.strays.ids:
-        return (PutStray(remember(state.strays, _name(fact), fact.received_at)),)
+    if _name(fact) in state.stray_acks.ids:
+        return (PutStray(add_event(state.stray_acks, _name(fact), fact.received_at)),)
     if incident is not None:
-        return (PutIncident(replace(incident, acks=remember(incident.acks, fact.ack_id, fact.received_at))),)
+        return (PutIncident(replace(incident, acks=add_event(incident.acks, fact.ack_id, fact.received_at))),)
     ended = state.ended.get(fact.incident_id)
     if ended is None:
         return ()
-    acks = remember(ended.acks, fact.ack_id, fact.received_at)
+    acks = add_event(ended.acks, fact.ack_id, fact.received_at)
     return (PutEnded(fact.incident_id, Ended(ended.state, acks)),)
 
 
-def _objection(state: State, incident: Incident, fact: AckFact, says: Says) -> Reason | None:
+def _objection(state: State, incident: Incident, fact: AckFact, says: AckRule) -> Reason | None:
     """Why it cannot be, or None."""
     if fact.received_at - fact.at > state.policy.ack_too_old_ms:
         return Reason.ACK_TOO_OLD
@@ -147,7 +147,7 @@ def _objection(state: State, incident: Incident, fact: AckFact, says: Says) -> R
         return (
             Reason.OUTDATED_REVISION
         )  # whoever is on the way to a yellow has not answered the red that it became
-    if not can(incident.state, says.step):
+    if not is_possible(incident.state, says.step):
         return Reason.NOT_POSSIBLE_NOW
     if says.needs_reason and fact.reason in {None, AckReason.UNKNOWN}:
         return Reason.REASON_MISSING
@@ -188,19 +188,19 @@ _OBJECTIONS: Mapping[AckAction, Callable[[State, Incident, AckFact], Reason | No
 }
 
 
-def _accepted(state: State, incident: Incident, fact: AckFact, says: Says) -> Outcome:
+def _accepted(state: State, incident: Incident, fact: AckFact, says: AckRule) -> Outcome:
     policy, now = state.policy, state.now
-    to = after(incident.state, says.step)
+    to = next_state(incident.state, says.step)
     if fact.action in {AckAction.UNSHELVE, AckAction.IN_SERVICE} and not incident.active:
-        to = after(to, Step.CONDITION_OVER)
+        to = next_state(to, Transition.CONDITION_OVER)
     if fact.action is AckAction.REGRADE and fact.grade is not None:
-        incident = grade_changed(replace(incident, grade=fact.grade), now, policy)
+        incident = record_grade_change(replace(incident, grade=fact.grade), now, policy)
     # What is said again starts the time anew: a second unit en route, a longer shelving, another grade.
-    stepped = entered(touched(incident, now, policy), to, now, policy)
+    stepped = enter(extend_expiry(incident, now, policy), to, now, policy)
     if to in QUIET:
         stepped = _put_away(state, stepped, fact)
     is_closed = fact.action is AckAction.CLOSE
-    occasion = Occasion(
+    occasion = AlertContext(
         action=says.action,
         reason=says.reason,
         cause=("ack", fact.ack_id),
@@ -210,7 +210,7 @@ def _accepted(state: State, incident: Incident, fact: AckFact, says: Says) -> Ou
         actor=fact.actor,
         ack_id=fact.ack_id,
     )
-    stepped, alert = announce(stepped, occasion)
+    stepped, alert = issue_alert(stepped, occasion)
     ends = to in {IncidentState.CLOSED, IncidentState.CANCELLED}
     change: Change = EndIncident(stepped) if ends else PutIncident(stepped)
     decision = Decision(

@@ -4,9 +4,9 @@ A camera alone makes what the policy says, which is yellow (domain.md 13: its ow
 a press joins is one red emergency that two feeds tell of.
 """
 
-from processors.incident.merge import News, take_in
-from processors.rules.dedup import hear
-from processors.state.effect import Change, Decision, Heard, Outcome, PutDevice, Spoke
+from processors.incident.merge import Report, apply_report
+from processors.rules.dedup import check_duplicate
+from processors.state.effect import Change, Decision, Outcome, PutDevice, RecordHeartbeat, RecordReport
 from processors.state.partition_state import State
 from schemas.alert import Source
 from schemas.enums import Feed, Hazard, Reason
@@ -18,17 +18,17 @@ def observation(state: State, envelope: FusionInput, seen: Observation) -> Outco
     if seen.hazard is not Hazard.FIRE:
         return _silent(seen, Reason.NOT_SUPPORTED)
     key = (envelope.zone, seen.device_id)
-    hearing = hear(state, key, Feed.CAMERAS, seen.observation_id, seen.received_at)
+    hearing = check_duplicate(state, key, Feed.CAMERAS, seen.observation_id, seen.received_at)
     if hearing.repeat is not None:
         return _silent(seen, hearing.repeat, *hearing.changes)
     device = hearing.device
     if not device.is_registered:
         return _silent(seen, Reason.UNKNOWN_DEVICE, *hearing.changes)
-    taken = take_in(state, device, _fire(state, seen))
+    taken = apply_report(state, device, _fire(state, seen))
     decision = Decision(
         reason=taken.reason, alerts=taken.alerts, event_id=seen.observation_id, received_at=seen.received_at
     )
-    return decision, (PutDevice(device), *taken.changes, Spoke(key))
+    return decision, (PutDevice(device), *taken.changes, RecordReport(key))
 
 
 def camera_alive(state: State, envelope: FusionInput, alive: CameraAlive) -> Outcome:
@@ -36,7 +36,7 @@ def camera_alive(state: State, envelope: FusionInput, alive: CameraAlive) -> Out
     key = (envelope.zone, alive.device_id)
     device = state.devices.get(key)
     reason = Reason.CAMERA_ALIVE
-    changes: tuple[Change, ...] = (Heard(key, alive.received_at),)
+    changes: tuple[Change, ...] = (RecordHeartbeat(key, alive.received_at),)
     if device is None or not device.is_registered:
         reason, changes = Reason.UNKNOWN_DEVICE, ()
     elif alive.received_at <= max(device.since, state.heartbeats.get(key, device.since)):
@@ -44,8 +44,8 @@ def camera_alive(state: State, envelope: FusionInput, alive: CameraAlive) -> Out
     return Decision(reason=reason, event_id=envelope.event_id, received_at=alive.received_at), changes
 
 
-def _fire(state: State, seen: Observation) -> News:
-    return News(
+def _fire(state: State, seen: Observation) -> Report:
+    return Report(
         hazard=Hazard.FIRE,
         source=Source(
             feed=Feed.CAMERAS,

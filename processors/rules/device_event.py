@@ -8,25 +8,25 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from processors.incident.deadlines import entered
-from processors.incident.device_condition import Shown, Sign, begins, ends
+from processors.incident.deadlines import enter
+from processors.incident.device_condition import ConditionSignal, Shown, on_active, on_cleared
 from processors.incident.grading import chain_of
-from processors.incident.issue import Occasion, announce
-from processors.incident.lifecycle import Step, after, device_cancel
-from processors.incident.matching import newest, of_device
-from processors.incident.merge import MAX_DEVICES, emergency_at
-from processors.incident.supervision import next_test, unsticks, was_tested
-from processors.rules.dedup import hear
-from processors.rules.press import call, is_late, press, status_of
+from processors.incident.issue import AlertContext, issue_alert
+from processors.incident.lifecycle import Transition, next_state, transition_of_device_cancel
+from processors.incident.matching import latest_of, of_device
+from processors.incident.merge import MAX_DEVICES, new_emergency
+from processors.incident.supervision import next_test, on_released, on_tested
+from processors.rules.dedup import check_duplicate
+from processors.rules.press import is_late, press, report_of, status_of
 from processors.state.effect import (
     Change,
     Decision,
     EndIncident,
-    Heard,
     Outcome,
     PutDevice,
     PutIncident,
-    Spoke,
+    RecordHeartbeat,
+    RecordReport,
 )
 from processors.state.entities import Device, DeviceKey
 from processors.state.partition_state import State
@@ -50,12 +50,12 @@ def pillar_fact(state: State, envelope: FusionInput, fact: PillarFact) -> Outcom
     key = (envelope.zone, fact.device_id)
     if fact.kind is PillarKind.HEARTBEAT:
         return _heartbeat(state, key, fact)
-    hearing = hear(state, key, Feed.PILLARS, fact.event_id, fact.received_at)
+    hearing = check_duplicate(state, key, Feed.PILLARS, fact.event_id, fact.received_at)
     if hearing.repeat is not None:
         return _silent(fact, hearing.repeat, *hearing.changes)
     device = hearing.device
     decision, changes = _RULES.get(fact.kind, _unknown)(state, device, fact)
-    return (decision, (*changes, Spoke(key))) if device.is_registered else (decision, changes)
+    return (decision, (*changes, RecordReport(key))) if device.is_registered else (decision, changes)
 
 
 def _silent(fact: PillarFact, reason: Reason, *changes: Change) -> Outcome:
@@ -77,7 +77,7 @@ def _heartbeat(state: State, key: DeviceKey, fact: PillarFact) -> Outcome:
     latest = state.heartbeats.get(key)
     if fact.received_at <= max(device.since, latest or device.since):
         return _silent(fact, Reason.DUPLICATE)  # or of a time in which nobody counted on it
-    return _silent(fact, Reason.HEARTBEAT, Heard(key, fact.received_at))
+    return _silent(fact, Reason.HEARTBEAT, RecordHeartbeat(key, fact.received_at))
 
 
 def _release(state: State, device: Device, fact: PillarFact) -> Outcome:
@@ -87,7 +87,7 @@ def _release(state: State, device: Device, fact: PillarFact) -> Outcome:
     opened = replace(device, closed_at=None, is_stuck=False)
     if not device.is_stuck:
         return _silent(fact, Reason.RELEASED, PutDevice(opened))
-    return _shown(fact, opened, unsticks(state, device, fact.event_id))
+    return _shown(fact, opened, on_released(state, device, fact.event_id))
 
 
 def _fault(state: State, device: Device, fact: PillarFact) -> Outcome:
@@ -96,7 +96,7 @@ def _fault(state: State, device: Device, fact: PillarFact) -> Outcome:
         return _silent(fact, Reason.UNKNOWN_DEVICE, PutDevice(device))
     if fact.exercise:
         return _silent(fact, Reason.NOT_SUPPORTED, PutDevice(device))
-    sign = Sign(
+    sign = ConditionSignal(
         hazard=FAULTS[fact.kind],
         who=fact.device_id,
         zone=device.zone,
@@ -108,7 +108,7 @@ def _fault(state: State, device: Device, fact: PillarFact) -> Outcome:
         place=device.place,
         chain=chain_of(device.site),
     )
-    return _shown(fact, device, begins(state, sign) if fact.active else ends(state, sign))
+    return _shown(fact, device, on_active(state, sign) if fact.active else on_cleared(state, sign))
 
 
 def _unknown(_state: State, device: Device, fact: PillarFact) -> Outcome:
@@ -119,7 +119,7 @@ def _unknown(_state: State, device: Device, fact: PillarFact) -> Outcome:
 def _cancel(state: State, device: Device, fact: PillarFact) -> Outcome:
     """A caller takes it back: a red stays open and says so, a lesser grade ends (domain.md 6)."""
     status = status_of(fact)
-    incident = newest(
+    incident = latest_of(
         found
         for found in of_device(state, device.key)
         if found.family is Family.EMERGENCY and found.status is status
@@ -132,18 +132,18 @@ def _cancel(state: State, device: Device, fact: PillarFact) -> Outcome:
     asked_by = (*incident.cancel_requested, device.device_id)
     # One caller does not take back what others have reported too.
     is_everybody = len(incident.devices) < MAX_DEVICES and set(incident.devices) <= set(asked_by)
-    step = device_cancel(incident.grade) if is_everybody else Step.CANCEL_ASKED
-    ends_it = step is Step.CANCEL
+    step = transition_of_device_cancel(incident.grade) if is_everybody else Transition.CANCEL_ASKED
+    ends_it = step is Transition.CANCEL
     reason = Reason.CANCELLED_BY_DEVICE if ends_it else Reason.CANCEL_REQUESTED
     asked = replace(incident, cancel_requested=asked_by)
-    to = after(incident.state, step)
+    to = next_state(incident.state, step)
     if to is not incident.state:
-        asked = entered(asked, to, state.now, state.policy)
+        asked = enter(asked, to, state.now, state.policy)
     if incident.revision == 0:  # a candidate: nobody has heard of it
         change = EndIncident(asked) if ends_it else PutIncident(asked)
         return _silent(fact, Reason.NEVER_RAISED if ends_it else reason, PutDevice(device), change)
     occasion = _occasion(state, device, fact, Action.CANCEL if ends_it else Action.UPDATE, reason)
-    asked, alert = announce(asked, occasion)
+    asked, alert = issue_alert(asked, occasion)
     change = EndIncident(asked) if ends_it else PutIncident(asked)
     decision = Decision(reason=reason, alerts=(alert,), event_id=fact.event_id, received_at=fact.received_at)
     return decision, (PutDevice(device), change)
@@ -153,17 +153,17 @@ def _test(state: State, device: Device, fact: PillarFact) -> Outcome:
     """A test says that it works and is over: it never reaches the live topics (domain.md 5)."""
     if not device.is_registered:
         return _silent(fact, Reason.UNKNOWN_DEVICE, PutDevice(device))
-    news = replace(call(state, device, fact), status=Status.TEST, first=Reason.DEVICE_TEST)
+    news = replace(report_of(state, device, fact), status=Status.TEST, first=Reason.DEVICE_TEST)
     incident = replace(
-        emergency_at(state, device, news, after(None, Step.TEST)),
+        new_emergency(state, device, news, next_state(None, Transition.TEST)),
         expires_at=state.now,
         verification_level=NO_DISPATCH,
     )
     occasion = replace(
         _occasion(state, device, fact, Action.RAISE, Reason.DEVICE_TEST), disposition=Disposition.TEST
     )
-    _, alert = announce(incident, occasion)
-    came = was_tested(state, device, fact.event_id)
+    _, alert = issue_alert(incident, occasion)
+    came = on_tested(state, device, fact.event_id)
     decision = Decision(
         reason=Reason.DEVICE_TEST,
         alerts=(alert, *came.alerts),
@@ -174,9 +174,9 @@ def _test(state: State, device: Device, fact: PillarFact) -> Outcome:
     return decision, (PutDevice(tested), *came.changes)
 
 
-def _occasion(state: State, device: Device, fact: PillarFact, action: Action, reason: Reason) -> Occasion:
+def _occasion(state: State, device: Device, fact: PillarFact, action: Action, reason: Reason) -> AlertContext:
     """Why an alert about a device's own fact goes out."""
-    return Occasion(
+    return AlertContext(
         action=action,
         reason=reason,
         cause=(Feed.PILLARS, fact.device_id, fact.event_id),

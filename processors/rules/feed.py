@@ -13,15 +13,15 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from processors.incident.deadlines import entered
-from processors.incident.device_condition import Shown, Sign, begins, ends
+from processors.incident.deadlines import enter
+from processors.incident.device_condition import ConditionSignal, Shown, on_active, on_cleared
 from processors.incident.grading import ASSESSMENTS, CONTROL_ROOM, grade_of
-from processors.incident.issue import Occasion, announce, incident_id_of, with_source
-from processors.incident.lifecycle import OVER, Step, after
+from processors.incident.issue import AlertContext, incident_id_of, issue_alert, with_source
+from processors.incident.lifecycle import OVER, Transition, next_state
 from processors.incident.matching import by_name, fault_name, is_in_window
 from processors.state.effect import Change, Decision, Outcome, PutFeed, PutIncident, PutWatermark, SetTimer
 from processors.state.entities import Incident, Timer, TimerKind, Watermark, WatermarkKey
-from processors.state.event_ids import Memory, recall, remember
+from processors.state.event_ids import EventIdWindow, add_event, check_event
 from processors.state.partition_state import State
 from schemas.alert import Alert, Source
 from schemas.enums import Action, Feed, FeedState, Hazard, Reason
@@ -74,7 +74,7 @@ def _alive(state: State, envelope: FusionInput, status: FeedStatus) -> Outcome:
         name = fault_name(Hazard.FEED_SILENT, _subject(key))
         silent = by_name(state, UNASSIGNED_ZONE, name)
         if silent is not None and silent.active:
-            shown = ends(state, _silence_sign(state, _subject(key), f"alive:{status.at}"))
+            shown = on_cleared(state, _silence_sign(state, _subject(key), f"alive:{status.at}"))
             alerts += shown.alerts
             changes += shown.changes
     reason = Reason.FEED_STATUS if changes else Reason.DUPLICATE
@@ -86,7 +86,7 @@ def feed_silence_due(state: State, subject: str) -> EpochMs | None:
     mark = state.watermarks.get(_partition(subject))
     if mark is None or partition_of(UNASSIGNED_ZONE, state.partitions) != state.partition:
         return None
-    due = EpochMs(mark.heard_at + state.policy.feed_silent_ms)
+    due = EpochMs(mark.reported_at + state.policy.feed_silent_ms)
     known = by_name(state, UNASSIGNED_ZONE, fault_name(Hazard.FEED_SILENT, subject))
     if due <= state.now and known is not None and known.active:
         return EpochMs(
@@ -95,13 +95,13 @@ def feed_silence_due(state: State, subject: str) -> EpochMs | None:
     return due
 
 
-def feed_falls_silent(state: State, subject: str) -> Shown:
+def on_feed_silent(state: State, subject: str) -> Shown:
     """Nobody has told of a partition of a feed for too long."""
-    return begins(state, _silence_sign(state, subject, f"silent:{state.now}"))
+    return on_active(state, _silence_sign(state, subject, f"silent:{state.now}"))
 
 
-def _silence_sign(state: State, subject: str, event_id: str) -> Sign:
-    return Sign(
+def _silence_sign(state: State, subject: str, event_id: str) -> ConditionSignal:
+    return ConditionSignal(
         hazard=Hazard.FEED_SILENT,
         who=subject,
         zone=UNASSIGNED_ZONE,
@@ -124,7 +124,7 @@ def _partition(subject: str) -> WatermarkKey:
 
 def _freshness(state: State, envelope: FusionInput, status: FeedStatus) -> Outcome:
     """A list is too old, or fresh again; each is named by the age of the list, so that copies say nothing new."""
-    sign = Sign(
+    sign = ConditionSignal(
         hazard=Hazard.FEED_STALE,
         who=status.topic,
         zone=envelope.zone,
@@ -135,30 +135,30 @@ def _freshness(state: State, envelope: FusionInput, status: FeedStatus) -> Outco
         is_sure=True,
     )
     key = (envelope.zone, status.feed.value, status.topic)
-    memory = state.feeds.get(key, Memory())
-    known = recall(memory, sign.event_id, status.at)
+    memory = state.feeds.get(key, EventIdWindow())
+    known = check_event(memory, sign.event_id, status.at)
     if known is not None:
         return _silent(envelope, known)
-    shown = begins(state, sign) if status.state is FeedState.STALE else ends(state, sign)
+    shown = on_active(state, sign) if status.state is FeedState.STALE else on_cleared(state, sign)
     decision = Decision(reason=shown.reason, alerts=shown.alerts, event_id=envelope.event_id)
-    return decision, (PutFeed(key, remember(memory, sign.event_id, status.at)), *shown.changes)
+    return decision, (PutFeed(key, add_event(memory, sign.event_id, status.at)), *shown.changes)
 
 
 def _has_happened(state: State, envelope: FusionInput, status: FeedStatus, hazard: Hazard) -> Outcome:
     """The first of its kind raises; more of the same topic inside blue's window are counted in silence."""
     key = (envelope.zone, status.feed.value, status.topic)
-    memory = state.feeds.get(key, Memory())
+    memory = state.feeds.get(key, EventIdWindow())
     letter = _letter_id(status)
-    known = recall(memory, letter, status.at)
+    known = check_event(memory, letter, status.at)
     if known is Reason.BEYOND_MEMORY:
         return _silent(envelope, known)
-    seen = PutFeed(key, remember(memory, letter, status.at))
+    seen = PutFeed(key, add_event(memory, letter, status.at))
     if known is not None:
         return _silent(envelope, known, seen)
     joined = by_name(state, envelope.zone, status.topic)
     if joined is not None and joined.state not in OVER and is_in_window(state, joined):
         return _silent(envelope, Reason.FEED_STATUS, seen, PutIncident(_one_more(state, joined, status)))
-    occasion = Occasion(
+    occasion = AlertContext(
         action=Action.RAISE,
         reason=_REASONS[hazard],
         cause=(status.feed, status.topic, letter),
@@ -166,7 +166,7 @@ def _has_happened(state: State, envelope: FusionInput, status: FeedStatus, hazar
         policy_version=state.policy_version,
         is_alarm=True,
     )
-    incident, alert = announce(_fault_of(state, envelope.zone, status, hazard), occasion)
+    incident, alert = issue_alert(_fault_of(state, envelope.zone, status, hazard), occasion)
     decision = Decision(reason=_REASONS[hazard], alerts=(alert,), event_id=envelope.event_id)
     return decision, (seen, PutIncident(incident))
 
@@ -188,7 +188,7 @@ def _fault_of(state: State, zone: str, status: FeedStatus, hazard: Hazard) -> In
         family=_FAULT.family,
         hazard=hazard,
         grade=grade_of(state.policy, hazard),
-        state=after(None, Step.FACT),
+        state=next_state(None, Transition.FACT),
         place_key=status.topic,
         place=None,
         uncertainty_m=None,
@@ -204,7 +204,7 @@ def _fault_of(state: State, zone: str, status: FeedStatus, hazard: Hazard) -> In
         feeds=(status.feed,),
         active=False,  # it has happened, and does not go on
     )
-    return entered(fault, fault.state, state.now, state.policy)
+    return enter(fault, fault.state, state.now, state.policy)
 
 
 def _source(status: FeedStatus) -> Source:

@@ -7,7 +7,7 @@ asked before (processors/rules/device_event.py).
 from msgspec.structs import replace
 
 from processors.incident.lifecycle import OVER
-from processors.incident.merge import News, take_in
+from processors.incident.merge import Report, apply_report
 from processors.state.effect import Change, Decision, Outcome, PutDevice, SetTimer
 from processors.state.entities import Device, Timer, TimerKind, device_subject
 from processors.state.partition_state import State
@@ -29,7 +29,7 @@ def press(state: State, device: Device, fact: PillarFact) -> Outcome:
         decision = Decision(reason=Reason.BOUNCE, event_id=fact.event_id, received_at=fact.received_at)
         bounced = replace(device, closed_at=_closed_at(state, device, fact))
         return decision, (PutDevice(bounced), *_watch(state, device, fact))
-    taken = take_in(state, device, call(state, device, fact))
+    taken = apply_report(state, device, report_of(state, device, fact))
     pressed = replace(
         device,
         press_at=fact.received_at,
@@ -86,9 +86,9 @@ def status_of(fact: PillarFact) -> Status:
     return Status.EXERCISE if fact.exercise else Status.ACTUAL
 
 
-def call(state: State, device: Device, fact: PillarFact) -> News:
+def report_of(state: State, device: Device, fact: PillarFact) -> Report:
     """A press as news of an emergency."""
-    return News(
+    return Report(
         hazard=Hazard.EMERGENCY_CALL,
         source=source_of(fact),
         first=Reason.FIRST_FACT if device.is_registered else Reason.UNREGISTERED_DEVICE,

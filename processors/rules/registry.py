@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from processors.incident.device_condition import Shown, closed
+from processors.incident.device_condition import Shown, close_incident
 from processors.incident.grading import nearest_help_mm
 from processors.incident.matching import of_device
 from processors.incident.supervision import (
     heartbeat_ms,
-    next_look,
     next_test,
-    promises_otherwise,
-    site_leaves,
-    site_without,
-    withdrawn,
+    on_device_left_site,
+    on_gateway_removed,
+    on_promise_changed,
+    silence_timer,
+    withdraw,
 )
 from processors.state.effect import Change, Decision, Outcome, PutDevice, PutPolicy, SetTimer
 from processors.state.entities import Device, DeviceKey, Timer, TimerKind, device_subject
@@ -65,11 +65,11 @@ def device_record(state: State, envelope: FusionInput, site: RegistryDevice) -> 
 def _withdrawals(state: State, device: Device, placed: Device) -> Iterator[Shown]:
     """What was told of a device and is not asked of it any more."""
     if device.silent_since is not None and _promise(device) != _promise(placed):
-        yield promises_otherwise(state, device)
+        yield on_promise_changed(state, device)
     if placed.test_due is None:
-        yield withdrawn(state, device, Hazard.TEST_MISSED)
+        yield withdraw(state, device, Hazard.TEST_MISSED)
     if placed.site is not None and not placed.site.reports_release:
-        yield withdrawn(state, device, Hazard.STUCK_BUTTON)
+        yield withdraw(state, device, Hazard.STUCK_BUTTON)
 
 
 def _promise(device: Device) -> tuple[int, DeviceKey | None]:
@@ -81,7 +81,7 @@ def _looks(state: State, device: Device) -> tuple[Change, ...]:
     """When to look at a device that the registry has just named; a look too many finds nothing."""
     looks: list[Change] = []
     if interval_ms := heartbeat_ms(device):
-        looks.append(next_look(device.key, state.now, interval_ms))
+        looks.append(silence_timer(device.key, state.now, interval_ms))
     if device.test_due is not None:
         looks.append(SetTimer(Timer(device.test_due, device_subject(device.key), TimerKind.TEST_DUE)))
     return tuple(looks)
@@ -92,11 +92,11 @@ def _leaves(state: State, envelope: FusionInput, device: Device, site: RegistryD
     changes: list[Change] = []
     for incident in of_device(state, device.key):
         if incident.family is Family.MAINTENANCE:
-            shown = closed(state, incident, Reason.DEVICE_LEFT, f"{site.device_id}:{site.revision}")
+            shown = close_incident(state, incident, Reason.DEVICE_LEFT, f"{site.device_id}:{site.revision}")
             alerts += shown.alerts
             changes += shown.changes
     is_gateway = device.site is not None and device.site.kind is DeviceKind.GATEWAY
-    others = site_leaves(state, device) if is_gateway else site_without(state, device)
+    others = on_gateway_removed(state, device) if is_gateway else on_device_left_site(state, device)
     alerts += others.alerts
     changes += others.changes
     left = replace(

@@ -11,22 +11,22 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from processors.incident.deadlines import DUE, entered, has_next_tier
+from processors.incident.deadlines import DUE, enter, has_next_tier
 from processors.incident.device_condition import Shown
-from processors.incident.flapping import calmed
-from processors.incident.issue import Occasion, announce
-from processors.incident.lifecycle import OVER, QUIET, Step, after
-from processors.incident.link import name_each_other
+from processors.incident.flapping import end_flapping
+from processors.incident.issue import AlertContext, issue_alert
+from processors.incident.lifecycle import OVER, QUIET, Transition, next_state
+from processors.incident.link import link
 from processors.incident.matching import Surroundings
 from processors.incident.supervision import (
-    falls_silent,
-    misses_test,
+    on_silent,
+    on_stuck,
+    on_test_missed,
     silence_due,
-    sticks,
     stuck_due,
     test_overdue,
 )
-from processors.rules.feed import feed_falls_silent, feed_silence_due
+from processors.rules.feed import feed_silence_due, on_feed_silent
 from processors.state.effect import Change, Decision, EndIncident, PutIncident
 from processors.state.entities import Device, DeviceKey, Incident, Timer, TimerKind
 from processors.state.partition_state import State
@@ -53,7 +53,7 @@ def fire(state: State, timer: Timer) -> Fired:
     if timer.kind in DUE:
         return _INCIDENT_RULES[timer.kind](state, timer, state.incidents[timer.subject])
     if timer.kind is TimerKind.FEED_SILENCE:
-        shown = feed_falls_silent(state, timer.subject)
+        shown = on_feed_silent(state, timer.subject)
     else:
         shown = _DEVICE_RULES[timer.kind](state, state.devices[_key(timer)])
     decision = Decision(reason=shown.reason, alerts=shown.alerts, event_id=f"timer:{timer.kind}")
@@ -70,10 +70,10 @@ def _hold(state: State, timer: Timer, incident: Incident) -> Fired:
     if not incident.active:
         decision = Decision(reason=Reason.NEVER_RAISED, event_id=incident.incident_id)
         return decision, (EndIncident(replace(incident, state=IncidentState.CLOSED)),)
-    held = entered(incident, after(incident.state, Step.HOLD_OVER), state.now, state.policy)
+    held = enter(incident, next_state(incident.state, Transition.HOLD_OVER), state.now, state.policy)
     device_key = (held.zone, held.devices[0] if held.devices else "")
     others = Surroundings(state, device_key, held.place).others(held.family, held.status)
-    held, updates, changes = name_each_other(state, held, others)
+    held, updates, changes = link(state, held, others)
     first = held.sources[0]
     reason = Reason.FIRST_FACT if held.family is Family.EMERGENCY else Reason.CONDITION_ACTIVE
     occasion = replace(
@@ -90,7 +90,7 @@ def _escalate(state: State, timer: Timer, incident: Incident) -> Fired:
         return None, (PutIncident(replace(incident, escalate_at=None)),)
     was_refused = incident.state is IncidentState.REJECTED
     asked = replace(incident, tier=incident.tier + 1)
-    asked = entered(asked, after(incident.state, Step.ESCALATE), state.now, state.policy)
+    asked = enter(asked, next_state(incident.state, Transition.ESCALATE), state.now, state.policy)
     reason = Reason.REJECTED_BY_UNIT if was_refused else Reason.NOBODY_ACKNOWLEDGED
     return _told(asked, _occasion(state, timer, Action.ESCALATE, reason, str(asked.tier)))
 
@@ -107,7 +107,7 @@ def _notify(state: State, timer: Timer, incident: Incident) -> Fired:
 
 def _stale(state: State, timer: Timer, incident: Incident) -> Fired:
     """Somebody has accepted and nothing has followed: it is as if nobody had."""
-    again = entered(incident, after(incident.state, Step.STALE), state.now, state.policy)
+    again = enter(incident, next_state(incident.state, Transition.STALE), state.now, state.policy)
     occasion = _occasion(state, timer, Action.UPDATE, Reason.NO_PROGRESS, _next(incident))
     return _told(again, replace(occasion, is_alarm=True))
 
@@ -115,34 +115,34 @@ def _stale(state: State, timer: Timer, incident: Incident) -> Fired:
 def _unshelve(state: State, timer: Timer, incident: Incident) -> Fired:
     """Shelving, or being out of service, is over: it is an alarm again, or over as well."""
     is_shelved = incident.state is IncidentState.SHELVED
-    to = after(incident.state, Step.UNSHELVE if is_shelved else Step.IN_SERVICE)
+    to = next_state(incident.state, Transition.UNSHELVE if is_shelved else Transition.IN_SERVICE)
     if not incident.active and incident.family is Family.MAINTENANCE:
-        to = after(to, Step.CONDITION_OVER)
-    again = entered(incident, to, state.now, state.policy)
+        to = next_state(to, Transition.CONDITION_OVER)
+    again = enter(incident, to, state.now, state.policy)
     occasion = _occasion(state, timer, Action.UPDATE, Reason.SHELVING_OVER, _next(incident))
     return _told(again, replace(occasion, is_alarm=True))
 
 
 def _calm(state: State, timer: Timer, incident: Incident) -> Fired:
     """It has stopped coming and going: how it is now is told."""
-    calm = calmed(incident)
+    calm = end_flapping(incident)
     if incident.state in QUIET or not incident.revision:
         return None, (PutIncident(calm),)
     reason = Reason.CONDITION_ACTIVE
     if calm.active and calm.state in OVER:  # it came back while nothing was said of it
-        calm = entered(calm, after(calm.state, Step.FACT), state.now, state.policy)
+        calm = enter(calm, next_state(calm.state, Transition.FACT), state.now, state.policy)
         occasion = _occasion(state, timer, Action.UPDATE, Reason.CONDITION_BACK, _next(incident))
         return _told(calm, replace(occasion, is_alarm=True))
     if not calm.active:
         reason = Reason.CONDITION_OVER
-        to = after(calm.state, Step.CONDITION_OVER)
-        calm = calm if to is calm.state else entered(calm, to, state.now, state.policy)
+        to = next_state(calm.state, Transition.CONDITION_OVER)
+        calm = calm if to is calm.state else enter(calm, to, state.now, state.policy)
     return _told(calm, _occasion(state, timer, Action.UPDATE, reason, _next(incident)))
 
 
 def _resolve(state: State, timer: Timer, incident: Incident) -> Fired:
     """Cleared and acknowledged: it closes by itself."""
-    return _over(state, timer, incident, Step.RESOLVE, Reason.RESOLVED)
+    return _over(state, timer, incident, Transition.RESOLVE, Reason.RESOLVED)
 
 
 def _expire(state: State, timer: Timer, incident: Incident) -> Fired:
@@ -152,30 +152,30 @@ def _expire(state: State, timer: Timer, incident: Incident) -> Fired:
         return None, (PutIncident(replace(incident, expires_at=later)),)
     if incident.revision == 0:
         return None, (EndIncident(replace(incident, state=IncidentState.CLOSED)),)
-    return _over(state, timer, incident, Step.EXPIRY, Reason.EXPIRED)
+    return _over(state, timer, incident, Transition.EXPIRY, Reason.EXPIRED)
 
 
-def _over(state: State, timer: Timer, incident: Incident, step: Step, reason: Reason) -> Fired:
-    over = entered(incident, after(incident.state, step), state.now, state.policy)
-    over, alert = announce(over, _occasion(state, timer, Action.CLOSE, reason, "1"))
+def _over(state: State, timer: Timer, incident: Incident, step: Transition, reason: Reason) -> Fired:
+    over = enter(incident, next_state(incident.state, step), state.now, state.policy)
+    over, alert = issue_alert(over, _occasion(state, timer, Action.CLOSE, reason, "1"))
     decision = Decision(reason=reason, alerts=(alert,), event_id=f"timer:{timer.kind}")
     return decision, (EndIncident(over),)
 
 
 def _told(
     incident: Incident,
-    occasion: Occasion,
+    occasion: AlertContext,
     updates: tuple[Alert, ...] = (),
     changes: tuple[Change, ...] = (),
 ) -> Fired:
-    incident, alert = announce(incident, occasion)
+    incident, alert = issue_alert(incident, occasion)
     decision = Decision(reason=occasion.reason, alerts=(alert, *updates), event_id=":".join(occasion.cause))
     return decision, (PutIncident(incident), *changes)
 
 
-def _occasion(state: State, timer: Timer, action: Action, reason: Reason, ordinal: str) -> Occasion:
+def _occasion(state: State, timer: Timer, action: Action, reason: Reason, ordinal: str) -> AlertContext:
     """Why a timer's alert goes out; the ordinal tells the firings of a kind apart, for the alert's id."""
-    return Occasion(
+    return AlertContext(
         action=action,
         reason=reason,
         cause=("timer", timer.kind, ordinal),
@@ -207,7 +207,7 @@ _DEVICE_DUE: Mapping[TimerKind, Callable[[State, DeviceKey], EpochMs | None]] = 
 }
 
 _DEVICE_RULES: Mapping[TimerKind, Callable[[State, Device], Shown]] = {
-    TimerKind.SILENCE: falls_silent,
-    TimerKind.STUCK: sticks,
-    TimerKind.TEST_DUE: misses_test,
+    TimerKind.SILENCE: on_silent,
+    TimerKind.STUCK: on_stuck,
+    TimerKind.TEST_DUE: on_test_missed,
 }
