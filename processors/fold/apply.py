@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from processors.incident.deadlines import DUE
+from processors.incident.lifecycle import DUE
 from processors.state.effect import (
     Change,
     CountTick,

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from processors.incident.deadlines import DUE, enter
 from processors.incident.grading import nearest_help_mm
+from processors.incident.lifecycle import DUE, opened
 from processors.state.entities import Device, DeviceKey, Incident, Timer, TimerKind, device_subject
 from processors.state.event_ids import EventIdWindow
 from processors.state.policy import FusionPolicy
@@ -84,7 +84,7 @@ def arm(
             active=incident.hazard is not Hazard.FEED_FAULT,  # which has happened, and does not go on
         )
         if incident.state is IncidentState.RAISED:
-            raised = enter(raised, IncidentState.RAISED, now, policy)
+            raised = opened(raised, now, policy)
         incidents[incident_id] = raised
         for kind, due_of in DUE.items():
             due = due_of(raised)

@@ -1,4 +1,4 @@
-"""The life of an incident: one table.
+"""The life of an incident: every transition, and what follows from it.
 
     ─ HELD ─► CANDIDATE ─ HOLD_OVER ─┐         ┌──────────── STALE, REALARM ────────────┐
                                      ▼         ▼                                         │
@@ -8,18 +8,29 @@
                                         └ CLEAR ─► CLEARED_UNACKED ─ ACCEPT ─► CLEARED ◄─────────────┘
                                                                                   └─ CLOSE, RESOLVE ─► CLOSED
 
-Beside it: CANCELLED, and SHELVED and OUT_OF_SERVICE, where a person wants to hear nothing for a while, whatever comes
-and goes. Whatever is open takes CANCEL, EXPIRY and REMOVE. Arrows are things that happen to an incident (`Transition`); the
-arrow from nowhere makes one. Time is fold time. States are those of ISA-18.2. A new fact about a cleared incident
-raises it again, and so does a grade that has risen (`REALARM`), except for somebody who is there already.
+Beside it: CANCELLED, and SHELVED and OUT_OF_SERVICE, where a person has asked for silence. Whatever is open takes
+CANCEL, EXPIRY and REMOVE. An arrow is a `Transition`; the arrow from nowhere opens an incident. TRANSITIONS is the
+whole machine; docs/reference/lifecycle.md is drawn from it. TIMERS says which timers run in which state. Time is
+stream time.
 
-A device's cancel never ends a red: there it is CANCEL_ASKED, and leaves it open (domain.md 6).
+States are derived from ISA-18.2; docs/incidents.md has the mapping. A new fact about a cleared incident raises it
+again, and so does a grade that has risen (REALARM), except where somebody is on scene already. A device's cancel never
+ends a red: there it is CANCEL_ASKED, and leaves it open (requirement 6).
+
+A due time stands in the incident. The heap of timers only says when to look: a timer that finds its due time moved or
+gone is moved or gone itself (processors/rules/timers.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from operator import attrgetter
 
+from msgspec.structs import replace
+
+from processors.state.entities import Incident, TimerKind
+from processors.state.policy import FusionPolicy
 from schemas.enums import Grade, IncidentState
+from schemas.units import EpochMs
 
 _S = IncidentState
 
@@ -131,32 +142,138 @@ TRANSITIONS: Mapping[Transition, Mapping[IncidentState | None, IncidentState]] =
     Transition.RESOLVE: {_S.CLEARED: _S.CLOSED},
     Transition.EXPIRY: _all(OPEN, _S.CLOSED),
 }
-"""Step, state before (None: there is no incident yet), state after. What is not here does not happen."""
+"""Transition, state before (None: there is no incident yet), state after. What is not here does not happen."""
 
 UNACKNOWLEDGED = (_S.RAISED, _S.REJECTED, _S.CLEARED_UNACKED)
 """Somebody must still answer."""
 
 QUIET = _QUIET
-"""A person wants to hear nothing of it; only a grade that rises is told."""
+"""A person has asked for silence; only a grade that rises is reported."""
 
 OVER = (_S.CLEARED, _S.CLEARED_UNACKED)
 """What was wrong is over; a new fact raises again."""
 
 
-def next_state(state: IncidentState | None, step: Transition) -> IncidentState:
-    """The state after a step.
+DueOf = Callable[[Incident], EpochMs | None]
+
+DUE: Mapping[TimerKind, DueOf] = {
+    TimerKind.CALM: attrgetter("calm_at"),
+    TimerKind.ESCALATE: attrgetter("escalate_at"),
+    TimerKind.EXPIRE: attrgetter("expires_at"),
+    TimerKind.HOLD: attrgetter("hold_until"),
+    TimerKind.NOTIFY: attrgetter("notify_at"),
+    TimerKind.RESOLVE: attrgetter("resolve_at"),
+    TimerKind.STALE: attrgetter("stale_at"),
+    TimerKind.UNSHELVE: attrgetter("shelved_until"),
+}
+"""Where an incident says when a timer is due; None while it does not run."""
+
+TIMERS: Mapping[IncidentState, frozenset[TimerKind]] = {
+    _S.CANDIDATE: frozenset({TimerKind.HOLD}),
+    _S.RAISED: frozenset({TimerKind.ESCALATE, TimerKind.NOTIFY}),
+    _S.REJECTED: frozenset({TimerKind.ESCALATE, TimerKind.NOTIFY}),
+    _S.CLEARED_UNACKED: frozenset({TimerKind.NOTIFY}),
+    _S.ACKED: frozenset({TimerKind.STALE}),
+    _S.CLEARED: frozenset({TimerKind.RESOLVE}),
+    _S.SHELVED: frozenset({TimerKind.UNSHELVE}),
+    _S.OUT_OF_SERVICE: frozenset({TimerKind.UNSHELVE}),
+}
+"""Which timers run in a state. EXPIRE and CALM run in every one and are not touched by a transition. How long an
+incident is put away is said by whoever puts it away, so that UNSHELVE is set by processors/rules/ack.py."""
+
+
+def next_state(state: IncidentState | None, transition: Transition) -> IncidentState:
+    """The state after a transition.
 
     Raises:
         KeyError: The machine has no such arrow.
     """
-    return TRANSITIONS[step][state]
+    return TRANSITIONS[transition][state]
 
 
-def is_possible(state: IncidentState | None, step: Transition) -> bool:
-    """Whether a step is possible."""
-    return state in TRANSITIONS[step]
+def is_possible(state: IncidentState | None, transition: Transition) -> bool:
+    """Whether a transition is possible."""
+    return state in TRANSITIONS[transition]
+
+
+def opened(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
+    """An incident that has just been made, with the timers of its first state."""
+    return _enter(incident, incident.state, at, policy)
+
+
+def advance(
+    incident: Incident, transition: Transition, at: EpochMs, policy: FusionPolicy, *, restart: bool = True
+) -> Incident:
+    """The incident after a transition, with the timers of its new state.
+
+    Args:
+        incident: As it is.
+        transition: What happens to it.
+        at: Stream time.
+        policy: What is in force.
+        restart: Where the state stays the same, its timers start anew; False leaves them as they are.
+
+    Raises:
+        KeyError: The machine has no such arrow.
+    """
+    to = next_state(incident.state, transition)
+    return incident if to is incident.state and not restart else _enter(incident, to, at, policy)
+
+
+def bring_back(incident: Incident, transition: Transition, at: EpochMs, policy: FusionPolicy) -> Incident:
+    """The incident after UNSHELVE or IN_SERVICE: an alarm again, or over where its condition is over."""
+    to = next_state(incident.state, transition)
+    if not incident.active:
+        to = next_state(to, Transition.CONDITION_OVER)
+    return _enter(incident, to, at, policy)
+
+
+def _enter(incident: Incident, to: IncidentState, at: EpochMs, policy: FusionPolicy) -> Incident:
+    """The incident in a state, with the timers that run there, from now on; a timer of the state before is gone."""
+    grade = incident.grade
+    running = TIMERS.get(to, frozenset())
+    answer_by = EpochMs(at + policy.acknowledge_ms.of(grade)) if to in UNACKNOWLEDGED else None
+    if (
+        to is IncidentState.REJECTED
+    ):  # the next tier is asked with the next tick; without one there is nothing to wait for
+        answer_by = at if has_next_tier(incident) else None
+    return replace(
+        incident,
+        state=to,
+        ack_by=answer_by,
+        escalate_at=answer_by if TimerKind.ESCALATE in running and has_next_tier(incident) else None,
+        notify_at=_later(TimerKind.NOTIFY in running, at, policy.notify_ms.of(grade)),
+        hold_until=_later(TimerKind.HOLD in running, at, policy.hold_ms.of(grade)),
+        stale_at=_later(TimerKind.STALE in running, at, policy.stale_ms.of(grade)),
+        resolve_at=_later(TimerKind.RESOLVE in running, at, policy.resolve_ms.of(grade)),
+        shelved_until=None,
+    )
+
+
+def put_away_until(incident: Incident, until: EpochMs, policy: FusionPolicy) -> Incident:
+    """A shelved incident, or one out of service, with the time at which that ends; it must not expire before."""
+    return replace(incident, shelved_until=until, expires_at=EpochMs(until + policy.expire_after_ms))
+
+
+def extend_expiry(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
+    """Somebody or something has spoken of it: it does not expire so soon."""
+    return replace(incident, expires_at=EpochMs(at + policy.expire_after_ms))
+
+
+def has_next_tier(incident: Incident) -> bool:
+    """Whether there is somebody left to ask."""
+    return incident.tier + 1 < len(incident.chain)
+
+
+def hold_ms(policy: FusionPolicy, grade: Grade) -> int:
+    """How long a first fact of a grade waits; only yellow and blue ever do."""
+    return policy.hold_ms.of(grade) if grade in {Grade.YELLOW, Grade.BLUE} else 0
 
 
 def transition_of_device_cancel(grade: Grade) -> Transition:
     """What a device's own cancel does: it never ends a red, nor a grade that is not known."""
     return Transition.CANCEL if grade in {Grade.YELLOW, Grade.BLUE} else Transition.CANCEL_ASKED
+
+
+def _later(runs: bool, at: EpochMs, delay_ms: int) -> EpochMs | None:
+    return EpochMs(at + delay_ms) if runs else None

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from processors.incident.lifecycle import OVER
 from processors.incident.merge import Report, apply_report
-from processors.state.effect import Change, Decision, Outcome, PutDevice, SetTimer
+from processors.state.effect import Change, Effect, PutDevice, SetTimer
 from processors.state.entities import Device, Timer, TimerKind, device_subject
 from processors.state.partition_state import State
 from schemas.alert import Source
@@ -17,7 +17,7 @@ from schemas.fusion_log import PillarFact
 from schemas.units import EpochMs
 
 
-def press(state: State, device: Device, fact: PillarFact) -> Outcome:
+def press(state: State, device: Device, fact: PillarFact) -> Effect:
     """Decide about a press that is new.
 
     Args:
@@ -25,21 +25,14 @@ def press(state: State, device: Device, fact: PillarFact) -> Outcome:
         device: Who was pressed; it remembers this event already.
         fact: The press.
     """
+    closed_at, watch = _closed_at(state, device, fact), _watch(state, device, fact)
     if _is_bounce(state, device, fact):
-        decision = Decision(reason=Reason.BOUNCE, event_id=fact.event_id, received_at=fact.received_at)
-        bounced = replace(device, closed_at=_closed_at(state, device, fact))
-        return decision, (PutDevice(bounced), *_watch(state, device, fact))
-    taken = apply_report(state, device, report_of(state, device, fact))
+        return Effect(Reason.BOUNCE, (), (PutDevice(replace(device, closed_at=closed_at)), *watch))
+    incident, effect = apply_report(state, device, report_of(state, device, fact))
     pressed = replace(
-        device,
-        press_at=fact.received_at,
-        press_incident=taken.incident.incident_id,
-        closed_at=_closed_at(state, device, fact),
+        device, press_at=fact.received_at, press_incident=incident.incident_id, closed_at=closed_at
     )
-    decision = Decision(
-        reason=taken.reason, alerts=taken.alerts, event_id=fact.event_id, received_at=fact.received_at
-    )
-    return decision, (PutDevice(pressed), *taken.changes, *_watch(state, device, fact))
+    return effect.after(PutDevice(pressed)).then(Effect(None, (), watch))
 
 
 def _closed_at(state: State, device: Device, fact: PillarFact) -> EpochMs | None:

@@ -140,5 +140,31 @@ Change: TypeAlias = (
 )
 
 
-Outcome: TypeAlias = tuple[Decision, tuple[Change, ...]]
-"""What a rule returns."""
+class Effect(msgspec.Struct, frozen=True, gc=False):
+    """What follows from one input, or from one timer.
+
+    Attributes:
+        reason: Why, from a closed list; None where a timer found nothing left to report.
+        alerts: What goes out, in order.
+        changes: What the fold is to change, in order.
+        result: The answer to an acknowledgement, or None.
+        detail: For the log: which field, which error. Never a record's content.
+    """
+
+    reason: Reason | None
+    alerts: tuple[Alert, ...] = ()
+    changes: tuple[Change, ...] = ()
+    result: AckResult | None = None
+    detail: str | None = None
+
+    def then(self, *others: "Effect") -> "Effect":
+        """This effect followed by others; the reason and the answer stay this one's."""
+        alerts, changes = list(self.alerts), list(self.changes)
+        for other in others:
+            alerts += other.alerts
+            changes += other.changes
+        return Effect(self.reason, tuple(alerts), tuple(changes), self.result, self.detail)
+
+    def after(self, *changes: Change) -> "Effect":
+        """This effect with changes that are made before its own."""
+        return Effect(self.reason, self.alerts, (*changes, *self.changes), self.result, self.detail)

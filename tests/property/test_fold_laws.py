@@ -8,7 +8,7 @@ from processors.fold import apply as changes
 from processors.fold import reducer as incidents
 from processors.fold.reducer import Decision, fold
 from processors.fold.snapshot_codec import dump, load
-from processors.incident.deadlines import DUE
+from processors.incident.lifecycle import DUE
 from processors.state.entities import TimerKind
 from processors.state.event_ids import WINDOW_SIZE
 from processors.state.partition_state import State

@@ -205,7 +205,9 @@ def acknowledgements(draw: st.DrawFn, at_s: float, state: State, known: list[str
     about = draw(st.sampled_from((about,) * 15 + (GHOST,)))
     incident = state.incidents.get(about)
     possible = tuple(
-        a for a, says in ACK_RULES.items() if incident is not None and is_possible(incident.state, says.step)
+        a
+        for a, rule in ACK_RULES.items()
+        if incident is not None and is_possible(incident.state, rule.transition)
     )
     actions = draw(st.sampled_from((possible or tuple(AckAction),) * 4 + (tuple(AckAction),)))
     # The broker has appended it before it comes into the log, and some people send what they said a while ago.

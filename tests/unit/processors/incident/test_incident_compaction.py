@@ -39,9 +39,9 @@ def test_a_repeat_counts_where_it_lies_now() -> None:
 
 
 def test_a_lower_revision_behind_a_higher_one_asks_for_the_higher_one_again() -> None:
-    overtaken_records = standing(alert(1), alert(3), alert(2))
-    assert overtaken_records == LatestRecord(3, None, 2, 1, is_overtaken=True)
-    assert list(overtaken_records({b"i": overtaken_records})) == [(b"i", overtaken_records)]
+    overtaken = standing(alert(1), alert(3), alert(2))
+    assert overtaken == LatestRecord(3, None, 2, 1, is_overtaken=True)
+    assert list(overtaken_records({b"i": overtaken})) == [(b"i", overtaken)]
 
 
 @pytest.mark.parametrize("last", [3, 4])

@@ -9,6 +9,7 @@ from processors.fold import apply as changes
 from processors.fold import reducer as incidents
 from processors.fold.log_entry import LogEntry
 from processors.rules import timers as rules_timers
+from processors.state.effect import Effect
 from processors.state.entities import Incident, Timer, TimerKind
 from processors.state.partition_state import State
 from processors.state.policy import DEFAULT_VERSION, FusionPolicy, Window, Windows, policy_record
@@ -209,7 +210,7 @@ def test_a_timer_that_fails_keeps_no_other_from_firing_and_is_tried_again(
     line.press(0, "P2")
     escalate = rules_timers._INCIDENT_RULES[TimerKind.ESCALATE]
 
-    def fails_once(state: State, timer: Timer, incident: Incident) -> rules_timers.Fired:
+    def fails_once(state: State, timer: Timer, incident: Incident) -> Effect:
         if timer.subject == first:
             raise RuntimeError
         return escalate(state, timer, incident)
