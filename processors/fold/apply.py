@@ -52,7 +52,7 @@ def apply(state: State, changes: tuple[Change, ...]) -> None:
 
 def _put_device(state: State, change: PutDevice) -> None:
     device = change.device
-    key = device.key
+    key = device.zone, device.device_id
     known = state.devices.get(key)
     state.devices[key] = device
     if known is None and device.site is None:

@@ -28,7 +28,7 @@ from operator import attrgetter
 from msgspec.structs import replace
 
 from processors.state.entities import Incident, TimerKind
-from processors.state.policy import FusionPolicy
+from processors.state.policy import ByGrade, FusionPolicy
 from schemas.enums import Grade, IncidentState
 from schemas.units import EpochMs
 
@@ -181,6 +181,14 @@ TIMERS: Mapping[IncidentState, frozenset[TimerKind]] = {
 """Which timers run in a state. EXPIRE and CALM run in every one and are not touched by a transition. How long an
 incident is put away is said by whoever puts it away, so that UNSHELVE is set by processors/rules/ack.py."""
 
+_DELAYS: Mapping[TimerKind, Callable[[FusionPolicy], ByGrade]] = {
+    TimerKind.NOTIFY: attrgetter("notify_ms"),
+    TimerKind.HOLD: attrgetter("hold_ms"),
+    TimerKind.STALE: attrgetter("stale_ms"),
+    TimerKind.RESOLVE: attrgetter("resolve_ms"),
+}
+"""How long after a transition a timer is due."""
+
 
 def next_state(state: IncidentState | None, transition: Transition) -> IncidentState:
     """The state after a transition.
@@ -232,20 +240,25 @@ def _enter(incident: Incident, to: IncidentState, at: EpochMs, policy: FusionPol
     """The incident in a state, with the timers that run there, from now on; a timer of the state before is gone."""
     grade = incident.grade
     running = TIMERS.get(to, frozenset())
-    answer_by = EpochMs(at + policy.acknowledge_ms.of(grade)) if to in UNACKNOWLEDGED else None
-    if (
-        to is IncidentState.REJECTED
-    ):  # the next tier is asked with the next tick; without one there is nothing to wait for
-        answer_by = at if has_next_tier(incident) else None
+    has_next = has_next_tier(incident)
+    answer_by = None
+    if to is IncidentState.REJECTED:  # the next tier is asked with the next tick, if there is one
+        answer_by = at if has_next else None
+    elif to in UNACKNOWLEDGED:
+        answer_by = EpochMs(at + policy.acknowledge_ms.of(grade))
+    due: dict[TimerKind, EpochMs] = {}
+    for kind, delays_of in _DELAYS.items():
+        if kind in running:
+            due[kind] = EpochMs(at + delays_of(policy).of(grade))
     return replace(
         incident,
         state=to,
         ack_by=answer_by,
-        escalate_at=answer_by if TimerKind.ESCALATE in running and has_next_tier(incident) else None,
-        notify_at=_later(TimerKind.NOTIFY in running, at, policy.notify_ms.of(grade)),
-        hold_until=_later(TimerKind.HOLD in running, at, policy.hold_ms.of(grade)),
-        stale_at=_later(TimerKind.STALE in running, at, policy.stale_ms.of(grade)),
-        resolve_at=_later(TimerKind.RESOLVE in running, at, policy.resolve_ms.of(grade)),
+        escalate_at=answer_by if TimerKind.ESCALATE in running and has_next else None,
+        notify_at=due.get(TimerKind.NOTIFY),
+        hold_until=due.get(TimerKind.HOLD),
+        stale_at=due.get(TimerKind.STALE),
+        resolve_at=due.get(TimerKind.RESOLVE),
         shelved_until=None,
     )
 
@@ -273,7 +286,3 @@ def hold_ms(policy: FusionPolicy, grade: Grade) -> int:
 def transition_of_device_cancel(grade: Grade) -> Transition:
     """What a device's own cancel does: it never ends a red, nor a grade that is not known."""
     return Transition.CANCEL if grade in {Grade.YELLOW, Grade.BLUE} else Transition.CANCEL_ASKED
-
-
-def _later(runs: bool, at: EpochMs, delay_ms: int) -> EpochMs | None:
-    return EpochMs(at + delay_ms) if runs else None

@@ -156,13 +156,14 @@ def new_emergency(state: State, device: Device, report: Report, transition: Tran
         family=Family.EMERGENCY,
         hazard=report.hazard,
         grade=grade_of(policy, report.hazard),
+        verification_level=verification_level(report.hazard, ()),
+        chain=chain_of(device.site),
+        target_response_s=target_response_s(policy.rings, device.help_mm),
         state=next_state(None, transition),
         place_key="" if place is None else place.cell,
         place=place,
         uncertainty_m=None if place is None else report.reach_m,
-        verification_level=verification_level(report.hazard, ()),
         score_permille=report.score_permille,
-        chain=chain_of(device.site),
         onset=source.occurred_at,
         first_at=state.now,
         last_at=state.now,
@@ -175,7 +176,6 @@ def new_emergency(state: State, device: Device, report: Report, transition: Tran
         status=report.status,
         device_name=device.name,
         feeds=(source.feed,),
-        target_response_s=target_response_s(policy.rings, device.help_mm),
     )
 
 

@@ -14,6 +14,9 @@ from processors.state.entities import Incident
 from processors.state.partition_state import State
 from schemas.enums import Action, IncidentState, Reason
 
+_NOTHING = Effect(None)
+"""No other incident stands here, as nearly always."""
+
 
 def raise_incident(
     state: State, incident: Incident, context: AlertContext, around: Surroundings | None
@@ -29,11 +32,12 @@ def raise_incident(
     Returns:
         The incident as it is now, and what follows: its alert first, then those of the incidents that now name it.
     """
-    updates = Effect(None)
+    updates = _NOTHING
     if around is not None:
         incident, updates = _link(state, incident, around.others(incident.family, incident.status))
     incident, alert = issue_alert(incident, context)
-    return incident, Effect(context.reason, (alert,), (PutIncident(incident),)).then(updates)
+    alerts, changes = (alert, *updates.alerts), (PutIncident(incident), *updates.changes)
+    return incident, Effect(context.reason, alerts, changes)
 
 
 def _link(state: State, incident: Incident, others: list[Incident]) -> tuple[Incident, Effect]:
@@ -54,7 +58,7 @@ def _link(state: State, incident: Incident, others: list[Incident]) -> tuple[Inc
             updates.append(Effect(None, (alert,), (PutIncident(naming),)))
         else:
             updates.append(Effect(None, (), (PutIncident(naming),)))
-    return incident, Effect(None).then(*updates)
+    return incident, Effect(None).then(*updates) if updates else _NOTHING
 
 
 def _related(state: State, incident: Incident) -> AlertContext:

@@ -4,6 +4,8 @@ A camera alone makes what the policy says, which is yellow (domain.md 13: its ow
 a press joins is one red emergency that two feeds tell of.
 """
 
+from msgspec.structs import replace
+
 from processors.incident.merge import Report, apply_report
 from processors.rules.dedup import check_duplicate
 from processors.state.effect import Effect, PutDevice, RecordHeartbeat, RecordReport
@@ -25,7 +27,7 @@ def observation(state: State, envelope: FusionInput, seen: Observation) -> Effec
     if not device.is_registered:
         return Effect(Reason.UNKNOWN_DEVICE, (), known.changes)
     _, effect = apply_report(state, device, _fire(state, seen))
-    return effect.after(PutDevice(device)).then(Effect(None, (), (RecordReport(key),)))
+    return replace(effect, changes=(PutDevice(device), *effect.changes, RecordReport(key)))
 
 
 def camera_alive(state: State, envelope: FusionInput, alive: CameraAlive) -> Effect:

@@ -53,7 +53,9 @@ def pillar_fact(state: State, envelope: FusionInput, fact: PillarFact) -> Effect
         return Effect(known.repeat, (), known.changes)
     device = known.device
     effect = _RULES.get(fact.kind, _unknown)(state, device, fact)
-    return effect.then(Effect(None, (), (RecordReport(key),))) if device.is_registered else effect
+    if not device.is_registered:
+        return effect
+    return replace(effect, changes=(*effect.changes, RecordReport(key)))
 
 
 def _heartbeat(state: State, key: DeviceKey, fact: PillarFact) -> Effect:

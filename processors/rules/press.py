@@ -25,35 +25,28 @@ def press(state: State, device: Device, fact: PillarFact) -> Effect:
         device: Who was pressed; it remembers this event already.
         fact: The press.
     """
-    closed_at, watch = _closed_at(state, device, fact), _watch(state, device, fact)
+    closed_at, watch = _contact(state, device, fact)
     if _is_bounce(state, device, fact):
         return Effect(Reason.BOUNCE, (), (PutDevice(replace(device, closed_at=closed_at)), *watch))
     incident, effect = apply_report(state, device, report_of(state, device, fact))
     pressed = replace(
         device, press_at=fact.received_at, press_incident=incident.incident_id, closed_at=closed_at
     )
-    return effect.after(PutDevice(pressed)).then(Effect(None, (), watch))
+    return replace(effect, changes=(PutDevice(pressed), *effect.changes, *watch))
 
 
-def _closed_at(state: State, device: Device, fact: PillarFact) -> EpochMs | None:
-    """Since when the contact is closed: a panel that repeats a held button says nothing new."""
-    if not _is_watched(device, fact):
-        return device.closed_at
-    return state.now if device.closed_at is None else device.closed_at
+def _contact(state: State, device: Device, fact: PillarFact) -> tuple[EpochMs | None, tuple[Change, ...]]:
+    """Since when the contact is closed, and when to look whether it is stuck.
 
-
-def _watch(state: State, device: Device, fact: PillarFact) -> tuple[Change, ...]:
-    """Look at the contact when it is closed for too long; once, since a closed one is looked at already."""
-    if device.closed_at is not None or not _is_watched(device, fact):
-        return ()
-    due = EpochMs(state.now + state.policy.stuck_ms)
-    return (SetTimer(Timer(due, device_subject(device.key), TimerKind.STUCK)),)
-
-
-def _is_watched(device: Device, fact: PillarFact) -> bool:
-    """Whether a release must follow; nobody mends a button that is held in an exercise."""
+    A panel that repeats a held button says nothing new, and a contact that is closed is watched already. Nobody mends
+    a button that is held in an exercise, nor one that never says when it is released.
+    """
     site = device.site
-    return device.is_registered and site is not None and site.reports_release and not fact.exercise
+    is_watched = site is not None and not site.removed and site.reports_release and not fact.exercise
+    if not is_watched or device.closed_at is not None:
+        return device.closed_at, ()
+    due = EpochMs(state.now + state.policy.stuck_ms)
+    return state.now, (SetTimer(Timer(due, device_subject(device.key), TimerKind.STUCK)),)
 
 
 def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
@@ -82,9 +75,9 @@ def status_of(fact: PillarFact) -> Status:
 def report_of(state: State, device: Device, fact: PillarFact) -> Report:
     """A press as news of an emergency."""
     return Report(
+        first=Reason.FIRST_FACT if device.is_registered else Reason.UNREGISTERED_DEVICE,
         hazard=Hazard.EMERGENCY_CALL,
         source=source_of(fact),
-        first=Reason.FIRST_FACT if device.is_registered else Reason.UNREGISTERED_DEVICE,
         again=Reason.PRESSED_AGAIN,
         status=status_of(fact),
         is_press=True,
