@@ -17,7 +17,7 @@ from processors.state.effect import (
     PutFeed,
     PutIncident,
     PutPolicy,
-    PutStray,
+    PutUnmatchedAck,
     PutWatermark,
     RecordHeartbeat,
     RecordReport,
@@ -25,7 +25,7 @@ from processors.state.effect import (
 )
 from processors.state.entities import (
     Device,
-    Ended,
+    EndedIncident,
     Incident,
     Timer,
 )
@@ -59,7 +59,7 @@ def _put_device(state: State, change: PutDevice) -> None:
         state.unregistered_count += 1
         heappush(state.unregistered, (age_of(device), *key))
         while state.unregistered_count > MAX_UNREGISTERED:
-            _forget_a_stranger(state)
+            _forget_unregistered(state)
     elif known is not None and known.site is None and device.site is not None:
         state.unregistered_count -= 1
     was_silent = known is not None and known.silent_since is not None
@@ -76,7 +76,7 @@ def _list_silent(state: State, known: Device | None, device: Device) -> None:
         insort(state.by_gateway.setdefault(device.gateway, []), device.device_id)
 
 
-def _forget_a_stranger(state: State) -> None:
+def _forget_unregistered(state: State) -> None:
     """Forget the stranger that was silent longest, and remember until when.
 
     The heap holds each stranger's age of some time ago. Ages only grow, so one that is still right is the least.
@@ -91,15 +91,15 @@ def _forget_a_stranger(state: State) -> None:
         return
     del state.devices[zone, device_id]
     state.unregistered_count -= 1
-    state.forgotten = age if state.forgotten is None else max(state.forgotten, age)
+    state.forgotten_until = age if state.forgotten_until is None else max(state.forgotten_until, age)
 
 
-def _heard(state: State, change: RecordHeartbeat) -> None:
+def _record_heartbeat(state: State, change: RecordHeartbeat) -> None:
     state.heartbeats[change.key] = change.received_at
     state.last_reports[change.key] = state.now
 
 
-def _spoke(state: State, change: RecordReport) -> None:
+def _record_report(state: State, change: RecordReport) -> None:
     state.last_reports[change.key] = state.now
 
 
@@ -135,7 +135,7 @@ def _end_incident(state: State, change: EndIncident) -> None:
 
 def _remember_end(state: State, incident: Incident) -> None:
     state.ended.pop(incident.incident_id, None)  # the order is that of the ends
-    state.ended[incident.incident_id] = Ended(incident.state, incident.acks)
+    state.ended[incident.incident_id] = EndedIncident(incident.state, incident.acks)
     while len(state.ended) > MAX_ENDED:
         forgotten = state.ended.pop(next(iter(state.ended)))
         if (latest := latest_received_at(forgotten.acks)) is not None:
@@ -155,8 +155,8 @@ def _put_ended(state: State, change: PutEnded) -> None:
         state.ended[change.incident_id] = change.ended
 
 
-def _put_stray(state: State, change: PutStray) -> None:
-    state.stray_acks = change.stray_acks
+def _put_unmatched_ack(state: State, change: PutUnmatchedAck) -> None:
+    state.unmatched_acks = change.unmatched_acks
 
 
 def _set_timer(state: State, change: SetTimer) -> None:
@@ -195,12 +195,12 @@ def _count_tick(state: State, change: CountTick) -> None:
 
 _APPLIERS: Mapping[type[Any], Callable[[State, Any], None]] = {
     PutDevice: _put_device,
-    RecordHeartbeat: _heard,
-    RecordReport: _spoke,
+    RecordHeartbeat: _record_heartbeat,
+    RecordReport: _record_report,
     PutIncident: _put_incident,
     EndIncident: _end_incident,
     PutEnded: _put_ended,
-    PutStray: _put_stray,
+    PutUnmatchedAck: _put_unmatched_ack,
     SetTimer: _set_timer,
     PutFeed: _put_feed,
     PutWatermark: _put_watermark,

@@ -219,7 +219,7 @@ def _tick(state: State, envelope: FusionInput, tick: Tick) -> tuple[Decision, ..
         timer = heappop(state.timers)
         while state.timers and state.timers[0] == timer:
             heappop(state.timers)  # looked at once
-        decision = _look(state, envelope, timer)
+        decision = _fire_if_due(state, envelope, timer)
         if decision is not None:
             decisions.append(decision)
     prune_timers(state)
@@ -227,7 +227,7 @@ def _tick(state: State, envelope: FusionInput, tick: Tick) -> tuple[Decision, ..
     return tuple(decisions)
 
 
-def _look(state: State, envelope: FusionInput, timer: Timer) -> Decision | None:
+def _fire_if_due(state: State, envelope: FusionInput, timer: Timer) -> Decision | None:
     """Fire what is due, and look again when it is due next."""
     decision = None
     try:

@@ -13,7 +13,7 @@ from processors.fold.upcasting import FORMAT_1, arm, upcast
 from processors.state.entities import (
     Device,
     DeviceKey,
-    Ended,
+    EndedIncident,
     FeedKey,
     Incident,
     Timer,
@@ -47,12 +47,12 @@ class _Snapshot(msgspec.Struct, kw_only=True, array_like=True, forbid_unknown_fi
     policy_revision: int
     heartbeats: dict[DeviceKey, EpochMs]
     feeds: dict[FeedKey, EventIdWindow]
-    forgotten: EpochMs | None
+    forgotten_until: EpochMs | None
     last_reports: dict[DeviceKey, EpochMs]
     watermarks: dict[WatermarkKey, Watermark]
-    ended: dict[str, Ended]
+    ended: dict[str, EndedIncident]
     ended_floor: EpochMs | None
-    stray_acks: EventIdWindow
+    unmatched_acks: EventIdWindow
     devices: list[list[Device]]
     incidents: list[list[Incident]]
     timers: list[list[Timer]]
@@ -70,12 +70,12 @@ _SCALARS = (
     "policy_revision",
     "heartbeats",
     "feeds",
-    "forgotten",
+    "forgotten_until",
     "last_reports",
     "watermarks",
     "ended",
     "ended_floor",
-    "stray_acks",
+    "unmatched_acks",
 )
 """Fields that are written as they are."""
 

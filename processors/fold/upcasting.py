@@ -1,8 +1,8 @@
 """Snapshots of earlier formats, read as the present one.
 
-A format is a step: the raw lists of one format become those of the next, by position, since entities are written as
-arrays. Fields that came at the end of an entity have defaults and need no step; `arm` starts what did not run before.
-A sample of each earlier format is kept in tests/samples.
+Each step turns the raw lists of one format into those of the next, by position, since entities are written as arrays.
+Fields that were added at the end of an entity have defaults and need no step. `arm` starts the timers that the earlier
+format did not have. A sample of each earlier format is kept in tests/samples.
 
     format 1   before acknowledgements: no supervision, no escalation, calls and fires apart
 """
@@ -25,7 +25,7 @@ from schemas.units import EpochMs
 FORMAT_1 = 1
 
 _DEVICES_1 = 13
-"""Where format 1 had its devices: after `forgotten`."""
+"""Where format 1 had its devices: after `forgotten_until`."""
 
 _FAMILY = 2
 """Where an incident has its family."""
@@ -50,10 +50,10 @@ def _from_1(raw: list[Any]) -> list[Any]:
         for incident in part:
             if incident[_FAMILY] in {"call", "fire"}:
                 incident[_FAMILY] = Family.EMERGENCY.value
-    none_heard, no_watermarks, none_ended, no_floor = {}, {}, {}, None  # type: ignore[var-annotated]
-    no_strays = msgspec.to_builtins(EventIdWindow())
-    came = [none_heard, no_watermarks, none_ended, no_floor, no_strays]
-    return [2, *raw[1:_DEVICES_1], *came, devices, incidents, timers]
+    no_reports, no_watermarks, none_ended, no_floor = {}, {}, {}, None  # type: ignore[var-annotated]
+    no_unmatched = msgspec.to_builtins(EventIdWindow())
+    added = [no_reports, no_watermarks, none_ended, no_floor, no_unmatched]
+    return [2, *raw[1:_DEVICES_1], *added, devices, incidents, timers]
 
 
 _STEPS: Mapping[int, Callable[[list[Any]], list[Any]]] = {FORMAT_1: _from_1}

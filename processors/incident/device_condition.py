@@ -64,7 +64,7 @@ def on_active(state: State, signal: ConditionSignal) -> Effect:
     """The condition is there."""
     known = by_name(state, signal.zone, fault_name(signal.hazard, signal.who))
     if known is None:
-        return _first(state, signal)
+        return _open(state, signal)
     policy, now = state.policy, state.now
     incident = replace(
         known,
@@ -126,7 +126,7 @@ def _on_flapping(state: State, known: Incident, incident: Incident, signal: Cond
     return _report(state, incident, signal, Reason.FLAPPING, is_alarm=known.revision == 0)
 
 
-def _first(state: State, signal: ConditionSignal) -> Effect:
+def _open(state: State, signal: ConditionSignal) -> Effect:
     grade = grade_of(state.policy, signal.hazard)
     is_held = not signal.is_sure and hold_ms(state.policy, grade) > 0
     transition = Transition.HELD if is_held else Transition.FACT

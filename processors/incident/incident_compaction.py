@@ -45,15 +45,15 @@ def apply_record(known: LatestRecord | None, alert: Alert, partition: int, offse
     return LatestRecord(alert.revision, ended_at, partition, offset)
 
 
-def expired_keys(standings: Mapping[bytes, LatestRecord], now: EpochMs) -> Iterable[bytes]:
+def expired_keys(records: Mapping[bytes, LatestRecord], now: EpochMs) -> Iterable[bytes]:
     """The keys of incidents that ended seven days ago or earlier."""
     return (
         key
-        for key, standing in standings.items()
-        if standing.ended_at is not None and standing.ended_at + KEPT_MS <= now
+        for key, record in records.items()
+        if record.ended_at is not None and record.ended_at + KEPT_MS <= now
     )
 
 
-def overtaken_records(standings: Mapping[bytes, LatestRecord]) -> Iterable[tuple[bytes, LatestRecord]]:
+def overtaken_records(records: Mapping[bytes, LatestRecord]) -> Iterable[tuple[bytes, LatestRecord]]:
     """The incidents whose newest record is not the latest in the topic."""
-    return ((key, standing) for key, standing in standings.items() if standing.is_overtaken)
+    return ((key, record) for key, record in records.items() if record.is_overtaken)

@@ -91,39 +91,39 @@ def with_source(sources: tuple[Source, ...], source: Source) -> tuple[Source, ..
     return (sources[0], *sources[2:], source)
 
 
-def issue_alert(incident: Incident, occasion: AlertContext) -> tuple[Incident, Alert]:
+def issue_alert(incident: Incident, context: AlertContext) -> tuple[Incident, Alert]:
     """Make an alert of an incident as it is now.
 
     Args:
         incident: With everything in it that the alert is about.
-        occasion: Why.
+        context: Why.
 
     Returns:
         The incident, which now knows of this alert, and the alert.
     """
-    alert = _alert(incident, occasion)
-    prior = (*incident.prior, PriorAlert(alert_id=alert.alert_id, sent=occasion.at))[-MAX_PRIOR:]
+    alert = _alert(incident, context)
+    prior = (*incident.prior, PriorAlert(alert_id=alert.alert_id, sent=context.at))[-MAX_PRIOR:]
     revision = alert.revision
-    alarm_revision = revision if occasion.is_alarm else incident.alarm_revision
-    raised_at = occasion.at if incident.raised_at is None else incident.raised_at
-    told = msgspec.structs.replace(
+    alarm_revision = revision if context.is_alarm else incident.alarm_revision
+    raised_at = context.at if incident.raised_at is None else incident.raised_at
+    issued = msgspec.structs.replace(
         incident, revision=revision, prior=prior, alarm_revision=alarm_revision, raised_at=raised_at
     )
-    return told, alert
+    return issued, alert
 
 
-def _alert(incident: Incident, occasion: AlertContext) -> Alert:
+def _alert(incident: Incident, context: AlertContext) -> Alert:
     place, responsible = incident.place, incident.chain[incident.tier]
     return Alert(
-        alert_id=alert_id_of(incident.incident_id, occasion.action, occasion.cause),
+        alert_id=alert_id_of(incident.incident_id, context.action, context.cause),
         incident_id=incident.incident_id,
         sender=SENDER,
         revision=incident.revision + 1,
-        sent=occasion.at,
+        sent=context.at,
         onset=incident.onset,
         expires=incident.expires_at,
         status=incident.status,
-        action=occasion.action,
+        action=context.action,
         state=incident.state,
         prior=incident.prior,
         related_incidents=incident.related,
@@ -148,22 +148,22 @@ def _alert(incident: Incident, occasion: AlertContext) -> Alert:
         media=incident.media,
         texts=texts_for(
             incident.hazard,
-            occasion.reason,
+            context.reason,
             zone=incident.zone,
-            device_name=occasion.device_name or incident.device_name,
+            device_name=context.device_name or incident.device_name,
             count=incident.press_count,
             unit=responsible.unit,
             status=incident.status,
         ),
         hit=None,
-        actor=occasion.actor,
-        ack_id=occasion.ack_id,
-        late=occasion.late,
-        clock_suspect=occasion.clock_suspect,
+        actor=context.actor,
+        ack_id=context.ack_id,
+        late=context.late,
+        clock_suspect=context.clock_suspect,
         flapping=incident.flapping,
         press_count=incident.press_count,
-        reason=occasion.reason,
-        policy_version=occasion.policy_version,
+        reason=context.reason,
+        policy_version=context.policy_version,
         fold_version=FOLD_VERSION,
-        disposition=occasion.disposition,
+        disposition=context.disposition,
     )

@@ -33,8 +33,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         hazard: What is, or may be, wrong.
         source: The fact, as alerts name it.
-        first: The reason, if it is the first of an incident.
-        again: The reason, if its device has told of the incident before; STILL_BURNING goes out to nobody.
+        first_reason: The reason, if it is the first of an incident.
+        repeat_reason: The reason, if its device has told of the incident before; STILL_BURNING goes out to nobody.
         status: Actual or Exercise.
         is_press: Somebody pressed a button.
         reach_m: How far from the device it may be.
@@ -46,8 +46,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     hazard: Hazard
     source: Source
-    first: Reason
-    again: Reason
+    first_reason: Reason
+    repeat_reason: Reason
     status: Status = Status.ACTUAL
     is_press: bool = False
     reach_m: int
@@ -70,7 +70,7 @@ def apply_report(state: State, device: Device, report: Report) -> tuple[Incident
     incident = _open(state, device, report)
     if incident.state is IncidentState.CANDIDATE:
         return incident, Effect(Reason.HELD, (), (PutIncident(incident),))
-    context = _context(state, device, report, Action.RAISE, report.first, is_alarm=True)
+    context = _context(state, device, report, Action.RAISE, report.first_reason, is_alarm=True)
     return raise_incident(state, incident, context, around)
 
 
@@ -101,9 +101,9 @@ def _reason(joined: Incident, incident: Incident, report: Report) -> Reason:
         return Reason.ANOTHER_SOURCE
     if report.media is not None and not joined.media:
         return Reason.PICTURE_ADDED
-    if joined.state in OVER and report.again is Reason.STILL_BURNING:
+    if joined.state in OVER and report.repeat_reason is Reason.STILL_BURNING:
         return Reason.CONDITION_BACK
-    return report.again
+    return report.repeat_reason
 
 
 def _with(state: State, device: Device, incident: Incident, report: Report) -> Incident:

@@ -27,7 +27,7 @@ from schemas.enums import DeviceKind, Disposition, Hazard, Reason
 from schemas.topics import FRAMES, PILLAR_EVENTS
 from schemas.units import SECOND_MS, EpochMs
 
-TOLD_WITHIN_MS = 2 * SECOND_MS
+REPORTED_WITHIN_MS = 2 * SECOND_MS
 """A tick and a word of the feed may each come a second after a deadline."""
 
 
@@ -43,8 +43,8 @@ def silence_due(state: State, key: DeviceKey) -> EpochMs | None:
     interval_ms = heartbeat_ms(device)
     if not interval_ms:
         return None
-    deadline = last_report(state, device) + interval_ms + max(0, interval_ms // 10 - TOLD_WITHIN_MS)
-    if deadline <= state.now and not _feed_has_told(state, device, deadline):
+    deadline = last_report(state, device) + interval_ms + max(0, interval_ms // 10 - REPORTED_WITHIN_MS)
+    if deadline <= state.now and not _feed_is_complete(state, device, deadline):
         return EpochMs(state.now + SECOND_MS)
     return EpochMs(deadline)
 
@@ -61,12 +61,12 @@ def last_report(state: State, device: Device) -> EpochMs:
     return max(state.last_reports.get((device.zone, device.device_id), since), since)
 
 
-def _feed_has_told(state: State, device: Device, deadline: int) -> bool:
+def _feed_is_complete(state: State, device: Device, deadline: int) -> bool:
     """Whether every partition of its feed has told everything after the deadline; a log without any has no say."""
     is_camera = device.site is not None and device.site.kind is DeviceKind.CAMERA
     topic = FRAMES if is_camera else PILLAR_EVENTS
-    told = (mark.reported_at for (name, _), mark in state.watermarks.items() if name == topic)
-    return all(heard_at >= deadline for heard_at in told)
+    reported = (mark.reported_at for (name, _), mark in state.watermarks.items() if name == topic)
+    return all(reported_at >= deadline for reported_at in reported)
 
 
 def silence_timer(key: DeviceKey, at: EpochMs, interval_ms: int) -> SetTimer:
@@ -79,7 +79,7 @@ def on_silent(state: State, device: Device) -> Effect:
     last = last_report(state, device)
     put = PutDevice(replace(device, silent_since=last))
     if device.site is not None and device.site.kind is DeviceKind.GATEWAY:
-        return _site_begins(state, device, f"gateway:{last}").after(put)
+        return _on_site_silent(state, device, f"gateway:{last}").after(put)
     gateway = device.gateway
     if gateway is None:
         return on_active(state, _comm_fail(state, device, is_alone=False)).after(put)
@@ -89,24 +89,24 @@ def on_silent(state: State, device: Device) -> Effect:
     owner = state.devices.get(gateway)
     if len(silent) < state.policy.site_misses or owner is None or not owner.is_registered:
         return on_active(state, _comm_fail(state, device, is_alone=False)).after(put)
-    return _site_begins(state, owner, f"children:{device.device_id}:{last}").after(put)
+    return _on_site_silent(state, owner, f"children:{device.device_id}:{last}").after(put)
 
 
 def on_recovered(state: State, device: Device) -> Effect:
     """A silent device has said something."""
     key = device.key
     put = PutDevice(replace(device, silent_since=None))
-    look = silence_timer(key, state.now, heartbeat_ms(device))
+    timer = silence_timer(key, state.now, heartbeat_ms(device))
     if device.site is not None and device.site.kind is DeviceKind.GATEWAY:
         left = state.by_gateway.get(key, [])
-        return _site_may_end(state, key, left, is_gateway_silent=False).after(put, look)
+        return _clear_site_if_recovered(state, key, left, is_gateway_silent=False).after(put, timer)
     own = on_cleared(state, _comm_fail(state, device, is_alone=True, event_id=f"heard:{state.now}"))
     site = on_device_left_site(state, device)
     both = own.then(site) if own.alerts else Effect(site.reason).then(own, site)
-    return both.after(put, look)
+    return both.after(put, timer)
 
 
-def _site_begins(state: State, gateway: Device, event_id: str) -> Effect:
+def _on_site_silent(state: State, gateway: Device, event_id: str) -> Effect:
     """One incident for the site; those of its devices end, since they have the same cause."""
     site = on_active(state, _site_signal(state, gateway, event_id))
     children = (
@@ -121,7 +121,9 @@ def _site_begins(state: State, gateway: Device, event_id: str) -> Effect:
     return Effect(Reason.SITE_SILENT if site.alerts else site.reason).then(site, *inhibited)
 
 
-def _site_may_end(state: State, gateway: DeviceKey, left: list[str], *, is_gateway_silent: bool) -> Effect:
+def _clear_site_if_recovered(
+    state: State, gateway: DeviceKey, left: list[str], *, is_gateway_silent: bool
+) -> Effect:
     """The site speaks again when its gateway does and fewer devices are silent than make a site.
 
     Those that are silent still are then told of one by one.
@@ -131,10 +133,10 @@ def _site_may_end(state: State, gateway: DeviceKey, left: list[str], *, is_gatew
     site = Effect(Reason.HEARTBEAT)
     if _silent_site(state, gateway) is not None:
         site = on_cleared(state, _site_signal(state, state.devices[gateway], f"over:{state.now}"))
-    return site.then(*(_after_site(state, (gateway[0], name)) for name in left))
+    return site.then(*(_report_after_site(state, (gateway[0], name)) for name in left))
 
 
-def _after_site(state: State, key: DeviceKey) -> Effect:
+def _report_after_site(state: State, key: DeviceKey) -> Effect:
     """A device of a site that recovers is silent still: it is reported by itself, unless it is already."""
     device = state.devices.get(key)
     known = by_name(state, key[0], fault_name(Hazard.COMM_FAIL, key[1]))
@@ -180,7 +182,7 @@ def on_device_left_site(state: State, device: Device) -> Effect:
     left = [name for name in state.by_gateway.get(gateway, ()) if name != device.device_id]
     owner = state.devices.get(gateway)
     is_gateway_silent = owner is not None and owner.silent_since is not None
-    return _site_may_end(state, gateway, left, is_gateway_silent=is_gateway_silent)
+    return _clear_site_if_recovered(state, gateway, left, is_gateway_silent=is_gateway_silent)
 
 
 def _silent_site(state: State, gateway: DeviceKey) -> Incident | None:

@@ -10,7 +10,7 @@ from schemas.units import SECOND_MS, EpochMs
 
 PERMILLE = 1000
 
-TOLD_IN_AN_INTERVAL = 3
+REPORTS_PER_INTERVAL = 3
 """How often in its heartbeat interval a camera is told to be alive: two of three may be lost."""
 
 
@@ -45,17 +45,17 @@ def fire_input(frame: CameraFrame, zone: str, score: float, media: Media | None)
     )
 
 
-def is_alive_due(heartbeat_s: int | None, told_at: EpochMs | None, at: EpochMs) -> bool:
+def is_alive_due(heartbeat_s: int | None, reported_at: EpochMs | None, at: EpochMs) -> bool:
     """Whether the log should hear again that a camera delivers frames.
 
     Args:
         heartbeat_s: How often the camera promises to speak, or None where it does not.
-        told_at: Append time of the frame that was told of last, or None.
+        reported_at: Append time of the frame that was told of last, or None.
         at: Append time of this one; an earlier one is read again, and told again.
     """
     if not heartbeat_s:
         return False
-    return told_at is None or not 0 <= TOLD_IN_AN_INTERVAL * (at - told_at) < heartbeat_s * SECOND_MS
+    return reported_at is None or not 0 <= REPORTS_PER_INTERVAL * (at - reported_at) < heartbeat_s * SECOND_MS
 
 
 def alive_input(frame: CameraFrame, zone: str, appended_at: EpochMs) -> FusionInput:

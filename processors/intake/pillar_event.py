@@ -106,9 +106,9 @@ def _derived_id(event: PillarEvent, received_at: EpochMs, *, suspect: bool) -> s
     A pillar with a dead clock and no counter says the same with every press. There received_at tells them apart: a
     resend may then count as a press, but no press is taken for a resend.
     """
-    told = "" if event.sequence is None else event.sequence
+    counter = "" if event.sequence is None else event.sequence
     apart = received_at if suspect and event.sequence is None else ""
-    return fingerprint(event.device_id, event.kind, event.occurred_at, told, apart)
+    return fingerprint(event.device_id, event.kind, event.occurred_at, counter, apart)
 
 
 def _is_possible(at: EpochMs, by: EpochMs) -> bool:

@@ -73,14 +73,16 @@ def read_plate(a: Lattice, b: Lattice) -> PlateReading:
     if float(of_b.log_likelihoods.max()) < FOREIGN_LOG_LIKELIHOOD:
         opened = spell(a, OPEN)
         if opened.log_likelihoods.max() > of_a.log_likelihoods.max():
-            return _openly(opened)
-    return _jointly(of_a, of_b)
+            return _read_open(opened)
+    return _read_jointly(of_a, of_b)
 
 
-def _jointly(a: Spelling, b: Spelling) -> PlateReading:
+def _read_jointly(a: Spelling, b: Spelling) -> PlateReading:
     form = int((a.log_likelihoods + b.log_likelihoods).argmax())
     length = MAINLAND.lengths[form]
-    product = _doubted(a.posteriors[form, :length], form) * _doubted(b.posteriors[form, :length], form)
+    product = _with_reader_error(a.posteriors[form, :length], form) * _with_reader_error(
+        b.posteriors[form, :length], form
+    )
     posteriors = product / product.sum(axis=1, keepdims=True)
     confidence = float(posteriors.max(axis=1).prod())
     agree = _best_text(a, MAINLAND)[1:] == _best_text(b, MAINLAND)[1:]
@@ -92,7 +94,7 @@ def _jointly(a: Spelling, b: Spelling) -> PlateReading:
     )
 
 
-def _openly(opened: Spelling) -> PlateReading:
+def _read_open(opened: Spelling) -> PlateReading:
     form = int(opened.log_likelihoods.argmax())
     posteriors = opened.posteriors[form, : OPEN.lengths[form]]
     # The chance that the text has this form at all counts here: nothing else vouches for it.
@@ -102,11 +104,11 @@ def _openly(opened: Spelling) -> PlateReading:
     return PlateReading(_text(posteriors), confidence, certain=False, series=PlateSeries.OPEN)
 
 
-def _doubted(posteriors: Floats, form: int) -> Floats:
+def _with_reader_error(posteriors: Floats, form: int) -> Floats:
     allowed = MAINLAND.allowed[form, : len(posteriors)]
     spread = allowed / allowed.sum(axis=1, keepdims=True)
-    doubted: Floats = (1 - READER_ERROR) * posteriors + READER_ERROR * spread
-    return doubted
+    mixed: Floats = (1 - READER_ERROR) * posteriors + READER_ERROR * spread
+    return mixed
 
 
 def _best_text(spelling: Spelling, grammar: Grammar) -> str:

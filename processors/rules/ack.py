@@ -24,8 +24,8 @@ from processors.incident.lifecycle import (
     is_possible,
     put_away_until,
 )
-from processors.state.effect import Change, Effect, EndIncident, PutEnded, PutIncident, PutStray
-from processors.state.entities import Ended, Incident
+from processors.state.effect import Change, Effect, EndIncident, PutEnded, PutIncident, PutUnmatchedAck
+from processors.state.entities import EndedIncident, Incident
 from processors.state.event_ids import add_event, check_event
 from processors.state.partition_state import State
 from schemas.ack import AckFact, AckResult
@@ -94,7 +94,9 @@ def acknowledgement(state: State, _envelope: FusionInput, fact: AckFact) -> Effe
         incident = None  # a candidate, of which nobody has heard
     repeat = _repeat(state, incident, fact)
     if repeat is not None:
-        return Effect(repeat, (), _again(state, incident, fact) if repeat is Reason.DUPLICATE else ())
+        return Effect(
+            repeat, (), _refresh_window(state, incident, fact) if repeat is Reason.DUPLICATE else ()
+        )
     if incident is None:
         return _without_incident(state, fact)
     incident = replace(incident, acks=add_event(incident.acks, fact.ack_id, fact.received_at))
@@ -110,21 +112,25 @@ def _without_incident(state: State, fact: AckFact) -> Effect:
     """What is said of an incident that is over, or that never was."""
     ended = state.ended.get(fact.incident_id)
     reason = Reason.UNKNOWN_INCIDENT if ended is None else Reason.INCIDENT_OVER
-    said = PutStray(add_event(state.stray_acks, _name(fact), fact.received_at))
-    return _rejected(state, fact, reason, IncidentState.UNKNOWN if ended is None else ended.state, said)
+    unmatched = PutUnmatchedAck(add_event(state.unmatched_acks, _ack_key(fact), fact.received_at))
+    return _rejected(state, fact, reason, IncidentState.UNKNOWN if ended is None else ended.state, unmatched)
 
 
-def _name(fact: AckFact) -> str:
+def _ack_key(fact: AckFact) -> str:
     return f"{fact.incident_id}/{fact.ack_id}"
 
 
 def _repeat(state: State, incident: Incident | None, fact: AckFact) -> Reason | None:
     """Whether it was said before: of this incident while it was open, after it was over, or before it was raised."""
-    if _name(fact) in state.stray_acks.ids:
+    if _ack_key(fact) in state.unmatched_acks.ids:
         return Reason.DUPLICATE
     if incident is not None:
         is_early = fact.received_at <= (incident.raised_at or incident.first_at)
-        if is_early and state.stray_acks.floor is not None and fact.received_at <= state.stray_acks.floor:
+        if (
+            is_early
+            and state.unmatched_acks.floor is not None
+            and fact.received_at <= state.unmatched_acks.floor
+        ):
             return Reason.BEYOND_MEMORY
         return check_event(incident.acks, fact.ack_id, fact.received_at)
     ended = state.ended.get(fact.incident_id)
@@ -132,20 +138,20 @@ def _repeat(state: State, incident: Incident | None, fact: AckFact) -> Reason | 
         return known
     if ended is None and state.ended_floor is not None and fact.received_at <= state.ended_floor:
         return Reason.BEYOND_MEMORY
-    return check_event(state.stray_acks, _name(fact), fact.received_at)
+    return check_event(state.unmatched_acks, _ack_key(fact), fact.received_at)
 
 
-def _again(state: State, incident: Incident | None, fact: AckFact) -> tuple[Change, ...]:
+def _refresh_window(state: State, incident: Incident | None, fact: AckFact) -> tuple[Change, ...]:
     """A resend counts from when it was received: copies of it may follow."""
-    if _name(fact) in state.stray_acks.ids:
-        return (PutStray(add_event(state.stray_acks, _name(fact), fact.received_at)),)
+    if _ack_key(fact) in state.unmatched_acks.ids:
+        return (PutUnmatchedAck(add_event(state.unmatched_acks, _ack_key(fact), fact.received_at)),)
     if incident is not None:
         return (PutIncident(replace(incident, acks=add_event(incident.acks, fact.ack_id, fact.received_at))),)
     ended = state.ended.get(fact.incident_id)
     if ended is None:
         return ()
     acks = add_event(ended.acks, fact.ack_id, fact.received_at)
-    return (PutEnded(fact.incident_id, Ended(ended.state, acks)),)
+    return (PutEnded(fact.incident_id, EndedIncident(ended.state, acks)),)
 
 
 def _objection(state: State, incident: Incident, fact: AckFact, rule: AckRule) -> Reason | None:

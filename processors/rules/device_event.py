@@ -129,13 +129,13 @@ def _cancel(state: State, device: Device, fact: PillarFact) -> Effect:
     asked = advance(asked, transition, state.now, state.policy, restart=False)
     if not incident.revision:  # a candidate: nobody has heard of it
         reason = Reason.NEVER_RAISED if ends_it else reason
-        return Effect(reason, (), (PutDevice(device), _kept(asked, ends_it=ends_it)))
+        return Effect(reason, (), (PutDevice(device), _put_or_end(asked, ends_it=ends_it)))
     context = _context(state, device, fact, Action.CANCEL if ends_it else Action.UPDATE, reason)
     asked, alert = issue_alert(asked, context)
-    return Effect(reason, (alert,), (PutDevice(device), _kept(asked, ends_it=ends_it)))
+    return Effect(reason, (alert,), (PutDevice(device), _put_or_end(asked, ends_it=ends_it)))
 
 
-def _kept(incident: Incident, *, ends_it: bool) -> Change:
+def _put_or_end(incident: Incident, *, ends_it: bool) -> Change:
     return EndIncident(incident) if ends_it else PutIncident(incident)
 
 
@@ -143,7 +143,7 @@ def _test(state: State, device: Device, fact: PillarFact) -> Effect:
     """A test says that it works and is over: it never reaches the live topics (domain.md 5)."""
     if not device.is_registered:
         return Effect(Reason.UNKNOWN_DEVICE, (), (PutDevice(device),))
-    report = replace(report_of(state, device, fact), status=Status.TEST, first=Reason.DEVICE_TEST)
+    report = replace(report_of(state, device, fact), status=Status.TEST, first_reason=Reason.DEVICE_TEST)
     incident = replace(
         new_emergency(state, device, report, Transition.TEST),
         expires_at=state.now,

@@ -73,12 +73,12 @@ def feed_watermark(state: State, _envelope: FusionInput, mark: FeedWatermark) ->
     effects = [
         _advanced(state, (mark.topic, partition), mark.at)
         for partition in mark.partitions
-        if _is_news(state, (mark.topic, partition), mark.at)
+        if _is_newer(state, (mark.topic, partition), mark.at)
     ]
     return Effect(Reason.FEED_STATUS if effects else Reason.DUPLICATE).then(*effects)
 
 
-def _is_news(state: State, key: WatermarkKey, at: EpochMs) -> bool:
+def _is_newer(state: State, key: WatermarkKey, at: EpochMs) -> bool:
     known = state.watermarks.get(key)
     return known is None or at > known.at
 
@@ -162,13 +162,17 @@ def dead_letter(state: State, envelope: FusionInput, notice: DeadLetterNotice) -
     if notice.feed is not Feed.PILLARS:
         return Effect(Reason.FEED_STATUS)
     place = (notice.topic, notice.partition, notice.offset)
-    return _has_happened(state, envelope.zone, _Occurrence(Hazard.FEED_FAULT, notice.feed, *place, notice.at))
+    return _report_occurrence(
+        state, envelope.zone, _Occurrence(Hazard.FEED_FAULT, notice.feed, *place, notice.at)
+    )
 
 
 def log_broken(state: State, envelope: FusionInput, notice: LogBrokenNotice) -> Effect:
     """Records of the log itself are gone: what they reported is not known, and the incidents stay open."""
     place = (notice.topic, notice.partition, notice.found)
-    return _has_happened(state, envelope.zone, _Occurrence(Hazard.LOG_BROKEN, Feed.LOG, *place, notice.at))
+    return _report_occurrence(
+        state, envelope.zone, _Occurrence(Hazard.LOG_BROKEN, Feed.LOG, *place, notice.at)
+    )
 
 
 def feed_status(state: State, envelope: FusionInput, status: FeedStatus) -> Effect:
@@ -183,77 +187,79 @@ def feed_status(state: State, envelope: FusionInput, status: FeedStatus) -> Effe
             is_stale = status.state is FeedState.STALE
             return list_age(state, envelope, ListAge(feed=feed, topic=topic, newest_at=at, stale=is_stale))
         case FeedState.DEAD_LETTER if feed is Feed.PILLARS:
-            return _has_happened(state, envelope.zone, _Occurrence(Hazard.FEED_FAULT, feed, *place, at))
+            return _report_occurrence(state, envelope.zone, _Occurrence(Hazard.FEED_FAULT, feed, *place, at))
         case FeedState.BROKEN:
-            return _has_happened(state, envelope.zone, _Occurrence(Hazard.LOG_BROKEN, feed, *place, at))
+            return _report_occurrence(state, envelope.zone, _Occurrence(Hazard.LOG_BROKEN, feed, *place, at))
     return Effect(Reason.FEED_STATUS)
 
 
-def _has_happened(state: State, zone: str, what: _Occurrence) -> Effect:
+def _report_occurrence(state: State, zone: str, occurrence: _Occurrence) -> Effect:
     """The first of its kind raises; more of the same topic inside blue's window are counted in silence."""
-    key = (zone, what.feed.value, what.topic)
+    key = (zone, occurrence.feed.value, occurrence.topic)
     window = state.feeds.get(key, EventIdWindow())
-    known = check_event(window, what.event_id, what.at)
+    known = check_event(window, occurrence.event_id, occurrence.at)
     if known is Reason.BEYOND_MEMORY:
         return Effect(known)
-    seen = PutFeed(key, add_event(window, what.event_id, what.at))
+    seen = PutFeed(key, add_event(window, occurrence.event_id, occurrence.at))
     if known is not None:
         return Effect(known, (), (seen,))
-    joined = by_name(state, zone, what.topic)
+    joined = by_name(state, zone, occurrence.topic)
     if joined is not None and joined.state not in OVER and is_in_window(state, joined):
-        return Effect(Reason.FEED_STATUS, (), (seen, PutIncident(_one_more(state, joined, what))))
+        return Effect(
+            Reason.FEED_STATUS, (), (seen, PutIncident(_with_occurrence(state, joined, occurrence)))
+        )
     context = AlertContext(
         action=Action.RAISE,
-        reason=_REASONS[what.hazard],
-        cause=(what.feed, what.topic, what.event_id),
+        reason=_REASONS[occurrence.hazard],
+        cause=(occurrence.feed, occurrence.topic, occurrence.event_id),
         at=state.now,
         policy_version=state.policy_version,
         is_alarm=True,
     )
-    return raise_incident(state, _fault_of(state, zone, what), context, None)[1].after(seen)
+    return raise_incident(state, _fault_of(state, zone, occurrence), context, None)[1].after(seen)
 
 
-def _one_more(state: State, incident: Incident, what: _Occurrence) -> Incident:
+def _with_occurrence(state: State, incident: Incident, occurrence: _Occurrence) -> Incident:
     joined = replace(
         incident,
         last_at=state.now,
-        sources=with_source(incident.sources, _source(what)),
+        sources=with_source(incident.sources, _source(occurrence)),
         source_count=incident.source_count + 1,
     )
     return extend_expiry(joined, state.now, state.policy)
 
 
-def _fault_of(state: State, zone: str, what: _Occurrence) -> Incident:
+def _fault_of(state: State, zone: str, occurrence: _Occurrence) -> Incident:
     fault = Incident(
-        incident_id=incident_id_of(zone, what.hazard, what.topic, what.event_id),
+        incident_id=incident_id_of(zone, occurrence.hazard, occurrence.topic, occurrence.event_id),
         zone=zone,
         family=_FAULT.family,
-        hazard=what.hazard,
-        grade=grade_of(state.policy, what.hazard),
+        hazard=occurrence.hazard,
+        grade=grade_of(state.policy, occurrence.hazard),
         state=next_state(None, Transition.FACT),
-        place_key=what.topic,
+        place_key=occurrence.topic,
         place=None,
         uncertainty_m=None,
         verification_level=_FAULT.verification_level,
         score_permille=None,
         chain=CONTROL_ROOM,
-        onset=what.at,
+        onset=occurrence.at,
         first_at=state.now,
         last_at=state.now,
         expires_at=EpochMs(state.now + state.policy.expire_after_ms),
-        sources=(_source(what),),
+        sources=(_source(occurrence),),
         source_count=1,
-        feeds=(what.feed,),
+        feeds=(occurrence.feed,),
         active=False,  # it has happened, and does not go on
     )
     return opened(fault, state.now, state.policy)
 
 
-def _source(what: _Occurrence) -> Source:
+def _source(occurrence: _Occurrence) -> Source:
     return Source(
-        feed=what.feed,
-        device_id=what.topic,
-        event_id=what.event_id,
-        occurred_at=what.at,
-        received_at=what.at,
+        feed=occurrence.feed,
+        device_id=occurrence.topic,
+        event_id=occurrence.event_id,
+        occurred_at=occurrence.at,
+        received_at=occurrence.at,
     )

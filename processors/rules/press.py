@@ -75,10 +75,10 @@ def status_of(fact: PillarFact) -> Status:
 def report_of(state: State, device: Device, fact: PillarFact) -> Report:
     """A press as news of an emergency."""
     return Report(
-        first=Reason.FIRST_FACT if device.is_registered else Reason.UNREGISTERED_DEVICE,
+        first_reason=Reason.FIRST_FACT if device.is_registered else Reason.UNREGISTERED_DEVICE,
         hazard=Hazard.EMERGENCY_CALL,
         source=source_of(fact),
-        again=Reason.PRESSED_AGAIN,
+        repeat_reason=Reason.PRESSED_AGAIN,
         status=status_of(fact),
         is_press=True,
         reach_m=state.policy.pillar_reach_m,

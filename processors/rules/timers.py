@@ -96,26 +96,28 @@ def _escalate(state: State, timer: Timer, incident: Incident) -> Effect:
 def _notify(state: State, timer: Timer, incident: Incident) -> Effect:
     """Still nobody has answered: it is reported again. A flapping incident is not reminded of."""
     due = EpochMs(state.now + state.policy.notify_ms.of(incident.grade))
-    again = replace(incident, notify_at=due)
+    reminded = replace(incident, notify_at=due)
     if incident.flapping:
-        return Effect(None, (), (PutIncident(again),))
-    return _issue(again, _context(state, timer, Action.UPDATE, Reason.STILL_UNACKNOWLEDGED, _next(incident)))
+        return Effect(None, (), (PutIncident(reminded),))
+    return _issue(
+        reminded, _context(state, timer, Action.UPDATE, Reason.STILL_UNACKNOWLEDGED, _next(incident))
+    )
 
 
 def _stale(state: State, timer: Timer, incident: Incident) -> Effect:
     """Somebody has accepted and nothing has followed: it is as if nobody had."""
-    again = advance(incident, Transition.STALE, state.now, state.policy)
+    stale = advance(incident, Transition.STALE, state.now, state.policy)
     context = _context(state, timer, Action.UPDATE, Reason.NO_PROGRESS, _next(incident))
-    return _issue(again, replace(context, is_alarm=True))
+    return _issue(stale, replace(context, is_alarm=True))
 
 
 def _unshelve(state: State, timer: Timer, incident: Incident) -> Effect:
     """Shelving, or being out of service, is over: it is an alarm again, or over as well."""
     is_shelved = incident.state is IncidentState.SHELVED
     transition = Transition.UNSHELVE if is_shelved else Transition.IN_SERVICE
-    again = bring_back(incident, transition, state.now, state.policy)
+    unshelved = bring_back(incident, transition, state.now, state.policy)
     context = _context(state, timer, Action.UPDATE, Reason.SHELVING_OVER, _next(incident))
-    return _issue(again, replace(context, is_alarm=True))
+    return _issue(unshelved, replace(context, is_alarm=True))
 
 
 def _calm(state: State, timer: Timer, incident: Incident) -> Effect:

@@ -11,7 +11,7 @@ import msgspec
 from processors.state.entities import (
     Device,
     DeviceKey,
-    Ended,
+    EndedIncident,
     FeedKey,
     Incident,
     Timer,
@@ -81,13 +81,13 @@ class PutEnded(msgspec.Struct, frozen=True, gc=False):
     """Remember what was said of an incident that has ended."""
 
     incident_id: str
-    ended: Ended
+    ended: EndedIncident
 
 
-class PutStray(msgspec.Struct, frozen=True, gc=False):
+class PutUnmatchedAck(msgspec.Struct, frozen=True, gc=False):
     """Remember what was said of an incident that is not open."""
 
-    stray_acks: EventIdWindow
+    unmatched_acks: EventIdWindow
 
 
 class SetTimer(msgspec.Struct, frozen=True, gc=False):
@@ -131,7 +131,7 @@ Change: TypeAlias = (
     | PutIncident
     | EndIncident
     | PutEnded
-    | PutStray
+    | PutUnmatchedAck
     | SetTimer
     | PutFeed
     | PutWatermark

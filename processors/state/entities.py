@@ -185,7 +185,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
     raised_at: EpochMs | None = None
 
 
-class Ended(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class EndedIncident(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is kept of an incident that is over: enough to answer whoever still speaks of it.
 
     Attributes:

@@ -29,26 +29,26 @@ class EventIdWindow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ids: tuple[str, ...] = ()
 
 
-def check_event(memory: EventIdWindow, event_id: str, received_at: EpochMs) -> Reason | None:
+def check_event(window: EventIdWindow, event_id: str, received_at: EpochMs) -> Reason | None:
     """Why an event is nothing new, or None when it is new."""
-    if event_id in memory.ids:
+    if event_id in window.ids:
         return Reason.DUPLICATE
-    if memory.floor is not None and received_at <= memory.floor:
+    if window.floor is not None and received_at <= window.floor:
         return Reason.BEYOND_MEMORY
     return None
 
 
-def add_event(memory: EventIdWindow, event_id: str, received_at: EpochMs) -> EventIdWindow:
+def add_event(window: EventIdWindow, event_id: str, received_at: EpochMs) -> EventIdWindow:
     """The memory with one event more, and without the earliest where it was full.
 
     A known one counts from its latest received_at: a resend may have another than the original, and copies of either
     may follow. The same memory where that changes nothing.
     """
-    times, ids = memory.times, memory.ids
+    times, ids = window.times, window.ids
     if event_id in ids:
         at = ids.index(event_id)
         if received_at <= times[at]:
-            return memory
+            return window
         times, ids = (*times[:at], *times[at + 1 :]), (*ids[:at], *ids[at + 1 :])
     if not times or received_at >= times[-1]:
         times, ids = (*times, received_at), (*ids, event_id)
@@ -57,10 +57,10 @@ def add_event(memory: EventIdWindow, event_id: str, received_at: EpochMs) -> Eve
         times = (*times[:at], received_at, *times[at:])
         ids = (*ids[:at], event_id, *ids[at:])
     if len(times) <= WINDOW_SIZE:
-        return EventIdWindow(memory.floor, times, ids)
+        return EventIdWindow(window.floor, times, ids)
     return EventIdWindow(times[0], times[1:], ids[1:])
 
 
-def latest_received_at(memory: EventIdWindow) -> EpochMs | None:
+def latest_received_at(window: EventIdWindow) -> EpochMs | None:
     """The latest received_at that the memory knows of."""
-    return memory.times[-1] if memory.times else memory.floor
+    return window.times[-1] if window.times else window.floor

@@ -10,7 +10,7 @@ import msgspec
 from processors.state.entities import (
     Device,
     DeviceKey,
-    Ended,
+    EndedIncident,
     FeedKey,
     Incident,
     PlaceKey,
@@ -79,12 +79,12 @@ class State(msgspec.Struct, kw_only=True):
     feeds: dict[FeedKey, EventIdWindow] = {}
     incidents: dict[str, Incident] = {}
     timers: list[Timer] = []
-    forgotten: EpochMs | None = None
+    forgotten_until: EpochMs | None = None
     last_reports: dict[DeviceKey, EpochMs] = {}
     watermarks: dict[WatermarkKey, Watermark] = {}
-    ended: dict[str, Ended] = {}
+    ended: dict[str, EndedIncident] = {}
     ended_floor: EpochMs | None = None
-    stray_acks: EventIdWindow = EventIdWindow()
+    unmatched_acks: EventIdWindow = EventIdWindow()
     by_device: dict[DeviceKey, list[str]] = {}
     by_place: dict[PlaceKey, list[str]] = {}
     unregistered: list[tuple[EpochMs, str, str]] = []
@@ -113,7 +113,7 @@ def device_at(state: State, key: DeviceKey) -> Device:
     known = state.devices.get(key)
     if known is not None:
         return known
-    empty = EventIdWindow(floor=state.forgotten)
+    empty = EventIdWindow(floor=state.forgotten_until)
     return Device(zone=key[0], device_id=key[1], event_ids=empty, camera_event_ids=empty)
 
 
