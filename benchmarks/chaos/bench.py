@@ -33,6 +33,7 @@ from benchmarks.support import registry_load as county
 from benchmarks.support.machine import describe
 from benchmarks.support.proxy import SlowProxy
 from callbox_testkit.brokers.cluster import KafkaCluster
+from callbox_testkit.sabotage import VARIABLE, Sabotage
 from processors.state.policy import ByGrade, FusionPolicy, policy_record
 from schemas.codec import encode
 from schemas.enums import InputKind
@@ -46,7 +47,6 @@ from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import Outgoing, send_all
 from streams.kafka.topics import partition_count
 from streams.replay.refold import read_alerts, read_log, refold
-from streams.sabotage import VARIABLE, Sabotage
 
 SESSION_MS = {1: 2_000, 3: 6_000}  # three brokers share two cores: shorter ones end without a fault
 CHUNK = 5_000

@@ -14,6 +14,7 @@ from benchmarks.chaos.schedule import WORKERS
 from benchmarks.support.scrape import samples
 from callbox.demo.broker_process import free_port
 from callbox.demo.worker_process import WorkerFailed, WorkerProcess
+from callbox_testkit.worker import PROGRAM
 from models.weights import cache_root
 from schemas.topics import BY_NAME, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
 
@@ -84,6 +85,7 @@ class Crew:
             log_file=(disk or self._folder) / f"{name}-{port}.log",
             environment={**self._environment, **home},
             folder=disk,
+            program=PROGRAM,
         )
         self._workers[name].append(worker)
         return worker

@@ -14,7 +14,9 @@ from confluent_kafka import KafkaError, Message, Producer
 from benchmarks.support.registry_load import pillar, records
 from callbox.demo.broker import MissingBroker
 from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.worker_process import COMMAND, WorkerProcess
+from callbox_testkit import fail_points
+from callbox_testkit import worker as wrapper
 from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.alert import Alert
 from schemas.codec import decode, encode
@@ -76,8 +78,9 @@ class Drill:
             self._config,
             http_port=port,
             log_file=self._folder / f"{name}-{port}.log",
-            environment={"CALLBOX_FAIL_POINT": fail_point} if fail_point else {},
+            environment={fail_points.VARIABLE: fail_point} if fail_point else {},
             replica=replica,
+            program=wrapper.PROGRAM if fail_point else COMMAND,
         )
         self._workers.append(worker)
         worker.wait_until_ready(READY_S)
