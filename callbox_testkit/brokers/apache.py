@@ -17,10 +17,10 @@ from typing import Final, Self
 
 from callbox.demo.broker import Broker
 from callbox.demo.broker_process import LOOPBACK, Process, end, free_port, spawn, tail, wait_until_answering
+from callbox.demo.existing_kafka import ExistingKafka
 from callbox_testkit.brokers.guard import Guard
 from callbox_testkit.brokers.kafka_jars import java_program, kafka_classpath
 from schemas.errors import BrokerUnavailable
-from streams.kafka.admin import assert_reachable
 from streams.kafka.capabilities import CAPABILITIES, BrokerKind, Capabilities
 from streams.kafka.config import KafkaConfig
 
@@ -48,47 +48,6 @@ def kafka_from_environment(
     if bootstrap:
         return ExistingKafka(bootstrap)
     return ApacheKafka(cache, log_file, environment=environment)
-
-
-class ExistingKafka:
-    """A Kafka that somebody else runs: start and stop only look and leave."""
-
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
-
-    @property
-    def bootstrap(self) -> str:
-        """As it was given."""
-        return self._bootstrap
-
-    @property
-    def kind(self) -> BrokerKind:
-        """Kafka."""
-        return BrokerKind.KAFKA
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Everything, as far as its owner has not restricted it."""
-        return CAPABILITIES[self.kind]
-
-    def start(self) -> None:
-        """Raise BrokerUnavailable unless it answers."""
-        assert_reachable(KafkaConfig(bootstrap=self._bootstrap))
-
-    def stop(self) -> None:
-        """Leave it alone."""
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 class ApacheKafka:
