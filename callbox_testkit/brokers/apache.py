@@ -2,8 +2,8 @@
 
     absent ──jars──► formatted ──kafka.Kafka──► answering ──SIGTERM, later SIGKILL──► gone, with its data
 
-`kafka_from_environment` picks: CALLBOX_KAFKA=host:port (already there, left alone), else KAFKA_HOME, else
-Maven.
+`kafka_from_environment` takes CALLBOX_KAFKA=host:port (a broker that runs, left as it is), else KAFKA_HOME, else the
+jars that Maven resolves.
 """
 
 import os
@@ -72,7 +72,7 @@ class ApacheKafka:
             settings: Server properties that replace or join those of kafka-server.properties; `listeners`
                 is appended to ours.
             format_options: More for `StorageTool format`, for example `--add-scram`.
-            guard: Adds a listener that asks who comes, at `guarded_bootstrap`.
+            guard: Adds a listener with authentication and ACLs, at `guarded_bootstrap`.
             jvm: Options of the server's JVM.
             environment: KAFKA_HOME, JAVA_HOME and PATH are read.
         """
