@@ -36,7 +36,7 @@ from schemas.feeds import PillarEvent
 from schemas.topics import ALERTS, BY_NAME, CATALOGUE, PILLAR_EVENTS, Topic
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import send_all
+from streams.kafka.producer import publish
 
 BROKER_JVM = (
     "-Dlog4j2.level=WARN",
@@ -169,7 +169,7 @@ class _Bench:
         first, self._next = self._next, self._next + count
         records = list(county.records(range(first, self._next)))
         for at in range(0, len(records), CHUNK):
-            send_all(self._kafka, records[at : at + CHUNK])
+            publish(self._kafka, records[at : at + CHUNK])
         time.sleep(REGISTRY_SETTLES_S)
         return first
 

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 EX_SOFTWARE = 70
 
 
-async def merged(stream: Any, *, limit: int, waiting: int) -> AsyncIterator[list[Any]]:
+async def drain_pending(stream: Any, *, limit: int, waiting: int) -> AsyncIterator[list[Any]]:
     """Yield lists of events (one batch each): all that waits, without waiting for more than the first.
 
     Args:

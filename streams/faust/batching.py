@@ -1,6 +1,6 @@
 """Batches through Faust: one event for all records that a fetch brought for a partition.
 
-    fetch ─► BatchScheduler ─► conductor ─► stream ─► merged() ─► agent ─► ack ─► BatchConsumer ─► commit
+    fetch ─► BatchScheduler ─► conductor ─► stream ─► drain_pending() ─► agent ─► ack ─► BatchConsumer ─► commit
 
 This is the one place that touches Faust's internals; faust-streaming, aiokafka and mode-streaming are pinned
 exactly for it (docs/adr/0006). A commit is one number a partition: the end of the last batch that the agent acked.

@@ -103,7 +103,7 @@ def acl_options(worker: str, principal: str, group: str, first: str = "") -> lis
     return [f"{who} --operation {operation} {what}" for operation, what in grants]
 
 
-def assert_rights(config: KafkaConfig, worker: str, group: str, first: str = "") -> None:
+def assert_acls(config: KafkaConfig, worker: str, group: str, first: str = "") -> None:
     """Return unless the broker says that our user lacks a right.
 
     A broker that does not say is believed: what is missing is found by who needs it. A topic that is not there is not

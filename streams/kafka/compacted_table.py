@@ -16,14 +16,14 @@ from streams.kafka.record import LogRecord
 from streams.worker.context import Context
 
 if TYPE_CHECKING:
-    from streams.kafka.producer import Outgoing
+    from streams.kafka.producer import ProducerRecord
 
 log = structlog.get_logger(__name__)
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 
 
-class Followed(Generic[RecordT]):
+class CompactedTable(Generic[RecordT]):
     """The newest records of a compacted topic, by key.
 
     A record that does not decode is dead-lettered, and the one before it stays in force.
@@ -77,7 +77,7 @@ class Followed(Generic[RecordT]):
         return self._by_key.values()
 
     async def _take(self, records: list[LogRecord]) -> None:
-        letters: list[Outgoing] = []
+        letters: list[ProducerRecord] = []
         for record in records:
             try:
                 self._keep(record)

@@ -9,7 +9,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.errors import Cause
 from schemas.topics import BY_NAME, dead_letter_topic
 from schemas.units import EpochMs
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
 from streams.worker.metrics import Metrics
 
@@ -31,7 +31,9 @@ def as_log_record(record: Any) -> LogRecord:
     )
 
 
-def bury(record: LogRecord, cause: Cause, detail: str | None, *, worker: str, metrics: Metrics) -> Outgoing:
+def bury(
+    record: LogRecord, cause: Cause, detail: str | None, *, worker: str, metrics: Metrics
+) -> ProducerRecord:
     """Make the dead letter of a record; the caller delivers it before the ack.
 
     Of a sealed topic's record nothing is kept but its place and the cause: no key, no payload, no text. What is
@@ -65,7 +67,7 @@ def bury(record: LogRecord, cause: Cause, detail: str | None, *, worker: str, me
         offset=record.offset,
         cause=cause,
     )
-    return Outgoing(dead_letter_topic(record.topic), key, encode(letter))
+    return ProducerRecord(dead_letter_topic(record.topic), key, encode(letter))
 
 
 def _kept(part: bytes | None, most: int) -> bytes | None:

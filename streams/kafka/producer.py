@@ -2,7 +2,7 @@
 
 One idempotent librdkafka producer a worker. `await deliver(...)` returns when every record is confirmed by all
 in-sync replicas; only then may the input be acked. Faust's own `topic.send` is not used: it returns before
-delivery, a failed delivery still commits, and it costs 50 times as much (docs/adr/0006). `send_all` is for commands:
+delivery, a failed delivery still commits, and it costs 50 times as much (docs/adr/0006). `publish` is for commands:
 all of it is delivered, or the command fails.
 """
 
@@ -29,7 +29,7 @@ QUEUE_FULL_PAUSE_S = 0.005
 ANY_PARTITION = -1  # RD_KAFKA_PARTITION_UA: the partitioner decides
 
 
-class Outgoing(NamedTuple):
+class ProducerRecord(NamedTuple):
     """A record on its way out.
 
     Attributes:
@@ -45,7 +45,7 @@ class Outgoing(NamedTuple):
     partition: int | None = None
 
 
-class Place(NamedTuple):
+class RecordMetadata(NamedTuple):
     """Where a delivered record lies."""
 
     topic: str
@@ -63,10 +63,10 @@ class _Batch:
     """Collects the broker's answers to one batch and resolves its future with the last of them."""
 
     def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.future: asyncio.Future[list[Place]] = loop.create_future()
+        self.future: asyncio.Future[list[RecordMetadata]] = loop.create_future()
         self._loop = loop
         self._left = size
-        self._places: list[Place | None] = [None] * size
+        self._places: list[RecordMetadata | None] = [None] * size
         self._failure: DeliveryFailed | None = None
 
     def answer(self, index: int, error: KafkaError | None, message: Message) -> None:
@@ -75,7 +75,7 @@ class _Batch:
             if not isinstance(self._failure, DeliveryRefused):  # it is what an operator can mend
                 self._failure = _failed(message.topic() or "", error)
         else:
-            self._places[index] = Place(
+            self._places[index] = RecordMetadata(
                 message.topic() or "", message.partition() or 0, message.offset() or 0
             )
         self._left -= 1
@@ -131,7 +131,7 @@ class Delivery:
         except KafkaException as error:
             raise _failed(topic, error.args[0]) from error
 
-    async def deliver(self, records: Sequence[Outgoing]) -> list[Place]:
+    async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
         """Send records and wait until the broker has all of them.
 
         Args:
@@ -155,13 +155,13 @@ class Delivery:
             await self._produce(batch, index, record)
         return await batch.future
 
-    async def _deliver_late(self, batch: _Batch, records: Sequence[Outgoing]) -> None:
+    async def _deliver_late(self, batch: _Batch, records: Sequence[ProducerRecord]) -> None:
         """Sabotage (streams/sabotage.py): long after the ack."""
         await asyncio.sleep(LATER_S)
         for index, record in enumerate(records):
             await self._produce(batch, index, record)
 
-    async def _produce(self, batch: _Batch, index: int, record: Outgoing) -> None:
+    async def _produce(self, batch: _Batch, index: int, record: ProducerRecord) -> None:
         while True:
             try:
                 self._producer.produce(
@@ -202,7 +202,7 @@ _GIVE_UP_MS: Final = 15_000  # a person waits; a worker waits for minutes
 _FLUSH_S: Final = 2.0
 
 
-def send_all(kafka: KafkaConfig, records: Sequence[Outgoing]) -> list[Place]:
+def publish(kafka: KafkaConfig, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
     """Deliver records, those of one partition in order.
 
     Returns:
@@ -227,7 +227,7 @@ def assert_may_hold(kafka: KafkaConfig, topic: str, *, allow_unsealed: bool) -> 
         )
 
 
-async def _send(kafka: KafkaConfig, records: Sequence[Outgoing]) -> list[Place]:
+async def _send(kafka: KafkaConfig, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
     delivery = Delivery(librdkafka_settings(kafka) | {"delivery.timeout.ms": _GIVE_UP_MS})
     try:
         return await delivery.deliver(records)

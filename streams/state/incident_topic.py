@@ -20,7 +20,7 @@ from schemas.codec import decode
 from schemas.errors import CallboxError, DecodeError
 from schemas.topics import INCIDENTS
 from streams.clock import now_ms
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.kafka.reader import Follower, read
 from streams.kafka.record import LogRecord
 from streams.worker.context import Context
@@ -105,7 +105,7 @@ class IncidentKeeper:
             return
         repeated = await self._repeat()
         over = list(islice(to_forget(self._standings, now_ms()), MOST_TOMBSTONES))
-        await self._context.delivery.deliver([Outgoing(self._topic, key, None) for key in over])
+        await self._context.delivery.deliver([ProducerRecord(self._topic, key, None) for key in over])
         if over or repeated:
             log.info("incidents.tended", tombstones=len(over), repeated=repeated)
 
@@ -145,7 +145,7 @@ class IncidentKeeper:
         for key, standing in overtaken:
             record = await self._context.blocking(self._read_again, standing)
             if record is not None:
-                outgoing.append(Outgoing(self._topic, key, record.value))
+                outgoing.append(ProducerRecord(self._topic, key, record.value))
                 continue
             log.error("incidents.record_gone", partition=standing.partition, offset=standing.offset)
             self._standings[key] = standing._replace(is_overtaken=False)

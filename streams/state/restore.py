@@ -29,7 +29,7 @@ from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from schemas.units import EpochMs
 from streams.kafka.admin import topic_id_of
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.kafka.reader import bounds, read
 from streams.kafka.record import LogRecord
 
@@ -123,7 +123,7 @@ def restore(
     return _kept(latest, in_hand, current, committed)
 
 
-def broken_log(partition: int, topic_id: str, broken: Broken, at: EpochMs) -> Outgoing:
+def broken_log(partition: int, topic_id: str, broken: Broken, at: EpochMs) -> ProducerRecord:
     """What tells the control room of it: a record of the log like any other, in the zone that is nobody's own."""
     status = FeedStatus(
         feed=Feed.LOG,
@@ -140,7 +140,7 @@ def broken_log(partition: int, topic_id: str, broken: Broken, at: EpochMs) -> Ou
         zone=UNASSIGNED_ZONE,
         payload=encode(status),
     )
-    return Outgoing(FUSION_INPUT, UNASSIGNED_ZONE.encode(), encode(told))
+    return ProducerRecord(FUSION_INPUT, UNASSIGNED_ZONE.encode(), encode(told))
 
 
 def _fits(found: _Found, current: _Log) -> bool:

@@ -18,7 +18,7 @@ from schemas.errors import DeliveryFailed
 from schemas.fusion_log import FusionSnapshot
 from schemas.topics import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from streams.clock import monotonic
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 
 log = structlog.get_logger(__name__)
@@ -92,7 +92,7 @@ class Snapshots:
         slot = self._slot[partition] = (self._slot.get(partition, -1) + 1) % SNAPSHOT_SLOTS
         key = self._key(partition, slot)
         try:
-            await self._deliver(Outgoing(FUSION_SNAPSHOT, key, payload, partition))
+            await self._deliver(ProducerRecord(FUSION_SNAPSHOT, key, payload, partition))
         except DeliveryFailed as error:  # for operators, not a reason to stop: the log still has everything
             metrics.snapshots_failed.inc()
             log.error("snapshot.failed", partition=partition, offset=offset, error=str(error))  # noqa: TRY400
@@ -105,7 +105,7 @@ class Snapshots:
         replica = self._context.replica
         return (f"{partition}-{slot}-{replica}" if replica else f"{partition}-{slot}").encode()
 
-    async def _deliver(self, snapshot: Outgoing) -> None:
+    async def _deliver(self, snapshot: ProducerRecord) -> None:
         size, most = len(snapshot.value or b""), BY_NAME[FUSION_SNAPSHOT].max_message_bytes
         if size > most:
             raise DeliveryFailed(f"{size} bytes, the topic takes {most}")

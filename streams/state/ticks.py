@@ -20,7 +20,7 @@ from schemas.fusion_log import FusionInput, Tick
 from schemas.topics import FUSION_INPUT
 from schemas.units import SECOND_MS, EpochMs
 from streams.clock import monotonic, now_ms
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.worker.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -53,7 +53,7 @@ class Ticker:
         """Whether the broker's clock and ours are less than a second apart, as far as is known."""
         return self._apart_since is None
 
-    def tick(self, partition: int, state: State | None) -> Outgoing:
+    def tick(self, partition: int, state: State | None) -> ProducerRecord:
         """The next tick of a partition.
 
         Raises:
@@ -72,7 +72,7 @@ class Ticker:
         record = FusionInput(kind=InputKind.TICK, event_id=name, zone="", payload=encode(Tick(number=number)))
         value = encode(record)
         self._sent[partition] = value, now_ms()
-        return Outgoing(FUSION_INPUT, b"", value, partition)
+        return ProducerRecord(FUSION_INPUT, b"", value, partition)
 
     def read_back(self, batch: Sequence[Any]) -> None:
         """Look for our last tick among the records of a partition, and hold its two times against each other."""

@@ -20,7 +20,7 @@ MOMENT_MS = 2_000
 """How far behind a partition may be that counts as caught up. A fetch that finds nothing takes half a second."""
 
 
-class Progress:
+class LagMonitor:
     """Watches the topics of one app.
 
     Args:

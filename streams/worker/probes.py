@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from schemas.errors import FileRefused
 from streams.worker.context import Agent
-from streams.worker.lag import Progress
+from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 from streams.worker.settings import WorkerSettings
 
@@ -20,7 +20,7 @@ from streams.worker.settings import WorkerSettings
 class Health:
     """What readiness rests on."""
 
-    progress: Progress
+    progress: LagMonitor
     agent: Agent
     delivery_warm: bool
     stall_s: float

@@ -23,19 +23,19 @@ from confluent_kafka import KafkaException
 from schemas.errors import AccessDenied, CallboxError, InputMissing
 from streams.failpoints import FailPoint, pass_by
 from streams.faust.app import batched_topic, create_app
-from streams.faust.batch_merge import EX_SOFTWARE, merged
+from streams.faust.batch_merge import EX_SOFTWARE, drain_pending
 from streams.faust.batching import BatchApp
-from streams.kafka.acls import assert_rights, group_of
+from streams.kafka.acls import assert_acls, group_of
 from streams.kafka.admin import admin_client, assert_reachable
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import explain
 from streams.kafka.producer import Delivery
 from streams.worker.context import Agent, Context
-from streams.worker.lag import Progress
+from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 from streams.worker.probes import Health, serve_http
-from streams.worker.process_tuning import give_way, leave_no_core, share_interpreter, tame_garbage_collection
+from streams.worker.process_tuning import disable_core_dumps, lower_priority, shorten_switch_interval, tune_gc
 from streams.worker.replica_start import begin_where_the_first_is
 from streams.worker.settings import RuntimeSettings, WorkerSettings
 
@@ -76,16 +76,16 @@ def run_worker(
     """
     assert_reachable(kafka, timeout_s=WARM_UP_S)
     group, first = group_of(name, runtime, replica), group_of(name, runtime)
-    assert_rights(kafka, name, group, first if replica else "")
+    assert_acls(kafka, name, group, first if replica else "")
     partitions = _partitions(kafka, (*make_agent.topics, *make_agent.uses))
     if replica:
         read = {topic: partitions[topic] for topic in make_agent.topics}
         begin_where_the_first_is(kafka, read, group, first)
-    give_way(settings)
-    leave_no_core()
+    lower_priority(settings)
+    disable_core_dumps()
     worker = _Worker(name, make_agent, kafka, settings, runtime, partitions, cache, replica)
-    tame_garbage_collection()
-    share_interpreter()
+    tune_gc()
+    shorten_switch_interval()
     asyncio.run(_run_and_exit(worker))
 
 
@@ -151,7 +151,7 @@ class _Worker:
             replica=self._replica,
         )
         agent = self._make_agent(context)
-        progress = Progress(app, agent.topics, self._metrics)
+        progress = LagMonitor(app, agent.topics, self._metrics)
         health = Health(progress, agent, delivery_warm=False, stall_s=self._runtime.stall_s)
         http = await serve_http(health, self._metrics, self._settings)
 
@@ -181,13 +181,13 @@ class _Worker:
         log.info("worker.stopped", worker=self._name, exit_code=code)
         return code
 
-    def _attach(self, app: BatchApp, agent: Agent, progress: Progress, topic: str) -> None:
+    def _attach(self, app: BatchApp, agent: Agent, progress: LagMonitor, topic: str) -> None:
         """Give one topic a stream and a loop of its own."""
         settings, metrics = self._settings, self._metrics
         point = FailPoint(f"{self._name}.delivered")
 
         async def consume(stream: Any) -> None:
-            async for events in merged(
+            async for events in drain_pending(
                 stream, limit=settings.merge_records, waiting=settings.waiting_batches
             ):
                 try:
@@ -206,7 +206,7 @@ class _Worker:
 
         app.agent(batched_topic(app, topic), name=f"{self._name}.{topic}")(consume)
 
-    async def _every_second(self, agent: Agent, progress: Progress) -> None:
+    async def _every_second(self, agent: Agent, progress: LagMonitor) -> None:
         try:
             while True:
                 progress.sample()

@@ -11,7 +11,7 @@ import sys
 from streams.worker.settings import WorkerSettings
 
 
-def give_way(settings: WorkerSettings) -> None:
+def lower_priority(settings: WorkerSettings) -> None:
     """Let presses have the CPU first, from the next instruction on.
 
     Niceness alone is not enough: a nice process keeps the CPU for its slice of 3 ms, a press changes hands ten times,
@@ -23,7 +23,7 @@ def give_way(settings: WorkerSettings) -> None:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
-def leave_no_core() -> None:
+def disable_core_dumps() -> None:
     """Allow no crash dump, which would hold pictures and plates.
 
     A limit of 1 byte also keeps a dump from being piped to a handler, which 0 does not (Linux, fs/coredump.c).
@@ -33,7 +33,7 @@ def leave_no_core() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
 
 
-def tame_garbage_collection() -> None:
+def tune_gc() -> None:
     """Collect seldom: a full collection of a fold with 20,000 incidents takes 50 ms, in which nobody is heard.
 
     Records and state are not tracked (`gc=False`: they hold no cycles); what is left for the collector are futures
@@ -44,6 +44,6 @@ def tame_garbage_collection() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def share_interpreter() -> None:
+def shorten_switch_interval() -> None:
     """Let threads take turns quickly: Python's 5 ms is what a press would wait for while a snapshot is written."""
     sys.setswitchinterval(0.001)

@@ -24,9 +24,9 @@ from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from schemas.units import EpochMs
 from streams.faust.batching import Batch
-from streams.kafka.compacted_table import Followed
+from streams.kafka.compacted_table import CompactedTable
 from streams.kafka.dead_letters import as_log_record, bury
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 from streams.workers.watermarks import Watermarks
 
@@ -58,7 +58,7 @@ class AlarmsAgent:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._registry = Followed(context, REGISTRY, RegistryDevice)
+        self._registry = CompactedTable(context, REGISTRY, RegistryDevice)
         self._watermarks = Watermarks(context, Feed.PILLARS, PILLAR_EVENTS)
         self._is_loaded = False
 
@@ -72,7 +72,7 @@ class AlarmsAgent:
         if batches[0][0].topic == ACKS:
             await self._take_acks(batches)
             return
-        outgoing: list[Outgoing] = []
+        outgoing: list[ProducerRecord] = []
         for batch in batches:
             for record in batch:
                 try:
@@ -103,7 +103,7 @@ class AlarmsAgent:
     async def finish(self) -> None:
         """Nothing is kept."""
 
-    def _forward(self, record: Any) -> Outgoing:
+    def _forward(self, record: Any) -> ProducerRecord:
         event = decode(record.value, PillarEvent)
         device = self._registry.get(event.device_id)
         if device is None and event.kind is not PillarKind.PRESS:
@@ -120,7 +120,7 @@ class AlarmsAgent:
             few = records[start : start + ACKS_AT_ONCE]
             await self._context.delivery.deliver([self._ack(record) for record in few])
 
-    def _ack(self, record: Any) -> Outgoing:
+    def _ack(self, record: Any) -> ProducerRecord:
         try:
             ack = decode(record.value, Acknowledgement)
             return _message(ack_input(ack, EpochMs(record.timestamp)))
@@ -130,7 +130,7 @@ class AlarmsAgent:
             log.exception("ack.failed", partition=record.partition, offset=record.offset)
             return self._bury(record, DecodeError(type(error).__name__, Cause.PROCESSING_FAILED))
 
-    def _rescue(self, record: Any, error: Exception) -> list[Outgoing]:
+    def _rescue(self, record: Any, error: Exception) -> list[ProducerRecord]:
         """What our own code failed on: a press is heard all the same (domain.md 8a), the rest is given up."""
         event = decode(record.value, PillarEvent)
         if event.kind is PillarKind.PRESS:
@@ -139,7 +139,7 @@ class AlarmsAgent:
             return [_message(to_input(press, UNASSIGNED_ZONE))]
         return self._give_up(record, DecodeError(type(error).__name__, Cause.PROCESSING_FAILED))
 
-    def _give_up(self, record: Any, error: DecodeError) -> list[Outgoing]:
+    def _give_up(self, record: Any, error: DecodeError) -> list[ProducerRecord]:
         """A dead letter on the pillar topic may have been a press: the control room is told (domain.md 8a)."""
         status = FeedStatus(
             feed=Feed.PILLARS,
@@ -158,11 +158,11 @@ class AlarmsAgent:
         )
         return [self._bury(record, error), _message(told)]
 
-    def _bury(self, record: Any, error: DecodeError) -> Outgoing:
+    def _bury(self, record: Any, error: DecodeError) -> ProducerRecord:
         return bury(
             as_log_record(record), error.cause, str(error), worker="alarms", metrics=self._context.metrics
         )
 
 
-def _message(fact: FusionInput) -> Outgoing:
-    return Outgoing(FUSION_INPUT, fact.zone.encode(), encode(fact))
+def _message(fact: FusionInput) -> ProducerRecord:
+    return ProducerRecord(FUSION_INPUT, fact.zone.encode(), encode(fact))

@@ -26,9 +26,9 @@ from schemas.topics import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY, dead_letter
 from schemas.units import EpochMs
 from streams.clock import monotonic
 from streams.faust.batching import Batch
-from streams.kafka.compacted_table import Followed
+from streams.kafka.compacted_table import CompactedTable
 from streams.kafka.dead_letters import as_log_record, bury
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 from streams.workers.redactor import Redactor
 from streams.workers.watermarks import Watermarks
@@ -56,7 +56,7 @@ class FramesAgent:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._policy = FlamePolicy()
-        self._registry = Followed(context, REGISTRY, RegistryDevice)
+        self._registry = CompactedTable(context, REGISTRY, RegistryDevice)
         self._states: dict[str, FlameState] = {}
         self._earlier: dict[str, tuple[CameraFrame, ...]] = {}
         self._seen_at: dict[str, float] = {}
@@ -71,7 +71,7 @@ class FramesAgent:
 
     async def process(self, batches: Sequence[Batch]) -> None:
         """Look at each frame; deliver evidence before the observation that names it."""
-        outgoing: list[Outgoing] = []
+        outgoing: list[ProducerRecord] = []
         for batch in batches:
             for record in batch:
                 try:
@@ -121,14 +121,16 @@ class FramesAgent:
         self._seen_at[frame.camera_id] = monotonic()
         return frame, device
 
-    def _tell_alive(self, frame: CameraFrame, device: RegistryDevice, at: EpochMs) -> list[Outgoing]:
+    def _tell_alive(self, frame: CameraFrame, device: RegistryDevice, at: EpochMs) -> list[ProducerRecord]:
         """Whatever the picture shows: that there is one is the camera's heartbeat."""
         if not is_alive_due(device.heartbeat_s, self._alive_at.get(frame.camera_id), at):
             return []
         self._alive_at[frame.camera_id] = at
         return [_message(alive_input(frame, device.zone, at))]
 
-    async def _watch(self, frame: CameraFrame, device: RegistryDevice, picture: Picture) -> list[Outgoing]:
+    async def _watch(
+        self, frame: CameraFrame, device: RegistryDevice, picture: Picture
+    ) -> list[ProducerRecord]:
         decision = await self._context.blocking(self._look, frame, picture)
         self._context.metrics.decisions.labels(decision.reason).inc()
         if not decision.candidate:
@@ -175,7 +177,7 @@ class FramesAgent:
             return Withheld(WithheldReason.MODEL_MISSING)
         return await self._redactor.redact(frame, earlier, self._context.executor)
 
-    def _give_up(self, record: Any, cause: Cause) -> Outgoing:
+    def _give_up(self, record: Any, cause: Cause) -> ProducerRecord:
         return bury(as_log_record(record), cause, None, worker="frames", metrics=self._context.metrics)
 
 
@@ -184,11 +186,11 @@ def decode_small(jpeg: bytes) -> Picture:
     return decode_jpeg(jpeg, reduce=2)
 
 
-def _message(fact: FusionInput) -> Outgoing:
-    return Outgoing(FUSION_INPUT, fact.zone.encode(), encode(fact))
+def _message(fact: FusionInput) -> ProducerRecord:
+    return ProducerRecord(FUSION_INPUT, fact.zone.encode(), encode(fact))
 
 
-def _evidence(frame: CameraFrame, picture: RedactedPicture) -> Outgoing:
+def _evidence(frame: CameraFrame, picture: RedactedPicture) -> ProducerRecord:
     """Only a RedactedPicture has bytes that may leave."""
     name = frame_id(frame)
     snapshot = EvidenceSnapshot(
@@ -200,4 +202,4 @@ def _evidence(frame: CameraFrame, picture: RedactedPicture) -> Outgoing:
         width=picture.width,
         height=picture.height,
     )
-    return Outgoing(EVIDENCE, name.encode(), encode(snapshot))
+    return ProducerRecord(EVIDENCE, name.encode(), encode(snapshot))

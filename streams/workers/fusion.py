@@ -35,7 +35,7 @@ from schemas.units import EpochMs
 from streams.clock import now_ms
 from streams.faust.batching import Batch
 from streams.kafka.dead_letters import as_log_record, bury
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.sabotage import SABOTAGE, Sabotage
 from streams.state.incident_topic import IncidentTopic
 from streams.state.restore import broken_log, restore
@@ -87,7 +87,7 @@ class FusionAgent:
 
     async def process(self, batches: Sequence[Batch]) -> None:
         """Fold, encode, deliver."""
-        outgoing: list[Outgoing] = []
+        outgoing: list[ProducerRecord] = []
         made: list[Decision] = []
         for batch in batches:
             state = await self._state_at(batch)
@@ -167,7 +167,7 @@ class FusionAgent:
             await self._context.delivery.deliver([told])
         return restored.state
 
-    def _dead_letter(self, record: object, decision: Decision) -> list[Outgoing]:
+    def _dead_letter(self, record: object, decision: Decision) -> list[ProducerRecord]:
         if decision.reason is not Reason.UNDECODABLE:
             return []
         metrics = self._context.metrics
@@ -201,15 +201,15 @@ class FusionAgent:
                 metrics.press_to_alert.observe(max(0, now - decision.received_at) / 1000)
 
 
-def _messages(decision: Decision) -> Iterable[Outgoing]:
+def _messages(decision: Decision) -> Iterable[ProducerRecord]:
     """What goes out: each alert to its topic, a real one also as the latest of its incident; then the answer."""
     for alert in decision.alerts if SABOTAGE is not Sabotage.RANDOM_IDS else map(_renamed, decision.alerts):
         key, value = alert.incident_id.encode(), encode(alert)
-        yield Outgoing(topic_for(alert), key, value)
+        yield ProducerRecord(topic_for(alert), key, value)
         if alert.status is Status.ACTUAL:
-            yield Outgoing(INCIDENTS, key, value)
+            yield ProducerRecord(INCIDENTS, key, value)
     if decision.result is not None:
-        yield Outgoing(ACK_RESULTS, decision.result.ack_id.encode(), encode(decision.result))
+        yield ProducerRecord(ACK_RESULTS, decision.result.ack_id.encode(), encode(decision.result))
 
 
 def _renamed(alert: Alert) -> Alert:

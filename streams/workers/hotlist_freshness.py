@@ -14,7 +14,7 @@ from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT, HOTLIST
 from schemas.units import EpochMs
 from streams.clock import monotonic, now_ms
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 
 AGAIN_S = 60.0
@@ -54,7 +54,7 @@ class ListFreshness:
             payload=encode(_status(state, newest_at)),
         )
         await self._context.delivery.deliver(
-            [Outgoing(FUSION_INPUT, UNASSIGNED_ZONE.encode(), encode(status))]
+            [ProducerRecord(FUSION_INPUT, UNASSIGNED_ZONE.encode(), encode(status))]
         )
 
 

@@ -32,9 +32,9 @@ from schemas.topics import (
 )
 from schemas.units import EpochMs
 from streams.faust.batching import Batch
-from streams.kafka.compacted_table import Followed
+from streams.kafka.compacted_table import CompactedTable
 from streams.kafka.dead_letters import as_log_record, bury
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 from streams.workers.hotlist_freshness import ListFreshness
 from streams.workers.plate_pictures import PlatePictures
@@ -62,8 +62,8 @@ class PlatesAgent:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._registry = Followed(context, REGISTRY, RegistryDevice)
-        self._hotlist = Followed(context, HOTLIST, HotlistEntry)
+        self._registry = CompactedTable(context, REGISTRY, RegistryDevice)
+        self._hotlist = CompactedTable(context, HOTLIST, HotlistEntry)
         self._index = index(())
         self._outcomes: Counter[str] = Counter()
         self._freshness = ListFreshness(context)
@@ -78,7 +78,7 @@ class PlatesAgent:
 
     async def process(self, batches: Sequence[Batch]) -> None:
         """Read, match, ask."""
-        outgoing: list[Outgoing] = []
+        outgoing: list[ProducerRecord] = []
         for batch in batches:
             for record in batch:
                 try:
@@ -116,7 +116,7 @@ class PlatesAgent:
     async def finish(self) -> None:
         """Nothing is kept."""
 
-    def _ask_by_text(self, read: PlateRead, at: EpochMs) -> list[Outgoing]:
+    def _ask_by_text(self, read: PlateRead, at: EpochMs) -> list[ProducerRecord]:
         """A read that brought no picture.
 
         Raises:
@@ -133,7 +133,7 @@ class PlatesAgent:
             return []
         return self._requests(read, zone, at, hits, ())
 
-    async def _ask(self, read: PlateRead, record: Any) -> list[Outgoing]:
+    async def _ask(self, read: PlateRead, record: Any) -> list[ProducerRecord]:
         """A read with a picture: it is looked at where there is no text, or where the text is a hit."""
         zone, at = self._zone_of(read), EpochMs(record.timestamp)
         if self._is_stale(at):
@@ -205,7 +205,7 @@ class PlatesAgent:
         at: EpochMs,
         hits: Sequence[Match],
         seen: Sequence[SeenPlate],
-    ) -> list[Outgoing]:
+    ) -> list[ProducerRecord]:
         age_ms = max(0, at - self._hotlist.newest_at)
         requests = [
             verification_request(read, hit, zone=zone, at=at, list_age_ms=age_ms, crop=_crop_of(hit, seen))
@@ -213,7 +213,7 @@ class PlatesAgent:
         ]
         self._outcomes["hit"] += 1
         return [
-            Outgoing(VERIFICATION_REQUESTS, request.request_id.encode(), encode(request))
+            ProducerRecord(VERIFICATION_REQUESTS, request.request_id.encode(), encode(request))
             for request in requests
         ]
 
@@ -223,7 +223,7 @@ class PlatesAgent:
             self._context.metrics.plate_reads.labels(outcome).inc(reads)
         self._outcomes.clear()
 
-    def _give_up(self, record: Any, cause: Cause) -> Outgoing:
+    def _give_up(self, record: Any, cause: Cause) -> ProducerRecord:
         self._outcomes["dead_lettered"] += 1
         return bury(as_log_record(record), cause, None, worker="plates", metrics=self._context.metrics)
 

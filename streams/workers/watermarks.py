@@ -9,7 +9,7 @@ from schemas.errors import Cause
 from schemas.fusion_log import FeedStatus, FusionInput
 from schemas.topics import FUSION_INPUT
 from streams.clock import monotonic, now_ms
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 
 
@@ -39,7 +39,7 @@ class Watermarks:
         value = encode(self._status(partitions))
         await self._context.delivery.deliver(
             [
-                Outgoing(FUSION_INPUT, b"", value, partition)
+                ProducerRecord(FUSION_INPUT, b"", value, partition)
                 for partition in range(self._context.partitions[FUSION_INPUT])
             ]
         )

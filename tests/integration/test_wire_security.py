@@ -28,7 +28,7 @@ from streams.faust.credentials import broker_credentials
 from streams.kafka.acls import RIGHTS
 from streams.kafka.admin import assert_reachable
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import DeliveryRefused, Outgoing, send_all
+from streams.kafka.producer import DeliveryRefused, ProducerRecord, publish
 from streams.kafka.reader import read_all
 from tests.support.certificates import Authority
 from tests.support.guarded_town import (
@@ -119,8 +119,8 @@ def test_a_press_becomes_an_alert_and_an_acknowledgement_is_answered(town: Town,
     )
     answer = ask(town.as_user(DISPATCHER), said, ARRIVES_S, is_repeat=False)
     assert answer.outcome is AckOutcome.ACCEPTED
-    poison = Outgoing(PILLAR_EVENTS, b"nobody", b"not a record")
-    send_all(town.as_user(GATEWAY), [poison])
+    poison = ProducerRecord(PILLAR_EVENTS, b"nobody", b"not a record")
+    publish(town.as_user(GATEWAY), [poison])
     give_up = monotonic() + ARRIVES_S
     while not list(read_all(town.as_user("admin"), dead_letter_topic(PILLAR_EVENTS))):
         assert monotonic() < give_up
@@ -304,7 +304,7 @@ def test_the_right_to_read_that_is_taken_away_ends_the_worker_with_77(
 
 def test_a_command_that_may_not_write_says_where(town: Town) -> None:
     with pytest.raises(DeliveryRefused, match=f"the broker refuses us: {ALERTS}: ") as refused:
-        send_all(town.as_user(DISPATCHER), [Outgoing(ALERTS, b"x", b"forged")])
+        publish(town.as_user(DISPATCHER), [ProducerRecord(ALERTS, b"x", b"forged")])
     assert refused.value.exit_code == 77
 
 

@@ -19,7 +19,7 @@ from schemas.topics import BY_NAME, HOTLIST, REGISTRY, dead_letter_topic
 from schemas.units import DAY_MS, EpochMs
 from streams.faust.batching import Batch
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Delivery, Outgoing, Place
+from streams.kafka.producer import Delivery, ProducerRecord, RecordMetadata
 from streams.kafka.record import LogRecord
 from streams.worker.context import Context
 from streams.worker.metrics import Metrics
@@ -64,15 +64,15 @@ class FakeDelivery:
     """Takes everything and writes it down, in the lists in which it came."""
 
     def __init__(self) -> None:
-        self.lists: list[list[Outgoing]] = []
+        self.lists: list[list[ProducerRecord]] = []
         self.refused: frozenset[str] = frozenset()
         """Topics that the broker does not take."""
 
     @property
-    def sent(self) -> list[Outgoing]:
+    def sent(self) -> list[ProducerRecord]:
         return [record for records in self.lists for record in records]
 
-    def to(self, topic: str) -> list[Outgoing]:
+    def to(self, topic: str) -> list[ProducerRecord]:
         return [record for record in self.sent if record.topic == topic]
 
     def decoded(self, topic: str, kind: type[RecordT]) -> list[RecordT]:
@@ -81,13 +81,13 @@ class FakeDelivery:
     def letters(self, topic: str) -> list[DeadLetter]:
         return self.decoded(dead_letter_topic(topic), DeadLetter)
 
-    async def deliver(self, records: Sequence[Outgoing]) -> list[Place]:
+    async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
         await asyncio.sleep(0)
         for record in records:
             if record.topic in self.refused:
                 raise DeliveryFailed(f"{record.topic}: refused")
         places = [
-            Place(record.topic, record.partition or 0, len(self.sent) + index)
+            RecordMetadata(record.topic, record.partition or 0, len(self.sent) + index)
             for index, record in enumerate(records)
         ]
         if records:

@@ -26,7 +26,7 @@ from streams.kafka import topics
 from streams.kafka.acls import RIGHTS, group_of
 from streams.kafka.admin import admin_client
 from streams.kafka.config import KafkaConfig, SaslMechanism, SecurityProtocol
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import read_all
 from streams.worker.settings import RuntimeSettings
 from tests.support.certificates import Authority
@@ -118,7 +118,7 @@ def founded(broker: ApacheKafka, authority: Authority, passwords: dict[str, str]
     ours = KafkaConfig(bootstrap=broker.bootstrap)
     made = Town(broker.guarded_bootstrap, ours, authority.ca_file, passwords)
     topics.apply(made.as_user("admin"), i_lose_order=False)
-    send_all(made.as_user("admin"), list(records(range(3))))
+    publish(made.as_user("admin"), list(records(range(3))))
     for worker in RIGHTS:
         made.allow(f"callbox-{worker}", *grants_of(worker))
     made.allow(GATEWAY, (TOPIC, PILLAR_EVENTS, WRITE))
@@ -153,7 +153,7 @@ def press(town: Town, number: int) -> str:
         received_at=at,
         event_id=f"press-{number}-{at}",
     )
-    send_all(town.as_user(GATEWAY), [Outgoing(PILLAR_EVENTS, device.encode(), encode(event))])
+    publish(town.as_user(GATEWAY), [ProducerRecord(PILLAR_EVENTS, device.encode(), encode(event))])
     return str(event.event_id)
 
 

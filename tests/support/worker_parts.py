@@ -133,7 +133,7 @@ class FakeStream:
         await asyncio.sleep(60)
 
 
-class FakeProgress:
+class FakeLag:
     """Counts what is noted."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from schemas.fusion_log import FusionInput, PillarFact
 from schemas.topics import FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from schemas.units import DAY_MS, HOUR_MS, EpochMs
 from streams.kafka import compacted_table as following
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 from streams.workers.alarms import AlarmsAgent
 from tests.support.dead_letters import LATER, event, judged, letter, lying
 from tests.support.fakes import FakeFollower, World, batch, registered, run
@@ -94,4 +94,4 @@ def test_from_a_stranger_s_event_to_a_fact_once_the_registry_names_it(
 
 def test_what_lies_in_the_topic_is_found_as_a_letter() -> None:
     (record,) = lying(letter())
-    assert found_in(record) == Found(Place(dead_letter_topic(PILLAR_EVENTS), 0, 0), ms(0), letter())
+    assert found_in(record) == Found(RecordMetadata(dead_letter_topic(PILLAR_EVENTS), 0, 0), ms(0), letter())

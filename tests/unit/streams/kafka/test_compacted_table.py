@@ -10,7 +10,7 @@ from schemas.registry import RegistryDevice
 from schemas.topics import HOTLIST, REGISTRY
 from schemas.units import EpochMs
 from streams.kafka import compacted_table as following
-from streams.kafka.compacted_table import Followed
+from streams.kafka.compacted_table import CompactedTable
 from streams.kafka.record import LogRecord
 from streams.worker.settings import RuntimeSettings
 from tests.support.fakes import FakeFollower, World, entry_of, follower_of, kept, listed, registered, run
@@ -24,10 +24,10 @@ def followed(
     first: Iterable[LogRecord] = (),
     *,
     runtime: RuntimeSettings = AT_ONCE,
-) -> tuple[Followed[RegistryDevice], FakeFollower, World]:
+) -> tuple[CompactedTable[RegistryDevice], FakeFollower, World]:
     world, follower = World(runtime=runtime), FakeFollower(list(first))
     monkeypatch.setattr(following, "Follower", lambda _kafka, _topic: follower)
-    found = Followed(world.context, REGISTRY, RegistryDevice)
+    found = CompactedTable(world.context, REGISTRY, RegistryDevice)
     run(found.start())
     return found, follower, world
 
@@ -87,10 +87,12 @@ def test_a_broker_that_is_away_leaves_what_is_known_in_force(monkeypatch: pytest
     assert found.get("P1") == device("P1")
 
 
-def hotlist(monkeypatch: pytest.MonkeyPatch, *records: LogRecord) -> tuple[Followed[HotlistEntry], World]:
+def hotlist(
+    monkeypatch: pytest.MonkeyPatch, *records: LogRecord
+) -> tuple[CompactedTable[HotlistEntry], World]:
     world = World()
     monkeypatch.setattr(following, "Follower", follower_of({HOTLIST: records}))
-    found = Followed(world.context, HOTLIST, HotlistEntry)
+    found = CompactedTable(world.context, HOTLIST, HotlistEntry)
     run(found.start())
     return found, world
 

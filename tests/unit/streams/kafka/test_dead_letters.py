@@ -9,7 +9,7 @@ from schemas.errors import Cause
 from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
 from schemas.units import EpochMs
 from streams.kafka.dead_letters import MOST_DETAIL, MOST_KEY, MOST_PAYLOAD, as_log_record, bury
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
 from streams.worker.metrics import Metrics
 from tests.support.fakes import consumed
@@ -24,11 +24,13 @@ def record(topic: str, *, key: bytes | None = b"P1", value: bytes | None = b"poi
     return LogRecord(topic, 3, 17, ms(5), key, value)
 
 
-def buried(given: LogRecord, detail: str | None = "found this", metrics: Metrics | None = None) -> Outgoing:
+def buried(
+    given: LogRecord, detail: str | None = "found this", metrics: Metrics | None = None
+) -> ProducerRecord:
     return bury(given, Cause.UNDECODABLE, detail, worker="alarms", metrics=metrics or Metrics())
 
 
-def letter(outgoing: Outgoing) -> DeadLetter:
+def letter(outgoing: ProducerRecord) -> DeadLetter:
     return decode(outgoing.value, DeadLetter)
 
 

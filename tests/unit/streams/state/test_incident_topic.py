@@ -14,7 +14,7 @@ from schemas.enums import Action
 from schemas.errors import BrokerUnavailable
 from schemas.topics import INCIDENTS
 from schemas.units import EpochMs
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
 from streams.state import incident_topic
 from streams.state.incident_topic import IncidentKeeper, IncidentTopic
@@ -52,7 +52,7 @@ class Topic:
         self.records.append(record)
         self.follower.arrive(record)
 
-    def tend(self) -> list[Outgoing]:
+    def tend(self) -> list[ProducerRecord]:
         """One round; what was written comes back to the topic."""
         before = len(self.world.delivery.sent)
         run(self.keeper.tend(asyncio.Event()))
@@ -73,7 +73,7 @@ def test_seven_days_after_its_end_an_incident_gets_one_tombstone(topic: Topic) -
     topic.now = EpochMs(ms(5) + KEPT_MS - 1)
     assert topic.tend() == []
     topic.now = EpochMs(ms(5) + KEPT_MS)
-    assert topic.tend() == [Outgoing(INCIDENTS, b"i1", None)]
+    assert topic.tend() == [ProducerRecord(INCIDENTS, b"i1", None)]
     assert topic.tend() == []
 
 
@@ -87,7 +87,7 @@ def test_what_a_worker_that_came_back_has_overtaken_is_written_again(topic: Topi
     topic.write(alert(1))
     topic.write(alert(3))
     topic.write(alert(2))
-    assert topic.tend() == [Outgoing(INCIDENTS, b"i1", encode(alert(3)))]
+    assert topic.tend() == [ProducerRecord(INCIDENTS, b"i1", encode(alert(3)))]
     assert topic.tend() == []
 
 
@@ -102,7 +102,7 @@ def test_the_end_that_was_overtaken_still_gets_its_tombstone(topic: Topic) -> No
     topic.write(alert(2))
     topic.tend()
     topic.now = EpochMs(ms(0) + KEPT_MS)
-    assert topic.tend() == [Outgoing(INCIDENTS, b"i1", None)]
+    assert topic.tend() == [ProducerRecord(INCIDENTS, b"i1", None)]
 
 
 def test_a_record_that_compaction_took_is_told_of_once(topic: Topic) -> None:

@@ -9,7 +9,7 @@ from schemas.codec import decode
 from schemas.errors import ClockDiffers
 from schemas.fusion_log import FusionInput, Tick
 from schemas.units import EpochMs
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.state import ticks as ticking
 from streams.state.ticks import WAKE, Ticker
 from streams.worker.metrics import Metrics
@@ -57,11 +57,11 @@ def at_tick(number: int) -> State:
     return state
 
 
-def number_of(tick: Outgoing) -> int:
+def number_of(tick: ProducerRecord) -> int:
     return decode(decode(tick.value, FusionInput).payload, Tick).number
 
 
-def appended(tick: Outgoing, after_ms: int) -> list[Any]:
+def appended(tick: ProducerRecord, after_ms: int) -> list[Any]:
     """The tick as it is read back, between others."""
     record = consumed(tick.value, topic=tick.topic, at=EpochMs(NOW + after_ms))
     return [consumed(b"a fact", topic=tick.topic, key=b"east"), record]

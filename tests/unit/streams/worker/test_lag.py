@@ -1,4 +1,4 @@
-"""Progress: which partitions are ours, how old what waits is, and for how long nothing was committed."""
+"""LagMonitor: which partitions are ours, how old what waits is, and for how long nothing was committed."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -10,7 +10,7 @@ from faust.types import TP
 
 from schemas.errors import WorkerStalled
 from streams.worker import lag as progress_module
-from streams.worker.lag import Progress
+from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 from tests.support.fakes import batch, run
 from tests.support.timeline import ms
@@ -88,13 +88,13 @@ class FakeApp:
 
 
 class Watched:
-    """Progress of an app on a clock of its own."""
+    """LagMonitor of an app on a clock of its own."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.app, self.metrics, self.now = FakeApp(), Metrics(), 0.0
         monkeypatch.setattr(progress_module, "monotonic", lambda: self.now)
         monkeypatch.setattr(progress_module, "now_ms", lambda: ms(self.now))
-        self.progress = Progress(cast("BatchApp", self.app), (TOPIC, MORE), self.metrics)
+        self.progress = LagMonitor(cast("BatchApp", self.app), (TOPIC, MORE), self.metrics)
 
     @property
     def consumer(self) -> FakeConsumer:

@@ -9,7 +9,7 @@ from streams.worker.probes import Health
 
 if TYPE_CHECKING:
     from streams.worker.context import Agent
-    from streams.worker.lag import Progress
+    from streams.worker.lag import LagMonitor
 
 
 def health(
@@ -17,7 +17,7 @@ def health(
 ) -> Health:
     progress = SimpleNamespace(joined=joined, stalled_for_s=lambda: stalled_s)
     agent = SimpleNamespace(is_ready=lambda: restored)
-    return Health(cast("Progress", progress), cast("Agent", agent), delivery_warm=warm, stall_s=30)
+    return Health(cast("LagMonitor", progress), cast("Agent", agent), delivery_warm=warm, stall_s=30)
 
 
 def test_a_worker_that_lacks_nothing_is_ready() -> None:

@@ -26,7 +26,7 @@ from tests.support.worker_parts import (
     FakeAgent,
     FakeApp,
     FakeEvent,
-    FakeProgress,
+    FakeLag,
     FakeStream,
     make_worker,
 )
@@ -34,7 +34,7 @@ from tests.support.worker_parts import (
 if TYPE_CHECKING:
     from streams.faust.batching import BatchApp
     from streams.worker.context import Agent
-    from streams.worker.lag import Progress
+    from streams.worker.lag import LagMonitor
 
 
 @pytest.fixture(autouse=True)
@@ -73,10 +73,10 @@ def test_a_failure_ends_the_process_with_the_code_of_its_error(
     assert [line["event"] for line in lines] == ["worker.failed"]
 
 
-async def consume(worker: _Worker, agent: FakeAgent, *events: FakeEvent) -> FakeProgress:
+async def consume(worker: _Worker, agent: FakeAgent, *events: FakeEvent) -> FakeLag:
     """Run the worker's loop over these events for a moment."""
-    app, progress = FakeApp(), FakeProgress()
-    worker._attach(cast("BatchApp", app), cast("Agent", agent), cast("Progress", progress), "topic")
+    app, progress = FakeApp(), FakeLag()
+    worker._attach(cast("BatchApp", app), cast("Agent", agent), cast("LagMonitor", progress), "topic")
     loop = asyncio.ensure_future(app.agent_functions["topic"](FakeStream(*events)))
     done, _ = await asyncio.wait({loop}, timeout=0.05)
     if done:
@@ -115,9 +115,7 @@ def test_what_waits_in_one_topic_keeps_no_other_one_waiting() -> None:
     async def scene() -> list[str]:
         worker, app, agent = make_worker(), FakeApp(), Slow()
         for topic in ("presses", "acks"):
-            worker._attach(
-                cast("BatchApp", app), cast("Agent", agent), cast("Progress", FakeProgress()), topic
-            )
+            worker._attach(cast("BatchApp", app), cast("Agent", agent), cast("LagMonitor", FakeLag()), topic)
         streams = {
             topic: FakeStream(FakeEvent(batch(b"1", topic=topic)), FakeEvent(batch(b"2", topic=topic)))
             for topic in ("acks", "presses")
@@ -165,7 +163,7 @@ def test_an_agent_that_is_cancelled_while_the_worker_stops_just_ends(ends: list[
     async def scene() -> FakeEvent:
         worker, agent, app, taken = make_worker(), FakeAgent(), FakeApp(), event()
         agent.working = asyncio.Event()
-        worker._attach(cast("BatchApp", app), cast("Agent", agent), cast("Progress", FakeProgress()), "topic")
+        worker._attach(cast("BatchApp", app), cast("Agent", agent), cast("LagMonitor", FakeLag()), "topic")
         loop = asyncio.ensure_future(app.agent_functions["topic"](FakeStream(taken)))
         await agent.working.wait()
         app.should_stop = True
@@ -183,7 +181,7 @@ def test_a_timer_that_fails_ends_the_process(ends: list[int]) -> None:
         agent = FakeAgent()
         agent.failure = DeliveryFailed("a tick")
         with pytest.raises(Ended):
-            await make_worker()._every_second(cast("Agent", agent), cast("Progress", FakeProgress()))
+            await make_worker()._every_second(cast("Agent", agent), cast("LagMonitor", FakeLag()))
 
     run(scene())
     assert ends == [70]
@@ -191,21 +189,21 @@ def test_a_timer_that_fails_ends_the_process(ends: list[int]) -> None:
 
 def test_a_worker_that_stands_still_ends_also_when_it_never_became_ready(ends: list[int]) -> None:
     async def scene() -> None:
-        progress = FakeProgress()
+        progress = FakeLag()
         progress.standing_still = WorkerStalled("topic/0")
         with pytest.raises(Ended):
-            await make_worker()._every_second(cast("Agent", FakeAgent()), cast("Progress", progress))
+            await make_worker()._every_second(cast("Agent", FakeAgent()), cast("LagMonitor", progress))
 
     run(scene())
     assert ends == [70]
 
 
 def test_restoring_is_no_standing_still(ends: list[int]) -> None:
-    async def scene() -> FakeProgress:
-        agent, progress = FakeAgent(), FakeProgress()
+    async def scene() -> FakeLag:
+        agent, progress = FakeAgent(), FakeLag()
         agent.restoring, progress.standing_still = True, WorkerStalled("topic/0")
         seconds = asyncio.ensure_future(
-            make_worker()._every_second(cast("Agent", agent), cast("Progress", progress))
+            make_worker()._every_second(cast("Agent", agent), cast("LagMonitor", progress))
         )
         for _ in range(5):
             await asyncio.sleep(0)

@@ -22,7 +22,7 @@ from schemas.errors import (
 from streams.kafka.config import KafkaConfig
 from streams.worker import process
 from streams.worker.process import AgentClass, _Worker, run_worker
-from streams.worker.process_tuning import leave_no_core
+from streams.worker.process_tuning import disable_core_dumps
 from streams.worker.settings import RuntimeSettings
 from tests.support.fakes import KAFKA, run
 from tests.support.paths import ROOT
@@ -154,7 +154,7 @@ class FakeAdmin:
 
 def started(monkeypatch: pytest.MonkeyPatch, admin: FakeAdmin) -> None:
     monkeypatch.setattr(process, "assert_reachable", lambda _kafka, timeout_s: None)
-    monkeypatch.setattr(process, "assert_rights", lambda *_: None)
+    monkeypatch.setattr(process, "assert_acls", lambda *_: None)
     monkeypatch.setattr(process, "admin_client", admin)
     make_agent = cast("AgentClass", FakeAgent)
     run_worker("alarms", make_agent, KAFKA, SETTINGS, RuntimeSettings(), Path())
@@ -184,16 +184,16 @@ def test_no_core_is_dumped(monkeypatch: pytest.MonkeyPatch) -> None:
     limits: list[tuple[int, int]] = []
     monkeypatch.setattr("resource.setrlimit", lambda _what, limit: limits.append(limit))
     monkeypatch.setattr("resource.getrlimit", lambda _what: (0, resource.RLIM_INFINITY))
-    leave_no_core()
+    disable_core_dumps()
     monkeypatch.setattr("resource.getrlimit", lambda _what: (0, 0))
-    leave_no_core()
+    disable_core_dumps()
     assert limits == [(1, 1), (0, 0)]
 
 
 def test_a_fault_leaves_no_core(tmp_path: Path) -> None:
     code = (
-        "import os, signal; from streams.worker.process_tuning import leave_no_core; "
-        "leave_no_core(); os.kill(os.getpid(), signal.SIGSEGV)"
+        "import os, signal; from streams.worker.process_tuning import disable_core_dumps; "
+        "disable_core_dumps(); os.kill(os.getpid(), signal.SIGSEGV)"
     )
     command = ["bash", "-c", 'ulimit -c unlimited; exec "$0" "$@"', sys.executable, "-c", code]
     house = {"PYTHONPATH": str(ROOT)}
@@ -208,9 +208,10 @@ def test_a_fault_leaves_no_core(tmp_path: Path) -> None:
 )
 def test_only_picture_workers_give_way_as_shipped(name: str, policy: str) -> None:
     script = (
-        "import os; from streams.worker.process_tuning import give_way;"
+        "import os; from streams.worker.process_tuning import lower_priority;"
         "from streams.worker.settings import WorkersSettings;"
-        f"give_way(WorkersSettings().{name}); print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))"
+        f"lower_priority(WorkersSettings().{name});"
+        "print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))"
     )
     ran = subprocess.run(
         [sys.executable, "-c", script],

@@ -21,7 +21,7 @@ from schemas.units import EpochMs
 from streams.faust.batching import Batch
 from streams.kafka import compacted_table as following
 from streams.kafka.acls import group_of
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.state import ticks as ticking
 from streams.state.snapshots import Snapshots
 from streams.state.ticks import Ticker
@@ -65,7 +65,7 @@ def feed() -> list[Batch]:
     ]
 
 
-def forwarded(monkeypatch: pytest.MonkeyPatch, replica: str) -> list[Outgoing]:
+def forwarded(monkeypatch: pytest.MonkeyPatch, replica: str) -> list[ProducerRecord]:
     monkeypatch.setattr(following, "Follower", follower_of({REGISTRY: registered(device("P1"))}))
     world = World()
     agent = AlarmsAgent(replaced(world.context, replica=replica))
