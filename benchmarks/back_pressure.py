@@ -47,7 +47,8 @@ from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import bounds, read_all
 from streams.kafka.topics import partition_count
-from streams.worker.settings import RuntimeSettings, WorkerSettings, WorkersSettings
+from streams.worker.settings import RuntimeSettings, WorkerSettings
+from streams.worker.spec import WorkersSettings
 
 CHUNK: Final = {PILLAR_EVENTS: 20_000, FRAMES: 200}
 """Records that are sent together: some MiB."""

@@ -40,6 +40,7 @@ from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import publish
 from streams.kafka.reader import read_all
+from streams.worker.spec import REPLICABLE
 
 CONFIG = """
 [kafka]
@@ -48,7 +49,7 @@ session_timeout_ms = {session_ms}
 heartbeat_interval_ms = {heartbeat_ms}
 """
 
-KINDS = ("alarms", "fusion")
+KINDS = REPLICABLE
 EXAMPLE = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "once.py"))
 """What a consumer copies: no package, so that it is loaded from where it lies."""
 

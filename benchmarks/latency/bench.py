@@ -37,6 +37,7 @@ from schemas.topics import ALERTS, BY_NAME, CATALOGUE, PILLAR_EVENTS, Topic
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import publish
+from streams.worker.spec import WORKERS
 
 BROKER_JVM = (
     "-Dlog4j2.level=WARN",
@@ -183,7 +184,7 @@ class _Bench:
         )
 
     def _worker(self, name: str) -> WorkerProcess:
-        port = {"alarms": 18801, "fusion": 18802, "frames": 18803, "plates": 18804}[name]
+        port = WORKERS[name].settings.http_port + 10_000  # beside workers that run as shipped
         return WorkerProcess(name, self._config, http_port=port, log_file=self._folder / f"{name}.log")
 
 

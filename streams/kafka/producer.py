@@ -8,7 +8,7 @@ all of it is delivered, or the command fails.
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -96,10 +96,18 @@ class Delivery:
 
     Args:
         settings: librdkafka settings that reach the broker (streams.kafka.client_settings.librdkafka_settings).
+        make_producer: Makes the producer.
+        poll_s: How long the thread that takes the broker's answers waits for one.
     """
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._producer = Producer(
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        make_producer: Callable[[dict[str, Any]], Producer] = Producer,
+        poll_s: float = POLL_S,
+    ) -> None:
+        self._poll_s = poll_s
+        self._producer = make_producer(
             {
                 **settings,
                 "acks": "all",
@@ -118,7 +126,7 @@ class Delivery:
 
     def _poll(self) -> None:
         while not self._stopping.is_set():
-            self._producer.poll(POLL_S)
+            self._producer.poll(self._poll_s)
 
     async def warm_up(self, topic: str, timeout_s: float) -> None:
         """Fetch the topic's metadata, so that the first record does not wait for it.
@@ -186,7 +194,7 @@ class Delivery:
         """
         left: int = self._producer.flush(timeout_s)
         self._stopping.set()
-        self._thread.join(2 * POLL_S)
+        self._thread.join(2 * self._poll_s)
         return left
 
 

@@ -19,9 +19,8 @@ from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.errors import CallboxError, DecodeError
 from schemas.topics import INCIDENTS
-from streams.clock import now_ms
 from streams.kafka.producer import ProducerRecord
-from streams.kafka.reader import Follower, read
+from streams.kafka.reader import Follower
 from streams.kafka.record import LogRecord
 from streams.worker.context import Context
 
@@ -43,10 +42,20 @@ class IncidentTopic:
     Args:
         context: The worker.
         topic: The topic.
+        every_s: How often it is tended.
+        pause_s: Between two steps.
     """
 
-    def __init__(self, context: Context, topic: str = INCIDENTS) -> None:
+    def __init__(
+        self,
+        context: Context,
+        topic: str = INCIDENTS,
+        *,
+        every_s: float = EVERY_S,
+        pause_s: float = PAUSE_S,
+    ) -> None:
         self._context, self._topic = context, topic
+        self._every_s, self._pause_s = every_s, pause_s
         self._left: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -65,20 +74,20 @@ class IncidentTopic:
         """Tend the topic every minute; what goes wrong is told and tried again, from the beginning."""
         while not left.is_set():
             try:
-                follower = await self._context.blocking(Follower, self._context.kafka, self._topic)
+                follower = await self._context.blocking(self._context.reader.follow, self._topic)
                 try:
-                    keeper = IncidentKeeper(self._context, follower, self._topic)
+                    keeper = IncidentKeeper(self._context, follower, self._topic, self._pause_s)
                     while not left.is_set():
                         await keeper.tend(left)
-                        await _wait(left, EVERY_S)
+                        await _wait(left, self._every_s)
                 finally:
                     await self._context.blocking(follower.close)
             except CallboxError as error:
                 log.warning("incidents.interrupted", error=str(error))
-                await _wait(left, EVERY_S)
+                await _wait(left, self._every_s)
             except Exception:
                 log.exception("incidents.failed")
-                await _wait(left, EVERY_S)
+                await _wait(left, self._every_s)
 
 
 class IncidentKeeper:
@@ -88,10 +97,11 @@ class IncidentKeeper:
         context: The worker.
         follower: Of the topic, at its beginning.
         topic: The topic.
+        pause_s: Between two steps.
     """
 
-    def __init__(self, context: Context, follower: Follower, topic: str) -> None:
-        self._context, self._follower, self._topic = context, follower, topic
+    def __init__(self, context: Context, follower: Follower, topic: str, pause_s: float = PAUSE_S) -> None:
+        self._context, self._follower, self._topic, self._pause_s = context, follower, topic, pause_s
         self._standings: dict[bytes, Standing] = {}
 
     async def tend(self, left: asyncio.Event) -> None:
@@ -104,7 +114,7 @@ class IncidentKeeper:
         if left.is_set():
             return
         repeated = await self._repeat()
-        over = list(islice(to_forget(self._standings, now_ms()), MOST_TOMBSTONES))
+        over = list(islice(to_forget(self._standings, self._context.clock.now_ms()), MOST_TOMBSTONES))
         await self._context.delivery.deliver([ProducerRecord(self._topic, key, None) for key in over])
         if over or repeated:
             log.info("incidents.tended", tombstones=len(over), repeated=repeated)
@@ -116,11 +126,11 @@ class IncidentKeeper:
             records = await self._context.blocking(self._follower.poll)
             for start in range(0, len(records), STEP_RECORDS):
                 await self._context.blocking(self._observe, records[start : start + STEP_RECORDS])
-                await asyncio.sleep(PAUSE_S)
+                await asyncio.sleep(self._pause_s)
             if not records and was_at_end:
                 return
             if not records:
-                await asyncio.sleep(PAUSE_S)
+                await asyncio.sleep(self._pause_s)
 
     def _observe(self, records: Sequence[LogRecord]) -> None:
         """Runs in the executor."""
@@ -154,8 +164,10 @@ class IncidentKeeper:
 
     def _read_again(self, standing: Standing) -> LogRecord | None:
         """The record, unless compaction took it. Runs in the executor."""
-        place = standing.offset
-        return next(read(self._context.kafka, self._topic, standing.partition, place, place + 1), None)
+        found = self._context.reader.read(
+            self._topic, standing.partition, standing.offset, standing.offset + 1
+        )
+        return next(found, None)
 
 
 async def _wait(left: asyncio.Event, seconds: float) -> None:

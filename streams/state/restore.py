@@ -27,10 +27,8 @@ from schemas.ids import fingerprint
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from schemas.units import EpochMs
-from streams.kafka.admin import topic_id_of
-from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord
-from streams.kafka.reader import bounds, read
+from streams.kafka.reader import BrokerReader
 from streams.kafka.record import LogRecord
 
 log = structlog.get_logger(__name__)
@@ -79,25 +77,25 @@ class _Found(NamedTuple):
 class _Log(NamedTuple):
     """One partition of the log as it is now: its first offset, and the one after its last where that is known."""
 
-    kafka: KafkaConfig
+    reader: BrokerReader
     partition: int
     topic_id: str
     low: int
     high: int | None
 
     def records(self, start: int, stop: int) -> Iterator[LogRecord]:
-        return read(self.kafka, FUSION_INPUT, self.partition, start, stop)
+        return self.reader.read(FUSION_INPUT, self.partition, start, stop)
 
 
 def restore(
-    kafka: KafkaConfig, partition: int, partitions: int, committed: int, in_hand: State | None = None
+    reader: BrokerReader, partition: int, partitions: int, committed: int, in_hand: State | None = None
 ) -> Restored:
     """The state at the committed offset.
 
     Blocks while it reads, about 100,000 records a second.
 
     Args:
-        kafka: Where the log is.
+        reader: Of the broker that has the log.
         partition: Which partition of it.
         partitions: How many the log has.
         committed: The offset to reach: that of the next record to be folded aloud.
@@ -106,10 +104,10 @@ def restore(
     Raises:
         BrokerUnavailable, AccessDenied, InputMissing: As `streams.kafka.reader.read`.
     """
-    low, high = bounds(kafka, FUSION_INPUT, partition)
-    current = _Log(kafka, partition, topic_id_of(kafka, FUSION_INPUT), low, high)
+    low, high = reader.bounds(FUSION_INPUT, partition)
+    current = _Log(reader, partition, reader.topic_id(FUSION_INPUT), low, high)
     furthest = latest = None
-    for found in _snapshots(kafka, partition, partitions):
+    for found in _snapshots(reader, partition, partitions):
         furthest = max(furthest or 0, found.snapshot.next_offset)
         if found.snapshot.next_offset <= committed and _fits(found, current):
             return _continued(found.state, current, committed, _ends_early(current, furthest))
@@ -204,11 +202,11 @@ def _is_later(found: _Found, latest: _Found) -> bool:
     return found.state.now > latest.state.now
 
 
-def _snapshots(kafka: KafkaConfig, partition: int, partitions: int) -> Iterator[_Found]:
+def _snapshots(reader: BrokerReader, partition: int, partitions: int) -> Iterator[_Found]:
     """What can be read of a partition, highest offset first: the last few, then the others."""
     stop: int | None = None
     for start in (-LAST_RECORDS, 0):
-        records = list(read(kafka, FUSION_SNAPSHOT, partition, start, stop))
+        records = list(reader.read(FUSION_SNAPSHOT, partition, start, stop))
         stop = records[0].offset if records else 0
         readable = (_readable(record.value, partition) for record in records)
         newest_first = sorted(

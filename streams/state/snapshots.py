@@ -46,7 +46,9 @@ class Snapshots:
 
     def is_due(self, partition: int) -> bool:
         """Whether the partition's last snapshot is old enough for what it cost, and none is on its way."""
-        since = monotonic() - self._saved_at.setdefault(partition, monotonic())
+        since = self._context.clock.monotonic() - self._saved_at.setdefault(
+            partition, self._context.clock.monotonic()
+        )
         rest_s = PATIENCE * self._took_s.get(partition, 0.0)
         return not self._running and since >= max(self._context.runtime.snapshot_interval_s, rest_s)
 
@@ -58,7 +60,7 @@ class Snapshots:
             topic_id: The broker's id of the log that it was folded from.
         """
         partition = state.partition
-        self._saved_at[partition] = monotonic()
+        self._saved_at[partition] = self._context.clock.monotonic()
         snapshot = FusionSnapshot(
             format_version=FORMAT_VERSION,
             fold_version=FOLD_VERSION,
@@ -82,8 +84,8 @@ class Snapshots:
                 with contextlib.suppress(KeyError):
                     gauge.remove(str(lost))
         for partition in partitions:
-            since = self._delivered_at.setdefault(partition, monotonic())
-            metrics.snapshot_age.labels(partition).set(monotonic() - since)
+            since = self._delivered_at.setdefault(partition, self._context.clock.monotonic())
+            metrics.snapshot_age.labels(partition).set(self._context.clock.monotonic() - since)
 
     async def _send(self, state: Frozen, snapshot: FusionSnapshot) -> None:
         metrics, partition, offset = self._context.metrics, snapshot.partition, snapshot.next_offset
@@ -97,7 +99,7 @@ class Snapshots:
             metrics.snapshots_failed.inc()
             log.error("snapshot.failed", partition=partition, offset=offset, error=str(error))  # noqa: TRY400
             return
-        self._delivered_at[partition] = monotonic()
+        self._delivered_at[partition] = self._context.clock.monotonic()
         metrics.snapshot_bytes.labels(partition).set(len(payload))
 
     def _key(self, partition: int, slot: int) -> bytes:

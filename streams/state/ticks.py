@@ -19,7 +19,7 @@ from schemas.errors import ClockDiffers
 from schemas.fusion_log import FusionInput, Tick
 from schemas.topics import FUSION_INPUT
 from schemas.units import SECOND_MS, EpochMs
-from streams.clock import monotonic, now_ms
+from streams.clock import SYSTEM_CLOCK, Clock
 from streams.kafka.producer import ProducerRecord
 from streams.worker.metrics import Metrics
 
@@ -40,10 +40,13 @@ class Ticker:
         metrics: Where the difference of the clocks is shown.
         give_up_s: How long the clocks may differ before the worker ends.
         replica: Whose ticks they are: another's of the same number say nothing of our clock.
+        clock: Ours.
     """
 
-    def __init__(self, metrics: Metrics, give_up_s: float, replica: str = "") -> None:
-        self._metrics, self._give_up_s, self._replica = metrics, give_up_s, replica
+    def __init__(
+        self, metrics: Metrics, give_up_s: float, replica: str = "", clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._metrics, self._give_up_s, self._replica, self._clock = metrics, give_up_s, replica, clock
         self._numbers: dict[int, int] = {}
         self._sent: dict[int, tuple[bytes, EpochMs]] = {}
         self._apart_since: float | None = None
@@ -59,7 +62,7 @@ class Ticker:
         Raises:
             ClockDiffers: The clocks have differed for too long.
         """
-        if self._apart_since is not None and monotonic() - self._apart_since > self._give_up_s:
+        if self._apart_since is not None and self._clock.monotonic() - self._apart_since > self._give_up_s:
             raise ClockDiffers(
                 f"the broker's clock and this machine's have been more than {APART_MS} ms apart for "
                 f"{self._give_up_s:g} s"
@@ -71,7 +74,7 @@ class Ticker:
         name = f"tick-{partition}-{number}" + (f"-{self._replica}" if self._replica else "")
         record = FusionInput(kind=InputKind.TICK, event_id=name, zone="", payload=encode(Tick(number=number)))
         value = encode(record)
-        self._sent[partition] = value, now_ms()
+        self._sent[partition] = value, self._clock.now_ms()
         return ProducerRecord(FUSION_INPUT, b"", value, partition)
 
     def read_back(self, batch: Sequence[Any]) -> None:
@@ -83,14 +86,14 @@ class Ticker:
         for record in batch:
             if record.value == value:
                 del self._sent[batch[0].partition]
-                self._compare(_apart(record.timestamp, at, now_ms()))
+                self._compare(_apart(record.timestamp, at, self._clock.now_ms()))
                 return
 
     def _compare(self, apart_ms: int) -> None:
         self._metrics.clock_difference.set(apart_ms / SECOND_MS)
         are_apart = abs(apart_ms) > APART_MS
         if are_apart and self._apart_since is None:
-            self._apart_since = monotonic()
+            self._apart_since = self._clock.monotonic()
             log.error("clock.differs", broker_minus_ours_ms=apart_ms)
         elif not are_apart and self._apart_since is not None:
             self._apart_since = None

@@ -1,9 +1,9 @@
-"""A worker as a process: start in order, tell how it is, stop in order, and never live on half dead.
+"""A worker as a process: it starts in order, stops in order, and ends at once when a part of it fails.
 
-start: broker reachable ─► producer warm ─► agent loaded ─► group joined ─► ready
-stop:  SIGTERM ─► no more fetches ─► what is in hand is delivered, acked, committed ─► agent.finish ─► exit 0
-       not done within `drain_s`: exit 0 all the same; what was not acked is read again by the next owner
-fail:  any exception that leaves an agent ─► exit 70, or 77 for a right that we lack; nothing acked
+start: broker reachable ─► ACLs there ─► producer warm ─► agent started ─► group joined ─► ready
+stop:  SIGTERM ─► no more fetches ─► what is in hand is delivered and committed ─► agent.finish ─► exit 0
+       not done within `drain_s`: exit 0 all the same; what is not committed is read again by the next owner
+fail:  any exception that leaves an agent ─► exit 70, or 77 for an ACL that we lack; the batch is not committed
 """
 
 import asyncio
@@ -11,54 +11,48 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import structlog
-from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 
 from schemas.errors import AccessDenied, CallboxError, InputMissing
 from streams.failpoints import FailPoint, pass_by
 from streams.faust.app import batched_topic, create_app
+from streams.faust.assignment import Assignment
 from streams.faust.batch_merge import EX_SOFTWARE, drain_pending
 from streams.faust.batching import BatchApp
+from streams.faust.errors import is_access_denied
 from streams.kafka.acls import assert_acls, group_of
 from streams.kafka.admin import admin_client, assert_reachable
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import explain
 from streams.kafka.producer import Delivery
-from streams.worker.context import Agent, Context
+from streams.kafka.reader import BrokerReader
+from streams.worker.agent import Agent, Hooks, MakeAgent, hooks_of
+from streams.worker.context import Context
 from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 from streams.worker.probes import Health, serve_http
 from streams.worker.process_tuning import disable_core_dumps, lower_priority, shorten_switch_interval, tune_gc
 from streams.worker.replica_start import begin_where_the_first_is
 from streams.worker.settings import RuntimeSettings, WorkerSettings
+from streams.worker.spec import WorkerSpec
 
 log = structlog.get_logger(__name__)
 
 WARM_UP_S = 8.0
 FLUSH_S = 2.0
-_RIGHT_GONE = (TopicAuthorizationFailedError, GroupAuthorizationFailedError)
-
-
-class AgentClass(Protocol):
-    """Makes an agent, and says which topics it will need before it is made."""
-
-    topics: tuple[str, ...]
-    uses: tuple[str, ...]
-
-    def __call__(self, context: Context) -> Agent:
-        """Make it; nothing is loaded yet."""
 
 
 def run_worker(
-    name: str,
-    make_agent: AgentClass,
+    spec: WorkerSpec,
+    make_agent: MakeAgent,
     kafka: KafkaConfig,
     settings: WorkerSettings,
     runtime: RuntimeSettings,
@@ -75,15 +69,15 @@ def run_worker(
         DeliveryFailed: The broker does not answer the producer.
     """
     assert_reachable(kafka, timeout_s=WARM_UP_S)
-    group, first = group_of(name, runtime, replica), group_of(name, runtime)
-    assert_acls(kafka, name, group, first if replica else "")
-    partitions = _partitions(kafka, (*make_agent.topics, *make_agent.uses))
+    group, first = (group_of(spec.name, runtime.group_prefix, each) for each in (replica, ""))
+    assert_acls(kafka, spec.acls, group, first if replica else "")
+    partitions = _partitions(kafka, spec.topics)
     if replica:
-        read = {topic: partitions[topic] for topic in make_agent.topics}
+        read = {topic: partitions[topic] for topic in spec.reads}
         begin_where_the_first_is(kafka, read, group, first)
     lower_priority(settings)
     disable_core_dumps()
-    worker = _Worker(name, make_agent, kafka, settings, runtime, partitions, cache, replica)
+    worker = _Worker(spec, make_agent, kafka, settings, runtime, partitions, cache, replica)
     tune_gc()
     shorten_switch_interval()
     asyncio.run(_run_and_exit(worker))
@@ -101,9 +95,20 @@ async def _run_and_exit(worker: "_Worker") -> NoReturn:
     os._exit(code)
 
 
-def _partitions(kafka: KafkaConfig, topics: Sequence[str]) -> dict[str, int]:
+def _partitions(
+    kafka: KafkaConfig,
+    topics: Sequence[str],
+    make_admin: Callable[[KafkaConfig, list[KafkaError]], AdminClient] = admin_client,
+) -> dict[str, int]:
+    """How many partitions each topic has.
+
+    Raises:
+        InputMissing: A topic is not there.
+        BrokerUnavailable: The broker does not answer.
+        AccessDenied: The broker refuses us.
+    """
     try:
-        found = admin_client(kafka, []).list_topics(timeout=WARM_UP_S).topics
+        found = make_admin(kafka, []).list_topics(timeout=WARM_UP_S).topics
     except KafkaException as error:
         raise explain(kafka, error.args[0]) from error
     if missing := [topic for topic in topics if topic not in found]:
@@ -114,8 +119,8 @@ def _partitions(kafka: KafkaConfig, topics: Sequence[str]) -> dict[str, int]:
 class _Worker:
     def __init__(
         self,
-        name: str,
-        make_agent: AgentClass,
+        spec: WorkerSpec,
+        make_agent: MakeAgent,
         kafka: KafkaConfig,
         settings: WorkerSettings,
         runtime: RuntimeSettings,
@@ -123,7 +128,7 @@ class _Worker:
         cache: Path,
         replica: str = "",
     ) -> None:
-        self._name, self._replica = name, replica
+        self._spec, self._name, self._replica = spec, spec.name, replica
         self._kafka, self._settings, self._runtime = kafka, settings, runtime
         self._make_agent, self._partitions, self._cache = make_agent, partitions, cache
         self._metrics = Metrics()
@@ -133,34 +138,42 @@ class _Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        group = group_of(self._name, self._runtime, self._replica)
-        app = create_app(group, self._kafka, self._settings, self._runtime)
+        app = create_app(
+            group_of(self._name, self._runtime.group_prefix, self._replica),
+            self._kafka,
+            batch_records=self._settings.batch_records,
+            waiting_batches=self._settings.waiting_batches,
+            fetch_bytes=self._settings.fetch_bytes,
+            commit_interval_s=self._runtime.commit_interval_s,
+        )
+        lag = LagMonitor(Assignment(app), self._spec.reads, self._metrics)
         delivery = Delivery(librdkafka_settings(self._kafka))
         context = Context(
-            name=self._name,
-            kafka=self._kafka,
+            spec=self._spec,
             settings=self._settings,
             runtime=self._runtime,
             delivery=delivery,
+            reader=BrokerReader(self._kafka),
             metrics=self._metrics,
             executor=ThreadPoolExecutor(self._settings.threads, thread_name_prefix=self._name),
-            assignment=lambda: progress.partitions(),  # noqa: PLW0108 - progress is made after it
-            caught_up=lambda: progress.caught_up(),  # noqa: PLW0108 - as above
+            assignment=lag.partitions,
+            caught_up=lag.caught_up,
             partitions=self._partitions,
             cache=self._cache,
             replica=self._replica,
         )
         agent = self._make_agent(context)
-        progress = LagMonitor(app, agent.topics, self._metrics)
-        health = Health(progress, agent, delivery_warm=False, stall_s=self._runtime.stall_s)
+        hooks = hooks_of(agent)
+        health = Health(lag, hooks, stall_s=self._runtime.stall_s)
         http = await serve_http(health, self._metrics, self._settings)
 
         async def start() -> None:
-            await delivery.warm_up(agent.topics[0], WARM_UP_S)
+            await delivery.warm_up(self._spec.reads[0], WARM_UP_S)
             health.delivery_warm = True
-            await agent.start()
-            for topic in agent.topics:
-                self._attach(app, agent, progress, topic)
+            await hooks.start()
+            health.agent_started = True
+            for topic in self._spec.reads:
+                self._attach(app, agent, lag, topic)
             await _started(app)
 
         crashed = False
@@ -168,22 +181,22 @@ class _Worker:
             log.info(
                 "worker.started",
                 worker=self._name,
-                topics=list(agent.topics),
+                topics=list(self._spec.reads),
                 http_port=self._settings.http_port,
             )
-            seconds = asyncio.create_task(self._every_second(agent, progress))
+            seconds = asyncio.create_task(self._every_second(hooks, lag))
             crashed = await self._until_stopped(app)
             seconds.cancel()
-        code = _crash_code(app.crash_reason) if crashed else await self._drain(app, agent)
+        code = _crash_code(app.crash_reason) if crashed else await self._drain(app, hooks)
         if http is not None:
             await http.cleanup()
         await asyncio.to_thread(delivery.close, FLUSH_S)
         log.info("worker.stopped", worker=self._name, exit_code=code)
         return code
 
-    def _attach(self, app: BatchApp, agent: Agent, progress: LagMonitor, topic: str) -> None:
+    def _attach(self, app: BatchApp, agent: Agent, lag: LagMonitor, topic: str) -> None:
         """Give one topic a stream and a loop of its own."""
-        settings, metrics = self._settings, self._metrics
+        settings, metrics, after_batch = self._settings, self._metrics, hooks_of(agent).after_batch
         point = FailPoint(f"{self._name}.delivered")
 
         async def consume(stream: Any) -> None:
@@ -195,8 +208,8 @@ class _Worker:
                     pass_by(point)
                     for event in events:
                         event.ack()
-                        progress.note(event.value)
-                    await agent.after_ack()
+                        lag.note_done(event.value)
+                    await after_batch()
                 except BaseException as error:  # whatever it is: nothing may leave an agent
                     if isinstance(error, asyncio.CancelledError) and app.should_stop:
                         raise
@@ -206,14 +219,14 @@ class _Worker:
 
         app.agent(batched_topic(app, topic), name=f"{self._name}.{topic}")(consume)
 
-    async def _every_second(self, agent: Agent, progress: LagMonitor) -> None:
+    async def _every_second(self, hooks: Hooks, lag: LagMonitor) -> None:
         try:
             while True:
-                progress.sample()
-                if agent.is_restoring():
-                    progress.excuse()
-                progress.assert_advancing(self._runtime.give_up_s)
-                await agent.every_second()
+                lag.sample()
+                if hooks.is_restoring():
+                    lag.excuse()
+                lag.assert_advancing(self._runtime.give_up_s)
+                await hooks.every_second()
                 await asyncio.sleep(1.0)
         except asyncio.CancelledError:
             raise
@@ -248,11 +261,11 @@ class _Worker:
         log.critical("worker.crashed", worker=self._name, error=repr(app.crash_reason))
         return True
 
-    async def _drain(self, app: BatchApp, agent: Agent) -> int:
+    async def _drain(self, app: BatchApp, hooks: Hooks) -> int:
         if not app.started:  # told to stop before it began: nothing is in hand
             return 0
         log.info("worker.draining", worker=self._name, bound_s=self._runtime.drain_s)
-        ending = asyncio.create_task(_finished(app, agent))
+        ending = asyncio.create_task(_finished(app, hooks))
         # Waited for and not cancelled: Faust takes no notice of a cancellation while it stops, and would hang on.
         await asyncio.wait({ending}, timeout=self._runtime.drain_s)
         if not ending.done():
@@ -276,18 +289,18 @@ async def _started(app: BatchApp) -> None:
         _stop_now(error)
 
 
-async def _finished(app: BatchApp, agent: Agent) -> None:
+async def _finished(app: BatchApp, hooks: Hooks) -> None:
     await app.stop()
-    await agent.finish()
+    await hooks.finish()
 
 
 def _crash_code(reason: BaseException | None) -> int:
-    """What the process ends with when Faust has given up: a right that was taken away is told from a fault."""
-    return AccessDenied.exit_code if isinstance(reason, _RIGHT_GONE) else EX_SOFTWARE
+    """The exit code when Faust has ended by itself: an ACL that was removed is no fault of ours."""
+    return AccessDenied.exit_code if is_access_denied(reason) else EX_SOFTWARE
 
 
 def _stop_now(error: BaseException) -> None:
-    """End the process without an ack: the next owner reads the batch again."""
+    """End the process without a commit: the next owner reads the batch again."""
     code = error.exit_code if isinstance(error, CallboxError) else EX_SOFTWARE
     log.critical("worker.failed", error=f"{type(error).__name__}: {error}", exc_info=error)
     with contextlib.suppress(OSError):

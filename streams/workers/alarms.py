@@ -21,11 +21,10 @@ from schemas.feeds import PillarEvent
 from schemas.fusion_log import FeedStatus, FusionInput
 from schemas.ids import fingerprint
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
-from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
+from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY
 from schemas.units import EpochMs
 from streams.faust.batching import Batch
-from streams.kafka.compacted_table import CompactedTable
-from streams.kafka.dead_letters import as_log_record, bury
+from streams.kafka.dead_letters import as_log_record
 from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 from streams.workers.watermarks import Watermarks
@@ -47,25 +46,14 @@ class AlarmsAgent:
         context: The worker.
     """
 
-    topics = (PILLAR_EVENTS, ACKS)
-    uses = (
-        REGISTRY,
-        dead_letter_topic(REGISTRY),
-        FUSION_INPUT,
-        dead_letter_topic(PILLAR_EVENTS),
-        dead_letter_topic(ACKS),
-    )
-
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._registry = CompactedTable(context, REGISTRY, RegistryDevice)
+        self._registry = context.table(REGISTRY, RegistryDevice)
         self._watermarks = Watermarks(context, Feed.PILLARS, PILLAR_EVENTS)
-        self._is_loaded = False
 
     async def start(self) -> None:
-        """Read the site registry."""
+        """Read the site registry: before that a known pillar would look unknown."""
         await self._registry.start()
-        self._is_loaded = True
 
     async def process(self, batches: Sequence[Batch]) -> None:
         """Decode, decide, deliver."""
@@ -78,30 +66,16 @@ class AlarmsAgent:
                 try:
                     outgoing.append(self._forward(record))
                 except DecodeError as error:
-                    outgoing += self._give_up(record, error)
+                    outgoing += self._reject_event(record, error)
                 except Exception as error:  # one record must not keep the presses behind it back for ever
                     log.exception("event.failed", partition=record.partition, offset=record.offset)
                     outgoing += self._rescue(record, error)
         await self._context.delivery.deliver(outgoing)
 
-    async def after_ack(self) -> None:
-        """Nothing waits for an ack here."""
-
     async def every_second(self) -> None:
         """Follow the registry, and say how far the feed has told everything."""
         await self._registry.refresh()
         await self._watermarks.tell()
-
-    def is_ready(self) -> bool:
-        """The registry is read: before that a known pillar would look unknown."""
-        return self._is_loaded
-
-    def is_restoring(self) -> bool:
-        """All that it needs is read before it starts."""
-        return False
-
-    async def finish(self) -> None:
-        """Nothing is kept."""
 
     def _forward(self, record: Any) -> ProducerRecord:
         event = decode(record.value, PillarEvent)
@@ -125,10 +99,10 @@ class AlarmsAgent:
             ack = decode(record.value, Acknowledgement)
             return _message(ack_input(ack, EpochMs(record.timestamp)))
         except DecodeError as error:
-            return self._bury(record, error)
+            return self._reject(record, error)
         except Exception as error:  # one record must not keep those behind it back for ever
             log.exception("ack.failed", partition=record.partition, offset=record.offset)
-            return self._bury(record, DecodeError(type(error).__name__, Cause.PROCESSING_FAILED))
+            return self._reject(record, DecodeError(type(error).__name__, Cause.PROCESSING_FAILED))
 
     def _rescue(self, record: Any, error: Exception) -> list[ProducerRecord]:
         """What our own code failed on: a press is heard all the same (domain.md 8a), the rest is given up."""
@@ -137,9 +111,9 @@ class AlarmsAgent:
             place = f"{record.topic}/{record.partition}/{record.offset}"
             press = bare_press(event, EpochMs(record.timestamp), place=place)
             return [_message(to_input(press, UNASSIGNED_ZONE))]
-        return self._give_up(record, DecodeError(type(error).__name__, Cause.PROCESSING_FAILED))
+        return self._reject_event(record, DecodeError(type(error).__name__, Cause.PROCESSING_FAILED))
 
-    def _give_up(self, record: Any, error: DecodeError) -> list[ProducerRecord]:
+    def _reject_event(self, record: Any, error: DecodeError) -> list[ProducerRecord]:
         """A dead letter on the pillar topic may have been a press: the control room is told (domain.md 8a)."""
         status = FeedStatus(
             feed=Feed.PILLARS,
@@ -156,12 +130,10 @@ class AlarmsAgent:
             zone=UNASSIGNED_ZONE,
             payload=encode(status),
         )
-        return [self._bury(record, error), _message(told)]
+        return [self._reject(record, error), _message(told)]
 
-    def _bury(self, record: Any, error: DecodeError) -> ProducerRecord:
-        return bury(
-            as_log_record(record), error.cause, str(error), worker="alarms", metrics=self._context.metrics
-        )
+    def _reject(self, record: Any, error: DecodeError) -> ProducerRecord:
+        return self._context.reject(as_log_record(record), error.cause, str(error))
 
 
 def _message(fact: FusionInput) -> ProducerRecord:

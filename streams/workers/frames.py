@@ -5,7 +5,8 @@ camera.frame.v1 ─► decode ─► flame candidate? ─► redact ─► evide
 every five seconds: these partitions have told everything ─► every partition of fusion.input.v1
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -22,12 +23,10 @@ from schemas.evidence import EvidenceSnapshot
 from schemas.feeds import CameraFrame
 from schemas.fusion_log import FusionInput, Media
 from schemas.registry import RegistryDevice
-from schemas.topics import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY, dead_letter_topic
+from schemas.topics import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY
 from schemas.units import EpochMs
-from streams.clock import monotonic
 from streams.faust.batching import Batch
-from streams.kafka.compacted_table import CompactedTable
-from streams.kafka.dead_letters import as_log_record, bury
+from streams.kafka.dead_letters import as_log_record
 from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 from streams.workers.redactor import Redactor
@@ -43,20 +42,27 @@ FORGET_AFTER_S = 600.0
 WATERMARK_S = 5.0  # a camera's heartbeat interval is minutes
 
 
+FlameRule = Callable[[FlameState | None, Picture, EpochMs, FlamePolicy], tuple[FlameState, FlameDecision]]
+
+
 class FramesAgent:
     """Watches every camera for flames.
 
     Args:
         context: The worker.
+        make_redactor: Loads the redaction models; blocks.
+        look: The flame rule.
     """
 
-    topics = (FRAMES,)
-    uses = (REGISTRY, dead_letter_topic(REGISTRY), FUSION_INPUT, EVIDENCE, dead_letter_topic(FRAMES))
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(
+        self,
+        context: Context,
+        make_redactor: Callable[[Path], Redactor] = Redactor,
+        look: FlameRule = observe,
+    ) -> None:
+        self._context, self._make_redactor, self._rule = context, make_redactor, look
         self._policy = FlamePolicy()
-        self._registry = CompactedTable(context, REGISTRY, RegistryDevice)
+        self._registry = context.table(REGISTRY, RegistryDevice)
         self._states: dict[str, FlameState] = {}
         self._earlier: dict[str, tuple[CameraFrame, ...]] = {}
         self._seen_at: dict[str, float] = {}
@@ -66,7 +72,7 @@ class FramesAgent:
 
     async def start(self) -> None:
         """Load the models and the registry."""
-        self._redactor = await self._context.blocking(Redactor, self._context.cache)
+        self._redactor = await self._context.blocking(self._make_redactor, self._context.cache)
         await self._registry.start()
 
     async def process(self, batches: Sequence[Batch]) -> None:
@@ -80,45 +86,31 @@ class FramesAgent:
                     outgoing += self._tell_alive(frame, device, EpochMs(record.timestamp))
                     outgoing += await self._watch(frame, device, picture)
                 except (DecodeError, PictureError) as error:
-                    outgoing.append(self._give_up(record, error.cause))
+                    outgoing.append(self._reject(record, error.cause))
                 except CallboxError:  # evidence that was not delivered: the process stops
                     raise
                 except Exception as error:  # noqa: BLE001 - one picture must not stop a camera's feed for ever
                     log.error("frame.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
-                    outgoing.append(self._give_up(record, Cause.PROCESSING_FAILED))
+                    outgoing.append(self._reject(record, Cause.PROCESSING_FAILED))
         await self._context.delivery.deliver(outgoing)
-
-    async def after_ack(self) -> None:
-        """Nothing waits for an ack here."""
 
     async def every_second(self) -> None:
         """Follow the registry, say how far the feed is, and forget silent cameras: each takes 330 kB."""
         await self._registry.refresh()
         await self._watermarks.tell()
-        now = monotonic()
+        now = self._context.clock.monotonic()
         for camera in [camera for camera, at in self._seen_at.items() if now - at > FORGET_AFTER_S]:
             del self._seen_at[camera]
             self._states.pop(camera, None)
             self._earlier.pop(camera, None)
             self._alive_at.pop(camera, None)
 
-    def is_ready(self) -> bool:
-        """Models and registry are there."""
-        return self._redactor is not None
-
-    def is_restoring(self) -> bool:
-        """All that it needs is read before it starts."""
-        return False
-
-    async def finish(self) -> None:
-        """Nothing is kept: a camera's window and vote fill again within eight frames."""
-
     def _read(self, record: Any) -> tuple[CameraFrame, RegistryDevice]:
         frame = decode(record.value, CameraFrame)
         device = self._registry.get(frame.camera_id)
         if device is None:
             raise DecodeError("no registry names the camera", Cause.UNKNOWN_DEVICE)
-        self._seen_at[frame.camera_id] = monotonic()
+        self._seen_at[frame.camera_id] = self._context.clock.monotonic()
         return frame, device
 
     def _tell_alive(self, frame: CameraFrame, device: RegistryDevice, at: EpochMs) -> list[ProducerRecord]:
@@ -141,7 +133,9 @@ class FramesAgent:
 
     def _look(self, frame: CameraFrame, picture: Picture) -> FlameDecision:
         """Ask the rule; runs in the executor."""
-        state, decision = observe(self._states.get(frame.camera_id), picture, frame.captured_at, self._policy)
+        state, decision = self._rule(
+            self._states.get(frame.camera_id), picture, frame.captured_at, self._policy
+        )
         self._states[frame.camera_id] = state
         self._remember(frame, decision.reason)
         return decision
@@ -177,8 +171,8 @@ class FramesAgent:
             return Withheld(WithheldReason.MODEL_MISSING)
         return await self._redactor.redact(frame, earlier, self._context.executor)
 
-    def _give_up(self, record: Any, cause: Cause) -> ProducerRecord:
-        return bury(as_log_record(record), cause, None, worker="frames", metrics=self._context.metrics)
+    def _reject(self, record: Any, cause: Cause) -> ProducerRecord:
+        return self._context.reject(as_log_record(record), cause)
 
 
 def decode_small(jpeg: bytes) -> Picture:

@@ -7,7 +7,7 @@ fusion.input.v1 ─► fold ─► dispatch.alert.v1, maintenance.alert.v1, disp
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from secrets import token_hex
 
 import msgspec
@@ -21,24 +21,15 @@ from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import Action, Grade, Hazard, Reason, Status
 from schemas.errors import Cause
-from schemas.topics import (
-    ACK_RESULTS,
-    ALERTS,
-    FUSION_INPUT,
-    FUSION_SNAPSHOT,
-    INCIDENTS,
-    MAINTENANCE,
-    TEST_ALERTS,
-    dead_letter_topic,
-)
+from schemas.topics import ACK_RESULTS, FUSION_INPUT, INCIDENTS
 from schemas.units import EpochMs
-from streams.clock import now_ms
 from streams.faust.batching import Batch
-from streams.kafka.dead_letters import as_log_record, bury
+from streams.kafka.dead_letters import as_log_record
 from streams.kafka.producer import ProducerRecord
+from streams.kafka.reader import BrokerReader
 from streams.sabotage import SABOTAGE, Sabotage
 from streams.state.incident_topic import IncidentTopic
-from streams.state.restore import broken_log, restore
+from streams.state.restore import Restored, broken_log, restore
 from streams.state.snapshots import Snapshots
 from streams.state.ticks import Ticker
 from streams.worker.context import Context
@@ -47,9 +38,6 @@ log = structlog.get_logger(__name__)
 
 OPERATORS_CARE = frozenset({Reason.FOLD_ERROR, Reason.POLICY_REFUSED})
 """Decisions that mean a fault of ours or of a policy: the log says what was found."""
-
-WAKE = 0
-"""A tick with this number tells the fold nothing; it brings the first batch of a partition whose state is not here."""
 
 INCIDENT_KEEPER = 0
 """Whoever owns this partition of the log keeps dispatch.incident.v1 in order."""
@@ -60,30 +48,23 @@ class FusionAgent:
 
     Args:
         context: The worker.
+        restore_state: Finds the state at an offset; blocks.
+        incident_topic: Keeps dispatch.incident.v1 in order.
     """
 
-    topics = (FUSION_INPUT,)
-    uses = (
-        FUSION_SNAPSHOT,
-        ALERTS,
-        MAINTENANCE,
-        TEST_ALERTS,
-        INCIDENTS,
-        ACK_RESULTS,
-        dead_letter_topic(FUSION_INPUT),
-    )
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(
+        self,
+        context: Context,
+        restore_state: Callable[[BrokerReader, int, int, int, State | None], Restored] = restore,
+        incident_topic: IncidentTopic | None = None,
+    ) -> None:
+        self._context, self._restore = context, restore_state
         self._states: dict[int, State] = {}
-        self._ticker = Ticker(context.metrics, context.runtime.give_up_s, context.replica)
+        self._ticker = Ticker(context.metrics, context.runtime.give_up_s, context.replica, context.clock)
         self._topic_ids: dict[int, str] = {}
         self._restoring = False
         self._snapshots = Snapshots(context)
-        self._incident_topic = IncidentTopic(context)
-
-    async def start(self) -> None:
-        """A partition's state is restored when its first batch comes."""
+        self._incident_topic = incident_topic or IncidentTopic(context)
 
     async def process(self, batches: Sequence[Batch]) -> None:
         """Fold, encode, deliver."""
@@ -103,7 +84,7 @@ class FusionAgent:
         await self._context.delivery.deliver(outgoing)
         self._count(made)
 
-    async def after_ack(self) -> None:
+    async def after_batch(self) -> None:
         """Begin the snapshots that are due, one after another."""
         ours = self._context.assignment()
         for partition, state in self._states.items():
@@ -155,7 +136,7 @@ class FusionAgent:
         self._restoring = True
         try:
             restored = await self._context.blocking(
-                restore, self._context.kafka, partition, partitions, batch.start, state
+                self._restore, self._context.reader, partition, partitions, batch.start, state
             )
         finally:
             self._restoring = False
@@ -163,17 +144,14 @@ class FusionAgent:
         if restored.broken is not None:
             log.error("log.broken", partition=partition, **restored.broken._asdict())
             self._context.metrics.log_broken.labels(restored.broken.cause).inc()
-            told = broken_log(partition, restored.topic_id, restored.broken, now_ms())
+            told = broken_log(partition, restored.topic_id, restored.broken, self._context.clock.now_ms())
             await self._context.delivery.deliver([told])
         return restored.state
 
     def _dead_letter(self, record: object, decision: Decision) -> list[ProducerRecord]:
         if decision.reason is not Reason.UNDECODABLE:
             return []
-        metrics = self._context.metrics
-        return [
-            bury(as_log_record(record), Cause.UNDECODABLE, decision.detail, worker="fusion", metrics=metrics)
-        ]
+        return [self._context.reject(as_log_record(record), Cause.UNDECODABLE, decision.detail)]
 
     def _show_open_incidents(self) -> None:
         """Tell Prometheus of the incidents that somebody has heard of."""
@@ -188,7 +166,7 @@ class FusionAgent:
 
     def _count(self, decisions: Sequence[Decision]) -> None:
         """Count what has been delivered."""
-        metrics, now = self._context.metrics, now_ms()
+        metrics, now = self._context.metrics, self._context.clock.now_ms()
         for decision in decisions:
             metrics.decisions.labels(decision.reason).inc()
             if decision.reason in OPERATORS_CARE:

@@ -13,7 +13,6 @@ from schemas.ids import fingerprint
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT, HOTLIST
 from schemas.units import EpochMs
-from streams.clock import monotonic, now_ms
 from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 
@@ -42,11 +41,11 @@ class ListFreshness:
         if 0 not in self._context.assignment():
             self._told = None
             return
-        state = FeedState.STALE if is_stale(newest_at, now_ms()) else FeedState.OK
-        is_again = state is FeedState.STALE and monotonic() - self._told_at >= AGAIN_S
+        state = FeedState.STALE if is_stale(newest_at, self._context.clock.now_ms()) else FeedState.OK
+        is_again = state is FeedState.STALE and self._context.clock.monotonic() - self._told_at >= AGAIN_S
         if state is self._told and not is_again:
             return
-        self._told, self._told_at = state, monotonic()
+        self._told, self._told_at = state, self._context.clock.monotonic()
         status = FusionInput(
             kind=InputKind.FEED_STATUS,
             event_id=fingerprint("list", HOTLIST, state, newest_at),

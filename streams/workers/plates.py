@@ -8,7 +8,8 @@ log line, metric label, dead letter or exception text.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -22,18 +23,10 @@ from schemas.errors import Cause, DecodeError, PictureError
 from schemas.feeds import PlateRead
 from schemas.hotlist import HotlistEntry
 from schemas.registry import RegistryDevice
-from schemas.topics import (
-    FUSION_INPUT,
-    HOTLIST,
-    PLATE_READS,
-    REGISTRY,
-    VERIFICATION_REQUESTS,
-    dead_letter_topic,
-)
+from schemas.topics import HOTLIST, REGISTRY, VERIFICATION_REQUESTS
 from schemas.units import EpochMs
 from streams.faust.batching import Batch
-from streams.kafka.compacted_table import CompactedTable
-from streams.kafka.dead_letters import as_log_record, bury
+from streams.kafka.dead_letters import as_log_record
 from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 from streams.workers.hotlist_freshness import ListFreshness
@@ -47,23 +40,15 @@ class PlatesAgent:
 
     Args:
         context: The worker.
+        make_pictures: Loads the plate models; blocks.
     """
 
-    topics = (PLATE_READS,)
-    uses = (
-        REGISTRY,
-        dead_letter_topic(REGISTRY),
-        HOTLIST,
-        dead_letter_topic(HOTLIST),
-        VERIFICATION_REQUESTS,
-        FUSION_INPUT,
-        dead_letter_topic(PLATE_READS),
-    )
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._registry = CompactedTable(context, REGISTRY, RegistryDevice)
-        self._hotlist = CompactedTable(context, HOTLIST, HotlistEntry)
+    def __init__(
+        self, context: Context, make_pictures: Callable[[Path], PlatePictures] = PlatePictures
+    ) -> None:
+        self._context, self._make_pictures = context, make_pictures
+        self._registry = context.table(REGISTRY, RegistryDevice)
+        self._hotlist = context.table(HOTLIST, HotlistEntry)
         self._index = index(())
         self._outcomes: Counter[str] = Counter()
         self._freshness = ListFreshness(context)
@@ -71,7 +56,7 @@ class PlatesAgent:
 
     async def start(self) -> None:
         """Load the models, the registry and the list."""
-        self._pictures = await self._context.blocking(PlatePictures, self._context.cache)
+        self._pictures = await self._context.blocking(self._make_pictures, self._context.cache)
         await self._registry.start()
         await self._hotlist.start()
         self._take_hotlist()
@@ -88,15 +73,12 @@ class PlatesAgent:
                     else:
                         outgoing += await self._ask(read, record)
                 except (DecodeError, PictureError) as error:
-                    outgoing.append(self._give_up(record, error.cause))
+                    outgoing.append(self._reject(record, error.cause))
                 except Exception as error:  # noqa: BLE001 - one picture must not stop a checkpoint's feed
                     log.error("plate.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
-                    outgoing.append(self._give_up(record, Cause.PROCESSING_FAILED))
+                    outgoing.append(self._reject(record, Cause.PROCESSING_FAILED))
         await self._context.delivery.deliver(outgoing)
         self._count()
-
-    async def after_ack(self) -> None:
-        """Nothing waits for an ack here."""
 
     async def every_second(self) -> None:
         """Follow the registry and the list, and say when the list is too old."""
@@ -104,17 +86,6 @@ class PlatesAgent:
         if await self._hotlist.refresh():
             self._take_hotlist()
         await self._freshness.tell(self._hotlist.newest_at)
-
-    def is_ready(self) -> bool:
-        """Models, registry and list are there."""
-        return self._pictures is not None
-
-    def is_restoring(self) -> bool:
-        """All that it needs is read before it starts."""
-        return False
-
-    async def finish(self) -> None:
-        """Nothing is kept."""
 
     def _ask_by_text(self, read: PlateRead, at: EpochMs) -> list[ProducerRecord]:
         """A read that brought no picture.
@@ -152,11 +123,11 @@ class PlatesAgent:
         hits = self._hits(vehicles, at)
         if hits and seen is None:  # only now is a picture beside a text worth a look
             seen, damage = await self._crops(picture, damage)
-        letters = [self._give_up(record, damage.cause)] if damage is not None else []
+        dead_letters = [self._reject(record, damage.cause)] if damage is not None else []
         if not hits:
             self._outcomes["not_listed" if vehicles else "not_read"] += 1
-            return letters
-        return letters + self._requests(read, zone, at, hits, seen or ())
+            return dead_letters
+        return dead_letters + self._requests(read, zone, at, hits, seen or ())
 
     def _zone_of(self, read: PlateRead) -> str:
         device = self._registry.get(read.checkpoint_id)
@@ -223,9 +194,9 @@ class PlatesAgent:
             self._context.metrics.plate_reads.labels(outcome).inc(reads)
         self._outcomes.clear()
 
-    def _give_up(self, record: Any, cause: Cause) -> ProducerRecord:
+    def _reject(self, record: Any, cause: Cause) -> ProducerRecord:
         self._outcomes["dead_lettered"] += 1
-        return bury(as_log_record(record), cause, None, worker="plates", metrics=self._context.metrics)
+        return self._context.reject(as_log_record(record), cause)
 
     def _take_hotlist(self) -> None:
         entries = list(self._hotlist.values())

@@ -8,7 +8,6 @@ from schemas.enums import Feed, FeedState, InputKind
 from schemas.errors import Cause
 from schemas.fusion_log import FeedStatus, FusionInput
 from schemas.topics import FUSION_INPUT
-from streams.clock import monotonic, now_ms
 from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 
@@ -29,7 +28,7 @@ class Watermarks:
 
     async def tell(self) -> None:
         """Say it; nothing where no partition is caught up."""
-        now = monotonic()
+        now = self._context.clock.monotonic()
         if self._told_at is not None and now - self._told_at < self._every_s:
             return
         partitions = sorted(self._context.caught_up())
@@ -45,7 +44,7 @@ class Watermarks:
         )
 
     def _status(self, partitions: list[int]) -> FusionInput:
-        at = now_ms()
+        at = self._context.clock.now_ms()
         status = FeedStatus(
             feed=self._feed,
             state=FeedState.OK,

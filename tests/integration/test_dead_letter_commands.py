@@ -26,12 +26,11 @@ from schemas.units import DAY_MS, EpochMs
 from streams.clock import now_ms
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
-from streams.kafka.dead_letters import bury
+from streams.kafka.dead_letters import make_dead_letter
 from streams.kafka.producer import ProducerRecord, RecordMetadata, publish
 from streams.kafka.reader import read
 from streams.kafka.record import LogRecord
 from streams.kafka.topics import apply as make_topics
-from streams.worker.metrics import Metrics
 from tests.support.fakes import checkpoint
 from tests.support.timeline import device
 
@@ -122,10 +121,7 @@ def buried(
     """Write a record, give it up, and say where it lies and where its newest letter does."""
     (place,) = publish(broker, [ProducerRecord(topic, key, value)])
     record = lying_at(broker, place)
-    letters = [
-        bury(record, cause, "what was found", worker=worker, metrics=Metrics())
-        for worker in workers or ("worker",)
-    ]
+    letters = [make_dead_letter(record, cause, "what was found", worker) for worker in workers or ("worker",)]
     return record, spelled(publish(broker, letters)[-1])
 
 
@@ -295,7 +291,7 @@ def test_a_letter_of_a_topic_that_was_made_anew_does_not_lead_to_another_record(
     (place,) = publish(broker, [ProducerRecord(PLATE_READS, b"k", plate_read(given.device_id))])
     record = lying_at(broker, place)
     earlier = record._replace(timestamp_ms=EpochMs(record.timestamp_ms - DAY_MS))
-    outgoing = bury(earlier, Cause.UNKNOWN_DEVICE, None, worker="plates", metrics=Metrics())
+    outgoing = make_dead_letter(earlier, Cause.UNKNOWN_DEVICE, None, "plates")
     assert decode(outgoing.value, DeadLetter).offset == record.offset
     (letter,) = publish(broker, [outgoing])
     assert "1 gone" in call("dlq", "retry", spelled(letter), code=66)

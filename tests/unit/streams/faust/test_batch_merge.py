@@ -114,21 +114,16 @@ def test_leaving_ends_the_pump() -> None:
     assert run(scene())
 
 
-def test_a_stream_that_fails_stops_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    codes: list[int] = []
-    monkeypatch.setattr("os._exit", codes.append)
-
+def test_a_stream_that_fails_stops_the_process(ends: list[int]) -> None:
     async def scene() -> None:
         lists = drain_pending(FakeStream([1], RuntimeError("broken")), limit=1, waiting=2)
         await anext(lists)
         await asyncio.sleep(0.01)
 
     run(scene())
-    assert codes == [70]
+    assert ends == [70]
 
 
-def test_a_pump_that_is_cancelled_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    codes: list[int] = []
-    monkeypatch.setattr("os._exit", codes.append)
+def test_a_pump_that_is_cancelled_stops_nothing(ends: list[int]) -> None:
     test_leaving_ends_the_pump()
-    assert codes == []
+    assert ends == []

@@ -95,7 +95,6 @@ class Fetches:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
         monkeypatch.setattr(Consumer, "_wait_next_records", self._fetch)
-        monkeypatch.setattr("streams.faust.batching.IN_HAND_PAUSE_S", 0)
 
     async def _fetch(self, _timeout: float) -> tuple[dict[TP, Any], None]:
         self.count += 1

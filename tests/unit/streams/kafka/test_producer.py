@@ -9,7 +9,6 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import DeliveryFailed
-from streams.kafka import producer as delivery_module
 from streams.kafka.producer import ANY_PARTITION, Delivery, DeliveryRefused, ProducerRecord, RecordMetadata
 from tests.support.fakes import run
 
@@ -91,15 +90,13 @@ class FakeProducer:
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Delivery]]:
+def made() -> Iterator[Callable[[], Delivery]]:
     deliveries: list[Delivery] = []
 
     def make() -> Delivery:
-        deliveries.append(Delivery({"bootstrap.servers": "127.0.0.1:1"}))
+        deliveries.append(Delivery({"bootstrap.servers": "127.0.0.1:1"}, FakeProducer, poll_s=0.01))
         return deliveries[-1]
 
-    monkeypatch.setattr(delivery_module, "Producer", FakeProducer)
-    monkeypatch.setattr(delivery_module, "POLL_S", 0.01)
     yield make
     for each in deliveries:
         each.close(0)

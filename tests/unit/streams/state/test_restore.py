@@ -19,7 +19,6 @@ from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT
 from schemas.units import EpochMs
 from streams.kafka.record import LogRecord
-from streams.state import restore as restoring
 from streams.state.restore import LAST_RECORDS, Broken, broken_log
 from tests.support.paths import TESTS
 from tests.support.recorded_log import END, LOG, PARTITION, Cluster, folded, snapshot, state_at
@@ -32,11 +31,8 @@ _LAST_HASH = 6
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    made = Cluster()
-    for name in ("read", "bounds", "topic_id_of"):
-        monkeypatch.setattr(restoring, name, getattr(made, name))
-    return made
+def cluster() -> Cluster:
+    return Cluster()
 
 
 @pytest.mark.parametrize("committed", [0, 1, 7, END])
@@ -194,7 +190,7 @@ def test_a_truncated_log_gives_the_newest_snapshot_that_fits_and_is_told_of(clus
 
 def test_a_topic_that_was_made_anew_keeps_the_incidents_and_is_told_of(cluster: Cluster) -> None:
     cluster.keep(snapshot(5), snapshot(END))
-    cluster.topic_id = "second"
+    cluster.id = "second"
     cluster.log.clear()
     found = cluster.restore(0)
     assert found.broken == Broken(Cause.ANOTHER_LOG, END, 0)
@@ -205,7 +201,7 @@ def test_a_topic_that_was_made_anew_keeps_the_incidents_and_is_told_of(cluster: 
 
 def test_a_fact_that_is_resent_to_a_log_that_was_made_anew_is_known_by_its_id(cluster: Cluster) -> None:
     cluster.keep(snapshot(END))
-    cluster.topic_id = "second"
+    cluster.id = "second"
     pressed = next(entry for entry in LOG.entries if b"press" in (entry.value or b""))
     cluster.log[:] = [LogRecord(FUSION_INPUT, PARTITION, 0, pressed.append_ms, pressed.key, pressed.value)]
     kept = cluster.restore(0).state
@@ -223,7 +219,7 @@ def test_another_record_under_the_same_topic_id_keeps_the_incidents_and_is_told_
 
 def test_what_the_worker_had_in_hand_is_kept_where_it_knows_more(cluster: Cluster) -> None:
     cluster.keep(snapshot(5))
-    cluster.topic_id = "second"
+    cluster.id = "second"
     cluster.log.clear()
     in_hand = state_at(END)
     assert open_incidents(cluster.restore(0, in_hand).state) == open_incidents(state_at(END))

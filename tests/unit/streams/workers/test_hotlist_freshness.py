@@ -8,7 +8,6 @@ from schemas.fusion_log import FeedStatus, FusionInput
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT, HOTLIST
 from schemas.units import HOUR_MS, EpochMs
-from streams.workers import hotlist_freshness as list_freshness
 from streams.workers.hotlist_freshness import AGAIN_S, ListFreshness
 from tests.support.fakes import World, entry_of, listed, run
 from tests.support.plates_harness import Checkpoint
@@ -20,14 +19,12 @@ STALE_S = 4 * HOUR_MS / 1000 + 1
 class Desk:
     """Someone who looks at the list's age, on a clock of their own."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.world, self.now = World(), 0.0
-        monkeypatch.setattr(list_freshness, "monotonic", lambda: self.now)
-        monkeypatch.setattr(list_freshness, "now_ms", lambda: ms(self.now))
+    def __init__(self) -> None:
+        self.world = World("plates")
         self.freshness = ListFreshness(self.world.context)
 
     def look(self, at_s: float, newest_at: EpochMs) -> None:
-        self.now = at_s
+        self.world.clock.seconds = at_s
         run(self.freshness.tell(newest_at))
 
     @property
@@ -37,8 +34,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(monkeypatch)
+def desk() -> Desk:
+    return Desk()
 
 
 def test_a_stale_list_is_told_to_the_control_room(desk: Desk) -> None:
@@ -90,9 +87,9 @@ def test_only_the_owner_of_the_first_partition_tells_it(desk: Desk) -> None:
     assert desk.told == [(FeedState.STALE, ms(0))] * 2
 
 
-def test_the_plates_worker_looks_every_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    station = Checkpoint(monkeypatch, entry_of("ABC1234"))
-    monkeypatch.setattr(list_freshness, "now_ms", lambda: ms(STALE_S))
+def test_the_plates_worker_looks_every_second() -> None:
+    station = Checkpoint(entry_of("ABC1234"))
+    station.world.clock.seconds = STALE_S
     run(station.agent.every_second())
     station.list.arrive(*listed(entry_of("ABC1234"), at_s=STALE_S))
     run(station.agent.every_second())
