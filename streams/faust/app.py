@@ -1,7 +1,7 @@
-"""The app factory: Faust as the process that holds membership, fetching, commits and timers, and no more.
+"""The app factory: Faust does group membership, fetching, commits and timers, and no more.
 
-Off: topic declaration, the leader topic, tables, Faust's web with its tables, graph, stats and router, Faust's own
-producer. Streams are acked by us, after delivery.
+Turned off: topic declaration, the leader topic, tables, Faust's web with its tables, graph, stats and router, and
+Faust's own producer. Offsets are committed after delivery, by us.
 """
 
 from faust.app.base import BootStrategy

@@ -1,9 +1,9 @@
-"""The one way out: records are sent, and the caller waits until the broker has all of them.
+"""Publishing: records are sent, and the caller waits until the broker has all of them.
 
 One idempotent librdkafka producer a worker. `await deliver(...)` returns when every record is confirmed by all
-in-sync replicas; only then may the input be acked. Faust's own `topic.send` is not used: it returns before
-delivery, a failed delivery still commits, and it costs 50 times as much (docs/adr/0006). `publish` is for commands:
-all of it is delivered, or the command fails.
+in-sync replicas; only then may the input's offset be committed. Faust's own `topic.send` is not used: it returns
+before delivery, a failed delivery still commits, and it costs 50 times as much (docs/adr/0006). `publish` is for
+commands: all of it is delivered, or the command fails.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ ANY_PARTITION = -1  # RD_KAFKA_PARTITION_UA: the partitioner decides
 
 
 class ProducerRecord(NamedTuple):
-    """A record on its way out.
+    """A record to be published.
 
     Attributes:
         topic: Where to.
@@ -54,7 +54,7 @@ class RecordMetadata(NamedTuple):
 
 
 class DeliveryRefused(DeliveryFailed):
-    """Our user may not write there: sending it again does not help before somebody has mended the ACLs."""
+    """Our user may not write there: sending it again does not help before the ACLs are corrected."""
 
     exit_code = AccessDenied.exit_code
 
@@ -72,7 +72,7 @@ class _Batch:
     def answer(self, index: int, error: KafkaError | None, message: Message) -> None:
         """Called by librdkafka's polling thread."""
         if error is not None:
-            if not isinstance(self._failure, DeliveryRefused):  # it is what an operator can mend
+            if not isinstance(self._failure, DeliveryRefused):  # that one an operator can correct
                 self._failure = _failed(message.topic() or "", error)
         else:
             self._places[index] = RecordMetadata(

@@ -241,13 +241,13 @@ def _complain(config: KafkaConfig, failures: Mapping[str, KafkaError]) -> None:
 
 def _wait_until_visible(config: KafkaConfig, client: AdminClient, topics: list[Topic]) -> None:
     """A controller answers before every broker has heard of a new topic."""
-    give_up = monotonic() + _VISIBLE_WITHIN_S
+    deadline = monotonic() + _VISIBLE_WITHIN_S
     while True:
         found = _metadata(config, client).topics
         missing = [topic.name for topic in topics if not _has_leaders(found, topic)]
         if not missing:
             return
-        if monotonic() > give_up:
+        if monotonic() > deadline:
             raise BrokerUnavailable(f"{config.bootstrap}: no leader yet for {', '.join(missing)}")
         pause(_RETRY_S)
 

@@ -1,10 +1,11 @@
-"""Keeps dispatch.incident.v1 in order, beside the hot path: tombstones, and repairs after a worker that came back.
+"""Maintains dispatch.incident.v1 beside the hot path: tombstones, and repairs after a worker that came back.
 
-    ours, and ready ─► follow the topic from its beginning ─► every minute: take in, repeat, bury
-    not ours any more ─► leave
+    partition 0 is ours, and we are ready ─► follow the topic from its beginning
+      ─► every minute: read what is new, write overtaken records again, write tombstones
+    not ours any more ─► stop
 
-One worker does it, in the executor and in small steps: a press waits for none of them. Two that believe it is theirs
-write the same, and a consumer sees no difference.
+One worker does it, in the executor and in small steps, so that no press waits for it. Should two workers do it at
+once, they write the same, and a consumer sees no difference.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ STEP_RECORDS = 100
 PAUSE_S = 0.02
 MOST_TOMBSTONES = 1_000
 MOST_REPEATS = 50
-"""A round: each is read with a consumer of its own, and after a replay most are right by the next round."""
+"""In one round: each is read with a consumer of its own, and after a replay most are right by the next round."""
 
 
 class IncidentTopic:
@@ -42,7 +43,7 @@ class IncidentTopic:
     Args:
         context: The worker.
         topic: The topic.
-        every_s: How often it is tended.
+        every_s: Time between two rounds.
         pause_s: Between two steps.
     """
 
@@ -60,7 +61,7 @@ class IncidentTopic:
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Follow the topic, unless that is being done."""
+        """Follow the topic, unless it is followed already."""
         if self._task is None or self._task.done():
             self._left = asyncio.Event()
             self._task = asyncio.create_task(self._follow(self._left))
@@ -71,7 +72,7 @@ class IncidentTopic:
             self._left.set()
 
     async def _follow(self, left: asyncio.Event) -> None:
-        """Tend the topic every minute; what goes wrong is told and tried again, from the beginning."""
+        """One round every minute; a failure is logged, and the topic is followed again from its beginning."""
         while not left.is_set():
             try:
                 follower = await self._context.blocking(self._context.reader.follow, self._topic)
@@ -91,7 +92,7 @@ class IncidentTopic:
 
 
 class IncidentKeeper:
-    """Knows of each incident which record counts.
+    """Knows which record of each incident counts.
 
     Args:
         context: The worker.
@@ -105,12 +106,12 @@ class IncidentKeeper:
         self._standings: dict[bytes, Standing] = {}
 
     async def tend(self, left: asyncio.Event) -> None:
-        """Take in what is new, then repeat what was overtaken and bury what is over.
+        """One round: read what is new, then write overtaken records again and tombstones of what is over.
 
         Raises:
             CallboxError: The topic cannot be read, or does not take a record.
         """
-        await self._take_in(left)
+        await self._read_new(left)
         if left.is_set():
             return
         repeated = await self._repeat()
@@ -119,7 +120,7 @@ class IncidentKeeper:
         if over or repeated:
             log.info("incidents.tended", tombstones=len(over), repeated=repeated)
 
-    async def _take_in(self, left: asyncio.Event) -> None:
+    async def _read_new(self, left: asyncio.Event) -> None:
         """Everything up to the end, in steps."""
         while not left.is_set():
             was_at_end = self._follower.caught_up

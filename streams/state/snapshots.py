@@ -1,7 +1,7 @@
 """Snapshots of the fold's state, beside the hot path and never in it.
 
-A snapshot at offset *k* is the state at *k* whoever wrote it, so one of a worker that has lost its partition is older
-but never wrong. What a new owner does with it: streams/state/restore.py.
+A snapshot at offset *k* is the state at *k* whichever worker wrote it, so that of a worker that has lost its partition
+is older but never wrong. What a new owner does with it: streams/state/restore.py.
 """
 
 import asyncio
@@ -25,8 +25,9 @@ log = structlog.get_logger(__name__)
 
 COMPRESSION_LEVEL = 1  # higher levels save a tenth and cost three times the time
 
-PATIENCE = 200
-"""A partition rests for so many times what its last snapshot took: at most .5 % of the time goes into each."""
+REST_FACTOR = 200
+"""The next snapshot of a partition waits for so many times what the last one took: at most 0.5 % of the time goes
+into each."""
 
 
 class Snapshots:
@@ -49,7 +50,7 @@ class Snapshots:
         since = self._context.clock.monotonic() - self._saved_at.setdefault(
             partition, self._context.clock.monotonic()
         )
-        rest_s = PATIENCE * self._took_s.get(partition, 0.0)
+        rest_s = REST_FACTOR * self._took_s.get(partition, 0.0)
         return not self._running and since >= max(self._context.runtime.snapshot_interval_s, rest_s)
 
     def begin(self, state: State, topic_id: str) -> asyncio.Task[None]:
@@ -76,7 +77,7 @@ class Snapshots:
         return task
 
     def show_ages(self, partitions: frozenset[int]) -> None:
-        """Tell Prometheus how old the last delivered snapshots of these partitions are, and of no others."""
+        """Update the gauges of these partitions' last delivered snapshots, and remove those of others."""
         metrics = self._context.metrics
         for lost in self._delivered_at.keys() - partitions:
             del self._delivered_at[lost]
@@ -95,7 +96,7 @@ class Snapshots:
         key = self._key(partition, slot)
         try:
             await self._deliver(ProducerRecord(FUSION_SNAPSHOT, key, payload, partition))
-        except DeliveryFailed as error:  # for operators, not a reason to stop: the log still has everything
+        except DeliveryFailed as error:  # reported, not a reason to stop: the log still has everything
             metrics.snapshots_failed.inc()
             log.error("snapshot.failed", partition=partition, offset=offset, error=str(error))  # noqa: TRY400
             return
@@ -103,7 +104,7 @@ class Snapshots:
         metrics.snapshot_bytes.labels(partition).set(len(payload))
 
     def _key(self, partition: int, slot: int) -> bytes:
-        """Each replica has slots of its own: one that is behind needs snapshots that are not ahead of it."""
+        """Each replica has slots of its own: a replica that is behind needs snapshots that are not ahead of it."""
         replica = self._context.replica
         return (f"{partition}-{slot}-{replica}" if replica else f"{partition}-{slot}").encode()
 

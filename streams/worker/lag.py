@@ -18,7 +18,7 @@ class LagMonitor:
 
     Args:
         assignment: The partitions, and how far each is.
-        topics: What the agent reads; the first is the one whose partitions it calls its own.
+        topics: What the agent reads; `partitions` and `caught_up` are about the first.
         metrics: Where lag and commit age are shown.
         clock: Wall time and the clock for intervals.
     """
@@ -86,13 +86,13 @@ class LagMonitor:
         return max((now - at for at in self._advanced_at.values()), default=0.0)
 
     def excuse(self) -> None:
-        """What stands still now does so for a reason that is no fault: `assert_advancing` counts from here."""
+        """Standing still until now is no fault: `assert_advancing` counts from here."""
         self._excused_at = self._clock.monotonic()
 
     def assert_advancing(self, within_s: float) -> None:
-        """Nothing may stand still for so long while records wait, or be fetched from never.
+        """Raise when a partition has not advanced for so long while records wait, or was never fetched from.
 
-        A partition that nobody leads may: another worker could not read it either, and would leave the others to wait.
+        A partition without a leader is left out: another worker could not read it either.
 
         Raises:
             WorkerStalled: A partition does; its number, how far it is committed and fetched.

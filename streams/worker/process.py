@@ -40,7 +40,7 @@ from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 from streams.worker.probes import Health, serve_http
 from streams.worker.process_tuning import disable_core_dumps, lower_priority, shorten_switch_interval, tune_gc
-from streams.worker.replica_start import begin_where_the_first_is
+from streams.worker.replica_start import advance_to_first_group
 from streams.worker.settings import RuntimeSettings, WorkerSettings
 from streams.worker.spec import WorkerSpec
 
@@ -59,7 +59,7 @@ def run_worker(
     cache: Path,
     replica: str = "",
 ) -> None:
-    """Run one worker until it is told to stop. Does not return: the process ends with its exit code.
+    """Run one worker until SIGTERM. It does not return: the process ends with its exit code.
 
     Raises:
         BrokerUnavailable: Nothing answers at the broker's address.
@@ -74,7 +74,7 @@ def run_worker(
     partitions = _partitions(kafka, spec.topics)
     if replica:
         read = {topic: partitions[topic] for topic in spec.reads}
-        begin_where_the_first_is(kafka, read, group, first)
+        advance_to_first_group(kafka, read, group, first)
     lower_priority(settings)
     disable_core_dumps()
     worker = _Worker(spec, make_agent, kafka, settings, runtime, partitions, cache, replica)
@@ -86,7 +86,7 @@ def run_worker(
 async def _run_and_exit(worker: "_Worker") -> NoReturn:
     """End the process from inside the loop: leaving it would wait for tasks and threads that may hang.
 
-    Faust and librdkafka leave such threads; all that matters is done and flushed.
+    Faust and librdkafka leave such threads; what must be delivered is delivered and flushed by now.
     """
     code = await worker.run()
     with contextlib.suppress(OSError):  # the disk may be full that takes what we print
@@ -210,7 +210,7 @@ class _Worker:
                         event.ack()
                         lag.note_done(event.value)
                     await after_batch()
-                except BaseException as error:  # whatever it is: nothing may leave an agent
+                except BaseException as error:  # whatever it is: no exception may leave an agent
                     if isinstance(error, asyncio.CancelledError) and app.should_stop:
                         raise
                     # Cancelled by anything else: Faust would start another, without what this one holds.
@@ -230,7 +230,7 @@ class _Worker:
                 await asyncio.sleep(1.0)
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001 - a worker without its timer is half dead
+        except BaseException as error:  # noqa: BLE001 - without its timer a worker does half of its job
             _stop_now(error)
 
     async def _unless_stopped(self, start: Coroutine[Any, Any, None]) -> bool:
@@ -262,7 +262,7 @@ class _Worker:
         return True
 
     async def _drain(self, app: BatchApp, hooks: Hooks) -> int:
-        if not app.started:  # told to stop before it began: nothing is in hand
+        if not app.started:  # stopped before it began: nothing is in hand
             return 0
         log.info("worker.draining", worker=self._name, bound_s=self._runtime.drain_s)
         ending = asyncio.create_task(_finished(app, hooks))

@@ -1,8 +1,8 @@
-"""Alarms: pillar events and acknowledgements into the log, never behind a picture.
+"""Alarms: pillar events and acknowledgements go into the log, and never wait for a picture.
 
 alarm.pillar-event.v1 ─► intake ─► fusion.input.v1 (key = zone)
 dispatch.ack.v1 ───────► zone ───► fusion.input.v1, in a stream of its own: no press waits behind it
-once a second: these partitions of the pillar feed have told everything ─► every partition of fusion.input.v1
+once a second: the partitions of the pillar feed that are caught up ─► every partition of fusion.input.v1
 """
 
 import asyncio
@@ -32,11 +32,11 @@ from streams.workers.watermarks import Watermarks
 log = structlog.get_logger(__name__)
 
 ACKS_AT_ONCE = 20
-"""About a millisecond of work."""
+"""Delivered together: about a millisecond of work."""
 
 ACKS_PAUSE_S = 0.005
-"""Between them: presses have most of the CPU while a backlog of acknowledgements is read, which takes a second for
-2,000. A press changes hands ten times on its way, and each time it would wait for the acknowledgements at hand."""
+"""Between two deliveries, so that presses have most of the CPU while a backlog of acknowledgements is read (2,000 take
+a second). On its way a press is handed over about ten times, and each time it would wait for a delivery of these."""
 
 
 class AlarmsAgent:
@@ -58,7 +58,7 @@ class AlarmsAgent:
     async def process(self, batches: Sequence[Batch]) -> None:
         """Decode, decide, deliver."""
         if batches[0][0].topic == ACKS:
-            await self._take_acks(batches)
+            await self._forward_acks(batches)
             return
         outgoing: list[ProducerRecord] = []
         for batch in batches:
@@ -67,15 +67,15 @@ class AlarmsAgent:
                     outgoing.append(self._forward(record))
                 except DecodeError as error:
                     outgoing += self._reject_event(record, error)
-                except Exception as error:  # one record must not keep the presses behind it back for ever
+                except Exception as error:  # one record must not hold up the presses behind it for ever
                     log.exception("event.failed", partition=record.partition, offset=record.offset)
                     outgoing += self._rescue(record, error)
         await self._context.delivery.deliver(outgoing)
 
     async def every_second(self) -> None:
-        """Follow the registry, and say how far the feed has told everything."""
+        """Follow the registry, and report how far the feed is."""
         await self._registry.refresh()
-        await self._watermarks.tell()
+        await self._watermarks.report()
 
     def _forward(self, record: Any) -> ProducerRecord:
         event = decode(record.value, PillarEvent)
@@ -85,8 +85,8 @@ class AlarmsAgent:
         zone = UNASSIGNED_ZONE if device is None else device.zone
         return _message(to_input(intake(event, EpochMs(record.timestamp)), zone))
 
-    async def _take_acks(self, batches: Sequence[Batch]) -> None:
-        """Hand acknowledgements on, a few at a time, so that presses go first."""
+    async def _forward_acks(self, batches: Sequence[Batch]) -> None:
+        """Forward acknowledgements, a few at a time, so that presses go first."""
         records = [record for batch in batches for record in batch]
         for start in range(0, len(records), ACKS_AT_ONCE):
             if start:
@@ -100,12 +100,12 @@ class AlarmsAgent:
             return _message(ack_input(ack, EpochMs(record.timestamp)))
         except DecodeError as error:
             return self._reject(record, error)
-        except Exception as error:  # one record must not keep those behind it back for ever
+        except Exception as error:  # one record must not hold up those behind it for ever
             log.exception("ack.failed", partition=record.partition, offset=record.offset)
             return self._reject(record, DecodeError(type(error).__name__, Cause.PROCESSING_FAILED))
 
     def _rescue(self, record: Any, error: Exception) -> list[ProducerRecord]:
-        """What our own code failed on: a press is heard all the same (domain.md 8a), the rest is given up."""
+        """Our own code failed on the event: a press goes to the log all the same (requirement 8a)."""
         event = decode(record.value, PillarEvent)
         if event.kind is PillarKind.PRESS:
             place = f"{record.topic}/{record.partition}/{record.offset}"
@@ -114,7 +114,7 @@ class AlarmsAgent:
         return self._reject_event(record, DecodeError(type(error).__name__, Cause.PROCESSING_FAILED))
 
     def _reject_event(self, record: Any, error: DecodeError) -> list[ProducerRecord]:
-        """A dead letter on the pillar topic may have been a press: the control room is told (domain.md 8a)."""
+        """A dead letter of the pillar topic may have been a press: the control room gets a report (requirement 8a)."""
         status = FeedStatus(
             feed=Feed.PILLARS,
             state=FeedState.DEAD_LETTER,
@@ -124,13 +124,13 @@ class AlarmsAgent:
             cause=error.cause,
             at=EpochMs(record.timestamp),
         )
-        told = FusionInput(
+        report = FusionInput(
             kind=InputKind.FEED_STATUS,
             event_id=fingerprint("dead-letter", record.topic, record.partition, record.offset),
             zone=UNASSIGNED_ZONE,
             payload=encode(status),
         )
-        return [self._reject(record, error), _message(told)]
+        return [self._reject(record, error), _message(report)]
 
     def _reject(self, record: Any, error: DecodeError) -> ProducerRecord:
         return self._context.reject(as_log_record(record), error.cause, str(error))

@@ -1,8 +1,8 @@
-"""Frames: is something burning? If so, the redacted picture goes out first, then the observation that names it.
+"""Frames: does a picture show flames? If so, the redacted picture goes out first, then the observation that names it.
 
 camera.frame.v1 ─► decode ─► flame candidate? ─► redact ─► evidence.snapshot.v1 ─► fusion.input.v1 (key = zone)
                      └─► the camera is alive, three times in its heartbeat interval ─► fusion.input.v1
-every five seconds: these partitions have told everything ─► every partition of fusion.input.v1
+every five seconds: the partitions of the feed that are caught up ─► every partition of fusion.input.v1
 """
 
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ from streams.workers.watermarks import Watermarks
 
 log = structlog.get_logger(__name__)
 
-EARLIER_FRAMES = 2  # two more runs of the detectors, .2 s each: a candidate is rare
+EARLIER_FRAMES = 2  # two more runs of the detectors, 0.2 s each: a candidate is rare
 
 FORGET_AFTER_S = 600.0
 """Twice `FlamePolicy.renew_after_ms`: a fire that is seen again by then would be reported anew in any case."""
@@ -83,21 +83,21 @@ class FramesAgent:
                 try:
                     frame, device = self._read(record)
                     picture = await self._context.blocking(decode_small, frame.jpeg)
-                    outgoing += self._tell_alive(frame, device, EpochMs(record.timestamp))
+                    outgoing += self._alive(frame, device, EpochMs(record.timestamp))
                     outgoing += await self._watch(frame, device, picture)
                 except (DecodeError, PictureError) as error:
                     outgoing.append(self._reject(record, error.cause))
                 except CallboxError:  # evidence that was not delivered: the process stops
                     raise
-                except Exception as error:  # noqa: BLE001 - one picture must not stop a camera's feed for ever
+                except Exception as error:  # noqa: BLE001 - one picture must not hold up a camera's feed for ever
                     log.error("frame.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
                     outgoing.append(self._reject(record, Cause.PROCESSING_FAILED))
         await self._context.delivery.deliver(outgoing)
 
     async def every_second(self) -> None:
-        """Follow the registry, say how far the feed is, and forget silent cameras: each takes 330 kB."""
+        """Follow the registry, report how far the feed is, and forget silent cameras: each takes 330 kB."""
         await self._registry.refresh()
-        await self._watermarks.tell()
+        await self._watermarks.report()
         now = self._context.clock.monotonic()
         for camera in [camera for camera, at in self._seen_at.items() if now - at > FORGET_AFTER_S]:
             del self._seen_at[camera]
@@ -113,8 +113,8 @@ class FramesAgent:
         self._seen_at[frame.camera_id] = self._context.clock.monotonic()
         return frame, device
 
-    def _tell_alive(self, frame: CameraFrame, device: RegistryDevice, at: EpochMs) -> list[ProducerRecord]:
-        """Whatever the picture shows: that there is one is the camera's heartbeat."""
+    def _alive(self, frame: CameraFrame, device: RegistryDevice, at: EpochMs) -> list[ProducerRecord]:
+        """A frame is the camera's heartbeat, whatever it shows."""
         if not is_alive_due(device.heartbeat_s, self._alive_at.get(frame.camera_id), at):
             return []
         self._alive_at[frame.camera_id] = at

@@ -1,9 +1,9 @@
-"""Fusion: the fold over the log, and what follows from it to dispatch.
+"""Fusion: the fold over the log, and publishing what it decides.
 
 fusion.input.v1 ─► fold ─► dispatch.alert.v1, maintenance.alert.v1, dispatch.test-alert.v1
                      ├───► dispatch.incident.v1: the latest of each incident, of real ones only
                      ├───► dispatch.ack-result.v1
-                     └───► fusion.snapshot.v1, and tombstones (beside the hot path)
+                     └───► fusion.snapshot.v1, and tombstones of incidents (beside the hot path)
 """
 
 from collections import Counter
@@ -36,11 +36,11 @@ from streams.worker.context import Context
 
 log = structlog.get_logger(__name__)
 
-OPERATORS_CARE = frozenset({Reason.FOLD_ERROR, Reason.POLICY_REFUSED})
-"""Decisions that mean a fault of ours or of a policy: the log says what was found."""
+FAULTS = frozenset({Reason.FOLD_ERROR, Reason.POLICY_REFUSED})
+"""Reasons that mean a fault of ours or of a policy: they are logged with what was found."""
 
 INCIDENT_KEEPER = 0
-"""Whoever owns this partition of the log keeps dispatch.incident.v1 in order."""
+"""The worker that owns this partition of the log maintains dispatch.incident.v1."""
 
 
 class FusionAgent:
@@ -49,7 +49,7 @@ class FusionAgent:
     Args:
         context: The worker.
         restore_state: Finds the state at an offset; blocks.
-        incident_topic: Keeps dispatch.incident.v1 in order.
+        incident_topic: Maintains dispatch.incident.v1.
     """
 
     def __init__(
@@ -144,8 +144,8 @@ class FusionAgent:
         if restored.broken is not None:
             log.error("log.broken", partition=partition, **restored.broken._asdict())
             self._context.metrics.log_broken.labels(restored.broken.cause).inc()
-            told = broken_log(partition, restored.topic_id, restored.broken, self._context.clock.now_ms())
-            await self._context.delivery.deliver([told])
+            report = broken_log(partition, restored.topic_id, restored.broken, self._context.clock.now_ms())
+            await self._context.delivery.deliver([report])
         return restored.state
 
     def _dead_letter(self, record: object, decision: Decision) -> list[ProducerRecord]:
@@ -154,7 +154,7 @@ class FusionAgent:
         return [self._context.reject(as_log_record(record), Cause.UNDECODABLE, decision.detail)]
 
     def _show_open_incidents(self) -> None:
-        """Tell Prometheus of the incidents that somebody has heard of."""
+        """Update the gauges of open incidents: those of which an alert went out."""
         known = Counter(
             incident.grade
             for state in self._states.values()
@@ -169,13 +169,15 @@ class FusionAgent:
         metrics, now = self._context.metrics, self._context.clock.now_ms()
         for decision in decisions:
             metrics.decisions.labels(decision.reason).inc()
-            if decision.reason in OPERATORS_CARE:
+            if decision.reason in FAULTS:
                 log.error("fold.refused", reason=decision.reason, detail=decision.detail)
             for alert in decision.alerts:
                 metrics.alerts.labels(alert.action, alert.grade).inc()
             if decision.result is not None:
                 metrics.ack_results.labels(decision.result.outcome, decision.result.reason).inc()
-            if decision.received_at is not None and any(_is_heard_press(alert) for alert in decision.alerts):
+            if decision.received_at is not None and any(
+                _is_first_of_press(alert) for alert in decision.alerts
+            ):
                 metrics.press_to_alert.observe(max(0, now - decision.received_at) / 1000)
 
 
@@ -196,7 +198,7 @@ def _renamed(alert: Alert) -> Alert:
     return msgspec.structs.replace(alert, alert_id=token_hex(13), incident_id=incident_id)
 
 
-def _is_heard_press(alert: Alert) -> bool:
-    """Whether this alert is the first that dispatch hears of a person who pressed a button."""
+def _is_first_of_press(alert: Alert) -> bool:
+    """Whether this alert is the first that dispatch receives about a person who pressed a button."""
     is_call = alert.hazard is Hazard.EMERGENCY_CALL and alert.status is Status.ACTUAL
     return is_call and alert.action is Action.RAISE

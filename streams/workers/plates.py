@@ -1,9 +1,9 @@
-"""Plates: is this vehicle on the hotlist? A hit becomes a question to a person, and nothing else goes out.
+"""Plates: is this vehicle on the hotlist? A hit becomes a question to a person, and nothing else is published.
 
     checkpoint.plate-read.v1 ─► text, or crop and models ─► exact match ─► vehicle.verification-request.v1
-    the list is too old, or fresh again ─► fusion.input.v1, told by the owner of the first partition
+    the list is too old, or fresh again ─► fusion.input.v1, reported by the owner of the first partition
 
-A vehicle that is not on the list leaves no trace: what is known of it lives in local variables here, and is in no
+A vehicle that is not on the list leaves no trace: what is known of it stays in local variables here, and is in no
 log line, metric label, dead letter or exception text.
 """
 
@@ -59,7 +59,7 @@ class PlatesAgent:
         self._pictures = await self._context.blocking(self._make_pictures, self._context.cache)
         await self._registry.start()
         await self._hotlist.start()
-        self._take_hotlist()
+        self._index_hotlist()
 
     async def process(self, batches: Sequence[Batch]) -> None:
         """Read, match, ask."""
@@ -74,18 +74,18 @@ class PlatesAgent:
                         outgoing += await self._ask(read, record)
                 except (DecodeError, PictureError) as error:
                     outgoing.append(self._reject(record, error.cause))
-                except Exception as error:  # noqa: BLE001 - one picture must not stop a checkpoint's feed
+                except Exception as error:  # noqa: BLE001 - one picture must not hold up a checkpoint's feed
                     log.error("plate.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
                     outgoing.append(self._reject(record, Cause.PROCESSING_FAILED))
         await self._context.delivery.deliver(outgoing)
         self._count()
 
     async def every_second(self) -> None:
-        """Follow the registry and the list, and say when the list is too old."""
+        """Follow the registry and the list, and report how old the list is."""
         await self._registry.refresh()
         if await self._hotlist.refresh():
-            self._take_hotlist()
-        await self._freshness.tell(self._hotlist.newest_at)
+            self._index_hotlist()
+        await self._freshness.report(self._hotlist.newest_at)
 
     def _ask_by_text(self, read: PlateRead, at: EpochMs) -> list[ProducerRecord]:
         """A read that brought no picture.
@@ -145,7 +145,7 @@ class PlatesAgent:
     async def _crops(
         self, picture: bytes, damage: PictureError | None
     ) -> tuple[Sequence[SeenPlate], PictureError | None]:
-        """What is in the picture of a hit: a person is asked all the same where it cannot be used."""
+        """The plates in the picture of a hit; a person is asked all the same where it cannot be used."""
         if damage is not None:
             return (), damage
         try:
@@ -189,7 +189,7 @@ class PlatesAgent:
         ]
 
     def _count(self) -> None:
-        """Tell Prometheus once a batch: a counter costs as much as matching a plate."""
+        """Add to the counters once a batch: one of them costs as much as matching a plate."""
         for outcome, reads in self._outcomes.items():
             self._context.metrics.plate_reads.labels(outcome).inc(reads)
         self._outcomes.clear()
@@ -198,7 +198,7 @@ class PlatesAgent:
         self._outcomes["dead_lettered"] += 1
         return self._context.reject(as_log_record(record), cause)
 
-    def _take_hotlist(self) -> None:
+    def _index_hotlist(self) -> None:
         entries = list(self._hotlist.values())
         usable = [entry for entry in entries if not problems(entry, self._hotlist.newest_at)]
         if len(usable) < len(entries):
@@ -207,7 +207,7 @@ class PlatesAgent:
 
 
 def _damage(picture: bytes) -> PictureError | None:
-    """Why a picture cannot be used. It is given up then, and a text beside it still counts."""
+    """Why a picture cannot be used. It is rejected then, and a text beside it still counts."""
     try:
         check_jpeg(picture)
     except PictureError as error:

@@ -25,7 +25,7 @@ class Desk:
 
     def look(self, at_s: float, newest_at: EpochMs) -> None:
         self.world.clock.seconds = at_s
-        run(self.freshness.tell(newest_at))
+        run(self.freshness.report(newest_at))
 
     @property
     def told(self) -> list[tuple[FeedState, EpochMs]]:
