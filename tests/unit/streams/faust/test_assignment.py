@@ -96,5 +96,7 @@ def test_the_assignment_is_settled_once_the_group_has_given_it_and_does_not_reba
         (None, False),
     ],
 )
-def test_an_acl_that_is_missing_is_told_from_a_fault(error: BaseException | None, is_ours: bool) -> None:
+def test_an_acl_that_is_missing_is_distinguished_from_a_fault(
+    error: BaseException | None, is_ours: bool
+) -> None:
     assert is_access_denied(error) is is_ours

@@ -66,7 +66,7 @@ def test_a_node_that_is_not_the_leader_any_more_is_not_asked_for_ever(refusal: t
     run(scene())
 
 
-def test_a_missing_right_is_no_reason_to_look_for_another_node() -> None:
+def test_a_missing_acl_is_no_reason_to_look_for_another_node() -> None:
     async def scene() -> int:
         client = Client({1: TopicAuthorizationFailedError.errno})
         await position_after_asking(fetcher_of(client), 1)

@@ -51,11 +51,11 @@ def admin() -> FakeAdmin:
     return FakeAdmin()
 
 
-def test_with_every_right_it_goes_on(admin: FakeAdmin) -> None:
+def test_with_every_acl_it_goes_on(admin: FakeAdmin) -> None:
     assert_acls(KAFKA, ACLS, GROUP, make_admin=admin)
 
 
-def test_a_right_that_is_missing_is_named_with_the_user_and_what_helps(admin: FakeAdmin) -> None:
+def test_an_acl_that_is_missing_is_named_with_the_user_and_what_helps(admin: FakeAdmin) -> None:
     admin.answers[ALERTS] = [AclOperation.DESCRIBE, AclOperation.READ]
     user = KafkaConfig(
         bootstrap="broker:9092",
@@ -83,7 +83,7 @@ def test_all_that_is_missing_is_named_at_once(admin: FakeAdmin) -> None:
         assert_acls(KAFKA, ACLS, GROUP, make_admin=admin)
 
 
-def test_a_topic_to_read_takes_no_right_to_write(admin: FakeAdmin) -> None:
+def test_a_topic_to_read_takes_no_acl_to_write(admin: FakeAdmin) -> None:
     admin.answers[REGISTRY] = [AclOperation.DESCRIBE, AclOperation.READ]
     assert_acls(KAFKA, ACLS, GROUP, make_admin=admin)
 

@@ -191,7 +191,7 @@ def test_one_refused_record_fails_the_list_after_the_last_answer(made: Callable[
     assert len(FakeProducer.last.produced) == 2
 
 
-def test_a_topic_that_we_may_not_write_to_is_told_from_a_record_that_did_not_arrive(
+def test_a_topic_that_we_may_not_write_to_is_distinguished_from_a_record_that_did_not_arrive(
     made: Callable[[], Delivery],
 ) -> None:
     async def scene() -> None:
@@ -236,7 +236,7 @@ def test_the_text_of_a_failure_has_no_content(made: Callable[[], Delivery]) -> N
     assert "B12345" not in run(scene())
 
 
-def test_a_caller_that_is_gone_is_not_told(made: Callable[[], Delivery]) -> None:
+def test_a_caller_that_is_gone_gets_no_answer(made: Callable[[], Delivery]) -> None:
     async def scene() -> None:
         delivery = made()
         FakeProducer.last.automatic = False

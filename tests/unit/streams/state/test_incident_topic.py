@@ -105,7 +105,7 @@ def test_the_end_that_was_overtaken_still_gets_its_tombstone(topic: Topic) -> No
     assert topic.tend() == [ProducerRecord(INCIDENTS, b"i1", None)]
 
 
-def test_a_record_that_compaction_took_is_told_of_once(topic: Topic) -> None:
+def test_a_record_that_compaction_took_is_reported_once(topic: Topic) -> None:
     topic.write(alert(3))
     topic.write(alert(2))
     topic.records.pop(0)
@@ -185,7 +185,7 @@ def test_it_is_followed_while_it_is_ours() -> None:
     run(scene())
 
 
-def test_a_broker_that_is_away_is_told_of_and_tried_again() -> None:
+def test_a_broker_that_is_away_is_reported_and_tried_again() -> None:
     broker = Broker()
     broker.is_away = True
 

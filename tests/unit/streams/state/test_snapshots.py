@@ -104,7 +104,7 @@ def failed(world: World, lines: Sequence[object]) -> None:
     assert world.metrics.registry.get_sample_value("callbox_snapshot_bytes", {"partition": "0"}) is None
 
 
-def test_a_snapshot_that_is_too_large_is_told_of_and_stops_nothing(
+def test_a_snapshot_that_is_too_large_is_reported_and_stops_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = replace(BY_NAME[FUSION_SNAPSHOT], max_message_bytes=100)
@@ -115,7 +115,7 @@ def test_a_snapshot_that_is_too_large_is_told_of_and_stops_nothing(
     failed(world, lines)
 
 
-def test_a_snapshot_that_the_broker_refuses_is_told_of_and_stops_nothing(world: World) -> None:
+def test_a_snapshot_that_the_broker_refuses_is_reported_and_stops_nothing(world: World) -> None:
     world.delivery.refused = frozenset({FUSION_SNAPSHOT})
     with structlog.testing.capture_logs() as lines:
         save(Snapshots(world.context), state_at(END))

@@ -217,7 +217,7 @@ def test_an_acl_that_was_removed_has_an_exit_code_of_its_own(reason: BaseExcepti
     assert _crash_code(reason) == code
 
 
-def test_a_crash_of_faust_is_told_from_a_stop() -> None:
+def test_a_crash_of_faust_is_distinguished_from_a_stop() -> None:
     async def scene() -> None:
         worker, app = make_worker(), FakeApp()
         app.over.set()

@@ -66,7 +66,7 @@ def test_a_faust_that_hangs_and_ignores_cancellation_does_not_keep_the_worker() 
         (TimeoutError(), 70, "worker.drain_failed"),
     ],
 )
-def test_a_last_step_that_fails_is_told_of(error: BaseException, code: int, told: str) -> None:
+def test_a_last_step_that_fails_is_reported(error: BaseException, code: int, told: str) -> None:
     async def scene() -> None:
         agent = FakeAgent()
         agent.at_end = error
@@ -146,7 +146,7 @@ def test_a_worker_names_the_topics_that_are_missing_and_what_makes_them() -> Non
     assert missing.value.exit_code == 66
 
 
-def test_a_broker_that_refuses_us_is_told_from_one_that_is_away() -> None:
+def test_a_broker_that_refuses_us_is_distinguished_from_one_that_is_away() -> None:
     with pytest.raises(AccessDenied):
         process._partitions(KAFKA, [], FakeAdmin(error=KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED)))
     with pytest.raises(BrokerUnavailable):

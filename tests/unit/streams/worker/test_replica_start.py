@@ -175,7 +175,7 @@ def test_a_feed_that_either_forwarder_tells_of_is_not_silent_whatever_their_cloc
     never(line, 0, 400)
 
 
-def test_a_dead_letter_told_of_by_both_is_one_blue() -> None:
+def test_a_dead_letter_reported_by_both_is_one_blue() -> None:
     line = Timeline()
     line.push(dead_letter(), at_s=1)
     line.push(dead_letter(), at_s=1.1)

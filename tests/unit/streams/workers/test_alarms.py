@@ -71,7 +71,7 @@ def test_anything_else_of_an_unknown_device_is_dead_lettered(kind: PillarKind) -
     assert [fact.kind for fact in facts(world)] == [InputKind.FEED_STATUS]
 
 
-def test_a_dead_letter_on_the_pillar_topic_is_told_to_the_control_room() -> None:
+def test_a_dead_letter_on_the_pillar_topic_is_reported_to_the_control_room() -> None:
     agent, world = started()
     run(agent.process([batch(b"poison", topic=PILLAR_EVENTS, partition=2, start=40, at_s=9)]))
     (letter,) = world.delivery.dead_letters(PILLAR_EVENTS)
@@ -90,7 +90,7 @@ def test_a_dead_letter_on_the_pillar_topic_is_told_to_the_control_room() -> None
     )
 
 
-def test_what_is_told_of_a_dead_letter_is_the_same_on_a_repeat() -> None:
+def test_the_report_of_a_dead_letter_is_the_same_on_a_repeat() -> None:
     agent, world = started()
     for _ in range(2):
         run(agent.process([batch(b"poison", topic=PILLAR_EVENTS, start=40)]))
@@ -113,7 +113,9 @@ def test_a_kind_that_this_release_does_not_know_is_dead_lettered() -> None:
     assert [letter.cause for letter in world.delivery.dead_letters(PILLAR_EVENTS)] == [Cause.INVALID_FIELD]
 
 
-def test_a_press_that_our_own_code_fails_on_is_heard_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_press_that_our_own_code_fails_on_goes_to_the_log_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     agent, world = started(device("P1"))
 
     def broken(*_: object) -> PillarFact:
@@ -125,7 +127,7 @@ def test_a_press_that_our_own_code_fails_on_is_heard_all_the_same(monkeypatch: p
     assert world.delivery.dead_letters(PILLAR_EVENTS) == []
 
 
-def test_an_exception_in_a_rule_costs_one_record_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_in_a_rule_costs_one_record_and_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     agent, world = started(device("P1"), device("P2"))
 
     def broken(given: PillarEvent, *rest: object) -> PillarFact:

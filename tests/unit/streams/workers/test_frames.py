@@ -264,7 +264,7 @@ def test_it_is_said_three_times_in_a_heartbeat_interval_for_each_camera(beating:
     assert len(alive(beating)) == 6
 
 
-def test_a_camera_that_promises_nothing_is_not_told_of(beating: Cameras) -> None:
+def test_a_camera_that_promises_nothing_is_not_reported(beating: Cameras) -> None:
     beating.sees(frame("C3"))
     assert beating.world.delivery.sent == []
 
@@ -286,7 +286,7 @@ def test_a_gateway_s_impossible_time_is_not_the_camera_s(beating: Cameras) -> No
     assert [each.received_at for each in alive(beating)] == [ms(5)]
 
 
-def test_a_frame_that_is_read_again_is_told_again_with_the_same_id(beating: Cameras) -> None:
+def test_a_frame_that_is_read_again_is_reported_again_with_the_same_id(beating: Cameras) -> None:
     beating.sees(frame(at_s=30), appended_s=30)
     beating.sees(frame(at_s=0), appended_s=0)
     beating.sees(frame(at_s=30), appended_s=30)

@@ -150,7 +150,7 @@ def test_any_jump_of_offsets_restores_the_state(agent: FusionAgent, restored: Re
     assert [offset for _, _, offset in restored.asked] == [0, start]
 
 
-def test_a_broken_log_is_told_of_in_the_log_and_counted(
+def test_a_broken_log_is_reported_in_the_log_and_counted(
     agent: FusionAgent, world: World, restored: Restored
 ) -> None:
     restored.broken = restoring.Broken(Cause.RECORDS_MISSING, 3, 9)

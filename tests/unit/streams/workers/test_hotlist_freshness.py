@@ -38,7 +38,7 @@ def desk() -> Desk:
     return Desk()
 
 
-def test_a_stale_list_is_told_to_the_control_room(desk: Desk) -> None:
+def test_a_stale_list_is_reported_to_the_control_room(desk: Desk) -> None:
     desk.look(STALE_S, ms(0))
     (sent,) = desk.world.delivery.sent
     fact = decode(sent.value, FusionInput)
@@ -49,14 +49,14 @@ def test_a_stale_list_is_told_to_the_control_room(desk: Desk) -> None:
     assert (status.partition, status.offset, status.partitions, status.at) == (0, -1, (), ms(0))
 
 
-def test_it_is_told_once_a_minute_while_it_stays_so_and_always_the_same(desk: Desk) -> None:
+def test_it_is_reported_once_a_minute_while_it_stays_so_and_always_the_same(desk: Desk) -> None:
     for second in range(int(2 * AGAIN_S) + 1):
         desk.look(STALE_S + second, ms(0))
     assert len(desk.world.delivery.sent) == 3
     assert len(set(desk.world.delivery.sent)) == 1
 
 
-def test_a_list_that_is_fresh_again_is_told_once(desk: Desk) -> None:
+def test_a_list_that_is_fresh_again_is_reported_once(desk: Desk) -> None:
     desk.look(STALE_S, ms(0))
     for second in range(5):
         desk.look(STALE_S + 1 + second, ms(STALE_S))
