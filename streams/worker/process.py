@@ -138,31 +138,10 @@ class _Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        app = create_app(
-            group_of(self._name, self._runtime.group_prefix, self._replica),
-            self._kafka,
-            batch_records=self._settings.batch_records,
-            waiting_batches=self._settings.waiting_batches,
-            fetch_bytes=self._settings.fetch_bytes,
-            commit_interval_s=self._runtime.commit_interval_s,
-        )
+        app = self._make_app()
         lag = LagMonitor(Assignment(app), self._spec.reads, self._metrics)
         delivery = Delivery(librdkafka_settings(self._kafka))
-        context = Context(
-            spec=self._spec,
-            settings=self._settings,
-            runtime=self._runtime,
-            delivery=delivery,
-            reader=BrokerReader(self._kafka),
-            metrics=self._metrics,
-            executor=ThreadPoolExecutor(self._settings.threads, thread_name_prefix=self._name),
-            assignment=lag.partitions,
-            caught_up=lag.caught_up,
-            partitions=self._partitions,
-            cache=self._cache,
-            replica=self._replica,
-        )
-        agent = self._make_agent(context)
+        agent = self._make_agent(self._make_context(delivery, lag))
         hooks = hooks_of(agent)
         health = Health(lag, hooks, stall_s=self._runtime.stall_s)
         http = await serve_http(health, self._metrics, self._settings)
@@ -193,6 +172,32 @@ class _Worker:
         await asyncio.to_thread(delivery.close, FLUSH_S)
         log.info("worker.stopped", worker=self._name, exit_code=code)
         return code
+
+    def _make_app(self) -> BatchApp:
+        return create_app(
+            group_of(self._name, self._runtime.group_prefix, self._replica),
+            self._kafka,
+            batch_records=self._settings.batch_records,
+            waiting_batches=self._settings.waiting_batches,
+            fetch_bytes=self._settings.fetch_bytes,
+            commit_interval_s=self._runtime.commit_interval_s,
+        )
+
+    def _make_context(self, delivery: Delivery, lag: LagMonitor) -> Context:
+        return Context(
+            spec=self._spec,
+            settings=self._settings,
+            runtime=self._runtime,
+            delivery=delivery,
+            reader=BrokerReader(self._kafka),
+            metrics=self._metrics,
+            executor=ThreadPoolExecutor(self._settings.threads, thread_name_prefix=self._name),
+            assignment=lag.partitions,
+            caught_up=lag.caught_up,
+            partitions=self._partitions,
+            cache=self._cache,
+            replica=self._replica,
+        )
 
     def _attach(self, app: BatchApp, agent: Agent, lag: LagMonitor, topic: str) -> None:
         """Give one topic a stream and a loop of its own."""
