@@ -1,18 +1,16 @@
 """`callbox worker NAME`: run one stream worker until SIGTERM."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
+from callbox.invocation import Invocation
 from callbox.terminal.choices import replica_name
 from models.weights import cache_root
+from streams.worker.agent import MakeAgent
 from streams.worker.process import run_worker
 from streams.worker.spec import REPLICABLE, WORKERS
-
-if TYPE_CHECKING:
-    from callbox.cli import Invocation
 
 
 @click.command()
@@ -26,16 +24,23 @@ if TYPE_CHECKING:
     help=f"{' and '.join(REPLICABLE)}: a second set of workers beside the first, 1 to 16 letters, digits or '-'.",
 )
 @click.pass_obj
-def worker(invocation: "Invocation", name: str, http_port: int | None, replica: str) -> None:
+def worker(invocation: Invocation, name: str, http_port: int | None, replica: str) -> None:
     """Run one stream worker until SIGTERM."""
+    start_worker(invocation, name, WORKERS[name].load_agent(), http_port, replica)
+
+
+def start_worker(
+    invocation: Invocation, name: str, make_agent: MakeAgent, http_port: int | None, replica: str
+) -> None:
+    """Run a worker with this agent, as configured. Does not return: the process ends with its exit code."""
     if replica and name not in REPLICABLE:
         raise click.UsageError(
             f"{name} takes no --replica: what it finds depends on the pictures that it happened to see; "
             f"{' and '.join(REPLICABLE)} do"
         )
     config = invocation.config
-    spec, settings = WORKERS[name], config.workers.of(name)
+    settings = config.workers.of(name)
     if http_port is not None:
         settings = msgspec.structs.replace(settings, http_port=http_port)
     cache = Path(config.models.cache) if config.models.cache else cache_root()
-    run_worker(spec, spec.load_agent(), config.kafka, settings, config.runtime, cache, replica)
+    run_worker(WORKERS[name], make_agent, config.kafka, settings, config.runtime, cache, replica)

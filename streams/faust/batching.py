@@ -23,7 +23,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message, ack_lock
 from mode.utils.futures import notify
 
-from streams.faust.leader_refresh import has_leader, look_for_new_leaders
+from streams.faust.leader_refresh import has_leader, refresh_leaders
 
 CODEC = "callbox-batch"
 IN_HAND_PAUSE_S = 0.005
@@ -131,7 +131,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         """Start the client, and correct what it does when a leader moves."""
         await super().on_start()
-        look_for_new_leaders(self._ensure_consumer())
+        refresh_leaders(self._ensure_consumer())
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)

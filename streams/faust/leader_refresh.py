@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 _NO_LEADER = (None, -1)
 
 
-def look_for_new_leaders(consumer: AIOKafkaConsumer) -> None:
+def refresh_leaders(consumer: AIOKafkaConsumer) -> None:
     """Make a started consumer refresh its metadata whenever a node does not answer where a partition begins."""
     fetcher, client = consumer._fetcher, consumer._client  # noqa: SLF001 - there is no other way in
     ask = fetcher._proc_offset_request  # noqa: SLF001 - as above

@@ -1,11 +1,11 @@
 """What an agent is given: its spec, its way out, its counters, its clock, and what it reads outside of its group."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import structlog
@@ -14,7 +14,7 @@ from schemas.errors import Cause
 from streams.clock import SYSTEM_CLOCK, Clock
 from streams.kafka.compacted_table import CompactedTable
 from streams.kafka.dead_letters import make_dead_letter
-from streams.kafka.producer import Delivery, ProducerRecord
+from streams.kafka.producer import ProducerRecord, RecordMetadata
 from streams.kafka.reader import BrokerReader
 from streams.kafka.record import LogRecord
 from streams.worker.metrics import Metrics
@@ -25,6 +25,13 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
+
+
+class Deliverer(Protocol):
+    """What an agent asks of `streams.kafka.producer.Delivery`."""
+
+    async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
+        """Return where each record lies, once the broker has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ class Context:
     spec: WorkerSpec
     settings: WorkerSettings
     runtime: RuntimeSettings
-    delivery: Delivery
+    delivery: Deliverer
     reader: BrokerReader
     metrics: Metrics
     executor: ThreadPoolExecutor

@@ -65,7 +65,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     "press_to_alert": Metric(
         Histogram,
         "callbox_press_to_alert_seconds",
-        "From the gateway's receipt of a press to the confirmed delivery of the alert that it raised.",
+        "From the gateway's receipt of a press to the confirmed delivery of the first red alert that names it.",
         buckets=LATENCY_BUCKETS_S,
     ),
     "lag": Metric(

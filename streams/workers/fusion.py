@@ -7,8 +7,9 @@ fusion.input.v1 ─► fold ─► dispatch.alert.v1, maintenance.alert.v1, disp
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from secrets import token_hex
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -43,22 +44,31 @@ INCIDENT_KEEPER = 0
 """The worker that owns this partition of the log maintains dispatch.incident.v1."""
 
 
+class Restore(Protocol):
+    """Finds the state of a partition at an offset; `streams.state.restore.restore` does."""
+
+    def __call__(
+        self, reader: BrokerReader, partition: int, partitions: int, committed: int, in_hand: State | None, /
+    ) -> Restored:
+        """Blocks while it reads."""
+
+
 class FusionAgent:
     """Folds the partitions that are ours.
 
     Args:
         context: The worker.
-        restore_state: Finds the state at an offset; blocks.
+        restore: Finds the state of a partition at an offset.
         incident_topic: Maintains dispatch.incident.v1.
     """
 
     def __init__(
         self,
         context: Context,
-        restore_state: Callable[[BrokerReader, int, int, int, State | None], Restored] = restore,
+        restore: Restore = restore,
         incident_topic: IncidentTopic | None = None,
     ) -> None:
-        self._context, self._restore = context, restore_state
+        self._context, self._restore = context, restore
         self._states: dict[int, State] = {}
         self._ticker = Ticker(context.metrics, context.runtime.give_up_s, context.replica, context.clock)
         self._topic_ids: dict[int, str] = {}
@@ -175,9 +185,7 @@ class FusionAgent:
                 metrics.alerts.labels(alert.action, alert.grade).inc()
             if decision.result is not None:
                 metrics.ack_results.labels(decision.result.outcome, decision.result.reason).inc()
-            if decision.received_at is not None and any(
-                _is_first_of_press(alert) for alert in decision.alerts
-            ):
+            if decision.received_at is not None and any(_is_heard_press(alert) for alert in decision.alerts):
                 metrics.press_to_alert.observe(max(0, now - decision.received_at) / 1000)
 
 
@@ -198,7 +206,7 @@ def _renamed(alert: Alert) -> Alert:
     return msgspec.structs.replace(alert, alert_id=token_hex(13), incident_id=incident_id)
 
 
-def _is_first_of_press(alert: Alert) -> bool:
-    """Whether this alert is the first that dispatch receives about a person who pressed a button."""
+def _is_heard_press(alert: Alert) -> bool:
+    """Whether this alert is the first that dispatch hears of a person who pressed a button."""
     is_call = alert.hazard is Hazard.EMERGENCY_CALL and alert.status is Status.ACTUAL
     return is_call and alert.action is Action.RAISE

@@ -250,7 +250,7 @@ def test_a_worker_s_rights_cover_what_it_reads_and_uses(name: str) -> None:
     for topic in names(may_read) - {
         "fusion.snapshot.v1",
         "dispatch.incident.v1",
-    }:  # passed over; others are buried
+    }:  # passed over; others are rejected
         assert dead_letter_topic(topic) in names(may_write), topic
 
 

@@ -20,7 +20,7 @@ from schemas.units import DAY_MS, EpochMs
 from streams.clock import Clock
 from streams.faust.batching import Batch
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Delivery, ProducerRecord, RecordMetadata
+from streams.kafka.producer import ProducerRecord, RecordMetadata
 from streams.kafka.record import LogRecord
 from streams.worker.context import Context
 from streams.worker.metrics import Metrics
@@ -164,7 +164,7 @@ class World:
             spec=spec,
             settings=WorkerSettings(http_port=0),
             runtime=runtime or RuntimeSettings(),
-            delivery=cast("Delivery", self.delivery),
+            delivery=self.delivery,
             reader=cast("BrokerReader", self.reader),
             metrics=self.metrics,
             executor=ThreadPoolExecutor(1),

@@ -32,7 +32,7 @@ from tests.support.timeline import Timeline, alive, dead_letter, device, ms
 
 
 def feed() -> list[Batch]:
-    """Presses with and without an id of their own, a stranger, what cannot be read, and acknowledgements."""
+    """Presses with and without an id, an unregistered device, what cannot be read, and acknowledgements."""
     events = [
         PillarEvent(
             device_id=device_id,
@@ -45,8 +45,8 @@ def feed() -> list[Batch]:
         for device_id, kind, event_id in [
             ("P1", PillarKind.PRESS, "e1"),
             ("P1", PillarKind.PRESS, None),
-            ("stranger", PillarKind.PRESS, "e2"),
-            ("stranger", PillarKind.HEARTBEAT, "e3"),
+            ("unregistered", PillarKind.PRESS, "e2"),
+            ("unregistered", PillarKind.HEARTBEAT, "e3"),
         ]
     ]
     ack = Acknowledgement(

@@ -53,10 +53,10 @@ def test_an_event_goes_to_the_log_under_its_devices_zone() -> None:
 
 def test_a_press_of_an_unknown_device_goes_to_the_control_room() -> None:
     agent, world = started()
-    run(agent.process([batch(encode(event(device_id="stranger")), topic=PILLAR_EVENTS)]))
+    run(agent.process([batch(encode(event(device_id="unregistered")), topic=PILLAR_EVENTS)]))
     (fact,) = facts(world)
     assert fact.zone == UNASSIGNED_ZONE
-    assert decode(fact.payload, PillarFact).device_id == "stranger"
+    assert decode(fact.payload, PillarFact).device_id == "unregistered"
     assert world.delivery.dead_letters(PILLAR_EVENTS) == []
 
 

@@ -205,7 +205,7 @@ def test_a_silent_camera_is_forgotten(cameras: Cameras) -> None:
     ("given", "cause"),
     [
         (b"poison", Cause.UNDECODABLE),
-        (frame("stranger"), Cause.UNKNOWN_DEVICE),
+        (frame("unregistered"), Cause.UNKNOWN_DEVICE),
         (frame(jpeg=b""), Cause.PICTURE_EMPTY),
         (frame(jpeg=b"no jpeg"), Cause.PICTURE_NOT_JPEG),
         (frame(jpeg=JPEG[:-20]), Cause.PICTURE_TRUNCATED),

@@ -89,7 +89,7 @@ def test_an_entry_that_is_added_is_found(station: Checkpoint) -> None:
     ("given", "cause"),
     [
         (b"poison", Cause.UNDECODABLE),
-        (read(checkpoint_id="stranger"), Cause.UNKNOWN_DEVICE),
+        (read(checkpoint_id="unregistered"), Cause.UNKNOWN_DEVICE),
         (read(None), Cause.INVALID_FIELD),
         (read("ABC\x001234"), Cause.PLATE_TEXT_INVALID),
         (read("·-·"), Cause.PLATE_TEXT_INVALID),
