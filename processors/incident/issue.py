@@ -1,6 +1,6 @@
-"""Alerts: how one is made from an incident, what it is called, and where it goes.
+"""How an alert is made from an incident, which id it gets, and to which topic it goes.
 
-No byte of an alert depends on an offset: a copy of an input elsewhere in the log changes none.
+No byte of an alert depends on an offset, so a copy of an input elsewhere in the log changes none.
 """
 
 from collections.abc import Mapping
@@ -20,31 +20,31 @@ from schemas.units import EpochMs, degrees
 
 SENDER = "callbox"
 MAX_SOURCES = 50
-"""In an alert; `source_count` says how many there were."""
+"""Sources that an alert lists; `source_count` says how many there were."""
 
 MAX_PRIOR = 10
-"""Earlier alerts that an alert names."""
+"""Earlier alerts that an alert lists."""
 
 
 _ID_NAMES: Mapping[Hazard, str] = {Hazard.EMERGENCY_CALL: "call", Hazard.FEED_FAULT: "maintenance"}
-"""What ids were made from before there were as many hazards. It stays: an incident that one release has raised must
-have the same id when the next one folds the same press."""
+"""Names that ids of these hazards were made from before the other hazards existed. They must stay: an incident that
+one release has raised must have the same id when the next release folds the same press."""
 
 
 class AlertContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Why an alert goes out now.
+    """Why an alert is issued now.
 
     Attributes:
-        action: What it does.
-        reason: Why.
-        cause: What names the input (feed, device, event id: event ids are unique per device only), or the timer
-            (kind, ordinal). With the action it makes the alert's id.
-        at: Fold time.
-        policy_version: What is in force.
-        device_name: Who reported, for the texts; empty for a stranger or for nobody.
-        late: The fact came late.
-        clock_suspect: A time of it was replaced.
-        is_alarm: It makes the incident urgent: who has not seen it, cannot answer it.
+        action: What the alert does to its incident.
+        reason: Why it is issued.
+        cause: Identifies the input (feed, device, event id: event ids are unique per device only), or the timer
+            (kind, ordinal). The alert's id is made from incident, action and cause.
+        at: Stream time.
+        policy_version: The version of the policy in force.
+        device_name: The device that reported, for the texts; empty for an unregistered device or for none.
+        late: The fact was received late.
+        clock_suspect: A time of the fact was impossible and has been replaced.
+        is_alarm: The alert makes the incident urgent: an answer given without having seen it is rejected.
         disposition: How the incident ended, or None.
         actor: Who acted, or None.
         ack_id: Their acknowledgement, or None.
@@ -65,27 +65,27 @@ class AlertContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def topic_for(alert: Alert) -> str:
-    """Where an alert goes: what is not real never reaches the live topics (domain.md 5)."""
+    """The topic of an alert: tests and exercises never reach the live topics (requirement 5)."""
     if alert.status is not Status.ACTUAL:
         return TEST_ALERTS
     return MAINTENANCE if alert.grade is Grade.BLUE else ALERTS
 
 
 def incident_id_of(zone: str, hazard: Hazard, device_id: str, event_id: str) -> str:
-    """Name an incident by its first fact. It begins with its zone, so that an acknowledgement can be routed.
+    """The id of an incident, made from its first fact. It begins with the zone, to route acknowledgements by it.
 
-    The first fact's hazard is part of it, not the family: event ids are unique for a device and a feed only.
+    The hazard of the first fact goes into it, not the family: event ids are unique for a device and a feed only.
     """
     return f"{zone}-{fingerprint(_ID_NAMES.get(hazard, hazard.value), device_id, event_id)}"
 
 
 def alert_id_of(incident_id: str, action: Action, cause: tuple[str, ...]) -> str:
-    """Name an alert by what it does and why: equal on a repeat."""
+    """The id of an alert, made from what it does and why, so that a repeat has the same id."""
     return fingerprint(incident_id, action, *cause)
 
 
 def with_source(sources: tuple[Source, ...], source: Source) -> tuple[Source, ...]:
-    """One source more; of too many the first and the latest stay."""
+    """The sources with one more; where there are too many, the first one and the latest ones stay."""
     if len(sources) < MAX_SOURCES:
         return (*sources, source)
     return (sources[0], *sources[2:], source)
@@ -95,11 +95,11 @@ def issue_alert(incident: Incident, context: AlertContext) -> tuple[Incident, Al
     """Make an alert of an incident as it is now.
 
     Args:
-        incident: With everything in it that the alert is about.
-        context: Why.
+        incident: The incident, with everything that the alert is about.
+        context: Why the alert is issued.
 
     Returns:
-        The incident, which now knows of this alert, and the alert.
+        The incident, with the alert counted and listed among its earlier alerts, and the alert.
     """
     alert = _alert(incident, context)
     prior = (*incident.prior, PriorAlert(alert_id=alert.alert_id, sent=context.at))[-MAX_PRIOR:]
