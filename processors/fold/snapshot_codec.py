@@ -138,10 +138,10 @@ def _slices(values: Sequence[Device | Incident | Timer]) -> list[msgspec.Raw]:
 
 
 def load(payload: bytes) -> State:
-    """Read a state, also one of an earlier format.
+    """Decode a state of the present or an earlier format.
 
     Raises:
-        ValueError: The bytes are no state, or one of a later format. The text says which.
+        ValueError: The bytes are not a state, or are one of a later format. The message says which.
     """
     version = _format_of(payload)
     try:
