@@ -8,7 +8,7 @@ CallboxError
 ├── TopicRefused       a topic change would lose order   see --i-lose-order        exit 65
 ├── AckRejected        the fold rejected an action       see the reason            exit 65
 ├── AnswerMissing      an acknowledgement has no answer  check, then send again    exit 75
-├── LetterRefused      a dead letter would come back     correct what it names     exit 65
+├── DeadLetterRefused  a dead letter would come back     correct what it names     exit 65
 ├── BrokerUnavailable  no broker answers                 start it or name another  exit 69
 ├── AccessDenied       the broker refuses us             correct credentials, ACLs exit 77
 ├── DeliveryFailed     the broker did not take a record  the process stops         exit 70
@@ -91,7 +91,7 @@ class AnswerMissing(CallboxError):
     exit_code = 75  # EX_TEMPFAIL
 
 
-class LetterRefused(CallboxError):
+class DeadLetterRefused(CallboxError):
     """A dead letter is not sent again: it would be rejected again, or it cannot be read; the message says why."""
 
     exit_code = 65  # EX_DATAERR
