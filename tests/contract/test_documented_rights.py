@@ -1,4 +1,4 @@
-"""One list of rights: what workers ask for, what the README grants, and what the command prints are the same."""
+"""One list of rights: what workers ask for, use, and what the command prints are the same."""
 
 import re
 from importlib import import_module
@@ -11,19 +11,10 @@ from callbox.commands import topics as command
 from callbox.commands.worker import AGENTS
 from callbox.terminal.choices import REPLICATED
 from schemas.topics import CATALOGUE
-from streams.kafka.acls import RIGHTS, group_of
+from streams.kafka.acls import RIGHTS
 from streams.worker.settings import RuntimeSettings
-from tests.support.paths import ROOT
 
-README = ROOT / "README.md"
 RUNTIME = RuntimeSettings(group_prefix="callbox")
-
-
-def documented(worker: str) -> list[set[str]]:
-    """What the README's row of a worker names: to read, to write, its group."""
-    section = README.read_text("utf-8").split("### ACLs\n", 1)[1]
-    row = next(line for line in section.splitlines() if line.startswith(f"| `{worker}` |"))
-    return [set(re.findall(r"`([^`]+)`", cell)) for cell in row.strip("|").split("|")[1:]]
 
 
 def test_every_worker_has_its_rights() -> None:
@@ -38,12 +29,6 @@ def test_a_worker_has_a_right_on_what_it_reads_and_uses_and_on_nothing_else(work
     assert set(agent.topics) <= set(rights.reads)
     assert {*rights.reads, *rights.writes} == {*agent.topics, *agent.uses}
     assert {*rights.reads, *rights.writes} <= {topic.name for topic in CATALOGUE if not topic.planned}
-
-
-@pytest.mark.parametrize("worker", AGENTS)
-def test_the_readme_grants_these_rights(worker: str) -> None:
-    rights = RIGHTS[worker]
-    assert documented(worker) == [set(rights.reads), set(rights.writes), {group_of(worker, RUNTIME)}]
 
 
 def printed(*options: str) -> dict[str, dict[str, set[str]]]:
