@@ -8,6 +8,7 @@ from typing import Final
 from callbox_testkit.reference.acls import acls_page
 from callbox_testkit.reference.alert import alert_page
 from callbox_testkit.reference.exit_codes import exit_codes_page
+from callbox_testkit.reference.lifecycle import lifecycle_page
 from callbox_testkit.reference.metrics import metrics_page
 from callbox_testkit.reference.settings import config_page, policy_page
 from callbox_testkit.reference.topics import topics_page
@@ -19,6 +20,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "alert": alert_page,
     "config": config_page,
     "exit-codes": exit_codes_page,
+    "lifecycle": lifecycle_page,
     "metrics": metrics_page,
     "policy": policy_page,
     "topics": topics_page,
