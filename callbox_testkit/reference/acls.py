@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from callbox_testkit.reference.markdown import names, page, table
-from streams.kafka.acls import RIGHTS, group_of
+from streams.kafka.acls import group_of
 from streams.worker.settings import RuntimeSettings
+from streams.worker.spec import WORKERS
 
 COMMANDS: Final = (
     (("callbox topics diff",), "DESCRIBE and DESCRIBE_CONFIGS on all topics"),
@@ -61,8 +62,9 @@ def acls_page() -> str:
 
 def worker_acls() -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...], str]]:
     """Each worker with the topics that it reads, the topics that it writes, and its group."""
-    for worker, rights in RIGHTS.items():
-        yield worker, rights.reads, rights.writes, group_of(worker, RuntimeSettings())
+    prefix = RuntimeSettings().group_prefix
+    for worker, spec in WORKERS.items():
+        yield worker, spec.acls.reads, spec.acls.writes, group_of(worker, prefix)
 
 
 def _worker_rows() -> Iterator[tuple[str, str, str, str]]:
