@@ -15,7 +15,12 @@ from itertools import islice
 
 import structlog
 
-from processors.incident.incident_compaction import Standing, observe, to_forget, to_repeat
+from processors.incident.incident_compaction import (
+    LatestRecord,
+    apply_record,
+    expired_keys,
+    overtaken_records,
+)
 from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.errors import CallboxError, DecodeError
@@ -103,7 +108,7 @@ class IncidentKeeper:
 
     def __init__(self, context: Context, follower: Follower, topic: str, pause_s: float = PAUSE_S) -> None:
         self._context, self._follower, self._topic, self._pause_s = context, follower, topic, pause_s
-        self._standings: dict[bytes, Standing] = {}
+        self._standings: dict[bytes, LatestRecord] = {}
 
     async def tend(self, left: asyncio.Event) -> None:
         """One round: read what is new, then write overtaken records again and tombstones of what is over.
@@ -115,7 +120,7 @@ class IncidentKeeper:
         if left.is_set():
             return
         repeated = await self._repeat()
-        over = list(islice(to_forget(self._standings, self._context.clock.now_ms()), MOST_TOMBSTONES))
+        over = list(islice(expired_keys(self._standings, self._context.clock.now_ms()), MOST_TOMBSTONES))
         await self._context.delivery.deliver([ProducerRecord(self._topic, key, None) for key in over])
         if over or repeated:
             log.info("incidents.tended", tombstones=len(over), repeated=repeated)
@@ -147,11 +152,11 @@ class IncidentKeeper:
                 log.warning("incidents.unreadable", partition=record.partition, offset=record.offset)
                 continue
             known = self._standings.get(record.key)
-            self._standings[record.key] = observe(known, alert, record.partition, record.offset)
+            self._standings[record.key] = apply_record(known, alert, record.partition, record.offset)
 
     async def _repeat(self) -> int:
         """Write the records again that count and were overtaken; how many."""
-        overtaken = list(islice(to_repeat(self._standings), MOST_REPEATS))
+        overtaken = list(islice(overtaken_records(self._standings), MOST_REPEATS))
         outgoing = []
         for key, standing in overtaken:
             record = await self._context.blocking(self._read_again, standing)
@@ -163,7 +168,7 @@ class IncidentKeeper:
         await self._context.delivery.deliver(outgoing)
         return len(outgoing)
 
-    def _read_again(self, standing: Standing) -> LogRecord | None:
+    def _read_again(self, standing: LatestRecord) -> LogRecord | None:
         """The record, unless compaction took it. Runs in the executor."""
         found = self._context.reader.read(
             self._topic, standing.partition, standing.offset, standing.offset + 1

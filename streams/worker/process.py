@@ -21,7 +21,6 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from schemas.errors import AccessDenied, CallboxError, InputMissing
-from streams.failpoints import FailPoint, pass_by
 from streams.faust.app import batched_topic, create_app
 from streams.faust.assignment import Assignment
 from streams.faust.batch_merge import EX_SOFTWARE, drain_pending
@@ -202,7 +201,6 @@ class _Worker:
     def _attach(self, app: BatchApp, agent: Agent, lag: LagMonitor, topic: str) -> None:
         """Give one topic a stream and a loop of its own."""
         settings, metrics, after_batch = self._settings, self._metrics, hooks_of(agent).after_batch
-        point = FailPoint(f"{self._name}.delivered")
 
         async def consume(stream: Any) -> None:
             async for events in drain_pending(
@@ -210,7 +208,6 @@ class _Worker:
             ):
                 try:
                     await agent.process([event.value for event in events])
-                    pass_by(point)
                     for event in events:
                         event.ack()
                         lag.note_done(event.value)

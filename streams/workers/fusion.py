@@ -8,16 +8,14 @@ fusion.input.v1 ─► fold ─► dispatch.alert.v1, maintenance.alert.v1, disp
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from secrets import token_hex
 from typing import Protocol
 
-import msgspec
 import structlog
 
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import Decision, fold
 from processors.incident.issue import topic_for
-from processors.state.partition_state import State, new_state
+from processors.state.partition_state import State
 from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import Action, Grade, Hazard, Reason, Status
@@ -28,7 +26,6 @@ from streams.faust.batching import Batch
 from streams.kafka.dead_letters import as_log_record
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.reader import BrokerReader
-from streams.sabotage import SABOTAGE, Sabotage
 from streams.state.incident_topic import IncidentTopic
 from streams.state.restore import Restored, broken_log, restore
 from streams.state.snapshots import Snapshots
@@ -138,11 +135,6 @@ class FusionAgent:
             return state
         self._context.metrics.restores.inc()
         partitions = self._context.partitions[FUSION_INPUT]
-        if SABOTAGE is Sabotage.SKIP_RESTORE:
-            self._topic_ids[partition] = ""
-            empty = new_state(partition, partitions)
-            empty.offset = batch.start
-            return empty
         self._restoring = True
         try:
             restored = await self._context.blocking(
@@ -191,19 +183,13 @@ class FusionAgent:
 
 def _messages(decision: Decision) -> Iterable[ProducerRecord]:
     """What goes out: each alert to its topic, a real one also as the latest of its incident; then the answer."""
-    for alert in decision.alerts if SABOTAGE is not Sabotage.RANDOM_IDS else map(_renamed, decision.alerts):
+    for alert in decision.alerts:
         key, value = alert.incident_id.encode(), encode(alert)
         yield ProducerRecord(topic_for(alert), key, value)
         if alert.status is Status.ACTUAL:
             yield ProducerRecord(INCIDENTS, key, value)
     if decision.result is not None:
         yield ProducerRecord(ACK_RESULTS, decision.result.ack_id.encode(), encode(decision.result))
-
-
-def _renamed(alert: Alert) -> Alert:
-    """With ids that no replay can find again (streams/sabotage.py)."""
-    incident_id = f"{alert.zone}-{token_hex(13)}"
-    return msgspec.structs.replace(alert, alert_id=token_hex(13), incident_id=incident_id)
 
 
 def _is_heard_press(alert: Alert) -> bool:

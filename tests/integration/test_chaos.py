@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.chaos.schedule import Fault
 from callbox_testkit.brokers.kafka_jars import java_program, kafka_classpath
-from streams.sabotage import Sabotage
+from callbox_testkit.sabotage import Sabotage
 from tests.support.kill_harness import kafka_or_skip
 from tests.support.paths import ROOT
 
@@ -29,7 +29,7 @@ def _jars(cache: Path) -> None:
 def chaos(cache: Path, *options: str) -> tuple[int, dict[str, Any]]:
     """Run the bench as a command; its exit code and its last line."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.chaos.bench", "--json", *options],
+        [sys.executable, "-m", "benchmarks.chaos", "--json", *options],
         cwd=ROOT,
         env={**os.environ, "CALLBOX_CACHE": str(cache)},
         capture_output=True,

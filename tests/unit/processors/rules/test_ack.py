@@ -9,7 +9,7 @@ from tests.support.timeline import Timeline, ack, camera, flame, only_alert
 
 @pytest.fixture
 def _small_memories(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processors.state.event_ids.MEMORY_SIZE", 2)
+    monkeypatch.setattr("processors.state.event_ids.WINDOW_SIZE", 2)
     monkeypatch.setattr(changes, "MAX_ENDED", 2)
 
 
