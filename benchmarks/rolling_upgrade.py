@@ -57,12 +57,12 @@ import sys
 try:
     from benchmarks.support.registry_load import records
     from streams.kafka.config import KafkaConfig
-    from streams.kafka.producer import send_all
+    from streams.kafka.producer import publish
 except ModuleNotFoundError:  # as they were called until 0.3.0
     from benchmarks.county import records
     from streams.kafka_config import KafkaConfig
-    from streams.sending import send_all
-send_all(KafkaConfig(bootstrap=sys.argv[1]), list(records(range(int(sys.argv[2])))))
+    from streams.sending import send_all as publish
+publish(KafkaConfig(bootstrap=sys.argv[1]), list(records(range(int(sys.argv[2])))))
 """
 
 

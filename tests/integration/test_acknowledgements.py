@@ -34,7 +34,7 @@ from schemas.topics import (
 from streams.clock import monotonic, now_ms, pause
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import latest_by_key, read_all
 
 PILLARS = 12
@@ -55,7 +55,7 @@ class Station:
             f'[kafka]\nbootstrap = "{kafka.bootstrap}"\nkind = "{kafka.kind}"\n', encoding="utf-8"
         )
         topics.apply(kafka, i_lose_order=False)
-        send_all(kafka, list(records(range(PILLARS))))
+        publish(kafka, list(records(range(PILLARS))))
 
     def start(self, name: str) -> WorkerProcess:
         port = free_port()
@@ -73,7 +73,7 @@ class Station:
             received_at=now_ms(),
             event_id=f"press-{number}",
         )
-        send_all(self.kafka, [Outgoing(PILLAR_EVENTS, event.device_id.encode(), encode(event))])
+        publish(self.kafka, [ProducerRecord(PILLAR_EVENTS, event.device_id.encode(), encode(event))])
 
     def say(self, incident_id: str, ack_id: str, action: AckAction = AckAction.ACCEPT) -> None:
         ack = Acknowledgement(
@@ -83,7 +83,7 @@ class Station:
             actor=Actor(name="Operator 4", organisation="County desk"),
             at=now_ms(),
         )
-        send_all(self.kafka, [Outgoing(ACKS, incident_id.encode(), encode(ack))])
+        publish(self.kafka, [ProducerRecord(ACKS, incident_id.encode(), encode(ack))])
 
     def all_of(self, topic: str, kind: type[RecordT]) -> list[RecordT]:
         return [decode(record.value, kind) for record in read_all(self.kafka, topic)]
@@ -171,7 +171,7 @@ def test_an_acknowledgement_is_answered_and_the_incident_moves(station: Station)
 
 
 def test_a_wrong_one_is_answered_a_repeat_is_not_and_poison_is_kept(station: Station) -> None:
-    send_all(station.kafka, [Outgoing(ACKS, b"x", b"poison")])
+    publish(station.kafka, [ProducerRecord(ACKS, b"x", b"poison")])
     station.say("nowhere", "a1")
     station.say("nowhere", "a1")
     station.say("nowhere", "a2")
