@@ -96,5 +96,6 @@ def test_everything_else_is_the_shipped_agents() -> None:
         def is_restoring(self) -> bool:
             return True
 
-    agent = killed_at(Restoring, FailPoint("alarms", 1, Kills()))(World("alarms").context)
-    assert hooks_of(agent).is_restoring()
+    hooks = hooks_of(killed_at(Restoring, FailPoint("alarms", 1, Kills()))(World("alarms").context))
+    assert hooks.is_restoring()
+    assert hooks.is_ready() is hooks_of(Restoring()).is_ready()

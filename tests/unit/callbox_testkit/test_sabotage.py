@@ -16,10 +16,9 @@ from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.topics import ALERTS, FUSION_SNAPSHOT, INCIDENTS
 from streams.kafka.producer import ProducerRecord
-from streams.kafka.reader import BrokerReader
-from streams.workers.alarms import AlarmsAgent
+from streams.worker.spec import WORKERS
 from streams.workers.fusion import FusionAgent
-from tests.support.fakes import KAFKA, FakeDelivery, World, run
+from tests.support.fakes import FakeDelivery, World, run
 from tests.support.timeline import Timeline, only_alert
 
 
@@ -41,7 +40,7 @@ def test_it_is_asked_for_by_name_or_not_at_all() -> None:
 
 def test_a_late_delivery_returns_before_anything_is_sent_and_sends_all_of_it_later() -> None:
     async def scene() -> None:
-        broker = FakeDelivery()
+        broker = FakeDelivery(WORKERS["fusion"].writes)
         assert await LateDelivery(broker, late_s=0.01).deliver(raised()) == []
         assert broker.sent == []
         await asyncio.sleep(0.1)
@@ -51,7 +50,7 @@ def test_a_late_delivery_returns_before_anything_is_sent_and_sends_all_of_it_lat
 
 
 def test_alerts_get_other_ids_each_time_they_are_delivered() -> None:
-    broker = FakeDelivery()
+    broker = FakeDelivery(WORKERS["fusion"].writes)
     for _ in range(2):
         run(RenamingDelivery(broker).deliver(raised()))
     original = decode(raised()[0].value, Alert)
@@ -62,7 +61,7 @@ def test_alerts_get_other_ids_each_time_they_are_delivered() -> None:
 
 
 def test_the_copies_of_one_alert_stay_equal_and_other_records_stay_as_they_are() -> None:
-    broker = FakeDelivery()
+    broker = FakeDelivery(WORKERS["fusion"].writes)
     others = [ProducerRecord(FUSION_SNAPSHOT, None, b"state", 3), ProducerRecord(INCIDENTS, b"over", None)]
     run(RenamingDelivery(broker).deliver([*raised(), *others]))
     first, second, *rest = broker.sent
@@ -71,7 +70,7 @@ def test_the_copies_of_one_alert_stay_equal_and_other_records_stay_as_they_are()
 
 
 def test_a_skipped_restore_is_an_empty_state_at_the_committed_offset() -> None:
-    found = empty_state(BrokerReader(KAFKA), 2, 4, 17)
+    found = empty_state(World("fusion").context.reader, 2, 4, 17)
     assert (found.state.partition, found.state.offset, found.state.incidents) == (2, 17, {})
     assert found.broken is None
 
@@ -90,8 +89,3 @@ def test_the_shipped_agent_is_given_another_restore() -> None:
     agent = sabotaged(FusionAgent, Sabotage.SKIP_RESTORE)(World("fusion").context)
     assert isinstance(agent, FusionAgent)
     assert agent._restore is empty_state
-
-
-def test_a_worker_without_a_state_has_no_restore_to_skip() -> None:
-    agent = sabotaged(AlarmsAgent, Sabotage.SKIP_RESTORE)(World("alarms").context)
-    assert isinstance(agent, AlarmsAgent)
