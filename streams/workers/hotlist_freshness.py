@@ -19,7 +19,7 @@ AGAIN_S = 60.0
 
 
 class ListFreshness:
-    """What was reported of the list last.
+    """Reports whether the hotlist is fresh or stale.
 
     Args:
         context: The worker.
