@@ -1,6 +1,8 @@
 """The modules of the repository and who imports whom, read from their text without importing them."""
 
 import ast
+import io
+import tokenize
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -89,3 +91,40 @@ def users_of(known: Mapping[str, Module]) -> dict[str, set[str]]:
         for name in imports_of(module, known):
             users[name].add(module.name)
     return users
+
+
+def prose_of(module: Module) -> list[tuple[int, str]]:
+    """Line and text of each docstring, also those below a constant or a field, and of each comment."""
+    docstrings = [
+        (node.lineno, node.value.value)
+        for node in ast.walk(module.syntax)
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    ]
+    tokens = tokenize.generate_tokens(io.StringIO(module.text).readline)
+    comments = [
+        (token.start[0], token.string.lstrip("# ")) for token in tokens if token.type == tokenize.COMMENT
+    ]
+    return docstrings + comments
+
+
+def definitions_of(module: Module) -> list[tuple[int, str]]:
+    """Line and name of each function and class at any depth, and of each constant and field."""
+    found = []
+    for node in ast.walk(module.syntax):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.append((node.lineno, node.name))
+        if isinstance(node, ast.Module | ast.ClassDef):
+            found += [(statement.lineno, name) for statement in node.body for name in assigned(statement)]
+    return found
+
+
+def assigned(statement: ast.stmt) -> list[str]:
+    """The names that a statement assigns to."""
+    match statement:
+        case ast.Assign():
+            return [target.id for target in statement.targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+    return []
