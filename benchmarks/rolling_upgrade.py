@@ -54,14 +54,14 @@ OPEN_LOOP = ("benchmarks.support.open_loop", "benchmarks.open_loop")
 
 REGISTER = """
 import sys
-try:
-    from benchmarks.support.registry_load import records
-    from streams.kafka.config import KafkaConfig
-    from streams.kafka.producer import send_all
-except ModuleNotFoundError:  # as they were called until 0.3.0
+try:  # as they were called until 0.3.0: what the earlier tree lacks, an editable install finds in today's
     from benchmarks.county import records
     from streams.kafka_config import KafkaConfig
     from streams.sending import send_all
+except ModuleNotFoundError:
+    from benchmarks.support.registry_load import records
+    from streams.kafka.config import KafkaConfig
+    from streams.kafka.producer import send_all
 send_all(KafkaConfig(bootstrap=sys.argv[1]), list(records(range(int(sys.argv[2])))))
 """
 

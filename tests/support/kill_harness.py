@@ -1,4 +1,4 @@
-"""A kill drill: shipped workers on a Kafka of their own, presses that keep coming, the log folded again."""
+"""A kill drill: shipped workers on a Kafka without other workers, presses that keep coming, the log folded again."""
 
 import os
 import threading
@@ -12,10 +12,9 @@ import pytest
 from confluent_kafka import KafkaError, Message, Producer
 
 from benchmarks.support.registry_load import pillar, records
-from callbox.demo.broker import MissingBroker
+from callbox.demo.broker import Broker, MissingBroker
 from callbox.demo.broker_process import free_port
 from callbox.demo.worker_process import WorkerProcess
-from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind
@@ -27,6 +26,7 @@ from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import send_all
 from streams.kafka.reader import read_all
 from streams.replay.refold import Difference, differences, read_alerts, read_log, refold, repeats
+from tests.support.wiped_kafka import wiped
 
 SESSION_MS = 2_000
 READY_S = 40.0
@@ -151,9 +151,9 @@ class Drill:
 
 
 @contextmanager
-def drill(cache: Path, folder: Path, pillars: int) -> Iterator[Drill]:
-    """A drill on a fresh Apache Kafka; skipped where there is none, unless CI says that there must be."""
-    with kafka_or_skip(), ApacheKafka(cache, folder / "kafka.log") as broker:
+def drill(broker: Broker, folder: Path, pillars: int) -> Iterator[Drill]:
+    """A drill on an Apache Kafka that is wiped before and after it: the fixture `own_kafka`."""
+    with wiped(KafkaConfig(bootstrap=broker.bootstrap)):
         running = Drill(broker.bootstrap, folder, pillars)
         try:
             yield running
