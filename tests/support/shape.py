@@ -87,6 +87,7 @@ def press_through_the_fold() -> dict[str, int]:
     A switch is two successive events of different modules. Nothing of `schemas` (the codec) is an event: a call that
     goes there and comes back is no switch.
     """
+    Timeline().press(1)  # what is kept between presses is there
     timeline = Timeline()
     pressed = entry(envelope(fact(at_s=1), zone=ZONE), offset=timeline.state.offset, append_ms=ms(1))
     events = profiled(lambda: fold(timeline.state, pressed))
