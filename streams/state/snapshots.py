@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 COMPRESSION_LEVEL = 1  # higher levels save a tenth and cost three times the time
 
 PATIENCE = 200
-"""A partition rests for so many times what its last snapshot took: at most .5 % of the time goes into each."""
+"""A partition rests for so many times what its last snapshot took: at most 0.5 % of the time goes into each."""
 
 
 class Snapshots:

@@ -35,7 +35,7 @@ from streams.workers.watermarks import Watermarks
 
 log = structlog.get_logger(__name__)
 
-EARLIER_FRAMES = 2  # two more runs of the detectors, .2 s each: a candidate is rare
+EARLIER_FRAMES = 2  # two more runs of the detectors, 0.2 s each: a candidate is rare
 
 FORGET_AFTER_S = 600.0
 """Twice `FlamePolicy.renew_after_ms`: a fire that is seen again by then would be reported anew in any case."""
