@@ -82,7 +82,12 @@ def test_a_consumer_that_joins_late_is_caught_up_from_what_compaction_left(
     assert revisions(kafka_config, topic) == {b"open": 20, b"just over": 2, b"later": 1}
 
 
-def test_what_a_stopped_worker_overtook_is_put_right(kafka_config: KafkaConfig, topic: str) -> None:
+def test_what_a_stopped_worker_overtook_is_put_right(
+    kafka_config: KafkaConfig, make_topic: MakeTopic
+) -> None:
+    topic = make_topic(
+        kafka_config, 2, cleanup_policy="compact"
+    )  # whose one segment is in use: nothing is taken away
     write(kafka_config, topic, b"i", alert(1), alert(3), alert(2))
     assert revisions(kafka_config, topic) == {b"i": 2}
     tend(kafka_config, topic)
