@@ -14,7 +14,12 @@ from itertools import islice
 
 import structlog
 
-from processors.incident.incident_compaction import Standing, observe, to_forget, to_repeat
+from processors.incident.incident_compaction import (
+    LatestRecord,
+    apply_record,
+    expired_keys,
+    overtaken_records,
+)
 from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.errors import CallboxError, DecodeError
@@ -92,7 +97,7 @@ class IncidentKeeper:
 
     def __init__(self, context: Context, follower: Follower, topic: str) -> None:
         self._context, self._follower, self._topic = context, follower, topic
-        self._standings: dict[bytes, Standing] = {}
+        self._standings: dict[bytes, LatestRecord] = {}
 
     async def tend(self, left: asyncio.Event) -> None:
         """Take in what is new, then repeat what was overtaken and bury what is over.
@@ -104,7 +109,7 @@ class IncidentKeeper:
         if left.is_set():
             return
         repeated = await self._repeat()
-        over = list(islice(to_forget(self._standings, now_ms()), MOST_TOMBSTONES))
+        over = list(islice(expired_keys(self._standings, now_ms()), MOST_TOMBSTONES))
         await self._context.delivery.deliver([Outgoing(self._topic, key, None) for key in over])
         if over or repeated:
             log.info("incidents.tended", tombstones=len(over), repeated=repeated)
@@ -136,11 +141,11 @@ class IncidentKeeper:
                 log.warning("incidents.unreadable", partition=record.partition, offset=record.offset)
                 continue
             known = self._standings.get(record.key)
-            self._standings[record.key] = observe(known, alert, record.partition, record.offset)
+            self._standings[record.key] = apply_record(known, alert, record.partition, record.offset)
 
     async def _repeat(self) -> int:
         """Write the records again that count and were overtaken; how many."""
-        overtaken = list(islice(to_repeat(self._standings), MOST_REPEATS))
+        overtaken = list(islice(overtaken_records(self._standings), MOST_REPEATS))
         outgoing = []
         for key, standing in overtaken:
             record = await self._context.blocking(self._read_again, standing)
@@ -152,7 +157,7 @@ class IncidentKeeper:
         await self._context.delivery.deliver(outgoing)
         return len(outgoing)
 
-    def _read_again(self, standing: Standing) -> LogRecord | None:
+    def _read_again(self, standing: LatestRecord) -> LogRecord | None:
         """The record, unless compaction took it. Runs in the executor."""
         place = standing.offset
         return next(read(self._context.kafka, self._topic, standing.partition, place, place + 1), None)

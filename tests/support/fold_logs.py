@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import Decision, fold
-from processors.incident.lifecycle import can
-from processors.rules.ack import SAYS
+from processors.incident.lifecycle import is_possible
+from processors.rules.ack import ACK_RULES
 from processors.state.partition_state import State, new_state
 from schemas.codec import encode
 from schemas.enums import (
@@ -204,7 +204,11 @@ def acknowledgements(draw: st.DrawFn, at_s: float, state: State, known: list[str
     about = known[-1 - draw(st.integers(0, min(3, len(known) - 1)))]
     about = draw(st.sampled_from((about,) * 15 + (GHOST,)))
     incident = state.incidents.get(about)
-    possible = tuple(a for a, says in SAYS.items() if incident is not None and can(incident.state, says.step))
+    possible = tuple(
+        a
+        for a, rule in ACK_RULES.items()
+        if incident is not None and is_possible(incident.state, rule.transition)
+    )
     actions = draw(st.sampled_from((possible or tuple(AckAction),) * 4 + (tuple(AckAction),)))
     # The broker has appended it before it comes into the log, and some people send what they said a while ago.
     received_s = at_s - draw(st.sampled_from((0.0, 0.0, 0.5, 30.0)))

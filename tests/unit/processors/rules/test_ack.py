@@ -1,7 +1,7 @@
 """Acknowledgements are known again however late a copy comes: of the open, the ended, the held, and of nothing."""
 
 from processors.fold.apply import MAX_ENDED
-from processors.state.event_ids import MEMORY_SIZE
+from processors.state.event_ids import WINDOW_SIZE
 from schemas.enums import AckAction, AckReason, PillarKind, Reason
 from tests.support.timeline import Timeline, ack, camera, flame, only_alert
 
@@ -16,7 +16,7 @@ def test_a_resend_counts_from_its_own_time() -> None:
     assert said(line, call, 1, "a") is Reason.ACCEPTED
     resent = ack(call, at_s=5, ack_id="a")
     assert line.push(resent, at_s=5).reason is Reason.DUPLICATE
-    for number in range(MEMORY_SIZE):
+    for number in range(WINDOW_SIZE):
         said(line, call, 6, f"b{number}")
     assert line.push(resent, at_s=8).result is None
 
@@ -27,7 +27,7 @@ def test_what_was_said_of_a_held_incident_is_not_said_again_by_a_copy_once_it_is
     (fire,) = line.state.incidents
     early = ack(fire, at_s=5, ack_id="early")
     assert line.push(early, at_s=5).reason is Reason.UNKNOWN_INCIDENT
-    for number in range(MEMORY_SIZE + 1):
+    for number in range(WINDOW_SIZE + 1):
         said(line, "east-nothing", 6, f"a{number}")
     line.run(10, 10)
     assert line.push(early, at_s=11).result is None
@@ -38,7 +38,7 @@ def test_what_was_said_before_an_incident_was_there_is_not_said_again_by_a_copy(
     call = only_alert(Timeline().press(9, event_id="e1")).incident_id
     early = ack(call, at_s=5, ack_id="early")
     assert line.push(early, at_s=5).reason is Reason.UNKNOWN_INCIDENT
-    for number in range(MEMORY_SIZE + 1):
+    for number in range(WINDOW_SIZE + 1):
         said(line, "east-nothing", 6, f"a{number}")
     assert only_alert(line.press(9, event_id="e1")).incident_id == call
     assert line.push(early, at_s=11).result is None

@@ -211,7 +211,7 @@ def test_a_bug_in_it_stops_no_fold(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(incident_topic, "to_forget", broken)
+    monkeypatch.setattr(incident_topic, "expired_keys", broken)
 
     async def scene() -> None:
         topic = IncidentTopic(World().context)
