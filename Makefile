@@ -14,9 +14,10 @@ export CALLBOX_CACHE ?= $(CURDIR)/.cache
 
 setup: $(VENV)/installed
 
-$(VENV)/installed: pyproject.toml constraints.txt
+$(VENV)/installed: pyproject.toml callbox_testkit/pyproject.toml benchmarks/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt \
+		--editable '.[dev]' --editable ./callbox_testkit --editable ./benchmarks
 	touch $@
 
 models: setup
@@ -51,4 +52,4 @@ bench: models
 	$(if $(DATA),$(BIN)/python -m benchmarks.vision.plates --data $(DATA)/plates-cn --json)
 
 clean:
-	rm -rf $(VENV) .cache out build *.egg-info
+	rm -rf $(VENV) .cache out build *.egg-info */build */*.egg-info

@@ -2,17 +2,14 @@
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
+from callbox.invocation import Invocation
 from callbox.terminal.choices import REPLICATED, replica_name
 from models.weights import cache_root
 from streams.worker.process import AgentClass, run_worker
-
-if TYPE_CHECKING:
-    from callbox.cli import Invocation
 
 AGENTS = {
     "alarms": "streams.workers.alarms:AlarmsAgent",
@@ -22,7 +19,7 @@ AGENTS = {
 }
 
 
-def _agent(name: str) -> AgentClass:
+def load_agent(name: str) -> AgentClass:
     """Load one agent only: alarms and fusion carry no OpenCV and no onnxruntime."""
     module, _, attribute = AGENTS[name].partition(":")
     made: AgentClass = getattr(import_module(module), attribute)
@@ -40,8 +37,15 @@ def _agent(name: str) -> AgentClass:
     help="alarms and fusion: a second set of workers beside the first, 1 to 16 letters, digits or '-'.",
 )
 @click.pass_obj
-def worker(invocation: "Invocation", name: str, http_port: int | None, replica: str) -> None:
+def worker(invocation: Invocation, name: str, http_port: int | None, replica: str) -> None:
     """Run one stream worker until SIGTERM."""
+    start_worker(invocation, name, load_agent(name), http_port, replica)
+
+
+def start_worker(
+    invocation: Invocation, name: str, make_agent: AgentClass, http_port: int | None, replica: str
+) -> None:
+    """Run a worker with this agent, as configured. Does not return: the process ends with its exit code."""
     if replica and name not in REPLICATED:
         raise click.UsageError(
             f"{name} takes no --replica: what it finds depends on the pictures that it happened to see; "
@@ -52,4 +56,4 @@ def worker(invocation: "Invocation", name: str, http_port: int | None, replica: 
     if http_port is not None:
         settings = msgspec.structs.replace(settings, http_port=http_port)
     cache = Path(config.models.cache) if config.models.cache else cache_root()
-    run_worker(name, _agent(name), config.kafka, settings, config.runtime, cache, replica)
+    run_worker(name, make_agent, config.kafka, settings, config.runtime, cache, replica)

@@ -1,4 +1,4 @@
-"""Shipped workers as child processes: for the demo, the kill tests and the benches, which all run what ships."""
+"""Workers as child processes: for the demo, the tests and the benches."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ class WorkerFailed(CallboxError):
 
 
 class WorkerProcess:
-    """One `callbox worker NAME`.
+    """One `callbox worker NAME`, or a program that takes the same arguments.
 
     Args:
         name: Which worker.
@@ -34,6 +34,7 @@ class WorkerProcess:
         options: Of `callbox` itself, such as `--verbose`.
         replica: Which replica it belongs to; empty: the first.
         folder: Its working folder; None: ours.
+        program: What is started.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class WorkerProcess:
         options: Sequence[str] = (),
         replica: str = "",
         folder: Path | None = None,
+        program: Sequence[str] = COMMAND,
     ) -> None:
         command = [
             "worker",
@@ -58,7 +60,7 @@ class WorkerProcess:
         self.name, self.http_port, self.log_file = name, http_port, log_file
         with log_file.open("ab") as output:
             self._process = subprocess.Popen(
-                [*COMMAND, *options, "--config", str(config), *command],
+                [*program, *options, "--config", str(config), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -18,7 +18,6 @@ from schemas.topics import BY_NAME
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig, addresses, is_loopback
 from streams.kafka.errors import is_refusal
-from streams.sabotage import LATER_S, SABOTAGE, Sabotage
 
 POLL_S = 0.1
 
@@ -111,7 +110,6 @@ class Delivery:
                 "queue.buffering.max.kbytes": 256 << 10,
             }
         )
-        self._late: list[asyncio.Task[None]] = []  # filled under sabotage only
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="delivery", daemon=True)
         self._thread.start()
@@ -148,18 +146,9 @@ class Delivery:
         if not records:
             return []
         batch = _Batch(len(records), asyncio.get_running_loop())
-        if SABOTAGE is Sabotage.ACK_BEFORE_DELIVERY:
-            self._late.append(asyncio.create_task(self._deliver_late(batch, records)))
-            return []
         for index, record in enumerate(records):
             await self._produce(batch, index, record)
         return await batch.future
-
-    async def _deliver_late(self, batch: _Batch, records: Sequence[Outgoing]) -> None:
-        """Sabotage (streams/sabotage.py): long after the ack."""
-        await asyncio.sleep(LATER_S)
-        for index, record in enumerate(records):
-            await self._produce(batch, index, record)
 
     async def _produce(self, batch: _Batch, index: int, record: Outgoing) -> None:
         while True:

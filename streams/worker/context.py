@@ -9,11 +9,18 @@ from typing import Any, Protocol, TypeVar
 
 from streams.faust.batching import Batch
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Delivery
+from streams.kafka.producer import Outgoing, Place
 from streams.worker.metrics import Metrics
 from streams.worker.settings import RuntimeSettings, WorkerSettings
 
 T = TypeVar("T")
+
+
+class Deliverer(Protocol):
+    """What an agent asks of `streams.kafka.producer.Delivery`."""
+
+    async def deliver(self, records: Sequence[Outgoing]) -> list[Place]:
+        """Return where each record lies, once the broker has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,7 @@ class Context:
     kafka: KafkaConfig
     settings: WorkerSettings
     runtime: RuntimeSettings
-    delivery: Delivery
+    delivery: Deliverer
     metrics: Metrics
     executor: ThreadPoolExecutor
     assignment: Callable[[], frozenset[int]]

@@ -21,7 +21,6 @@ from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFai
 from confluent_kafka import KafkaException
 
 from schemas.errors import AccessDenied, CallboxError, InputMissing
-from streams.failpoints import FailPoint, pass_by
 from streams.faust.app import batched_topic, create_app
 from streams.faust.batch_merge import EX_SOFTWARE, merged
 from streams.faust.batching import BatchApp
@@ -184,7 +183,6 @@ class _Worker:
     def _attach(self, app: BatchApp, agent: Agent, progress: Progress, topic: str) -> None:
         """Give one topic a stream and a loop of its own."""
         settings, metrics = self._settings, self._metrics
-        point = FailPoint(f"{self._name}.delivered")
 
         async def consume(stream: Any) -> None:
             async for events in merged(
@@ -192,7 +190,6 @@ class _Worker:
             ):
                 try:
                     await agent.process([event.value for event in events])
-                    pass_by(point)
                     for event in events:
                         event.ack()
                         progress.note(event.value)

@@ -8,15 +8,14 @@ fusion.input.v1 ─► fold ─► dispatch.alert.v1, maintenance.alert.v1, disp
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from secrets import token_hex
+from typing import Protocol
 
-import msgspec
 import structlog
 
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import Decision, fold
 from processors.incident.issue import topic_for
-from processors.state.partition_state import State, new_state
+from processors.state.partition_state import State
 from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import Action, Grade, Hazard, Reason, Status
@@ -34,11 +33,11 @@ from schemas.topics import (
 from schemas.units import EpochMs
 from streams.clock import now_ms
 from streams.faust.batching import Batch
+from streams.kafka.config import KafkaConfig
 from streams.kafka.dead_letters import as_log_record, bury
 from streams.kafka.producer import Outgoing
-from streams.sabotage import SABOTAGE, Sabotage
 from streams.state.incident_topic import IncidentTopic
-from streams.state.restore import broken_log, restore
+from streams.state.restore import Restored, broken_log, restore
 from streams.state.snapshots import Snapshots
 from streams.state.ticks import Ticker
 from streams.worker.context import Context
@@ -55,11 +54,21 @@ INCIDENT_KEEPER = 0
 """Whoever owns this partition of the log keeps dispatch.incident.v1 in order."""
 
 
+class Restore(Protocol):
+    """Brings the state of a partition at the committed offset; `streams.state.restore.restore` does."""
+
+    def __call__(
+        self, kafka: KafkaConfig, partition: int, partitions: int, committed: int, in_hand: State | None, /
+    ) -> Restored:
+        """Blocks while it reads."""
+
+
 class FusionAgent:
     """Folds the partitions that are ours.
 
     Args:
         context: The worker.
+        restore: How the state of a partition is brought.
     """
 
     topics = (FUSION_INPUT,)
@@ -73,8 +82,8 @@ class FusionAgent:
         dead_letter_topic(FUSION_INPUT),
     )
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, context: Context, restore: Restore = restore) -> None:
+        self._context, self._restore = context, restore
         self._states: dict[int, State] = {}
         self._ticker = Ticker(context.metrics, context.runtime.give_up_s, context.replica)
         self._topic_ids: dict[int, str] = {}
@@ -147,15 +156,10 @@ class FusionAgent:
             return state
         self._context.metrics.restores.inc()
         partitions = self._context.partitions[FUSION_INPUT]
-        if SABOTAGE is Sabotage.SKIP_RESTORE:
-            self._topic_ids[partition] = ""
-            empty = new_state(partition, partitions)
-            empty.offset = batch.start
-            return empty
         self._restoring = True
         try:
             restored = await self._context.blocking(
-                restore, self._context.kafka, partition, partitions, batch.start, state
+                self._restore, self._context.kafka, partition, partitions, batch.start, state
             )
         finally:
             self._restoring = False
@@ -203,19 +207,13 @@ class FusionAgent:
 
 def _messages(decision: Decision) -> Iterable[Outgoing]:
     """What goes out: each alert to its topic, a real one also as the latest of its incident; then the answer."""
-    for alert in decision.alerts if SABOTAGE is not Sabotage.RANDOM_IDS else map(_renamed, decision.alerts):
+    for alert in decision.alerts:
         key, value = alert.incident_id.encode(), encode(alert)
         yield Outgoing(topic_for(alert), key, value)
         if alert.status is Status.ACTUAL:
             yield Outgoing(INCIDENTS, key, value)
     if decision.result is not None:
         yield Outgoing(ACK_RESULTS, decision.result.ack_id.encode(), encode(decision.result))
-
-
-def _renamed(alert: Alert) -> Alert:
-    """With ids that no replay can find again (streams/sabotage.py)."""
-    incident_id = f"{alert.zone}-{token_hex(13)}"
-    return msgspec.structs.replace(alert, alert_id=token_hex(13), incident_id=incident_id)
 
 
 def _is_heard_press(alert: Alert) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.chaos.schedule import Fault
 from callbox_testkit.brokers.kafka_jars import java_program, kafka_classpath
-from streams.sabotage import Sabotage
+from callbox_testkit.sabotage import Sabotage
 from tests.support.kill_harness import kafka_or_skip
 from tests.support.paths import ROOT
 

@@ -1,7 +1,4 @@
-"""What a killed fold has in hand is not forgotten: a tier that is due, and a zone full of open incidents.
-
-On Apache Kafka, with the shipped workers.
-"""
+"""A killed fusion worker forgets nothing: a tier that is due, and a zone full of open incidents. On Apache Kafka."""
 
 import re
 import signal
@@ -33,7 +30,7 @@ from schemas.units import SECOND_MS, EpochMs
 from streams.clock import now_ms
 from streams.kafka.producer import Outgoing, send_all
 from streams.kafka.reader import LogRecord, read, read_all
-from tests.support.kill_harness import Drill, drill
+from tests.support.kill_harness import KillHarness, kill_harness
 
 pytestmark = pytest.mark.kafka
 
@@ -83,7 +80,7 @@ def patient_policy() -> Iterator[Outgoing]:
         yield into_log(InputKind.POLICY, "policy", "", payload, partition)
 
 
-def alerts(running: Drill) -> list[Alert]:
+def alerts(running: KillHarness) -> list[Alert]:
     return [decode(record.value, Alert) for record in read_all(running.kafka, ALERTS)]
 
 
@@ -94,7 +91,7 @@ def escalations(found: list[Alert]) -> list[Alert]:
 def test_a_fold_that_is_killed_between_a_raise_and_its_escalation_escalates_each_tier_once(
     own_kafka: Broker, tmp_path: Path
 ) -> None:
-    with drill(own_kafka, tmp_path, CALLS) as running:
+    with kill_harness(own_kafka, tmp_path, CALLS) as running:
         three_tiers = [replace(pillar(number), revision=2, chain=CHAIN) for number in range(CALLS)]
         send_all(running.kafka, [*patient_policy(), *map(device_into_log, three_tiers)])
         running.start("alarms")
@@ -117,7 +114,7 @@ def test_a_fold_that_is_killed_between_a_raise_and_its_escalation_escalates_each
         assert len(times) == CALLS * 2
 
 
-def ids_of_escalations(running: Drill) -> set[str]:
+def ids_of_escalations(running: KillHarness) -> set[str]:
     return {alert.alert_id for alert in escalations(alerts(running))}
 
 
@@ -167,7 +164,7 @@ def accepted(device_id: str, at: EpochMs) -> Outgoing:
     return into_log(InputKind.ACKNOWLEDGEMENT, fact.ack_id, ZONE, encode(fact))
 
 
-def snapshots(running: Drill) -> list[tuple[LogRecord, FusionSnapshot]]:
+def snapshots(running: KillHarness) -> list[tuple[LogRecord, FusionSnapshot]]:
     records = read(running.kafka, FUSION_SNAPSHOT, PARTITION, 0)
     return [(record, decode(record.value, FusionSnapshot)) for record in records]
 
@@ -176,7 +173,7 @@ def state_of(snapshot: FusionSnapshot) -> State:
     return load(zstandard.decompress(snapshot.state))
 
 
-def newest_offset(running: Drill) -> int:
+def newest_offset(running: KillHarness) -> int:
     return max((snapshot.next_offset for _, snapshot in snapshots(running)), default=0)
 
 
@@ -184,7 +181,7 @@ def newest_offset(running: Drill) -> int:
 def test_a_zone_with_5000_open_incidents_is_restored_while_presses_go_on(
     own_kafka: Broker, tmp_path: Path
 ) -> None:
-    with drill(own_kafka, tmp_path, 0) as running:
+    with kill_harness(own_kafka, tmp_path, 0) as running:
         named = [in_one_zone(number) for number in range(LIVE)]
         send_all(running.kafka, [Outgoing(REGISTRY, d.device_id.encode(), encode(d)) for d in named])
         places = send_all(running.kafka, list(before(now_ms())))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 from aiokafka.structs import ConsumerRecord
@@ -19,7 +19,7 @@ from schemas.topics import BY_NAME, HOTLIST, REGISTRY, dead_letter_topic
 from schemas.units import DAY_MS, EpochMs
 from streams.faust.batching import Batch
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Delivery, Outgoing, Place
+from streams.kafka.producer import Outgoing, Place
 from streams.kafka.record import LogRecord
 from streams.worker.context import Context
 from streams.worker.metrics import Metrics
@@ -108,7 +108,7 @@ class World:
             kafka=KAFKA,
             settings=WorkerSettings(http_port=0),
             runtime=runtime or RuntimeSettings(),
-            delivery=cast("Delivery", self.delivery),
+            delivery=self.delivery,
             metrics=self.metrics,
             executor=ThreadPoolExecutor(1),
             assignment=lambda: self.ours,

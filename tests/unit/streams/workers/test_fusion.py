@@ -54,14 +54,12 @@ class Restored:
 
 
 @pytest.fixture
-def restored(monkeypatch: pytest.MonkeyPatch) -> Restored:
-    found = Restored()
-    monkeypatch.setattr(fusion, "restore", found)
-    return found
+def restored() -> Restored:
+    return Restored()
 
 
 @pytest.fixture
-def world(restored: Restored) -> World:
+def world() -> World:
     """A worker that owns the zone's partition; snapshots are due at once."""
     made = World(partitions=PARTITIONS, runtime=RuntimeSettings(snapshot_interval_s=0))
     made.ours = frozenset({PARTITION})
@@ -69,8 +67,8 @@ def world(restored: Restored) -> World:
 
 
 @pytest.fixture
-def agent(world: World) -> FusionAgent:
-    return FusionAgent(world.context)
+def agent(world: World, restored: Restored) -> FusionAgent:
+    return FusionAgent(world.context, restored)
 
 
 def log(
@@ -220,16 +218,14 @@ def test_a_partition_without_a_state_is_woken(agent: FusionAgent, world: World) 
     assert agent.is_ready()
 
 
-def test_it_says_when_it_restores(
-    agent: FusionAgent, restored: Restored, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_says_when_it_restores(world: World, restored: Restored) -> None:
     seen: list[tuple[bool, bool]] = []
 
     def watched(*arguments: Any) -> restoring.Restored:
         seen.append((agent.is_restoring(), agent.is_ready()))
         return restored(*arguments)
 
-    monkeypatch.setattr(fusion, "restore", watched)
+    agent = FusionAgent(world.context, watched)
     assert not agent.is_restoring()
     run(agent.process([log(device())]))
     assert (seen, agent.is_restoring(), agent.is_ready()) == ([(True, False)], False, True)
@@ -351,10 +347,10 @@ class FakeIncidentTopic:
 
 
 def test_the_owner_of_the_first_partition_tends_the_topic_of_incidents_once_it_is_ready(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, restored: Restored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fusion, "IncidentTopic", FakeIncidentTopic)
-    agent = FusionAgent(world.context)
+    agent = FusionAgent(world.context, restored)
     topic = agent._incident_topic
     assert isinstance(topic, FakeIncidentTopic)
     world.ours = frozenset({0, 1})
