@@ -76,14 +76,20 @@ def test_a_consumer_that_joins_late_is_caught_up_from_what_compaction_left(
     write(kafka_config, topic, b"just over", alert(1, Action.RAISE), alert(2, Action.CLOSE))
     tend(kafka_config, topic)
     give_up = monotonic() + COMPACTED_WITHIN_S
+    write(kafka_config, topic, b"later", alert(1))
     while len(list(read_all(kafka_config, topic))) > 10 and monotonic() < give_up:
-        pause(1)  # the segment in use is never compacted: each record here begins another
+        pause(0.5)  # the segment in use is never compacted: each record here begins another
         write(kafka_config, topic, b"later", alert(1), alert(1))
     assert len(list(read_all(kafka_config, topic))) <= 10, "nothing was compacted"
     assert revisions(kafka_config, topic) == {b"open": 20, b"just over": 2, b"later": 1}
 
 
-def test_what_a_stopped_worker_overtook_is_put_right(kafka_config: KafkaConfig, topic: str) -> None:
+def test_what_a_stopped_worker_overtook_is_put_right(
+    kafka_config: KafkaConfig, make_topic: MakeTopic
+) -> None:
+    topic = make_topic(
+        kafka_config, 2, cleanup_policy="compact"
+    )  # whose one segment is in use: nothing is taken away
     write(kafka_config, topic, b"i", alert(1), alert(3), alert(2))
     assert revisions(kafka_config, topic) == {b"i": 2}
     tend(kafka_config, topic)
