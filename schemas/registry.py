@@ -6,7 +6,7 @@ from schemas.enums import DeviceKind, Tier
 from schemas.units import DegE7
 
 UNASSIGNED_ZONE = "unassigned"
-"""The zone of devices that no registry names: its unit is the control room (domain.md 8a)."""
+"""The zone of devices that no registry names: its unit is the control room (requirement 8a)."""
 
 
 class ChainLink(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -1,4 +1,4 @@
-"""What comes and goes: told once, then silence until it is calm (domain.md 14). A red is exempt.
+"""What comes and goes: told once, then silence until it is calm (requirement 14). A red is exempt.
 
 Precedents: swinger shutdown of alarm panels, chatter of ISA-18.2.
 """

@@ -1,7 +1,7 @@
 """How bad a hazard is, who is asked first, and how soon somebody should be there: tables, read by the rules.
 
 Grades belong to incidents, never to persons, addresses or groups. A grade may rise by itself; lowering one needs a
-person (domain.md 11), so nothing here lowers one.
+person (requirement 11), so nothing here lowers one.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         family: What it may be held together with.
         policy_name: Where the policy says how bad it is.
         categories: CAP categories.
-        verification_level: 0 no dispatch, 1 unverified (domain.md 12); a second feed makes it 2.
+        verification_level: 0 no dispatch, 1 unverified (requirement 12); a second feed makes it 2.
     """
 
     family: Family
@@ -68,7 +68,7 @@ ASSESSMENTS: Mapping[Hazard, Assessment] = {
 """A press is red on its first fact; a camera alone is what the policy says; what a technician mends is blue."""
 
 CORROBORATED = 2
-"""The verification level of what two feeds tell of (domain.md 12)."""
+"""The verification level of what two feeds tell of (requirement 12)."""
 
 URGENCIES: Mapping[Grade, Urgency] = {
     Grade.RED: Urgency.IMMEDIATE,
@@ -79,7 +79,7 @@ URGENCIES: Mapping[Grade, Urgency] = {
 _RANK: Mapping[Grade, int] = {Grade.BLUE: 1, Grade.YELLOW: 2, Grade.RED: 3, Grade.UNKNOWN: 3}
 
 CONTROL_ROOM = (ChainLink(tier=Tier.COUNTY, unit="control-room"),)
-"""Who is asked where no registry names anybody (domain.md 8a)."""
+"""Who is asked where no registry names anybody (requirement 8a)."""
 
 
 def grade_of(policy: FusionPolicy, hazard: Hazard) -> Grade:

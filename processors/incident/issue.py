@@ -65,7 +65,7 @@ class AlertContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def topic_for(alert: Alert) -> str:
-    """Where an alert goes: what is not real never reaches the live topics (domain.md 5)."""
+    """Where an alert goes: what is not real never reaches the live topics (requirement 5)."""
     if alert.status is not Status.ACTUAL:
         return TEST_ALERTS
     return MAINTENANCE if alert.grade is Grade.BLUE else ALERTS

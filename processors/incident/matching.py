@@ -1,4 +1,4 @@
-"""Which open incident a fact belongs to: hazard family, place and time (domain.md 9). Severity is not asked.
+"""Which open incident a fact belongs to: hazard family, place and time (requirement 9). Severity is not asked.
 
 Among several the one raised last is chosen, then the greater id: a total order, so that neither an index's order nor
 a restart decides. What is real and what is an exercise never meet.

@@ -34,7 +34,7 @@ TOLD_WITHIN_MS = 2 * SECOND_MS
 def silence_due(state: State, key: DeviceKey) -> EpochMs | None:
     """When to look whether a device is silent; None for one that is not supervised, or known to be silent.
 
-    One interval and 10 % after its last word it must have been told (domain.md 3), and ticks and feeds speak once a
+    One interval and 10 % after its last word it must have been told (requirement 3), and ticks and feeds speak once a
     second: so much earlier it is looked at, but never before the interval is over.
     """
     device = state.devices.get(key)

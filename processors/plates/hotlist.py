@@ -19,7 +19,7 @@ MAX_LIFETIME_MS: Mapping[Purpose, int] = {  # our own proposal: short where the 
 }
 
 STALE_AFTER_MS = 4 * HOUR_MS
-"""A list that nobody has renewed for so long suppresses its hits (domain.md 19)."""
+"""A list that nobody has renewed for so long suppresses its hits (requirement 19)."""
 
 Index = Mapping[str, tuple[HotlistEntry, ...]]
 

@@ -12,7 +12,7 @@ from schemas.units import MINUTE_MS, EpochMs
 CONFIDENT = 0.85
 """A reader's own confidence from which on its text counts as certain; the gate measured at 99.6 %."""
 
-ANSWER_WITHIN_MS = 5 * MINUTE_MS  # domain.md 22
+ANSWER_WITHIN_MS = 5 * MINUTE_MS  # requirement 22
 
 
 class SeenPlate(NamedTuple):

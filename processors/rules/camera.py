@@ -1,7 +1,7 @@
 """What cameras tell: a fire at its place, then silence while it burns, until somebody can see it; and that they live.
 
-A camera alone makes what the policy says, which is yellow (domain.md 13: its own faults are maintenance). A fire that
-a press joins is one red emergency that two feeds tell of.
+A camera alone makes what the policy says, which is yellow (requirement 13: its own faults are maintenance). A fire
+that a press joins is one red emergency that two feeds tell of.
 """
 
 from msgspec.structs import replace

@@ -32,7 +32,7 @@ from schemas.enums import Action, Disposition, Family, Feed, Hazard, PillarKind,
 from schemas.fusion_log import FusionInput, PillarFact
 
 NO_DISPATCH = 0
-"""The verification level of what nobody is sent to (domain.md 12)."""
+"""The verification level of what nobody is sent to (requirement 12)."""
 
 FAULTS: Mapping[PillarKind, Hazard] = {
     PillarKind.TAMPER: Hazard.TAMPER,
@@ -40,7 +40,7 @@ FAULTS: Mapping[PillarKind, Hazard] = {
     PillarKind.MAINS: Hazard.MAINS,
     PillarKind.COMMS: Hazard.COMMS,
 }
-"""What a device says of itself is for a technician (domain.md 4)."""
+"""What a device says of itself is for a technician (requirement 4)."""
 
 
 def pillar_fact(state: State, envelope: FusionInput, fact: PillarFact) -> Effect:
@@ -107,7 +107,7 @@ def _unknown(_state: State, device: Device, _fact: PillarFact) -> Effect:
 
 
 def _cancel(state: State, device: Device, fact: PillarFact) -> Effect:
-    """A caller takes it back: a red stays open and says so, a lesser grade ends (domain.md 6)."""
+    """A caller takes it back: a red stays open and says so, a lesser grade ends (requirement 6)."""
     status = status_of(fact)
     incident = latest_of(
         found
@@ -140,7 +140,7 @@ def _kept(incident: Incident, *, ends_it: bool) -> Change:
 
 
 def _test(state: State, device: Device, fact: PillarFact) -> Effect:
-    """A test says that it works and is over: it never reaches the live topics (domain.md 5)."""
+    """A test says that it works and is over: it never reaches the live topics (requirement 5)."""
     if not device.is_registered:
         return Effect(Reason.UNKNOWN_DEVICE, (), (PutDevice(device),))
     report = replace(report_of(state, device, fact), status=Status.TEST, first=Reason.DEVICE_TEST)

@@ -1,4 +1,4 @@
-"""A press: raises without a hold, joins an emergency, or is the same press bouncing (domain.md 1, 2, 7, 8a, 9).
+"""A press: raises without a hold, joins an emergency, or is the same press bouncing (requirements 1, 2, 7, 8a, 9).
 
 Nothing a press meets here keeps it silent but a bounce of an incident that is open. Whether it is known already was
 asked before (processors/rules/device_event.py).

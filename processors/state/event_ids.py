@@ -12,7 +12,7 @@ from schemas.enums import Reason
 from schemas.units import EpochMs
 
 WINDOW_SIZE = 64
-"""architecture.md, decision 4."""
+"""docs/adr/0004."""
 
 
 class EventIdWindow(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -16,7 +16,7 @@ MM_PER_DEGREE = 111_195_080
 """pi/180 x 6,371,008.8 m, the mean radius of the Earth (IUGG R1). Against the ellipsoid: below 0.6 %."""
 
 CELL_MM = 200_000
-"""domain.md: a 200 m x 200 m grid."""
+"""A 200 m x 200 m grid (docs/requirements.md, default times)."""
 
 LAT_LIMIT_E7 = 90 * E7
 LON_LIMIT_E7 = 180 * E7

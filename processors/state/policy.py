@@ -27,7 +27,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Windows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Duplicate windows by grade (domain.md, the table of defaults)."""
+    """Duplicate windows by grade (docs/requirements.md, default times)."""
 
     red: Window = Window(rolling_ms=120 * SECOND_MS, at_most_ms=15 * MINUTE_MS)
     yellow: Window = Window(rolling_ms=300 * SECOND_MS, at_most_ms=30 * MINUTE_MS)
@@ -70,9 +70,9 @@ class Grades(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How bad one fact of a hazard is.
 
     Attributes:
-        emergency_call: Always red (domain.md 1, 7).
+        emergency_call: Always red (requirements 1, 7).
         fire: What a camera alone takes for fire.
-        maintenance: Always blue (domain.md 4, 13).
+        maintenance: Always blue (requirements 4, 13).
     """
 
     emergency_call: Grade = Grade.RED
@@ -85,18 +85,18 @@ RINGS = (
     Ring(within_m=1_500, response_s=180),
     Ring(within_m=2_500, response_s=300),
 )
-"""domain.md: rings of 1, 3 and 5 minutes; by 30 km/h on the road, of which a straight line is about two thirds [P]."""
+"""Rings of 1, 3, 5 minutes (docs/requirements.md); by 30 km/h on the road, of which a straight line is two thirds."""
 
 
 class FusionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits an operator may set for fusion. Defaults: domain.md, the table of defaults.
+    """Limits an operator may set for fusion. Defaults: docs/requirements.md, default times.
 
     Attributes:
-        bounce_ms: Presses of one pillar this close together are one press (domain.md 1).
-        reach_m: Facts of one hazard family this close together are one incident (domain.md: a 200 m grid).
+        bounce_ms: Presses of one pillar this close together are one press (requirement 1).
+        reach_m: Facts of one hazard family this close together are one incident (docs/requirements.md: a 200 m grid).
         windows: How long facts join an incident, by grade.
         late_after_ms: A fact received later than this after it happened is late (SIA DC-09: -40 s).
-        expire_after_ms: An incident that nobody touches ends after this long (domain.md: stale after 24 h).
+        expire_after_ms: An incident that nobody touches ends after this long (docs/requirements.md: stale after 24 h).
         pillar_reach_m: How far from a pillar the caller may be.
         camera_reach_m: How far from a camera what it sees may be.
         grades: How bad, by hazard.
@@ -109,13 +109,13 @@ class FusionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         out_of_service_ms: The longest that a blue incident may be out of service.
         ack_too_old_ms: An acknowledgement that was on its way for longer is rejected.
         rings: How soon somebody should be there; nearest first. Farther away no target is given.
-        stuck_ms: A button that is held for longer is stuck (domain.md 2).
-        site_misses: So many silent devices behind one gateway are one silent site (domain.md 3).
+        stuck_ms: A button that is held for longer is stuck (requirement 2).
+        site_misses: So many silent devices behind one gateway are one silent site (requirement 3).
         feed_silent_ms: A feed whose worker says nothing for longer is silent.
         flap_cycles: So many cycles of coming and going ...
-        flap_within_ms: ... in this time are flapping (domain.md 14).
+        flap_within_ms: ... in this time are flapping (requirement 14).
         grade_changes: More changes of the grade than this ...
-        grade_changes_within_ms: ... in this time are flapping (domain.md 14).
+        grade_changes_within_ms: ... in this time are flapping (requirement 14).
     """
 
     bounce_ms: int = 3 * SECOND_MS

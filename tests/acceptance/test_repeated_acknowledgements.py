@@ -1,4 +1,4 @@
-"""Requirement 16 of domain.md: the same ack id again is silent."""
+"""Requirement 16: the same ack id again is silent."""
 
 import pytest
 
