@@ -60,8 +60,9 @@ REGISTER = """
 import sys
 from {load} import records
 from {config} import KafkaConfig
-from {producer} import send_all
-send_all(KafkaConfig(bootstrap=sys.argv[1]), list(records(range(int(sys.argv[2])))))
+import {producer} as producer
+publish = getattr(producer, "publish", None) or producer.send_all
+publish(KafkaConfig(bootstrap=sys.argv[1]), list(records(range(int(sys.argv[2])))))
 """
 
 

@@ -7,11 +7,10 @@ window in which a crash must repeat and must not lose.
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
 from streams.faust.batching import Batch
-from streams.worker.context import Agent, Context
-from streams.worker.process import AgentClass
+from streams.worker.agent import Agent, MakeAgent
 
 VARIABLE: Final = "CALLBOX_FAIL_POINT"
 """Read by `callbox_testkit.worker` only; `callbox worker` takes no notice of it."""
@@ -65,20 +64,9 @@ def requested_fail_point(environment: Mapping[str, str]) -> FailPoint | None:
     return FailPoint.parse(text) if text else None
 
 
-def killed_at(agent: AgentClass, fail_point: FailPoint) -> AgentClass:
-    """The same agent, in a process that ends at the fail point."""
-    return _KilledAgentClass(agent, fail_point)
-
-
-class _KilledAgentClass:
-    """Makes an agent that ends the process."""
-
-    def __init__(self, agent: AgentClass, fail_point: FailPoint) -> None:
-        self.topics, self.uses = agent.topics, agent.uses
-        self._agent, self._fail_point = agent, fail_point
-
-    def __call__(self, context: Context) -> Agent:
-        return cast("Agent", _KilledAgent(self._agent(context), self._fail_point))
+def killed_at(make_agent: MakeAgent, fail_point: FailPoint) -> MakeAgent:
+    """Makes the same agent, in a process that ends at the fail point."""
+    return lambda context: _KilledAgent(make_agent(context), fail_point)
 
 
 class _KilledAgent:

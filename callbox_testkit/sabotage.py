@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from secrets import token_hex
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 
@@ -18,11 +18,11 @@ from processors.state.partition_state import State, new_state
 from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.topics import ALERTS, FUSION_INPUT, INCIDENTS, MAINTENANCE, TEST_ALERTS
-from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, Place
+from streams.kafka.producer import ProducerRecord, RecordMetadata
+from streams.kafka.reader import BrokerReader
 from streams.state.restore import Restored
-from streams.worker.context import Agent, Context, Deliverer
-from streams.worker.process import AgentClass
+from streams.worker.agent import Agent, MakeAgent
+from streams.worker.context import Context, Deliverer
 from streams.workers.fusion import FusionAgent
 
 VARIABLE: Final = "CALLBOX_SABOTAGE"
@@ -59,28 +59,20 @@ def requested_sabotage(environment: Mapping[str, str]) -> Sabotage | None:
     return Sabotage(name) if name else None
 
 
-def sabotaged(agent: AgentClass, sabotage: Sabotage) -> AgentClass:
-    """The same agent, given the piece that breaks the guarantee."""
-    return _SabotagedAgentClass(agent, sabotage)
+def sabotaged(make_agent: MakeAgent, sabotage: Sabotage) -> MakeAgent:
+    """Makes the same agent, given the piece that breaks the guarantee."""
 
-
-class _SabotagedAgentClass:
-    """Makes the shipped agent; only what it is given differs."""
-
-    def __init__(self, agent: AgentClass, sabotage: Sabotage) -> None:
-        self.topics, self.uses = agent.topics, agent.uses
-        self._agent, self._sabotage = agent, sabotage
-
-    def __call__(self, context: Context) -> Agent:
-        match self._sabotage:
+    def make(context: Context) -> Agent:
+        match sabotage:
             case Sabotage.ACK_BEFORE_DELIVERY:
-                return self._agent(replace(context, delivery=LateDelivery(context.delivery)))
+                return make_agent(replace(context, delivery=LateDelivery(context.delivery)))
             case Sabotage.RANDOM_IDS:
-                return self._agent(replace(context, delivery=RenamingDelivery(context.delivery)))
-            case Sabotage.SKIP_RESTORE if FUSION_INPUT in self.topics:
-                return cast("Agent", FusionAgent(context, restore=empty_state))
-            case Sabotage.SKIP_RESTORE:  # no other agent has a state
-                return self._agent(context)
+                return make_agent(replace(context, delivery=RenamingDelivery(context.delivery)))
+            case Sabotage.SKIP_RESTORE if FUSION_INPUT in context.spec.reads:
+                return FusionAgent(context, restore=empty_state)
+        return make_agent(context)  # no other agent has a state
+
+    return make
 
 
 class LateDelivery:
@@ -90,14 +82,14 @@ class LateDelivery:
         self._delivery, self._late_s = delivery, late_s
         self._sending: set[asyncio.Task[None]] = set()
 
-    async def deliver(self, records: Sequence[Outgoing]) -> list[Place]:
+    async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
         """Promise it; nobody knows yet where the records will lie."""
         sending = asyncio.create_task(self._send(list(records)))
         self._sending.add(sending)
         sending.add_done_callback(self._sending.discard)
         return []
 
-    async def _send(self, records: Sequence[Outgoing]) -> None:
+    async def _send(self, records: Sequence[ProducerRecord]) -> None:
         await asyncio.sleep(self._late_s)
         await self._delivery.deliver(records)
 
@@ -108,9 +100,9 @@ class RenamingDelivery:
     def __init__(self, delivery: Deliverer) -> None:
         self._delivery = delivery
 
-    async def deliver(self, records: Sequence[Outgoing]) -> list[Place]:
+    async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
         """Deliver; the copies of one alert, such as that of the incident topic, stay equal."""
-        renamed: dict[bytes, Outgoing] = {}
+        renamed: dict[bytes, ProducerRecord] = {}
         outgoing = []
         for record in records:
             if record.topic in ALERT_TOPICS and record.value is not None:
@@ -122,7 +114,7 @@ class RenamingDelivery:
         return await self._delivery.deliver(outgoing)
 
 
-def _renamed(record: Outgoing, value: bytes) -> Outgoing:
+def _renamed(record: ProducerRecord, value: bytes) -> ProducerRecord:
     alert = decode(value, Alert)
     incident_id = f"{alert.zone}-{token_hex(13)}"
     alert = msgspec.structs.replace(alert, alert_id=token_hex(13), incident_id=incident_id)
@@ -130,7 +122,7 @@ def _renamed(record: Outgoing, value: bytes) -> Outgoing:
 
 
 def empty_state(
-    _kafka: KafkaConfig, partition: int, partitions: int, committed: int, _in_hand: State | None = None
+    _reader: BrokerReader, partition: int, partitions: int, committed: int, _in_hand: State | None = None
 ) -> Restored:
     """Stands for `streams.state.restore.restore`: nothing is read, the state at the committed offset is empty."""
     state = new_state(partition, partitions)

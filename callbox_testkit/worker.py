@@ -13,33 +13,35 @@ from typing import Final
 import click
 
 from callbox.cli import cli, run
-from callbox.commands.worker import load_agent, start_worker
+from callbox.commands.worker import start_worker
 from callbox.commands.worker import worker as shipped
 from callbox.invocation import Invocation
 from callbox_testkit.fail_points import killed_at, requested_fail_point
 from callbox_testkit.sabotage import requested_sabotage, sabotaged
-from streams.worker.process import AgentClass
+from streams.worker.agent import MakeAgent
+from streams.worker.spec import WORKERS
 
 PROGRAM: Final = (sys.executable, "-P", "-m", "callbox_testkit.worker")
 """For `callbox.demo.worker_process.WorkerProcess`, in the place of the shipped program."""
 
 
-def substituted(name: str, agent: AgentClass, environment: Mapping[str, str]) -> AgentClass:
+def substituted(name: str, make_agent: MakeAgent, environment: Mapping[str, str]) -> MakeAgent:
     """The agent of this worker with the pieces that the environment asks for.
 
     Raises:
         ValueError: It asks for something that is not known.
     """
     if sabotage := requested_sabotage(environment):
-        agent = sabotaged(agent, sabotage)
+        make_agent = sabotaged(make_agent, sabotage)
     if (fail_point := requested_fail_point(environment)) and fail_point.worker == name:
-        agent = killed_at(agent, fail_point)
-    return agent
+        make_agent = killed_at(make_agent, fail_point)
+    return make_agent
 
 
 @click.pass_obj
 def _worker(invocation: Invocation, name: str, http_port: int | None, replica: str) -> None:
-    start_worker(invocation, name, substituted(name, load_agent(name), os.environ), http_port, replica)
+    make_agent = substituted(name, WORKERS[name].load_agent(), os.environ)
+    start_worker(invocation, name, make_agent, http_port, replica)
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ from schemas.units import MINUTE_MS, SECOND_MS
 from streams.clock import now_ms
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.topics import partition_count
 from streams.replay.refold import read_alerts, read_log, refold
 
@@ -171,11 +171,13 @@ class _Run:
             zone="",
             payload=encode(record),
         )
-        send_all(self._kafka, [Outgoing(FUSION_INPUT, b"", encode(fact), number) for number in partitions])
-        send_all(self._kafka, list(lists(now_ms())))
+        publish(
+            self._kafka, [ProducerRecord(FUSION_INPUT, b"", encode(fact), number) for number in partitions]
+        )
+        publish(self._kafka, list(lists(now_ms())))
         records = list(registry_load.records(range(presses)))
         for at in range(0, len(records), CHUNK):
-            send_all(self._kafka, records[at : at + CHUNK])
+            publish(self._kafka, records[at : at + CHUNK])
 
     def _one(self, planned: Planned, rate: float, arrivals: Arrivals) -> Struck:
         self._faults.prepare(planned)

@@ -16,7 +16,7 @@ from schemas.hotlist import VerificationRequest
 from schemas.ids import fingerprint
 from schemas.topics import BY_NAME, HOTLIST, PLATE_READS, REGISTRY
 from schemas.units import EpochMs
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 
 ENTRY_ID: Final = "chaos"
 TEXT: Final = "京Z99999"
@@ -24,13 +24,13 @@ CHECKPOINTS: Final = 8 * BY_NAME[PLATE_READS].partitions
 """Eight a partition: whatever the hash, hardly a partition is without a checkpoint."""
 
 
-def lists(at: EpochMs) -> Iterator[Outgoing]:
+def lists(at: EpochMs) -> Iterator[ProducerRecord]:
     """The registry of the checkpoints, and the hotlist with its one vehicle."""
     for number in range(CHECKPOINTS):
         device = standing_device(_checkpoint(number), DeviceKind.CHECKPOINT, "checkpoints")
-        yield Outgoing(REGISTRY, device.device_id.encode(), encode(device))
+        yield ProducerRecord(REGISTRY, device.device_id.encode(), encode(device))
     entry = listed_vehicle(ENTRY_ID, TEXT, at)
-    yield Outgoing(HOTLIST, ENTRY_ID.encode(), encode(entry))
+    yield ProducerRecord(HOTLIST, ENTRY_ID.encode(), encode(entry))
 
 
 def plate_read(number: int, at_s: float) -> PlateRead:

@@ -17,13 +17,13 @@ from callbox.demo.broker_process import free_port
 from callbox.demo.worker_process import WorkerFailed, WorkerProcess
 from callbox_testkit.worker import PROGRAM
 from models.weights import cache_root
-from schemas.topics import BY_NAME, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
+from schemas.topics import BY_NAME
+from streams.worker.spec import WORKERS as SPECS
 
 EACH = 2
 READY_S = 120.0
 STEP_S = 0.1
 ANSWERS_S = 10.0
-READS = {"alarms": PILLAR_EVENTS, "fusion": FUSION_INPUT, "plates": PLATE_READS}
 
 CONFIG = """
 [kafka]
@@ -105,7 +105,7 @@ class WorkerPool:
 
     def owned(self, worker: WorkerProcess) -> frozenset[int]:
         """The partitions that a worker says it owns; none if it does not answer."""
-        wanted = READS[worker.name]
+        wanted = SPECS[worker.name].reads[0]
         return frozenset(
             int(labels["partition"])
             for labels, _ in samples(worker, "callbox_commit_age_seconds") or ()
@@ -171,7 +171,7 @@ class WorkerPool:
             Unsettled: That does not happen in time.
         """
         give_up = time.monotonic() + READY_S
-        every = frozenset(range(BY_NAME[READS[name]].partitions))
+        every = frozenset(range(BY_NAME[SPECS[name].reads[0]].partitions))
         while True:
             self._replace(name)
             running = self._running(name)

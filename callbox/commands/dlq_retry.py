@@ -18,7 +18,7 @@ from schemas.units import EpochMs
 from streams.clock import now_ms
 from streams.kafka.admin import assert_reachable
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Place, assert_may_hold, send_all
+from streams.kafka.producer import RecordMetadata, assert_may_hold, publish
 
 _MOST_BYTES: Final = 32 << 20  # of records in memory before they are sent: one picture may have 8 MiB
 _MOST_RECORDS: Final = 1_000
@@ -27,14 +27,14 @@ _MOST_RECORDS: Final = 1_000
 class _Judged(NamedTuple):
     """A letter's place and what is decided about it."""
 
-    place: Place
+    place: RecordMetadata
     judgement: Judgement
 
 
 class _Wanted(NamedTuple):
     """Which letters: some places, or all of a topic and cause."""
 
-    places: tuple[Place, ...]
+    places: tuple[RecordMetadata, ...]
     topic: str | None
     cause: Cause | None
     since: EpochMs | None
@@ -58,7 +58,7 @@ class _Wanted(NamedTuple):
 def retry(
     invocation: Invocation,
     *,
-    places: tuple[Place, ...],
+    places: tuple[RecordMetadata, ...],
     topic: str | None,
     cause: str | None,
     since: EpochMs | None,
@@ -97,7 +97,7 @@ def _letters(kafka: KafkaConfig, wanted: _Wanted) -> Iterator[Found]:
         click.echo(f"{told.unreadable} letters cannot be read by this release", err=True)
     firsts = {given.first for given in told.records if given.cause is wanted.cause}
     for record in letter_records(kafka, (wanted.topic,), wanted.since) if firsts else ():
-        place = spelled(Place(record.topic, record.partition, record.offset))
+        place = spelled(RecordMetadata(record.topic, record.partition, record.offset))
         if place in firsts:
             firsts.discard(place)
             yield found_in(record)
@@ -133,14 +133,14 @@ def _retry(kafka: KafkaConfig, judged: Iterable[_Judged], *, dry_run: bool) -> l
     fates: list[Fate] = []
     for few in _in_batches(judged):
         outgoing = [each.judgement.outgoing for each in few if each.judgement.outgoing is not None]
-        arrived = iter([] if dry_run else send_all(kafka, outgoing))
+        arrived = iter([] if dry_run else publish(kafka, outgoing))
         for each in few:
             fates.append(each.judgement.fate)
             click.echo(_line(each, None if each.judgement.outgoing is None else next(arrived, None)))
     return fates
 
 
-def _line(judged: _Judged, arrived: Place | None) -> str:
+def _line(judged: _Judged, arrived: RecordMetadata | None) -> str:
     fate, words, outgoing = judged.judgement
     if outgoing is None:
         return f"{fate}  {spelled(judged.place)}: {words}"

@@ -27,7 +27,7 @@ from schemas.topics import FUSION_INPUT
 from streams.clock import now_ms
 from streams.kafka.admin import assert_reachable
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.topics import partition_count
 
 _LOOK_S = 2.0  # how long a dry run, which needs no broker, waits for one
@@ -79,9 +79,9 @@ def apply(invocation: Invocation, file: Path, *, dry_run: bool, force: bool) -> 
     revision = max(now_ms(), 0 if state is None else state.policy_revision + 1)
     value = encode(_input(policy_record(wanted, revision)))
     others = [partition for partition in range(partitions) if partition != LOOKED_AT]
-    send_all(kafka, [Outgoing(FUSION_INPUT, b"", value, partition) for partition in others])
+    publish(kafka, [ProducerRecord(FUSION_INPUT, b"", value, partition) for partition in others])
     # Last: when an apply is interrupted before, the next one still sees the difference.
-    send_all(kafka, [Outgoing(FUSION_INPUT, b"", value, LOOKED_AT)])
+    publish(kafka, [ProducerRecord(FUSION_INPUT, b"", value, LOOKED_AT)])
     click.echo(f"applied as revision {revision} to {partitions} partitions")
 
 

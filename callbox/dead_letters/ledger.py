@@ -11,7 +11,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.errors import Cause, DecodeError
 from schemas.topics import BY_NAME, dead_letter_topic
 from schemas.units import EpochMs
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 from streams.kafka.record import LogRecord
 
 LETTER_TOPICS: Final = tuple(name for name in BY_NAME if dead_letter_topic(name) in BY_NAME)
@@ -27,7 +27,7 @@ class Found(NamedTuple):
         letter: What it says.
     """
 
-    place: Place
+    place: RecordMetadata
     written_at: EpochMs
     letter: DeadLetter
 
@@ -92,7 +92,7 @@ def base_topic(letter_topic: str) -> str:
     return letter_topic.removesuffix(dead_letter_topic(""))
 
 
-def place_of(text: str) -> Place:
+def place_of(text: str) -> RecordMetadata:
     """Read the place of a letter.
 
     Raises:
@@ -106,10 +106,10 @@ def place_of(text: str) -> Place:
         raise ValueError(
             f"{text!r} is no place of a dead letter: TOPIC.dlq/PARTITION/OFFSET, as `callbox dlq list` names them"
         )
-    return Place(topic, int(partition), int(offset))
+    return RecordMetadata(topic, int(partition), int(offset))
 
 
-def spelled(place: Place) -> str:
+def spelled(place: RecordMetadata) -> str:
     """A place as people type it."""
     return f"{place.topic}/{place.partition}/{place.offset}"
 
@@ -120,7 +120,7 @@ def found_in(record: LogRecord) -> Found:
     Raises:
         DecodeError: It is none that this release knows.
     """
-    place = Place(record.topic, record.partition, record.offset)
+    place = RecordMetadata(record.topic, record.partition, record.offset)
     return Found(place, record.timestamp_ms, decode(record.value, DeadLetter))
 
 

@@ -11,7 +11,7 @@ from schemas.registry import RegistryDevice
 from schemas.topics import BY_NAME, REGISTRY, dead_letter_topic
 from schemas.units import EpochMs
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 from streams.kafka.reader import Follower, latest_by_key, read
 from streams.kafka.record import LogRecord
 
@@ -35,7 +35,7 @@ def letter_records(kafka: KafkaConfig, topics: Sequence[str], since: EpochMs | N
                 yield from follower.poll(_POLL_S)
 
 
-def letter_at(kafka: KafkaConfig, place: Place) -> Found:
+def letter_at(kafka: KafkaConfig, place: RecordMetadata) -> Found:
     """The letter at a place.
 
     Raises:
@@ -56,7 +56,7 @@ def original_of(kafka: KafkaConfig, letter: DeadLetter) -> Original | None:
     """The record of a letter: from the letter, or else from where it lay; None where it is gone."""
     if (whole := kept(letter)) is not None:
         return whole
-    record = _record_at(kafka, Place(letter.topic, letter.partition, letter.offset))
+    record = _record_at(kafka, RecordMetadata(letter.topic, letter.partition, letter.offset))
     if record is not None and record.timestamp_ms == letter.appended_at:  # else the topic was made anew since
         return Original(record.key, record.value)
     if letter.payload is None or BY_NAME[letter.topic].sealed:
@@ -81,7 +81,7 @@ def _is_read(record: LogRecord) -> bool:
     return True
 
 
-def _record_at(kafka: KafkaConfig, place: Place) -> LogRecord | None:
+def _record_at(kafka: KafkaConfig, place: RecordMetadata) -> LogRecord | None:
     """The record at a place, unless retention or compaction took it."""
     # Where the end is not known beforehand, a place behind it would be waited for.
     start = place.offset if kafka.capabilities.exact_high_watermark else 0

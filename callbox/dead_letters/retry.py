@@ -37,7 +37,7 @@ from schemas.topics import (
     dead_letter_topic,
 )
 from schemas.units import EpochMs
-from streams.kafka.producer import Outgoing, Place
+from streams.kafka.producer import ProducerRecord, RecordMetadata
 
 BY_DEVICE: Final = frozenset({PILLAR_EVENTS, FRAMES, PLATE_READS})
 """Here the registry must know who speaks."""
@@ -82,7 +82,7 @@ class Judgement(NamedTuple):
 
     fate: Fate
     words: str
-    outgoing: Outgoing | None = None
+    outgoing: ProducerRecord | None = None
 
 
 def kept(letter: DeadLetter) -> Original | None:
@@ -132,7 +132,7 @@ def judge(
         value = with_its_id(value, letter.appended_at, now)
     # Without a key there is nothing to choose a partition by; an empty one names none (ticks, policies).
     partition = None if original.key else letter.partition
-    return Judgement(Fate.SENT, words, Outgoing(letter.topic, original.key, value, partition))
+    return Judgement(Fate.SENT, words, ProducerRecord(letter.topic, original.key, value, partition))
 
 
 def with_its_id(value: bytes | None, appended_at: EpochMs, now: EpochMs) -> bytes | None:
@@ -184,7 +184,7 @@ def _fits(original: Original, topic: str) -> bool:
 
 def _gone(letter: DeadLetter) -> str:
     retention_ms = BY_NAME[letter.topic].retention_ms or 0
-    place = spelled(Place(letter.topic, letter.partition, letter.offset))
+    place = spelled(RecordMetadata(letter.topic, letter.partition, letter.offset))
     return (
         f"{place} is no longer there (its topic keeps records for {format_span(retention_ms)}) and the letter does "
         "not hold it: nothing is sent"

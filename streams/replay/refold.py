@@ -1,8 +1,8 @@
-"""Replay: fold a log again, from its first record, and hold what comes out against what went out.
+"""Replay: fold a log again, from its first record, and compare what comes out with what was published.
 
     fusion.input.v1 ─► read_log ─► refold ─► folded alerts and answers ─┐
     dispatch, maintenance and test alerts, answers to acknowledgements  │
-      ─► read_alerts ───────────────────────────────────────────────────┴─► differences: none, or the promise is broken
+      ─► read_alerts ───────────────────────────────────────────────────┴─► differences: none, or a guarantee is broken
 
 A live record may be there twice (at least once); it must be the same bytes then. Order is not compared: an incident's
 alerts are ordered by their revision. `dispatch.incident.v1` is compacted, so that not all of it is there to compare:
@@ -132,7 +132,7 @@ def refold(entries: Iterable[tuple[int, LogEntry]], partitions: int) -> dict[str
 
 
 def differences(folded: Alerts, live: Alerts) -> list[Difference]:
-    """Hold what a replay gives against what went out.
+    """Compare what a replay gives with what was published.
 
     Args:
         folded: What `refold` gave.

@@ -31,7 +31,7 @@ from schemas.topics import (
 from streams.clock import monotonic, now_ms, pause
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import latest_by_key, read_all
 from tests.support.wiped_kafka import wiped
 
@@ -54,7 +54,7 @@ class Station:
             f'[kafka]\nbootstrap = "{kafka.bootstrap}"\nkind = "{kafka.kind}"\n', encoding="utf-8"
         )
         topics.apply(kafka, i_lose_order=False)
-        send_all(kafka, list(records(range(PILLARS + 1))))
+        publish(kafka, list(records(range(PILLARS + 1))))
 
     def start(self, name: str) -> WorkerProcess:
         port = free_port()
@@ -72,7 +72,7 @@ class Station:
             received_at=now_ms(),
             event_id=f"press-{number}",
         )
-        send_all(self.kafka, [Outgoing(PILLAR_EVENTS, event.device_id.encode(), encode(event))])
+        publish(self.kafka, [ProducerRecord(PILLAR_EVENTS, event.device_id.encode(), encode(event))])
 
     def say(self, incident_id: str, ack_id: str, action: AckAction = AckAction.ACCEPT) -> None:
         ack = Acknowledgement(
@@ -82,7 +82,7 @@ class Station:
             actor=Actor(name="Operator 4", organisation="County desk"),
             at=now_ms(),
         )
-        send_all(self.kafka, [Outgoing(ACKS, incident_id.encode(), encode(ack))])
+        publish(self.kafka, [ProducerRecord(ACKS, incident_id.encode(), encode(ack))])
 
     def all_of(self, topic: str, kind: type[RecordT]) -> list[RecordT]:
         return [decode(record.value, kind) for record in read_all(self.kafka, topic)]
@@ -170,7 +170,7 @@ def test_an_acknowledgement_is_answered_and_the_incident_moves(station: Station)
 
 
 def test_a_wrong_one_is_answered_a_repeat_is_not_and_poison_is_kept(station: Station) -> None:
-    send_all(station.kafka, [Outgoing(ACKS, b"x", b"poison")])
+    publish(station.kafka, [ProducerRecord(ACKS, b"x", b"poison")])
     station.say("nowhere", "wrong")
     station.say("nowhere", "wrong")
     station.say("nowhere", "later")

@@ -28,7 +28,7 @@ from schemas.registry import ChainLink, RegistryDevice
 from schemas.topics import ALERTS, BY_NAME, FUSION_INPUT, FUSION_SNAPSHOT, LOG_PARTITIONS, REGISTRY
 from schemas.units import SECOND_MS, EpochMs
 from streams.clock import now_ms
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import LogRecord, read, read_all
 from tests.support.kill_harness import KillHarness, kill_harness
 
@@ -62,17 +62,17 @@ def until(is_so: Callable[[], bool], what: str) -> None:
 
 def into_log(
     kind: InputKind, event_id: str, zone: str, payload: bytes, partition: int | None = None
-) -> Outgoing:
+) -> ProducerRecord:
     given = FusionInput(kind=kind, event_id=event_id, zone=zone, payload=payload)
-    return Outgoing(FUSION_INPUT, zone.encode(), encode(given), partition)
+    return ProducerRecord(FUSION_INPUT, zone.encode(), encode(given), partition)
 
 
-def device_into_log(device: RegistryDevice) -> Outgoing:
+def device_into_log(device: RegistryDevice) -> ProducerRecord:
     event_id = f"{device.device_id}:{device.revision}"
     return into_log(InputKind.DEVICE, event_id, device.zone, encode(device))
 
 
-def patient_policy() -> Iterator[Outgoing]:
+def patient_policy() -> Iterator[ProducerRecord]:
     """Somebody must answer a red within six seconds."""
     acknowledge = replace(FusionPolicy().acknowledge_ms, red=ACKNOWLEDGE_S * SECOND_MS)
     payload = encode(policy_record(FusionPolicy(acknowledge_ms=acknowledge), 1))
@@ -93,7 +93,7 @@ def test_a_fold_that_is_killed_between_a_raise_and_its_escalation_escalates_each
 ) -> None:
     with kill_harness(own_kafka, tmp_path, CALLS) as running:
         three_tiers = [replace(pillar(number), revision=2, chain=CHAIN) for number in range(CALLS)]
-        send_all(running.kafka, [*patient_policy(), *map(device_into_log, three_tiers)])
+        publish(running.kafka, [*patient_policy(), *map(device_into_log, three_tiers)])
         running.start("alarms")
         victim = running.start("fusion")
         with running.presses(CALLS, 200):
@@ -122,7 +122,7 @@ def in_one_zone(number: int) -> RegistryDevice:
     return replace(pillar(number), zone=ZONE)
 
 
-def before(at: EpochMs) -> Iterator[Outgoing]:
+def before(at: EpochMs) -> Iterator[ProducerRecord]:
     """The log of one zone: its devices, what they said before, open incidents and the first answers."""
     everybody = [in_one_zone(number) for number in range(LIVE + OPEN)]
     yield from map(device_into_log, everybody)
@@ -136,7 +136,7 @@ def before(at: EpochMs) -> Iterator[Outgoing]:
         yield accepted(device_id, at)
 
 
-def said(device_id: str, kind: PillarKind, at: EpochMs) -> Outgoing:
+def said(device_id: str, kind: PillarKind, at: EpochMs) -> ProducerRecord:
     fact = PillarFact(
         event_id=event_id_of(device_id, kind, at),
         device_id=device_id,
@@ -144,14 +144,14 @@ def said(device_id: str, kind: PillarKind, at: EpochMs) -> Outgoing:
         occurred_at=at,
         received_at=at,
     )
-    return Outgoing(FUSION_INPUT, ZONE.encode(), encode(to_input(fact, ZONE)))
+    return ProducerRecord(FUSION_INPUT, ZONE.encode(), encode(to_input(fact, ZONE)))
 
 
 def event_id_of(device_id: str, kind: PillarKind, at: EpochMs) -> str:
     return f"{kind}-{device_id}-{at}"
 
 
-def accepted(device_id: str, at: EpochMs) -> Outgoing:
+def accepted(device_id: str, at: EpochMs) -> ProducerRecord:
     event_id = event_id_of(device_id, PillarKind.PRESS, at)
     fact = AckFact(
         ack_id=f"accept-{device_id}",
@@ -183,8 +183,8 @@ def test_a_zone_with_5000_open_incidents_is_restored_while_presses_go_on(
 ) -> None:
     with kill_harness(own_kafka, tmp_path, 0) as running:
         named = [in_one_zone(number) for number in range(LIVE)]
-        send_all(running.kafka, [Outgoing(REGISTRY, d.device_id.encode(), encode(d)) for d in named])
-        places = send_all(running.kafka, list(before(now_ms())))
+        publish(running.kafka, [ProducerRecord(REGISTRY, d.device_id.encode(), encode(d)) for d in named])
+        places = publish(running.kafka, list(before(now_ms())))
         loaded = 1 + max(place.offset for place in places)
         running.start("alarms")
         victim = running.start("fusion")

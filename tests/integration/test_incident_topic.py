@@ -13,8 +13,8 @@ from schemas.units import DAY_MS, EpochMs
 from streams.clock import monotonic, now_ms, pause
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Delivery, Outgoing, send_all
-from streams.kafka.reader import Follower, latest_by_key, read_all
+from streams.kafka.producer import Delivery, ProducerRecord, publish
+from streams.kafka.reader import BrokerReader, Follower, latest_by_key, read_all
 from streams.state.incident_topic import IncidentKeeper
 from tests.conftest import MakeTopic
 from tests.support.fakes import World
@@ -32,7 +32,7 @@ def alert(revision: int, action: Action = Action.UPDATE, *, ago_ms: int = 0) -> 
 
 
 def write(kafka: KafkaConfig, topic: str, key: bytes, *alerts: Alert) -> None:
-    send_all(kafka, [Outgoing(topic, key, encode(each)) for each in alerts])
+    publish(kafka, [ProducerRecord(topic, key, encode(each)) for each in alerts])
 
 
 def tend(kafka: KafkaConfig, topic: str) -> None:
@@ -40,7 +40,7 @@ def tend(kafka: KafkaConfig, topic: str) -> None:
 
     async def scene() -> None:
         delivery = Delivery(librdkafka_settings(kafka))
-        context = dataclasses.replace(World().context, kafka=kafka, delivery=delivery)
+        context = dataclasses.replace(World("fusion").context, reader=BrokerReader(kafka), delivery=delivery)
         with Follower(kafka, topic) as follower:
             await IncidentKeeper(context, follower, topic).tend(asyncio.Event())
         await asyncio.to_thread(delivery.close, 2.0)

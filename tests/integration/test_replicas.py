@@ -15,7 +15,7 @@ from schemas.codec import decode
 from schemas.topics import ALERTS, FUSION_INPUT, FUSION_SNAPSHOT, LOG_PARTITIONS
 from streams.kafka.admin import admin_client
 from streams.kafka.reader import read_all
-from streams.worker.replica_start import begin_where_the_first_is
+from streams.worker.replica_start import advance_to_first_group
 from tests.support.kill_harness import SESSION_MS, KillHarness, kill_harness
 
 pytestmark = pytest.mark.kafka
@@ -90,7 +90,7 @@ def test_a_group_that_is_at_work_or_further_on_is_left_where_it_is(running: Kill
     time.sleep(SESSION_MS / 1000)
     before = committed(running, f"callbox.fusion.{NAME}")
     topics = {FUSION_INPUT: LOG_PARTITIONS}
-    begin_where_the_first_is(running.kafka, topics, f"callbox.fusion.{NAME}", "callbox.fusion")
-    begin_where_the_first_is(running.kafka, topics, "callbox.fusion", "callbox.nobody")
+    advance_to_first_group(running.kafka, topics, f"callbox.fusion.{NAME}", "callbox.fusion")
+    advance_to_first_group(running.kafka, topics, "callbox.fusion", "callbox.nobody")
     after = committed(running, f"callbox.fusion.{NAME}")
     assert all(after[partition] >= offset for partition, offset in before.items())

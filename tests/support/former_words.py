@@ -90,16 +90,8 @@ WORDS = {
 """In a docstring, a comment, a page, or as a part of a name."""
 
 NOT_YET: tuple[str, ...] = (
-    "give_way",
-    "leave_no_core",
-    "tame_garbage_collection",
-    "Followed",
-    "Rights",
-    "Outgoing",
-    "take_in",
     "Shown",
     "Says",
-    "look_for_new_leaders",
     "Cast",
     "make_cast",
     "Harvest",
@@ -108,7 +100,6 @@ NOT_YET: tuple[str, ...] = (
     "Story",
     "Needle",
     "Station",
-    "bury",
     "buried",
     "stranger",
     "strangers",
@@ -117,7 +108,6 @@ NOT_YET: tuple[str, ...] = (
     "Mask",
     "policy_record",
     "Change",
-    "Place",
     "place_of",
     "Tensor",
     "Field",

@@ -25,7 +25,7 @@ from schemas.topics import ALERTS, PILLAR_EVENTS
 from streams.clock import now_ms
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import send_all
+from streams.kafka.producer import publish
 from streams.kafka.reader import read_all
 from streams.replay.refold import Difference, differences, read_alerts, read_log, refold, repeats
 from tests.support.wiped_kafka import wiped
@@ -68,7 +68,7 @@ class KillHarness:
         self._workers: list[WorkerProcess] = []
         self.confirmed: set[str] = set()
         topics.apply(self.kafka, i_lose_order=False)
-        send_all(self.kafka, list(records(range(pillars))))
+        publish(self.kafka, list(records(range(pillars))))
 
     def start(self, name: str, fail_point: str | None = None, replica: str = "") -> WorkerProcess:
         """Start a worker, with a fail point by the wrapper program, and wait until it is ready."""

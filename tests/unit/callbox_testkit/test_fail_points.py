@@ -1,12 +1,14 @@
 """Fail points: a worker is killed the n-th time that it has delivered, and nothing else of it changes."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import pytest
 
 from callbox_testkit.fail_points import FailPoint, killed_at, requested_fail_point
 from schemas.errors import DeliveryFailed
 from streams.faust.batching import Batch
+from streams.worker.agent import hooks_of
 from tests.support.fakes import World, batch, run
 from tests.support.worker_parts import FakeAgent
 
@@ -69,7 +71,7 @@ def test_the_agent_has_delivered_when_the_process_ends() -> None:
             made.append(self)
 
     point = FailPoint("alarms", 1, lambda: done_at_the_end.append(list(made[0].done)))
-    agent = killed_at(Noted, point)(World().context)
+    agent = killed_at(Noted, point)(World("alarms").context)
     run(agent.process(BATCHES))
     assert done_at_the_end == [["process"]]
 
@@ -82,7 +84,7 @@ def test_a_batch_that_is_not_delivered_does_not_count() -> None:
             raise DeliveryFailed("refused")
 
     kills = Kills()
-    agent = killed_at(Failing, FailPoint("alarms", 1, kills))(World().context)
+    agent = killed_at(Failing, FailPoint("alarms", 1, kills))(World("alarms").context)
     with pytest.raises(DeliveryFailed):
         run(agent.process(BATCHES))
     assert kills.count == 0
@@ -95,8 +97,9 @@ def test_everything_else_is_the_shipped_agents() -> None:
         def is_restoring(self) -> bool:
             return True
 
-    made = killed_at(Restoring, FailPoint("alarms", 1, Kills()))
-    assert (made.topics, made.uses) == (FakeAgent.topics, FakeAgent.uses)
-    agent = made(World().context)
-    assert agent.topics == FakeAgent.topics
-    assert agent.is_restoring()
+    agent = killed_at(Restoring, FailPoint("alarms", 1, Kills()))(World("alarms").context)
+    hooks = hooks_of(agent)
+    assert hooks.is_restoring()
+    run(hooks.start())
+    run(hooks.after_batch())
+    assert cast("Any", agent).done == ["start", "after_batch"]

@@ -15,19 +15,20 @@ from callbox_testkit.sabotage import (
 from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.topics import ALERTS, FUSION_SNAPSHOT, INCIDENTS
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
+from streams.worker.spec import WORKERS
 from streams.workers.fusion import FusionAgent
-from tests.support.fakes import KAFKA, FakeDelivery, World, run
+from tests.support.fakes import FakeDelivery, World, run
 from tests.support.timeline import Timeline, only_alert
 
 
-def raised() -> tuple[Outgoing, Outgoing]:
+def raised() -> tuple[ProducerRecord, ProducerRecord]:
     """One alert of a press, to its topic and as the latest of its incident."""
     line = Timeline()
     line.press(0)
     alert = only_alert(line)
     key, value = alert.incident_id.encode(), encode(alert)
-    return Outgoing(ALERTS, key, value), Outgoing(INCIDENTS, key, value)
+    return ProducerRecord(ALERTS, key, value), ProducerRecord(INCIDENTS, key, value)
 
 
 def test_it_is_asked_for_by_name_or_not_at_all() -> None:
@@ -39,7 +40,7 @@ def test_it_is_asked_for_by_name_or_not_at_all() -> None:
 
 def test_a_late_delivery_returns_before_anything_is_sent_and_sends_all_of_it_later() -> None:
     async def scene() -> None:
-        broker = FakeDelivery()
+        broker = FakeDelivery(WORKERS["fusion"].writes)
         assert await LateDelivery(broker, late_s=0.01).deliver(raised()) == []
         assert broker.sent == []
         await asyncio.sleep(0.1)
@@ -49,7 +50,7 @@ def test_a_late_delivery_returns_before_anything_is_sent_and_sends_all_of_it_lat
 
 
 def test_alerts_get_other_ids_each_time_they_are_delivered() -> None:
-    broker = FakeDelivery()
+    broker = FakeDelivery(WORKERS["fusion"].writes)
     for _ in range(2):
         run(RenamingDelivery(broker).deliver(raised()))
     original = decode(raised()[0].value, Alert)
@@ -60,8 +61,8 @@ def test_alerts_get_other_ids_each_time_they_are_delivered() -> None:
 
 
 def test_the_copies_of_one_alert_stay_equal_and_other_records_stay_as_they_are() -> None:
-    broker = FakeDelivery()
-    others = [Outgoing(FUSION_SNAPSHOT, None, b"state", 3), Outgoing(INCIDENTS, b"over", None)]
+    broker = FakeDelivery(WORKERS["fusion"].writes)
+    others = [ProducerRecord(FUSION_SNAPSHOT, None, b"state", 3), ProducerRecord(INCIDENTS, b"over", None)]
     run(RenamingDelivery(broker).deliver([*raised(), *others]))
     first, second, *rest = broker.sent
     assert (first.key, first.value) == (second.key, second.value) != (raised()[0].key, raised()[0].value)
@@ -69,7 +70,7 @@ def test_the_copies_of_one_alert_stay_equal_and_other_records_stay_as_they_are()
 
 
 def test_a_skipped_restore_is_an_empty_state_at_the_committed_offset() -> None:
-    found = empty_state(KAFKA, 2, 4, 17)
+    found = empty_state(World("fusion").context.reader, 2, 4, 17, None)
     assert (found.state.partition, found.state.offset, found.state.incidents) == (2, 17, {})
     assert found.broken is None
 
@@ -79,14 +80,12 @@ def test_a_skipped_restore_is_an_empty_state_at_the_committed_offset() -> None:
     [(Sabotage.ACK_BEFORE_DELIVERY, LateDelivery), (Sabotage.RANDOM_IDS, RenamingDelivery)],
 )
 def test_the_shipped_agent_is_given_another_delivery(sabotage: Sabotage, given: type) -> None:
-    agent = sabotaged(FusionAgent, sabotage)(World().context)
+    agent = sabotaged(FusionAgent, sabotage)(World("fusion").context)
     assert isinstance(agent, FusionAgent)
     assert isinstance(agent._context.delivery, given)
 
 
 def test_the_shipped_agent_is_given_another_restore() -> None:
-    made = sabotaged(FusionAgent, Sabotage.SKIP_RESTORE)
-    assert (made.topics, made.uses) == (FusionAgent.topics, FusionAgent.uses)
-    agent = made(World().context)
+    agent = sabotaged(FusionAgent, Sabotage.SKIP_RESTORE)(World("fusion").context)
     assert isinstance(agent, FusionAgent)
     assert agent._restore is empty_state

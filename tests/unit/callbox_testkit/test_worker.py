@@ -8,11 +8,11 @@ import pytest
 
 from callbox.demo.worker_process import COMMAND
 from callbox_testkit.worker import PROGRAM, substituted
-from streams.worker.process import AgentClass
+from streams.worker.agent import MakeAgent
 from streams.workers.alarms import AlarmsAgent
 from tests.support.paths import ROOT
 
-ALARMS: AgentClass = AlarmsAgent
+ALARMS: MakeAgent = AlarmsAgent
 TIMEOUT_S = 60
 
 

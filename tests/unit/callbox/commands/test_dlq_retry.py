@@ -13,7 +13,7 @@ from callbox.commands.dlq_retry import _in_batches, _Judged, _sum_up
 from callbox.dead_letters.retry import Fate, Judgement
 from schemas.errors import InputMissing, LetterRefused
 from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
-from streams.kafka.producer import Outgoing, Place
+from streams.kafka.producer import ProducerRecord, RecordMetadata
 
 PLACE = "alarm.pillar-event.v1.dlq/0/0"
 BOTH = ["--topic", PILLAR_EVENTS, "--cause", "unknown_device"]
@@ -38,8 +38,8 @@ def bootstrap(address: str) -> None:
 
 
 def judged(fate: Fate, size: int = 0) -> _Judged:
-    outgoing = Outgoing(PILLAR_EVENTS, b"k", bytes(size)) if fate is Fate.SENT else None
-    return _Judged(Place(dead_letter_topic(PILLAR_EVENTS), 0, 0), Judgement(fate, "why", outgoing))
+    outgoing = ProducerRecord(PILLAR_EVENTS, b"k", bytes(size)) if fate is Fate.SENT else None
+    return _Judged(RecordMetadata(dead_letter_topic(PILLAR_EVENTS), 0, 0), Judgement(fate, "why", outgoing))
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from schemas.topics import (
 )
 from schemas.units import EpochMs
 from streams.kafka.capabilities import BrokerKind
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 from tests.support.timeline import START, Timeline, device
 
 SCENARIO = read_scenario(shipped("scenario.toml"), "scenario.toml")
@@ -107,8 +107,8 @@ def story(device_name: str = "<b>P1</b>") -> Story:
     return Story(
         script=Script(SCENARIO, [device()], Cast({"listed": Vehicle("listed", PLATE, b"")}, [], {})),
         sent=[
-            Sent(0, START, Place(PILLAR_EVENTS, 0, 0)),
-            Sent(1, EpochMs(START + 900), Place(PILLAR_EVENTS, 0, 1)),
+            Sent(0, START, RecordMetadata(PILLAR_EVENTS, 0, 0)),
+            Sent(1, EpochMs(START + 900), RecordMetadata(PILLAR_EVENTS, 0, 1)),
         ],
         found=found,
         arrived={alerts()[0].alert.alert_id: EpochMs(START + 1017)},
@@ -203,7 +203,7 @@ def test_people_see_what_goes_in_and_out_and_no_plate(is_terminal: bool) -> None
 
 
 def reads(number: int) -> list[Sent]:
-    return [Sent(number, START, Place(PLATE_READS, 0, 0))]
+    return [Sent(number, START, RecordMetadata(PLATE_READS, 0, 0))]
 
 
 def test_a_read_that_was_not_read_is_a_problem() -> None:

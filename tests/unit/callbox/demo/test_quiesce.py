@@ -15,7 +15,7 @@ from callbox.demo.quiesce import settle
 from schemas.topics import FRAMES, PILLAR_EVENTS, PLATE_READS
 from schemas.units import EpochMs
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 from streams.kafka.record import LogRecord
 
 KAFKA = KafkaConfig(bootstrap="127.0.0.1:9")
@@ -44,7 +44,7 @@ def house(**changed: Worker) -> dict[str, Worker]:
 
 
 def settled(workers: Mapping[str, Worker], *, complete_at: int = 1) -> list[str]:
-    sent = [Sent(0, EpochMs(1), Place(PILLAR_EVENTS, 0, offset)) for offset in range(3)]
+    sent = [Sent(0, EpochMs(1), RecordMetadata(PILLAR_EVENTS, 0, offset)) for offset in range(3)]
     asked = count(1)
     return settle(
         KAFKA,

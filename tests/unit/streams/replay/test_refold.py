@@ -58,7 +58,7 @@ def test_a_lost_alert_is_missing() -> None:
     assert differences(folded(), live) == [Difference(ALERTS, lost.alert_id, What.MISSING)]
 
 
-def test_an_answer_is_told_by_its_ack_id_and_its_incident() -> None:
+def test_an_answer_is_known_by_its_ack_id_and_its_incident() -> None:
     live = folded()
     live[ACK_RESULTS].pop(0)
     (difference,) = differences(folded(), live)

@@ -8,7 +8,6 @@ from schemas.fusion_log import FeedStatus, FusionInput
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT, HOTLIST
 from schemas.units import HOUR_MS, EpochMs
-from streams.workers import hotlist_freshness as list_freshness
 from streams.workers.hotlist_freshness import AGAIN_S, ListFreshness
 from tests.support.fakes import World, entry_of, listed, run
 from tests.support.plates_harness import Checkpoint
@@ -20,15 +19,13 @@ STALE_S = 4 * HOUR_MS / 1000 + 1
 class Desk:
     """Someone who looks at the list's age, on a clock of their own."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.world, self.now = World(), 0.0
-        monkeypatch.setattr(list_freshness, "monotonic", lambda: self.now)
-        monkeypatch.setattr(list_freshness, "now_ms", lambda: ms(self.now))
+    def __init__(self) -> None:
+        self.world = World("plates")
         self.freshness = ListFreshness(self.world.context)
 
     def look(self, at_s: float, newest_at: EpochMs) -> None:
-        self.now = at_s
-        run(self.freshness.tell(newest_at))
+        self.world.clock.seconds = at_s
+        run(self.freshness.report(newest_at))
 
     @property
     def told(self) -> list[tuple[FeedState, EpochMs]]:
@@ -37,11 +34,11 @@ class Desk:
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(monkeypatch)
+def desk() -> Desk:
+    return Desk()
 
 
-def test_a_stale_list_is_told_to_the_control_room(desk: Desk) -> None:
+def test_a_stale_list_is_reported_to_the_control_room(desk: Desk) -> None:
     desk.look(STALE_S, ms(0))
     (sent,) = desk.world.delivery.sent
     fact = decode(sent.value, FusionInput)
@@ -52,14 +49,14 @@ def test_a_stale_list_is_told_to_the_control_room(desk: Desk) -> None:
     assert (status.partition, status.offset, status.partitions, status.at) == (0, -1, (), ms(0))
 
 
-def test_it_is_told_once_a_minute_while_it_stays_so_and_always_the_same(desk: Desk) -> None:
+def test_it_is_reported_once_a_minute_while_it_stays_so_and_always_the_same(desk: Desk) -> None:
     for second in range(int(2 * AGAIN_S) + 1):
         desk.look(STALE_S + second, ms(0))
     assert len(desk.world.delivery.sent) == 3
     assert len(set(desk.world.delivery.sent)) == 1
 
 
-def test_a_list_that_is_fresh_again_is_told_once(desk: Desk) -> None:
+def test_a_list_that_is_fresh_again_is_reported_once(desk: Desk) -> None:
     desk.look(STALE_S, ms(0))
     for second in range(5):
         desk.look(STALE_S + 1 + second, ms(STALE_S))
@@ -90,9 +87,9 @@ def test_only_the_owner_of_the_first_partition_tells_it(desk: Desk) -> None:
     assert desk.told == [(FeedState.STALE, ms(0))] * 2
 
 
-def test_the_plates_worker_looks_every_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    station = Checkpoint(monkeypatch, entry_of("ABC1234"))
-    monkeypatch.setattr(list_freshness, "now_ms", lambda: ms(STALE_S))
+def test_the_plates_worker_looks_every_second() -> None:
+    station = Checkpoint(entry_of("ABC1234"))
+    station.world.clock.seconds = STALE_S
     run(station.agent.every_second())
     station.list.arrive(*listed(entry_of("ABC1234"), at_s=STALE_S))
     run(station.agent.every_second())
