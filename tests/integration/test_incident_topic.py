@@ -10,7 +10,7 @@ from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import Action
 from schemas.units import DAY_MS, EpochMs
-from streams.clock import monotonic, now_ms, pause
+from streams.clock import SYSTEM_CLOCK, monotonic, now_ms, pause
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import Delivery, ProducerRecord, publish
@@ -40,7 +40,9 @@ def tend(kafka: KafkaConfig, topic: str) -> None:
 
     async def scene() -> None:
         delivery = Delivery(librdkafka_settings(kafka))
-        context = dataclasses.replace(World("fusion").context, reader=BrokerReader(kafka), delivery=delivery)
+        context = dataclasses.replace(
+            World("fusion").context, reader=BrokerReader(kafka), delivery=delivery, clock=SYSTEM_CLOCK
+        )
         with Follower(kafka, topic) as follower:
             await IncidentKeeper(context, follower, topic).tend(asyncio.Event())
         await asyncio.to_thread(delivery.close, 2.0)
