@@ -99,7 +99,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         arguments: Without the program's name; None takes those of the process.
 
     Returns:
-        The exit code (docs/exit-codes.md).
+        The exit code (docs/reference/exit-codes.md).
     """
     try:
         code = cli.main(arguments, prog_name="callbox", standalone_mode=False)

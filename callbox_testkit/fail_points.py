@@ -65,7 +65,7 @@ def requested_fail_point(environment: Mapping[str, str]) -> FailPoint | None:
 
 
 def killed_at(make_agent: MakeAgent, fail_point: FailPoint) -> MakeAgent:
-    """Makes the same agent, in a process that ends at the fail point."""
+    """Make the same agent, in a process that ends at the fail point."""
     return lambda context: _KilledAgent(make_agent(context), fail_point)
 
 

@@ -6,7 +6,7 @@ Nothing of this is in the shipped workers: `callbox_testkit.worker` puts these p
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from secrets import token_hex
@@ -23,7 +23,6 @@ from streams.kafka.reader import BrokerReader
 from streams.state.restore import Restored
 from streams.worker.agent import Agent, MakeAgent
 from streams.worker.context import Context, Deliverer
-from streams.workers.fusion import FusionAgent
 
 VARIABLE: Final = "CALLBOX_SABOTAGE"
 """Read by `callbox_testkit.worker` only; `callbox worker` takes no notice of it."""
@@ -59,8 +58,8 @@ def requested_sabotage(environment: Mapping[str, str]) -> Sabotage | None:
     return Sabotage(name) if name else None
 
 
-def sabotaged(make_agent: MakeAgent, sabotage: Sabotage) -> MakeAgent:
-    """Makes the same agent, given the piece that breaks the guarantee."""
+def sabotaged(make_agent: Callable[..., Agent], sabotage: Sabotage) -> MakeAgent:
+    """Make the shipped agent, but give it the piece that breaks the guarantee."""
 
     def make(context: Context) -> Agent:
         match sabotage:
@@ -69,8 +68,9 @@ def sabotaged(make_agent: MakeAgent, sabotage: Sabotage) -> MakeAgent:
             case Sabotage.RANDOM_IDS:
                 return make_agent(replace(context, delivery=RenamingDelivery(context.delivery)))
             case Sabotage.SKIP_RESTORE if FUSION_INPUT in context.spec.reads:
-                return FusionAgent(context, restore=empty_state)
-        return make_agent(context)  # no other agent has a state
+                return make_agent(context, restore=empty_state)
+            case Sabotage.SKIP_RESTORE:  # no other agent has a state
+                return make_agent(context)
 
     return make
 

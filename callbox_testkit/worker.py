@@ -40,8 +40,9 @@ def substituted(name: str, make_agent: MakeAgent, environment: Mapping[str, str]
 
 @click.pass_obj
 def _worker(invocation: Invocation, name: str, http_port: int | None, replica: str) -> None:
-    make_agent = substituted(name, WORKERS[name].load_agent(), os.environ)
-    start_worker(invocation, name, make_agent, http_port, replica)
+    start_worker(
+        invocation, name, substituted(name, WORKERS[name].load_agent(), os.environ), http_port, replica
+    )
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from schemas.units import DegE7
 from streams.kafka.producer import ProducerRecord
 
 ZONES = 240
-SPACING_E7 = 120_000  # .012 degrees: 1.3 km north-south, 1.2 km east-west at the equator
+SPACING_E7 = 120_000  # 0.012 degrees: 1.3 km north-south, 1.2 km east-west at the equator
 COLUMNS = 300
 
 

@@ -1,4 +1,4 @@
-"""The search for traces: plates and crops that went in must be nowhere but where they are allowed (scope.md, 4).
+"""The search for traces: plates and crops that went in must be nowhere but where they are allowed (docs/privacy.md).
 
 A plate may be in the feed that brought it, in the hotlist, and, for a hit, in the question to a person. It may be in
 no other topic, no snapshot of the fold's state, no log, no page of metrics and no file that is written.

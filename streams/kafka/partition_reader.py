@@ -142,7 +142,7 @@ class PartitionReader:
                 )
 
     def close(self) -> None:
-        """Leave."""
+        """Close the consumer."""
         self._consumer.close()
 
     def _ask_for_partitions(self) -> list[int]:

@@ -177,7 +177,7 @@ class Follower:
         return [record for record in self._reader.until_end() if self._is_wanted(record)]
 
     def close(self) -> None:
-        """Leave."""
+        """Close the consumer."""
         self._reader.close()
 
     def _is_wanted(self, record: LogRecord) -> bool:

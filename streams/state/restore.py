@@ -19,10 +19,10 @@ from processors.fold.log_entry import LogEntry, record_hash
 from processors.fold.reducer import fold
 from processors.fold.snapshot_codec import load
 from processors.state.partition_state import FORMAT_VERSION, State, new_state
-from schemas.codec import decode, encode
-from schemas.enums import Feed, FeedState, InputKind
+from schemas.codec import decode
+from schemas.enums import InputKind
 from schemas.errors import Cause, DecodeError
-from schemas.fusion_log import FeedStatus, FusionInput, FusionSnapshot
+from schemas.fusion_log import FusionSnapshot, LogBrokenNotice
 from schemas.ids import fingerprint
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
@@ -30,6 +30,7 @@ from schemas.units import EpochMs
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.reader import BrokerReader
 from streams.kafka.record import LogRecord
+from streams.worker.log_writer import fact
 
 log = structlog.get_logger(__name__)
 
@@ -123,22 +124,16 @@ def restore(
 
 def broken_log(partition: int, topic_id: str, broken: Broken, at: EpochMs) -> ProducerRecord:
     """The report to the control room: a record of the log like any other, in the zone of what is unassigned."""
-    status = FeedStatus(
-        feed=Feed.LOG,
-        state=FeedState.BROKEN,
+    notice = LogBrokenNotice(
         topic=FUSION_INPUT,
         partition=partition,
-        offset=broken.found,
+        expected=broken.expected,
+        found=broken.found,
         cause=broken.cause,
         at=at,
     )
-    report = FusionInput(
-        kind=InputKind.FEED_STATUS,
-        event_id=fingerprint("log-broken", topic_id, partition, broken.cause, broken.expected, broken.found),
-        zone=UNASSIGNED_ZONE,
-        payload=encode(status),
-    )
-    return ProducerRecord(FUSION_INPUT, UNASSIGNED_ZONE.encode(), encode(report))
+    name = fingerprint("log-broken", topic_id, partition, broken.cause, broken.expected, broken.found)
+    return fact(InputKind.LOG_BROKEN, name, UNASSIGNED_ZONE, notice)
 
 
 def _fits(found: _Found, current: _Log) -> bool:

@@ -13,14 +13,13 @@ from typing import Any
 import structlog
 
 from processors.state.partition_state import State
-from schemas.codec import encode
 from schemas.enums import InputKind
 from schemas.errors import ClockDiffers
-from schemas.fusion_log import FusionInput, Tick
-from schemas.topics import FUSION_INPUT
+from schemas.fusion_log import Tick
 from schemas.units import SECOND_MS, EpochMs
 from streams.clock import SYSTEM_CLOCK, Clock
 from streams.kafka.producer import ProducerRecord
+from streams.worker.log_writer import broadcast
 from streams.worker.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -48,7 +47,7 @@ class Ticker:
     ) -> None:
         self._metrics, self._limit_s, self._replica, self._clock = metrics, limit_s, replica, clock
         self._numbers: dict[int, int] = {}
-        self._sent: dict[int, tuple[bytes, EpochMs]] = {}
+        self._sent: dict[int, tuple[bytes | None, EpochMs]] = {}
         self._apart_since: float | None = None
 
     @property
@@ -72,10 +71,9 @@ class Ticker:
             number = max(state.tick, self._numbers.get(partition, 0)) + 1
             self._numbers[partition] = number
         name = f"tick-{partition}-{number}" + (f"-{self._replica}" if self._replica else "")
-        record = FusionInput(kind=InputKind.TICK, event_id=name, zone="", payload=encode(Tick(number=number)))
-        value = encode(record)
-        self._sent[partition] = value, self._clock.now_ms()
-        return ProducerRecord(FUSION_INPUT, b"", value, partition)
+        (record,) = broadcast(InputKind.TICK, name, Tick(number=number), [partition])
+        self._sent[partition] = record.value, self._clock.now_ms()
+        return record
 
     def read_back(self, batch: Sequence[Any]) -> None:
         """Look for our last tick among the records of a partition, and compare its append time with our clock."""

@@ -1,4 +1,4 @@
-"""What an agent is given: its spec, its way out, its counters, its clock, and what it reads outside of its group."""
+"""What an agent is given: its spec, delivery, metrics, clock, and what it reads outside of its consumer group."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -36,13 +36,13 @@ class Deliverer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One worker's surroundings: every collaborator of an agent stands here, so that a test can replace it.
+    """The collaborators of one worker's agent; each is a value that a test can replace.
 
     Attributes:
         spec: Which worker.
         settings: Of this worker.
         runtime: Of all workers.
-        delivery: The way out.
+        delivery: Publishes records.
         reader: What is read outside of the consumer group.
         metrics: The counters.
         executor: A bounded pool for what blocks: ONNX, OpenCV, restoring.

@@ -14,19 +14,20 @@ import structlog
 from processors.intake.ack import ack_input
 from processors.intake.pillar_event import bare_press, intake, to_input
 from schemas.ack import Acknowledgement
-from schemas.codec import decode, encode
-from schemas.enums import Feed, FeedState, InputKind, PillarKind
+from schemas.codec import decode
+from schemas.enums import Feed, InputKind, PillarKind
 from schemas.errors import Cause, DecodeError
 from schemas.feeds import PillarEvent
-from schemas.fusion_log import FeedStatus, FusionInput
+from schemas.fusion_log import DeadLetterNotice
 from schemas.ids import fingerprint
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
-from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY
+from schemas.topics import ACKS, PILLAR_EVENTS, REGISTRY
 from schemas.units import EpochMs
 from streams.faust.batching import Batch
 from streams.kafka.dead_letters import as_log_record
 from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
+from streams.worker.log_writer import fact, forward
 from streams.workers.watermarks import Watermarks
 
 log = structlog.get_logger(__name__)
@@ -83,7 +84,7 @@ class AlarmsAgent:
         if device is None and event.kind is not PillarKind.PRESS:
             raise DecodeError(f"no registry names device {event.device_id!r}", Cause.UNKNOWN_DEVICE)
         zone = UNASSIGNED_ZONE if device is None else device.zone
-        return _message(to_input(intake(event, EpochMs(record.timestamp)), zone))
+        return forward(to_input(intake(event, EpochMs(record.timestamp)), zone))
 
     async def _forward_acks(self, batches: Sequence[Batch]) -> None:
         """Forward acknowledgements, a few at a time, so that presses go first."""
@@ -97,7 +98,7 @@ class AlarmsAgent:
     def _ack(self, record: Any) -> ProducerRecord:
         try:
             ack = decode(record.value, Acknowledgement)
-            return _message(ack_input(ack, EpochMs(record.timestamp)))
+            return forward(ack_input(ack, EpochMs(record.timestamp)))
         except DecodeError as error:
             return self._reject(record, error)
         except Exception as error:  # one record must not hold up those behind it for ever
@@ -110,31 +111,25 @@ class AlarmsAgent:
         if event.kind is PillarKind.PRESS:
             place = f"{record.topic}/{record.partition}/{record.offset}"
             press = bare_press(event, EpochMs(record.timestamp), place=place)
-            return [_message(to_input(press, UNASSIGNED_ZONE))]
+            return [forward(to_input(press, UNASSIGNED_ZONE))]
         return self._reject_event(record, DecodeError(type(error).__name__, Cause.PROCESSING_FAILED))
 
     def _reject_event(self, record: Any, error: DecodeError) -> list[ProducerRecord]:
         """A dead letter of the pillar topic may have been a press: the control room gets a report (requirement 8a)."""
-        status = FeedStatus(
+        topic, partition, offset = record.topic, record.partition, record.offset
+        notice = DeadLetterNotice(
             feed=Feed.PILLARS,
-            state=FeedState.DEAD_LETTER,
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
+            topic=topic,
+            partition=partition,
+            offset=offset,
             cause=error.cause,
             at=EpochMs(record.timestamp),
         )
-        report = FusionInput(
-            kind=InputKind.FEED_STATUS,
-            event_id=fingerprint("dead-letter", record.topic, record.partition, record.offset),
-            zone=UNASSIGNED_ZONE,
-            payload=encode(status),
-        )
-        return [self._reject(record, error), _message(report)]
+        name = fingerprint("dead-letter", topic, partition, offset)
+        return [
+            self._reject(record, error),
+            fact(InputKind.DEAD_LETTER, name, UNASSIGNED_ZONE, notice),
+        ]
 
     def _reject(self, record: Any, error: DecodeError) -> ProducerRecord:
         return self._context.reject(as_log_record(record), error.cause, str(error))
-
-
-def _message(fact: FusionInput) -> ProducerRecord:
-    return ProducerRecord(FUSION_INPUT, fact.zone.encode(), encode(fact))

@@ -21,14 +21,15 @@ from schemas.enums import Feed
 from schemas.errors import CallboxError, Cause, DecodeError, PictureError
 from schemas.evidence import EvidenceSnapshot
 from schemas.feeds import CameraFrame
-from schemas.fusion_log import FusionInput, Media
+from schemas.fusion_log import Media
 from schemas.registry import RegistryDevice
-from schemas.topics import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY
+from schemas.topics import EVIDENCE, FRAMES, REGISTRY
 from schemas.units import EpochMs
 from streams.faust.batching import Batch
 from streams.kafka.dead_letters import as_log_record
 from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
+from streams.worker.log_writer import forward
 from streams.workers.redactor import Redactor
 from streams.workers.watermarks import Watermarks
 
@@ -118,7 +119,7 @@ class FramesAgent:
         if not is_alive_due(device.heartbeat_s, self._alive_at.get(frame.camera_id), at):
             return []
         self._alive_at[frame.camera_id] = at
-        return [_message(alive_input(frame, device.zone, at))]
+        return [forward(alive_input(frame, device.zone, at))]
 
     async def _watch(
         self, frame: CameraFrame, device: RegistryDevice, picture: Picture
@@ -129,7 +130,7 @@ class FramesAgent:
             return []
         media = await self._publish(frame, self._earlier.pop(frame.camera_id, ()))
         fact = fire_input(frame, device.zone, decision.score, media)
-        return [_message(fact)]
+        return [forward(fact)]
 
     def _look(self, frame: CameraFrame, picture: Picture) -> FlameDecision:
         """Ask the rule; runs in the executor."""
@@ -178,10 +179,6 @@ class FramesAgent:
 def decode_small(jpeg: bytes) -> Picture:
     """Half its size is what the rule looks at."""
     return decode_jpeg(jpeg, reduce=2)
-
-
-def _message(fact: FusionInput) -> ProducerRecord:
-    return ProducerRecord(FUSION_INPUT, fact.zone.encode(), encode(fact))
 
 
 def _evidence(frame: CameraFrame, picture: RedactedPicture) -> ProducerRecord:

@@ -5,23 +5,21 @@ before: it reports the list's state in any case, and the fold knows a copy by th
 """
 
 from processors.plates.hotlist import is_stale
-from schemas.codec import encode
-from schemas.enums import Feed, FeedState, InputKind
-from schemas.errors import Cause
-from schemas.fusion_log import FeedStatus, FusionInput
+from schemas.enums import Feed, InputKind
+from schemas.fusion_log import ListAge
 from schemas.ids import fingerprint
 from schemas.registry import UNASSIGNED_ZONE
-from schemas.topics import FUSION_INPUT, HOTLIST
+from schemas.topics import HOTLIST
 from schemas.units import EpochMs
-from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
+from streams.worker.log_writer import fact
 
 AGAIN_S = 60.0
 """A stale list is reported again after so long: what is missed while the partition has no owner comes soon."""
 
 
 class ListFreshness:
-    """What was reported of the list last.
+    """Reports whether the hotlist is fresh or stale.
 
     Args:
         context: The worker.
@@ -29,7 +27,7 @@ class ListFreshness:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._reported: FeedState | None = None
+        self._reported: bool | None = None
         self._reported_at = 0.0
 
     async def report(self, newest_at: EpochMs) -> None:
@@ -41,29 +39,11 @@ class ListFreshness:
         if 0 not in self._context.assignment():
             self._reported = None
             return
-        state = FeedState.STALE if is_stale(newest_at, self._context.clock.now_ms()) else FeedState.OK
-        is_again = state is FeedState.STALE and self._context.clock.monotonic() - self._reported_at >= AGAIN_S
-        if state is self._reported and not is_again:
+        stale = is_stale(newest_at, self._context.clock.now_ms())
+        is_again = stale and self._context.clock.monotonic() - self._reported_at >= AGAIN_S
+        if stale is self._reported and not is_again:
             return
-        self._reported, self._reported_at = state, self._context.clock.monotonic()
-        status = FusionInput(
-            kind=InputKind.FEED_STATUS,
-            event_id=fingerprint("list", HOTLIST, state, newest_at),
-            zone=UNASSIGNED_ZONE,
-            payload=encode(_status(state, newest_at)),
-        )
-        await self._context.delivery.deliver(
-            [ProducerRecord(FUSION_INPUT, UNASSIGNED_ZONE.encode(), encode(status))]
-        )
-
-
-def _status(state: FeedState, newest_at: EpochMs) -> FeedStatus:
-    return FeedStatus(
-        feed=Feed.HOTLIST,
-        state=state,
-        topic=HOTLIST,
-        partition=0,
-        offset=-1,
-        cause=Cause.UNKNOWN,
-        at=newest_at,
-    )
+        self._reported, self._reported_at = stale, self._context.clock.monotonic()
+        age = ListAge(feed=Feed.HOTLIST, topic=HOTLIST, newest_at=newest_at, stale=stale)
+        name = fingerprint("list", HOTLIST, int(stale), newest_at)
+        await self._context.delivery.deliver([fact(InputKind.LIST_AGE, name, UNASSIGNED_ZONE, age)])

@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 
 class PlatesAgent:
-    """Matches reads and asks.
+    """Matches plate reads against the hotlist, and asks a person about each hit.
 
     Args:
         context: The worker.

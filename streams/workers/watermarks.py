@@ -3,13 +3,11 @@
 Each worker reports its own partitions of the feed to every partition of the log: a zone may lie in any of them.
 """
 
-from schemas.codec import encode
-from schemas.enums import Feed, FeedState, InputKind
-from schemas.errors import Cause
-from schemas.fusion_log import FeedStatus, FusionInput
+from schemas.enums import Feed, InputKind
+from schemas.fusion_log import FeedWatermark
 from schemas.topics import FUSION_INPUT
-from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
+from streams.worker.log_writer import broadcast
 
 
 class Watermarks:
@@ -35,29 +33,8 @@ class Watermarks:
         if not partitions:
             return
         self._reported_at = now
-        value = encode(self._status(partitions))
-        await self._context.delivery.deliver(
-            [
-                ProducerRecord(FUSION_INPUT, b"", value, partition)
-                for partition in range(self._context.partitions[FUSION_INPUT])
-            ]
-        )
-
-    def _status(self, partitions: list[int]) -> FusionInput:
         at = self._context.clock.now_ms()
-        status = FeedStatus(
-            feed=self._feed,
-            state=FeedState.OK,
-            topic=self._topic,
-            partition=-1,
-            offset=-1,
-            cause=Cause.UNKNOWN,
-            at=at,
-            partitions=tuple(partitions),
-        )
-        return FusionInput(
-            kind=InputKind.FEED_STATUS,
-            event_id=f"alive-{self._feed}-{at}-{'.'.join(map(str, partitions))}",
-            zone="",
-            payload=encode(status),
-        )
+        mark = FeedWatermark(feed=self._feed, topic=self._topic, partitions=tuple(partitions), at=at)
+        name = f"alive-{self._feed}-{at}-{'.'.join(map(str, partitions))}"
+        everywhere = range(self._context.partitions[FUSION_INPUT])
+        await self._context.delivery.deliver(broadcast(InputKind.FEED_WATERMARK, name, mark, everywhere))

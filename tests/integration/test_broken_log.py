@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from callbox.demo.broker import Broker
 from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import Hazard, Reason
@@ -25,8 +26,8 @@ WITHIN_S = 40.0
 
 
 @pytest.fixture
-def running(cache: Path, tmp_path: Path) -> Iterator[KillHarness]:
-    with kill_harness(cache, tmp_path, PRESSES) as running:
+def running(own_kafka: Broker, tmp_path: Path) -> Iterator[KillHarness]:
+    with kill_harness(own_kafka, tmp_path, PRESSES) as running:
         yield running
 
 

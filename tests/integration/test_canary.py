@@ -1,4 +1,4 @@
-"""A canary: an unlisted plate, through reader and crop, good and broken, is nowhere it must not be (scope.md, 4).
+"""A canary: an unlisted plate, through reader and crop, good and broken, is nowhere it must not be (docs/privacy.md).
 
 It is looked for in every topic, in all that the workers print at --verbose, and in every page that they serve.
 """

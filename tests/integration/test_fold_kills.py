@@ -12,6 +12,7 @@ import zstandard
 from msgspec.structs import replace
 
 from benchmarks.support.registry_load import pillar
+from callbox.demo.broker import Broker
 from processors.fold.snapshot_codec import load
 from processors.incident.issue import incident_id_of
 from processors.intake.pillar_event import to_input
@@ -88,9 +89,9 @@ def escalations(found: list[Alert]) -> list[Alert]:
 
 
 def test_a_fold_that_is_killed_between_a_raise_and_its_escalation_escalates_each_tier_once(
-    cache: Path, tmp_path: Path
+    own_kafka: Broker, tmp_path: Path
 ) -> None:
-    with kill_harness(cache, tmp_path, CALLS) as running:
+    with kill_harness(own_kafka, tmp_path, CALLS) as running:
         three_tiers = [replace(pillar(number), revision=2, chain=CHAIN) for number in range(CALLS)]
         publish(running.kafka, [*patient_policy(), *map(device_into_log, three_tiers)])
         running.start("alarms")
@@ -176,8 +177,11 @@ def newest_offset(running: KillHarness) -> int:
     return max((snapshot.next_offset for _, snapshot in snapshots(running)), default=0)
 
 
-def test_a_zone_with_5000_open_incidents_is_restored_while_presses_go_on(cache: Path, tmp_path: Path) -> None:
-    with kill_harness(cache, tmp_path, 0) as running:
+@pytest.mark.long
+def test_a_zone_with_5000_open_incidents_is_restored_while_presses_go_on(
+    own_kafka: Broker, tmp_path: Path
+) -> None:
+    with kill_harness(own_kafka, tmp_path, 0) as running:
         named = [in_one_zone(number) for number in range(LIVE)]
         publish(running.kafka, [ProducerRecord(REGISTRY, d.device_id.encode(), encode(d)) for d in named])
         places = publish(running.kafka, list(before(now_ms())))

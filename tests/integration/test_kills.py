@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from callbox.demo.broker import Broker
 from schemas.codec import decode
 from schemas.enums import InputKind
 from schemas.fusion_log import FusionInput
@@ -23,8 +24,8 @@ RATE = 100
 
 
 @pytest.fixture
-def running(cache: Path, tmp_path: Path) -> Iterator[KillHarness]:
-    with kill_harness(cache, tmp_path, PRESSES) as running:
+def running(own_kafka: Broker, tmp_path: Path) -> Iterator[KillHarness]:
+    with kill_harness(own_kafka, tmp_path, PRESSES) as running:
         yield running
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 
+from callbox.demo.broker import Broker
 from examples.once import Once, Sight
 from schemas.alert import Alert
 from schemas.codec import decode
@@ -25,8 +26,8 @@ NAME = "b"
 
 
 @pytest.fixture
-def running(cache: Path, tmp_path: Path) -> Iterator[KillHarness]:
-    with kill_harness(cache, tmp_path, PRESSES) as running:
+def running(own_kafka: Broker, tmp_path: Path) -> Iterator[KillHarness]:
+    with kill_harness(own_kafka, tmp_path, PRESSES) as running:
         yield running
 
 

@@ -74,9 +74,9 @@ class HandClock:
 
 
 class FakeDelivery:
-    """Takes everything that a worker may write, in the lists in which it came."""
+    """Takes everything that a worker may write, in the lists in which it came; without a list of topics, anything."""
 
-    def __init__(self, may_write: Sequence[str]) -> None:
+    def __init__(self, may_write: Sequence[str] = tuple(BY_NAME)) -> None:
         self._may_write = frozenset(may_write)
         self.lists: list[list[ProducerRecord]] = []
         self.refused: frozenset[str] = frozenset()

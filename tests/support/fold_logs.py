@@ -19,7 +19,6 @@ from schemas.enums import (
     AckReason,
     Disposition,
     Feed,
-    FeedState,
     Grade,
     InputKind,
     PillarKind,
@@ -33,14 +32,18 @@ from tests.support.fold_site import POLICIES, SITE
 from tests.support.timeline import (
     START,
     ZONE,
+    FeedRecord,
     ack,
     alive,
+    before_0_4,
     dead_letter,
     device,
     entry,
     envelope,
     fact,
     flame,
+    list_age,
+    log_broken,
     ms,
 )
 
@@ -189,13 +192,21 @@ def feed_words(draw: st.DrawFn, at_s: float, zone: str, *, is_alive: bool) -> Fu
         if draw(st.booleans()):
             return envelope(alive(at_s, *partitions))
         return envelope(alive(at_s, *partitions, topic=FRAMES, feed=Feed.CAMERAS))
-    state = draw(
-        st.sampled_from((FeedState.DEAD_LETTER, FeedState.DEAD_LETTER, FeedState.STALE, FeedState.OK))
+    offset, stale = draw(st.integers(0, 3)), draw(st.booleans())
+    report: FeedRecord = draw(
+        st.sampled_from(
+            (
+                dead_letter(offset, at_s=at_s),
+                dead_letter(offset, at_s=at_s),
+                list_age(at_s, stale=stale, topic=HOTLIST, feed=Feed.HOTLIST),
+                log_broken(offset, at_s=at_s),
+            )
+        )
     )
-    told = dead_letter(draw(st.integers(0, 3)), at_s=at_s, state=state)
-    if state is not FeedState.DEAD_LETTER:
-        told = replace(told, topic=HOTLIST, feed=Feed.HOTLIST)
-    return envelope(told, zone=draw(st.sampled_from((zone, UNASSIGNED_ZONE))))
+    is_earlier = draw(st.booleans())  # a log of before 0.4.0 has another record for the same
+    return envelope(
+        before_0_4(report) if is_earlier else report, zone=draw(st.sampled_from((zone, UNASSIGNED_ZONE)))
+    )
 
 
 @st.composite

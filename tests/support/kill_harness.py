@@ -1,4 +1,4 @@
-"""For tests that kill workers: a Kafka of their own, presses that keep coming, the log folded again."""
+"""For tests that kill workers: a Kafka without other workers, presses that keep coming, the log folded again."""
 
 import os
 import threading
@@ -12,12 +12,11 @@ import pytest
 from confluent_kafka import KafkaError, Message, Producer
 
 from benchmarks.support.registry_load import pillar, records
-from callbox.demo.broker import MissingBroker
+from callbox.demo.broker import Broker, MissingBroker
 from callbox.demo.broker_process import free_port
 from callbox.demo.worker_process import COMMAND, WorkerProcess
 from callbox_testkit import fail_points
 from callbox_testkit import worker as wrapper
-from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind
@@ -29,6 +28,7 @@ from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import publish
 from streams.kafka.reader import read_all
 from streams.replay.refold import Difference, differences, read_alerts, read_log, refold, repeats
+from tests.support.wiped_kafka import wiped
 
 SESSION_MS = 2_000
 READY_S = 40.0
@@ -154,9 +154,9 @@ class KillHarness:
 
 
 @contextmanager
-def kill_harness(cache: Path, folder: Path, pillars: int) -> Iterator[KillHarness]:
-    """One on a fresh Apache Kafka; skipped where there is none, unless CI says that there must be."""
-    with kafka_or_skip(), ApacheKafka(cache, folder / "kafka.log") as broker:
+def kill_harness(broker: Broker, folder: Path, pillars: int) -> Iterator[KillHarness]:
+    """One on an Apache Kafka that is wiped before and after it: the fixture `own_kafka`."""
+    with wiped(KafkaConfig(bootstrap=broker.bootstrap)):
         running = KillHarness(broker.bootstrap, folder, pillars)
         try:
             yield running

@@ -70,7 +70,7 @@ def test_the_copies_of_one_alert_stay_equal_and_other_records_stay_as_they_are()
 
 
 def test_a_skipped_restore_is_an_empty_state_at_the_committed_offset() -> None:
-    found = empty_state(World("fusion").context.reader, 2, 4, 17, None)
+    found = empty_state(World("fusion").context.reader, 2, 4, 17)
     assert (found.state.partition, found.state.offset, found.state.incidents) == (2, 17, {})
     assert found.broken is None
 

@@ -9,10 +9,10 @@ from processors.intake.ack import ack_input
 from processors.intake.pillar_event import intake
 from schemas.ack import AckFact, Acknowledgement, Actor
 from schemas.codec import decode, encode
-from schemas.enums import AckAction, Feed, FeedState, InputKind, PillarKind
+from schemas.enums import AckAction, Feed, InputKind, PillarKind
 from schemas.errors import Cause, DeliveryFailed
 from schemas.feeds import PillarEvent
-from schemas.fusion_log import FeedStatus, FusionInput, PillarFact
+from schemas.fusion_log import DeadLetterNotice, FeedWatermark, FusionInput, PillarFact
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY
 from schemas.units import EpochMs
@@ -68,7 +68,7 @@ def test_anything_else_of_an_unknown_device_is_dead_lettered(kind: PillarKind) -
     run(agent.process([batch(encode(event(kind)), topic=PILLAR_EVENTS)]))
     (letter,) = world.delivery.dead_letters(PILLAR_EVENTS)
     assert letter.cause is Cause.UNKNOWN_DEVICE
-    assert [fact.kind for fact in facts(world)] == [InputKind.FEED_STATUS]
+    assert [fact.kind for fact in facts(world)] == [InputKind.DEAD_LETTER]
 
 
 def test_a_dead_letter_on_the_pillar_topic_is_reported_to_the_control_room() -> None:
@@ -78,10 +78,9 @@ def test_a_dead_letter_on_the_pillar_topic_is_reported_to_the_control_room() -> 
     assert (letter.partition, letter.offset, letter.cause) == (2, 40, Cause.UNDECODABLE)
     assert letter.payload == b"poison"
     (told,) = facts(world)
-    assert (told.kind, told.zone) == (InputKind.FEED_STATUS, UNASSIGNED_ZONE)
-    assert decode(told.payload, FeedStatus) == FeedStatus(
+    assert (told.kind, told.zone) == (InputKind.DEAD_LETTER, UNASSIGNED_ZONE)
+    assert decode(told.payload, DeadLetterNotice) == DeadLetterNotice(
         feed=Feed.PILLARS,
-        state=FeedState.DEAD_LETTER,
         topic=PILLAR_EVENTS,
         partition=2,
         offset=40,
@@ -103,7 +102,7 @@ def test_poison_does_not_keep_what_follows_it_back() -> None:
     run(agent.process([batch(b"poison", encode(event()), None, b"", topic=PILLAR_EVENTS)]))
     kinds = [fact.kind for fact in facts(world)]
     assert kinds.count(InputKind.PILLAR_EVENT) == 1
-    assert kinds.count(InputKind.FEED_STATUS) == 3
+    assert kinds.count(InputKind.DEAD_LETTER) == 3
     assert [letter.offset for letter in world.delivery.dead_letters(PILLAR_EVENTS)] == [0, 2, 3]
 
 
@@ -141,7 +140,7 @@ def test_an_exception_in_a_rule_costs_one_record_and_is_reported(monkeypatch: py
     assert [letter.cause for letter in world.delivery.dead_letters(PILLAR_EVENTS)] == [
         Cause.PROCESSING_FAILED
     ]
-    assert [fact.kind for fact in facts(world)] == [InputKind.FEED_STATUS, InputKind.PILLAR_EVENT]
+    assert [fact.kind for fact in facts(world)] == [InputKind.DEAD_LETTER, InputKind.PILLAR_EVENT]
 
 
 def test_order_is_kept_across_batches_and_everything_is_one_delivery() -> None:
@@ -246,17 +245,10 @@ def test_once_a_second_every_partition_of_the_log_hears_how_far_the_feed_is() ->
     assert [sent.partition for sent in world.delivery.to(FUSION_INPUT)] == [0, 1, 2, 3]
     told = {sent.value for sent in world.delivery.to(FUSION_INPUT)}
     (given,) = [decode(value, FusionInput) for value in told]
-    assert (given.kind, given.zone) == (InputKind.FEED_STATUS, "")
+    assert (given.kind, given.zone) == (InputKind.FEED_WATERMARK, "")
     assert given.event_id == f"alive-pillars-{ms(9)}-1.3"
-    assert decode(given.payload, FeedStatus) == FeedStatus(
-        feed=Feed.PILLARS,
-        state=FeedState.OK,
-        topic=PILLAR_EVENTS,
-        partition=-1,
-        offset=-1,
-        cause=Cause.UNKNOWN,
-        at=ms(9),
-        partitions=(1, 3),
+    assert decode(given.payload, FeedWatermark) == FeedWatermark(
+        feed=Feed.PILLARS, topic=PILLAR_EVENTS, partitions=(1, 3), at=ms(9)
     )
 
 

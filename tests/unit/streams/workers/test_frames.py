@@ -25,7 +25,7 @@ from schemas.enums import Feed, Hazard, InputKind
 from schemas.errors import Cause, DeliveryFailed
 from schemas.evidence import EvidenceSnapshot
 from schemas.feeds import CameraFrame
-from schemas.fusion_log import CameraAlive, FeedStatus, FusionInput, Observation
+from schemas.fusion_log import CameraAlive, FeedWatermark, FusionInput, Observation
 from schemas.ids import fingerprint
 from schemas.registry import RegistryDevice
 from schemas.topics import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY
@@ -303,6 +303,6 @@ def test_the_log_hears_every_five_seconds_how_far_the_frames_are(cameras: Camera
         cameras.world.caught_up = frozenset({2})
         cameras.world.clock.seconds += 1
     facts = cameras.world.delivery.decoded(FUSION_INPUT, FusionInput)
-    statuses = [decode(fact.payload, FeedStatus) for fact in facts]
+    statuses = [decode(fact.payload, FeedWatermark) for fact in facts]
     assert len(statuses) == 2 * 4
     assert {(each.feed, each.topic, each.partitions) for each in statuses} == {(Feed.CAMERAS, FRAMES, (2,))}

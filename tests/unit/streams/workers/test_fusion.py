@@ -9,9 +9,9 @@ from processors.state.partition_state import State, new_state
 from schemas.ack import AckResult
 from schemas.alert import Alert
 from schemas.codec import decode, encode
-from schemas.enums import AckOutcome, FeedState, Grade, InputKind, PillarKind, Reason
+from schemas.enums import AckOutcome, Grade, InputKind, PillarKind, Reason
 from schemas.errors import Cause, DeliveryFailed
-from schemas.fusion_log import FeedStatus, FusionInput, FusionSnapshot, Tick
+from schemas.fusion_log import FusionInput, FusionSnapshot, LogBrokenNotice, Tick
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import (
@@ -156,8 +156,8 @@ def test_a_broken_log_is_reported_in_the_log_and_counted(
     restored.broken = restoring.Broken(Cause.RECORDS_MISSING, 3, 9)
     run(agent.process([log(device(), start=9)]))
     (told,) = world.delivery.to(FUSION_INPUT)
-    status = decode(decode(told.value, FusionInput).payload, FeedStatus)
-    assert (status.state, status.partition, status.offset) == (FeedState.BROKEN, PARTITION, 9)
+    notice = decode(decode(told.value, FusionInput).payload, LogBrokenNotice)
+    assert (notice.partition, notice.expected, notice.found) == (PARTITION, 3, 9)
     assert told.key == UNASSIGNED_ZONE.encode()
     assert world.count("callbox_log_broken_total", cause="records_missing") == 1
 
