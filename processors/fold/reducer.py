@@ -28,7 +28,7 @@ from processors.rules.ack import acknowledgement
 from processors.rules.camera import camera_alive, observation
 from processors.rules.device_event import pillar_fact
 from processors.rules.feed import dead_letter, feed_status, feed_watermark, list_age, log_broken
-from processors.rules.registry import device_record, policy_record
+from processors.rules.registry import device_update, policy_update
 from processors.rules.timers import due_of, fire
 from processors.state.effect import CountTick, Decision, Effect, RecordHeartbeat, RecordReport
 from processors.state.entities import Device, Timer
@@ -81,8 +81,8 @@ RULES: dict[InputKind, Rule] = {
     InputKind.CAMERA_ALIVE: camera_alive,
     InputKind.ACKNOWLEDGEMENT: acknowledgement,
     InputKind.SHELVING: acknowledgement,
-    InputKind.DEVICE: device_record,
-    InputKind.POLICY: policy_record,
+    InputKind.DEVICE: device_update,
+    InputKind.POLICY: policy_update,
     InputKind.FEED_STATUS: feed_status,
     InputKind.FEED_WATERMARK: feed_watermark,
     InputKind.DEAD_LETTER: dead_letter,

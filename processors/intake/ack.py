@@ -41,10 +41,10 @@ def ack_input(ack: Acknowledgement, appended_at: EpochMs) -> FusionInput:
         grade=ack.grade,
     )
     kind = InputKind.SHELVING if ack.action in SHELVING else InputKind.ACKNOWLEDGEMENT
-    return envelope(kind, fact.ack_id, zone_of(fact.incident_id), fact)
+    return envelope(kind, fact.ack_id, zone_of_incident(fact.incident_id), fact)
 
 
-def zone_of(incident_id: str) -> str:
+def zone_of_incident(incident_id: str) -> str:
     """The zone with which an incident's id begins; the control room's where the id has another form."""
     found = _INCIDENT_ID.fullmatch(incident_id)
     return UNASSIGNED_ZONE if found is None else found[1]

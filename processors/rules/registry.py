@@ -26,7 +26,7 @@ from schemas.fusion_log import FusionInput, PolicyRecord
 from schemas.registry import RegistryDevice
 
 
-def device_record(state: State, envelope: FusionInput, site: RegistryDevice) -> Effect:
+def device_update(state: State, envelope: FusionInput, site: RegistryDevice) -> Effect:
     """Apply a registry record of a device, unless its revision is not higher than the known one.
 
     A removed device stays in the state with its windows, because a copy of an old press must be recognised. Its
@@ -94,7 +94,7 @@ def _on_removed(state: State, device: Device, site: RegistryDevice) -> Effect:
     return Effect(Reason.DEVICE_REMOVED, (), (PutDevice(left),)).then(*faults, others)
 
 
-def policy_record(state: State, _envelope: FusionInput, record: PolicyRecord) -> Effect:
+def policy_update(state: State, _envelope: FusionInput, record: PolicyRecord) -> Effect:
     """Put a policy into force, unless its revision is not higher than the present one's or it contradicts itself."""
     if record.revision <= state.policy_revision:
         return Effect(Reason.DUPLICATE)

@@ -25,7 +25,7 @@ from processors.vision.boxes import Picture
 from schemas.units import EpochMs
 
 Plane: TypeAlias = NDArray[np.uint8]  # (HEIGHT, WIDTH)
-Mask: TypeAlias = NDArray[np.bool_]  # (HEIGHT, WIDTH)
+PixelMask: TypeAlias = NDArray[np.bool_]  # (HEIGHT, WIDTH)
 Box: TypeAlias = tuple[int, int, int, int]  # x_min, y_min, x_max, y_max; pixels, max exclusive
 
 WIDTH, HEIGHT = 240, 135  # small enough for every frame of every camera, large enough for a fire 30 px high
@@ -69,7 +69,7 @@ class Sight:
 
     at: EpochMs
     green: Plane
-    colour: Mask
+    colour: PixelMask
 
 
 class Burning(NamedTuple):
