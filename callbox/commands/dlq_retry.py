@@ -13,7 +13,7 @@ from callbox.dead_letters.ledger import Found, base_topic, found_in, identity, l
 from callbox.dead_letters.reading import letter_at, letter_records, original_of, registered
 from callbox.dead_letters.retry import BY_DEVICE, Fate, Judgement, judge, never
 from callbox.invocation import Invocation
-from schemas.errors import Cause, InputMissing, LetterRefused
+from schemas.errors import Cause, DeadLetterRefused, InputMissing
 from schemas.units import EpochMs
 from streams.clock import now_ms
 from streams.kafka.admin import assert_reachable
@@ -154,13 +154,13 @@ def _sum_up(fates: list[Fate], *, dry_run: bool) -> None:
     """The last line.
 
     Raises:
-        LetterRefused: One was refused.
+        DeadLetterRefused: One was refused.
         InputMissing: None was, and the record of one is gone.
     """
     sent = f"{fates.count(Fate.SENT)} {'would be sent' if dry_run else 'sent'}"
     told = f"{sent}, {fates.count(Fate.REFUSED)} refused, {fates.count(Fate.GONE)} gone"
     if Fate.REFUSED in fates:
-        raise LetterRefused(told)
+        raise DeadLetterRefused(told)
     if Fate.GONE in fates:
         raise InputMissing(told)
     click.echo(told if fates else "no such dead letters")

@@ -6,7 +6,7 @@ from callbox.dead_letters.ledger import Found, found_in, spelled
 from callbox.dead_letters.retry import Original, kept
 from schemas.codec import decode
 from schemas.dead_letter import DeadLetter
-from schemas.errors import DecodeError, InputMissing, LetterRefused, LogBroken
+from schemas.errors import DeadLetterRefused, DecodeError, InputMissing, LogBroken
 from schemas.registry import RegistryDevice
 from schemas.topics import BY_NAME, REGISTRY, dead_letter_topic
 from schemas.units import EpochMs
@@ -40,7 +40,7 @@ def letter_at(kafka: KafkaConfig, place: RecordMetadata) -> Found:
 
     Raises:
         InputMissing: There is none.
-        LetterRefused: What is there is no letter that this release can read.
+        DeadLetterRefused: What is there is no letter that this release can read.
         BrokerUnavailable, AccessDenied: As `streams.kafka.reader`.
     """
     record = _record_at(kafka, place)
@@ -49,7 +49,7 @@ def letter_at(kafka: KafkaConfig, place: RecordMetadata) -> Found:
     try:
         return found_in(record)
     except DecodeError as error:
-        raise LetterRefused(f"{spelled(place)} is no letter that this release can read") from error
+        raise DeadLetterRefused(f"{spelled(place)} is no letter that this release can read") from error
 
 
 def original_of(kafka: KafkaConfig, letter: DeadLetter) -> Original | None:
