@@ -154,14 +154,16 @@ def test_no_fact_however_absurd_stops_the_fold_and_presses_raise(absurd: PillarF
 
 
 @given(st.binary(max_size=200))
-def test_nonsense_is_no_state(payload: bytes) -> None:
+def test_random_bytes_are_refused_as_a_state(payload: bytes) -> None:
     with pytest.raises(ValueError, match="state"):
         load(payload)
 
 
 @settings(max_examples=200)
 @given(st.sampled_from((1, 2)), st.data())
-def test_a_damaged_state_is_refused_or_can_be_gone_on_from(version: int, data: st.DataObject) -> None:
+def test_a_damaged_state_is_refused_or_the_fold_can_continue_from_it(
+    version: int, data: st.DataObject
+) -> None:
     payload = bytearray(sample_path(version).read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))

@@ -60,7 +60,7 @@ def test_an_incident_is_raised_once_and_ends_once(steps: list[Step]) -> None:
 
 
 @given(logs())
-def test_the_states_that_are_told_are_those_that_the_table_leads_through(steps: list[Step]) -> None:
+def test_the_reported_states_follow_the_table_of_transitions(steps: list[Step]) -> None:
     leads = {(before, to) for arrows in TRANSITIONS.values() for before, to in arrows.items()}
     # Two steps in one alert: back in service, or out of the drawer, and what was wrong is over.
     quiet = (IncidentState.SHELVED, IncidentState.OUT_OF_SERVICE)
@@ -86,7 +86,7 @@ def test_each_tier_is_asked_once_and_tiers_only_rise(steps: list[Step]) -> None:
 
 
 @given(logs())
-def test_a_grade_falls_only_when_a_person_says_so(steps: list[Step]) -> None:
+def test_a_grade_falls_only_by_an_acknowledgement(steps: list[Step]) -> None:
     for history in histories(steps).values():
         for before, now in pairwise(history):
             fell = RANK[now.grade] < RANK[before.grade]
@@ -120,7 +120,7 @@ def test_a_red_ends_by_a_person_or_by_its_time_and_never_by_a_device(steps: list
 
 
 @given(logs())
-def test_what_a_person_says_has_one_answer_and_its_alert_names_them(steps: list[Step]) -> None:
+def test_an_acknowledgement_has_one_answer_and_its_alert_names_the_actor(steps: list[Step]) -> None:
     for decision in folded(entries(steps)):
         result = decision.result
         own = [alert for alert in decision.alerts if alert.ack_id is not None]
@@ -142,7 +142,7 @@ def test_what_a_person_says_has_one_answer_and_its_alert_names_them(steps: list[
 
 
 @given(logs())
-def test_nobody_hears_of_an_incident_within_its_hold_unless_it_is_red(steps: list[Step]) -> None:
+def test_no_alert_is_issued_within_the_hold_of_an_incident_unless_it_is_red(steps: list[Step]) -> None:
     state = start()
     for each in entries(steps):
         _, decisions = fold(state, each)
@@ -210,7 +210,7 @@ class Rest:
 
 @settings(max_examples=MANY)
 @given(logs())
-def test_every_incident_ends_once_it_is_acknowledged_cleared_and_ticked_on(steps: list[Step]) -> None:
+def test_every_incident_ends_after_acknowledgement_clearing_and_ticks(steps: list[Step]) -> None:
     state = start()
     folded(entries(steps), state)
     rest = Rest(state)

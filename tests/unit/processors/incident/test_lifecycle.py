@@ -68,7 +68,7 @@ def test_from_every_open_state_people_and_time_reach_closed(state: IncidentState
 
 @pytest.mark.parametrize("state", OPEN)
 @pytest.mark.parametrize("step", [Transition.CANCEL, Transition.EXPIRY, Transition.REMOVE])
-def test_whatever_is_open_may_be_cancelled_expire_or_be_removed(
+def test_every_open_state_may_be_cancelled_expire_or_be_removed(
     state: IncidentState, step: Transition
 ) -> None:
     assert next_state(state, step) in TERMINAL
@@ -76,7 +76,7 @@ def test_whatever_is_open_may_be_cancelled_expire_or_be_removed(
 
 @pytest.mark.parametrize("step", list(Transition))
 @pytest.mark.parametrize("state", [*TERMINAL, IncidentState.UNKNOWN])
-def test_nothing_happens_to_an_incident_that_is_over(state: IncidentState, step: Transition) -> None:
+def test_a_terminal_state_has_no_transition(state: IncidentState, step: Transition) -> None:
     assert not is_possible(state, step)
     with pytest.raises(KeyError):
         next_state(state, step)

@@ -207,7 +207,7 @@ def test_boxes_of_another_shape_withhold_the_picture() -> None:
     ],
     ids=["empty", "one row", "gray", "four channels", "floats"],
 )
-def test_what_is_no_picture_is_withheld(picture: Picture) -> None:
+def test_a_value_that_is_no_picture_is_withheld(picture: Picture) -> None:
     assert withheld(picture) is WithheldReason.PICTURE_UNUSABLE
 
 
