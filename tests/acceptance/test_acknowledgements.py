@@ -1,4 +1,4 @@
-"""Requirement 16: everything a person can say, and each reason to be refused."""
+"""Requirement 16: every action of a person, and every reason to reject one."""
 
 import pytest
 
@@ -127,7 +127,7 @@ def test_req_16_an_action_that_contradicts_the_state_is_rejected_as_not_possible
     before = line.alerts[-1]
     assert result_of(line.decisions[-1]).state is before.state
     line.press(60)
-    assert once(line, 60, 60).incident_id == name  # it is still open, and takes presses
+    assert once(line, 60, 60).incident_id == name  # it is still open, and presses join it
 
 
 def test_req_16_an_unknown_incident_is_rejected() -> None:
@@ -186,7 +186,7 @@ def test_req_16_a_unit_on_the_way_to_a_yellow_has_not_answered_the_red_that_it_b
     decision = line.say(AckAction.EN_ROUTE, fire.incident_id, 15, revision=fire.revision)
     assert (
         decision.reason is Reason.EN_ROUTE
-    )  # somebody has answered: then it is news, whatever they have seen
+    )  # the incident is acknowledged, so that the report counts whatever revision its sender has seen
 
 
 def test_req_16_another_press_does_not_revoke_an_acknowledgement() -> None:

@@ -1,4 +1,4 @@
-"""What becomes of an incident that somebody has answered."""
+"""What happens to an incident after somebody has answered it."""
 
 import pytest
 

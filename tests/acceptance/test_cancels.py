@@ -21,7 +21,7 @@ def test_req_06_a_device_s_cancel_of_a_red_asks_and_leaves_it_open() -> None:
     assert (asked.action, asked.reason) == (Action.UPDATE, Reason.CANCEL_REQUESTED)
     assert (asked.state, asked.grade, asked.disposition) == (IncidentState.RAISED, Grade.RED, None)
     line.run(6, 40)
-    once(line, 30, 31, action=Action.ESCALATE)  # nobody has answered, and it goes on
+    once(line, 30, 31, action=Action.ESCALATE)  # nobody has answered, so escalation continues
 
 
 def test_req_06_a_second_cancel_of_a_device_is_a_duplicate() -> None:
@@ -50,7 +50,7 @@ def test_req_06_a_person_s_cancel_without_a_reason_is_rejected() -> None:
 
 
 def test_req_06_a_device_s_cancel_ends_its_yellow() -> None:
-    line = Timeline()  # a pillar with an eye: the flame is its own
+    line = Timeline()  # the pillar has a camera of its own and reports the flame
     line.push(flame("P1"))
     line.run(1, 11)
     raised = once(line, 10, 11, grade=Grade.YELLOW, action=Action.RAISE)

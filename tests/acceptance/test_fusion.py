@@ -1,4 +1,4 @@
-"""Requirements 9 and 10: what is one incident, and what is another one beside it."""
+"""Requirements 9 and 10: which facts are one incident, and which are several."""
 
 import pytest
 
@@ -96,7 +96,7 @@ def test_req_10_distance_decides_whether_facts_fuse_and_not_the_cell(lat: float,
 
 
 def test_req_10_facts_on_both_sides_of_a_cell_s_edge_fuse() -> None:
-    """120.0018 degrees lies in the next cell, 173 m to the east (docs/cells.md)."""
+    """The longitude 120.0018 degrees is in the next cell, 173 m to the east (docs/cells.md)."""
     line = Timeline(device(), device("P2", lon=120.0018))
     line.press(0)
     line.press(5, "P2")
@@ -120,7 +120,7 @@ def test_req_10_facts_of_two_zones_never_fuse() -> None:
 
 
 def busy() -> Timeline:
-    """A bit of everything."""
+    """A time line with facts of every feed, acknowledgements and ticks."""
     line = Timeline(
         device(heartbeat_s=20),
         device("P2", lat=LAT + 0.001),

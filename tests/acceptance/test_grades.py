@@ -1,4 +1,4 @@
-"""Requirements 11 to 13: how bad it is, and how sure one may be."""
+"""Requirements 11 to 13: grades and verification levels."""
 
 import pytest
 
@@ -79,7 +79,7 @@ def test_req_11_a_person_lowers_a_grade_and_the_alert_names_them() -> None:
     lowered = once(line, 5, 5, grade=Grade.YELLOW, reason=Reason.REGRADED)
     assert lowered.actor is not None
     line.press(10)
-    assert once(line, 10, 10).grade is Grade.RED  # and it rises by itself again
+    assert once(line, 10, 10).grade is Grade.RED  # and the grade rises by itself again
 
 
 def test_req_11_nobody_can_regrade_an_emergency_to_maintenance() -> None:

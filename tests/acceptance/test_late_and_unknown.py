@@ -1,4 +1,4 @@
-"""Requirements 8 and 8a: a press that decodes raises, late or not, whoever pressed."""
+"""Requirements 8 and 8a: every press that decodes raises, whether late or not, of any device."""
 
 import pytest
 
@@ -24,7 +24,7 @@ from tests.support.timeline import ZONE, Timeline, dead_letter, device, entry, e
 def pressed(
     *, occurred_s: float, received_s: float, device_id: str = "P1", kind: PillarKind = PillarKind.PRESS
 ) -> PillarEvent:
-    """What a gateway writes on the pillar topic."""
+    """A press as a gateway writes it to the pillar topic."""
     return PillarEvent(
         device_id=device_id,
         kind=kind,

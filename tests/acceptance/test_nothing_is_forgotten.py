@@ -1,4 +1,4 @@
-"""What a person closes, a registry changes or a button repeats leaves nothing behind that nobody looks at any more."""
+"""Whatever a person closes, a registry changes or a button repeats, no condition stays unreported afterwards."""
 
 from msgspec.structs import replace
 

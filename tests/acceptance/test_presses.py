@@ -1,4 +1,4 @@
-"""Requirements 1, 2 and 7: a press raises, whatever came before it."""
+"""Requirements 1, 2 and 7: a press raises, whatever happened before it."""
 
 import pytest
 

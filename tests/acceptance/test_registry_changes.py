@@ -1,4 +1,4 @@
-"""Devices that come, move and go: supervised where they are, and nowhere else."""
+"""Devices that are added, moved and removed are supervised in their present zone, and nowhere else."""
 
 from msgspec.structs import replace
 
@@ -71,7 +71,7 @@ def test_a_longer_heartbeat_interval_counts_from_when_it_is_applied() -> None:
 
 
 def site() -> Timeline:
-    """Four pillars behind a gateway, of which the first speaks."""
+    """Four pillars behind a gateway, of which only the first reports."""
     pillars = (device(f"P{n}", heartbeat_s=60, gateway="G1", lat=LAT + n * 0.01) for n in range(1, 5))
     line = Timeline(gateway(), *pillars)
     watch(line, 1, 100, "P1")

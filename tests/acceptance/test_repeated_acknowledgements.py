@@ -1,4 +1,4 @@
-"""Requirement 16: the same ack id again is silent."""
+"""Requirement 16: a repeated ack id gives neither an alert nor an answer."""
 
 from processors.state.effect import Decision
 from processors.state.event_ids import WINDOW_SIZE
@@ -69,7 +69,7 @@ def test_req_16_a_repeated_ack_id_is_a_duplicate_after_a_pillar_has_restarted_it
     line = Timeline(device(), device("P2", lat=31.0))
     name = only_alert(line.press(0, event_id="1")).incident_id
     line.say(AckAction.CANCEL, name, 5, ack_id="once", reason=AckReason.FALSE_ALARM)
-    for number in range(2, WINDOW_SIZE + 3):  # until the first is forgotten
+    for number in range(2, WINDOW_SIZE + 3):  # until the first has fallen out of the window
         line.press(60 * number, event_id=str(number))
     again_s = 60 * (WINDOW_SIZE + 3) + 340
     assert only_alert(line.press(again_s, event_id="1")).incident_id == name, (

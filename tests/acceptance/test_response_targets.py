@@ -1,4 +1,4 @@
-"""Rings round the nearest response point, in metres."""
+"""Target response times by the rings around the nearest response point."""
 
 import pytest
 

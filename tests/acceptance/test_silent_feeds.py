@@ -1,4 +1,4 @@
-"""Requirement 3: no device is silent while nobody reads its feed; the feed is told of itself."""
+"""Requirement 3: no device counts as silent while nobody reads its feed; the feed itself is reported."""
 
 import pytest
 
@@ -83,7 +83,7 @@ def test_a_list_that_is_too_old_raises_a_blue_and_a_fresh_one_clears_it() -> Non
     stale = once(line, 1, 1, hazard=Hazard.FEED_STALE, action=Action.RAISE, topic=MAINTENANCE)
     line.push(
         list_age(0, stale=True, topic=HOTLIST, feed=Feed.HOTLIST), at_s=60
-    )  # another worker says the same
+    )  # another worker reports the same
     line.push(list_age(90, stale=False, topic=HOTLIST, feed=Feed.HOTLIST), at_s=100)
     over = once(line, 2, 100)
     assert (over.incident_id, over.reason) == (stale.incident_id, Reason.CONDITION_OVER)

@@ -77,7 +77,7 @@ def test_req_03_when_a_site_recovers_the_devices_still_silent_are_reported_one_b
     line = site()
     watch(line, 1, 100)
     line.pillar(PillarKind.HEARTBEAT, 101, "P1")
-    never(line, 101, 101, reason=Reason.CONDITION_OVER)  # three are silent still
+    never(line, 101, 101, reason=Reason.CONDITION_OVER)  # three are still silent
     line.pillar(PillarKind.HEARTBEAT, 102, "P2")
     once(line, 102, 102, hazard=Hazard.SITE_COMM_FAIL, reason=Reason.CONDITION_OVER)
     own = within(line, 102, 102, hazard=Hazard.COMM_FAIL, action=Action.RAISE)

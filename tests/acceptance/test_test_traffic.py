@@ -1,4 +1,4 @@
-"""Requirement 5: what is not real never reaches the live topics, and never meets what is."""
+"""Requirement 5: tests and exercises never reach the live topics, and never join real incidents."""
 
 import pytest
 
@@ -23,7 +23,7 @@ from tests.support.timeline import Timeline, camera, device, flame, ms, only_ale
 
 
 def live(line: Timeline) -> list[str]:
-    """What reached a live topic."""
+    """The alerts that reached a live topic, for messages of failing tests."""
     return [
         f"{alert.hazard} {alert.action}"
         for topic in (ALERTS, MAINTENANCE)
@@ -36,7 +36,7 @@ def pillar() -> Timeline:
 
 
 def exercise(line: Timeline, second: float, device_id: str = "P1") -> str:
-    """An exercise that begins with a press; its incident."""
+    """Begin an exercise with a press; returns the id of its incident."""
     return only_alert(line.pillar(PillarKind.PRESS, second, device_id, exercise=True)).incident_id
 
 

@@ -1,4 +1,4 @@
-"""What an earlier release wrote is read by this one, and the other way round by whoever has both schema files."""
+"""Records of earlier releases are read by this one; the other way round, a reader needs both schema files."""
 
 import contextlib
 import io
@@ -34,7 +34,7 @@ _PRIMITIVES: Mapping[str, st.SearchStrategy[Any]] = {
 
 
 def values(schema: Any, named: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """Anything that may be written with a schema."""
+    """Any value that may be written with a schema."""
     if isinstance(schema, list):
         return st.one_of([values(branch, named) for branch in schema])
     if isinstance(schema, str):
@@ -50,7 +50,7 @@ def values(schema: Any, named: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 
 def written(schema: Schema, value: Any) -> bytes:
-    """A record as the release wrote it that had this schema."""
+    """A record as the release with this schema wrote it."""
     body = io.BytesIO()
     fastavro.schemaless_writer(body, schema.parsed, value)
     return schema.header + body.getvalue()

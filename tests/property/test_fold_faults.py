@@ -1,4 +1,4 @@
-"""Whatever breaks or comes in damaged, the fold goes on, and a press still raises."""
+"""Whatever fails or is received damaged, the fold continues, and a press still raises."""
 
 from typing import NoReturn
 
@@ -79,7 +79,7 @@ def test_whatever_breaks_the_fold_goes_on_and_presses_still_raise(
             _, record = reducer.read_entry(each)
             is_press = isinstance(record, PillarFact) and record.kind is PillarKind.PRESS
             for decision in failed:
-                is_own = decision is decisions[0]  # the second is about the device that speaks again
+                is_own = decision is decisions[0]  # the second is about the recovery of the device
                 assert len(decision.alerts) == (is_press and is_own)
                 assert all(encode(alert) and alert.grade is Grade.RED for alert in decision.alerts)
             if failed and failed[0] is decisions[0]:
@@ -87,7 +87,7 @@ def test_whatever_breaks_the_fold_goes_on_and_presses_still_raise(
 
 
 def untouched(before: bytes, state: State) -> bool:
-    """Whether only offset, clock and hash have moved."""
+    """Whether only offset, clock and hash have changed."""
     was = load(before)
     was.offset, was.now, was.last_hash = state.offset, state.now, state.last_hash
     return dump(was) == dump(state)

@@ -1,4 +1,4 @@
-"""Laws of the fold, for any log that Hypothesis can think of: same bytes, no copy, no press lost, bounded."""
+"""Laws of the fold, for any generated log: equal bytes, copies without effect, no press lost, a bounded state."""
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +20,7 @@ from tests.support.fold_logs import Step, entries, folded, logs, sent, start
 from tests.support.timeline import entry, envelope, fact
 
 MANY = 150
-"""For the laws that a life may hang on: so many logs."""
+"""The number of logs for the laws on which a life may depend."""
 
 
 @given(logs(), st.data())
@@ -36,7 +36,7 @@ def test_copies_of_inputs_inserted_anywhere_later_change_no_byte(
 
 
 def said_twice(steps: list[Step], at: int) -> list[Step]:
-    """A log in which, at a place, everything before it comes once more."""
+    """A log in which, at one position, everything before it is repeated."""
     now = steps[at - 1].at
     return [*steps[:at], *(Step(now, step.given) for step in steps[:at]), *steps[at:]]
 
@@ -108,7 +108,7 @@ def test_derived_fields_are_equal_after_a_restart(steps: list[Step]) -> None:
 
 
 def presses_of(steps: list[Step], state: State) -> list[tuple[PillarFact, bool, Decision]]:
-    """Every press, whether its id was said before, and what was decided about it."""
+    """Every press, whether its id was used before, and the decision about it."""
     told, seen = [], set()
     for each in entries(steps):
         given_input, record = incidents.read_entry(each)

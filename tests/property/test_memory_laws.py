@@ -9,7 +9,7 @@ told = st.lists(st.tuples(st.integers(0, 90).map(str), st.integers(0, 300).map(E
 
 
 def after(events: list[tuple[str, EpochMs]]) -> EventIdWindow:
-    """What is remembered; as the fold does it, nothing of an event beyond memory."""
+    """The window after some events; as in the fold, an event at or before the floor does not change it."""
     memory = EventIdWindow()
     for event_id, received_at in events:
         if check_event(memory, event_id, received_at) is not Reason.BEYOND_MEMORY:

@@ -1,4 +1,4 @@
-"""Strict reading: every refusal names the file, the place, what stands there and what may."""
+"""Strict reading: every refusal names the file, the place, the value found and the values allowed."""
 
 from contextlib import suppress
 from datetime import datetime

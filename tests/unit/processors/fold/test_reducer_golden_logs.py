@@ -1,4 +1,4 @@
-"""Golden logs give the same bytes in any process: other hash seeds, other vector units, cut anywhere."""
+"""Golden logs give the same bytes in any process: with other hash seeds or vector units, and cut anywhere."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""States that earlier releases wrote are read as the present one, and the fold goes on from them."""
+"""States that earlier releases wrote are converted to the present format, and the fold continues from them."""
 
 import msgspec
 import pytest
@@ -24,7 +24,7 @@ from tests.support.timeline import LAT, START, Timeline, alive, camera, device, 
 DAY_S = 86_400
 
 NOW_S = 30
-"""Fold time of the sample of format 1, seconds after the start of time lines."""
+"""Stream time of the sample of format 1, seconds after the start of time lines."""
 
 
 def sample(version: int) -> bytes:
@@ -32,7 +32,7 @@ def sample(version: int) -> bytes:
 
 
 def going_on(version: int = 1) -> Timeline:
-    """A time line that goes on from a sample."""
+    """A time line that continues from a sample."""
     line = Timeline()
     line.state = load(sample(version))
     line.decisions.clear()

@@ -1,4 +1,4 @@
-"""The latest record of each incident: which one counts, and when it may go."""
+"""Which record of an incident is the current one, and when the incident gets a tombstone."""
 
 import pytest
 from msgspec.structs import replace

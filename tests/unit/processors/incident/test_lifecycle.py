@@ -1,4 +1,4 @@
-"""The table of an incident's life, and nothing but the table: what leads where, and that all leads to an end."""
+"""The table of transitions alone: where each transition leads, and that every state leads to an end."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def arrows(
 def reached(
     start: IncidentState | None, steps: tuple[Transition, ...] = tuple(Transition)
 ) -> set[IncidentState]:
-    """Every state that arrows lead to from here."""
+    """Every state that can be reached from the given ones."""
     found: set[IncidentState] = set()
     waiting = [start]
     while waiting:

@@ -1,4 +1,4 @@
-"""Words for all that an alert can say: each hazard, and each reason that can stand beside it, in both languages."""
+"""Texts for every alert: each hazard, and each reason that can occur with it, in both languages."""
 
 import pytest
 from hypothesis import given, settings
@@ -14,14 +14,14 @@ from tests.support.timeline import Timeline, device
 _CALL, _FIRE = Hazard.EMERGENCY_CALL, Hazard.FIRE
 EMERGENCIES = {_CALL, _FIRE}
 REPORTED = {Hazard.TAMPER, Hazard.BATTERY, Hazard.MAINS, Hazard.COMMS}
-"""What a device says of itself."""
+"""Faults that a device reports about itself."""
 
 FOUND = {Hazard.COMM_FAIL, Hazard.SITE_COMM_FAIL, Hazard.STUCK_BUTTON, Hazard.TEST_MISSED}
-"""What callbox finds about a device."""
+"""Conditions of a device that callbox itself finds."""
 
 FEEDS = {Hazard.FEED_SILENT, Hazard.FEED_STALE}
 HAPPENED = {Hazard.FEED_FAULT, Hazard.LOG_BROKEN}
-"""What has happened, and does not go on."""
+"""Occurrences, which do not persist."""
 
 GOES_ON = REPORTED | FOUND | FEEDS
 MAINTENANCE = GOES_ON | HAPPENED
@@ -72,7 +72,7 @@ OCCURS: dict[Reason, set[Hazard]] = {
     ),
     ANY,
 )
-"""With which hazards a reason can stand in an alert."""
+"""The hazards with which each reason can occur in an alert."""
 
 PAIRS = sorted((hazard, reason) for reason, hazards in OCCURS.items() for hazard in hazards)
 

@@ -1,4 +1,4 @@
-"""Acknowledgements at the door: which zone is meant, and ids that no sender can make long."""
+"""Intake of acknowledgements: the zone of the incident, and bounded ids."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The question to a person: what it says, and that it is the same question on a repeat."""
+"""The request for verification: its content, and that a repeat is the same request."""
 
 from msgspec.structs import replace
 

@@ -1,4 +1,4 @@
-"""Acknowledgements are known again however late a copy comes: of the open, the ended, the held, and of nothing."""
+"""A copy of an acknowledgement is recognised however late it comes: of open, ended, held and unknown incidents."""
 
 from processors.fold.apply import MAX_ENDED
 from processors.state.event_ids import WINDOW_SIZE

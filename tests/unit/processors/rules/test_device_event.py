@@ -1,4 +1,4 @@
-"""Time lines of what a pillar reports beside presses."""
+"""Time lines of the events of a pillar other than presses."""
 
 import pytest
 

@@ -47,7 +47,7 @@ FOUR_TIERS = tuple(
 
 
 def burning(*cameras: RegistryDevice) -> tuple[Timeline, Alert]:
-    """A fire that cameras saw, and that was raised after its hold."""
+    """A fire that cameras have reported and that was raised after its hold."""
     line = Timeline(*(cameras or (camera(),)))
     line.push(flame())
     (raised,) = line.run(10, 10)
@@ -251,7 +251,7 @@ def test_a_silent_feed_is_reported_by_one_partition_only(zone: str, told: int) -
 
 
 def unheard_for_a_day() -> tuple[Timeline, Alert]:
-    """A press of a stranger, for whom nobody but the control room is asked; reminders are behind it."""
+    """A press of an unregistered device, for which only the control room is asked, after its reminders."""
     line = Timeline()
     raised = only_alert(line.press(0, "X1"))
     line.tick(DAY_S - 1)

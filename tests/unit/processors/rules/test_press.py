@@ -1,4 +1,4 @@
-"""Time lines of presses: push at a second, see what goes out."""
+"""Time lines of presses: records are pushed at given seconds, and the alerts are checked."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Devices and policies in the log, routing, strangers, and what happens when something fails."""
+"""Devices and policies in the log, routing, unregistered devices, and what happens when something fails."""
 
 from typing import NoReturn
 
@@ -141,7 +141,7 @@ def test_the_hash_of_the_last_record_is_that_of_its_key_and_value() -> None:
 def test_unregistered_devices_are_bounded_and_events_of_dropped_ones_count_as_known() -> None:
     line = Timeline()
     others = MAX_UNREGISTERED - 2
-    for number in range(others):  # heard of later than all below: room for two is left
+    for number in range(others):  # their events are later than all below: there is room for two more
         name = f"other-{number}"
         line.push(fact(PillarKind.RELEASE, name, at_s=1_000, event_id="e1"))
     for at_s, name in ((10, "X1"), (30, "X2"), (20, "X3"), (40, "X1"), (50, "X4")):
