@@ -102,7 +102,6 @@ NOT_YET: tuple[str, ...] = (
     "Station",
     "buried",
     "stranger",
-    "strangers",
     "fold time",
     "Change",
     "place_of",

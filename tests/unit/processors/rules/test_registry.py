@@ -27,7 +27,7 @@ from tests.support.timeline import (
     flame,
     ms,
     only_alert,
-    zone_of,
+    other_zone,
 )
 
 
@@ -102,7 +102,7 @@ def test_anything_but_a_press_under_a_wrong_key_is_misrouted(key: bytes | None) 
 def test_anything_but_a_press_of_another_partition_s_zone_is_misrouted() -> None:
     line = Timeline()
     for record in (fact(PillarKind.CANCEL), flame(), dead_letter()):
-        assert line.push(record, zone=zone_of(is_ours=False)).reason is Reason.MISROUTED
+        assert line.push(record, zone=other_zone(same_partition=False)).reason is Reason.MISROUTED
 
 
 def test_kinds_of_later_releases_are_not_supported() -> None:
