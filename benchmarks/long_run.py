@@ -99,7 +99,7 @@ def _run(given: argparse.Namespace, folder: Path, bootstrap: str, ending: ExitSt
     time.sleep(AFTER_S)
     sent = json.loads(out.read_text())
     return {
-        **latencies(sent["scheduled"], answers.raised_at, WARM_UP_S),
+        **latencies(sent["scheduled"], answers.named_at, WARM_UP_S),
         "not_taken": sent["failed"],
         "sender_late_s": sent["late_s"],
         "acknowledgements": answers.said,
@@ -136,14 +136,14 @@ def growth(series: Sequence[Sample], warm_up_s: float) -> dict[str, Any]:
 
 
 def latencies(
-    scheduled: Mapping[str, float], raised_at: Mapping[str, float], warm_up_s: float
+    scheduled: Mapping[str, float], named_at: Mapping[str, float], warm_up_s: float
 ) -> dict[str, object]:
     """Press to alert, milliseconds, of the first minute after the warm-up and of the last; and what no alert names."""
     began, ended = min(scheduled.values()) + warm_up_s, max(scheduled.values())
-    heard = [(at, 1000 * (raised_at[press] - at)) for press, at in scheduled.items() if press in raised_at]
+    heard = [(at, 1000 * (named_at[press] - at)) for press, at in scheduled.items() if press in named_at]
     return {
         "presses": len(scheduled),
-        "lost": len(scheduled.keys() - raised_at.keys()),
+        "lost": len(scheduled.keys() - named_at.keys()),
         "p99_ms_first_minute": _p99([took for at, took in heard if began <= at < began + MINUTE_S]),
         "p99_ms_last_minute": _p99([took for at, took in heard if at > ended - MINUTE_S]),
         "p50_ms": round(float(np.median([took for _, took in heard])), 1) if heard else None,

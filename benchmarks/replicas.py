@@ -32,9 +32,9 @@ from benchmarks.support.processor_time import machine_time, stolen_share
 from callbox.demo.broker_process import free_port
 from callbox.demo.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
+from processors.incident.press_latency import first_named_press
 from schemas.alert import Alert
 from schemas.codec import decode
-from schemas.enums import Action
 from schemas.topics import ALERTS, MAINTENANCE, PILLAR_EVENTS
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
@@ -224,16 +224,14 @@ def _percentiles(values: list[float]) -> tuple[float, float, float]:
 
 
 def _arrivals(got: Path) -> dict[int, float]:
-    """When the first alert that raises a press came."""
+    """When the first alert that names a press came."""
     arrived: dict[int, float] = {}
     with got.open() as lines:
         for line in lines:
             at, value = json.loads(line)
-            alert = decode(bytes.fromhex(value), Alert)
-            if alert.action is not Action.RAISE:
-                continue
-            for source in alert.sources:
-                arrived.setdefault(int(source.event_id.removeprefix("press-")), at)
+            press = first_named_press(decode(bytes.fromhex(value), Alert))
+            if press is not None:
+                arrived.setdefault(int(press.event_id.removeprefix("press-")), at)
     return arrived
 
 

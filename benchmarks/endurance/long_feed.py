@@ -16,6 +16,7 @@ from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
 
 from benchmarks.support.open_loop import pillar_id
 from benchmarks.support.registry_load import pillar
+from processors.incident.press_latency import first_named_press
 from schemas.ack import Acknowledgement, Actor
 from schemas.alert import Alert
 from schemas.codec import decode, encode
@@ -68,12 +69,12 @@ class Answers:
     """Notes when the raise of each press arrives, and answers it.
 
     Attributes:
-        raised_at: Seconds, by event id.
+        named_at: Seconds, by event id.
         said: How many acknowledgements were sent.
     """
 
     def __init__(self, bootstrap: str) -> None:
-        self.raised_at: dict[str, float] = {}
+        self.named_at: dict[str, float] = {}
         self.said = 0
         self._due: dict[AckAction, deque[tuple[float, str]]] = {action: deque() for action in STEPS_S}
         self._stopping = threading.Event()
@@ -102,11 +103,12 @@ class Answers:
             self._producer.poll(0)
 
     def _note(self, alert: Alert, at: float) -> None:
-        presses = [s.event_id for s in alert.sources if s.event_id.startswith("press-")]
-        if alert.action is not Action.RAISE or not presses or presses[0] in self.raised_at:
+        press = first_named_press(alert)
+        if press is None or press.event_id in self.named_at:
             return
-        for press in presses:
-            self.raised_at.setdefault(press, at)
+        self.named_at[press.event_id] = at
+        if alert.action is not Action.RAISE:
+            return
         for action, after_s in STEPS_S.items():
             self._due[action].append((at + after_s, alert.incident_id))
 

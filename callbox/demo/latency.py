@@ -2,16 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from processors.incident.press_latency import first_named_press
 from schemas.alert import Alert
-from schemas.enums import Hazard, Reason
 from schemas.units import EpochMs
-
-PRESSED: Final = frozenset(
-    {Reason.FIRST_FACT, Reason.UNREGISTERED_DEVICE, Reason.PRESSED_AGAIN, Reason.ANOTHER_SOURCE}
-)
-"""Reasons for which the last source of an emergency call's alert is the press that caused it."""
 
 
 class Latency(NamedTuple):
@@ -23,14 +18,13 @@ class Latency(NamedTuple):
 
 
 def press_to_alert_ms(alert: Alert, arrived_at: EpochMs) -> int | None:
-    """How long a press took to this consumer; None for an alert that no press caused."""
-    if alert.hazard is not Hazard.EMERGENCY_CALL or alert.reason not in PRESSED or not alert.sources:
-        return None
-    return max(0, arrived_at - alert.sources[-1].received_at)
+    """How long a press took to this consumer; None for an alert that is not the first red to name a press."""
+    press = first_named_press(alert)
+    return None if press is None else max(0, arrived_at - press.received_at)
 
 
 def latency(alerts: Sequence[Alert], arrived: Mapping[str, EpochMs]) -> Latency | None:
-    """Over all alerts that a press caused; None where there is none."""
+    """Over all alerts that are the first to name a press; None where there is none."""
     found = [
         took
         for alert in alerts
