@@ -34,8 +34,8 @@ from benchmarks.support.proxy import SlowProxy
 from benchmarks.support.scrape import pages_of, samples
 from benchmarks.throughput.feed import feed_records, lists
 from benchmarks.throughput.runs import PeerProcess, Program
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.cluster import KafkaCluster
 from schemas.codec import decode
 from schemas.enums import InputKind

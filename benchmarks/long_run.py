@@ -27,8 +27,8 @@ from benchmarks.endurance.long_feed import PILLARS, Answers, supervised
 from benchmarks.endurance.slopes import slope
 from benchmarks.support.machine import describe
 from benchmarks.support.processor_time import cpu_seconds, machine_time, resident_mib, stolen_share
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.ack import AckResult
 from schemas.codec import decode, encode

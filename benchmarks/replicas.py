@@ -29,8 +29,8 @@ import numpy as np
 from benchmarks.support import registry_load as county
 from benchmarks.support.machine import describe
 from benchmarks.support.processor_time import machine_time, stolen_share
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from processors.incident.press_latency import first_named_press
 from schemas.alert import Alert

@@ -23,8 +23,8 @@ from benchmarks.chaos.account import escalations, presses_of, wrong_repeats
 from benchmarks.endurance.earlier_tree import TODAY, EarlierTree, newest_with_other_versions
 from benchmarks.support.machine import describe
 from benchmarks.support.processor_time import machine_time, stolen_share
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import COMMAND, WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import COMMAND, WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.alert import Alert
 from schemas.codec import decode

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from benchmarks.chaos.schedule import WORKERS
 from benchmarks.support.scrape import samples
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import WorkerFailed, WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import WorkerFailed, WorkerProcess
 from models.weights import cache_root
 from schemas.topics import BY_NAME, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
 

@@ -19,8 +19,8 @@ from msgspec.structs import replace
 from benchmarks.fold.log import Input
 from benchmarks.fold.mix import EVENING_S, PartitionLog, Size
 from benchmarks.support.processor_time import cpu_seconds, machine_time, stolen_share
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import read_entry

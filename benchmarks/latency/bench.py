@@ -27,7 +27,7 @@ from benchmarks.support import backlog
 from benchmarks.support import registry_load as county
 from benchmarks.support.machine import describe
 from benchmarks.support.processor_time import cpu_seconds
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from processors.incident.press_latency import first_named_press
 from schemas.alert import Alert

@@ -13,7 +13,7 @@ import numpy as np
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.support.fixtures import listed_vehicle, standing_device
-from callbox.demo.plates import render_plate
+from callbox.demo.pictures.plates import render_plate
 from models.weights import cache_root, weights_path
 from schemas.codec import encode
 from schemas.enums import DeviceKind

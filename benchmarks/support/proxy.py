@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import threading
 
-from callbox.demo.broker_process import LOOPBACK, free_port
+from callbox.demo.processes.broker_process import LOOPBACK, free_port
 
 CHUNK = 1 << 16
 PRODUCE = b"\x00\x00"

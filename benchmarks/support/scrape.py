@@ -5,7 +5,7 @@ from http.client import HTTPException
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.worker_process import WorkerProcess
 
 Samples = Sequence[tuple[dict[str, str], float]]
 """Labels and value of each sample of a metric."""

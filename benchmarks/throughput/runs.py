@@ -19,8 +19,8 @@ from benchmarks.support.processor_time import cpu_seconds, machine_time, stolen_
 from benchmarks.throughput.feed import answers, steps
 from benchmarks.throughput.figures import Answered, Run, digest, rate
 from benchmarks.throughput.peers.jobs import INPUTS, OUTPUTS
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import WorkerProcess
 from schemas.codec import decode
 from schemas.enums import InputKind
 from schemas.fusion_log import FusionInput

@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.support.machine import describe
 from benchmarks.vision.flame_scenes import Scene, clip, fire_scenes, quiet_scenes
-from callbox.demo.scenes import video_frames
+from callbox.demo.pictures.scenes import video_frames
 from processors.vision.boxes import Picture
 from processors.vision.flame import FlameDecision, FlamePolicy, FlameReason, FlameState, observe
 from processors.vision.flicker import Box

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from callbox.demo.scenes import Bgr, Field, burn, flame_heat, render_yard, smooth_noise, with_noise
+from callbox.demo.pictures.scenes import Bgr, Field, burn, flame_heat, render_yard, smooth_noise, with_noise
 from processors.vision.boxes import Picture
 from processors.vision.jpeg import decode_jpeg
 

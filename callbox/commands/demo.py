@@ -9,13 +9,12 @@ from typing import Final
 import click
 from rich.console import Console
 
-from callbox.demo.broker import Broker
-from callbox.demo.embedded_broker import EmbeddedBroker
-from callbox.demo.finish import conclude
+from callbox.demo.finish import conclude, summary
 from callbox.demo.live import show_for
+from callbox.demo.processes.broker import Broker
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
+from callbox.demo.report.files import clear
 from callbox.demo.run import read_script, run
-from callbox.demo.summary import summary
-from callbox.demo.write import clear
 from callbox.invocation import Invocation
 from callbox_testkit.brokers.apache import ApacheKafka, ExistingKafka
 from models.weights import cache_root

@@ -13,9 +13,9 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Final
 
-from callbox.demo.plates import render_plate
+from callbox.demo.pictures.plates import render_plate
+from callbox.demo.pictures.scenes import checkpoint_scene, flame_frames, quiet_frames, video_frames
 from callbox.demo.scenario import ListedAs, Scenario
-from callbox.demo.scenes import checkpoint_scene, flame_frames, quiet_frames, video_frames
 from callbox.demo.steps import Scene, VideoStep
 from models.weights import weights_path
 from processors.vision.boxes import Picture

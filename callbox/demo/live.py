@@ -7,7 +7,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from callbox.demo.latency import press_to_alert_ms
+from callbox.demo.result import press_to_alert_ms
 from callbox.demo.watch import Arrival
 from schemas.alert import Alert
 from schemas.codec import decode

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from callbox.demo.environment import READ_BY, Answering, records_done
 from callbox.demo.play import Sent
+from callbox.demo.processes.environment import READ_BY, Answering, records_done
 from schemas.topics import FUSION_INPUT
 from streams.clock import monotonic, pause
 from streams.kafka.config import KafkaConfig

@@ -1,17 +1,44 @@
-"""Everything that is known of one run: what was played, what came out, what was wrong."""
+"""Everything that is known of one run: what was played, what came out, how fast, and what was wrong."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import NamedTuple
 
-from callbox.demo.collect import Harvest
+from callbox.demo.check.collect import Harvest
 from callbox.demo.fixtures import Cast
-from callbox.demo.latency import Latency, latency
 from callbox.demo.play import Sent
 from callbox.demo.scenario import Scenario
+from processors.incident.press_latency import first_named_press
+from schemas.alert import Alert
 from schemas.registry import RegistryDevice
 from schemas.units import SECOND_MS, EpochMs
 from streams.kafka.capabilities import BrokerKind
+
+
+class Latency(NamedTuple):
+    """Milliseconds over some alerts."""
+
+    presses: int
+    p50_ms: float
+    max_ms: int
+
+
+def press_to_alert_ms(alert: Alert, arrived_at: EpochMs) -> int | None:
+    """How long a press took to this consumer; None for an alert that is not the first red to name a press."""
+    press = first_named_press(alert)
+    return None if press is None else max(0, arrived_at - press.received_at)
+
+
+def latency_of(alerts: Sequence[Alert], arrived: Mapping[str, EpochMs]) -> Latency | None:
+    """Over all alerts that are the first to name a press; None where there is none."""
+    found = [
+        took
+        for alert in alerts
+        if alert.alert_id in arrived
+        and (took := press_to_alert_ms(alert, arrived[alert.alert_id])) is not None
+    ]
+    return Latency(len(found), median(found), max(found)) if found else None
 
 
 @dataclass(frozen=True)
@@ -73,4 +100,4 @@ class Story:
     @property
     def latency(self) -> Latency | None:
         """From press to alert."""
-        return latency([placed.alert for placed in self.found.alerts], self.arrived)
+        return latency_of([placed.alert for placed in self.found.alerts], self.arrived)

@@ -1,32 +1,32 @@
 """The demo from end to end: broker, commands, workers, play, watch, stop, read everything, check.
 
-broker ─► topics, registry, policy, hotlist ─► four workers ready ─► play ─► settled ─► stopped ─► read ─► checked
+broker ─► topics, registry, policy, hotlist ─► four workers ready ─► play ─► quiescent ─► stopped ─► read ─► checked
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack
 from importlib.resources import as_file, files
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final
+from threading import Thread
+from typing import Final, TypeVar
 
-from callbox.demo.background import in_background
-from callbox.demo.broker import Broker
-from callbox.demo.collect import ALERT_TOPICS, harvest
-from callbox.demo.environment import run_command, running_workers, stop, write_config
+from callbox.demo.check.collect import ALERT_TOPICS, harvest
+from callbox.demo.check.outcome import expected, observed, plate_read_counts
 from callbox.demo.fixtures import make_cast
 from callbox.demo.hotlist import hotlist_file
 from callbox.demo.live import Show
-from callbox.demo.outcome import expected, observed
-from callbox.demo.plate_reads import outcomes
 from callbox.demo.play import Sent, play
+from callbox.demo.processes.broker import Broker
+from callbox.demo.processes.environment import run_command, running_workers, stop, write_config
+from callbox.demo.processes.worker_process import WorkerProcess
 from callbox.demo.quiesce import settle
 from callbox.demo.result import Durations, Script, Story
 from callbox.demo.scenario import Scenario, read_scenario
 from callbox.demo.schedule import Due, due_records
 from callbox.demo.watch import Watcher
-from callbox.demo.worker_process import WorkerProcess
 from callbox.registry.registry_file import read_site
 from callbox.terminal.text_file import read_text
 from schemas.alert import Alert
@@ -40,7 +40,11 @@ from streams.kafka.config import KafkaConfig
 from streams.kafka.reader import read_all
 
 WATCHED: Final = (*ALERT_TOPICS, VERIFICATION_REQUESTS)
+
+
 _STEP_S: Final = 0.05
+
+
 _ANSWER_S: Final = 10.0
 
 
@@ -108,7 +112,9 @@ def run(script: Script, broker: Broker, out: Path, cache: Path, show: Show) -> S
         for arrival in reversed(watcher.arrivals)  # the first of each counts
         if arrival.topic in ALERT_TOPICS
     }
-    return Story(script, sent, found, arrived, outcomes(pages["plates"]), problems, durations, broker.kind)
+    return Story(
+        script, sent, found, arrived, plate_read_counts(pages["plates"]), problems, durations, broker.kind
+    )
 
 
 def _set_up(config: Path, kafka: KafkaConfig, script: Script, scratch: Path, show: Show) -> None:
@@ -193,3 +199,20 @@ class _Screening:
 
     def _seconds(self, at: EpochMs) -> float:
         return (at - self._start) / SECOND_MS
+
+
+T = TypeVar("T")
+
+
+def in_background(work: Callable[[], T]) -> Future[T]:
+    """Run `work` in a daemon thread; an executor's thread would be waited for after Ctrl-C."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - whoever asks for the result gets it
+            future.set_exception(error)
+
+    Thread(target=run, name="background", daemon=True).start()
+    return future

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from benchmarks.support.registry_load import pillar, records
-from callbox.demo.broker import MissingBroker
-from callbox.demo.broker_process import free_port
-from callbox.demo.embedded_broker import EmbeddedBroker
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker import MissingBroker
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.ack import Acknowledgement, AckResult, Actor
 from schemas.alert import Alert

@@ -14,7 +14,7 @@ import structlog
 
 from callbox.cli import run
 from callbox.commands import policy as policy_command
-from callbox.demo.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
 from callbox.policy import in_force as policy_in_force
 from processors.state.partition_state import State
 from schemas.codec import encode

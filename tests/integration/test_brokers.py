@@ -19,9 +19,9 @@ from confluent_kafka.admin import (
 )
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
-from callbox.demo.broker import Broker, MissingBroker
-from callbox.demo.broker_process import free_port
-from callbox.demo.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.broker import Broker, MissingBroker
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
 from callbox_testkit.brokers.apache import ApacheKafka, ExistingKafka, kafka_from_environment
 from schemas.errors import AccessDenied, BrokerUnavailable, InputMissing
 from streams.clock import pause

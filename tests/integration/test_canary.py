@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from callbox.demo.collect import Harvest, harvest
-from callbox.demo.embedded_broker import EmbeddedBroker
-from callbox.demo.environment import records_done, run_command, running_workers, stop, write_config
+from callbox.demo.check.collect import Harvest, harvest
+from callbox.demo.check.leak_check import in_files, in_topics, needles
+from callbox.demo.check.outcome import plate_read_counts
 from callbox.demo.fixtures import FONT, Vehicle
 from callbox.demo.hotlist import hotlist_file
-from callbox.demo.leak_check import in_files, in_topics, needles
-from callbox.demo.plate_reads import outcomes
-from callbox.demo.plates import render_plate
+from callbox.demo.pictures.plates import render_plate
+from callbox.demo.pictures.scenes import checkpoint_scene
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.environment import records_done, run_command, running_workers, stop, write_config
 from callbox.demo.run import shipped
 from callbox.demo.scenario import ListedAs
-from callbox.demo.scenes import checkpoint_scene
 from callbox.demo.schedule import truncated
 from models.weights import verify, weights_path
 from processors.vision.jpeg import encode_jpeg
@@ -114,7 +114,7 @@ def processed(sent: list[bytes], cache: Path, folder: Path) -> tuple[Harvest, li
                     (logs / f"{name}.{page}").write_text(worker.page(f"/{page}"), encoding="utf-8")
             assert stop(workers) == []
         found = harvest(kafka)
-    counted = outcomes((logs / "plates.metrics").read_text("utf-8"))
+    counted = plate_read_counts((logs / "plates.metrics").read_text("utf-8"))
     return found, [folder / "broker.log", *logs.iterdir()], counted
 
 

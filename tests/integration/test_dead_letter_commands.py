@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 
 from callbox.cli import run
 from callbox.dead_letters.ledger import spelled
-from callbox.demo.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
 from processors.intake.pillar_event import intake
 from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter

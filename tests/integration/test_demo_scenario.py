@@ -7,14 +7,14 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from callbox.demo.broker import Broker
-from callbox.demo.embedded_broker import EmbeddedBroker
+from callbox.demo.check.outcome import compare, expected, observed
 from callbox.demo.finish import conclude
 from callbox.demo.live import Lines
-from callbox.demo.outcome import compare, expected, observed
+from callbox.demo.processes.broker import Broker
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
+from callbox.demo.report.files import ALERTS_FILE, PAGE, RECORDING, SNAPSHOTS
 from callbox.demo.result import Story
 from callbox.demo.run import read_script, run
-from callbox.demo.write import ALERTS_FILE, PAGE, RECORDING, SNAPSHOTS
 from callbox_testkit.brokers.apache import ApacheKafka
 from models.weights import verify
 from processors.fold.log_entry import LogEntry

@@ -12,9 +12,9 @@ import pytest
 from confluent_kafka import KafkaError, Message, Producer
 
 from benchmarks.support.registry_load import pillar, records
-from callbox.demo.broker import MissingBroker
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker import MissingBroker
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.alert import Alert
 from schemas.codec import decode, encode

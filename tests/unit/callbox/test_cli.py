@@ -13,7 +13,7 @@ import structlog
 
 from callbox import cli
 from callbox.cli import COMMANDS, run
-from callbox.demo.broker_process import free_port
+from callbox.demo.processes.broker_process import free_port
 from schemas.errors import CallboxError
 from schemas.topics import CATALOGUE
 from tests.support.paths import ROOT

@@ -9,9 +9,9 @@ import pytest
 
 from callbox.cli import run as callbox
 from callbox.demo import quiesce as settling
-from callbox.demo.background import in_background
 from callbox.demo.play import Sent
 from callbox.demo.quiesce import settle
+from callbox.demo.run import in_background
 from schemas.topics import FRAMES, PILLAR_EVENTS, PLATE_READS
 from schemas.units import EpochMs
 from streams.kafka.config import KafkaConfig

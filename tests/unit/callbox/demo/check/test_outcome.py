@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from callbox.demo.collect import Harvest, Placed
-from callbox.demo.outcome import compare, expected, observed
+from callbox.demo.check.collect import Harvest, Placed
+from callbox.demo.check.outcome import compare, expected, observed
 from callbox.demo.play import Sent
 from callbox.demo.run import shipped
 from callbox.demo.scenario import Scenario, read_scenario

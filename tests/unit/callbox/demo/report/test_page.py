@@ -8,19 +8,18 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from callbox.demo.collect import Harvest, Placed
+from callbox.demo.check.collect import Harvest, Placed
+from callbox.demo.check.outcome import plate_read_counts, plate_read_problems
+from callbox.demo.finish import summary
 from callbox.demo.fixtures import Cast, Vehicle
-from callbox.demo.latency import latency, press_to_alert_ms
 from callbox.demo.live import Lines, Screen, Show
-from callbox.demo.page import render_page
-from callbox.demo.plate_reads import outcomes, plate_read_problems
 from callbox.demo.play import Sent
-from callbox.demo.result import Durations, Script, Story
+from callbox.demo.report.page import render_page
+from callbox.demo.report.totals import came_out, went_in
+from callbox.demo.result import Durations, Script, Story, latency_of, press_to_alert_ms
 from callbox.demo.run import shipped
 from callbox.demo.scenario import read_scenario
 from callbox.demo.steps import PlateStep
-from callbox.demo.summary import summary
-from callbox.demo.totals import came_out, went_in
 from callbox.demo.watch import Arrival
 from schemas.codec import encode
 from schemas.dead_letter import DeadLetter
@@ -179,7 +178,7 @@ def test_latency_counts_presses_only() -> None:
     assert press_to_alert_ms(press, EpochMs(START + 1040)) == 40
     assert press_to_alert_ms(cancel, EpochMs(START + 5040)) is None
     assert press_to_alert_ms(test, EpochMs(START + 8040)) is None
-    assert latency([cancel, test], {}) is None
+    assert latency_of([cancel, test], {}) is None
 
 
 def shown_by(show: Show, console: Console) -> str:
@@ -228,4 +227,4 @@ def test_outcomes_are_read_off_the_page_of_metrics() -> None:
         'callbox_plate_reads_created{outcome="hit"} 1.7e9\n'
         'callbox_plate_reads_total{outcome="not_listed"} 12.0\n'
     )
-    assert outcomes(page) == {"hit": 1, "not_listed": 12}
+    assert plate_read_counts(page) == {"hit": 1, "not_listed": 12}

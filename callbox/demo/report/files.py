@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from callbox.demo.page import render_page
+from callbox.demo.report.page import render_page
 from callbox.demo.result import Story
 from streams.replay.recording import write_log
 

@@ -1,16 +1,24 @@
-"""What must come out of a scenario, what did, and how the two differ. Values only."""
+"""What must come out of a scenario, what did, and how the two differ. Values only.
+
+That no question came out of a plate read proves little if its picture was not read. The plates worker counts its
+reads by outcome and says nothing of a vehicle; each read must have been counted as one that is on no list, a hit or
+a dead letter.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from callbox.demo.collect import Harvest
+from callbox.demo.check.collect import Harvest
 from callbox.demo.play import Sent
+from callbox.demo.processes.environment import counts
 from callbox.demo.scenario import Scenario, zone_of
-from callbox.demo.steps import AckStep, ack_id_of
+from callbox.demo.steps import AckStep, PlateStep, ack_id_of
 from schemas.enums import AckOutcome, Action, Grade, Reason
 from schemas.errors import Cause
 from schemas.registry import RegistryDevice
+from schemas.topics import PLATE_READS
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,8 @@ class AnswerOutcome:
 
 
 Outcome = AlertOutcome | LetterOutcome | RequestOutcome | AnswerOutcome
+
+
 Outcomes = Counter[Outcome]
 
 
@@ -152,3 +162,38 @@ def compare(wanted: Outcomes, found: Outcomes) -> list[str]:
 
 def _times(count: int) -> str:
     return f"{count} x " if count > 1 else ""
+
+
+METRIC: Final = "callbox_plate_reads_total"
+
+
+NOT_LISTED: Final = "not_listed"
+
+
+HIT: Final = "hit"
+
+
+DEAD_LETTERED: Final = "dead_lettered"
+
+
+def plate_read_counts(page: str) -> dict[str, int]:
+    """Reads by outcome, from the worker's page of metrics."""
+    return {labels.split('"')[1]: count for labels, count in counts(page, METRIC).items()}
+
+
+def plate_read_problems(scenario: Scenario, sent: Sequence[Sent], counted: Mapping[str, int]) -> list[str]:
+    """How the counts differ from what the scenario says; a line for each outcome.
+
+    More of an expected outcome is no problem: a read that is processed twice is counted twice.
+    """
+    wanted: Counter[str] = Counter()
+    for record in sent:
+        step = scenario.steps[record.step]
+        if record.place.topic == PLATE_READS:
+            is_read = isinstance(step, PlateStep) and not step.letters
+            wanted[(HIT if step.requests else NOT_LISTED) if is_read else DEAD_LETTERED] += 1
+    return [
+        f"plate reads: {counted.get(outcome, 0)} {outcome}, expected {wanted[outcome]}"
+        for outcome in sorted({*wanted, *counted})
+        if counted.get(outcome, 0) < wanted[outcome] or not wanted[outcome]
+    ]

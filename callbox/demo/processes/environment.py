@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import COMMAND, WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import COMMAND, WorkerProcess
 from schemas.errors import CallboxError
 from schemas.topics import ACKS, FRAMES, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
 from streams.kafka.config import KafkaConfig

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from callbox.demo.plates import render_plate
-from callbox.demo.scenes import checkpoint_scene, flame_frames, quiet_frames, video_frames
+from callbox.demo.pictures.plates import render_plate
+from callbox.demo.pictures.scenes import checkpoint_scene, flame_frames, quiet_frames, video_frames
 from models.plate_reading import PlateReader
 from models.weights import weights_path
 from processors.vision.boxes import Picture

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from callbox.demo.check.leak_check import in_files, in_topics, needles
 from callbox.demo.fixtures import Vehicle
 from callbox.demo.hotlist import hotlist_file, listed_text
-from callbox.demo.leak_check import in_files, in_topics, needles
 from callbox.demo.scenario import ListedAs
 from callbox.hotlist.hotlist_file import read_hotlist
 from schemas.codec import encode

@@ -1,4 +1,4 @@
-"""What a run amounts to in numbers: for the terminal and for the page."""
+"""A run in numbers: for the page and for what is printed at the end."""
 
 from collections import Counter
 from collections.abc import Sequence

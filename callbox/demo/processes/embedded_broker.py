@@ -8,8 +8,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from callbox.demo.broker import MissingBroker
-from callbox.demo.broker_process import LOOPBACK, Process, end, free_port, spawn, wait_until_answering
+from callbox.demo.processes.broker import MissingBroker
+from callbox.demo.processes.broker_process import (
+    LOOPBACK,
+    Process,
+    end,
+    free_port,
+    spawn,
+    wait_until_answering,
+)
 from streams.kafka.capabilities import CAPABILITIES, BrokerKind, Capabilities
 from streams.kafka.config import KafkaConfig
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from callbox.demo.scenes import smooth_noise, with_noise
+from callbox.demo.pictures.scenes import smooth_noise, with_noise
 from processors.vision.boxes import Picture
 from schemas.errors import InputMissing
 
