@@ -9,8 +9,8 @@ from typing import Final
 import click
 from rich.console import Console
 
-from callbox.demo.finish import conclude, summary
-from callbox.demo.live import show_for
+from callbox.demo.finish import finish, summary
+from callbox.demo.live import display_for
 from callbox.demo.processes.broker import Broker
 from callbox.demo.processes.embedded_broker import EmbeddedBroker
 from callbox.demo.report.files import clear
@@ -66,11 +66,11 @@ def demo(
     script = read_script(scenario_file, data, cache)
     out.mkdir(parents=True, exist_ok=True)
     clear(out)
-    show = show_for(Console())
-    story = run(script, _broker(BrokerKind(broker_kind), kafka, cache, out), out, cache, show)
-    problems = conclude(story, out)
-    for line in summary(story, problems, out):
-        show.say(line)
+    display = display_for(Console())
+    result = run(script, _broker(BrokerKind(broker_kind), kafka, cache, out), out, cache, display)
+    problems = finish(result, out)
+    for line in summary(result, problems, out):
+        display.note(line)
     if problems:
         raise click.exceptions.Exit(WRONG)
 

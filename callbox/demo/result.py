@@ -1,12 +1,12 @@
-"""Everything that is known of one run: what was played, what came out, how fast, and what was wrong."""
+"""Everything that is known about one run: what was played, what came out, how fast, and what was wrong."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
-from callbox.demo.check.collect import Harvest
-from callbox.demo.fixtures import Cast
+from callbox.demo.check.collect import Collected
+from callbox.demo.fixtures import Fixtures
 from callbox.demo.play import Sent
 from callbox.demo.scenario import Scenario
 from processors.incident.press_latency import first_named_press
@@ -17,7 +17,7 @@ from streams.kafka.capabilities import BrokerKind
 
 
 class Latency(NamedTuple):
-    """Milliseconds over some alerts."""
+    """From press to alert, in milliseconds, over some presses."""
 
     presses: int
     p50_ms: float
@@ -48,12 +48,12 @@ class Script:
     Attributes:
         scenario: The steps.
         town: Its devices.
-        cast: Its vehicles and pictures.
+        fixtures: Its vehicles and pictures.
     """
 
     scenario: Scenario
     town: Sequence[RegistryDevice]
-    cast: Cast
+    fixtures: Fixtures
 
 
 class Durations(NamedTuple):
@@ -65,23 +65,23 @@ class Durations(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Story:
+class RunResult:
     """One run.
 
     Attributes:
         script: What was played.
         sent: What went in.
-        found: What lay on the broker at the end.
+        collected: What lay on the broker at the end.
         arrived: When an alert first arrived at the watcher, by its id.
         plate_reads: How many reads the plates worker counted, by outcome.
         problems: What went wrong while it ran, a line each.
         durations: How long it took.
-        broker: Which kind.
+        broker: Which kind of broker it ran on.
     """
 
     script: Script
     sent: Sequence[Sent]
-    found: Harvest
+    collected: Collected
     arrived: Mapping[str, EpochMs]
     plate_reads: Mapping[str, int]
     problems: Sequence[str]
@@ -99,5 +99,5 @@ class Story:
 
     @property
     def latency(self) -> Latency | None:
-        """From press to alert."""
-        return latency_of([placed.alert for placed in self.found.alerts], self.arrived)
+        """From press to alert, over all alerts of the run."""
+        return latency_of([placed.alert for placed in self.collected.alerts], self.arrived)

@@ -1,7 +1,7 @@
-"""The search for traces: plates and crops that went in must be nowhere but where they are allowed (scope.md, 4).
+"""The leak check: plates and crops that were sent are searched for wherever they must not be.
 
-A plate may be in the feed that brought it, in the hotlist, and, for a hit, in the question to a person. It may be in
-no other topic, no snapshot of the fold's state, no log, no page of metrics and no file that is written.
+A plate may be in the feed that brought it, in the hotlist, and, for a hit, in the verification request. It may be in
+no other topic, no snapshot of the fold's state, no log, no page of metrics and no file (docs/privacy.md).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,16 +19,16 @@ from streams.kafka.record import LogRecord
 from streams.state.restore import MAX_STATE_BYTES
 
 ALLOWED: Final = frozenset({PLATE_READS, HOTLIST, VERIFICATION_REQUESTS})
-"""Sealed topics whose very content they are."""
+"""Sealed topics that carry plates by purpose."""
 
-_SAMPLE: Final = 48  # bytes of a picture's middle: they are in no other picture by chance
+_SAMPLE: Final = 48  # bytes from the middle of a picture: no other picture has them by chance
 
 
 class Needle(NamedTuple):
-    """What is looked for.
+    """What is searched for.
 
     Attributes:
-        name: How a finding names it; never the plate.
+        name: Its name in findings; never the plate.
         content: The bytes.
     """
 
@@ -37,7 +37,7 @@ class Needle(NamedTuple):
 
 
 def needles(vehicles: Iterable[Vehicle]) -> list[Needle]:
-    """What to look for: each plate, also without its province (JSON escapes that character), and each picture."""
+    """What to search for: each plate, also without its province (JSON escapes that character), and each picture."""
     return [needle for vehicle in vehicles for needle in _needles(vehicle)]
 
 
@@ -51,7 +51,7 @@ def _needles(vehicle: Vehicle) -> Iterator[Needle]:
 
 
 def in_topics(wanted: Sequence[Needle], records: Mapping[str, Sequence[LogRecord]]) -> list[str]:
-    """Findings in topics that may not hold them, a line each."""
+    """Findings in topics that must not have them, a line each."""
     return [
         f"{needle.name} is in {record!r}"
         for topic, found in records.items()
@@ -74,7 +74,7 @@ def in_files(wanted: Sequence[Needle], files: Iterable[Path]) -> list[str]:
 
 
 def _content(record: LogRecord) -> bytes:
-    """Key, value and headers; the state of a snapshot is unpacked."""
+    """Key, value and headers of a record; the state of a snapshot is unpacked."""
     value = record.value or b""
     if record.topic == FUSION_SNAPSHOT and value:
         packed = decode(value, FusionSnapshot).state

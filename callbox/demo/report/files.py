@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from callbox.demo.report.page import render_page
-from callbox.demo.result import Story
+from callbox.demo.result import RunResult
 from streams.replay.recording import write_log
 
 ALERTS_FILE: Final = "alerts.jsonl"
@@ -18,33 +18,33 @@ LOGS: Final = "logs"
 
 
 def clear(out: Path) -> None:
-    """Remove what an earlier run left, and nothing else."""
+    """Remove the files of an earlier run, and nothing else."""
     for name in (ALERTS_FILE, RECORDING, PAGE):
         (out / name).unlink(missing_ok=True)
     for name in (SNAPSHOTS, LOGS):
         shutil.rmtree(out / name, ignore_errors=True)
 
 
-def write_records(story: Story, out: Path) -> None:
+def write_records(result: RunResult, out: Path) -> None:
     """Write the alerts, the log and the redacted pictures."""
-    lines = [msgspec.json.encode(_line(story, index)) for index in range(len(story.found.alerts))]
+    lines = [msgspec.json.encode(_line(result, index)) for index in range(len(result.collected.alerts))]
     (out / ALERTS_FILE).write_bytes(b"".join(line + b"\n" for line in lines))
-    write_log(out / RECORDING, story.found.log())
+    write_log(out / RECORDING, result.collected.log())
     folder = out / SNAPSHOTS
     folder.mkdir(exist_ok=True)
-    for snapshot in story.found.evidence.values():
+    for snapshot in result.collected.evidence.values():
         (folder / f"{snapshot.snapshot_id}.jpg").write_bytes(snapshot.jpeg)
 
 
-def write_page(story: Story, problems: list[str], out: Path) -> None:
-    """Write the page; it shows the pictures by their names in `snapshots/`."""
-    (out / PAGE).write_text(render_page(story, problems, SNAPSHOTS), encoding="utf-8")
+def write_page(result: RunResult, problems: list[str], out: Path) -> None:
+    """Write the page, which shows the pictures in `snapshots/`."""
+    (out / PAGE).write_text(render_page(result, problems, SNAPSHOTS), encoding="utf-8")
 
 
-def _line(story: Story, index: int) -> dict[str, Any]:
-    placed = story.found.alerts[index]
+def _line(result: RunResult, index: int) -> dict[str, Any]:
+    placed = result.collected.alerts[index]
     return {
         "topic": placed.topic,
-        "arrived_at": story.arrived.get(placed.alert.alert_id),
+        "arrived_at": result.arrived.get(placed.alert.alert_id),
         "alert": msgspec.to_builtins(placed.alert),
     }

@@ -1,6 +1,6 @@
-"""The page of a run: one HTML file that needs nothing from outside but the redacted pictures beside it.
+"""The page of a run: one HTML file that loads nothing but the redacted pictures in the folder beside it.
 
-It shows no plate and no crop: what a person is asked is named by its hotlist entry.
+It shows no plate and no crop: a verification request is named by its hotlist entry.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,38 +8,38 @@ from html import escape
 from urllib.parse import quote
 
 from callbox.demo.report.timeline import render_timeline
-from callbox.demo.report.totals import came_out, given_up, latency_text, went_in
-from callbox.demo.result import Story, press_to_alert_ms
+from callbox.demo.report.totals import came_out, dead_letters, latency_text, went_in
+from callbox.demo.result import RunResult, press_to_alert_ms
 from callbox.terminal.times import format_time
 from schemas.alert import Alert
 from schemas.enums import Status
 
 Cell = str
-"""HTML, escaped already."""
+"""HTML that is escaped already."""
 
 
-def render_page(story: Story, problems: Sequence[str], snapshots: str) -> str:
+def render_page(result: RunResult, problems: Sequence[str], snapshots: str) -> str:
     """Make the page.
 
     Args:
-        story: The run.
-        problems: What was wrong with it.
-        snapshots: Folder of the pictures, as the page sees it.
+        result: The run.
+        problems: What was wrong with it, a line each.
+        snapshots: Folder of the pictures, relative to the page.
     """
     body = "".join(
         (
-            _head(story, problems),
-            _section("What happened", f'<div class="wide">{render_timeline(story)}</div>'),
-            _section("Alerts", _alerts(story)),
-            _section("Pictures that went out, redacted", _pictures(story, snapshots)),
-            _section("What a person is asked", _requests(story)),
-            _section("Dead letters", _letters(story)),
-            _section("What went in", _table(("records", "topic"), _rows(went_in(story)))),
+            _head(result, problems),
+            _section("What happened", f'<div class="wide">{render_timeline(result)}</div>'),
+            _section("Alerts", _alerts(result)),
+            _section("Pictures that went out, redacted", _pictures(result, snapshots)),
+            _section("What a person is asked", _requests(result)),
+            _section("Dead letters", _dead_letters(result)),
+            _section("What went in", _table(("records", "topic"), _rows(went_in(result)))),
             _section(
                 "What came out",
-                _table(("records", "topic", "grade", "action", "reason"), _rows(came_out(story))),
+                _table(("records", "topic", "grade", "action", "reason"), _rows(came_out(result))),
             ),
-            _section("The scenario", _steps(story)),
+            _section("The scenario", _steps(result)),
         )
     )
     return (
@@ -49,7 +49,7 @@ def render_page(story: Story, problems: Sequence[str], snapshots: str) -> str:
     )
 
 
-def _head(story: Story, problems: Sequence[str]) -> str:
+def _head(result: RunResult, problems: Sequence[str]) -> str:
     if problems:
         verdict = f'<p class="wrong">{len(problems)} problems</p><ul>' + "".join(
             f"<li>{escape(problem)}</li>" for problem in problems
@@ -61,24 +61,24 @@ def _head(story: Story, problems: Sequence[str]) -> str:
             "same bytes. No plate is anywhere it must not be.</p>"
         )
     figures = (
-        (len(story.sent), "records in"),
-        (len(story.found.alerts), "alerts out"),
-        (sum(total.records for total in given_up(story)), "dead letters"),
-        (len(story.found.requests), "asked a person"),
-        (story.found.repeats, "repeats"),
+        (len(result.sent), "records in"),
+        (len(result.collected.alerts), "alerts out"),
+        (sum(total.records for total in dead_letters(result)), "dead letters"),
+        (len(result.collected.requests), "asked a person"),
+        (result.collected.repeats, "repeats"),
     )
     tiles = "".join(f'<div class="tile"><b>{count}</b>{escape(name)}</div>' for count, name in figures)
     return (
-        f'<h1>callbox demo</h1><p class="faint">{format_time(story.start)}, {story.broker} broker, '
-        f"{story.durations.total_s:.0f} s in all. Press to alert: {escape(latency_text(story))}.</p>"
+        f'<h1>callbox demo</h1><p class="faint">{format_time(result.start)}, {result.broker} broker, '
+        f"{result.durations.total_s:.0f} s in all. Press to alert: {escape(latency_text(result))}.</p>"
         f'{verdict}<div class="tiles">{tiles}</div>'
     )
 
 
-def _alerts(story: Story) -> str:
+def _alerts(result: RunResult) -> str:
     rows = [
         [
-            f"{story.seconds(placed.alert.sent):.1f}",
+            f"{result.seconds(placed.alert.sent):.1f}",
             _grade(placed.alert),
             escape(placed.alert.action),
             escape(placed.alert.reason),
@@ -87,9 +87,9 @@ def _alerts(story: Story) -> str:
                 f"<span lang={text.lang}>{escape(text.headline)}</span>" for text in placed.alert.texts
             ),
             escape(placed.alert.responsible_unit),
-            _latency(story, placed.alert),
+            _latency(result, placed.alert),
         ]
-        for placed in story.found.alerts
+        for placed in result.collected.alerts
     ]
     return _table(
         ("s", "grade", "action", "why", "where", "what people read", "who is asked", "latency"), rows
@@ -106,57 +106,60 @@ def _device(alert: Alert) -> str:
     return alert.sources[-1].device_id if alert.sources else ""
 
 
-def _latency(story: Story, alert: Alert) -> Cell:
-    arrived = story.arrived.get(alert.alert_id)
+def _latency(result: RunResult, alert: Alert) -> Cell:
+    arrived = result.arrived.get(alert.alert_id)
     took = None if arrived is None else press_to_alert_ms(alert, arrived)
     return "" if took is None else f"{took} ms"
 
 
-def _pictures(story: Story, snapshots: str) -> str:
+def _pictures(result: RunResult, snapshots: str) -> str:
     figures = [
         f'<figure><img src="{quote(snapshots)}/{quote(snapshot.snapshot_id)}.jpg" alt="Redacted picture of '
         f'{escape(snapshot.camera_id)}"><figcaption>{escape(snapshot.camera_id)}, '
-        f"{story.seconds(snapshot.captured_at):.1f} s, {snapshot.width} x {snapshot.height}; faces and plates are "
+        f"{result.seconds(snapshot.captured_at):.1f} s, {snapshot.width} x {snapshot.height}; faces and plates are "
         "filled, not blurred</figcaption></figure>"
-        for snapshot in story.found.evidence.values()
+        for snapshot in result.collected.evidence.values()
     ]
     return f'<div class="pictures">{"".join(figures)}</div>' if figures else '<p class="faint">None.</p>'
 
 
-def _requests(story: Story) -> str:
+def _requests(result: RunResult) -> str:
     rows = [
         [
-            f"{story.seconds(request.occurred_at):.1f}",
+            f"{result.seconds(request.occurred_at):.1f}",
             escape(request.entry_id),
             escape(request.purpose),
             escape(request.checkpoint_id),
             escape(", ".join(request.review_reasons)) or "nothing contradicts",
             "with a crop" if request.crop_jpeg is not None else "without a picture",
         ]
-        for request in story.found.requests
+        for request in result.collected.requests
     ]
     return _table(("s", "hotlist entry", "purpose", "checkpoint", "look at", "picture"), rows)
 
 
-def _letters(story: Story) -> str:
+def _dead_letters(result: RunResult) -> str:
     rows = [
         [
-            escape(letter.topic),
-            f"[{letter.partition}]@{letter.offset}",
-            escape(letter.cause),
-            escape(letter.worker),
-            "nothing, sealed" if letter.payload is None else f"{len(letter.payload)} bytes",
+            escape(dead_letter.topic),
+            f"[{dead_letter.partition}]@{dead_letter.offset}",
+            escape(dead_letter.cause),
+            escape(dead_letter.worker),
+            "nothing, sealed" if dead_letter.payload is None else f"{len(dead_letter.payload)} bytes",
         ]
-        for letter in story.found.letters
+        for dead_letter in result.collected.dead_letters
     ]
     return _table(("topic", "place", "cause", "given up by", "kept"), rows)
 
 
-def _steps(story: Story) -> str:
+def _steps(result: RunResult) -> str:
     rows = []
-    for step in sorted(story.script.scenario.steps, key=lambda step: step.at_s):
+    for step in sorted(result.script.scenario.steps, key=lambda step: step.at_s):
         due = [f"{alert.grade} {alert.action}: {alert.reason}" for alert in step.alerts]
-        due += [f"dead letter: {letter.cause} ({', '.join(letter.workers)})" for letter in step.letters]
+        due += [
+            f"dead letter: {dead_letter.cause} ({', '.join(dead_letter.workers)})"
+            for dead_letter in step.dead_letters
+        ]
         due += [f"question about {entry_id}" for entry_id in step.requests]
         rows.append([f"{step.at_s:.1f}", escape(step.what), "<br>".join(map(escape, due)) or "nothing"])
     return _table(("s", "what happens", "what must come of it"), rows)

@@ -1,10 +1,10 @@
-"""The time line of a run as an SVG: what went in above, what came of it below, on one scale of seconds."""
+"""The time line of a run as an SVG: inputs above, outputs below, on one scale of seconds."""
 
 from collections.abc import Iterable
 from html import escape
 from typing import Final, NamedTuple
 
-from callbox.demo.result import Story
+from callbox.demo.result import RunResult
 from schemas.enums import Grade
 from schemas.topics import ALERTS, FRAMES, MAINTENANCE, PILLAR_EVENTS, PLATE_READS, TEST_ALERTS
 
@@ -19,7 +19,7 @@ LANES: Final = (*IN.values(), OTHER, *OUT)
 
 
 class Dot(NamedTuple):
-    """One record: in which lane, when, how it looks, and what it says when pointed at."""
+    """One record: its lane, its time, the class of its style, and the text that is shown on hover."""
 
     lane: str
     at_s: float
@@ -27,9 +27,9 @@ class Dot(NamedTuple):
     title: str
 
 
-def render_timeline(story: Story) -> str:
+def render_timeline(result: RunResult) -> str:
     """Draw a run."""
-    dots = [*_in(story), *_out(story)]
+    dots = [*_in(result), *_out(result)]
     last_s = max(5.0, *(dot.at_s for dot in dots))
     scale = (WIDTH - LEFT - RIGHT) / last_s
     height = TOP + LANE * len(LANES) + 26
@@ -61,27 +61,30 @@ def _y(lane: str) -> int:
     return TOP + LANE * LANES.index(lane) + LANE // 2
 
 
-def _in(story: Story) -> Iterable[Dot]:
-    for record in story.sent:
-        at_s = story.seconds(record.at)
-        what = story.script.scenario.steps[record.step].what
+def _in(result: RunResult) -> Iterable[Dot]:
+    for record in result.sent:
+        at_s = result.seconds(record.at)
+        what = result.script.scenario.steps[record.step].what
         yield Dot(IN.get(record.place.topic, OTHER), at_s, "in", f"{at_s:.1f} s: {what}")
 
 
-def _out(story: Story) -> Iterable[Dot]:
-    for placed in story.found.alerts:
+def _out(result: RunResult) -> Iterable[Dot]:
+    for placed in result.collected.alerts:
         alert = placed.alert
-        arrived = story.arrived.get(alert.alert_id, alert.sent)
+        arrived = result.arrived.get(alert.alert_id, alert.sent)
         lane = {MAINTENANCE: "blue", TEST_ALERTS: "test", ALERTS: _grade_lane(alert.grade)}[placed.topic]
-        title = f"{story.seconds(arrived):.1f} s: {alert.action}, {alert.reason}, {alert.zone}"
-        yield Dot(lane, story.seconds(arrived), lane, title)
-    for request in story.found.requests:
-        at_s = story.seconds(request.occurred_at)
+        title = f"{result.seconds(arrived):.1f} s: {alert.action}, {alert.reason}, {alert.zone}"
+        yield Dot(lane, result.seconds(arrived), lane, title)
+    for request in result.collected.requests:
+        at_s = result.seconds(request.occurred_at)
         yield Dot("asked a person", at_s, "ask", f"{at_s:.1f} s: {request.entry_id}, {request.purpose}")
-    for letter in story.found.letters:
-        at_s = max(0.0, story.seconds(letter.appended_at))
+    for dead_letter in result.collected.dead_letters:
+        at_s = max(0.0, result.seconds(dead_letter.appended_at))
         yield Dot(
-            "dead letters", at_s, "test", f"{at_s:.1f} s: {letter.topic}, {letter.cause}, {letter.worker}"
+            "dead letters",
+            at_s,
+            "test",
+            f"{at_s:.1f} s: {dead_letter.topic}, {dead_letter.cause}, {dead_letter.worker}",
         )
 
 

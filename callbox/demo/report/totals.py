@@ -1,45 +1,50 @@
-"""A run in numbers: for the page and for what is printed at the end."""
+"""The totals of a run: for the page and for what is printed at the end."""
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from callbox.demo.result import Story
+from callbox.demo.result import RunResult
 from schemas.topics import EVIDENCE, VERIFICATION_REQUESTS
 
 
 class Total(NamedTuple):
-    """So many of a kind; `words` name the kind, one a column."""
+    """A number of records of one kind; `words` name the kind, one for each column."""
 
     words: tuple[str, ...]
     records: int
 
 
-def went_in(story: Story) -> list[Total]:
+def went_in(result: RunResult) -> list[Total]:
     """Records by topic."""
-    return _totals(Counter((record.place.topic,) for record in story.sent))
+    return _totals(Counter((record.place.topic,) for record in result.sent))
 
 
-def came_out(story: Story) -> list[Total]:
-    """Alerts by topic, grade, action and reason; questions and pictures by topic."""
+def came_out(result: RunResult) -> list[Total]:
+    """Alerts by topic, grade, action and reason; verification requests and pictures by topic."""
     found: Counter[tuple[str, ...]] = Counter(
         (placed.topic, placed.alert.grade, placed.alert.action, placed.alert.reason)
-        for placed in story.found.alerts
+        for placed in result.collected.alerts
     )
-    for request in story.found.requests:
+    for request in result.collected.requests:
         found[VERIFICATION_REQUESTS, "-", "verify", request.purpose] += 1
-    found[EVIDENCE, "-", "picture", "redacted"] += len(story.found.evidence)
+    found[EVIDENCE, "-", "picture", "redacted"] += len(result.collected.evidence)
     return _totals(found)
 
 
-def given_up(story: Story) -> list[Total]:
+def dead_letters(result: RunResult) -> list[Total]:
     """Dead letters by topic, cause and worker."""
-    return _totals(Counter((letter.topic, letter.cause, letter.worker) for letter in story.found.letters))
+    return _totals(
+        Counter(
+            (dead_letter.topic, dead_letter.cause, dead_letter.worker)
+            for dead_letter in result.collected.dead_letters
+        )
+    )
 
 
-def latency_text(story: Story) -> str:
-    """From press to alert, for people."""
-    found = story.latency
+def latency_text(result: RunResult) -> str:
+    """From press to alert, as a text."""
+    found = result.latency
     if found is None:
         return "no press"
     return f"p50 {found.p50_ms:.0f} ms, max {found.max_ms} ms over {found.presses} presses"
@@ -50,7 +55,7 @@ def _totals(counted: Counter[tuple[str, ...]]) -> list[Total]:
 
 
 def as_columns(totals: Sequence[Total]) -> list[str]:
-    """Lines with the words in columns."""
+    """A line for each total, with its words in columns."""
     columns = max((len(total.words) for total in totals), default=0)
     widths = [max(len(total.words[at]) for total in totals if at < len(total.words)) for at in range(columns)]
     return [

@@ -8,17 +8,13 @@ from pathlib import Path
 import pytest
 
 from callbox.cli import run as callbox
-from callbox.demo import quiesce as settling
 from callbox.demo.play import Sent
-from callbox.demo.quiesce import settle
+from callbox.demo.quiesce import Limits, quiesce
 from callbox.demo.run import in_background
-from schemas.topics import FRAMES, PILLAR_EVENTS, PLATE_READS
+from schemas.topics import FRAMES, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
 from schemas.units import EpochMs
-from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import Place
-from streams.kafka.record import LogRecord
 
-KAFKA = KafkaConfig(bootstrap="127.0.0.1:9")
 LOG_RECORDS = 7
 
 
@@ -38,49 +34,43 @@ class Worker:
         return self._ready
 
 
-def house(**changed: Worker) -> dict[str, Worker]:
-    topics = {"alarms": PILLAR_EVENTS, "frames": FRAMES, "plates": PLATE_READS, "fusion": "fusion.input.v1"}
+def four_workers(**changed: Worker) -> dict[str, Worker]:
+    topics = {"alarms": PILLAR_EVENTS, "frames": FRAMES, "plates": PLATE_READS, "fusion": FUSION_INPUT}
     return {name: Worker(name, topic) for name, topic in topics.items()} | changed
 
 
-def settled(workers: Mapping[str, Worker], *, complete_at: int = 1) -> list[str]:
+def quiesced(workers: Mapping[str, Worker], *, complete_at: int = 1) -> list[str]:
     sent = [Sent(0, EpochMs(1), Place(PILLAR_EVENTS, 0, offset)) for offset in range(3)]
     asked = count(1)
-    return settle(
-        KAFKA,
+    return quiesce(
         workers,
         sent,
-        lambda: next(asked) >= complete_at,
+        appended=lambda: LOG_RECORDS,
+        is_complete=lambda: next(asked) >= complete_at,
+        limits=Limits(processed_s=0.05, complete_s=0.05, step_s=0.0),
     )
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    records = [LogRecord("fusion.input.v1", 0, offset, EpochMs(1), b"", b"") for offset in range(LOG_RECORDS)]
-    monkeypatch.setattr(settling, "read_all", lambda _kafka, _topic: iter(records))
-    monkeypatch.setattr(settling, "_STEP_S", 0.0)
-    monkeypatch.setattr(settling, "PROCESSED_WITHIN_S", 0.05)
-    monkeypatch.setattr(settling, "COMPLETE_WITHIN_S", 0.05)
-
-
 def test_it_waits_until_every_input_and_the_whole_log_are_processed() -> None:
-    workers = house()
-    assert settled(workers, complete_at=3) == []
+    workers = four_workers()
+    assert quiesced(workers, complete_at=3) == []
     assert workers["alarms"].done >= 3
     assert workers["fusion"].done >= LOG_RECORDS
 
 
 def test_a_worker_that_hangs_is_named() -> None:
-    (problem,) = settled(house(alarms=Worker("alarms", PILLAR_EVENTS, most=2)))
+    (problem,) = quiesced(four_workers(alarms=Worker("alarms", PILLAR_EVENTS, most=2)))
     assert problem.startswith("worker alarms processed 2 of 3 records")
 
 
 def test_a_worker_that_is_not_ready_is_named() -> None:
-    assert settled(house(frames=Worker("frames", FRAMES, ready=False))) == ["worker frames is not ready"]
+    assert quiesced(four_workers(frames=Worker("frames", FRAMES, ready=False))) == [
+        "worker frames is not ready"
+    ]
 
 
 def test_it_does_not_wait_for_ever_for_what_never_comes() -> None:
-    assert settled(house(), complete_at=10**9) == []
+    assert quiesced(four_workers(), complete_at=10**9) == []
 
 
 def test_background_work_hands_over_its_result_or_its_error() -> None:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from callbox.demo.fixtures import Cast, Vehicle
+from callbox.demo.fixtures import Fixtures, Vehicle
 from callbox.demo.run import shipped
 from callbox.demo.scenario import Scenario, VehicleRole, read_scenario
-from callbox.demo.schedule import POISON, Due, claims_50_megapixels, due_records, truncated
+from callbox.demo.schedule import POISON, ScheduledRecord, claims_50_megapixels, schedule_records, truncated
 from callbox.demo.steps import (
     AckStep,
     AnyStep,
@@ -36,15 +36,15 @@ TOWN = read_site(shipped("town.toml"), "town.toml")
 NOW = EpochMs(1_760_000_000_000)
 LATER = EpochMs(NOW + 40)
 ROLE = VehicleRole(name="car", plate="ABC123")
-CAST = Cast(
+FIXTURES = Fixtures(
     vehicles={"car": Vehicle("car", "ABC123", b"crop")},
     fronts=[Vehicle("f", "X", b"front-0"), Vehicle("g", "Y", b"front-1")],
     scenes={Scene.FLAME: [b"f0", b"f1", b"f2"], Scene.QUIET: [b"quiet picture"]},
 )
 
 
-def due(step: AnyStep) -> list[Due]:
-    return due_records(Scenario(vehicles=(ROLE,), steps=(step,)), TOWN, CAST)
+def due(step: AnyStep) -> list[ScheduledRecord]:
+    return schedule_records(Scenario(vehicles=(ROLE,), steps=(step,)), TOWN, FIXTURES)
 
 
 def pillar_events(step: AnyStep) -> list[PillarEvent]:
@@ -67,7 +67,9 @@ def test_heartbeats_come_of_every_pillar_and_gateway_each_time_but_of_those_that
     beats = Heartbeats(at_s=0, what="", times=2, every_s=5)
     silence = SilenceStep(at_s=0, what="", device="pillar-08")
     scenario = Scenario(vehicles=(ROLE,), steps=(beats, silence))
-    events = [decode(record.make(NOW, LATER), PillarEvent) for record in due_records(scenario, TOWN, CAST)]
+    events = [
+        decode(record.make(NOW, LATER), PillarEvent) for record in schedule_records(scenario, TOWN, FIXTURES)
+    ]
     assert len(events) == 2 * 8
     assert {event.device_id for event in events} == {"gateway-1"} | {f"pillar-0{n}" for n in range(1, 8)}
     assert all(event.kind is PillarKind.HEARTBEAT for event in events)
@@ -82,7 +84,7 @@ def test_an_acknowledgement_names_the_incident_that_the_press_will_raise() -> No
         answer=ExpectedAnswer(outcome=AckOutcome.ACCEPTED, reason=Reason.ACCEPTED),
     )
     scenario = Scenario(vehicles=(ROLE,), steps=(pressed(times=2), said))
-    *presses, told = due_records(scenario, TOWN, CAST)
+    *presses, told = schedule_records(scenario, TOWN, FIXTURES)
     first = decode(presses[0].make(NOW, LATER), PillarEvent)
     timeline = Timeline(device("pillar-01", zone="riverside"), zone="riverside")
     raised = timeline.press(1, "pillar-01", event_id=first.event_id).alerts[0]
@@ -154,14 +156,14 @@ def test_the_broken_pictures_are_broken_in_the_way_they_say() -> None:
         assert refused.value.cause is cause
 
 
-def test_the_shipped_scenario_can_be_played_with_a_cast_of_its_names() -> None:
+def test_the_shipped_scenario_can_be_played_with_fixtures_of_its_names() -> None:
     scenario = read_scenario(shipped("scenario.toml"), "scenario.toml")
-    cast = Cast(
+    fixtures = Fixtures(
         vehicles={role.name: Vehicle(role.name, role.plate, b"crop") for role in scenario.vehicles},
         fronts=[Vehicle("front", "X", b"front")],
         scenes=dict.fromkeys(Scene, [b"picture"] * 100),
     )
-    records = due_records(scenario, TOWN, cast)
+    records = schedule_records(scenario, TOWN, fixtures)
     silent = {n for n, step in enumerate(scenario.steps) if isinstance(step, SilenceStep)}
     assert {record.step for record in records} == set(range(len(scenario.steps))) - silent
     assert all(record.make(NOW, LATER) for record in records)

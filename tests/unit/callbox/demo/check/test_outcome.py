@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from callbox.demo.check.collect import Harvest, Placed
+from callbox.demo.check.collect import Collected, PlacedAlert
 from callbox.demo.check.outcome import compare, expected, observed
 from callbox.demo.play import Sent
 from callbox.demo.run import shipped
@@ -45,12 +45,12 @@ def problems(scenario: Scenario) -> list[str]:
     return compare(expected(scenario, TOWN, sent()), expected(SCENARIO, TOWN, sent()))
 
 
-def harvest_of(*alerts: Placed, letters: tuple[DeadLetter, ...] = ()) -> Harvest:
-    return Harvest(
+def collected(*alerts: PlacedAlert, dead_letters: tuple[DeadLetter, ...] = ()) -> Collected:
+    return Collected(
         partitions=4,
         records={},
         alerts=alerts,
-        letters=letters,
+        dead_letters=dead_letters,
         requests=(),
         answers=(),
         evidence={},
@@ -111,7 +111,9 @@ def test_a_dead_letter_with_another_cause_is_noticed() -> None:
     def other_cause(step: AnyStep) -> AnyStep:
         if not isinstance(step, PoisonStep) or step.topic != REGISTRY:
             return step
-        return structs.replace(step, letters=(structs.replace(step.letters[0], cause=Cause.INVALID_FIELD),))
+        return structs.replace(
+            step, dead_letters=(structs.replace(step.dead_letters[0], cause=Cause.INVALID_FIELD),)
+        )
 
     found = problems(tampered(other_cause))
     assert len(found) == 6  # three workers read the registry
@@ -128,7 +130,7 @@ def test_what_came_out_is_seen_by_topic_device_and_place() -> None:
     timeline.press(1)
     timeline.pillar(PillarKind.TEST, 2)
     live, test = timeline.alerts
-    letter = DeadLetter(
+    dead_letter = DeadLetter(
         topic=REGISTRY,
         partition=0,
         offset=7,
@@ -139,7 +141,9 @@ def test_what_came_out_is_seen_by_topic_device_and_place() -> None:
         payload=None,
         worker="alarms",
     )
-    found = observed(harvest_of(Placed(ALERTS, live), Placed(TEST_ALERTS, test), letters=(letter,)))
+    found = observed(
+        collected(PlacedAlert(ALERTS, live), PlacedAlert(TEST_ALERTS, test), dead_letters=(dead_letter,))
+    )
     assert [str(outcome) for outcome in found] == [
         "dispatch.alert.v1: red raise, first_fact, P1 in east, presses 1",
         "dispatch.test-alert.v1: red raise, device_test, P1 in east, presses 1",
@@ -169,7 +173,7 @@ def test_a_picture_counts_only_if_it_is_there_and_is_the_one_that_was_named() ->
     place = (media.partition, media.offset)
 
     def has_picture(evidence: dict[tuple[int, int], EvidenceSnapshot]) -> bool:
-        found = replace(harvest_of(Placed(ALERTS, alert)), evidence=evidence)
+        found = replace(collected(PlacedAlert(ALERTS, alert)), evidence=evidence)
         return "with a picture" in str(next(iter(observed(found))))
 
     assert has_picture({place: snapshot})

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from callbox.demo.check.collect import Harvest, Placed
+from callbox.demo.check.collect import Collected, PlacedAlert
 from callbox.demo.check.outcome import plate_read_counts, plate_read_problems
 from callbox.demo.finish import summary
-from callbox.demo.fixtures import Cast, Vehicle
-from callbox.demo.live import Lines, Screen, Show
+from callbox.demo.fixtures import Fixtures, Vehicle
+from callbox.demo.live import Display, Lines, Screen
 from callbox.demo.play import Sent
 from callbox.demo.report.page import render_page
 from callbox.demo.report.totals import came_out, went_in
-from callbox.demo.result import Durations, Script, Story, latency_of, press_to_alert_ms
+from callbox.demo.result import Durations, RunResult, Script, latency_of, press_to_alert_ms
 from callbox.demo.run import shipped
 from callbox.demo.scenario import read_scenario
 from callbox.demo.steps import PlateStep
@@ -44,13 +44,13 @@ SCENARIO = read_scenario(shipped("scenario.toml"), "scenario.toml")
 PLATE = "沪B70Y26"
 
 
-def alerts() -> list[Placed]:
+def alerts() -> list[PlacedAlert]:
     timeline = Timeline()
     timeline.press(1)
     timeline.pillar(PillarKind.CANCEL, 5)
     timeline.pillar(PillarKind.TEST, 8)
     live, cancelled, test = timeline.alerts
-    return [Placed(ALERTS, live), Placed(ALERTS, cancelled), Placed(TEST_ALERTS, test)]
+    return [PlacedAlert(ALERTS, live), PlacedAlert(ALERTS, cancelled), PlacedAlert(TEST_ALERTS, test)]
 
 
 def request() -> VerificationRequest:
@@ -72,8 +72,8 @@ def request() -> VerificationRequest:
     )
 
 
-def story(device_name: str = "<b>P1</b>") -> Story:
-    letter = DeadLetter(
+def result(device_name: str = "<b>P1</b>") -> RunResult:
+    dead_letter = DeadLetter(
         topic=PLATE_READS,
         partition=1,
         offset=4,
@@ -93,23 +93,23 @@ def story(device_name: str = "<b>P1</b>") -> Story:
         width=320,
         height=180,
     )
-    found = Harvest(
+    found = Collected(
         partitions=4,
         records={FUSION_INPUT: []},
         alerts=alerts(),
-        letters=[letter],
+        dead_letters=[dead_letter],
         requests=[request()],
         answers=[],
         evidence={(0, 0): picture},
         repeats=0,
     )
-    return Story(
-        script=Script(SCENARIO, [device()], Cast({"listed": Vehicle("listed", PLATE, b"")}, [], {})),
+    return RunResult(
+        script=Script(SCENARIO, [device()], Fixtures({"listed": Vehicle("listed", PLATE, b"")}, [], {})),
         sent=[
             Sent(0, START, Place(PILLAR_EVENTS, 0, 0)),
             Sent(1, EpochMs(START + 900), Place(PILLAR_EVENTS, 0, 1)),
         ],
-        found=found,
+        collected=found,
         arrived={alerts()[0].alert.alert_id: EpochMs(START + 1017)},
         plate_reads={"hit": 1},
         problems=[],
@@ -137,25 +137,25 @@ class Links(HTMLParser):
 
 def test_the_page_is_whole_and_needs_nothing_but_the_redacted_pictures() -> None:
     page = Links()
-    page.feed(render_page(story(), [], "snapshots"))
+    page.feed(render_page(result(), [], "snapshots"))
     assert page.open == []
     assert page.addresses == ["snapshots/frame-1.jpg"]
 
 
 def test_the_page_shows_no_plate_and_no_markup_of_a_device() -> None:
-    page = render_page(story(), ["<script>"], "snapshots")
+    page = render_page(result(), ["<script>"], "snapshots")
     assert "B70Y26" not in page
     assert "<b>P1</b>" not in page
     assert "<script>" not in page
 
 
 def test_the_page_says_whether_the_run_was_right() -> None:
-    assert "2 problems" in render_page(story(), ["a", "b"], "snapshots")
-    assert "problems" not in render_page(story(), [], "snapshots")
+    assert "2 problems" in render_page(result(), ["a", "b"], "snapshots")
+    assert "problems" not in render_page(result(), [], "snapshots")
 
 
 def test_the_summary_counts_and_says_where_the_files_are() -> None:
-    text = "\n".join(summary(story(), [], Path("out")))
+    text = "\n".join(summary(result(), [], Path("out")))
     for part in (
         "2  alarm.pillar-event.v1",
         "p50 17 ms",
@@ -165,12 +165,12 @@ def test_the_summary_counts_and_says_where_the_files_are() -> None:
         "index.html",
     ):
         assert part in text
-    assert "WRONG: 1 problems" in "\n".join(summary(story(), ["missing"], Path("out")))
+    assert "WRONG: 1 problems" in "\n".join(summary(result(), ["missing"], Path("out")))
 
 
 def test_totals_are_by_topic_and_reason() -> None:
-    assert [total.records for total in went_in(story())] == [2]
-    assert (("dispatch.alert.v1", "red", "update", "cancel_requested"), 1) in came_out(story())
+    assert [total.records for total in went_in(result())] == [2]
+    assert (("dispatch.alert.v1", "red", "update", "cancel_requested"), 1) in came_out(result())
 
 
 def test_latency_counts_presses_only() -> None:
@@ -181,13 +181,13 @@ def test_latency_counts_presses_only() -> None:
     assert latency_of([cancel, test], {}) is None
 
 
-def shown_by(show: Show, console: Console) -> str:
-    show.say("ready")
-    show.step(1.0, "a press")
+def shown_by(display: Display, console: Console) -> str:
+    display.note("ready")
+    display.step(1.0, "a press")
     for placed in alerts():
-        show.arrived(1.2, Arrival(placed.topic, encode(placed.alert), EpochMs(START + 1040)))
-    show.arrived(2.0, Arrival(VERIFICATION_REQUESTS, encode(request()), EpochMs(START)))
-    show.close()
+        display.arrived(1.2, Arrival(placed.topic, encode(placed.alert), EpochMs(START + 1040)))
+    display.arrived(2.0, Arrival(VERIFICATION_REQUESTS, encode(request()), EpochMs(START)))
+    display.close()
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 
