@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.support import registry_load as county
+from benchmarks.support import registry_load
 from benchmarks.support.machine import describe
 from benchmarks.support.processor_time import machine_time, stolen_share
 from callbox.demo.processes.broker_process import free_port
@@ -61,7 +61,7 @@ CHUNK = 20_000
 BARS = {"gap_ms_p99": "<= 250 with replicas", "lost": "0", "conflicts": "0"}
 
 
-class Place(NamedTuple):
+class Slot(NamedTuple):
     """One of the workers: which, and of which replica."""
 
     name: str
@@ -71,7 +71,7 @@ class Place(NamedTuple):
 class Kill(NamedTuple):
     """Which worker, when, and how long it took until its heir was ready."""
 
-    place: Place
+    slot: Slot
     at_s: float
     ready_after_s: float
 
@@ -97,7 +97,7 @@ class _Round:
 
     def __init__(self, given: argparse.Namespace, replicas: Sequence[str], kills: int) -> None:
         self._given, self._kills = given, kills
-        self._places = [Place(name, replica) for name in KINDS for replica in replicas]
+        self._slots = [Slot(name, replica) for name in KINDS for replica in replicas]
         self._random = random.Random(given.seed)
 
     def run(self) -> dict[str, object]:
@@ -106,7 +106,7 @@ class _Round:
             folder = Path(name)
             broker = ending.enter_context(ApacheKafka(cache, folder / "kafka.log"))
             self._begin(folder, broker.bootstrap)
-            workers = {place: self._start(place) for place in self._places}
+            workers = {slot: self._start(slot) for slot in self._slots}
             ending.callback(lambda: [worker.stop(5) for worker in workers.values()])
             return self._measure(workers)
 
@@ -117,7 +117,7 @@ class _Round:
         self._config = folder / "callbox.toml"
         self._config.write_text(text)
         topics.apply(self._kafka, i_lose_order=False)
-        records = list(county.records(range(int(self._given.rate * self._longest_s()))))
+        records = list(registry_load.records(range(int(self._given.rate * self._longest_s()))))
         for at in range(0, len(records), CHUNK):
             send_all(self._kafka, records[at : at + CHUNK])
 
@@ -127,16 +127,16 @@ class _Round:
         each_s: float = self._given.session_ms / 1000 + settles_s
         return WARM_UP_S + AFTER_S + self._kills * each_s
 
-    def _start(self, place: Place) -> WorkerProcess:
+    def _start(self, slot: Slot) -> WorkerProcess:
         port = free_port()
-        log_file = self._folder / f"{place.name}-{place.replica}-{port}.log"
+        log_file = self._folder / f"{slot.name}-{slot.replica}-{port}.log"
         worker = WorkerProcess(
-            place.name, self._config, http_port=port, log_file=log_file, replica=place.replica
+            slot.name, self._config, http_port=port, log_file=log_file, replica=slot.replica
         )
         worker.wait_until_ready(READY_S)
         return worker
 
-    def _measure(self, workers: dict[Place, WorkerProcess]) -> dict[str, object]:
+    def _measure(self, workers: dict[Slot, WorkerProcess]) -> dict[str, object]:
         stop, sent, got = (self._folder / name for name in ("stop", "sent.json", "got.jsonl"))
         receiver = self._loop("receive", ALERTS, "--expect", "0", "--stop-file", str(stop), "--out", str(got))
         assert receiver.stdout is not None
@@ -159,18 +159,18 @@ class _Round:
         }
 
     def _kill_each_in_turn(
-        self, workers: dict[Place, WorkerProcess], sender: "subprocess.Popen[str]"
+        self, workers: dict[Slot, WorkerProcess], sender: "subprocess.Popen[str]"
     ) -> list[Kill]:
         """Kill every worker equally often, in an order that the seed decides, as long as there are presses."""
         kills: list[Kill] = []
-        rounds = (self._random.sample(self._places, len(self._places)) for _ in itertools.count())
-        for place in itertools.islice(itertools.chain.from_iterable(rounds), self._kills):
+        rounds = (self._random.sample(self._slots, len(self._slots)) for _ in itertools.count())
+        for slot in itertools.islice(itertools.chain.from_iterable(rounds), self._kills):
             at_s = time.time()
-            workers[place].send(signal.SIGKILL)
-            workers[place].wait(10)
-            workers[place] = self._start(place)
-            kills.append(Kill(place, at_s, time.time() - at_s))
-            _say(f"killed {place.name} {place.replica or '(first)'}: {kills[-1].ready_after_s:.1f} s")
+            workers[slot].send(signal.SIGKILL)
+            workers[slot].wait(10)
+            workers[slot] = self._start(slot)
+            kills.append(Kill(slot, at_s, time.time() - at_s))
+            _say(f"killed {slot.name} {slot.replica or '(first)'}: {kills[-1].ready_after_s:.1f} s")
             rest_s = at_s + self._given.session_ms / 1000 + SETTLE_S - time.time()
             time.sleep(max(SETTLE_S, rest_s))
             if sender.poll() is not None:
@@ -199,7 +199,7 @@ def _figures(sent: dict[str, dict[str, float]], got: Path, kills: list[Kill], s:
         "presses_in_gaps": len(gaps),
         "quiet_ms_p50": quiet_p50,
         "quiet_ms_p99": quiet_p99,
-        "kills": [f"{kill.place.name} {kill.place.replica or 'first'}" for kill in kills],
+        "kills": [f"{kill.slot.name} {kill.slot.replica or 'first'}" for kill in kills],
         "longest_by_kill_ms": [_longest(kill, scheduled, heard, s) for kill in kills],
         "sent": len(scheduled),
         "lost": len({int(number) for number in sent["acknowledged"]} - arrived.keys()),

@@ -27,7 +27,7 @@ DIM_VALUE, DIM_PARAM = 1, 2
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _CONTINUES: Final = 0x80
 
-Field = tuple[int, int, bytes]
+WireField = tuple[int, int, bytes]
 """Number, wire type and payload; of a varint the encoded digits, of `_BYTES` what follows the length."""
 
 
@@ -106,7 +106,7 @@ def _first(message: bytes, wanted: int) -> bytes:
     return found
 
 
-def _fields(message: bytes) -> Iterator[Field]:
+def _fields(message: bytes) -> Iterator[WireField]:
     at = 0
     while at < len(message):
         tag, at = _read_varint(message, at)

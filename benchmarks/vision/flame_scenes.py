@@ -12,7 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from callbox.demo.pictures.scenes import Bgr, Field, burn, flame_heat, render_yard, smooth_noise, with_noise
+from callbox.demo.pictures.scenes import (
+    Bgr,
+    FloatImage,
+    burn,
+    flame_heat,
+    render_yard,
+    smooth_noise,
+    with_noise,
+)
 from processors.vision.boxes import Picture
 from processors.vision.jpeg import decode_jpeg
 
@@ -78,7 +86,7 @@ def fire_scenes(seed: int) -> dict[str, Scene]:
     }
 
 
-def _burning(scene: Picture, pattern: Field, box: tuple[int, int, int, int]) -> Scene:
+def _burning(scene: Picture, pattern: FloatImage, box: tuple[int, int, int, int]) -> Scene:
     def at(at_s: float, rng: np.random.Generator) -> Picture:
         heat = flame_heat(cv2.resize(pattern, (box[2], box[3] * 4)).astype(np.float32), box[2:], at_s=at_s)
         return with_noise(burn(scene, heat, box), rng)

@@ -33,7 +33,7 @@ WARM_UP = 5  # crops; the first runs of a model allocate its memory
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReadResult:
     """One crop: what it says, what was read, how long that took."""
 
     truth: str
@@ -42,7 +42,7 @@ class Outcome:
     took_ms: float
 
 
-def run(folder: Path, cache: Path) -> list[Outcome]:
+def run(folder: Path, cache: Path) -> list[ReadResult]:
     """Read every crop of a folder.
 
     Args:
@@ -61,7 +61,7 @@ def run(folder: Path, cache: Path) -> list[Outcome]:
     return [_outcome(file, reader, reader_a) for file in files]
 
 
-def summary(outcomes: Sequence[Outcome]) -> dict[str, object]:
+def summary(outcomes: Sequence[ReadResult]) -> dict[str, object]:
     """The figures, each rate with its 95 % interval."""
     n = len(outcomes)
     exact = sum(outcome.reading.text == outcome.truth for outcome in outcomes)
@@ -115,14 +115,14 @@ def edit_distance(one: str, other: str) -> int:
     return row[-1]
 
 
-def _outcome(file: Path, reader: PlateReader, reader_a: ReaderA) -> Outcome:
+def _outcome(file: Path, reader: PlateReader, reader_a: ReaderA) -> ReadResult:
     picture = _picture(file)
     started = time.perf_counter()
     plates = reader.read_picture(picture)
     took_ms = (time.perf_counter() - started) * 1000
     raw_a = _normalised(reader_a.raw_text(picture))
     reading = plates[0].reading if plates else NOTHING_LEGIBLE
-    return Outcome(normalise_plate_text(file.stem), reading, raw_a, took_ms)
+    return ReadResult(normalise_plate_text(file.stem), reading, raw_a, took_ms)
 
 
 def _normalised(raw: str) -> str:
@@ -139,7 +139,7 @@ def _picture(file: Path) -> Picture:
     return np.asarray(picture, dtype=np.uint8)
 
 
-def _show(outcomes: Sequence[Outcome]) -> None:
+def _show(outcomes: Sequence[ReadResult]) -> None:
     for outcome in outcomes:
         if outcome.reading.text != outcome.truth:
             gate = "certain" if outcome.reading.certain else "not certain"

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from callbox.demo.check.leak_check import in_files, in_topics, needles
-from callbox.demo.check.outcome import compare, expected, observed, plate_read_problems
+from callbox.demo.check.leak_check import in_files, in_topics, secrets_of
+from callbox.demo.check.outcome import expected, mismatches, observed, plate_read_problems
 from callbox.demo.report.files import ALERTS_FILE, LOGS, PAGE, RECORDING, SNAPSHOTS, write_page, write_records
 from callbox.demo.report.totals import as_columns, came_out, dead_letters, latency_text, went_in
 from callbox.demo.result import RunResult
@@ -43,10 +43,10 @@ def verdict(result: RunResult, recording: Path, written: Iterable[Path]) -> list
     """
     script = result.script
     wanted = expected(script.scenario, script.town, result.sent)
-    searched = needles(script.fixtures.all_vehicles)
+    searched = secrets_of(script.fixtures.all_vehicles)
     return [
         *result.problems,
-        *compare(wanted, observed(result.collected)),
+        *mismatches(wanted, observed(result.collected)),
         *plate_read_problems(script.scenario, result.sent, result.plate_reads),
         *replay(result, recording),
         *in_topics(searched, result.collected.records),

@@ -66,7 +66,7 @@ def read_scenario(text: str, origin: str) -> Scenario:
     return scenario
 
 
-def zone_of(device: str, town: Sequence[RegistryDevice]) -> str:
+def zone_of_device(device: str, town: Sequence[RegistryDevice]) -> str:
     """The zone of a device; `unassigned` for one that no registry names."""
     return next((known.zone for known in town if known.device_id == device), UNASSIGNED_ZONE)
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from callbox.demo.fixtures import Fixtures
-from callbox.demo.scenario import Scenario, zone_of
+from callbox.demo.scenario import Scenario, zone_of_device
 from callbox.demo.steps import (
     AckStep,
     AnyStep,
@@ -17,7 +17,7 @@ from callbox.demo.steps import (
     PillarStep,
     PlateStep,
     PoisonStep,
-    Says,
+    ReaderText,
     Shows,
     SilenceStep,
     VideoStep,
@@ -104,7 +104,7 @@ def _first_presses(scenario: Scenario, town: Sequence[RegistryDevice]) -> dict[s
     """The id of the incident that each pillar's first press raises, as the fold will make it."""
     return {
         step.device: incident_id_of(
-            zone_of(step.device, town), Hazard.EMERGENCY_CALL, step.device, f"{step.event}-{number}-0"
+            zone_of_device(step.device, town), Hazard.EMERGENCY_CALL, step.device, f"{step.event}-{number}-0"
         )
         for number, step in reversed(list(enumerate(scenario.steps)))
         if isinstance(step, PillarStep) and step.event is PillarKind.PRESS and not step.exercise
@@ -229,11 +229,11 @@ def _plate_read(step: PlateStep, fixtures: Fixtures, picture: bytes | None, even
 def _text(step: PlateStep, fixtures: Fixtures) -> str | None:
     plate = fixtures.vehicles[step.vehicle].plate
     match step.says:
-        case Says.PLATE:
+        case ReaderText.PLATE:
             return plate
-        case Says.CONTROL_CHARACTERS:
+        case ReaderText.CONTROL_CHARACTERS:
             return f"{plate[:3]}\x1b[2J\x00{plate[3:]}"
-        case Says.NOTHING:
+        case ReaderText.NOTHING:
             return None
 
 

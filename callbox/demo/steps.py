@@ -29,7 +29,7 @@ class Shows(StrEnum):
     NOTHING = "nothing"
 
 
-class Says(StrEnum):
+class ReaderText(StrEnum):
     """What a plate reader itself has read."""
 
     NOTHING = "nothing"
@@ -76,7 +76,7 @@ class ExpectedAnswer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     reason: Reason
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+class ScenarioStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
     """Something that happens at one time; the subclasses are the kinds.
 
     Attributes:
@@ -99,14 +99,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return ""
 
 
-class Heartbeats(Step, frozen=True, kw_only=True, tag="heartbeats"):
+class Heartbeats(ScenarioStep, frozen=True, kw_only=True, tag="heartbeats"):
     """Every pillar and gateway of the town sends a heartbeat, except those of silence steps."""
 
     times: Times = 1
     every_s: Seconds = 0.0
 
 
-class PillarStep(Step, frozen=True, kw_only=True, tag="pillar"):
+class PillarStep(ScenarioStep, frozen=True, kw_only=True, tag="pillar"):
     """One pillar reports an event.
 
     Attributes:
@@ -133,7 +133,7 @@ class PillarStep(Step, frozen=True, kw_only=True, tag="pillar"):
         return self.device
 
 
-class SilenceStep(Step, frozen=True, kw_only=True, tag="silence"):
+class SilenceStep(ScenarioStep, frozen=True, kw_only=True, tag="silence"):
     """One device sends nothing at all, and that must be noticed."""
 
     device: str
@@ -144,7 +144,7 @@ class SilenceStep(Step, frozen=True, kw_only=True, tag="silence"):
         return self.device
 
 
-class AckStep(Step, frozen=True, kw_only=True, tag="acknowledge"):
+class AckStep(ScenarioStep, frozen=True, kw_only=True, tag="acknowledge"):
     """A person acknowledges the incident that a pillar's first press has raised.
 
     If `device` was never pressed, the acknowledgement names an incident that does not exist.
@@ -162,16 +162,16 @@ class AckStep(Step, frozen=True, kw_only=True, tag="acknowledge"):
         return self.device
 
 
-class PlateStep(Step, frozen=True, kw_only=True, tag="plate-read"):
+class PlateStep(ScenarioStep, frozen=True, kw_only=True, tag="plate-read"):
     """A vehicle passes a checkpoint."""
 
     device: str
     vehicle: str
     shows: Shows = Shows.CROP
-    says: Says = Says.NOTHING
+    says: ReaderText = ReaderText.NOTHING
 
 
-class VideoStep(Step, frozen=True, kw_only=True, tag="video"):
+class VideoStep(ScenarioStep, frozen=True, kw_only=True, tag="video"):
     """A camera sends pictures of a scene."""
 
     device: str
@@ -185,14 +185,14 @@ class VideoStep(Step, frozen=True, kw_only=True, tag="video"):
         return self.device
 
 
-class PictureStep(Step, frozen=True, kw_only=True, tag="picture"):
+class PictureStep(ScenarioStep, frozen=True, kw_only=True, tag="picture"):
     """A camera sends one picture that is damaged."""
 
     device: str
     damage: Damage
 
 
-class PoisonStep(Step, frozen=True, kw_only=True, tag="poison"):
+class PoisonStep(ScenarioStep, frozen=True, kw_only=True, tag="poison"):
     """Bytes that cannot be decoded are sent to a topic."""
 
     topic: str

@@ -13,10 +13,11 @@ import pytest
 import structlog
 
 from callbox.cli import run
-from callbox.commands import policy as policy_command
+from callbox.commands.policy import put_in_force
 from callbox.demo.processes.embedded_broker import EmbeddedBroker
 from callbox.policy import in_force as policy_in_force
 from processors.state.partition_state import State
+from processors.state.policy import FusionPolicy, policy_record
 from schemas.codec import encode
 from schemas.enums import PillarKind
 from schemas.errors import DeliveryFailed, LogBroken
@@ -226,9 +227,7 @@ def test_the_policy_in_force_is_shown_as_the_file_that_apply_reads(call: Call, b
     assert as_json["policy"]["reach_m"] == 150
 
 
-def test_an_apply_that_was_interrupted_is_seen_as_a_difference(
-    call: Call, broker: KafkaConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_apply_that_was_interrupted_is_seen_as_a_difference(call: Call, broker: KafkaConfig) -> None:
     sent: list[Outgoing] = []
 
     def interrupted(kafka: KafkaConfig, records: Sequence[Outgoing]) -> None:
@@ -237,9 +236,9 @@ def test_an_apply_that_was_interrupted_is_seen_as_a_difference(
         sent.extend(records)
         send_all(kafka, records)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(policy_command, "send_all", interrupted)
-        call("policy", "apply", policy("reach_m = 150"), code=70)
+    record = policy_record(FusionPolicy(reach_m=150), revision=1)
+    with pytest.raises(DeliveryFailed):
+        put_in_force(broker, record, LOG_PARTITIONS, interrupted)
     assert policies_told(call) == list(range(1, LOG_PARTITIONS))
     assert call("policy", "apply", policy("reach_m = 150"))[0] == "changes  reach_m: 200 -> 150"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from callbox.demo.check.collect import Collected, collect
-from callbox.demo.check.leak_check import in_files, in_topics, needles
+from callbox.demo.check.leak_check import in_files, in_topics, secrets_of
 from callbox.demo.check.outcome import plate_read_counts
 from callbox.demo.fixtures import FONT, Vehicle
 from callbox.demo.hotlist import hotlist_file
@@ -85,7 +85,7 @@ def test_a_vehicle_on_no_list_is_nowhere_it_must_not_be(cache: Path, tmp_path: P
         dead_letter.payload is None and dead_letter.detail is None for dead_letter in found.dead_letters
     )
     assert found.requests == []
-    wanted = needles([crop, front])
+    wanted = secrets_of([crop, front])
     assert in_topics(wanted, found.records) == []
     assert in_files(wanted, printed) == []
     assert_it_would_be_found(crop, found, tmp_path)
@@ -123,7 +123,7 @@ def processed(sent: list[bytes], cache: Path, folder: Path) -> tuple[Collected, 
 def assert_it_would_be_found(crop: Vehicle, found: Collected, folder: Path) -> None:
     """The search is no formality: in the feed itself, and in a log that has the plate, it finds it."""
     feed = {"another topic": found.records[PLATE_READS]}
-    assert len(in_topics(needles([crop]), feed)) > 10
+    assert len(in_topics(secrets_of([crop]), feed)) > 10
     log = folder / "careless.log"
     log.write_text('{"event": "read", "plate": "\\u9c81Q7X2M9"}', encoding="utf-8")
-    assert in_files(needles([crop]), [log])
+    assert in_files(secrets_of([crop]), [log])

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from callbox.demo.check.outcome import compare, expected, observed
+from callbox.demo.check.outcome import expected, mismatches, observed
 from callbox.demo.finish import finish
 from callbox.demo.live import Lines
 from callbox.demo.processes.broker import Broker
@@ -97,5 +97,5 @@ def assert_a_change_of_what_came_out_is_noticed(result: RunResult) -> None:
     script = result.script
     wanted, found = expected(script.scenario, script.town, result.sent), observed(result.collected)
     for outcome in wanted:
-        assert compare(wanted, found - type(found)({outcome: 1}))[0] == f"missing: {outcome}"
-        assert compare(wanted - type(found)({outcome: 1}), found)[0] == f"unexpected: {outcome}"
+        assert mismatches(wanted, found - type(found)({outcome: 1}))[0] == f"missing: {outcome}"
+        assert mismatches(wanted - type(found)({outcome: 1}), found)[0] == f"unexpected: {outcome}"

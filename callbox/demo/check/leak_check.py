@@ -24,7 +24,7 @@ ALLOWED: Final = frozenset({PLATE_READS, HOTLIST, VERIFICATION_REQUESTS})
 _SAMPLE: Final = 48  # bytes from the middle of a picture: no other picture has them by chance
 
 
-class Needle(NamedTuple):
+class Secret(NamedTuple):
     """What is searched for.
 
     Attributes:
@@ -36,40 +36,40 @@ class Needle(NamedTuple):
     content: bytes
 
 
-def needles(vehicles: Iterable[Vehicle]) -> list[Needle]:
+def secrets_of(vehicles: Iterable[Vehicle]) -> list[Secret]:
     """What to search for: each plate, also without its province (JSON escapes that character), and each picture."""
-    return [needle for vehicle in vehicles for needle in _needles(vehicle)]
+    return [secret for vehicle in vehicles for secret in _secrets(vehicle)]
 
 
-def _needles(vehicle: Vehicle) -> Iterator[Needle]:
+def _secrets(vehicle: Vehicle) -> Iterator[Secret]:
     name = vehicle.name
     for plate in {vehicle.plate, listed_text(vehicle)}:
-        yield Needle(f"the plate of vehicle {name!r}", plate.encode())
-        yield Needle(f"the plate of vehicle {name!r} without its province", plate[1:].encode())
+        yield Secret(f"the plate of vehicle {name!r}", plate.encode())
+        yield Secret(f"the plate of vehicle {name!r} without its province", plate[1:].encode())
     middle = len(vehicle.picture) // 2
-    yield Needle(f"the picture of vehicle {name!r}", vehicle.picture[middle : middle + _SAMPLE])
+    yield Secret(f"the picture of vehicle {name!r}", vehicle.picture[middle : middle + _SAMPLE])
 
 
-def in_topics(wanted: Sequence[Needle], records: Mapping[str, Sequence[LogRecord]]) -> list[str]:
+def in_topics(wanted: Sequence[Secret], records: Mapping[str, Sequence[LogRecord]]) -> list[str]:
     """Findings in topics that must not have them, a line each."""
     return [
-        f"{needle.name} is in {record!r}"
+        f"{secret.name} is in {record!r}"
         for topic, found in records.items()
         if topic not in ALLOWED
         for record in found
-        for needle in wanted
-        if needle.content in _content(record)
+        for secret in wanted
+        if secret.content in _content(record)
     ]
 
 
-def in_files(wanted: Sequence[Needle], files: Iterable[Path]) -> list[str]:
+def in_files(wanted: Sequence[Secret], files: Iterable[Path]) -> list[str]:
     """Findings in files, a line each."""
     return [
-        f"{needle.name} is in {path.name}"
+        f"{secret.name} is in {path.name}"
         for path in files
         for content in [path.read_bytes()]
-        for needle in wanted
-        if needle.content in content
+        for secret in wanted
+        if secret.content in content
     ]
 
 

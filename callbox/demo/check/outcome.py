@@ -12,8 +12,8 @@ from typing import Final
 
 from callbox.demo.check.collect import Collected
 from callbox.demo.play import Sent
-from callbox.demo.processes.environment import counts
-from callbox.demo.scenario import Scenario, zone_of
+from callbox.demo.processes.environment import counter_values
+from callbox.demo.scenario import Scenario, zone_of_device
 from callbox.demo.steps import AckStep, PlateStep, ack_id_of
 from schemas.enums import AckOutcome, Action, Grade, Reason
 from schemas.errors import Cause
@@ -81,10 +81,10 @@ class AnswerOutcome:
         return f"answer to {self.ack_id}: {self.outcome}, {self.reason}"
 
 
-Outcome = AlertOutcome | DeadLetterOutcome | RequestOutcome | AnswerOutcome
+AnyOutcome = AlertOutcome | DeadLetterOutcome | RequestOutcome | AnswerOutcome
 
 
-Outcomes = Counter[Outcome]
+Outcomes = Counter[AnyOutcome]
 
 
 def expected(scenario: Scenario, town: Sequence[RegistryDevice], sent: Sequence[Sent]) -> Outcomes:
@@ -107,7 +107,7 @@ def expected(scenario: Scenario, town: Sequence[RegistryDevice], sent: Sequence[
                     action=alert.action,
                     reason=alert.reason,
                     grade=alert.grade,
-                    zone=zone_of(step.subject, town),
+                    zone=zone_of_device(step.subject, town),
                     device=step.subject,
                     press_count=alert.press_count,
                     has_picture=alert.picture,
@@ -158,7 +158,7 @@ def observed(found: Collected) -> Outcomes:
     return outcomes
 
 
-def compare(wanted: Outcomes, found: Outcomes) -> list[str]:
+def mismatches(wanted: Outcomes, found: Outcomes) -> list[str]:
     """Everything that is missing or unexpected, a line each; empty if the two are equal."""
     missing, unexpected = wanted - found, found - wanted
     return [f"missing: {_times(count)}{outcome}" for outcome, count in missing.items()] + [
@@ -184,7 +184,7 @@ DEAD_LETTERED: Final = "dead_lettered"
 
 def plate_read_counts(page: str) -> dict[str, int]:
     """Reads by outcome, from the worker's page of metrics."""
-    return {labels.split('"')[1]: count for labels, count in counts(page, METRIC).items()}
+    return {labels.split('"')[1]: count for labels, count in counter_values(page, METRIC).items()}
 
 
 def plate_read_problems(scenario: Scenario, sent: Sequence[Sent], counted: Mapping[str, int]) -> list[str]:

@@ -16,7 +16,7 @@ from processors.vision.boxes import Picture
 from processors.vision.jpeg import encode_jpeg
 from schemas.errors import InputMissing
 
-Field = NDArray[np.float32]  # (H, W), mostly 0 to 1
+FloatImage = NDArray[np.float32]  # (H, W), mostly 0 to 1
 Bgr = tuple[float, float, float]
 
 RISE_PER_S = 0.9  # flame heights that the pattern climbs in a second; real ones do 1 to 3
@@ -91,7 +91,7 @@ def render_yard(size: tuple[int, int], rng: np.random.Generator) -> Picture:
     return picture
 
 
-def flame_heat(pattern: Field, size: tuple[int, int], *, at_s: float) -> Field:
+def flame_heat(pattern: FloatImage, size: tuple[int, int], *, at_s: float) -> FloatImage:
     """Return the heat of a flame at a time: an envelope that narrows upwards, eaten away by a rising pattern.
 
     Args:
@@ -112,7 +112,7 @@ def flame_heat(pattern: Field, size: tuple[int, int], *, at_s: float) -> Field:
     return np.asarray(np.clip(heat, 0, 1), dtype=np.float32)
 
 
-def burn(scene: Picture, heat: Field, box: tuple[int, int, int, int]) -> Picture:
+def burn(scene: Picture, heat: FloatImage, box: tuple[int, int, int, int]) -> Picture:
     """Lay a flame over a scene, with the light that it throws around itself.
 
     Args:
@@ -180,7 +180,7 @@ def _pixels(points: list[tuple[float, float]], size: tuple[int, int]) -> NDArray
     return np.round(np.array(points) * size).astype(np.int32)
 
 
-def smooth_noise(shape: tuple[int, int], rng: np.random.Generator) -> Field:
+def smooth_noise(shape: tuple[int, int], rng: np.random.Generator) -> FloatImage:
     """Smooth noise of four octaves, 0 to 1, the coarsest about a quarter of the shorter side."""
     height, width = shape
     coarse = max(4, min(shape) // 4)

@@ -124,10 +124,10 @@ def records_done(worker: WorkerProbe) -> int:
     Raises:
         OSError: It does not answer.
     """
-    return counts(worker.page("/metrics"), "callbox_records_total").total()
+    return counter_values(worker.page("/metrics"), "callbox_records_total").total()
 
 
-def counts(page: str, name: str) -> Counter[str]:
+def counter_values(page: str, name: str) -> Counter[str]:
     """The values of a counter on a page of metrics, by the text of their labels."""
     lines = (
         line.removeprefix(name).rsplit(" ", 1) for line in page.splitlines() if line.startswith(f"{name}{{")

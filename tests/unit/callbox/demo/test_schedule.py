@@ -15,7 +15,7 @@ from callbox.demo.steps import (
     PillarStep,
     PlateStep,
     PoisonStep,
-    Says,
+    ReaderText,
     Scene,
     Shows,
     SilenceStep,
@@ -115,7 +115,7 @@ def test_a_video_is_sent_picture_by_picture() -> None:
     assert {record.topic for record in due(step)} == {FRAMES}
 
 
-def reads(shows: Shows, says: Says = Says.NOTHING) -> list[PlateRead]:
+def reads(shows: Shows, says: ReaderText = ReaderText.NOTHING) -> list[PlateRead]:
     step = PlateStep(at_s=0, what="", device="checkpoint-1", vehicle="car", shows=shows, says=says)
     assert {record.topic for record in due(step)} == {PLATE_READS}
     return [decode(record.make(NOW, LATER), PlateRead) for record in due(step)]
@@ -130,8 +130,10 @@ def test_a_front_read_is_one_record_for_each_picture() -> None:
     assert [read.picture for read in reads(Shows.FRONT)] == [b"front-0", b"front-1"]
 
 
-@pytest.mark.parametrize(("says", "is_clean"), [(Says.PLATE, True), (Says.CONTROL_CHARACTERS, False)])
-def test_a_reader_says_its_text_or_control_characters(says: Says, is_clean: bool) -> None:
+@pytest.mark.parametrize(
+    ("says", "is_clean"), [(ReaderText.PLATE, True), (ReaderText.CONTROL_CHARACTERS, False)]
+)
+def test_a_reader_says_its_text_or_control_characters(says: ReaderText, is_clean: bool) -> None:
     (read,) = reads(Shows.NOTHING, says)
     assert read.picture is None
     assert read.plate_text is not None

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from callbox.demo.check.leak_check import in_files, in_topics, needles
+from callbox.demo.check.leak_check import in_files, in_topics, secrets_of
 from callbox.demo.fixtures import Vehicle
 from callbox.demo.hotlist import hotlist_file, listed_text
 from callbox.demo.scenario import ListedAs
@@ -39,7 +39,7 @@ def record(topic: str, value: bytes | None, key: bytes | None = None) -> LogReco
 
 
 def found_in(topic: str, value: bytes | None, key: bytes | None = None) -> list[str]:
-    return in_topics(needles([car()]), {topic: [record(topic, value, key)]})
+    return in_topics(secrets_of([car()]), {topic: [record(topic, value, key)]})
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_plate_in_a_file_is_found(tmp_path: Path) -> None:
     clean, careless = tmp_path / "clean.log", tmp_path / "careless.log"
     clean.write_text("nothing")
     careless.write_text("沪B70Y26", encoding="utf-8")
-    assert {line.split(" in ")[1] for line in in_files(needles([car()]), [clean, careless])} == {
+    assert {line.split(" in ")[1] for line in in_files(secrets_of([car()]), [clean, careless])} == {
         "careless.log"
     }
 

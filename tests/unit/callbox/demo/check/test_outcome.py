@@ -7,7 +7,7 @@ import pytest
 from msgspec import structs
 
 from callbox.demo.check.collect import Collected, PlacedAlert
-from callbox.demo.check.outcome import compare, expected, observed
+from callbox.demo.check.outcome import expected, mismatches, observed
 from callbox.demo.play import Sent
 from callbox.demo.run import shipped
 from callbox.demo.scenario import Scenario, read_scenario
@@ -42,7 +42,7 @@ def tampered(change: Callable[[AnyStep], AnyStep]) -> Scenario:
 
 def problems(scenario: Scenario) -> list[str]:
     """What the check says when the shipped scenario came out and another one was expected."""
-    return compare(expected(scenario, TOWN, sent()), expected(SCENARIO, TOWN, sent()))
+    return mismatches(expected(scenario, TOWN, sent()), expected(SCENARIO, TOWN, sent()))
 
 
 def collected(*alerts: PlacedAlert, dead_letters: tuple[DeadLetter, ...] = ()) -> Collected:

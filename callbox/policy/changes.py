@@ -1,4 +1,4 @@
-"""What a new policy changes, path by path, and a policy as the file that an operator edits."""
+"""What a new policy changes, path by path, and a policy in the form of the file that an operator edits."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,13 +8,13 @@ import msgspec
 from processors.state.policy import FusionPolicy
 
 
-class Change(msgspec.Struct, frozen=True):
-    """One value that is another one now.
+class PolicyChange(msgspec.Struct, frozen=True):
+    """One value that changes.
 
     Attributes:
-        path: `windows.red.rolling_ms`, `rings[0].within_m`.
-        old: As it was, or None where it was not there.
-        new: As it is, or None where it is gone.
+        path: Such as `windows.red.rolling_ms`, `rings[0].within_m`.
+        old: The value before, or None if there was none.
+        new: The value after, or None if there is none.
     """
 
     path: str
@@ -22,26 +22,28 @@ class Change(msgspec.Struct, frozen=True):
     new: str | None
 
     def __str__(self) -> str:
-        """For people."""
+        """The change as a line for people."""
         return f"{self.path}: {self.old or 'nothing'} -> {self.new or 'nothing'}"
 
 
-def difference(old: FusionPolicy, new: FusionPolicy) -> tuple[Change, ...]:
-    """Every path whose value differs, in the order of the policy."""
+def policy_changes(old: FusionPolicy, new: FusionPolicy) -> tuple[PolicyChange, ...]:
+    """All changes, in the order of the policy's fields."""
     was, is_now = (dict(_values(msgspec.to_builtins(policy), "")) for policy in (old, new))
     paths = dict.fromkeys([*was, *is_now])
     return tuple(
-        Change(path, was.get(path), is_now.get(path)) for path in paths if was.get(path) != is_now.get(path)
+        PolicyChange(path, was.get(path), is_now.get(path))
+        for path in paths
+        if was.get(path) != is_now.get(path)
     )
 
 
 def as_toml(policy: FusionPolicy) -> str:
-    """The policy as `callbox policy apply` reads it."""
+    """The policy as a file that `callbox policy apply` reads."""
     return "\n".join(_lines(msgspec.to_builtins(policy), ""))
 
 
 def _values(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Paths and what stands there, as TOML and JSON both write it."""
+    """Paths and their values, in the notation that TOML and JSON share."""
     if isinstance(value, dict) and value:
         for name, inner in value.items():
             yield from _values(inner, f"{path}.{name}" if path else name)
@@ -53,7 +55,7 @@ def _values(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _lines(table: dict[str, Any], path: str) -> Iterator[str]:
-    """A table: first its own values, then the tables inside it."""
+    """The lines of a table: first its own values, then the tables inside it."""
     tables = {name: value for name, value in table.items() if _is_table(value)}
     for name, value in table.items():
         if name not in tables:

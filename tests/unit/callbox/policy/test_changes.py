@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callbox.commands.policy import read_policy_file
-from callbox.policy.difference import as_toml, difference
+from callbox.policy.changes import as_toml, policy_changes
 from processors.state.policy import ByGrade, FusionPolicy, Grades, Ring, Window, Windows
 from schemas.enums import Grade
 from schemas.errors import FileRefused
 
 
 def told(old: FusionPolicy, new: FusionPolicy) -> list[str]:
-    return [str(change) for change in difference(old, new)]
+    return [str(change) for change in policy_changes(old, new)]
 
 
 def refused(text: str) -> str:
@@ -81,7 +81,7 @@ def test_a_policy_that_is_shown_can_be_applied(policy: FusionPolicy) -> None:
 def test_there_is_a_difference_exactly_where_two_policies_are_not_equal(
     old: FusionPolicy, new: FusionPolicy
 ) -> None:
-    assert bool(difference(old, new)) is (old != new)
+    assert bool(policy_changes(old, new)) is (old != new)
 
 
 @dataclass(frozen=True)
