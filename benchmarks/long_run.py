@@ -1,12 +1,12 @@
-"""Half an hour under load: do memory, threads and file descriptors of the shipped workers stay flat, and the latency?
+"""Half an hour under load: whether memory, threads, file descriptors and latency of the shipped workers stay flat.
 
     python -m benchmarks.long_run --json [--minutes N] [--rate N] [--presses N]
 
 The last line is one JSON object. One Apache Kafka, one alarms and one fusion worker with shipped settings, 5,000
 supervised pillars: heartbeats, presses among them, and every incident is accepted, cleared and closed. Each second
-every worker's memory, threads and descriptors are read from proc(5). The slope is that of the time after the warm-up,
-by least squares, with its standard error: `flat` is surely below what is tolerated, `within noise` cannot be told from
-nothing.
+every worker's memory, threads and descriptors are read from proc(5). The slope is taken over the time after the
+warm-up, by least squares, with its standard error: `flat` is below what is tolerated with confidence, `within noise`
+cannot be distinguished from zero.
 """
 
 import argparse
@@ -50,11 +50,11 @@ WARM_UP_S: Final = (
 AFTER_S: Final = 15.0
 MINUTE_S: Final = 60.0
 TOLERATED: Final = {"rss_mib": 20.0, "threads": 1.0, "descriptors": 5.0}
-"""Growth an hour that a worker which is started again once a month survives in 16 GiB, in round figures."""
+"""Growth an hour, rounded, that fits into 16 GiB for a worker that is restarted once a month."""
 
 
 class Sample(NamedTuple):
-    """What a process holds."""
+    """The resources of a process at one time."""
 
     at_s: float
     rss_mib: float
@@ -138,7 +138,7 @@ def growth(series: Sequence[Sample], warm_up_s: float) -> dict[str, Any]:
 def latencies(
     scheduled: Mapping[str, float], named_at: Mapping[str, float], warm_up_s: float
 ) -> dict[str, object]:
-    """Press to alert, milliseconds, of the first minute after the warm-up and of the last; and what no alert names."""
+    """Press to alert in milliseconds: first minute after the warm-up, last minute; and presses without an alert."""
     began, ended = min(scheduled.values()) + warm_up_s, max(scheduled.values())
     heard = [(at, 1000 * (named_at[press] - at)) for press, at in scheduled.items() if press in named_at]
     return {
@@ -151,7 +151,7 @@ def latencies(
 
 
 def _rejected(kafka: KafkaConfig) -> int:
-    """Answers that are no yes: the mix is then not what it says."""
+    """The number of rejected acknowledgements: if there are any, the traffic is not what it should be."""
     results = (decode(record.value or b"", AckResult) for record in read_all(kafka, ACK_RESULTS))
     return sum(result.outcome is not AckOutcome.ACCEPTED for result in results)
 
@@ -161,7 +161,7 @@ def _p99(values: Sequence[float]) -> float | None:
 
 
 def _registry(devices: Iterable[RegistryDevice]) -> Iterable[Outgoing]:
-    """What `callbox registry apply` writes: the log first, then the registry."""
+    """The records that `callbox registry apply` writes: the log first, then the registry."""
     for device in (known := list(devices)):
         fact = FusionInput(
             kind=InputKind.DEVICE,

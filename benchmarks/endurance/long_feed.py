@@ -1,7 +1,7 @@
-"""The traffic of the long run: heartbeats of a county, presses among them, and people who answer every incident.
+"""The traffic of the long run: heartbeats of a county's pillars, presses among them, and an answer to every incident.
 
 press ─► raise ─► accept, at once ─► clear ─► close
-   └───────────── the pillar is pressed again only long after: open incidents stay as many as they are
+   └───────────── the pillar is pressed again only much later, so that the number of open incidents stays the same
 """
 
 import argparse
@@ -29,18 +29,18 @@ from schemas.units import EpochMs
 PILLARS = 5_000
 HEARTBEAT_S = 60
 STEPS_S = {AckAction.ACCEPT: 0.0, AckAction.CLEAR: 5.0, AckAction.CLOSE: 10.0}
-"""What is said of each incident, and how long after its raise."""
+"""Acknowledgements of each incident, and how long after its raise they are sent."""
 
 ACTOR = Actor(name="long run", organisation="bench")
 
 
 def supervised(number: int) -> RegistryDevice:
-    """A pillar that promises to speak, and does not tell when its button is let go."""
+    """A pillar that is supervised by heartbeats and does not report the release of its button."""
     return msgspec.structs.replace(pillar(number), heartbeat_s=HEARTBEAT_S, reports_release=False)
 
 
 def event(index: int, at_s: float, press_every: int) -> PillarEvent:
-    """The event of this place in the feed: every `press_every`-th is a press; pillars take turns at both."""
+    """The event at an index of the feed: every `press_every`-th is a press; pillars take turns at both kinds."""
     at = EpochMs(round(at_s * 1000))
     press, rest = divmod(index, press_every)
     is_press = rest == 0
@@ -54,7 +54,7 @@ def event(index: int, at_s: float, press_every: int) -> PillarEvent:
 
 
 def answer(incident_id: str, action: AckAction, at_s: float) -> Acknowledgement:
-    """What the bench says of an incident."""
+    """An acknowledgement that the bench sends."""
     return Acknowledgement(
         ack_id=f"{incident_id}-{action}",
         incident_id=incident_id,
@@ -66,10 +66,10 @@ def answer(incident_id: str, action: AckAction, at_s: float) -> Acknowledgement:
 
 
 class Answers:
-    """Notes when the raise of each press arrives, and answers it.
+    """Notes when the first alert of each press arrives, and answers each incident.
 
     Attributes:
-        named_at: Seconds, by event id.
+        named_at: When the first red alert that names a press arrived, seconds, by event id.
         said: How many acknowledgements were sent.
     """
 

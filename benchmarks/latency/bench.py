@@ -47,8 +47,8 @@ BROKER_JVM = (
     "-XX:InitiatingHeapOccupancyPercent=35",
     "-XX:G1HeapRegionSize=16M",
 )
-"""What Kafka's documentation gives a broker ("Java version"), with a third of its heap: batches of pictures would be
-humongous objects in smaller regions, and each would start a collection."""
+"""The options of Kafka's documentation ("Java version") with a third of its heap. In smaller regions, batches of
+pictures would be humongous objects, and each would start a collection."""
 
 WARM_UP_S = 30.0
 MOST_STOLEN = 0.10
@@ -68,14 +68,14 @@ BARS = {
 
 
 def first_named(value: bytes) -> Iterator[int]:
-    """The press that an alert names for the first time."""
+    """The number of the press that an alert names for the first time."""
     press = first_named_press(decode(value, Alert))
     if press is not None:
         yield int(press.event_id.removeprefix("press-"))
 
 
 def pressed(value: bytes) -> Iterator[int]:
-    """The press itself, as the bare hops pass it on."""
+    """The number of a press, as the bare hops forward it."""
     with contextlib.suppress(DecodeError):
         event = decode(value, PillarEvent)
         yield int((event.event_id or "press--1").removeprefix("press-"))
@@ -198,7 +198,7 @@ def _running(module: str, *arguments: str) -> Iterator[None]:
 
 
 def _first_and_last(pairs: object) -> dict[str, float]:
-    """The p50 of the first and the last ten seconds: does it run away?"""
+    """The p50 of the first and the last ten seconds, which shows whether the latency grows."""
     arrivals = np.array(pairs)
     if not len(arrivals):
         return {}

@@ -1,8 +1,8 @@
-"""Rendered clips for benchmarks.vision.flame: what is not a fire and likes to be taken for one, and some fires.
+"""Rendered clips for benchmarks.vision.flame: scenes that resemble a fire without being one, and some fires.
 
-Each scene is a function of (seconds, random generator) to a picture, so a clip of any step and length can
-be made of it. The hard ones are here on purpose: cloth and leaves in fire's colours that the wind moves, and
-the low sun on water, are what a rule of colour and flicker cannot tell from a fire.
+Each scene is a function of (seconds, random generator) to a picture, so a clip of any step and length can be made of
+it. The hard ones are here on purpose: a rule of colour and flicker cannot distinguish cloth and leaves in the colours
+of fire that move in the wind, and the low sun on water, from a fire.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,9 +1,8 @@
-"""How well plates are read: `python -m benchmarks.vision.plates --data DIR [--json]`.
+"""Accuracy of plate reading: `python -m benchmarks.vision.plates --data DIR [--json]`.
 
-DIR holds pictures of one plate each, mostly crops, named by the plate. What reads them is the object that the
-plates worker uses, and it sees pixels only: a name is looked at when its picture has been read. No prior comes from
-these files. Beside it, in the same run, reader A by itself: a general reader without grammar, corners or a second
-opinion.
+DIR holds pictures of one plate each, mostly crops, named by the plate. They are read by the object that the plates
+worker uses, which sees pixels only: a name is compared after its picture has been read, and no prior comes from these
+files. In the same run, reader A is measured by itself: a general reader without grammar, corners or a second reader.
 """
 
 import json
@@ -34,7 +33,7 @@ WARM_UP = 5  # crops; the first runs of a model allocate its memory
 
 @dataclass(frozen=True, slots=True)
 class ReadResult:
-    """One crop: what it says, what was read, how long that took."""
+    """One crop: the text on it, the text that was read, how long that took."""
 
     truth: str
     reading: PlateReading
@@ -93,7 +92,7 @@ def summary(outcomes: Sequence[ReadResult]) -> dict[str, object]:
 
 
 def wilson(part: int, whole: int) -> tuple[float, float] | None:
-    """The 95 % interval of a rate (Wilson 1927); None of nothing."""
+    """The 95 % interval of a rate (Wilson 1927); None without any samples."""
     if not whole:
         return None
     rate, square = part / whole, NORMAL_95**2
@@ -103,7 +102,7 @@ def wilson(part: int, whole: int) -> tuple[float, float] | None:
 
 
 def edit_distance(one: str, other: str) -> int:
-    """Insertions, deletions and substitutions that make one text of another (Levenshtein)."""
+    """Insertions, deletions and substitutions that turn one text into another (Levenshtein)."""
     row = list(range(len(other) + 1))
     for place, left in enumerate(one, 1):
         before, row[0] = row[0], place

@@ -1,4 +1,4 @@
-"""`callbox incidents ack`, `close` and `shelve`: say something about an incident, and show what the fold answers."""
+"""`callbox incidents ack`, `close` and `shelve`: acknowledge an incident, and show the answer of the fold."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -25,7 +25,7 @@ _OTHER_COMMANDS: Final = (AckAction.CLOSE, AckAction.SHELVE)
 
 
 def _span(_context: click.Context, _option: click.Parameter, value: str | None) -> int | None:
-    """A length of time, in seconds."""
+    """Parse a time span, in seconds."""
     try:
         return None if value is None else parse_span(value)
     except ValueError as error:
@@ -33,7 +33,7 @@ def _span(_context: click.Context, _option: click.Parameter, value: str | None) 
 
 
 def _name(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    """A name that people can read."""
+    """Check a name: it must be printable and not too long."""
     text = None if value is None else value.strip()
     if text is not None and not (text and text.isprintable() and len(text) <= _NAME_LENGTH):
         raise click.BadParameter(f"{value!r}, allowed are 1 to {_NAME_LENGTH} characters that can be read")
@@ -41,15 +41,15 @@ def _name(_context: click.Context, _option: click.Parameter, value: str | None) 
 
 
 class _AckOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What is common to everything that is said.
+    """The options that all acknowledgements have.
 
     Attributes:
-        actor: Who says it.
-        organisation: Theirs.
-        revision: The newest one that they have seen; None is the newest there is.
-        ack_id: Given, or None: made from the content.
-        wait_s: For the answer; 0 is not at all.
-        as_json: The answer as JSON.
+        actor: The person who acts.
+        organisation: Their organisation.
+        revision: The newest revision that they have seen; None for the newest that exists.
+        ack_id: Its id; None: the id is made from the content.
+        wait_s: How long to wait for the answer; 0 for not at all.
+        as_json: Print the answer as JSON.
     """
 
     actor: str
@@ -100,7 +100,7 @@ _COMMON_OPTIONS: Final = (
 
 
 def _common(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of everything that is said, in their order."""
+    """Add the options that all acknowledgements have, in their order."""
     for option in reversed(_COMMON_OPTIONS):
         command = option(command)
     return command
@@ -177,11 +177,11 @@ def shelve(
 def _send_and_show(
     invocation: Invocation, wanted: str, options: _AckOptions, *, action: AckAction, **content: Any
 ) -> None:
-    """Send it, and show the answer.
+    """Send an acknowledgement and show the answer.
 
     Raises:
-        AckRejected: The answer is no.
-        AnswerMissing: There is none.
+        AckRejected: The acknowledgement was rejected.
+        AnswerMissing: No answer came in time.
     """
     kafka, at = invocation.config.kafka, now_ms()
     assert_reachable(kafka)

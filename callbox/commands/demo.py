@@ -21,7 +21,7 @@ from models.weights import cache_root
 from streams.kafka.capabilities import BrokerKind
 
 WRONG: Final = 1
-"""Exit code of a run that was not what the scenario says; one that could not run has another."""
+"""Exit code of a run that differed from its scenario; a run that could not be made has another."""
 
 
 @click.command()

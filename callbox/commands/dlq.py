@@ -1,6 +1,6 @@
-"""`callbox dlq`: what workers could not use, why, and sending it again.
+"""`callbox dlq`: list and show the records that workers rejected, and send them again.
 
-list, show    TOPIC.dlq ─► counts, the newest records, one letter
+list, show    TOPIC.dlq ─► counts, the newest records, one dead letter
 retry         in callbox/commands/dlq_retry.py
 """
 

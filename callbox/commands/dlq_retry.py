@@ -1,6 +1,6 @@
-"""`callbox dlq retry`: a record that was given up goes to its topic again, with the key and the id that it had.
+"""`callbox dlq retry`: send a rejected record to its topic again, with the key and the id that it had.
 
-TOPIC.dlq ─► its record, from the letter or where it lay ─► decided (callbox/dead_letters/retry.py) ─► TOPIC
+TOPIC.dlq ─► its record, from the dead letter or from its place ─► decision (callbox/dead_letters/retry.py) ─► TOPIC
 """
 
 from collections.abc import Iterable, Iterator
@@ -167,11 +167,11 @@ def _line(decided: _Decided, arrived: Place | None) -> str:
 
 
 def _sum_up(results: list[RetryResult], *, dry_run: bool) -> None:
-    """The last line.
+    """Print the last line.
 
     Raises:
-        LetterRefused: One was refused.
-        InputMissing: None was, and the record of one is gone.
+        LetterRefused: At least one was refused.
+        InputMissing: None was refused, and the record of at least one is gone.
     """
     sent = f"{results.count(RetryResult.SENT)} {'would be sent' if dry_run else 'sent'}"
     told = f"{sent}, {results.count(RetryResult.REFUSED)} refused, {results.count(RetryResult.GONE)} gone"

@@ -1,9 +1,9 @@
-"""`callbox incidents`: look at incidents, and say something about one.
+"""`callbox incidents`: look at incidents, and acknowledge one.
 
     list, show            dispatch.incident.v1 ─► a table, an incident, or JSON
     ack, close, shelve    ─► dispatch.ack.v1 ─► alarms, fusion ─► dispatch.ack-result.v1 ─► the answer
 
-What is said is in callbox/commands/acks.py.
+The commands of the second line are in callbox/commands/acks.py.
 """
 
 import sys

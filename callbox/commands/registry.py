@@ -39,7 +39,7 @@ def apply(invocation: Invocation, file: Path, *, dry_run: bool, everything: bool
     """Make FILE the registry; what it does not name is removed."""
     wanted = read_site(read_text(file), str(file))
     kafka = invocation.config.kafka
-    partition_count(kafka, FUSION_INPUT)  # before anything is written: are broker and log there?
+    partition_count(kafka, FUSION_INPUT)  # fails before anything is written if there is no broker or no log
     known, unreadable = _in_force(kafka)
     changes = registry_change(known, wanted, now_ms(), everything=everything)
     _show(changes, unreadable)

@@ -15,7 +15,6 @@ import structlog
 from callbox.cli import run
 from callbox.commands.policy import put_in_force
 from callbox.demo.processes.embedded_broker import EmbeddedBroker
-from callbox.policy import in_force as policy_in_force
 from processors.state.partition_state import State
 from processors.state.policy import FusionPolicy, policy_record
 from schemas.codec import encode
@@ -249,7 +248,7 @@ def test_a_policy_is_applied_also_where_the_log_is_broken_and_no_difference_can_
     def broken(*_arguments: object) -> State:
         raise LogBroken("nothing to begin with")
 
-    monkeypatch.setattr(policy_in_force, "restore", broken)
+    monkeypatch.setattr("callbox.policy.in_force.restore", broken)
     assert call("policy", "apply", policy("reach_m = 150"))[0] == "the difference cannot be shown"
     assert policies_told(call) == list(range(LOG_PARTITIONS))
     call("policy", "show", code=70)
