@@ -40,7 +40,7 @@ class Display(Protocol):
         """End the display; what it shows stays."""
 
 
-class Progress:
+class RunProgress:
     """Shows what is new: the steps that have begun and the records that have arrived.
 
     The thread that sends calls `sent`, the main thread calls `refresh`.

@@ -16,7 +16,7 @@ from callbox.demo.check.collect import ALERT_TOPICS, collect
 from callbox.demo.check.outcome import expected, observed, plate_read_counts
 from callbox.demo.fixtures import make_fixtures
 from callbox.demo.hotlist import hotlist_file
-from callbox.demo.live import Display, Progress
+from callbox.demo.live import Display, RunProgress
 from callbox.demo.play import Sent, play
 from callbox.demo.processes.broker import Broker
 from callbox.demo.processes.environment import run_command, running_workers, stop, write_config
@@ -149,7 +149,7 @@ def _play_and_show(
 ) -> tuple[list[Sent], list[str]]:
     """Play and quiesce in a thread; show meanwhile what goes in and what comes out."""
     records = schedule_records(script.scenario, script.town, script.fixtures)
-    progress = Progress(script.scenario, watcher.arrivals, display)
+    progress = RunProgress(script.scenario, watcher.arrivals, display)
 
     def play_and_quiesce() -> tuple[list[Sent], list[str]]:
         sent = play(kafka, records, lambda record: progress.sent(record.step))

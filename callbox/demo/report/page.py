@@ -155,13 +155,13 @@ def _dead_letters(result: RunResult) -> str:
 def _steps(result: RunResult) -> str:
     rows = []
     for step in sorted(result.script.scenario.steps, key=lambda step: step.at_s):
-        due = [f"{alert.grade} {alert.action}: {alert.reason}" for alert in step.alerts]
-        due += [
+        expected = [f"{alert.grade} {alert.action}: {alert.reason}" for alert in step.alerts]
+        expected += [
             f"dead letter: {dead_letter.cause} ({', '.join(dead_letter.workers)})"
             for dead_letter in step.dead_letters
         ]
-        due += [f"question about {entry_id}" for entry_id in step.requests]
-        rows.append([f"{step.at_s:.1f}", escape(step.what), "<br>".join(map(escape, due)) or "nothing"])
+        expected += [f"question about {entry_id}" for entry_id in step.requests]
+        rows.append([f"{step.at_s:.1f}", escape(step.what), "<br>".join(map(escape, expected)) or "nothing"])
     return _table(("s", "what happens", "what must come of it"), rows)
 
 

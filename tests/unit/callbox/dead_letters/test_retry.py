@@ -65,14 +65,14 @@ def test_an_event_of_days_ago_goes_out_with_a_word_of_warning() -> None:
     assert decided(dead_letter(encode(dead_clock)), now=LATER).words == ""  # it never had a time of its own
 
 
-def test_a_stranger_s_event_keeps_its_id_by_force_too() -> None:
+def test_an_event_of_an_unregistered_device_keeps_its_id_by_force_too() -> None:
     given = event(event_id=None)
     outgoing = decided(dead_letter(encode(given)), devices=(), force=True).outgoing
     assert outgoing is not None
     assert intake(decode(outgoing.value, PillarEvent), LATER).event_id == intake(given, ms(0)).event_id
 
 
-def test_a_press_of_a_stranger_does_not_come_back() -> None:
+def test_a_press_of_an_unregistered_device_is_not_rejected_again() -> None:
     assert decided(dead_letter(encode(event(PillarKind.PRESS))), devices=()).result is RetryResult.SENT
 
 

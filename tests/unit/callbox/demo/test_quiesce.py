@@ -1,16 +1,10 @@
 """A run is over when everything that went in is processed; what hangs is named, and nothing waits for ever."""
 
-import threading
 from collections.abc import Mapping
 from itertools import count
-from pathlib import Path
 
-import pytest
-
-from callbox.cli import run as callbox
 from callbox.demo.play import Sent
 from callbox.demo.quiesce import Limits, quiesce
-from callbox.demo.run import in_background
 from schemas.topics import FRAMES, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
 from schemas.units import EpochMs
 from streams.kafka.producer import Place
@@ -71,21 +65,3 @@ def test_a_worker_that_is_not_ready_is_named() -> None:
 
 def test_it_does_not_wait_for_ever_for_what_never_comes() -> None:
     assert quiesced(four_workers(), complete_at=10**9) == []
-
-
-def test_background_work_hands_over_its_result_or_its_error() -> None:
-    assert in_background(lambda: threading.current_thread().daemon).result(5) is True
-    with pytest.raises(ZeroDivisionError):
-        in_background(lambda: 1 // 0).result(5)
-
-
-def test_a_scenario_that_is_not_there_or_wrong_ends_before_anything_starts(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file, out = tmp_path / "scenario.toml", tmp_path / "out"
-    arguments = ["demo", "--scenario", str(file), "--out", str(out)]
-    assert callbox(arguments) == 66
-    file.write_text("vehicles = []\nsteps = []\n")
-    assert callbox(arguments) == 78
-    assert "scenario.toml: steps" in capsys.readouterr().err
-    assert not out.exists()

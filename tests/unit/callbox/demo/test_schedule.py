@@ -43,12 +43,12 @@ FIXTURES = Fixtures(
 )
 
 
-def due(step: AnyStep) -> list[ScheduledRecord]:
+def scheduled(step: AnyStep) -> list[ScheduledRecord]:
     return schedule_records(Scenario(vehicles=(ROLE,), steps=(step,)), TOWN, FIXTURES)
 
 
 def pillar_events(step: AnyStep) -> list[PillarEvent]:
-    return [decode(record.make(NOW, LATER), PillarEvent) for record in due(step)]
+    return [decode(record.make(NOW, LATER), PillarEvent) for record in scheduled(step)]
 
 
 def pressed(*, times: int, resend: bool = False) -> PillarStep:
@@ -84,12 +84,16 @@ def test_an_acknowledgement_names_the_incident_that_the_press_will_raise() -> No
         answer=ExpectedAnswer(outcome=AckOutcome.ACCEPTED, reason=Reason.ACCEPTED),
     )
     scenario = Scenario(vehicles=(ROLE,), steps=(pressed(times=2), said))
-    *presses, told = schedule_records(scenario, TOWN, FIXTURES)
+    *presses, sent_ack = schedule_records(scenario, TOWN, FIXTURES)
     first = decode(presses[0].make(NOW, LATER), PillarEvent)
     timeline = Timeline(device("pillar-01", zone="riverside"), zone="riverside")
     raised = timeline.press(1, "pillar-01", event_id=first.event_id).alerts[0]
-    ack = decode(told.make(NOW, LATER), Acknowledgement)
-    assert (told.topic, told.key, ack.incident_id) == (ACKS, ack.incident_id.encode(), raised.incident_id)
+    ack = decode(sent_ack.make(NOW, LATER), Acknowledgement)
+    assert (sent_ack.topic, sent_ack.key, ack.incident_id) == (
+        ACKS,
+        ack.incident_id.encode(),
+        raised.incident_id,
+    )
 
 
 def test_bounces_have_ids_of_their_own_and_a_resend_has_not() -> None:
@@ -98,7 +102,7 @@ def test_bounces_have_ids_of_their_own_and_a_resend_has_not() -> None:
 
 
 def test_records_are_due_in_the_order_of_their_times_keyed_by_device() -> None:
-    records = due(pressed(times=3))
+    records = scheduled(pressed(times=3))
     assert [record.at_s for record in records] == [1.0, 1.25, 1.5]
     assert {(record.topic, record.key) for record in records} == {(PILLAR_EVENTS, b"pillar-01")}
 
@@ -110,15 +114,15 @@ def test_a_record_happens_when_it_is_due_and_is_received_when_it_is_sent() -> No
 
 def test_a_video_is_sent_picture_by_picture() -> None:
     step = VideoStep(at_s=2.0, what="", device="camera-01", scene=Scene.FLAME, times=3, every_s=0.5)
-    frames = [decode(record.make(NOW, LATER), CameraFrame) for record in due(step)]
+    frames = [decode(record.make(NOW, LATER), CameraFrame) for record in scheduled(step)]
     assert [frame.jpeg for frame in frames] == [b"f0", b"f1", b"f2"]
-    assert {record.topic for record in due(step)} == {FRAMES}
+    assert {record.topic for record in scheduled(step)} == {FRAMES}
 
 
 def reads(shows: Shows, says: ReaderText = ReaderText.NOTHING) -> list[PlateRead]:
     step = PlateStep(at_s=0, what="", device="checkpoint-1", vehicle="car", shows=shows, says=says)
-    assert {record.topic for record in due(step)} == {PLATE_READS}
-    return [decode(record.make(NOW, LATER), PlateRead) for record in due(step)]
+    assert {record.topic for record in scheduled(step)} == {PLATE_READS}
+    return [decode(record.make(NOW, LATER), PlateRead) for record in scheduled(step)]
 
 
 def test_a_read_shows_the_crop_without_text_so_that_the_models_must_read_it() -> None:
@@ -141,7 +145,7 @@ def test_a_reader_says_its_text_or_control_characters(says: ReaderText, is_clean
 
 
 def test_poison_is_no_record_of_any_kind() -> None:
-    (record,) = due(PoisonStep(at_s=0, what="", topic=HOTLIST))
+    (record,) = scheduled(PoisonStep(at_s=0, what="", topic=HOTLIST))
     assert record.make(NOW, LATER) == POISON
     with pytest.raises(DecodeError) as refused:
         decode(POISON, PillarEvent)

@@ -7,11 +7,11 @@ import pytest
 from msgspec import structs
 
 from callbox.demo.check.collect import Collected, PlacedAlert
-from callbox.demo.check.outcome import expected, mismatches, observed
+from callbox.demo.check.outcome import expected, mismatches, observed, plate_read_counts, plate_read_problems
 from callbox.demo.play import Sent
 from callbox.demo.run import shipped
 from callbox.demo.scenario import Scenario, read_scenario
-from callbox.demo.steps import AckStep, AnyStep, PoisonStep, last_at_s
+from callbox.demo.steps import AckStep, AnyStep, PlateStep, PoisonStep, last_at_s
 from callbox.registry.registry_file import read_site
 from schemas.alert import Alert
 from schemas.dead_letter import DeadLetter
@@ -19,7 +19,7 @@ from schemas.enums import Grade, PillarKind, Reason
 from schemas.errors import Cause
 from schemas.evidence import EvidenceSnapshot
 from schemas.fusion_log import Media
-from schemas.topics import ALERTS, REGISTRY, TEST_ALERTS
+from schemas.topics import ALERTS, PLATE_READS, REGISTRY, TEST_ALERTS
 from schemas.units import EpochMs
 from streams.kafka.producer import Place
 from tests.support.timeline import Timeline, camera, flame
@@ -179,3 +179,32 @@ def test_a_picture_counts_only_if_it_is_there_and_is_the_one_that_was_named() ->
     assert has_picture({place: snapshot})
     assert not has_picture({})
     assert not has_picture({place: structs.replace(snapshot, sha256="1" * 64)})
+
+
+def reads(number: int) -> list[Sent]:
+    return [Sent(number, EpochMs(1), Place(PLATE_READS, 0, 0))]
+
+
+def test_a_read_that_was_not_read_is_a_problem() -> None:
+    numbers = {
+        step.vehicle + step.says: number
+        for number, step in enumerate(SCENARIO.steps)
+        if isinstance(step, PlateStep)
+    }
+    listed, one_off = numbers["listednothing"], numbers["one-offnothing"]
+    assert plate_read_problems(SCENARIO, reads(listed), {"hit": 1}) == []
+    assert plate_read_problems(SCENARIO, reads(one_off), {"not_listed": 2}) == []  # read twice, counted twice
+    assert plate_read_problems(SCENARIO, reads(one_off), {"not_read": 1}) == [
+        "plate reads: 0 not_listed, expected 1",
+        "plate reads: 1 not_read, expected 0",
+    ]
+
+
+def test_outcomes_are_read_off_the_page_of_metrics() -> None:
+    page = (
+        "# TYPE callbox_plate_reads_total counter\n"
+        'callbox_plate_reads_total{outcome="hit"} 1.0\n'
+        'callbox_plate_reads_created{outcome="hit"} 1.7e9\n'
+        'callbox_plate_reads_total{outcome="not_listed"} 12.0\n'
+    )
+    assert plate_read_counts(page) == {"hit": 1, "not_listed": 12}
