@@ -1,4 +1,4 @@
-"""A county made for load: one pillar for each press, more than 1 km from every other, in over 200 zones."""
+"""The registry for load: one pillar for each press, more than 1 km from every other, in over 200 zones."""
 
 from collections.abc import Iterator
 
@@ -36,7 +36,7 @@ def pillar(number: int) -> RegistryDevice:
 
 
 def records(numbers: range) -> Iterator[ProducerRecord]:
-    """What `callbox registry apply` would write for these pillars: the log first, then the registry."""
+    """The records that `callbox registry apply` would write for these pillars: the log first, then the registry."""
     devices = [pillar(number) for number in numbers]
     for device in devices:
         fact = FusionInput(

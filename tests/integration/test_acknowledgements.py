@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from benchmarks.support.registry_load import pillar, records
-from callbox.demo.broker_process import free_port
-from callbox.demo.embedded_broker import EmbeddedBroker
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.worker_process import WorkerProcess
 from schemas.ack import Acknowledgement, AckResult, Actor
 from schemas.alert import Alert
 from schemas.codec import decode, encode

@@ -12,8 +12,8 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from callbox.cli import run
-from callbox.dead_letters.ledger import spelled
-from callbox.demo.embedded_broker import EmbeddedBroker
+from callbox.dead_letters.ledger import format_place
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
 from processors.intake.pillar_event import intake
 from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter
@@ -122,7 +122,7 @@ def buried(
     (place,) = publish(broker, [ProducerRecord(topic, key, value)])
     record = lying_at(broker, place)
     letters = [make_dead_letter(record, cause, "what was found", worker) for worker in workers or ("worker",)]
-    return record, spelled(publish(broker, letters)[-1])
+    return record, format_place(publish(broker, letters)[-1])
 
 
 def register(broker: KafkaConfig, given: RegistryDevice) -> None:
@@ -167,8 +167,8 @@ def test_a_letter_is_shown_by_its_place(call: Call, broker: KafkaConfig) -> None
 
 def test_what_is_no_letter_is_neither_shown_nor_sent(call: Call, broker: KafkaConfig) -> None:
     (place,) = publish(broker, [ProducerRecord(dead_letter_topic(ACKS), None, b"poison")])
-    assert "no letter that this release can read" in call("dlq", "show", spelled(place), code=65)
-    call("dlq", "retry", spelled(place), code=65)
+    assert "no letter that this release can read" in call("dlq", "show", format_place(place), code=65)
+    call("dlq", "retry", format_place(place), code=65)
     assert "cannot be read by this release" in call("dlq", "list", ACKS)
 
 
@@ -269,7 +269,7 @@ def test_a_sealed_record_that_is_gone_is_said_to_be_gone(
 
     printed = call("dlq", "retry", gone, code=66)
     assert (
-        f"{spelled(RecordMetadata(PLATE_READS, record.partition, record.offset))} is no longer there"
+        f"{format_place(RecordMetadata(PLATE_READS, record.partition, record.offset))} is no longer there"
         in printed
     )
     assert "0 sent, 0 refused, 1 gone" in printed
@@ -294,4 +294,4 @@ def test_a_letter_of_a_topic_that_was_made_anew_does_not_lead_to_another_record(
     outgoing = make_dead_letter(earlier, Cause.UNKNOWN_DEVICE, None, "plates")
     assert decode(outgoing.value, DeadLetter).offset == record.offset
     (letter,) = publish(broker, [outgoing])
-    assert "1 gone" in call("dlq", "retry", spelled(letter), code=66)
+    assert "1 gone" in call("dlq", "retry", format_place(letter), code=66)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.vision.flame_scenes import clip as scene_clip
 from benchmarks.vision.flame_scenes import quiet_scenes
-from callbox.demo.scenes import (
+from callbox.demo.pictures.scenes import (
     burn,
     flame_frames,
     flame_heat,
