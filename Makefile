@@ -4,17 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out/demo
 DATA ?=
+FILE ?=
 PROCESSES ?= 2
+RUN_TESTS = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 export PYTHONSAFEPATH := 1
 export CALLBOX_CACHE ?= $(CURDIR)/.cache
 
-.PHONY: setup models demo test check bench clean
+.PHONY: setup models demo test test-long check bench clean
 
 setup: $(VENV)/installed
 
-$(VENV)/installed: pyproject.toml constraints.txt
+$(VENV)/installed: pyproject.toml callbox_testkit/pyproject.toml benchmarks/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt \
+		--editable '.[dev]' --editable ./callbox_testkit --editable ./benchmarks
 	touch $@
 
 models: setup
@@ -24,8 +27,13 @@ demo: models
 	$(BIN)/callbox demo --out $(OUT) $(if $(DATA),--data $(DATA))
 
 # Two at a time: tests of kills wait most of their time. A file stays with one process, and so do its brokers.
+# With FILE only the tests of that file. What needs minutes by nature is marked `long` and runs in test-long.
 test: models
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST)
+	files=$(if $(FILE),$$(PYTHONPATH=. $(BIN)/python -m tests.support.which $(FILE))) && \
+	$(RUN_TESTS) -m 'not long' $(PYTEST) $$files
+
+test-long: models
+	$(RUN_TESTS) -m long $(PYTEST)
 
 check: setup
 	$(BIN)/ruff check .
@@ -44,4 +52,4 @@ bench: models
 	$(if $(DATA),$(BIN)/python -m benchmarks.vision.plates --data $(DATA)/plates-cn --json)
 
 clean:
-	rm -rf $(VENV) .cache out build *.egg-info
+	rm -rf $(VENV) .cache out build *.egg-info */build */*.egg-info

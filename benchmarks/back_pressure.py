@@ -44,10 +44,11 @@ from schemas.topics import FRAMES, FUSION_INPUT, PILLAR_EVENTS
 from streams.clock import now_ms
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import bounds, read_all
 from streams.kafka.topics import partition_count
-from streams.worker.settings import RuntimeSettings, WorkerSettings, WorkersSettings
+from streams.worker.settings import RuntimeSettings, WorkerSettings
+from streams.worker.spec import WorkersSettings
 
 CHUNK: Final = {PILLAR_EVENTS: 20_000, FRAMES: 200}
 """Records that are sent together: a few MiB."""
@@ -106,7 +107,7 @@ class _Bench:
     def log(self, records: int, seconds: float) -> dict[str, Any]:
         """The producer is full."""
         at = now_ms()
-        send_all(self._kafka, lists(at))
+        publish(self._kafka, lists(at))
         sizes = self._preload(PILLAR_EVENTS, feed_records("pillars", records, at))
         self._proxy.hold_producers(hold=True)
         written = self._ends()
@@ -209,11 +210,11 @@ class _Bench:
         partitions = range(partition_count(self._kafka, FUSION_INPUT))
         return sum(bounds(self._kafka, FUSION_INPUT, number)[1] or 0 for number in partitions)
 
-    def _preload(self, topic: str, records: Iterable[Outgoing]) -> list[int]:
+    def _preload(self, topic: str, records: Iterable[ProducerRecord]) -> list[int]:
         """Send them; the size of each, bytes."""
         rest, sizes = iter(records), list[int]()
         while chunk := list(islice(rest, CHUNK[topic])):
-            send_all(self._kafka, chunk)
+            publish(self._kafka, chunk)
             sizes += [len(record.key or b"") + len(record.value or b"") for record in chunk]
         return sizes
 

@@ -39,7 +39,7 @@ from schemas.registry import RegistryDevice
 from schemas.topics import ACK_RESULTS, FUSION_INPUT, REGISTRY
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import read_all
 
 KINDS: Final = ("alarms", "fusion")
@@ -82,7 +82,7 @@ def _run(given: argparse.Namespace, folder: Path, bootstrap: str, ending: ExitSt
     kafka, config = KafkaConfig(bootstrap=bootstrap), folder / "callbox.toml"
     config.write_text(f'[kafka]\nbootstrap = "{bootstrap}"\n')
     topics.apply(kafka, i_lose_order=False)
-    send_all(kafka, list(_registry(supervised(number) for number in range(PILLARS))))
+    publish(kafka, list(_registry(supervised(number) for number in range(PILLARS))))
     workers = [ending.enter_context(_worker(name, config, folder)) for name in KINDS]
     for worker in workers:
         worker.wait_until_ready(READY_S)
@@ -160,7 +160,7 @@ def _p99(values: Sequence[float]) -> float | None:
     return round(float(np.percentile(values, 99)), 1) if values else None
 
 
-def _registry(devices: Iterable[RegistryDevice]) -> Iterable[Outgoing]:
+def _registry(devices: Iterable[RegistryDevice]) -> Iterable[ProducerRecord]:
     """The records that `callbox registry apply` writes: the log first, then the registry."""
     for device in (known := list(devices)):
         fact = FusionInput(
@@ -169,9 +169,9 @@ def _registry(devices: Iterable[RegistryDevice]) -> Iterable[Outgoing]:
             zone=device.zone,
             payload=encode(device),
         )
-        yield Outgoing(FUSION_INPUT, device.zone.encode(), encode(fact))
+        yield ProducerRecord(FUSION_INPUT, device.zone.encode(), encode(fact))
     for device in known:
-        yield Outgoing(REGISTRY, device.device_id.encode(), encode(device))
+        yield ProducerRecord(REGISTRY, device.device_id.encode(), encode(device))
 
 
 def _worker(name: str, config: Path, folder: Path) -> WorkerProcess:

@@ -38,8 +38,9 @@ from schemas.codec import decode
 from schemas.topics import ALERTS, MAINTENANCE, PILLAR_EVENTS
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import send_all
+from streams.kafka.producer import publish
 from streams.kafka.reader import read_all
+from streams.worker.spec import REPLICABLE
 
 CONFIG = """
 [kafka]
@@ -48,7 +49,7 @@ session_timeout_ms = {session_ms}
 heartbeat_interval_ms = {heartbeat_ms}
 """
 
-KINDS = ("alarms", "fusion")
+KINDS = REPLICABLE
 EXAMPLE = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "once.py"))
 """The file that a consumer copies. It belongs to no package, so it is loaded by its path."""
 
@@ -119,7 +120,7 @@ class _Round:
         topics.apply(self._kafka, i_lose_order=False)
         records = list(registry_load.records(range(int(self._given.rate * self._longest_s()))))
         for at in range(0, len(records), CHUNK):
-            send_all(self._kafka, records[at : at + CHUNK])
+            publish(self._kafka, records[at : at + CHUNK])
 
     def _longest_s(self) -> float:
         """For how long there are pillars to press."""

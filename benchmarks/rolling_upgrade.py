@@ -52,17 +52,17 @@ BARS = {
 OPEN_LOOP = ("benchmarks.support.open_loop", "benchmarks.open_loop")
 """The sender and receiver: as they are called today, and until 0.3.0."""
 
+LOAD = ("benchmarks.support.registry_load", "benchmarks.county")
+KAFKA_CONFIG = ("streams.kafka.config", "streams.kafka_config")
+PRODUCER = ("streams.kafka.producer", "streams.sending")
+
 REGISTER = """
 import sys
-try:
-    from benchmarks.support.registry_load import records
-    from streams.kafka.config import KafkaConfig
-    from streams.kafka.producer import send_all
-except ModuleNotFoundError:  # as they were called until 0.3.0
-    from benchmarks.county import records
-    from streams.kafka_config import KafkaConfig
-    from streams.sending import send_all
-send_all(KafkaConfig(bootstrap=sys.argv[1]), list(records(range(int(sys.argv[2])))))
+from {load} import records
+from {config} import KafkaConfig
+import {producer} as producer
+publish = getattr(producer, "publish", None) or producer.send_all
+publish(KafkaConfig(bootstrap=sys.argv[1]), list(records(range(int(sys.argv[2])))))
 """
 
 
@@ -111,11 +111,17 @@ class _Upgrade:
         self._presses = given.rate * given.seconds
 
     def run(self) -> dict[str, object]:
-        versions = self._earlier.versions
+        earlier = self._earlier
+        versions = earlier.versions
         _say(f"from {self._earlier.commit}, {versions}, to {TODAY}")
         self._apply_topics(self._earlier.environment)
         after = self._given.rate * AFTER_S
-        self._in_earlier("-c", REGISTER, self._kafka.bootstrap, str(self._presses + after))
+        register = REGISTER.format(
+            load=earlier.module(*LOAD),
+            config=earlier.module(*KAFKA_CONFIG),
+            producer=earlier.module(*PRODUCER),
+        )
+        self._in_earlier("-c", register, self._kafka.bootstrap, str(self._presses + after))
         workers = [self._start(name, self._earlier.environment) for name in ORDER]
         stop, got = self._folder / "stop", self._folder / "got.jsonl"
         receiver = self._loop(

@@ -43,7 +43,9 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if (added := super().get_command(ctx, cmd_name)) is not None:  # by click's add_command
+            return added
         if (place := COMMANDS.get(cmd_name)) is None:
             return None
         module, _, attribute = place.partition(":")

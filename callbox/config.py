@@ -16,7 +16,8 @@ import msgspec
 from callbox.terminal.text_file import read_text, refusal
 from schemas.strict_toml import convert_strict, parse_toml
 from streams.kafka.config import KafkaConfig
-from streams.worker.settings import RuntimeSettings, WorkersSettings
+from streams.worker.settings import RuntimeSettings
+from streams.worker.spec import WorkersSettings
 
 ENVIRONMENT: Final = "CALLBOX_CONFIG"
 DEFAULT_FILE: Final = Path("callbox.toml")

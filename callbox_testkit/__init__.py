@@ -1,1 +1,1 @@
-"""Brokers, worker processes, sabotage and fail points for tests and benches; operators do not install it."""
+"""Brokers, sabotage and fail points for tests and benches; operators do not install it."""

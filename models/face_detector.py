@@ -1,7 +1,7 @@
 """Find faces, so that they can be hidden. This is all that may ever be done with them.
 
 CenterFace: one heat map of centres at a quarter of the picture's size, with a size and an offset at each cell.
-Recall by height of a face at threshold .1: 12-16 px .82, 16-24 px .97, 24-40 px .99; at .5: 16-24 px .70.
+Recall by height of a face at threshold 0.1: 12-16 px 0.82, 16-24 px 0.97, 24-40 px 0.99; at 0.5: 16-24 px 0.70.
 """
 
 from pathlib import Path

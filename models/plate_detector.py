@@ -1,7 +1,7 @@
 """Find plates and their corners in a picture of a scene.
 
 A single-shot detector: priors of two sizes stand on three grids (strides 8, 16, 32), and the network gives each a
-score, a box and four corners relative to it. Recall by long side: 640 .89, 960 .94, 1280 .96.
+score, a box and four corners relative to it. Recall by long side: 640 0.89, 960 0.94, 1280 0.96.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from models.weights import read_weights
 from processors.vision.boxes import Boxes, Detections, Picture, Scores, non_max_suppression
 
 MODEL: Final = "plate_detector"
-REDACTION_SCORE_MIN: Final = 0.1  # foreign plates at .5: 54 to 72 % found; a missed plate leaves in the clear
+REDACTION_SCORE_MIN: Final = 0.1  # foreign plates at 0.5: 54 to 72 % found; one missed leaves in the clear
 READING_SCORE_MIN: Final = 0.5  # what is less of a plate than this is not worth two readers
 LONG_SIDE_PX: Final = 1280
 

@@ -18,14 +18,14 @@ from models.plate_readers import ReaderA, ReaderB
 from processors.plates.consensus import NOTHING_LEGIBLE, PlateReading, read_plate
 from processors.vision.boxes import Picture
 
-CORNERS_SCORE_MIN: Final = 0.3  # 1 % of real crops score less than .97
+CORNERS_SCORE_MIN: Final = 0.3  # 1 % of real crops score less than 0.97
 CORNERS_AREA_MIN: Final = 0.05  # share of the crop: a smaller find is a sticker or a part of a character
 SMALLEST_PX: Final = 8  # of either side: below, there is nothing to read
 LARGEST_WIDTH_PX: Final = 440  # twice what the readers see
 
 CROP_WIDTH_MAX_PX: Final = 240  # a wide picture no larger than this is a crop: no scene fits into it
 CROP_ASPECT_MIN: Final = 2.0  # width by height; scenes go to 1.9
-FILLING_MIN: Final = 0.45  # share that a plate takes of its own crop: on 500 real ones, .56 and more
+FILLING_MIN: Final = 0.45  # share that a plate takes of its own crop: on 500 real ones, 0.56 and more
 MOST_PLATES: Final = 8  # of one picture: bounds the time that a forged one can take
 
 

@@ -73,7 +73,7 @@ class ReviewReason(StrEnum):
 
 
 class InputKind(StrEnum):
-    """The kinds of record in `fusion.input.v1`."""
+    """The kinds of record in `fusion.input.v1`. Nobody writes FEED_STATUS since 0.4.0; logs of before hold it."""
 
     UNKNOWN = "UNKNOWN"
     PILLAR_EVENT = "pillar_event"
@@ -86,6 +86,10 @@ class InputKind(StrEnum):
     POLICY = "policy"
     FEED_STATUS = "feed_status"
     TICK = "tick"
+    FEED_WATERMARK = "feed_watermark"
+    DEAD_LETTER = "dead_letter"
+    LIST_AGE = "list_age"
+    LOG_BROKEN = "log_broken"
 
 
 class Hazard(StrEnum):

@@ -115,8 +115,80 @@ class PolicyRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     content: bytes
 
 
+class FeedWatermark(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How far a feed has been read without a hole, sent to every partition.
+
+    Attributes:
+        feed: Which one.
+        topic: Its topic.
+        partitions: Those whose records have all been reported until `at`.
+        at: By the clock of the worker that reads them; it rises.
+    """
+
+    feed: Feed
+    topic: str
+    partitions: tuple[int, ...]
+    at: EpochMs
+
+
+class DeadLetterNotice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A record of a feed could not be used: it may have been a press.
+
+    Attributes:
+        feed: Which one.
+        topic: Where the record lies.
+        partition: Its partition.
+        offset: Its offset.
+        cause: Why.
+        at: When it was appended.
+    """
+
+    feed: Feed
+    topic: str
+    partition: int
+    offset: int
+    cause: Cause
+    at: EpochMs
+
+
+class ListAge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Whether a list is too old to be matched against.
+
+    Attributes:
+        feed: Which one.
+        topic: Its topic.
+        newest_at: When its newest entry was appended; names the report, so that a copy says nothing new.
+        stale: It is too old.
+    """
+
+    feed: Feed
+    topic: str
+    newest_at: EpochMs
+    stale: bool
+
+
+class LogBrokenNotice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Records of the log itself are gone, or it is another log than before.
+
+    Attributes:
+        topic: The log.
+        partition: Its partition.
+        expected: The offset that should have come next.
+        found: The one that came, or the end of the log.
+        cause: Records are missing, or it is another log.
+        at: When a worker noticed it.
+    """
+
+    topic: str
+    partition: int
+    expected: int
+    found: int
+    cause: Cause
+    at: EpochMs
+
+
 class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How a feed is doing, told by the worker that reads it.
+    """What workers wrote until 0.4.0 in place of the four records above; read for logs of before.
 
     Attributes:
         feed: Which one.

@@ -1,6 +1,8 @@
 """The only module that reads the clock."""
 
 import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from schemas.units import EpochMs
 
@@ -13,6 +15,21 @@ def now_ms() -> EpochMs:
 def monotonic() -> float:
     """Seconds of a clock that never goes back; only differences mean anything."""
     return time.monotonic()
+
+
+class Clock(NamedTuple):
+    """The two clocks of a worker, as one value that a test replaces.
+
+    Attributes:
+        now_ms: Wall time, milliseconds since the epoch.
+        monotonic: Seconds of a clock that never goes back.
+    """
+
+    now_ms: Callable[[], EpochMs]
+    monotonic: Callable[[], float]
+
+
+SYSTEM_CLOCK: Final = Clock(now_ms, monotonic)
 
 
 def pause(seconds: float) -> None:

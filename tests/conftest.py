@@ -11,9 +11,10 @@ from hypothesis import settings
 
 from callbox.demo.processes.broker import Broker, MissingBroker
 from callbox.demo.processes.embedded_broker import EmbeddedBroker
-from callbox_testkit.brokers.apache import kafka_from_environment
+from callbox_testkit.brokers.apache import ApacheKafka, kafka_from_environment
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
+from tests.support.kill_harness import kafka_or_skip
 from tests.support.paths import ROOT
 
 CACHE = ROOT / ".cache"
@@ -50,6 +51,16 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         pytest.skip(str(error))
     yield broker
     broker.stop()
+
+
+@pytest.fixture(scope="session")
+def own_kafka(kafka_broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """An Apache Kafka that a test may wipe: that of the run, unless somebody else runs it (CALLBOX_KAFKA)."""
+    if isinstance(kafka_broker, ApacheKafka):
+        yield kafka_broker
+        return
+    with kafka_or_skip(), ApacheKafka(CACHE, tmp_path_factory.mktemp("own") / "broker.log") as broker:
+        yield broker
 
 
 @pytest.fixture

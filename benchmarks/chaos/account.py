@@ -1,8 +1,8 @@
 """The account of a chaos run: what was pressed, what came out, and what a replay makes of the log.
 
-A press is lost when the broker took it and no alert names it. A repeat is wrong when it cannot be recognised: one
-press raised under two incident ids, or one alert id with two contents. Nobody acknowledges here, so that every
-incident of a press must have asked every tier of its chain, each once.
+A press is lost when the broker took it and no alert names it. A repeat is wrong when no consumer can recognise it: one
+press raised under two incident ids, or one alert id with two contents. No operator acknowledges during a run, so every
+incident of a press must escalate to every tier of its chain, once each.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ PREFIX = "press-"
 
 
 class Account(NamedTuple):
-    """The figures; the names are the keys of the bench."""
+    """The figures; the names are the keys in the JSON of the bench."""
 
     lost: int
     repeats: int
@@ -34,12 +34,12 @@ class Account(NamedTuple):
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing is wrong; repeats that can be recognised are right."""
+        """Whether there is no damage; repeats that can be recognised are none."""
         return self._replace(repeats=0) == Account(0, 0, 0, 0, 0, 0)
 
 
 def account(taken: Collection[str], live: Alerts, folded: Alerts) -> Account:
-    """Hold presses, alerts and a replay against each other.
+    """Compare the presses, the alerts and a replay of the log.
 
     Args:
         taken: Event ids of the presses that the broker took.
@@ -61,7 +61,7 @@ def account(taken: Collection[str], live: Alerts, folded: Alerts) -> Account:
 
 
 def decoded(payloads: Alerts) -> list[Alert]:
-    """Every alert; answers to acknowledgements are none."""
+    """Every alert; results of acknowledgements are left out."""
     return [
         decode(value, Alert) for topic, values in payloads.items() if topic != ACK_RESULTS for value in values
     ]
@@ -89,7 +89,7 @@ def escalations(alerts: Iterable[Alert], wanted: Sequence[Alert] | None = None) 
 
     Args:
         alerts: What went out.
-        wanted: Whose incidents must have escalated; None: those of `alerts` themselves.
+        wanted: The alerts whose incidents must have escalated; None: `alerts` themselves.
     """
     alerts = list(alerts)
     due = {
@@ -98,11 +98,11 @@ def escalations(alerts: Iterable[Alert], wanted: Sequence[Alert] | None = None) 
         if alert.action is Action.RAISE and any(presses_of(alert))
         for link in alert.chain[1:]
     }
-    told: dict[tuple[str, str], set[str]] = defaultdict(set)
+    escalated: dict[tuple[str, str], set[str]] = defaultdict(set)
     for alert in alerts:
         if alert.action is Action.ESCALATE:
-            told[alert.incident_id, alert.tier].add(alert.alert_id)
-    return sum(key not in told for key in due), sum(len(ids) - 1 for ids in told.values())
+            escalated[alert.incident_id, alert.tier].add(alert.alert_id)
+    return sum(key not in escalated for key in due), sum(len(ids) - 1 for ids in escalated.values())
 
 
 def presses_of(alert: Alert) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""What a chaos run has to show, and whether it does."""
+"""The bars of a chaos run, each with its value and whether it holds."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +28,7 @@ def bars(
         session_ms: The session time-out of the run.
         drains_s: How long each SIGTERM took.
         codes: The exit code after each of them.
-        with_gaps: Also how long a press waits: on one broker only, three of them share two cores.
+        with_gaps: Whether the gaps have bars: with one broker only, because three share two cores.
     """
     drain = max(drains_s, default=0.0)
     gaps = {

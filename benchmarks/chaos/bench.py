@@ -3,12 +3,12 @@
     python -m benchmarks.chaos --json [--presses N --kills K --seed S --brokers 1|3 --rate R]
                                [--only FAULT | --sabotage NAME]
 
-The last line is one JSON object. Exit code 0: every press and read was taken, every fault had its effect, who was
-told to leave ended with 0, and nothing is wrong; with `--sabotage`: the damage was seen. Else 1. With each press
-goes a plate read of a listed vehicle, from which one question to a person must follow. A press's gap runs from when
-it was due to the arrival of its first alert; the quantiles are over the presses that were due while a fault of a
-broker, of the feed or of a worker of presses was at work. `recovery_s` is the longest time from a strike until each
-of those had its alert.
+The last line is one JSON object. Exit code 0: the broker took every press and read, every fault had its effect, each
+worker that got a SIGTERM ended with 0, and the account is clean; with `--sabotage`: damage was seen. Else 1. A press
+is sent with a plate read of a listed vehicle, from which one verification request must follow. The gap of a press runs
+from when it was due to the arrival of its first alert; the quantiles are over the presses that were due during a fault
+of a broker, of the feed, or of an `alarms` or `fusion` worker. `recovery_s` is the longest time from the beginning of
+a fault until each press in flight had its alert.
 """
 
 import argparse
@@ -28,11 +28,12 @@ from benchmarks.chaos.feed import Arrivals, Presses
 from benchmarks.chaos.plates import lists
 from benchmarks.chaos.schedule import SEEN_BY, WORKERS, Fault, Planned, plan
 from benchmarks.chaos.small_disk import reason_why_none
-from benchmarks.chaos.workers import Crew
-from benchmarks.support import registry_load as county
+from benchmarks.chaos.workers import WorkerPool
+from benchmarks.support import registry_load
 from benchmarks.support.machine import describe
 from benchmarks.support.proxy import SlowProxy
 from callbox_testkit.brokers.cluster import KafkaCluster
+from callbox_testkit.sabotage import VARIABLE, Sabotage
 from processors.state.policy import ByGrade, FusionPolicy, policy_record
 from schemas.codec import encode
 from schemas.enums import InputKind
@@ -43,15 +44,14 @@ from schemas.units import MINUTE_MS, SECOND_MS
 from streams.clock import now_ms
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.topics import partition_count
 from streams.replay.refold import read_alerts, read_log, refold
-from streams.sabotage import VARIABLE, Sabotage
 
 SESSION_MS = {1: 2_000, 3: 6_000}  # three brokers share two cores: shorter ones end without a fault
 CHUNK = 5_000
 PATIENCE_S = 90.0
-SABOTAGED_PATIENCE_S = 8.0  # what has not come by then was damaged
+SABOTAGED_PATIENCE_S = 8.0  # an alert that has not come by then is not waited for: it was damaged
 
 POLICY = FusionPolicy(
     acknowledge_ms=ByGrade(red=3 * SECOND_MS, yellow=120 * SECOND_MS, blue=600 * SECOND_MS),
@@ -61,13 +61,13 @@ POLICY = FusionPolicy(
 
 
 class Struck:
-    """One fault and what it did; times in seconds."""
+    """One fault and its effect; times in seconds."""
 
     def __init__(self, planned: Planned, began: float, ended: float, effect: Effect) -> None:
         self.planned, self.began, self.ended, self.effect = planned, began, ended, effect
 
     def report(self, pressed_at: dict[str, float], arrived_at: dict[str, float]) -> dict[str, Any]:
-        """For the JSON: without a press in flight it does not count."""
+        """The entry for the JSON; a fault without a press in flight does not count."""
         own = {
             name: at
             for name, at in pressed_at.items()
@@ -87,7 +87,11 @@ class Struck:
 
 
 def main() -> int:
-    """Run, print, and say by the exit code whether it is as it should be."""
+    """Run the schedule and print the figures.
+
+    Returns:
+        0 if the run is complete and clean, with `--sabotage` if damage was seen; else 1.
+    """
     given = _arguments()
     no_disk = reason_why_none()
     possible = tuple(fault for fault in Fault if fault is not Fault.FULL_DISK or no_disk is None)
@@ -134,9 +138,9 @@ class _Run:
         self._kafka = KafkaConfig(bootstrap=cluster.bootstrap)
         self._sabotage, self._session_ms, self._brokers = sabotage, SESSION_MS[brokers], brokers
         environment = {VARIABLE: sabotage} if sabotage else {}
-        self._crew = Crew(cluster.bootstrap, folder, self._session_ms, environment)
+        self._pool = WorkerPool(cluster.bootstrap, folder, self._session_ms, environment)
         self._presses = Presses(cluster.bootstrap)
-        self._faults = Faults(self._kafka, cluster, proxy, self._crew, self._presses, self._session_ms)
+        self._faults = Faults(self._kafka, cluster, proxy, self._pool, self._presses, self._session_ms)
 
     def run(self, schedule: list[Planned], rate: float) -> dict[str, Any]:
         _say("topics, policy, registry")
@@ -145,13 +149,13 @@ class _Run:
         arrivals = Arrivals(self._kafka.bootstrap)
         try:
             for name in WORKERS:
-                self._crew.settle(name)
+                self._pool.settle(name)
             struck = [self._one(planned, rate, arrivals) for planned in schedule]
             unsent = self._presses.flush()
             _say("settling")
             self._wait_for_all(arrivals)
         finally:
-            self._crew.close()
+            self._pool.close()
             self._faults.close()
             arrivals.close()
         _say("account")
@@ -167,11 +171,13 @@ class _Run:
             zone="",
             payload=encode(record),
         )
-        send_all(self._kafka, [Outgoing(FUSION_INPUT, b"", encode(fact), number) for number in partitions])
-        send_all(self._kafka, list(lists(now_ms())))
-        records = list(county.records(range(presses)))
+        publish(
+            self._kafka, [ProducerRecord(FUSION_INPUT, b"", encode(fact), number) for number in partitions]
+        )
+        publish(self._kafka, list(lists(now_ms())))
+        records = list(registry_load.records(range(presses)))
         for at in range(0, len(records), CHUNK):
-            send_all(self._kafka, records[at : at + CHUNK])
+            publish(self._kafka, records[at : at + CHUNK])
 
     def _one(self, planned: Planned, rate: float, arrivals: Arrivals) -> Struck:
         self._faults.prepare(planned)
@@ -182,7 +188,7 @@ class _Run:
         struck = Struck(planned, began, time.time(), effect)
         sending.join(120)
         self._faults.mend()
-        # Until all are heard, so that no gap counts for two faults.
+        # Until every press has its alert, so that no gap counts for two faults.
         self._wait_until(lambda: self._presses.taken.copy() <= arrivals.raised_at.keys())
         _say(f"{planned.number}: {planned.fault} {planned.worker} {effect}")
         return struck
@@ -222,8 +228,8 @@ class _Run:
             found,
             reports,
             self._session_ms,
-            self._crew.drains_s,
-            self._crew.codes,
+            self._pool.drains_s,
+            self._pool.codes,
             with_gaps=self._brokers == 1,
         )
         taken, asked = len(self._presses.taken), len(self._presses.to_ask)
@@ -238,7 +244,7 @@ class _Run:
             **found._asdict(),
             **quantiles(gaps(window, arrived_at).values()),
             "recovery_s": max(report["recovery_s"] for report in reports),
-            "workers_ended_by_themselves": self._crew.ended_by_themselves,
+            "workers_ended_by_themselves": self._pool.ended_by_themselves,
             "fault_list": reports,
             "bars": measured,
             "damaged": not found.is_clean,

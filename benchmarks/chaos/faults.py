@@ -1,6 +1,6 @@
-"""What each fault does, and how its effect is seen. A fault without an effect does not count.
+"""What each fault does, and how its effect is observed. A fault without an effect does not count.
 
-share of presses begins ─► strike: a process that owns partitions, presses in flight ─► effect seen ─► mended
+prepare ─► share of presses begins ─► strike, with presses in flight ─► effect observed ─► mend
 """
 
 import signal
@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from benchmarks.chaos.feed import Presses
 from benchmarks.chaos.schedule import WORKERS, Fault, Planned
 from benchmarks.chaos.small_disk import NoDisk, SmallDisk
-from benchmarks.chaos.workers import STEP_S, Crew, Unsettled
+from benchmarks.chaos.workers import STEP_S, Unsettled, WorkerPool
 from benchmarks.support.proxy import SlowProxy
 from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.cluster import KafkaCluster, Node
@@ -35,19 +35,19 @@ FEW_S = 10.0
 MOST_TEXT = 1_000
 
 Effect = dict[str, Any]
-"""`seen`: whether there was one; the rest is what was observed."""
+"""`seen`: whether the fault had an effect; the other entries are what was observed."""
 
 
 class Faults:
-    """Strikes.
+    """Runs the faults of a schedule.
 
     Args:
         kafka: How to reach the cluster.
         cluster: Its nodes.
-        proxy: What clients come through.
-        crew: The workers.
+        proxy: Between all clients and the cluster.
+        pool: The workers.
         presses: The feed.
-        session_ms: After so long without a word a worker loses its partitions.
+        session_ms: A worker without a heartbeat for so long loses its partitions.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class Faults:
         kafka: KafkaConfig,
         cluster: KafkaCluster,
         proxy: SlowProxy,
-        crew: Crew,
+        pool: WorkerPool,
         presses: Presses,
         session_ms: int,
     ) -> None:
         self._kafka, self._cluster, self._proxy = kafka, cluster, proxy
-        self._crew, self._presses, self._session_s = crew, presses, session_ms / 1000
+        self._pool, self._presses, self._session_s = pool, presses, session_ms / 1000
         self._joining: WorkerProcess | None = None
         self._unprepared: Exception | None = None
         self._disk: SmallDisk | None = None
@@ -78,7 +78,7 @@ class Faults:
         }
 
     def prepare(self, planned: Planned) -> None:
-        """What has to be there before the presses begin; if it cannot be had, the strike says so."""
+        """Set up what the fault needs before the presses begin; an error is reported by `strike`."""
         self._unprepared = None
         try:
             self._prepare(planned)
@@ -86,36 +86,36 @@ class Faults:
             self._unprepared = error
 
     def _prepare(self, planned: Planned) -> None:
-        if planned.fault is Fault.JOIN_AND_LEAVE:  # its imports take seconds, its joining is the fault
-            self._joining = self._crew.start(planned.worker)
+        if planned.fault is Fault.JOIN_AND_LEAVE:  # its imports take seconds; only the joining is the fault
+            self._joining = self._pool.start(planned.worker)
             give_up = time.monotonic() + FEW_S
             while not self._answers(self._joining) and time.monotonic() < give_up:
                 time.sleep(0.02)
         if planned.fault is Fault.FULL_DISK:
             self._disk = SmallDisk()
-            self._on_disk = self._crew.start(planned.worker, self._disk.path)
+            self._on_disk = self._pool.start(planned.worker, self._disk.path)
             self._on_disk.wait_until_ready(TAKE_OVER_S)
-            self._crew.terminate(self._crew.owner(planned.worker, but=(self._on_disk,)), DRAIN_S + 5)
-            self._crew.settle(planned.worker)
+            self._pool.terminate(self._pool.owner(planned.worker, but=(self._on_disk,)), DRAIN_S + 5)
+            self._pool.settle(planned.worker)
 
     def strike(self, planned: Planned) -> Effect:
-        """Do it; return when its effect is seen, or was waited for in vain."""
+        """Cause the fault; return once its effect is observed, or the wait for it has timed out."""
         try:
             if self._unprepared is not None:
                 raise self._unprepared
             return self._strikes[planned.fault](planned)
-        # It does not count then, and the run goes on.
+        # The fault does not count then, and the run goes on.
         except (CallboxError, Unsettled, NoDisk, KafkaException) as error:
             return {"seen": False, "error": f"{type(error).__name__}: {error}"[-MOST_TEXT:]}
 
     def close(self) -> None:
-        """Leave nothing mounted."""
+        """Unmount the small disk, if there is one."""
         disk, self._disk = self._disk, None
         if disk is not None:
             disk.close()
 
     def mend(self) -> None:
-        """Everything is whole again before the next one."""
+        """Restore brokers, proxy and workers before the next fault."""
         self._proxy.delay_s = 0.0
         self.close()
         for node in self._cluster.nodes:
@@ -123,27 +123,27 @@ class Faults:
                 self._cluster.start(node)
                 self._cluster.wait(node)
         for name in WORKERS:
-            self._crew.trim(name, DRAIN_S + 5)
-            self._crew.settle(name)
+            self._pool.trim(name, DRAIN_S + 5)
+            self._pool.settle(name)
 
     def _kill(self, planned: Planned) -> Effect:
-        victim = self._crew.owner(planned.worker)
-        owned, before = self._crew.owned(victim), self._restores(victim)
+        victim = self._pool.owner(planned.worker)
+        owned, before = self._pool.owned(victim), self._restores(victim)
         victim.send(signal.SIGKILL)
         code = victim.wait(10)
-        self._crew.forget(victim)
+        self._pool.forget(victim)
         return self._taken_over(victim, owned, before) | {"exit_code": code}
 
     def _terminate(self, planned: Planned) -> Effect:
-        victim = self._crew.owner(planned.worker)
-        owned, before = self._crew.owned(victim), self._restores(victim)
-        code = self._crew.terminate(victim, DRAIN_S + 5)
+        victim = self._pool.owner(planned.worker)
+        owned, before = self._pool.owned(victim), self._restores(victim)
+        code = self._pool.terminate(victim, DRAIN_S + 5)
         effect = self._taken_over(victim, owned, before)
-        return effect | {"exit_code": code, "drain_s": round(self._crew.drains_s[-1], 2)}
+        return effect | {"exit_code": code, "drain_s": round(self._pool.drains_s[-1], 2)}
 
     def _freeze(self, planned: Planned) -> Effect:
-        victim = self._crew.owner(planned.worker)
-        owned, before = self._crew.owned(victim), self._restores(victim)
+        victim = self._pool.owner(planned.worker)
+        owned, before = self._pool.owned(victim), self._restores(victim)
         stopped = time.monotonic()
         victim.send(signal.SIGSTOP)
         effect = self._taken_over(victim, owned, before)
@@ -155,17 +155,18 @@ class Faults:
     def _join_and_leave(self, planned: Planned) -> Effect:
         """A third worker joins, then one that owns partitions leaves.
 
-        Faust gives the third one nothing while two can hold everything: what it then gets shows that it was there.
+        Faust assigns the third one nothing while two have everything; what it is assigned afterwards shows that it
+        joined.
         """
         joined, self._joining = self._joining, None
         assert joined is not None  # `prepare` has started it
         joined.wait_until_ready(TAKE_OVER_S)
-        at_first = self._crew.owned(joined)
-        leaving = self._crew.owner(planned.worker, but=(joined,))
-        owned, before = self._crew.owned(leaving), self._restores(leaving)
-        code = self._crew.terminate(leaving, DRAIN_S + 5)
+        at_first = self._pool.owned(joined)
+        leaving = self._pool.owner(planned.worker, but=(joined,))
+        owned, before = self._pool.owned(leaving), self._restores(leaving)
+        code = self._pool.terminate(leaving, DRAIN_S + 5)
         effect = self._taken_over(leaving, owned, before)
-        then = self._crew.owned(joined)
+        then = self._pool.owned(joined)
         return effect | {
             "seen": effect["seen"] and bool(then),
             "joined_with": sorted(at_first),
@@ -174,19 +175,19 @@ class Faults:
         }
 
     def _fill_disk(self, planned: Planned) -> Effect:
-        """A worker with a full disk inherits partitions, shares them again, and ends in good order."""
+        """A worker with a full disk takes partitions over, gives some back, and ends with 0."""
         disk, victim = self._disk, self._on_disk
         assert disk is not None  # `prepare` has mounted it
         assert victim is not None
-        owned = self._crew.owned(victim)
+        owned = self._pool.owned(victim)
         disk.fill()
         printed = victim.log_file.stat().st_size
-        leaving = self._crew.owner(planned.worker, but=(victim,))
-        inherited, before = self._crew.owned(leaving), self._restores(leaving)
-        self._crew.terminate(leaving, DRAIN_S + 5)
+        leaving = self._pool.owner(planned.worker, but=(victim,))
+        inherited, before = self._pool.owned(leaving), self._restores(leaving)
+        self._pool.terminate(leaving, DRAIN_S + 5)
         effect = self._taken_over(leaving, inherited, before)
-        self._crew.settle(planned.worker)
-        self._crew.terminate(victim, DRAIN_S + 5)
+        self._pool.settle(planned.worker)
+        self._pool.terminate(victim, DRAIN_S + 5)
         lines_lost = b"worker.stopped" not in victim.log_file.read_bytes()
         return effect | {
             "seen": effect["seen"] and bool(owned) and disk.is_full() and lines_lost,
@@ -198,14 +199,14 @@ class Faults:
 
     def _kill_broker(self, planned: Planned) -> Effect:
         led = self._leaders()
-        node = self._cluster.nodes[max(1, led[0]) - 1]  # -1: nobody leads at this moment
+        node = self._cluster.nodes[max(1, led[0]) - 1]  # -1: no leader at this moment
         began = time.monotonic()
         self._cluster.kill(node)
         seen = self._lost_the_lead(node) if len(self._cluster.nodes) > 1 else True
         self._cluster.start(node)
         self._cluster.wait(node)
         down_s = round(time.monotonic() - began, 2)
-        if len(self._cluster.nodes) == 1:  # nothing could be delivered meanwhile: its presses must show it
+        if len(self._cluster.nodes) == 1:  # nothing was delivered meanwhile: a press must have waited
             give_up = time.monotonic() + TAKE_OVER_S
             while not (seen := self._slowest(planned) >= down_s / 2) and time.monotonic() < give_up:
                 time.sleep(STEP_S)
@@ -247,9 +248,9 @@ class Faults:
         return {"seen": dropped > 0, "sent": min(sent, COPIES), "dropped_by_the_fold": int(dropped)}
 
     def _taken_over(self, victim: WorkerProcess, owned: frozenset[int], before: float) -> Effect:
-        """A new generation of the group gave the partitions to others; a fold's state was restored there."""
+        """Whether other workers took the partitions over and, for fusion, restored their state."""
         began = time.monotonic()
-        seen = self._crew.wait_taken_over(victim, owned, TAKE_OVER_S)
+        seen = self._pool.wait_taken_over(victim, owned, TAKE_OVER_S)
         effect = {"owned": sorted(owned), "taken_over_s": round(time.monotonic() - began, 2)}
         if victim.name != "fusion":
             return effect | {"seen": seen and bool(owned)}
@@ -259,10 +260,10 @@ class Faults:
         return effect | {"seen": seen and bool(owned) and restores > 0, "restores": int(restores)}
 
     def _restores(self, but: WorkerProcess) -> float:
-        return self._crew.count("fusion", "callbox_restores_total", but)
+        return self._pool.count("fusion", "callbox_restores_total", but)
 
     def _dropped(self) -> float:
-        return self._crew.count("fusion", "callbox_decisions_total", None, reason=Reason.DUPLICATE)
+        return self._pool.count("fusion", "callbox_decisions_total", None, reason=Reason.DUPLICATE)
 
     def _slowest(self, planned: Planned) -> float:
         found = self._presses.delivery_s.copy()

@@ -1,4 +1,4 @@
-"""Presses go out on schedule, and the alerts that come back are noted, whatever happens to brokers and workers."""
+"""Sends presses on schedule and notes the alerts that arrive, whatever happens to brokers and workers."""
 
 import threading
 import time
@@ -19,14 +19,14 @@ AT_MOST_S = 30.0
 
 
 class Presses:
-    """Sends presses, each pillar is pressed once; and with each a plate read of a listed vehicle.
+    """Presses each pillar once, and sends with each press a plate read of a listed vehicle.
 
     Attributes:
         pressed_at: When each was due, seconds, by event id.
-        taken: Those that the broker has taken.
+        taken: Those that the broker has confirmed.
         delivery_s: How long the broker took for each.
-        may_ask: The questions that may follow from the reads that were sent.
-        to_ask: Those that must: the broker has taken the read.
+        may_ask: The ids of the verification requests that may follow from the reads that were sent.
+        to_ask: Those that must follow: the broker has confirmed the read.
     """
 
     def __init__(self, bootstrap: str) -> None:
@@ -45,7 +45,7 @@ class Presses:
         return thread
 
     def send_copies(self, numbers: range) -> None:
-        """Another producer sends presses again that were sent before, as a gateway does that heard no answer."""
+        """Send presses again with another producer, as a gateway does whose sends were not confirmed."""
         other = _producer(self._bootstrap)
         for number in numbers:
             at = self.pressed_at.get(f"press-{number}")
@@ -54,12 +54,16 @@ class Presses:
         other.flush(60)
 
     def send_poison(self, count: int) -> None:
-        """Records that no schema knows."""
+        """Send records that no schema can decode."""
         for number in range(count):
             self._producer.produce(PILLAR_EVENTS, bytes([number % 256]) * 9, f"poison-{number}")
 
     def flush(self) -> int:
-        """Wait until the broker has everything; how many it has not."""
+        """Wait until the broker has everything.
+
+        Returns:
+            How many records it has not confirmed in time.
+        """
         left: int = self._producer.flush(120)
         return left
 
@@ -97,12 +101,12 @@ class Presses:
 
 
 class Arrivals:
-    """Notes when the first alert of each press arrives, and what is asked.
+    """Notes when the first alert of each press arrives, and the verification requests.
 
     Attributes:
         raised_at: Seconds, by event id.
         escalated: Incidents that have been escalated.
-        questions: What people are asked.
+        questions: The verification requests.
     """
 
     def __init__(self, bootstrap: str) -> None:
@@ -118,7 +122,7 @@ class Arrivals:
                 "enable.auto.commit": False,
                 "fetch.wait.max.ms": 20,
                 "reconnect.backoff.max.ms": 500,
-                "log_level": 0,  # a broker that is down is told of by the bench
+                "log_level": 0,  # the bench itself reports a broker that is down
             }
         )
         self._consumer.assign(
@@ -132,7 +136,7 @@ class Arrivals:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop, when nothing has come for a while: what a worker sends last counts too."""
+        """Stop once nothing has arrived for a while: the last records of a worker count too."""
         give_up = time.monotonic() + AT_MOST_S
         while time.monotonic() < min(give_up, self._came_at + QUIET_S):
             time.sleep(0.05)
@@ -167,6 +171,6 @@ def _producer(bootstrap: str) -> Producer:
             "linger.ms": 0,
             "partitioner": "murmur2_random",
             "reconnect.backoff.max.ms": 500,
-            "log_level": 0,  # a broker that is down is told of by the bench
+            "log_level": 0,  # the bench itself reports a broker that is down
         }
     )

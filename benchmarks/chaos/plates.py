@@ -1,6 +1,6 @@
-"""Plate reads beside the presses, each of a listed vehicle, and the questions that people are asked for it.
+"""Plate reads of a listed vehicle beside the presses, and the verification requests that must follow.
 
-read of a made-up plate ─► plates ─► one verification request, known by the id that it must have
+plate read ─► plates worker ─► one verification request, recognised by the id that the read determines
 """
 
 from collections import defaultdict
@@ -16,25 +16,25 @@ from schemas.hotlist import VerificationRequest
 from schemas.ids import fingerprint
 from schemas.topics import BY_NAME, HOTLIST, PLATE_READS, REGISTRY
 from schemas.units import EpochMs
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 
 ENTRY_ID: Final = "chaos"
 TEXT: Final = "京Z99999"
 CHECKPOINTS: Final = 8 * BY_NAME[PLATE_READS].partitions
-"""So many that, whatever the hash, hardly a partition is without one."""
+"""Eight a partition: whatever the hash, hardly a partition is without a checkpoint."""
 
 
-def lists(at: EpochMs) -> Iterator[Outgoing]:
-    """The checkpoints, and the one vehicle that is looked for."""
+def lists(at: EpochMs) -> Iterator[ProducerRecord]:
+    """The registry of the checkpoints, and the hotlist with its one vehicle."""
     for number in range(CHECKPOINTS):
         device = standing_device(_checkpoint(number), DeviceKind.CHECKPOINT, "checkpoints")
-        yield Outgoing(REGISTRY, device.device_id.encode(), encode(device))
+        yield ProducerRecord(REGISTRY, device.device_id.encode(), encode(device))
     entry = listed_vehicle(ENTRY_ID, TEXT, at)
-    yield Outgoing(HOTLIST, ENTRY_ID.encode(), encode(entry))
+    yield ProducerRecord(HOTLIST, ENTRY_ID.encode(), encode(entry))
 
 
 def plate_read(number: int, at_s: float) -> PlateRead:
-    """The read that goes out with the press of this number."""
+    """The plate read that is sent with the press of this number."""
     at = EpochMs(round(at_s * 1000))
     return PlateRead(
         checkpoint_id=_checkpoint(number % CHECKPOINTS),
@@ -50,12 +50,12 @@ def plate_read(number: int, at_s: float) -> PlateRead:
 
 
 def question_of(read: PlateRead) -> str:
-    """The id of the one question that must follow from a read."""
+    """The id of the one verification request that must follow from a read."""
     return fingerprint("verification", read.checkpoint_id, read_id(read), ENTRY_ID)
 
 
 class Questions:
-    """What was asked, as it came back from the broker.
+    """Verification requests, as they arrive from the broker.
 
     Attributes:
         contents: By request id, every content that came under it.
@@ -65,16 +65,16 @@ class Questions:
         self.contents: Mapping[str, set[bytes]] = defaultdict(set)
 
     def note(self, value: bytes) -> None:
-        """One request arrives."""
+        """Note one request."""
         self.contents[decode(value, VerificationRequest).request_id].add(value)
 
     def wrong(self, expected: Collection[str]) -> int:
-        """Ids that no read has, and ids with two contents.
+        """How many ids belong to no read, and how many ids have two contents.
 
-        The list is never renewed here, so that a repeat has the same bytes.
+        The hotlist is never renewed during a run, so a repeat must have the same bytes.
 
         Args:
-            expected: The ids of the questions that may be asked.
+            expected: The ids of the requests that may follow from the reads.
         """
         strange = sum(name not in expected for name in self.contents)
         return strange + sum(len(found) > 1 for found in self.contents.values())

@@ -1,6 +1,6 @@
-"""What happens when: a seeded list of faults, each with its share of the presses.
+"""The schedule of a run: a seeded list of faults, each with its share of the presses.
 
-The same seed gives the same list. Every kind that a run has comes as often as every other, in random order.
+Equal seeds give equal schedules. Every kind of fault comes equally often, in random order.
 """
 
 import random
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Fault(StrEnum):
-    """What is done."""
+    """A kind of fault."""
 
     KILL = "SIGKILL"
     TERMINATE = "SIGTERM"
@@ -24,23 +24,23 @@ class Fault(StrEnum):
 
 
 WORKERS = ("alarms", "fusion", "plates")
-"""Those that emit what a repeat must be known by. `frames` is none: what it finds depends on the pictures it saw."""
+"""The workers whose repeats a consumer can recognise. `frames` is none: what it finds depends on what it saw."""
 
 HITS_A_WORKER = frozenset({Fault.KILL, Fault.TERMINATE, Fault.FREEZE, Fault.JOIN_AND_LEAVE, Fault.FULL_DISK})
 SEEN_BY = ("alarms", "fusion")
-"""Whose presses show the effect of a fault of the broker or of the feed."""
+"""The workers between a press and its alert; a fault of the broker or of the feed shows in them."""
 
 
 class Planned(NamedTuple):
-    """One fault that is to happen.
+    """One fault of the schedule.
 
     Attributes:
         number: From 0.
-        fault: What.
-        worker: Whom it hits; for a fault of the broker or the feed: where its effect is looked for.
+        fault: Its kind.
+        worker: The worker that it hits; for a fault of the broker or of the feed: where its effect is looked for.
         first: The first press of its share.
         presses: How many presses its share has.
-        strike_at: The fault comes when this much of its share is sent, 0 to 1.
+        strike_at: The part of its share that is sent when the fault comes, 0 to 1.
     """
 
     number: int
@@ -55,10 +55,10 @@ def plan(presses: int, faults: int, seed: int, kinds: Sequence[Fault] = tuple(Fa
     """The schedule of a run.
 
     Args:
-        presses: In all; each fault has a share of them.
-        faults: How many; more than presses cannot be.
+        presses: How many in all; each fault has a share of them.
+        faults: How many; at most as many as presses.
         seed: Equal seeds give equal schedules.
-        kinds: What may happen.
+        kinds: The kinds to draw from.
 
     Raises:
         ValueError: A fault would have no press in flight.

@@ -1,8 +1,8 @@
-"""A disk of a few kilobytes for a worker's folder, so that it can be full.
+"""A file system of a few kilobytes for a worker's folder, so that it can be filled.
 
     mounted ──fill──► full: every write that needs room fails with ENOSPC ──close──► unmounted
 
-It is a tmpfs of its own, which takes the right to mount: root, or `unshare --user --map-root-user --mount`.
+It is a tmpfs; mounting one needs root, or `unshare --user --map-root-user --mount`.
 """
 
 import errno
@@ -11,13 +11,13 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO, Final
 
-PAGE: Final = 4096  # what a tmpfs gives a file at a time
+PAGE: Final = 4096  # a tmpfs allocates by pages
 SIZE_KIB: Final = 256
-"""Room for what a worker prints while it starts, some hundred bytes a line."""
+"""Room for the log lines of a worker's start, some hundred bytes each."""
 
 
 class NoDisk(Exception):
-    """Nothing may be mounted here."""
+    """No file system can be mounted here."""
 
 
 class SmallDisk:
@@ -27,7 +27,7 @@ class SmallDisk:
         path: Where it is mounted.
 
     Raises:
-        NoDisk: Nothing may be mounted here.
+        NoDisk: No file system can be mounted here.
     """
 
     def __init__(self) -> None:
@@ -45,14 +45,14 @@ class SmallDisk:
             raise NoDisk(getattr(error, "stderr", "") or str(error)) from error
 
     def fill(self) -> None:
-        """Write until nothing can grow any more, also not within the last page of a file that is there."""
+        """Write until no file can grow any more, not even within its last page."""
         there = [file for file in self.path.rglob("*") if file.is_file()]
         for file in (self.path / "filling", *there):
             with file.open("ab", buffering=0) as growing:
                 _write_until_full(growing)
 
     def is_full(self) -> bool:
-        """Whether a page more finds no room."""
+        """Whether there is no room for another page."""
         try:
             (self.path / "probe").write_bytes(bytes(PAGE))
         except OSError as error:
@@ -60,7 +60,7 @@ class SmallDisk:
         return False
 
     def close(self) -> None:
-        """Unmount it; who still writes there goes on writing into a disk that has no name."""
+        """Unmount it lazily: files that are still open stay usable until they are closed."""
         subprocess.run(["umount", "--lazy", str(self.path)], check=True)
         self._folder.cleanup()
 
@@ -76,7 +76,7 @@ def _write_until_full(growing: BinaryIO) -> None:
 
 
 def reason_why_none() -> str | None:
-    """Why no small disk can be had here; None if one can."""
+    """Why no small disk can be mounted here; None if one can."""
     try:
         SmallDisk().close()
     except NoDisk as error:

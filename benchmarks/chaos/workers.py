@@ -1,6 +1,7 @@
-"""Shipped workers, two of each kind that emits, kept at that number as a supervisor would.
+"""The workers of a run, two of each kind, kept at that number as a supervisor would.
 
-What a worker owns and has done is read from its own metrics page, as an operator would read it.
+They are the shipped ones, started by the wrapper program that can sabotage them. What a worker owns and has done is
+read from its metrics page, as an operator would read it.
 """
 
 import signal
@@ -14,14 +15,15 @@ from benchmarks.chaos.schedule import WORKERS
 from benchmarks.support.scrape import samples
 from callbox.demo.processes.broker_process import free_port
 from callbox.demo.processes.worker_process import WorkerFailed, WorkerProcess
+from callbox_testkit.worker import PROGRAM
 from models.weights import cache_root
-from schemas.topics import BY_NAME, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
+from schemas.topics import BY_NAME
+from streams.worker.spec import WORKERS as SPECS
 
 EACH = 2
 READY_S = 120.0
 STEP_S = 0.1
 ANSWERS_S = 10.0
-READS = {"alarms": PILLAR_EVENTS, "fusion": FUSION_INPUT, "plates": PLATE_READS}
 
 CONFIG = """
 [kafka]
@@ -44,19 +46,19 @@ class Unsettled(Exception):
     """The workers of one kind do not share its partitions in time."""
 
 
-class Crew:
+class WorkerPool:
     """The workers of a run.
 
     Attributes:
         drains_s: How long each SIGTERM took.
         codes: The exit code after each SIGTERM; None: killed, for it took too long.
-        ended_by_themselves: Exit codes of workers that nobody killed: they stopped rather than lose something.
+        ended_by_themselves: Exit codes of workers that ended without a signal from us, rather than lose something.
     """
 
     def __init__(self, bootstrap: str, folder: Path, session_ms: int, environment: Mapping[str, str]) -> None:
         self._folder = folder
-        # The cache in full: who has another working folder would look for the models there. And buffers, as in
-        # production: what stays in one when a disk is full fails at the exit.
+        # An absolute path of the cache: a worker on a small disk has another working folder. And output through
+        # buffers, as in production: what is still in one when the disk is full fails at the exit.
         cache = str(cache_root().resolve())
         self._environment = {**environment, "CALLBOX_CACHE": cache, "PYTHONUNBUFFERED": ""}
         self._config = folder / "callbox.toml"
@@ -73,7 +75,7 @@ class Crew:
 
         Args:
             name: Which worker.
-            disk: Where all lies that it may write to files: working folder, home, temporary files, what it prints.
+            disk: Holds everything that it may write: working folder, home, temporary files, log.
         """
         port = free_port()
         home = {} if disk is None else {"HOME": str(disk), "TMPDIR": str(disk)}
@@ -84,6 +86,7 @@ class Crew:
             log_file=(disk or self._folder) / f"{name}-{port}.log",
             environment={**self._environment, **home},
             folder=disk,
+            program=PROGRAM,
         )
         self._workers[name].append(worker)
         return worker
@@ -102,7 +105,7 @@ class Crew:
 
     def owned(self, worker: WorkerProcess) -> frozenset[int]:
         """The partitions that a worker says it owns; none if it does not answer."""
-        wanted = READS[worker.name]
+        wanted = SPECS[worker.name].reads[0]
         return frozenset(
             int(labels["partition"])
             for labels, _ in samples(worker, "callbox_commit_age_seconds") or ()
@@ -113,7 +116,7 @@ class Crew:
         """The sum of a counter over the workers of a kind but one.
 
         Raises:
-            Unsettled: One of them does not answer: its count would come as new later.
+            Unsettled: One of them does not answer: its count would look new later.
         """
         total = 0.0
         for worker in self._running(name):
@@ -153,22 +156,22 @@ class Crew:
         return code
 
     def forget(self, worker: WorkerProcess) -> None:
-        """It is gone, and was meant to be."""
+        """Forget a worker that was ended on purpose."""
         self._workers[worker.name].remove(worker)
 
     def trim(self, name: str, within_s: float) -> None:
-        """Nobody more than two: who joined and did not replace anybody leaves again."""
+        """Terminate the workers of a kind that are more than two, those with the fewest partitions first."""
         while len(running := self._running(name)) > EACH:
             self.terminate(min(running, key=lambda worker: len(self.owned(worker))), within_s)
 
     def settle(self, name: str) -> None:
-        """Return once exactly two workers of a kind share all partitions; who has ended is replaced.
+        """Return once exactly two workers of a kind share all partitions; one that has ended is replaced.
 
         Raises:
             Unsettled: That does not happen in time.
         """
         give_up = time.monotonic() + READY_S
-        every = frozenset(range(BY_NAME[READS[name]].partitions))
+        every = frozenset(range(BY_NAME[SPECS[name].reads[0]].partitions))
         while True:
             self._replace(name)
             running = self._running(name)

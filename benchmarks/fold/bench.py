@@ -33,7 +33,7 @@ from processors.fold.snapshot_codec import dump, freeze, load, pack
 from processors.state.partition_state import State, new_state
 from schemas.topics import BY_NAME, FUSION_SNAPSHOT, LOG_PARTITIONS
 from streams.state.snapshots import COMPRESSION_LEVEL
-from streams.worker.process_tuning import tame_garbage_collection
+from streams.worker.process_tuning import tune_gc
 
 SIZE = Size()
 INPUTS = 20_000
@@ -87,7 +87,7 @@ def rate(opened: bytes, inputs: Sequence[Input]) -> float:
     """Inputs of the mix a second, in one round; ticks take time and are not counted."""
     state = load(opened)
     counted = sum(given.part is not Part.TIME for given in inputs)
-    tame_garbage_collection()  # as a worker does
+    tune_gc()  # as a worker does
     began = time.perf_counter()
     for _part, entry, envelope, record in inputs:
         fold_decoded(state, entry, envelope, record)
@@ -141,7 +141,7 @@ def quiet_ticks(zones: Sequence[int], seconds: float) -> dict[str, float]:
 
 def _tick_us(opened: bytes, ticks: Sequence[Input]) -> float:
     state = load(opened)
-    tame_garbage_collection()
+    tune_gc()
     began = time.perf_counter()
     for _part, entry, envelope, record in ticks:
         fold_decoded(state, entry, envelope, record)

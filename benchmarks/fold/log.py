@@ -10,9 +10,8 @@ from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import Decision, fold_decoded
 from processors.state.partition_state import State, new_state
 from schemas.codec import encode
-from schemas.enums import Feed, FeedState, InputKind, PillarKind
-from schemas.errors import Cause
-from schemas.fusion_log import FeedStatus, FusionInput, PillarFact, Tick
+from schemas.enums import Feed, InputKind, PillarKind
+from schemas.fusion_log import FeedWatermark, FusionInput, PillarFact, Tick
 from schemas.registry import RegistryDevice
 from schemas.topics import LOG_PARTITIONS, PILLAR_EVENTS
 from schemas.units import EpochMs
@@ -92,14 +91,10 @@ class LogWriter:
 
     def feed_word(self) -> Input:
         """The watermark of the pillars' feed: everything until now has been processed."""
-        word = FeedStatus(
+        mark = FeedWatermark(
             feed=Feed.PILLARS,
-            state=FeedState.OK,
             topic=PILLAR_EVENTS,
-            partition=-1,
-            offset=-1,
-            cause=Cause.UNKNOWN,
-            at=self.now,
             partitions=tuple(range(LOG_PARTITIONS)),
+            at=self.now,
         )
-        return self.push(Part.TIME, InputKind.FEED_STATUS, f"alive:{self.now}", "", word)
+        return self.push(Part.TIME, InputKind.FEED_WATERMARK, f"alive:{self.now}", "", mark)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from benchmarks.fold.log import Input, LogWriter, Part
 from benchmarks.fold.site import HEARTBEAT_S, devices_of, zones_of
-from processors.state.event_ids import MEMORY_SIZE
+from processors.state.event_ids import WINDOW_SIZE
 from schemas.ack import AckFact, Actor
 from schemas.enums import (
     AckAction,
@@ -66,7 +66,7 @@ class Size(NamedTuple):
 
     zones: int = 1_000
     open_incidents: int = 4_600
-    remembered: int = MEMORY_SIZE
+    remembered: int = WINDOW_SIZE
 
 
 class PartitionLog:

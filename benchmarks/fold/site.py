@@ -16,7 +16,7 @@ DEVICES_PER_ZONE = 10
 CLOSED_CONTACT_ONE_IN = 4
 """Pillars that also report the release of their button; the others report presses only."""
 
-SPACING_E7 = 120_000  # .012 degrees: 1.3 km north-south, 1.2 km east-west at the equator
+SPACING_E7 = 120_000  # 0.012 degrees: 1.3 km north-south, 1.2 km east-west at the equator
 
 
 def zones_of(partition: int, partitions: int, wanted: int) -> list[str]:

@@ -36,7 +36,8 @@ from schemas.feeds import PillarEvent
 from schemas.topics import ALERTS, BY_NAME, CATALOGUE, PILLAR_EVENTS, Topic
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import send_all
+from streams.kafka.producer import publish
+from streams.worker.spec import WORKERS
 
 BROKER_JVM = (
     "-Dlog4j2.level=WARN",
@@ -168,7 +169,7 @@ class _Bench:
         first, self._next = self._next, self._next + count
         records = list(registry_load.records(range(first, self._next)))
         for at in range(0, len(records), CHUNK):
-            send_all(self._kafka, records[at : at + CHUNK])
+            publish(self._kafka, records[at : at + CHUNK])
         time.sleep(REGISTRY_SETTLES_S)
         return first
 
@@ -182,7 +183,7 @@ class _Bench:
         )
 
     def _worker(self, name: str) -> WorkerProcess:
-        port = {"alarms": 18801, "fusion": 18802, "frames": 18803, "plates": 18804}[name]
+        port = WORKERS[name].settings.http_port + 10_000  # beside workers that run as shipped
         return WorkerProcess(name, self._config, http_port=port, log_file=self._folder / f"{name}.log")
 
 

@@ -22,14 +22,14 @@ from schemas.topics import FRAMES, HOTLIST, PLATE_READS, REGISTRY
 from schemas.units import EpochMs
 from streams.clock import now_ms
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 
 DEVICES = 24
 LOOK_S = 0.5
 FEEDS = {FRAMES: ("frames", 1_200), PLATE_READS: ("plates", 400)}
 """The topic, the worker that reads it, and the backlog to keep: several seconds of its work."""
 
-Build = Callable[[int], Outgoing]
+Build = Callable[[int], ProducerRecord]
 
 
 def keep(bootstrap: str) -> None:
@@ -75,7 +75,7 @@ def _waiting(reader: Consumer, topic: str) -> int:
     return sum(reader.get_watermark_offsets(place, timeout=10)[1] - max(place.offset, 0) for place in places)
 
 
-def frames(count: int) -> Iterator[Outgoing]:
+def frames(count: int) -> Iterator[ProducerRecord]:
     """So many frames of 1080p, of every camera in turn."""
     build = _builders()[FRAMES]
     return (build(number) for number in range(count))
@@ -84,32 +84,32 @@ def frames(count: int) -> Iterator[Outgoing]:
 def register(kafka: KafkaConfig) -> None:
     """Put cameras and checkpoints into the registry, and one entry into the hotlist: with none, nothing is read."""
     listed = listed_vehicle("bench-1", "京Z99999", now_ms())
-    send_all(kafka, [*_devices(), Outgoing(HOTLIST, listed.entry_id.encode(), encode(listed))])
+    publish(kafka, [*_devices(), ProducerRecord(HOTLIST, listed.entry_id.encode(), encode(listed))])
 
 
-def _devices() -> Iterator[Outgoing]:
+def _devices() -> Iterator[ProducerRecord]:
     for number in range(DEVICES):
         for kind in (DeviceKind.CAMERA, DeviceKind.CHECKPOINT):
             name = f"{kind}-{number}"
             device = standing_device(name, kind, "pictures")
-            yield Outgoing(REGISTRY, name.encode(), encode(device))
+            yield ProducerRecord(REGISTRY, name.encode(), encode(device))
 
 
 def _builders() -> dict[str, Build]:
     jpeg = _jpeg(_street(1920, 1080))
     crop = _jpeg(render_plate("京A12345", weights_path(cache_root(), "cjk_font")))
 
-    def frame(number: int) -> Outgoing:
+    def frame(number: int) -> ProducerRecord:
         camera, at = f"camera-{number % DEVICES}", EpochMs(now_ms() + number)
         record = CameraFrame(camera_id=camera, captured_at=at, received_at=at, jpeg=jpeg)
-        return Outgoing(FRAMES, camera.encode(), encode(record))
+        return ProducerRecord(FRAMES, camera.encode(), encode(record))
 
-    def read(number: int) -> Outgoing:
+    def read(number: int) -> ProducerRecord:
         checkpoint, at = f"checkpoint-{number % DEVICES}", EpochMs(now_ms() + number)
         record = PlateRead(
             checkpoint_id=checkpoint, occurred_at=at, received_at=at, picture=crop, jurisdiction="CN"
         )
-        return Outgoing(PLATE_READS, checkpoint.encode(), encode(record))
+        return ProducerRecord(PLATE_READS, checkpoint.encode(), encode(record))
 
     return {FRAMES: frame, PLATE_READS: read}
 

@@ -10,10 +10,10 @@ from schemas.ids import fingerprint
 from schemas.registry import ChainLink, RegistryDevice
 from schemas.topics import FUSION_INPUT, REGISTRY
 from schemas.units import DegE7
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 
 ZONES = 240
-SPACING_E7 = 120_000  # .012 degrees: 1.3 km north-south, 1.2 km east-west at the equator
+SPACING_E7 = 120_000  # 0.012 degrees: 1.3 km north-south, 1.2 km east-west at the equator
 COLUMNS = 300
 
 
@@ -35,7 +35,7 @@ def pillar(number: int) -> RegistryDevice:
     )
 
 
-def records(numbers: range) -> Iterator[Outgoing]:
+def records(numbers: range) -> Iterator[ProducerRecord]:
     """The records that `callbox registry apply` would write for these pillars: the log first, then the registry."""
     devices = [pillar(number) for number in numbers]
     for device in devices:
@@ -45,6 +45,6 @@ def records(numbers: range) -> Iterator[Outgoing]:
             zone=device.zone,
             payload=encode(device),
         )
-        yield Outgoing(FUSION_INPUT, device.zone.encode(), encode(fact))
+        yield ProducerRecord(FUSION_INPUT, device.zone.encode(), encode(fact))
     for device in devices:
-        yield Outgoing(REGISTRY, device.device_id.encode(), encode(device))
+        yield ProducerRecord(REGISTRY, device.device_id.encode(), encode(device))

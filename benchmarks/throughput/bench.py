@@ -29,7 +29,7 @@ from callbox_testkit.brokers.apache import ApacheKafka
 from streams.clock import now_ms
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 
 CHUNK = 20_000
 MOST_STOLEN = 0.10
@@ -92,13 +92,13 @@ def interleaved(
 def _preload(kafka: KafkaConfig, feed: str, count: int) -> None:
     topics.apply(kafka, bench_topics(), i_lose_order=False)
     at = now_ms()
-    send_all(kafka, lists(at))
+    publish(kafka, lists(at))
     for chunk in _chunks(feed_records(feed, count, at)):
-        send_all(kafka, chunk)
+        publish(kafka, chunk)
     _say(f"{count} records of {feed} preloaded")
 
 
-def _chunks(records: Iterator[Outgoing]) -> Iterator[list[Outgoing]]:
+def _chunks(records: Iterator[ProducerRecord]) -> Iterator[list[ProducerRecord]]:
     while chunk := list(islice(records, CHUNK)):
         yield chunk
 

@@ -13,7 +13,7 @@ from schemas.feeds import PillarEvent, PlateRead
 from schemas.registry import RegistryDevice
 from schemas.topics import BY_NAME, CATALOGUE, HOTLIST, PILLAR_EVENTS, PLATE_READS, REGISTRY, Topic
 from schemas.units import DAY_MS, EpochMs
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 
 ONE_IN: Final = 100
 """Reads for each hit."""
@@ -45,23 +45,23 @@ def answers(feed: str, records: int) -> int:
     return records // ONE_IN if feed == "plates" else records
 
 
-def lists(at: EpochMs) -> list[Outgoing]:
+def lists(at: EpochMs) -> list[ProducerRecord]:
     """Registry and hotlist."""
     devices = [_device(feed, number) for feed, count in DEVICES.items() for number in range(count)]
     entries = [listed_vehicle(f"bench-{number}", _listed_text(number), at) for number in range(_LISTED)]
     return [
-        *(Outgoing(REGISTRY, device.device_id.encode(), encode(device)) for device in devices),
-        *(Outgoing(HOTLIST, entry.entry_id.encode(), encode(entry)) for entry in entries),
+        *(ProducerRecord(REGISTRY, device.device_id.encode(), encode(device)) for device in devices),
+        *(ProducerRecord(HOTLIST, entry.entry_id.encode(), encode(entry)) for entry in entries),
     ]
 
 
-def feed_records(feed: str, count: int, at: EpochMs) -> Iterator[Outgoing]:
+def feed_records(feed: str, count: int, at: EpochMs) -> Iterator[ProducerRecord]:
     """The preloaded topic, spread evenly over its partitions."""
     make = _read if feed == "plates" else _event
     return (make(number, EpochMs(at + number // 100)) for number in range(count))
 
 
-def _read(number: int, at: EpochMs) -> Outgoing:
+def _read(number: int, at: EpochMs) -> ProducerRecord:
     partitions = BY_NAME[PLATE_READS].partitions
     is_listed = number // partitions % ONE_IN == ONE_IN - 1
     checkpoint = _name("plates", number)
@@ -76,10 +76,10 @@ def _read(number: int, at: EpochMs) -> Outgoing:
         plate_colour=PlateColour.BLUE,
         jurisdiction="CN",
     )
-    return Outgoing(PLATE_READS, checkpoint.encode(), encode(read), number % partitions)
+    return ProducerRecord(PLATE_READS, checkpoint.encode(), encode(read), number % partitions)
 
 
-def _event(number: int, at: EpochMs) -> Outgoing:
+def _event(number: int, at: EpochMs) -> ProducerRecord:
     pillar = _name("pillars", number)
     event = PillarEvent(
         device_id=pillar,
@@ -88,7 +88,9 @@ def _event(number: int, at: EpochMs) -> Outgoing:
         received_at=at,
         event_id=f"event-{number}",
     )
-    return Outgoing(PILLAR_EVENTS, pillar.encode(), encode(event), number % BY_NAME[PILLAR_EVENTS].partitions)
+    return ProducerRecord(
+        PILLAR_EVENTS, pillar.encode(), encode(event), number % BY_NAME[PILLAR_EVENTS].partitions
+    )
 
 
 def _name(feed: str, number: int) -> str:

@@ -16,7 +16,7 @@ CHECKED: Final[Mapping[str, bool]] = {
 }
 """Whether a runner looks at the broker's answer to what it sent before it commits, as it runs here. Faust does
 because the agent awaits each delivery, Quix since its checkpoint raises on a failed one, callbox and the loop by
-design; Bytewax's sink flushes and looks at nothing (benchmarks/peers)."""
+design; Bytewax's sink flushes and looks at nothing (benchmarks/throughput/peers)."""
 
 BARS: Final[Mapping[str, tuple[str, float]]] = {
     "default_faust": ("callbox >= 8 x default_faust", 8.0),

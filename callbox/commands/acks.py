@@ -12,7 +12,7 @@ from callbox.incidents.lines import answer_line
 from callbox.invocation import Invocation
 from callbox.terminal.choices import choice
 from callbox.terminal.times import parse_span
-from processors.rules.ack import SAYS
+from processors.rules.ack import ACK_RULES
 from schemas.ack import Acknowledgement, Actor
 from schemas.enums import AckAction, AckOutcome, AckReason, Disposition, Grade
 from schemas.errors import AckRejected
@@ -131,7 +131,7 @@ def ack(
 ) -> None:
     """Acknowledge the incident ID, or say what is done about it."""
     chosen = AckAction(action)
-    if SAYS[chosen].needs_reason and reason is None:
+    if ACK_RULES[chosen].needs_reason and reason is None:
         raise click.UsageError(f"--action {action} needs --reason")
     if (chosen is AckAction.REGRADE) is not (grade is not None):
         raise click.UsageError("--action regrade and --grade go together")

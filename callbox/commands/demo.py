@@ -11,12 +11,12 @@ from rich.console import Console
 
 from callbox.demo.finish import finish, summary
 from callbox.demo.live import display_for
-from callbox.demo.processes.broker import Broker
+from callbox.demo.processes.broker import Broker, MissingBroker
 from callbox.demo.processes.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.existing_kafka import ExistingKafka
 from callbox.demo.report.files import clear
 from callbox.demo.run import read_script, run
 from callbox.invocation import Invocation
-from callbox_testkit.brokers.apache import ApacheKafka, ExistingKafka
 from models.weights import cache_root
 from streams.kafka.capabilities import BrokerKind
 
@@ -63,11 +63,12 @@ def demo(
     configured = invocation.config.models.cache
     cache = Path(configured) if configured is not None else cache_root()
     signal.signal(signal.SIGTERM, _end)  # the workers and the broker are ended on the way out
+    broker = _broker(BrokerKind(broker_kind), kafka, cache, out)
     script = read_script(scenario_file, data, cache)
     out.mkdir(parents=True, exist_ok=True)
     clear(out)
     display = display_for(Console())
-    result = run(script, _broker(BrokerKind(broker_kind), kafka, cache, out), out, cache, display)
+    result = run(script, broker, out, cache, display)
     problems = finish(result, out)
     for line in summary(result, problems, out):
         display.note(line)
@@ -80,8 +81,20 @@ def _broker(kind: BrokerKind, kafka: str | None, cache: Path, out: Path) -> Brok
         return ExistingKafka(kafka)
     log_file = out / "logs" / "broker.log"
     if kind is BrokerKind.KAFKA:
-        return ApacheKafka(cache, log_file)
+        return _apache_kafka(cache, log_file)
     return EmbeddedBroker(log_file)
+
+
+def _apache_kafka(cache: Path, log_file: Path) -> Broker:
+    try:
+        # Not at the top: an operator's installation has no test brokers.
+        from callbox_testkit.brokers.apache import ApacheKafka  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingBroker(
+            "callbox-testkit, which starts Apache Kafka, is not installed: run `pip install ./callbox_testkit` in a "
+            "checkout, or name a Kafka that runs with --kafka HOST:PORT"
+        ) from error
+    return ApacheKafka(cache, log_file)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

@@ -29,7 +29,7 @@ from callbox.dead_letters.reading import dead_letter_at, dead_letter_records
 from callbox.invocation import Invocation
 from schemas.units import EpochMs
 from streams.kafka.admin import assert_reachable
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 
 _NEWEST: Final = 10  # records below the counts
 _WIDTH: Final = 200  # of a table that goes into a file or a pipe
@@ -89,7 +89,7 @@ def list_(
 @click.argument("place", metavar="PLACE", callback=options.place)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_obj
-def show(invocation: Invocation, *, place: Place, as_json: bool) -> None:
+def show(invocation: Invocation, *, place: RecordMetadata, as_json: bool) -> None:
     """Show the letter at PLACE (TOPIC.dlq/PARTITION/OFFSET): its cause, and what of its record can be read."""
     kafka = invocation.config.kafka
     assert_reachable(kafka)

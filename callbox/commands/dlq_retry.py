@@ -31,7 +31,7 @@ from schemas.units import EpochMs
 from streams.clock import now_ms
 from streams.kafka.admin import assert_reachable
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Place, assert_may_hold, send_all
+from streams.kafka.producer import RecordMetadata, assert_may_hold, publish
 
 _MOST_BYTES: Final = 32 << 20  # of records in memory before they are sent: one picture may have 8 MiB
 _MOST_RECORDS: Final = 1_000
@@ -40,14 +40,14 @@ _MOST_RECORDS: Final = 1_000
 class _Decided(NamedTuple):
     """The place of a dead letter and the decision about it."""
 
-    place: Place
+    place: RecordMetadata
     decision: RetryDecision
 
 
 class _Wanted(NamedTuple):
     """Which dead letters are meant: those at some places, or all of a topic and cause."""
 
-    places: tuple[Place, ...]
+    places: tuple[RecordMetadata, ...]
     topic: str | None
     cause: Cause | None
     since: EpochMs | None
@@ -71,7 +71,7 @@ class _Wanted(NamedTuple):
 def retry(
     invocation: Invocation,
     *,
-    places: tuple[Place, ...],
+    places: tuple[RecordMetadata, ...],
     topic: str | None,
     cause: str | None,
     since: EpochMs | None,
@@ -111,7 +111,7 @@ def _dead_letters(kafka: KafkaConfig, wanted: _Wanted) -> Iterator[LocatedDeadLe
         click.echo(f"{told.unreadable} letters cannot be read by this release", err=True)
     firsts = {given.first for given in told.records if given.cause is wanted.cause}
     for record in dead_letter_records(kafka, (wanted.topic,), wanted.since) if firsts else ():
-        place = format_place(Place(record.topic, record.partition, record.offset))
+        place = format_place(RecordMetadata(record.topic, record.partition, record.offset))
         if place in firsts:
             firsts.discard(place)
             yield dead_letter_in(record)
@@ -149,14 +149,14 @@ def _retry(kafka: KafkaConfig, decided: Iterable[_Decided], *, dry_run: bool) ->
     results: list[RetryResult] = []
     for few in _in_batches(decided):
         outgoing = [each.decision.outgoing for each in few if each.decision.outgoing is not None]
-        arrived = iter([] if dry_run else send_all(kafka, outgoing))
+        arrived = iter([] if dry_run else publish(kafka, outgoing))
         for each in few:
             results.append(each.decision.result)
             click.echo(_line(each, None if each.decision.outgoing is None else next(arrived, None)))
     return results
 
 
-def _line(decided: _Decided, arrived: Place | None) -> str:
+def _line(decided: _Decided, arrived: RecordMetadata | None) -> str:
     result, words, outgoing = decided.decision
     if outgoing is None:
         return f"{result}  {format_place(decided.place)}: {words}"

@@ -16,7 +16,7 @@ from schemas.hotlist import HotlistEntry
 from schemas.topics import HOTLIST
 from streams.clock import now_ms
 from streams.kafka.admin import assert_reachable
-from streams.kafka.producer import Outgoing, assert_may_hold, send_all
+from streams.kafka.producer import ProducerRecord, assert_may_hold, publish
 from streams.kafka.reader import latest_by_key
 
 
@@ -47,12 +47,12 @@ def apply(invocation: Invocation, file: Path, *, dry_run: bool, allow_unsealed: 
     if dry_run:
         return
     # Withdrawn entries first: no vehicle is stopped for an entry that its authority has withdrawn.
-    send_all(kafka, [*(Outgoing(HOTLIST, key, None) for key in withdrawn), *map(_outgoing, entries)])
+    publish(kafka, [*(ProducerRecord(HOTLIST, key, None) for key in withdrawn), *map(_outgoing, entries)])
     click.echo("applied")
 
 
-def _outgoing(entry: HotlistEntry) -> Outgoing:
-    return Outgoing(HOTLIST, entry.entry_id.encode(), encode(entry))
+def _outgoing(entry: HotlistEntry) -> ProducerRecord:
+    return ProducerRecord(HOTLIST, entry.entry_id.encode(), encode(entry))
 
 
 def _show(entries: tuple[HotlistEntry, ...], known: set[bytes], withdrawn: int, *, expired: int) -> None:

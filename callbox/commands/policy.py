@@ -27,7 +27,7 @@ from schemas.topics import FUSION_INPUT
 from streams.clock import now_ms
 from streams.kafka.admin import assert_reachable
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.topics import partition_count
 
 _LOOK_S = 2.0  # how long a dry run, which needs no broker, waits for one
@@ -85,7 +85,7 @@ def put_in_force(
     kafka: KafkaConfig,
     record: PolicyRecord,
     partitions: int,
-    send: Callable[[KafkaConfig, Sequence[Outgoing]], object] = send_all,
+    send: Callable[[KafkaConfig, Sequence[ProducerRecord]], object] = publish,
 ) -> None:
     """Write a policy to every partition of the log.
 
@@ -97,9 +97,9 @@ def put_in_force(
     """
     value = encode(_input(record))
     others = [partition for partition in range(partitions) if partition != LOOKED_AT]
-    send(kafka, [Outgoing(FUSION_INPUT, b"", value, partition) for partition in others])
+    send(kafka, [ProducerRecord(FUSION_INPUT, b"", value, partition) for partition in others])
     # Last: if an apply is interrupted before, the next one still sees the difference.
-    send(kafka, [Outgoing(FUSION_INPUT, b"", value, LOOKED_AT)])
+    send(kafka, [ProducerRecord(FUSION_INPUT, b"", value, LOOKED_AT)])
 
 
 def read_policy_file(text: str, origin: str) -> FusionPolicy:

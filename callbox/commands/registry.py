@@ -20,7 +20,7 @@ from schemas.registry import RegistryDevice
 from schemas.topics import FUSION_INPUT, REGISTRY
 from streams.clock import now_ms
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import latest_by_key
 from streams.kafka.topics import partition_count
 
@@ -45,8 +45,8 @@ def apply(invocation: Invocation, file: Path, *, dry_run: bool, everything: bool
     _show(changes, unreadable)
     if dry_run or (changes.is_empty and not unreadable):
         return
-    send_all(kafka, [Outgoing(FUSION_INPUT, i.zone.encode(), encode(i)) for i in log_inputs(changes)])
-    send_all(kafka, _registry(changes, unreadable))
+    publish(kafka, [ProducerRecord(FUSION_INPUT, i.zone.encode(), encode(i)) for i in log_inputs(changes)])
+    publish(kafka, _registry(changes, unreadable))
     click.echo(f"applied as revision {changes.revision}")
 
 
@@ -64,11 +64,11 @@ def _in_force(kafka: KafkaConfig) -> tuple[dict[str, RegistryDevice], list[bytes
     return known, unreadable
 
 
-def _registry(changes: RegistryChange, unreadable: list[bytes]) -> list[Outgoing]:
+def _registry(changes: RegistryChange, unreadable: list[bytes]) -> list[ProducerRecord]:
     """The records for the registry topic. Tombstones of unreadable ones come first: a device may have the same key."""
-    records = [Outgoing(REGISTRY, key, None) for key in unreadable]
+    records = [ProducerRecord(REGISTRY, key, None) for key in unreadable]
     return records + [
-        Outgoing(REGISTRY, device_id.encode(), None if device is None else encode(device))
+        ProducerRecord(REGISTRY, device_id.encode(), None if device is None else encode(device))
         for device_id, device in registry_records(changes).items()
     ]
 

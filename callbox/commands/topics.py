@@ -4,12 +4,13 @@ from typing import Protocol
 
 import click
 
-from callbox.terminal.choices import REPLICATED, replica_name
+from callbox.terminal.choices import replica_name
 from streams.kafka import topics as administration
-from streams.kafka.acls import RIGHTS, acl_options, group_of
+from streams.kafka.acls import acl_options, group_of
 from streams.kafka.config import KafkaConfig
 from streams.kafka.topic_plan import refused
 from streams.worker.settings import RuntimeSettings
+from streams.worker.spec import REPLICABLE, WORKERS
 
 DIFFERENT = 1
 """Exit code of `diff` if there is a difference, as of diff(1)."""
@@ -96,15 +97,16 @@ def apply(obj: _Loader, i_lose_order: bool, allow_unsealed: bool, replication: i
     metavar="NAME",
     default="",
     callback=replica_name,
-    help="Those that the users of this replica of alarms and fusion need.",
+    help=f"Those that the users of this replica of {' and '.join(REPLICABLE)} need.",
 )
 @click.pass_obj
 def acls(obj: _Loader, principal_prefix: str, replica: str) -> None:
     """Print what gives each worker's user its rights, as options of kafka-acls.sh. Asks no broker."""
-    runtime = obj.config.runtime
-    for worker in REPLICATED if replica else RIGHTS:
-        group, first = group_of(worker, runtime, replica), group_of(worker, runtime)
-        for options in acl_options(worker, f"{principal_prefix}{worker}", group, first if replica else ""):
+    prefix = obj.config.runtime.group_prefix
+    for worker in REPLICABLE if replica else WORKERS:
+        group, first = group_of(worker, prefix, replica), group_of(worker, prefix)
+        principal = f"{principal_prefix}{worker}"
+        for options in acl_options(WORKERS[worker].acls, principal, group, first if replica else ""):
             click.echo(options)
 
 

@@ -11,7 +11,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.errors import Cause, DecodeError
 from schemas.topics import BY_NAME, dead_letter_topic
 from schemas.units import EpochMs
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 from streams.kafka.record import LogRecord
 
 TOPICS_WITH_DEAD_LETTERS: Final = tuple(name for name in BY_NAME if dead_letter_topic(name) in BY_NAME)
@@ -27,7 +27,7 @@ class LocatedDeadLetter(NamedTuple):
         dead_letter: Its content.
     """
 
-    place: Place
+    place: RecordMetadata
     written_at: EpochMs
     dead_letter: DeadLetter
 
@@ -92,7 +92,7 @@ def base_topic(topic: str) -> str:
     return topic.removesuffix(dead_letter_topic(""))
 
 
-def parse_place(text: str) -> Place:
+def parse_place(text: str) -> RecordMetadata:
     """Parse the place of a dead letter.
 
     Raises:
@@ -106,10 +106,10 @@ def parse_place(text: str) -> Place:
         raise ValueError(
             f"{text!r} is no place of a dead letter: TOPIC.dlq/PARTITION/OFFSET, as `callbox dlq list` names them"
         )
-    return Place(topic, int(partition), int(offset))
+    return RecordMetadata(topic, int(partition), int(offset))
 
 
-def format_place(place: Place) -> str:
+def format_place(place: RecordMetadata) -> str:
     """A place as people type it."""
     return f"{place.topic}/{place.partition}/{place.offset}"
 
@@ -120,7 +120,7 @@ def dead_letter_in(record: LogRecord) -> LocatedDeadLetter:
     Raises:
         DecodeError: This release cannot decode it.
     """
-    place = Place(record.topic, record.partition, record.offset)
+    place = RecordMetadata(record.topic, record.partition, record.offset)
     return LocatedDeadLetter(place, record.timestamp_ms, decode(record.value, DeadLetter))
 
 

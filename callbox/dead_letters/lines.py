@@ -10,7 +10,7 @@ from callbox.dead_letters.ledger import CauseCount, LocatedDeadLetter, RejectedR
 from callbox.terminal.printable import printable
 from callbox.terminal.times import format_time
 from schemas.units import EpochMs
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 
 COUNT_HEADINGS: Final = ("topic", "cause", "given up by", "records", "letters", "newest")
 RECORD_HEADINGS: Final = ("newest letter", "written", "cause", "given up by", "letters", "record")
@@ -94,7 +94,7 @@ def record_row(given: RejectedRecord) -> tuple[str, ...]:
         str(given.cause),
         ", ".join(given.workers),
         str(given.dead_letters),
-        format_place(Place(given.topic, given.partition, given.offset)),
+        format_place(RecordMetadata(given.topic, given.partition, given.offset)),
     )
     return tuple(map(printable, cells))
 
@@ -119,7 +119,7 @@ def _details(seen: DeadLetterView) -> Iterator[tuple[str, str]]:
     yield "letter", f"{seen.place}, written {format_time(seen.written_at)}"
     yield "cause", seen.cause
     yield "given up by", seen.worker
-    record = format_place(Place(seen.topic, seen.partition, seen.offset))
+    record = format_place(RecordMetadata(seen.topic, seen.partition, seen.offset))
     yield "record", f"{record}, appended {format_time(seen.appended_at)}"
     if seen.sealed:
         yield "sealed", "nothing of the record is kept here, and nothing of it is shown"

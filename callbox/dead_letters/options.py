@@ -10,7 +10,7 @@ from callbox.terminal.times import parse_time
 from schemas.errors import Cause
 from schemas.units import EpochMs
 from streams.clock import now_ms
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 
 
 def time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> EpochMs | None:
@@ -29,7 +29,7 @@ def topic(_context: click.Context, _parameter: click.Parameter, value: str | Non
     return name
 
 
-def place(_context: click.Context, _parameter: click.Parameter, value: str) -> Place:
+def place(_context: click.Context, _parameter: click.Parameter, value: str) -> RecordMetadata:
     """Parse the place of one dead letter."""
     try:
         return parse_place(value)
@@ -37,7 +37,9 @@ def place(_context: click.Context, _parameter: click.Parameter, value: str) -> P
         raise click.BadParameter(str(error)) from error
 
 
-def places(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[Place, ...]:
+def places(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[RecordMetadata, ...]:
     """Parse the places of dead letters."""
     return tuple(place(context, parameter, value) for value in values)
 

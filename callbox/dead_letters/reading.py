@@ -11,7 +11,7 @@ from schemas.registry import RegistryDevice
 from schemas.topics import BY_NAME, REGISTRY, dead_letter_topic
 from schemas.units import EpochMs
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 from streams.kafka.reader import Follower, latest_by_key, read
 from streams.kafka.record import LogRecord
 
@@ -37,7 +37,7 @@ def dead_letter_records(
                 yield from follower.poll(_POLL_S)
 
 
-def dead_letter_at(kafka: KafkaConfig, place: Place) -> LocatedDeadLetter:
+def dead_letter_at(kafka: KafkaConfig, place: RecordMetadata) -> LocatedDeadLetter:
     """The dead letter at a place.
 
     Raises:
@@ -58,7 +58,7 @@ def original_of(kafka: KafkaConfig, dead_letter: DeadLetter) -> Original | None:
     """The record of a dead letter: from the dead letter, or else from its place; None if it is no longer there."""
     if (whole := record_kept_in(dead_letter)) is not None:
         return whole
-    record = _record_at(kafka, Place(dead_letter.topic, dead_letter.partition, dead_letter.offset))
+    record = _record_at(kafka, RecordMetadata(dead_letter.topic, dead_letter.partition, dead_letter.offset))
     if record is not None and record.timestamp_ms == dead_letter.appended_at:  # else of a re-created topic
         return Original(record.key, record.value)
     if dead_letter.payload is None or BY_NAME[dead_letter.topic].sealed:
@@ -83,7 +83,7 @@ def _is_read(record: LogRecord) -> bool:
     return True
 
 
-def _record_at(kafka: KafkaConfig, place: Place) -> LogRecord | None:
+def _record_at(kafka: KafkaConfig, place: RecordMetadata) -> LogRecord | None:
     """The record at a place, unless retention or compaction has removed it."""
     # If the broker does not know the end exactly, reading from a place behind the end would wait for it.
     start = place.offset if kafka.capabilities.exact_high_watermark else 0

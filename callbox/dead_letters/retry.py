@@ -37,7 +37,7 @@ from schemas.topics import (
     dead_letter_topic,
 )
 from schemas.units import EpochMs
-from streams.kafka.producer import Outgoing, Place
+from streams.kafka.producer import ProducerRecord, RecordMetadata
 
 NEEDS_REGISTERED_DEVICE: Final = frozenset({PILLAR_EVENTS, FRAMES, PLATE_READS})
 """Topics whose records are rejected if the registry does not name their device."""
@@ -82,7 +82,7 @@ class RetryDecision(NamedTuple):
 
     result: RetryResult
     words: str
-    outgoing: Outgoing | None = None
+    outgoing: ProducerRecord | None = None
 
 
 def record_kept_in(dead_letter: DeadLetter) -> Original | None:
@@ -141,7 +141,9 @@ def decide_retry(
         value = with_original_id(value, dead_letter.appended_at, now)
     # A record without a key, or with an empty one (ticks, policies), goes to the partition that it was in.
     partition = None if original.key else dead_letter.partition
-    return RetryDecision(RetryResult.SENT, words, Outgoing(dead_letter.topic, original.key, value, partition))
+    return RetryDecision(
+        RetryResult.SENT, words, ProducerRecord(dead_letter.topic, original.key, value, partition)
+    )
 
 
 def with_original_id(value: bytes | None, appended_at: EpochMs, now: EpochMs) -> bytes | None:
@@ -193,7 +195,7 @@ def _fits(original: Original, topic: str) -> bool:
 
 def _gone(dead_letter: DeadLetter) -> str:
     retention_ms = BY_NAME[dead_letter.topic].retention_ms or 0
-    place = format_place(Place(dead_letter.topic, dead_letter.partition, dead_letter.offset))
+    place = format_place(RecordMetadata(dead_letter.topic, dead_letter.partition, dead_letter.offset))
     return (
         f"{place} is no longer there (its topic keeps records for {format_span(retention_ms)}) and the letter does "
         "not hold it: nothing is sent"

@@ -10,7 +10,7 @@ from schemas.units import SECOND_MS, EpochMs
 from streams.clock import monotonic, now_ms
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Delivery, Outgoing, Place
+from streams.kafka.producer import Delivery, ProducerRecord, RecordMetadata
 
 _ANSWER_S: Final = 10.0
 _GIVE_UP_MS: Final = 15_000
@@ -28,7 +28,7 @@ class Sent:
 
     step: int
     at: EpochMs
-    place: Place
+    place: RecordMetadata
 
 
 def play(
@@ -70,5 +70,5 @@ async def _send(delivery: Delivery, record: ScheduledRecord, scheduled: EpochMs)
     """Send a record that happened when the scenario says, and is received now, however late the machine is."""
     now = now_ms()
     value = record.make(min(scheduled, now), now)
-    (place,) = await delivery.deliver([Outgoing(record.topic, record.key, value)])
+    (place,) = await delivery.deliver([ProducerRecord(record.topic, record.key, value)])
     return Sent(record.step, now, place)

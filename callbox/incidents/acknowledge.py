@@ -13,7 +13,7 @@ from schemas.errors import AnswerMissing, DecodeError
 from schemas.topics import ACK_RESULTS, ACKS
 from streams.clock import monotonic
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import Follower, LogRecord, Start
 
 _POLL_S = 0.1  # how soon Ctrl-C is noticed
@@ -25,7 +25,7 @@ def send(kafka: KafkaConfig, acknowledgement: Acknowledgement) -> None:
     Raises:
         DeliveryFailed: The broker did not take it.
     """
-    send_all(kafka, [Outgoing(ACKS, acknowledgement.incident_id.encode(), encode(acknowledgement))])
+    publish(kafka, [ProducerRecord(ACKS, acknowledgement.incident_id.encode(), encode(acknowledgement))])
 
 
 def send_and_wait(

@@ -12,7 +12,7 @@ from schemas.errors import LogBroken
 from schemas.topics import FUSION_INPUT
 from streams.kafka.config import KafkaConfig
 from streams.kafka.partition_reader import PartitionReader
-from streams.kafka.reader import read
+from streams.kafka.reader import BrokerReader, read
 from streams.state.restore import restore
 
 LOOKED_AT: Final = 0
@@ -26,7 +26,7 @@ def in_force(kafka: KafkaConfig, partitions: int) -> State:
         LogBroken: The log and its snapshots do not meet.
         BrokerUnavailable, AccessDenied, InputMissing: As `streams.kafka.reader.read`.
     """
-    restored = restore(kafka, LOOKED_AT, partitions, _end_of_log(kafka))
+    restored = restore(BrokerReader(kafka), LOOKED_AT, partitions, _end_of_log(kafka))
     if restored.broken is not None:
         cause, expected, found = restored.broken
         raise LogBroken(f"{FUSION_INPUT}/{LOOKED_AT}: {cause}, expected offset {expected}, found {found}")

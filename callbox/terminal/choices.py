@@ -2,12 +2,8 @@
 
 import re
 from enum import StrEnum
-from typing import Final
 
 import click
-
-REPLICATED: Final = ("alarms", "fusion")
-"""Workers that may run twice: what they write follows from what they read alone, so two of them write the same."""
 
 _REPLICA = re.compile("[A-Za-z0-9-]{1,16}")
 

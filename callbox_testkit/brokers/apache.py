@@ -2,8 +2,8 @@
 
     absent ──jars──► formatted ──kafka.Kafka──► answering ──SIGTERM, later SIGKILL──► gone, with its data
 
-`kafka_from_environment` picks: CALLBOX_KAFKA=host:port (already there, left alone), else KAFKA_HOME, else
-Maven.
+`kafka_from_environment` takes CALLBOX_KAFKA=host:port (a broker that runs, left as it is), else KAFKA_HOME, else the
+jars that Maven resolves.
 """
 
 import os
@@ -25,10 +25,10 @@ from callbox.demo.processes.broker_process import (
     tail,
     wait_until_answering,
 )
+from callbox.demo.processes.existing_kafka import ExistingKafka
 from callbox_testkit.brokers.guard import Guard
 from callbox_testkit.brokers.kafka_jars import java_program, kafka_classpath
 from schemas.errors import BrokerUnavailable
-from streams.kafka.admin import assert_reachable
 from streams.kafka.capabilities import CAPABILITIES, BrokerKind, Capabilities
 from streams.kafka.config import KafkaConfig
 
@@ -58,47 +58,6 @@ def kafka_from_environment(
     return ApacheKafka(cache, log_file, environment=environment)
 
 
-class ExistingKafka:
-    """A Kafka that somebody else runs: start and stop only look and leave."""
-
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
-
-    @property
-    def bootstrap(self) -> str:
-        """As it was given."""
-        return self._bootstrap
-
-    @property
-    def kind(self) -> BrokerKind:
-        """Kafka."""
-        return BrokerKind.KAFKA
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Everything, as far as its owner has not restricted it."""
-        return CAPABILITIES[self.kind]
-
-    def start(self) -> None:
-        """Raise BrokerUnavailable unless it answers."""
-        assert_reachable(KafkaConfig(bootstrap=self._bootstrap))
-
-    def stop(self) -> None:
-        """Leave it alone."""
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-
 class ApacheKafka:
     """One node on free ports of the loopback address, with its data in a temporary folder."""
 
@@ -121,7 +80,7 @@ class ApacheKafka:
             settings: Server properties that replace or join those of kafka-server.properties; `listeners`
                 is appended to ours.
             format_options: More for `StorageTool format`, for example `--add-scram`.
-            guard: Adds a listener that asks who comes, at `guarded_bootstrap`.
+            guard: Adds a listener with authentication and ACLs, at `guarded_bootstrap`.
             jvm: Options of the server's JVM.
             environment: KAFKA_HOME, JAVA_HOME and PATH are read.
         """

@@ -1,8 +1,8 @@
-"""Apache Kafka nodes that outlive a kill: one, or a KRaft cluster of three, for the chaos bench.
+"""Apache Kafka nodes that keep their data when they are killed: one, or a KRaft cluster of three.
 
     formatted ──start──► answering ──kill──► dead, its data kept ──start──► answering ──close──► gone, with its data
 
-Clients are told to come to `advertised`, which may be a proxy; nodes talk to each other directly.
+Clients connect to `advertised`, which may be a proxy; the nodes connect to each other directly.
 """
 
 import os
@@ -54,7 +54,7 @@ class Node:
     Attributes:
         number: Its id, from 1.
         address: Where it listens for clients, `127.0.0.1:port`.
-        advertised: Where clients are told to come.
+        advertised: The address that clients are given.
     """
 
     def __init__(self, number: int, folder: Path, advertised: Callable[[str], str]) -> None:
@@ -84,7 +84,7 @@ class Node:
             "advertised.listeners": f"PLAINTEXT://{self.advertised},INTERNAL://{self.internal}",
             "inter.broker.listener.name": "INTERNAL",
             "controller.quorum.voters": voters,
-            # A node that was killed may come back only when its last session is over: 9 s by default.
+            # A killed node may register again only when its last session is over: 9 s by default.
             "broker.session.timeout.ms": "2000" if len(nodes) == 1 else "6000",
             "broker.heartbeat.interval.ms": "300",
             "log.dirs": str(self.data),
@@ -99,7 +99,7 @@ class KafkaCluster:
     Args:
         cache: Folder that keeps the jars between runs.
         size: 1, or 3: replication 3, of which 2 must be in sync.
-        advertised: Gives the address that clients are told, for the one that a node listens on.
+        advertised: Makes, of the address that a node listens on, the one that clients are given.
         environment: KAFKA_HOME, JAVA_HOME and PATH are read.
     """
 
@@ -122,7 +122,7 @@ class KafkaCluster:
 
     @property
     def bootstrap(self) -> str:
-        """What clients are told."""
+        """The addresses that clients are given."""
         return ",".join(node.advertised for node in self.nodes)
 
     def start_all(self) -> None:

@@ -1,7 +1,7 @@
-"""What makes a test broker ask who comes: TLS with a certificate of its own, users with SCRAM, an authorizer.
+"""Authentication and authorisation for a test broker: TLS with its own certificate, SCRAM users, ACLs.
 
-The plain listener stays for the broker itself and for whoever started it, who may do everything. The guarded one
-lets in users, and a user may do what an ACL allows; `admin` may do everything.
+The plain listener stays for the broker itself and for the test that started it, which may do everything. On the other
+one a user may do what an ACL allows; `admin` may do everything.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ _MECHANISM = SaslMechanism.SCRAM_SHA_512
 
 
 class Guard(msgspec.Struct, frozen=True, kw_only=True):
-    """A SASL_SSL listener with SCRAM-SHA-512, and nobody in it without an ACL.
+    """A SASL_SSL listener with SCRAM-SHA-512, where a user without an ACL may do nothing.
 
     Attributes:
         identity_file: PEM file with the broker's key (PKCS 8, not encrypted), its certificate and its issuers.
         admin: The user who may do everything.
-        passwords: Of each user, `admin` too. They are made for the run and stand on a command line.
+        passwords: Of each user, `admin` included. They are made for one run and visible on a command line.
     """
 
     identity_file: str

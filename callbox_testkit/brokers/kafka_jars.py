@@ -1,6 +1,6 @@
-"""The jars of an Apache Kafka server: those of KAFKA_HOME, or what Maven resolves into the cache, once.
+"""The jars of an Apache Kafka server: those of KAFKA_HOME, or those that Maven resolves into the cache, once.
 
-`<cache>/kafka-4.1.1/` is complete or not there: Maven copies into a folder beside it, which is then renamed.
+`<cache>/kafka-4.1.1/` is complete or absent: Maven copies into a folder beside it, which is then renamed.
 """
 
 import hashlib
@@ -66,7 +66,7 @@ def _fetch(pom: bytes, fingerprint: str, folder: Path, environment: Mapping[str,
         _copy_dependencies(maven, fresh, environment)
         (fresh / _MARKER).write_text(fingerprint, encoding="ascii")
         shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():  # else another process was quicker, with the same jars
+        if not folder.exists():  # else another process has brought the same jars meanwhile
             fresh.rename(folder)
 
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import msgspec
 
-from processors.incident.deadlines import DUE
+from processors.incident.lifecycle import DUE
 from processors.state.effect import (
     Change,
     CountTick,
     EndIncident,
-    Heard,
     PutDevice,
     PutEnded,
     PutFeed,
@@ -20,8 +19,9 @@ from processors.state.effect import (
     PutPolicy,
     PutStray,
     PutWatermark,
+    RecordHeartbeat,
+    RecordReport,
     SetTimer,
-    Spoke,
 )
 from processors.state.entities import (
     Device,
@@ -29,10 +29,10 @@ from processors.state.entities import (
     Incident,
     Timer,
 )
-from processors.state.event_ids import newest
+from processors.state.event_ids import latest_received_at
 from processors.state.partition_state import State, age_of, places_of
 
-MAX_STRANGERS = 10_000
+MAX_UNREGISTERED = 10_000
 """Devices that no registry names, in one partition: a county has 630 pillars, the rest is a flood of made-up names."""
 
 
@@ -52,21 +52,21 @@ def apply(state: State, changes: tuple[Change, ...]) -> None:
 
 def _put_device(state: State, change: PutDevice) -> None:
     device = change.device
-    key = device.key
+    key = device.zone, device.device_id
     known = state.devices.get(key)
     state.devices[key] = device
     if known is None and device.site is None:
-        state.stranger_count += 1
-        heappush(state.strangers, (age_of(device), *key))
-        while state.stranger_count > MAX_STRANGERS:
+        state.unregistered_count += 1
+        heappush(state.unregistered, (age_of(device), *key))
+        while state.unregistered_count > MAX_UNREGISTERED:
             _forget_a_stranger(state)
     elif known is not None and known.site is None and device.site is not None:
-        state.stranger_count -= 1
+        state.unregistered_count -= 1
     was_silent = known is not None and known.silent_since is not None
     if was_silent or device.silent_since is not None:
         _list_silent(state, known, device)
     if device.site is not None and device.site.removed:
-        state.heard.pop(key, None)
+        state.last_reports.pop(key, None)
 
 
 def _list_silent(state: State, known: Device | None, device: Device) -> None:
@@ -81,26 +81,26 @@ def _forget_a_stranger(state: State) -> None:
 
     The heap holds each stranger's age of some time ago. Ages only grow, so one that is still right is the least.
     """
-    age, *key = heappop(state.strangers)
+    age, *key = heappop(state.unregistered)
     zone, device_id = key
     device = state.devices.get((zone, device_id))
     if device is None or device.site is not None:
         return
     if age_of(device) != age:
-        heappush(state.strangers, (age_of(device), zone, device_id))
+        heappush(state.unregistered, (age_of(device), zone, device_id))
         return
     del state.devices[zone, device_id]
-    state.stranger_count -= 1
+    state.unregistered_count -= 1
     state.forgotten = age if state.forgotten is None else max(state.forgotten, age)
 
 
-def _heard(state: State, change: Heard) -> None:
+def _heard(state: State, change: RecordHeartbeat) -> None:
     state.heartbeats[change.key] = change.received_at
-    state.heard[change.key] = state.now
+    state.last_reports[change.key] = state.now
 
 
-def _spoke(state: State, change: Spoke) -> None:
-    state.heard[change.key] = state.now
+def _spoke(state: State, change: RecordReport) -> None:
+    state.last_reports[change.key] = state.now
 
 
 def _put_incident(state: State, change: PutIncident) -> None:
@@ -138,7 +138,7 @@ def _remember_end(state: State, incident: Incident) -> None:
     state.ended[incident.incident_id] = Ended(incident.state, incident.acks)
     while len(state.ended) > MAX_ENDED:
         forgotten = state.ended.pop(next(iter(state.ended)))
-        if (latest := newest(forgotten.acks)) is not None:
+        if (latest := latest_received_at(forgotten.acks)) is not None:
             state.ended_floor = max(state.ended_floor or latest, latest)
 
 
@@ -156,7 +156,7 @@ def _put_ended(state: State, change: PutEnded) -> None:
 
 
 def _put_stray(state: State, change: PutStray) -> None:
-    state.strays = change.strays
+    state.stray_acks = change.stray_acks
 
 
 def _set_timer(state: State, change: SetTimer) -> None:
@@ -177,7 +177,7 @@ def prune_timers(state: State) -> None:
 
 
 def _put_feed(state: State, change: PutFeed) -> None:
-    state.feeds[change.key] = change.memory
+    state.feeds[change.key] = change.event_ids
 
 
 def _put_watermark(state: State, change: PutWatermark) -> None:
@@ -195,8 +195,8 @@ def _count_tick(state: State, change: CountTick) -> None:
 
 _APPLIERS: Mapping[type[Any], Callable[[State, Any], None]] = {
     PutDevice: _put_device,
-    Heard: _heard,
-    Spoke: _spoke,
+    RecordHeartbeat: _heard,
+    RecordReport: _spoke,
     PutIncident: _put_incident,
     EndIncident: _end_incident,
     PutEnded: _put_ended,

@@ -1,6 +1,6 @@
 """The fold: one entry of the log in, decisions out. Total, without a clock, the same for everybody who reads the log.
 
-    entry ─► clock ─► decode ─► route ─► rule(state) ─► (decision, changes) ─► apply ─► decision
+    entry ─► clock ─► decode ─► route ─► rule(state) ─► effect ─► apply ─► decision
                         │         │          │
                         │         │          └─ raises ──► fold_error, state as it was; a press: a minimal red
                         │         └─ another zone's ─────► misrouted; a press is taken all the same
@@ -22,14 +22,14 @@ import msgspec
 from processors.fold.apply import apply, prune_timers
 from processors.fold.last_resort import minimal_red
 from processors.fold.log_entry import LogEntry, record_hash
-from processors.incident.supervision import speaks_again
+from processors.incident.supervision import on_recovered
 from processors.rules.ack import acknowledgement
 from processors.rules.camera import camera_alive, observation
 from processors.rules.device_event import pillar_fact
-from processors.rules.feed import feed_status
+from processors.rules.feed import dead_letter, feed_status, feed_watermark, list_age, log_broken
 from processors.rules.registry import device_record, policy_record
 from processors.rules.timers import due_of, fire
-from processors.state.effect import CountTick, Decision, Heard, Outcome, Spoke
+from processors.state.effect import CountTick, Decision, Effect, RecordHeartbeat, RecordReport
 from processors.state.entities import Device, Timer
 from processors.state.partition_state import LATEST_MS, State
 from schemas.ack import AckFact
@@ -38,8 +38,12 @@ from schemas.enums import InputKind, PillarKind, Reason
 from schemas.errors import DecodeError
 from schemas.fusion_log import (
     CameraAlive,
+    DeadLetterNotice,
     FeedStatus,
+    FeedWatermark,
     FusionInput,
+    ListAge,
+    LogBrokenNotice,
     Observation,
     PillarFact,
     PolicyRecord,
@@ -51,7 +55,7 @@ from schemas.units import MINUTE_MS, EpochMs
 
 __all__ = ["Decision", "fold", "fold_decoded", "read_entry"]
 
-Rule = Callable[[State, FusionInput, Any], Outcome]
+Rule = Callable[[State, FusionInput, Any], Effect]
 
 RECORDS: Mapping[InputKind, type[msgspec.Struct]] = {
     InputKind.PILLAR_EVENT: PillarFact,
@@ -63,6 +67,10 @@ RECORDS: Mapping[InputKind, type[msgspec.Struct]] = {
     InputKind.POLICY: PolicyRecord,
     InputKind.FEED_STATUS: FeedStatus,
     InputKind.TICK: Tick,
+    InputKind.FEED_WATERMARK: FeedWatermark,
+    InputKind.DEAD_LETTER: DeadLetterNotice,
+    InputKind.LIST_AGE: ListAge,
+    InputKind.LOG_BROKEN: LogBrokenNotice,
 }
 """What an envelope of a kind carries; a kind that is not here is not supported."""
 
@@ -75,11 +83,15 @@ RULES: dict[InputKind, Rule] = {
     InputKind.DEVICE: device_record,
     InputKind.POLICY: policy_record,
     InputKind.FEED_STATUS: feed_status,
+    InputKind.FEED_WATERMARK: feed_watermark,
+    InputKind.DEAD_LETTER: dead_letter,
+    InputKind.LIST_AGE: list_age,
+    InputKind.LOG_BROKEN: log_broken,
 }
 """Who decides; ticks are the fold's own, since each timer is decided about by itself."""
 
-BROADCAST = (InputKind.TICK, InputKind.POLICY)
-"""Sent to every partition, without a zone; so is what a worker tells of a whole feed."""
+BROADCAST = (InputKind.TICK, InputKind.POLICY, InputKind.FEED_WATERMARK)
+"""Sent to every partition, without a zone; so was a FEED_STATUS that was a watermark."""
 
 RETRY_MS = MINUTE_MS
 """A timer that failed is tried again: a fault must not keep an incident for ever."""
@@ -130,26 +142,38 @@ def fold_decoded(
     if _is_misrouted(state, entry, envelope) and not _is_press(record):
         return state, (Decision(reason=Reason.MISROUTED, event_id=envelope.event_id),)
     try:
-        decision, changes = rule(state, envelope, record)
+        effect = rule(state, envelope, record)
     except Exception as error:  # noqa: BLE001 — one record must not stop a partition and all its replicas
         return state, (_failed(state, envelope, record, error),)
-    apply(state, changes)
-    last = changes[-1] if changes else None
-    if type(last) is Heard or type(last) is Spoke:
+    apply(state, effect.changes)
+    decision = _decision(effect, envelope.event_id, getattr(record, "received_at", None))
+    last = effect.changes[-1] if effect.changes else None
+    if type(last) is RecordHeartbeat or type(last) is RecordReport:
         device = state.devices[last.key]
         if device.silent_since is not None:
-            return state, (decision, _revive(state, envelope, device))
+            return state, (decision, _recover(state, envelope, device))
     return state, (decision,)
 
 
-def _revive(state: State, envelope: FusionInput, device: Device) -> Decision:
-    """A silent device has spoken: decided by itself, after what it said."""
+def _decision(effect: Effect, event_id: str, received_at: EpochMs | None) -> Decision:
+    return Decision(
+        reason=effect.reason or Reason.UNKNOWN,
+        alerts=effect.alerts,
+        result=effect.result,
+        event_id=event_id,
+        received_at=received_at,
+        detail=effect.detail,
+    )
+
+
+def _recover(state: State, envelope: FusionInput, device: Device) -> Decision:
+    """A silent device has reported: decided by itself, after what it said."""
     try:
-        shown = speaks_again(state, device)
+        effect = on_recovered(state, device)
     except Exception as error:  # noqa: BLE001 — what it said has been decided about, and that stands
         return _failed(state, envelope, None, error)
-    apply(state, shown.changes)
-    return Decision(reason=shown.reason, alerts=shown.alerts, event_id=envelope.event_id)
+    apply(state, effect.changes)
+    return _decision(effect, envelope.event_id, None)
 
 
 def _advance(state: State, entry: LogEntry) -> None:
@@ -209,8 +233,10 @@ def _look(state: State, envelope: FusionInput, timer: Timer) -> Decision | None:
     try:
         due = due_of(state, timer)
         if due is not None and due <= state.now:
-            decision, changes = fire(state, timer)
-            apply(state, changes)
+            effect = fire(state, timer)
+            apply(state, effect.changes)
+            if effect.reason is not None:
+                decision = _decision(effect, f"timer:{timer.kind}", None)
             due = due_of(state, timer)
             if due is not None:
                 due = EpochMs(max(due, state.now + 1))  # once a tick, whatever a rule makes of it

@@ -20,7 +20,7 @@ from processors.state.entities import (
     Watermark,
     WatermarkKey,
 )
-from processors.state.event_ids import Memory
+from processors.state.event_ids import EventIdWindow
 from processors.state.partition_state import FORMAT_VERSION, State, age_of, places_of
 from processors.state.policy import FusionPolicy, validate
 from schemas.units import EpochMs
@@ -46,13 +46,13 @@ class _Snapshot(msgspec.Struct, kw_only=True, array_like=True, forbid_unknown_fi
     policy_version: str
     policy_revision: int
     heartbeats: dict[DeviceKey, EpochMs]
-    feeds: dict[FeedKey, Memory]
+    feeds: dict[FeedKey, EventIdWindow]
     forgotten: EpochMs | None
-    heard: dict[DeviceKey, EpochMs]
+    last_reports: dict[DeviceKey, EpochMs]
     watermarks: dict[WatermarkKey, Watermark]
     ended: dict[str, Ended]
     ended_floor: EpochMs | None
-    strays: Memory
+    stray_acks: EventIdWindow
     devices: list[list[Device]]
     incidents: list[list[Incident]]
     timers: list[list[Timer]]
@@ -71,11 +71,11 @@ _SCALARS = (
     "heartbeats",
     "feeds",
     "forgotten",
-    "heard",
+    "last_reports",
     "watermarks",
     "ended",
     "ended_floor",
-    "strays",
+    "stray_acks",
 )
 """Fields that are written as they are."""
 
@@ -183,11 +183,11 @@ def _index(state: State) -> None:
             state.by_place.setdefault(key, []).append(incident.incident_id)
         for device_id in incident.devices:
             state.by_device.setdefault((incident.zone, device_id), []).append(incident.incident_id)
-    state.strangers = [
+    state.unregistered = [
         (age_of(device), *device.key) for device in state.devices.values() if device.site is None
     ]
-    state.stranger_count = len(state.strangers)
-    heapify(state.strangers)
+    state.unregistered_count = len(state.unregistered)
+    heapify(state.unregistered)
     for device in state.devices.values():
         if device.silent_since is not None and device.gateway is not None:
             insort(state.by_gateway.setdefault(device.gateway, []), device.device_id)

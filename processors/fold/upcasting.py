@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from processors.incident.deadlines import DUE, entered
 from processors.incident.grading import nearest_help_mm
+from processors.incident.lifecycle import DUE, opened
 from processors.state.entities import Device, DeviceKey, Incident, Timer, TimerKind, device_subject
-from processors.state.event_ids import Memory
+from processors.state.event_ids import EventIdWindow
 from processors.state.policy import FusionPolicy
 from schemas.enums import Family, Feed, Hazard, IncidentState
 from schemas.units import EpochMs
@@ -51,7 +51,7 @@ def _from_1(raw: list[Any]) -> list[Any]:
             if incident[_FAMILY] in {"call", "fire"}:
                 incident[_FAMILY] = Family.EMERGENCY.value
     none_heard, no_watermarks, none_ended, no_floor = {}, {}, {}, None  # type: ignore[var-annotated]
-    no_strays = msgspec.to_builtins(Memory())
+    no_strays = msgspec.to_builtins(EventIdWindow())
     came = [none_heard, no_watermarks, none_ended, no_floor, no_strays]
     return [2, *raw[1:_DEVICES_1], *came, devices, incidents, timers]
 
@@ -84,7 +84,7 @@ def arm(
             active=incident.hazard is not Hazard.FEED_FAULT,  # which has happened, and does not go on
         )
         if incident.state is IncidentState.RAISED:
-            raised = entered(raised, IncidentState.RAISED, now, policy)
+            raised = opened(raised, now, policy)
         incidents[incident_id] = raised
         for kind, due_of in DUE.items():
             due = due_of(raised)

@@ -1,8 +1,8 @@
 """A condition of a device or a feed comes and goes: tamper, battery, silence, a stuck button. Maintenance, blue.
 
-    on  ─► a candidate while blue is held (what the device says), or raised (what callbox has waited for)
-    off ─► cleared; unacknowledged it still needs somebody; within the hold nobody ever hears of it
-    on, off, on, off, on, off ─► flapping: told once
+    active  ─► a candidate while blue is held (what the device says), or raised (what callbox has waited for)
+    cleared ─► cleared; unacknowledged it still needs an answer; within the hold it is never reported
+    active, cleared, three times in a minute ─► flapping: reported once
 
 One open incident for each condition of each device: found by its name, however long ago.
 """
@@ -10,31 +10,30 @@ One open incident for each condition of each device: found by its name, however 
 import msgspec
 from msgspec.structs import replace
 
-from processors.incident.deadlines import entered, hold_ms
-from processors.incident.flapping import came_back, went_away
+from processors.incident.flapping import record_clearance, record_return
 from processors.incident.grading import ASSESSMENTS, CONTROL_ROOM, grade_of
-from processors.incident.issue import Occasion, announce, incident_id_of, with_source
-from processors.incident.lifecycle import OVER, QUIET, Step, after
-from processors.incident.link import name_each_other
+from processors.incident.issue import AlertContext, incident_id_of, issue_alert, with_source
+from processors.incident.lifecycle import OVER, QUIET, Transition, advance, hold_ms, next_state, opened
 from processors.incident.matching import Surroundings, by_name, fault_name
-from processors.state.effect import Change, EndIncident, PutIncident
+from processors.incident.raising import raise_incident
+from processors.state.effect import Effect, EndIncident, PutIncident
 from processors.state.entities import DeviceKey, Incident
 from processors.state.geometry import Place
 from processors.state.partition_state import State
-from schemas.alert import Alert, Source
-from schemas.enums import Action, Disposition, Family, Feed, Hazard, IncidentState, Reason
+from schemas.alert import Source
+from schemas.enums import Action, Disposition, Feed, Hazard, IncidentState, Reason
 from schemas.registry import ChainLink
 from schemas.units import EpochMs
 
 
-class Sign(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class ConditionSignal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something that shows a condition, or that it is over.
 
     Attributes:
         hazard: Which condition.
         who: The device, or what of a feed.
         zone: Where it belongs.
-        event_id: Names the sign; unique for the one it is about.
+        event_id: Names the signal; unique for the one it is about.
         feed: Who told.
         occurred_at: When it happened.
         received_at: When it was told.
@@ -61,72 +60,54 @@ class Sign(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_alone: bool = False
 
 
-class Shown(msgspec.Struct, frozen=True):
-    """What became of a sign.
-
-    Attributes:
-        reason: Why.
-        alerts: What goes out, in order.
-        changes: What the fold is to change.
-    """
-
-    reason: Reason
-    alerts: tuple[Alert, ...] = ()
-    changes: tuple[Change, ...] = ()
-
-
-def begins(state: State, sign: Sign) -> Shown:
+def on_active(state: State, signal: ConditionSignal) -> Effect:
     """The condition is there."""
-    known = by_name(state, sign.zone, fault_name(sign.hazard, sign.who))
+    known = by_name(state, signal.zone, fault_name(signal.hazard, signal.who))
     if known is None:
-        return _first(state, sign)
+        return _first(state, signal)
     policy, now = state.policy, state.now
     incident = replace(
         known,
         last_at=now,
         expires_at=EpochMs(now + policy.expire_after_ms),
-        sources=with_source(known.sources, _source(sign)),
+        sources=with_source(known.sources, _source(signal)),
         source_count=known.source_count + 1,
     )
     if known.active and known.state not in OVER:
-        return Shown(Reason.STILL_ACTIVE, (), (PutIncident(incident),))
-    incident = came_back(incident, now, policy)
+        return Effect(Reason.STILL_ACTIVE, (), (PutIncident(incident),))
+    incident = record_return(incident, now, policy)
     is_quiet = known.flapping or known.state in QUIET
     if is_quiet or known.state is IncidentState.CANDIDATE:
-        return Shown(Reason.STILL_ACTIVE, (), (PutIncident(incident),))
-    to = after(known.state, Step.FACT)
-    if to is not known.state:
-        incident = entered(incident, to, now, policy)
-    return _tell(state, incident, sign, Reason.CONDITION_BACK, is_alarm=True)
+        return Effect(Reason.STILL_ACTIVE, (), (PutIncident(incident),))
+    incident = advance(incident, Transition.FACT, now, policy, restart=False)
+    return _report(state, incident, signal, Reason.CONDITION_BACK, is_alarm=True)
 
 
-def ends(state: State, sign: Sign) -> Shown:
+def on_cleared(state: State, signal: ConditionSignal) -> Effect:
     """The condition is over."""
-    known = by_name(state, sign.zone, fault_name(sign.hazard, sign.who))
+    known = by_name(state, signal.zone, fault_name(signal.hazard, signal.who))
     if known is None or not known.active:
-        return Shown(Reason.NOT_ACTIVE)
+        return Effect(Reason.NOT_ACTIVE)
     policy, now = state.policy, state.now
-    incident = went_away(replace(known, last_at=now), now, policy)
+    incident = record_clearance(replace(known, last_at=now), now, policy)
     if known.flapping or known.state in QUIET:
-        return Shown(Reason.CONDITION_OVER, (), (PutIncident(incident),))
+        return Effect(Reason.CONDITION_OVER, (), (PutIncident(incident),))
     if incident.flapping:
-        return _flaps(state, known, incident, sign)
-    to = after(known.state, Step.CONDITION_OVER)
-    if to is not known.state:
-        incident = entered(incident, to, now, policy)
+        return _on_flapping(state, known, incident, signal)
+    incident = advance(incident, Transition.CONDITION_OVER, now, policy, restart=False)
     if known.revision == 0:
-        return Shown(Reason.CONDITION_OVER, (), (PutIncident(incident),))
-    return _tell(state, incident, sign, Reason.CONDITION_OVER, is_alarm=False)
+        return Effect(Reason.CONDITION_OVER, (), (PutIncident(incident),))
+    return _report(state, incident, signal, Reason.CONDITION_OVER, is_alarm=False)
 
 
-def closed(
+def close_incident(
     state: State, incident: Incident, reason: Reason, event_id: str, disposition: Disposition | None = None
-) -> Shown:
+) -> Effect:
     """The incident ends whatever its state: its device has left, or another incident speaks for it."""
-    over = entered(incident, after(incident.state, Step.REMOVE), state.now, state.policy)
+    over = advance(incident, Transition.REMOVE, state.now, state.policy)
     if incident.revision == 0:
-        return Shown(reason, (), (EndIncident(over),))
-    occasion = Occasion(
+        return Effect(reason, (), (EndIncident(over),))
+    context = AlertContext(
         action=Action.CLOSE,
         reason=reason,
         cause=(reason, event_id),
@@ -134,92 +115,90 @@ def closed(
         policy_version=state.policy_version,
         disposition=disposition,
     )
-    over, alert = announce(over, occasion)
-    return Shown(reason, (alert,), (EndIncident(over),))
+    over, alert = issue_alert(over, context)
+    return Effect(reason, (alert,), (EndIncident(over),))
 
 
-def _flaps(state: State, known: Incident, incident: Incident, sign: Sign) -> Shown:
-    """It has come and gone too often: said once; a candidate is raised for it."""
+def _on_flapping(state: State, known: Incident, incident: Incident, signal: ConditionSignal) -> Effect:
+    """It has come and gone too often, which is reported once; a candidate is raised for it."""
     if known.state is IncidentState.CANDIDATE:
-        incident = entered(incident, after(known.state, Step.FACT), state.now, state.policy)
-    return _tell(state, incident, sign, Reason.FLAPPING, is_alarm=known.revision == 0)
+        incident = advance(incident, Transition.FACT, state.now, state.policy)
+    return _report(state, incident, signal, Reason.FLAPPING, is_alarm=known.revision == 0)
 
 
-def _first(state: State, sign: Sign) -> Shown:
-    grade = grade_of(state.policy, sign.hazard)
-    is_held = not sign.is_sure and hold_ms(state.policy, grade) > 0
-    to = after(None, Step.HELD if is_held else Step.FACT)
-    incident = entered(_fault(state, sign, to), to, state.now, state.policy)
+def _first(state: State, signal: ConditionSignal) -> Effect:
+    grade = grade_of(state.policy, signal.hazard)
+    is_held = not signal.is_sure and hold_ms(state.policy, grade) > 0
+    transition = Transition.HELD if is_held else Transition.FACT
+    incident = opened(_fault(state, signal, next_state(None, transition)), state.now, state.policy)
     if is_held:
-        return Shown(Reason.HELD, (), (PutIncident(incident),))
-    return raised(state, incident, sign)
+        return Effect(Reason.HELD, (), (PutIncident(incident),))
+    around = None if signal.is_alone else Surroundings(state, (signal.zone, signal.who), signal.place)
+    context = _context(state, incident, signal, signal.reason, is_alarm=True)
+    return raise_incident(state, incident, context, around)[1]
 
 
-def raised(state: State, incident: Incident, sign: Sign) -> Shown:
-    """Tell of a condition for the first time."""
-    updates: tuple[Alert, ...] = ()
-    changes: tuple[Change, ...] = ()
-    if not sign.is_alone:
-        around = Surroundings(state, (sign.zone, sign.who), sign.place)
-        others = around.others(Family.MAINTENANCE, incident.status)
-        incident, updates, changes = name_each_other(state, incident, others)
-    shown = _tell(state, incident, sign, sign.reason, is_alarm=True)
-    return Shown(shown.reason, (*shown.alerts, *updates), (*shown.changes, *changes))
-
-
-def _fault(state: State, sign: Sign, to: IncidentState) -> Incident:
-    place = sign.place
-    assessment = ASSESSMENTS[sign.hazard]
+def _fault(state: State, signal: ConditionSignal, to: IncidentState) -> Incident:
+    place = signal.place
+    assessment = ASSESSMENTS[signal.hazard]
     return Incident(
-        incident_id=incident_id_of(sign.zone, sign.hazard, sign.who, sign.event_id),
-        zone=sign.zone,
+        incident_id=incident_id_of(signal.zone, signal.hazard, signal.who, signal.event_id),
+        zone=signal.zone,
         family=assessment.family,
-        hazard=sign.hazard,
-        grade=grade_of(state.policy, sign.hazard),
+        hazard=signal.hazard,
+        grade=grade_of(state.policy, signal.hazard),
         state=to,
-        place_key=fault_name(sign.hazard, sign.who),
+        place_key=fault_name(signal.hazard, signal.who),
         place=place,
         uncertainty_m=None if place is None else state.policy.pillar_reach_m,
         verification_level=assessment.verification_level,
         score_permille=None,
-        chain=sign.chain,
-        onset=sign.occurred_at,
+        chain=signal.chain,
+        onset=signal.occurred_at,
         first_at=state.now,
         last_at=state.now,
         expires_at=EpochMs(state.now + state.policy.expire_after_ms),
-        devices=(sign.who,),
-        sources=(_source(sign),),
+        devices=(signal.who,),
+        sources=(_source(signal),),
         source_count=1,
-        device_name=sign.name,
-        feeds=(sign.feed,),
+        device_name=signal.name,
+        feeds=(signal.feed,),
     )
 
 
-def _tell(state: State, incident: Incident, sign: Sign, reason: Reason, *, is_alarm: bool) -> Shown:
-    occasion = Occasion(
+def _report(
+    state: State, incident: Incident, signal: ConditionSignal, reason: Reason, *, is_alarm: bool
+) -> Effect:
+    context = _context(state, incident, signal, reason, is_alarm=is_alarm)
+    incident, alert = issue_alert(incident, context)
+    return Effect(reason, (alert,), (PutIncident(incident),))
+
+
+def _context(
+    state: State, incident: Incident, signal: ConditionSignal, reason: Reason, *, is_alarm: bool
+) -> AlertContext:
+    return AlertContext(
         action=Action.UPDATE if incident.revision else Action.RAISE,
         reason=reason,
-        cause=(sign.feed, sign.who, sign.event_id),
+        cause=(signal.feed, signal.who, signal.event_id),
         at=state.now,
         policy_version=state.policy_version,
-        device_name=sign.name,
+        device_name=signal.name,
         is_alarm=is_alarm,
     )
-    incident, alert = announce(incident, occasion)
-    return Shown(reason, (alert,), (PutIncident(incident),))
 
 
-def _source(sign: Sign) -> Source:
+def _source(signal: ConditionSignal) -> Source:
     return Source(
-        feed=sign.feed,
-        device_id=sign.who,
-        event_id=sign.event_id,
-        occurred_at=sign.occurred_at,
-        received_at=sign.received_at,
+        feed=signal.feed,
+        device_id=signal.who,
+        event_id=signal.event_id,
+        occurred_at=signal.occurred_at,
+        received_at=signal.received_at,
     )
 
 
-def sign_of(
+def signal_of(
     key: DeviceKey,
     hazard: Hazard,
     event_id: str,
@@ -230,9 +209,9 @@ def sign_of(
     chain: tuple[ChainLink, ...],
     is_alone: bool = False,
     reason: Reason = Reason.CONDITION_ACTIVE,
-) -> Sign:
-    """A sign that callbox has found itself, about a device."""
-    return Sign(
+) -> ConditionSignal:
+    """A signal that callbox has found itself, about a device."""
+    return ConditionSignal(
         hazard=hazard,
         who=key[1],
         zone=key[0],

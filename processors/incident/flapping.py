@@ -11,19 +11,19 @@ from schemas.enums import Grade
 from schemas.units import EpochMs
 
 
-def went_away(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
+def record_clearance(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
     """One more cycle: what was wrong is over, for now. Flapping or not, calm is counted from here."""
     cycles = _recent((*incident.cycles, at), at, policy.flap_within_ms, most=policy.flap_cycles)
     is_flapping = incident.flapping or (len(cycles) >= policy.flap_cycles and incident.grade is not Grade.RED)
     return _flapping(replace(incident, active=False, cycles=cycles), at, policy, now_flapping=is_flapping)
 
 
-def came_back(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
+def record_return(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
     """It is wrong again."""
     return _flapping(replace(incident, active=True), at, policy, now_flapping=incident.flapping)
 
 
-def grade_changed(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
+def record_grade_change(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
     """Its grade is another now; too many changes are flapping as well, but never of what is red."""
     most = policy.grade_changes + 1
     changes = _recent((*incident.grade_changes, at), at, policy.grade_changes_within_ms, most=most)
@@ -33,7 +33,7 @@ def grade_changed(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Inci
     return _flapping(changed, at, policy, now_flapping=incident.flapping or len(changes) >= most)
 
 
-def calmed(incident: Incident) -> Incident:
+def end_flapping(incident: Incident) -> Incident:
     """Nothing has happened for long enough."""
     return replace(incident, flapping=False, cycles=(), grade_changes=(), calm_at=None)
 

@@ -19,7 +19,7 @@ KEPT_MS = 7 * DAY_MS
 ENDS = frozenset({Action.CLOSE, Action.CANCEL})
 
 
-class Standing(NamedTuple):
+class LatestRecord(NamedTuple):
     """The record of an incident that counts.
 
     Attributes:
@@ -37,15 +37,15 @@ class Standing(NamedTuple):
     is_overtaken: bool = False
 
 
-def observe(known: Standing | None, alert: Alert, partition: int, offset: int) -> Standing:
+def apply_record(known: LatestRecord | None, alert: Alert, partition: int, offset: int) -> LatestRecord:
     """Take in one more record of an incident, in the order of its partition."""
     if known is not None and alert.revision < known.revision:
         return known._replace(is_overtaken=True)
     ended_at = alert.sent if alert.action in ENDS else None
-    return Standing(alert.revision, ended_at, partition, offset)
+    return LatestRecord(alert.revision, ended_at, partition, offset)
 
 
-def to_forget(standings: Mapping[bytes, Standing], now: EpochMs) -> Iterable[bytes]:
+def expired_keys(standings: Mapping[bytes, LatestRecord], now: EpochMs) -> Iterable[bytes]:
     """The keys of incidents that ended seven days ago or earlier."""
     return (
         key
@@ -54,6 +54,6 @@ def to_forget(standings: Mapping[bytes, Standing], now: EpochMs) -> Iterable[byt
     )
 
 
-def to_repeat(standings: Mapping[bytes, Standing]) -> Iterable[tuple[bytes, Standing]]:
+def overtaken_records(standings: Mapping[bytes, LatestRecord]) -> Iterable[tuple[bytes, LatestRecord]]:
     """The incidents whose newest record is not the latest in the topic."""
     return ((key, standing) for key, standing in standings.items() if standing.is_overtaken)

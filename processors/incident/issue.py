@@ -31,7 +31,7 @@ _ID_NAMES: Mapping[Hazard, str] = {Hazard.EMERGENCY_CALL: "call", Hazard.FEED_FA
 have the same id when the next one folds the same press."""
 
 
-class Occasion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class AlertContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why an alert goes out now.
 
     Attributes:
@@ -91,7 +91,7 @@ def with_source(sources: tuple[Source, ...], source: Source) -> tuple[Source, ..
     return (sources[0], *sources[2:], source)
 
 
-def announce(incident: Incident, occasion: Occasion) -> tuple[Incident, Alert]:
+def issue_alert(incident: Incident, occasion: AlertContext) -> tuple[Incident, Alert]:
     """Make an alert of an incident as it is now.
 
     Args:
@@ -112,7 +112,7 @@ def announce(incident: Incident, occasion: Occasion) -> tuple[Incident, Alert]:
     return told, alert
 
 
-def _alert(incident: Incident, occasion: Occasion) -> Alert:
+def _alert(incident: Incident, occasion: AlertContext) -> Alert:
     place, responsible = incident.place, incident.chain[incident.tier]
     return Alert(
         alert_id=alert_id_of(incident.incident_id, occasion.action, occasion.cause),

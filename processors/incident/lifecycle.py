@@ -1,4 +1,4 @@
-"""The life of an incident: one table.
+"""The life of an incident: every transition, and what follows from it.
 
     ─ HELD ─► CANDIDATE ─ HOLD_OVER ─┐         ┌──────────── STALE, REALARM ────────────┐
                                      ▼         ▼                                         │
@@ -8,23 +8,34 @@
                                         └ CLEAR ─► CLEARED_UNACKED ─ ACCEPT ─► CLEARED ◄─────────────┘
                                                                                   └─ CLOSE, RESOLVE ─► CLOSED
 
-Beside it: CANCELLED, and SHELVED and OUT_OF_SERVICE, where a person wants to hear nothing for a while, whatever comes
-and goes. Whatever is open takes CANCEL, EXPIRY and REMOVE. Arrows are things that happen to an incident (`Step`); the
-arrow from nowhere makes one. Time is fold time. States are those of ISA-18.2. A new fact about a cleared incident
-raises it again, and so does a grade that has risen (`REALARM`), except for somebody who is there already.
+Beside it: CANCELLED, and SHELVED and OUT_OF_SERVICE, where a person has asked for silence. Whatever is open takes
+CANCEL, EXPIRY and REMOVE. An arrow is a `Transition`; the arrow from nowhere opens an incident. TRANSITIONS is the
+whole machine; docs/reference/lifecycle.md is drawn from it. TIMERS says which timers run in which state. Time is
+stream time.
 
-A device's cancel never ends a red: there it is CANCEL_ASKED, and leaves it open (domain.md 6).
+States are derived from ISA-18.2; docs/incidents.md has the mapping. A new fact about a cleared incident raises it
+again, and so does a grade that has risen (REALARM), except where somebody is on scene already. A device's cancel never
+ends a red: there it is CANCEL_ASKED, and leaves it open (requirement 6).
+
+A due time stands in the incident. The heap of timers only says when to look: a timer that finds its due time moved or
+gone is moved or gone itself (processors/rules/timers.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from operator import attrgetter
 
+from msgspec.structs import replace
+
+from processors.state.entities import Incident, TimerKind
+from processors.state.policy import ByGrade, FusionPolicy
 from schemas.enums import Grade, IncidentState
+from schemas.units import EpochMs
 
 _S = IncidentState
 
 
-class Step(StrEnum):
+class Transition(StrEnum):
     """What can happen to an incident."""
 
     # the feeds
@@ -82,81 +93,196 @@ def _same(*states: IncidentState) -> dict[IncidentState | None, IncidentState]:
     return {state: state for state in states}
 
 
-TRANSITIONS: Mapping[Step, Mapping[IncidentState | None, IncidentState]] = {
-    Step.FACT: {
+TRANSITIONS: Mapping[Transition, Mapping[IncidentState | None, IncidentState]] = {
+    Transition.FACT: {
         None: _S.RAISED,
         _S.CANDIDATE: _S.RAISED,
         **_same(_S.RAISED, *_ATTENDED, _S.REJECTED, *_QUIET),
         _S.CLEARED: _S.RAISED,
         _S.CLEARED_UNACKED: _S.RAISED,
     },
-    Step.HELD: {None: _S.CANDIDATE, _S.CANDIDATE: _S.CANDIDATE},
-    Step.REALARM: {**_all(OPEN, _S.RAISED), _S.ON_SCENE: _S.ON_SCENE},
-    Step.CANCEL_ASKED: _same(*OPEN),
-    Step.CONDITION_OVER: {
+    Transition.HELD: {None: _S.CANDIDATE, _S.CANDIDATE: _S.CANDIDATE},
+    Transition.REALARM: {**_all(OPEN, _S.RAISED), _S.ON_SCENE: _S.ON_SCENE},
+    Transition.CANCEL_ASKED: _same(*OPEN),
+    Transition.CONDITION_OVER: {
         _S.CANDIDATE: _S.CANDIDATE,
         _S.RAISED: _S.CLEARED_UNACKED,
         _S.REJECTED: _S.CLEARED_UNACKED,
         **_all(_ATTENDED, _S.CLEARED),
         **_same(*_QUIET, _S.CLEARED, _S.CLEARED_UNACKED),
     },
-    Step.TEST: {None: _S.CLOSED},
-    Step.REMOVE: _all(OPEN, _S.CLOSED),
-    Step.ACCEPT: {
+    Transition.TEST: {None: _S.CLOSED},
+    Transition.REMOVE: _all(OPEN, _S.CLOSED),
+    Transition.ACCEPT: {
         _S.RAISED: _S.ACKED,
         _S.REJECTED: _S.ACKED,
         _S.CLEARED_UNACKED: _S.CLEARED,
     },
-    Step.REJECT: _all((_S.RAISED, _S.ACKED), _S.REJECTED),
-    Step.EN_ROUTE: {
+    Transition.REJECT: _all((_S.RAISED, _S.ACKED), _S.REJECTED),
+    Transition.EN_ROUTE: {
         **_all((_S.RAISED, _S.REJECTED, _S.ACKED, _S.ASSIGNED), _S.ASSIGNED),
         _S.ON_SCENE: _S.ON_SCENE,
     },
-    Step.ON_SCENE: _all((_S.RAISED, _S.REJECTED, *_ATTENDED), _S.ON_SCENE),
-    Step.CLEAR: {
+    Transition.ON_SCENE: _all((_S.RAISED, _S.REJECTED, *_ATTENDED), _S.ON_SCENE),
+    Transition.CLEAR: {
         _S.RAISED: _S.CLEARED_UNACKED,
         _S.REJECTED: _S.CLEARED_UNACKED,
         **_all((*_ATTENDED, _S.SHELVED), _S.CLEARED),
     },
-    Step.CLOSE: _all((*_ATTENDED, _S.CLEARED, *_QUIET), _S.CLOSED),
-    Step.CANCEL: _all(OPEN, _S.CANCELLED),
-    Step.REGRADE: _same(_S.RAISED, *_ATTENDED, _S.REJECTED, _S.CLEARED, _S.CLEARED_UNACKED),
-    Step.SHELVE: _all((_S.RAISED, _S.REJECTED, _S.ACKED, _S.CLEARED_UNACKED, _S.SHELVED), _S.SHELVED),
-    Step.UNSHELVE: {_S.SHELVED: _S.RAISED},
-    Step.OUT_OF_SERVICE: _all((_S.RAISED, _S.REJECTED, *_ATTENDED, _S.SHELVED), _S.OUT_OF_SERVICE),
-    Step.IN_SERVICE: {_S.OUT_OF_SERVICE: _S.RAISED},
-    Step.HOLD_OVER: {_S.CANDIDATE: _S.RAISED},
-    Step.ESCALATE: _all((_S.RAISED, _S.REJECTED), _S.RAISED),
-    Step.STALE: {_S.ACKED: _S.RAISED},
-    Step.RESOLVE: {_S.CLEARED: _S.CLOSED},
-    Step.EXPIRY: _all(OPEN, _S.CLOSED),
+    Transition.CLOSE: _all((*_ATTENDED, _S.CLEARED, *_QUIET), _S.CLOSED),
+    Transition.CANCEL: _all(OPEN, _S.CANCELLED),
+    Transition.REGRADE: _same(_S.RAISED, *_ATTENDED, _S.REJECTED, _S.CLEARED, _S.CLEARED_UNACKED),
+    Transition.SHELVE: _all((_S.RAISED, _S.REJECTED, _S.ACKED, _S.CLEARED_UNACKED, _S.SHELVED), _S.SHELVED),
+    Transition.UNSHELVE: {_S.SHELVED: _S.RAISED},
+    Transition.OUT_OF_SERVICE: _all((_S.RAISED, _S.REJECTED, *_ATTENDED, _S.SHELVED), _S.OUT_OF_SERVICE),
+    Transition.IN_SERVICE: {_S.OUT_OF_SERVICE: _S.RAISED},
+    Transition.HOLD_OVER: {_S.CANDIDATE: _S.RAISED},
+    Transition.ESCALATE: _all((_S.RAISED, _S.REJECTED), _S.RAISED),
+    Transition.STALE: {_S.ACKED: _S.RAISED},
+    Transition.RESOLVE: {_S.CLEARED: _S.CLOSED},
+    Transition.EXPIRY: _all(OPEN, _S.CLOSED),
 }
-"""Step, state before (None: there is no incident yet), state after. What is not here does not happen."""
+"""Transition, state before (None: there is no incident yet), state after. What is not here does not happen."""
 
 UNACKNOWLEDGED = (_S.RAISED, _S.REJECTED, _S.CLEARED_UNACKED)
 """Somebody must still answer."""
 
 QUIET = _QUIET
-"""A person wants to hear nothing of it; only a grade that rises is told."""
+"""A person has asked for silence; only a grade that rises is reported."""
 
 OVER = (_S.CLEARED, _S.CLEARED_UNACKED)
 """What was wrong is over; a new fact raises again."""
 
 
-def after(state: IncidentState | None, step: Step) -> IncidentState:
-    """The state after a step.
+DueOf = Callable[[Incident], EpochMs | None]
+
+DUE: Mapping[TimerKind, DueOf] = {
+    TimerKind.CALM: attrgetter("calm_at"),
+    TimerKind.ESCALATE: attrgetter("escalate_at"),
+    TimerKind.EXPIRE: attrgetter("expires_at"),
+    TimerKind.HOLD: attrgetter("hold_until"),
+    TimerKind.NOTIFY: attrgetter("notify_at"),
+    TimerKind.RESOLVE: attrgetter("resolve_at"),
+    TimerKind.STALE: attrgetter("stale_at"),
+    TimerKind.UNSHELVE: attrgetter("shelved_until"),
+}
+"""Where an incident says when a timer is due; None while it does not run."""
+
+TIMERS: Mapping[IncidentState, frozenset[TimerKind]] = {
+    _S.CANDIDATE: frozenset({TimerKind.HOLD}),
+    _S.RAISED: frozenset({TimerKind.ESCALATE, TimerKind.NOTIFY}),
+    _S.REJECTED: frozenset({TimerKind.ESCALATE, TimerKind.NOTIFY}),
+    _S.CLEARED_UNACKED: frozenset({TimerKind.NOTIFY}),
+    _S.ACKED: frozenset({TimerKind.STALE}),
+    _S.CLEARED: frozenset({TimerKind.RESOLVE}),
+    _S.SHELVED: frozenset({TimerKind.UNSHELVE}),
+    _S.OUT_OF_SERVICE: frozenset({TimerKind.UNSHELVE}),
+}
+"""Which timers run in a state. EXPIRE and CALM run in every one and are not touched by a transition. How long an
+incident is put away is said by whoever puts it away, so that UNSHELVE is set by processors/rules/ack.py."""
+
+_DELAYS: Mapping[TimerKind, Callable[[FusionPolicy], ByGrade]] = {
+    TimerKind.NOTIFY: attrgetter("notify_ms"),
+    TimerKind.HOLD: attrgetter("hold_ms"),
+    TimerKind.STALE: attrgetter("stale_ms"),
+    TimerKind.RESOLVE: attrgetter("resolve_ms"),
+}
+"""How long after a transition a timer is due."""
+
+
+def next_state(state: IncidentState | None, transition: Transition) -> IncidentState:
+    """The state after a transition.
 
     Raises:
         KeyError: The machine has no such arrow.
     """
-    return TRANSITIONS[step][state]
+    return TRANSITIONS[transition][state]
 
 
-def can(state: IncidentState | None, step: Step) -> bool:
-    """Whether a step is possible."""
-    return state in TRANSITIONS[step]
+def is_possible(state: IncidentState | None, transition: Transition) -> bool:
+    """Whether a transition is possible."""
+    return state in TRANSITIONS[transition]
 
 
-def device_cancel(grade: Grade) -> Step:
+def opened(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
+    """An incident that has just been made, with the timers of its first state."""
+    return _enter(incident, incident.state, at, policy)
+
+
+def advance(
+    incident: Incident, transition: Transition, at: EpochMs, policy: FusionPolicy, *, restart: bool = True
+) -> Incident:
+    """The incident after a transition, with the timers of its new state.
+
+    Args:
+        incident: As it is.
+        transition: What happens to it.
+        at: Stream time.
+        policy: What is in force.
+        restart: Where the state stays the same, its timers start anew; False leaves them as they are.
+
+    Raises:
+        KeyError: The machine has no such arrow.
+    """
+    to = next_state(incident.state, transition)
+    return incident if to is incident.state and not restart else _enter(incident, to, at, policy)
+
+
+def bring_back(incident: Incident, transition: Transition, at: EpochMs, policy: FusionPolicy) -> Incident:
+    """The incident after UNSHELVE or IN_SERVICE: an alarm again, or over where its condition is over."""
+    to = next_state(incident.state, transition)
+    if not incident.active:
+        to = next_state(to, Transition.CONDITION_OVER)
+    return _enter(incident, to, at, policy)
+
+
+def _enter(incident: Incident, to: IncidentState, at: EpochMs, policy: FusionPolicy) -> Incident:
+    """The incident in a state, with the timers that run there, from now on; a timer of the state before is gone."""
+    grade = incident.grade
+    running = TIMERS.get(to, frozenset())
+    has_next = has_next_tier(incident)
+    answer_by = None
+    if to is IncidentState.REJECTED:  # the next tier is asked with the next tick, if there is one
+        answer_by = at if has_next else None
+    elif to in UNACKNOWLEDGED:
+        answer_by = EpochMs(at + policy.acknowledge_ms.of(grade))
+    due: dict[TimerKind, EpochMs] = {}
+    for kind, delays_of in _DELAYS.items():
+        if kind in running:
+            due[kind] = EpochMs(at + delays_of(policy).of(grade))
+    return replace(
+        incident,
+        state=to,
+        ack_by=answer_by,
+        escalate_at=answer_by if TimerKind.ESCALATE in running and has_next else None,
+        notify_at=due.get(TimerKind.NOTIFY),
+        hold_until=due.get(TimerKind.HOLD),
+        stale_at=due.get(TimerKind.STALE),
+        resolve_at=due.get(TimerKind.RESOLVE),
+        shelved_until=None,
+    )
+
+
+def put_away_until(incident: Incident, until: EpochMs, policy: FusionPolicy) -> Incident:
+    """A shelved incident, or one out of service, with the time at which that ends; it must not expire before."""
+    return replace(incident, shelved_until=until, expires_at=EpochMs(until + policy.expire_after_ms))
+
+
+def extend_expiry(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
+    """Somebody or something has spoken of it: it does not expire so soon."""
+    return replace(incident, expires_at=EpochMs(at + policy.expire_after_ms))
+
+
+def has_next_tier(incident: Incident) -> bool:
+    """Whether there is somebody left to ask."""
+    return incident.tier + 1 < len(incident.chain)
+
+
+def hold_ms(policy: FusionPolicy, grade: Grade) -> int:
+    """How long a first fact of a grade waits; only yellow and blue ever do."""
+    return policy.hold_ms.of(grade) if grade in {Grade.YELLOW, Grade.BLUE} else 0
+
+
+def transition_of_device_cancel(grade: Grade) -> Transition:
     """What a device's own cancel does: it never ends a red, nor a grade that is not known."""
-    return Step.CANCEL if grade in {Grade.YELLOW, Grade.BLUE} else Step.CANCEL_ASKED
+    return Transition.CANCEL if grade in {Grade.YELLOW, Grade.BLUE} else Transition.CANCEL_ASKED

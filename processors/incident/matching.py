@@ -50,7 +50,7 @@ class Surroundings:
         for incident in self._near(family, oldest):
             if incident.status is status and is_in_window(state, incident):
                 found.append(incident)  # noqa: PERF401 - the generator is read once, and a screen is wide enough
-        return newest(found)
+        return latest_of(found)
 
     def others(self, family: Family, status: Status) -> list[Incident]:
         """Open incidents of the other families at this place, those that came last first."""
@@ -95,7 +95,7 @@ def of_device(state: State, device: DeviceKey) -> list[Incident]:
     return [state.incidents[incident_id] for incident_id in state.by_device.get(device, ())]
 
 
-def newest(incidents: Iterable[Incident]) -> Incident | None:
+def latest_of(incidents: Iterable[Incident]) -> Incident | None:
     """The one raised last, then the one with the greater id."""
     return max(incidents, key=_age, default=None)
 

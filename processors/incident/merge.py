@@ -9,17 +9,16 @@ A red has no hold. A candidate that a press joins is red, and raised at once.
 import msgspec
 from msgspec.structs import replace
 
-from processors.incident.deadlines import entered, hold_ms
-from processors.incident.flapping import grade_changed
+from processors.incident.flapping import record_grade_change
 from processors.incident.grading import chain_of, grade_of, target_response_s, verification_level, worse
-from processors.incident.issue import Occasion, announce, incident_id_of, with_source
-from processors.incident.lifecycle import OVER, QUIET, Step, after
-from processors.incident.link import name_each_other
+from processors.incident.issue import AlertContext, incident_id_of, issue_alert, with_source
+from processors.incident.lifecycle import OVER, QUIET, Transition, advance, hold_ms, next_state, opened
 from processors.incident.matching import Surroundings
-from processors.state.effect import Change, PutIncident
+from processors.incident.raising import raise_incident
+from processors.state.effect import Effect, PutIncident
 from processors.state.entities import Device, Incident
 from processors.state.partition_state import State
-from schemas.alert import Alert, Source
+from schemas.alert import Source
 from schemas.enums import Action, Family, Hazard, IncidentState, Reason, Status
 from schemas.fusion_log import Media
 from schemas.units import EpochMs
@@ -28,7 +27,7 @@ MAX_DEVICES = 50
 """Devices that an incident names: as many as sources (processors/incident/issue.py); the others are counted only."""
 
 
-class News(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Report(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A fact about an emergency, whatever feed told it.
 
     Attributes:
@@ -58,91 +57,68 @@ class News(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     clock_suspect: bool = False
 
 
-class Taken(msgspec.Struct, frozen=True):
-    """What became of a fact.
+def apply_report(state: State, device: Device, report: Report) -> tuple[Incident, Effect]:
+    """Decide about a fact that is new, and no bounce.
 
-    Attributes:
-        incident: As it is now.
-        reason: Why.
-        alerts: What goes out, in order.
-        changes: What the fold is to change.
+    Returns:
+        The incident that it opened or joined, as it is now, and what follows.
     """
-
-    incident: Incident
-    reason: Reason
-    alerts: tuple[Alert, ...]
-    changes: tuple[Change, ...]
-
-
-def take_in(state: State, device: Device, news: News) -> Taken:
-    """Decide about a fact that is new, and no bounce."""
     around = Surroundings(state, device.key, device.place)
-    joined = around.joined(Family.EMERGENCY, news.status)
+    joined = around.joined(Family.EMERGENCY, report.status)
     if joined is not None:
-        return _join(state, device, joined, news)
-    incident = _open(state, device, news)
+        return _join(state, device, joined, report)
+    incident = _open(state, device, report)
     if incident.state is IncidentState.CANDIDATE:
-        return Taken(incident, Reason.HELD, (), (PutIncident(incident),))
-    incident, updates, changes = name_each_other(
-        state, incident, around.others(Family.EMERGENCY, news.status)
-    )
-    incident, alert = announce(
-        incident, _occasion(state, device, news, Action.RAISE, news.first, is_alarm=True)
-    )
-    return Taken(incident, news.first, (alert, *updates), (PutIncident(incident), *changes))
+        return incident, Effect(Reason.HELD, (), (PutIncident(incident),))
+    context = _context(state, device, report, Action.RAISE, report.first, is_alarm=True)
+    return raise_incident(state, incident, context, around)
 
 
-def _join(state: State, device: Device, joined: Incident, news: News) -> Taken:
-    incident = _with(state, device, joined, news)
+def _join(state: State, device: Device, joined: Incident, report: Report) -> tuple[Incident, Effect]:
+    incident = _with(state, device, joined, report)
     rose = incident.grade is not joined.grade
-    reason = _reason(joined, incident, news)
+    reason = _reason(joined, incident, report)
     if joined.state is IncidentState.CANDIDATE and not rose:
-        return Taken(incident, Reason.HELD, (), (PutIncident(incident),))
-    silent = reason is Reason.STILL_BURNING
-    if not rose and (silent or joined.state in QUIET):
-        return Taken(incident, Reason.STILL_BURNING, (), (PutIncident(incident),))
-    to = after(joined.state, Step.REALARM if rose else Step.FACT)
-    if rose or to is not joined.state:
-        incident = entered(incident, to, state.now, state.policy)
-    is_first = joined.revision == 0
+        return incident, Effect(Reason.HELD, (), (PutIncident(incident),))
+    if not rose and (reason is Reason.STILL_BURNING or joined.state in QUIET):
+        return incident, Effect(Reason.STILL_BURNING, (), (PutIncident(incident),))
+    transition = Transition.REALARM if rose else Transition.FACT
+    incident = advance(incident, transition, state.now, state.policy, restart=rose)
+    if joined.revision == 0:
+        context = _context(state, device, report, Action.RAISE, reason, is_alarm=True)
+        return raise_incident(state, incident, context, Surroundings(state, device.key, device.place))
     is_alarm = rose or joined.state in OVER
-    changes: tuple[Change, ...] = ()
-    updates: tuple[Alert, ...] = ()
-    if is_first:
-        around = Surroundings(state, device.key, device.place)
-        others = around.others(Family.EMERGENCY, news.status)
-        incident, updates, changes = name_each_other(state, incident, others)
-    action = Action.RAISE if is_first else Action.UPDATE
-    incident, alert = announce(incident, _occasion(state, device, news, action, reason, is_alarm=is_alarm))
-    return Taken(incident, reason, (alert, *updates), (PutIncident(incident), *changes))
+    context = _context(state, device, report, Action.UPDATE, reason, is_alarm=is_alarm)
+    incident, alert = issue_alert(incident, context)
+    return incident, Effect(reason, (alert,), (PutIncident(incident),))
 
 
-def _reason(joined: Incident, incident: Incident, news: News) -> Reason:
+def _reason(joined: Incident, incident: Incident, report: Report) -> Reason:
     """What the fact adds, the weightiest first."""
     if incident.verification_level > joined.verification_level:
         return Reason.CORROBORATED
-    if news.source.device_id not in joined.devices:
+    if report.source.device_id not in joined.devices:
         return Reason.ANOTHER_SOURCE
-    if news.media is not None and not joined.media:
+    if report.media is not None and not joined.media:
         return Reason.PICTURE_ADDED
-    if joined.state in OVER and news.again is Reason.STILL_BURNING:
+    if joined.state in OVER and report.again is Reason.STILL_BURNING:
         return Reason.CONDITION_BACK
-    return news.again
+    return report.again
 
 
-def _with(state: State, device: Device, incident: Incident, news: News) -> Incident:
+def _with(state: State, device: Device, incident: Incident, report: Report) -> Incident:
     """The incident with one fact more."""
-    name = news.source.device_id
+    name = report.source.device_id
     devices = incident.devices
     if name not in devices and len(devices) < MAX_DEVICES:
         devices = (*devices, name)
-    feed = news.source.feed
+    feed = report.source.feed
     feeds = incident.feeds if feed in incident.feeds else (*incident.feeds, feed)
-    hazard = news.hazard if incident.hazard is Hazard.EMERGENCY_CALL else incident.hazard
-    grade = worse(incident.grade, grade_of(state.policy, news.hazard))
+    hazard = report.hazard if incident.hazard is Hazard.EMERGENCY_CALL else incident.hazard
+    grade = worse(incident.grade, grade_of(state.policy, report.hazard))
     level = max(incident.verification_level, verification_level(hazard, feeds))
     asked = incident.cancel_requested
-    score = news.score_permille
+    score = report.score_permille
     joined = replace(
         incident,
         hazard=hazard,
@@ -151,70 +127,70 @@ def _with(state: State, device: Device, incident: Incident, news: News) -> Incid
         last_at=state.now,
         expires_at=EpochMs(state.now + state.policy.expire_after_ms),
         score_permille=incident.score_permille if score is None else max(score, incident.score_permille or 0),
-        press_count=incident.press_count + news.is_press,
+        press_count=incident.press_count + report.is_press,
         devices=devices,
         device_name=incident.device_name or device.name,
         feeds=feeds,
-        cancel_requested=tuple(n for n in asked if n != name) if asked and news.is_press else asked,
-        sources=with_source(incident.sources, news.source),
+        cancel_requested=tuple(n for n in asked if n != name) if asked and report.is_press else asked,
+        sources=with_source(incident.sources, report.source),
         source_count=incident.source_count + 1,
-        media=incident.media or (() if news.media is None else (news.media,)),
+        media=incident.media or (() if report.media is None else (report.media,)),
     )
-    return joined if grade is incident.grade else grade_changed(joined, state.now, state.policy)
+    return joined if grade is incident.grade else record_grade_change(joined, state.now, state.policy)
 
 
-def _open(state: State, device: Device, news: News) -> Incident:
+def _open(state: State, device: Device, report: Report) -> Incident:
     """A new incident at a device, raised or held."""
-    grade = grade_of(state.policy, news.hazard)
+    grade = grade_of(state.policy, report.hazard)
     is_held = hold_ms(state.policy, grade) > 0
-    to = after(None, Step.HELD if is_held else Step.FACT)
-    return entered(emergency_at(state, device, news, to), to, state.now, state.policy)
+    transition = Transition.HELD if is_held else Transition.FACT
+    return opened(new_emergency(state, device, report, transition), state.now, state.policy)
 
 
-def emergency_at(state: State, device: Device, news: News, to: IncidentState) -> Incident:
+def new_emergency(state: State, device: Device, report: Report, transition: Transition) -> Incident:
     """An emergency by its first fact, without timers."""
-    place, source, policy = device.place, news.source, state.policy
+    place, source, policy = device.place, report.source, state.policy
     return Incident(
-        incident_id=incident_id_of(device.zone, news.hazard, source.device_id, source.event_id),
+        incident_id=incident_id_of(device.zone, report.hazard, source.device_id, source.event_id),
         zone=device.zone,
         family=Family.EMERGENCY,
-        hazard=news.hazard,
-        grade=grade_of(policy, news.hazard),
-        state=to,
+        hazard=report.hazard,
+        grade=grade_of(policy, report.hazard),
+        verification_level=verification_level(report.hazard, ()),
+        chain=chain_of(device.site),
+        target_response_s=target_response_s(policy.rings, device.help_mm),
+        state=next_state(None, transition),
         place_key="" if place is None else place.cell,
         place=place,
-        uncertainty_m=None if place is None else news.reach_m,
-        verification_level=verification_level(news.hazard, ()),
-        score_permille=news.score_permille,
-        chain=chain_of(device.site),
+        uncertainty_m=None if place is None else report.reach_m,
+        score_permille=report.score_permille,
         onset=source.occurred_at,
         first_at=state.now,
         last_at=state.now,
         expires_at=EpochMs(state.now + policy.expire_after_ms),
-        press_count=int(news.is_press),
+        press_count=int(report.is_press),
         devices=(source.device_id,),
         sources=(source,),
         source_count=1,
-        media=() if news.media is None else (news.media,),
-        status=news.status,
+        media=() if report.media is None else (report.media,),
+        status=report.status,
         device_name=device.name,
         feeds=(source.feed,),
-        target_response_s=target_response_s(policy.rings, device.help_mm),
     )
 
 
-def _occasion(
-    state: State, device: Device, news: News, action: Action, reason: Reason, *, is_alarm: bool
-) -> Occasion:
-    source = news.source
-    return Occasion(
+def _context(
+    state: State, device: Device, report: Report, action: Action, reason: Reason, *, is_alarm: bool
+) -> AlertContext:
+    source = report.source
+    return AlertContext(
         action=action,
         reason=reason,
         cause=(source.feed, source.device_id, source.event_id),
         at=state.now,
         policy_version=state.policy_version,
         device_name=device.name,
-        late=news.late,
-        clock_suspect=news.clock_suspect,
+        late=report.late,
+        clock_suspect=report.clock_suspect,
         is_alarm=is_alarm,
     )

@@ -9,22 +9,23 @@ device silent (the feed itself is, see processors/rules/feed.py). Every register
 supervised from the moment the registry names it, also one that never speaks, and no longer where it has left.
 """
 
-from typing import TYPE_CHECKING
-
 from msgspec.structs import replace
 
-from processors.incident.device_condition import Shown, Sign, begins, closed, ends, sign_of
+from processors.incident.device_condition import (
+    ConditionSignal,
+    close_incident,
+    on_active,
+    on_cleared,
+    signal_of,
+)
 from processors.incident.grading import chain_of
 from processors.incident.matching import by_name, fault_name
-from processors.state.effect import Change, PutDevice, SetTimer
+from processors.state.effect import Effect, PutDevice, SetTimer
 from processors.state.entities import Device, DeviceKey, Incident, Timer, TimerKind, device_subject
 from processors.state.partition_state import State
 from schemas.enums import DeviceKind, Disposition, Hazard, Reason
 from schemas.topics import FRAMES, PILLAR_EVENTS
 from schemas.units import SECOND_MS, EpochMs
-
-if TYPE_CHECKING:
-    from schemas.alert import Alert
 
 TOLD_WITHIN_MS = 2 * SECOND_MS
 """A tick and a word of the feed may each come a second after a deadline."""
@@ -42,7 +43,7 @@ def silence_due(state: State, key: DeviceKey) -> EpochMs | None:
     interval_ms = heartbeat_ms(device)
     if not interval_ms:
         return None
-    deadline = last_word(state, device) + interval_ms + max(0, interval_ms // 10 - TOLD_WITHIN_MS)
+    deadline = last_report(state, device) + interval_ms + max(0, interval_ms // 10 - TOLD_WITHIN_MS)
     if deadline <= state.now and not _feed_has_told(state, device, deadline):
         return EpochMs(state.now + SECOND_MS)
     return EpochMs(deadline)
@@ -54,129 +55,128 @@ def heartbeat_ms(device: Device) -> int:
     return 0 if site is None or site.removed or not site.heartbeat_s else site.heartbeat_s * SECOND_MS
 
 
-def last_word(state: State, device: Device) -> EpochMs:
+def last_report(state: State, device: Device) -> EpochMs:
     """Fold time of its last word, or of the moment from which it is supervised."""
     since = device.since
-    return max(state.heard.get((device.zone, device.device_id), since), since)
+    return max(state.last_reports.get((device.zone, device.device_id), since), since)
 
 
 def _feed_has_told(state: State, device: Device, deadline: int) -> bool:
     """Whether every partition of its feed has told everything after the deadline; a log without any has no say."""
     is_camera = device.site is not None and device.site.kind is DeviceKind.CAMERA
     topic = FRAMES if is_camera else PILLAR_EVENTS
-    told = (mark.heard_at for (name, _), mark in state.watermarks.items() if name == topic)
+    told = (mark.reported_at for (name, _), mark in state.watermarks.items() if name == topic)
     return all(heard_at >= deadline for heard_at in told)
 
 
-def next_look(key: DeviceKey, at: EpochMs, interval_ms: int) -> SetTimer:
+def silence_timer(key: DeviceKey, at: EpochMs, interval_ms: int) -> SetTimer:
     """Look again when the device must have spoken."""
     return SetTimer(Timer(EpochMs(at + interval_ms), device_subject(key), TimerKind.SILENCE))
 
 
-def falls_silent(state: State, device: Device) -> Shown:
+def on_silent(state: State, device: Device) -> Effect:
     """A device has missed its deadline."""
-    last = last_word(state, device)
+    last = last_report(state, device)
     put = PutDevice(replace(device, silent_since=last))
     if device.site is not None and device.site.kind is DeviceKind.GATEWAY:
-        return _with(put, _site_begins(state, device, f"gateway:{last}"))
+        return _site_begins(state, device, f"gateway:{last}").after(put)
     gateway = device.gateway
     if gateway is None:
-        return _with(put, begins(state, _comm_fail(state, device, is_alone=False)))
+        return on_active(state, _comm_fail(state, device, is_alone=False)).after(put)
     if _silent_site(state, gateway) is not None:
-        return Shown(Reason.INHIBITED, (), (put,))
+        return Effect(Reason.INHIBITED, (), (put,))
     silent = [*state.by_gateway.get(gateway, ()), device.device_id]
     owner = state.devices.get(gateway)
     if len(silent) < state.policy.site_misses or owner is None or not owner.is_registered:
-        return _with(put, begins(state, _comm_fail(state, device, is_alone=False)))
-    return _with(put, _site_begins(state, owner, f"children:{device.device_id}:{last}"))
+        return on_active(state, _comm_fail(state, device, is_alone=False)).after(put)
+    return _site_begins(state, owner, f"children:{device.device_id}:{last}").after(put)
 
 
-def speaks_again(state: State, device: Device) -> Shown:
+def on_recovered(state: State, device: Device) -> Effect:
     """A silent device has said something."""
     key = device.key
     put = PutDevice(replace(device, silent_since=None))
-    look = next_look(key, state.now, heartbeat_ms(device))
+    look = silence_timer(key, state.now, heartbeat_ms(device))
     if device.site is not None and device.site.kind is DeviceKind.GATEWAY:
         left = state.by_gateway.get(key, [])
-        return _with_all((put, look), _site_may_end(state, key, left, is_gateway_silent=False))
-    own = ends(state, _comm_fail(state, device, is_alone=True, event_id=f"heard:{state.now}"))
-    site = site_without(state, device)
-    reason = own.reason if own.alerts else site.reason
-    return Shown(reason, (*own.alerts, *site.alerts), (put, look, *own.changes, *site.changes))
+        return _site_may_end(state, key, left, is_gateway_silent=False).after(put, look)
+    own = on_cleared(state, _comm_fail(state, device, is_alone=True, event_id=f"heard:{state.now}"))
+    site = on_device_left_site(state, device)
+    both = own.then(site) if own.alerts else Effect(site.reason).then(own, site)
+    return both.after(put, look)
 
 
-def _site_begins(state: State, gateway: Device, event_id: str) -> Shown:
+def _site_begins(state: State, gateway: Device, event_id: str) -> Effect:
     """One incident for the site; those of its devices end, since they have the same cause."""
-    shown = begins(state, _site_sign(state, gateway, event_id))
-    alerts, changes = list(shown.alerts), list(shown.changes)
-    for name in state.by_gateway.get(gateway.key, ()):
-        known = by_name(state, gateway.zone, fault_name(Hazard.COMM_FAIL, name))
-        if known is None:
-            continue
-        inhibited = closed(state, known, Reason.INHIBITED, event_id, Disposition.DUPLICATE)
-        alerts += inhibited.alerts
-        changes += inhibited.changes
-    reason = Reason.SITE_SILENT if shown.alerts else shown.reason
-    return Shown(reason, tuple(alerts), tuple(changes))
+    site = on_active(state, _site_signal(state, gateway, event_id))
+    children = (
+        by_name(state, gateway.zone, fault_name(Hazard.COMM_FAIL, name))
+        for name in state.by_gateway.get(gateway.key, ())
+    )
+    inhibited = [
+        close_incident(state, child, Reason.INHIBITED, event_id, Disposition.DUPLICATE)
+        for child in children
+        if child is not None
+    ]
+    return Effect(Reason.SITE_SILENT if site.alerts else site.reason).then(site, *inhibited)
 
 
-def _site_may_end(state: State, gateway: DeviceKey, left: list[str], *, is_gateway_silent: bool) -> Shown:
+def _site_may_end(state: State, gateway: DeviceKey, left: list[str], *, is_gateway_silent: bool) -> Effect:
     """The site speaks again when its gateway does and fewer devices are silent than make a site.
 
     Those that are silent still are then told of one by one.
     """
     if is_gateway_silent or len(left) >= state.policy.site_misses:
-        return Shown(Reason.INHIBITED)
-    shown = Shown(Reason.HEARTBEAT)
+        return Effect(Reason.INHIBITED)
+    site = Effect(Reason.HEARTBEAT)
     if _silent_site(state, gateway) is not None:
-        shown = ends(state, _site_sign(state, state.devices[gateway], f"over:{state.now}"))
-    alerts, changes = list(shown.alerts), list(shown.changes)
-    for name in left:
-        child = state.devices.get((gateway[0], name))
-        known = by_name(state, gateway[0], fault_name(Hazard.COMM_FAIL, name))
-        if child is None or (known is not None and known.active):
-            continue
-        own = begins(state, _comm_fail(state, child, is_alone=True, event_id=f"after-site:{state.now}"))
-        alerts += own.alerts
-        changes += own.changes
-    return Shown(shown.reason, tuple(alerts), tuple(changes))
+        site = on_cleared(state, _site_signal(state, state.devices[gateway], f"over:{state.now}"))
+    return site.then(*(_after_site(state, (gateway[0], name)) for name in left))
 
 
-def site_leaves(state: State, gateway: Device) -> Shown:
-    """A gateway has left: its silent devices are told of one by one, since no site speaks for them any more."""
-    alerts: list[Alert] = []
-    changes: list[Change] = []
-    for name in state.by_gateway.get(gateway.key, ()):
-        child = state.devices.get((gateway.zone, name))
-        if child is not None:
-            sign = _comm_fail(state, child, is_alone=True, event_id=f"after-site:{state.now}")
-            own = begins(state, sign)
-            alerts += own.alerts
-            changes += own.changes
-    return Shown(Reason.CONDITION_ACTIVE, tuple(alerts), tuple(changes))
+def _after_site(state: State, key: DeviceKey) -> Effect:
+    """A device of a site that recovers is silent still: it is reported by itself, unless it is already."""
+    device = state.devices.get(key)
+    known = by_name(state, key[0], fault_name(Hazard.COMM_FAIL, key[1]))
+    if device is None or (known is not None and known.active):
+        return Effect(None)
+    return on_active(state, _comm_fail(state, device, is_alone=True, event_id=f"after-site:{state.now}"))
 
 
-def promises_otherwise(state: State, device: Device) -> Shown:
+def on_gateway_removed(state: State, gateway: Device) -> Effect:
+    """A gateway has left: its silent devices are reported one by one, since no site speaks for them any more."""
+    children = (state.devices.get((gateway.zone, name)) for name in state.by_gateway.get(gateway.key, ()))
+    event_id = f"after-site:{state.now}"
+    return Effect(Reason.CONDITION_ACTIVE).then(
+        *(
+            on_active(state, _comm_fail(state, child, is_alone=True, event_id=event_id))
+            for child in children
+            if child is not None
+        )
+    )
+
+
+def on_promise_changed(state: State, device: Device) -> Effect:
     """The registry has changed when a silent device must speak, or through whom: what was told of it ends."""
     is_gateway = device.site is not None and device.site.kind is DeviceKind.GATEWAY
-    own = withdrawn(state, device, Hazard.SITE_COMM_FAIL if is_gateway else Hazard.COMM_FAIL)
-    site = site_leaves(state, device) if is_gateway else site_without(state, device)
-    return Shown(Reason.DEVICE_UPDATED, (*own.alerts, *site.alerts), (*own.changes, *site.changes))
+    own = withdraw(state, device, Hazard.SITE_COMM_FAIL if is_gateway else Hazard.COMM_FAIL)
+    site = on_gateway_removed(state, device) if is_gateway else on_device_left_site(state, device)
+    return Effect(Reason.DEVICE_UPDATED).then(own, site)
 
 
-def withdrawn(state: State, device: Device, hazard: Hazard) -> Shown:
+def withdraw(state: State, device: Device, hazard: Hazard) -> Effect:
     """The registry does not ask any more for what was missing: what was told of it ends."""
     known = by_name(state, device.zone, fault_name(hazard, device.device_id))
     if known is None:
-        return Shown(Reason.DEVICE_UPDATED)
-    return closed(state, known, Reason.DEVICE_UPDATED, f"promise:{state.now}")
+        return Effect(Reason.DEVICE_UPDATED)
+    return close_incident(state, known, Reason.DEVICE_UPDATED, f"promise:{state.now}")
 
 
-def site_without(state: State, device: Device) -> Shown:
+def on_device_left_site(state: State, device: Device) -> Effect:
     """A silent device does not belong to its site any more: perhaps the others are no silent site."""
     gateway = device.gateway
     if gateway is None or device.silent_since is None:
-        return Shown(Reason.DEVICE_UPDATED)
+        return Effect(Reason.DEVICE_UPDATED)
     left = [name for name in state.by_gateway.get(gateway, ()) if name != device.device_id]
     owner = state.devices.get(gateway)
     is_gateway_silent = owner is not None and owner.silent_since is not None
@@ -188,8 +188,8 @@ def _silent_site(state: State, gateway: DeviceKey) -> Incident | None:
     return known if known is not None and known.active else None
 
 
-def _site_sign(state: State, gateway: Device, event_id: str) -> Sign:
-    return sign_of(
+def _site_signal(state: State, gateway: Device, event_id: str) -> ConditionSignal:
+    return signal_of(
         gateway.key,
         Hazard.SITE_COMM_FAIL,
         event_id,
@@ -202,10 +202,10 @@ def _site_sign(state: State, gateway: Device, event_id: str) -> Sign:
     )
 
 
-def _comm_fail(state: State, device: Device, *, is_alone: bool, event_id: str = "") -> Sign:
+def _comm_fail(state: State, device: Device, *, is_alone: bool, event_id: str = "") -> ConditionSignal:
     """Silence, named by the last word before it unless there is a better name."""
-    last = last_word(state, device) if device.silent_since is None else device.silent_since
-    return sign_of(
+    last = last_report(state, device) if device.silent_since is None else device.silent_since
+    return signal_of(
         device.key,
         Hazard.COMM_FAIL,
         event_id or f"silent:{last}",
@@ -217,14 +217,6 @@ def _comm_fail(state: State, device: Device, *, is_alone: bool, event_id: str = 
     )
 
 
-def _with(change: Change, shown: Shown) -> Shown:
-    return _with_all((change,), shown)
-
-
-def _with_all(changes: tuple[Change, ...], shown: Shown) -> Shown:
-    return Shown(shown.reason, shown.alerts, (*changes, *shown.changes))
-
-
 def stuck_due(state: State, key: DeviceKey) -> EpochMs | None:
     """When a closed contact is closed for too long."""
     device = state.devices.get(key)
@@ -233,15 +225,15 @@ def stuck_due(state: State, key: DeviceKey) -> EpochMs | None:
     return EpochMs(device.closed_at + state.policy.stuck_ms)
 
 
-def sticks(state: State, device: Device) -> Shown:
+def on_stuck(state: State, device: Device) -> Effect:
     """A contact is closed for too long: maintenance, and nothing that a later press would be kept silent for."""
-    sign = _device_sign(state, device, Hazard.STUCK_BUTTON, f"closed:{device.closed_at}")
-    return _with(PutDevice(replace(device, is_stuck=True)), begins(state, sign))
+    signal = _device_signal(state, device, Hazard.STUCK_BUTTON, f"closed:{device.closed_at}")
+    return on_active(state, signal).after(PutDevice(replace(device, is_stuck=True)))
 
 
-def unsticks(state: State, device: Device, event_id: str) -> Shown:
+def on_released(state: State, device: Device, event_id: str) -> Effect:
     """A contact has opened that was closed for too long."""
-    return ends(state, _device_sign(state, device, Hazard.STUCK_BUTTON, event_id))
+    return on_cleared(state, _device_signal(state, device, Hazard.STUCK_BUTTON, event_id))
 
 
 def test_overdue(state: State, key: DeviceKey) -> EpochMs | None:
@@ -256,20 +248,20 @@ def next_test(device: Device, at: EpochMs) -> EpochMs | None:
     return None if every_s is None else EpochMs(at + every_s * SECOND_MS * 11 // 10)
 
 
-def misses_test(state: State, device: Device) -> Shown:
+def on_test_missed(state: State, device: Device) -> Effect:
     """A scheduled test did not come; the next one is due an interval after this was found."""
-    sign = _device_sign(state, device, Hazard.TEST_MISSED, f"due:{device.test_due}")
+    signal = _device_signal(state, device, Hazard.TEST_MISSED, f"due:{device.test_due}")
     due = next_test(device, state.now)
-    return _with(PutDevice(replace(device, test_due=due)), begins(state, sign))
+    return on_active(state, signal).after(PutDevice(replace(device, test_due=due)))
 
 
-def was_tested(state: State, device: Device, event_id: str) -> Shown:
+def on_tested(state: State, device: Device, event_id: str) -> Effect:
     """A test came after one was missed."""
-    return ends(state, _device_sign(state, device, Hazard.TEST_MISSED, event_id))
+    return on_cleared(state, _device_signal(state, device, Hazard.TEST_MISSED, event_id))
 
 
-def _device_sign(state: State, device: Device, hazard: Hazard, event_id: str) -> Sign:
-    return sign_of(
+def _device_signal(state: State, device: Device, hazard: Hazard, event_id: str) -> ConditionSignal:
+    return signal_of(
         device.key,
         hazard,
         event_id,

@@ -5,9 +5,9 @@ What is said is not judged here: the fold knows the incident, and answers.
 
 import re
 
+from processors.intake.envelope import envelope
 from processors.intake.pillar_event import bounded_id
 from schemas.ack import AckFact, Acknowledgement, Actor
-from schemas.codec import encode
 from schemas.enums import AckAction, InputKind
 from schemas.fusion_log import FusionInput
 from schemas.registry import UNASSIGNED_ZONE
@@ -40,12 +40,8 @@ def ack_input(ack: Acknowledgement, appended_at: EpochMs) -> FusionInput:
         shelve_s=ack.shelve_s,
         grade=ack.grade,
     )
-    return FusionInput(
-        kind=InputKind.SHELVING if ack.action in SHELVING else InputKind.ACKNOWLEDGEMENT,
-        event_id=fact.ack_id,
-        zone=zone_of(fact.incident_id),
-        payload=encode(fact),
-    )
+    kind = InputKind.SHELVING if ack.action in SHELVING else InputKind.ACKNOWLEDGEMENT
+    return envelope(kind, fact.ack_id, zone_of(fact.incident_id), fact)
 
 
 def zone_of(incident_id: str) -> str:

@@ -1,7 +1,7 @@
 """From what a detector decided to a fact in the log, and from a frame to the fact that its camera is alive."""
 
+from processors.intake.envelope import envelope
 from processors.intake.pillar_event import trusted_times
-from schemas.codec import encode
 from schemas.enums import Hazard, InputKind
 from schemas.feeds import CameraFrame
 from schemas.fusion_log import CameraAlive, FusionInput, Media, Observation
@@ -37,12 +37,7 @@ def fire_input(frame: CameraFrame, zone: str, score: float, media: Media | None)
         score_permille=round(score * PERMILLE),
         media=media,
     )
-    return FusionInput(
-        kind=InputKind.OBSERVATION,
-        event_id=observation.observation_id,
-        zone=zone,
-        payload=encode(observation),
-    )
+    return envelope(InputKind.OBSERVATION, observation.observation_id, zone, observation)
 
 
 def is_alive_due(heartbeat_s: int | None, told_at: EpochMs | None, at: EpochMs) -> bool:
@@ -67,9 +62,6 @@ def alive_input(frame: CameraFrame, zone: str, appended_at: EpochMs) -> FusionIn
         appended_at: When the broker appended the frame.
     """
     _, received_at, _ = trusted_times(frame.captured_at, frame.received_at, appended_at)
-    return FusionInput(
-        kind=InputKind.CAMERA_ALIVE,
-        event_id=fingerprint("camera-alive", frame.camera_id, received_at),
-        zone=zone,
-        payload=encode(CameraAlive(device_id=frame.camera_id, received_at=received_at)),
-    )
+    alive = CameraAlive(device_id=frame.camera_id, received_at=received_at)
+    name = fingerprint("camera-alive", frame.camera_id, received_at)
+    return envelope(InputKind.CAMERA_ALIVE, name, zone, alive)

@@ -3,7 +3,7 @@
 An event that decodes is never refused for its content, only for a kind that this release does not know.
 """
 
-from schemas.codec import encode
+from processors.intake.envelope import envelope
 from schemas.enums import InputKind, PillarKind
 from schemas.errors import Cause, DecodeError
 from schemas.feeds import PillarEvent
@@ -90,7 +90,7 @@ def bare_press(event: PillarEvent, appended_at: EpochMs, *, place: str) -> Pilla
 
 def to_input(fact: PillarFact, zone: str) -> FusionInput:
     """Put a fact into the log's envelope; `zone` is the record's key."""
-    return FusionInput(kind=InputKind.PILLAR_EVENT, event_id=fact.event_id, zone=zone, payload=encode(fact))
+    return envelope(InputKind.PILLAR_EVENT, fact.event_id, zone, fact)
 
 
 def bounded_id(value: str) -> str:

@@ -22,7 +22,7 @@ __all__ = ["NOTHING_LEGIBLE", "PlateReading", "PlateSeries", "normalise_plate_te
 
 READER_ERROR: Final = 0.01
 """Share of a reader's posterior that is spread over all symbols: no reader can veto a character alone. The figure
-hardly matters: from 1e-9 to .1 the exact rate on 500 crops moved by .002."""
+hardly matters: from 1e-9 to 0.1 the exact rate on 500 crops moved by 0.002."""
 
 CONFIDENT: Final = 0.95
 """Confidence from which on a reading whose serial both readers agree on is certain. The confidence is never more
@@ -33,7 +33,7 @@ FOREIGN_LOG_LIKELIHOOD: Final = -6.0
 none of these. 120 rendered European plates: all below -6.9; 500 real Chinese crops: all above -4.6."""
 
 LEGIBLE: Final = 0.05
-"""Confidence from which on an open reading is a text. On 63 cuts of street, noise and black: all below .01."""
+"""Confidence from which on an open reading is a text. On 63 cuts of street, noise and black: all below 0.01."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,21 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec.structs import replace
 
-from processors.incident.deadlines import entered, touched
-from processors.incident.flapping import grade_changed
-from processors.incident.issue import Occasion, announce
-from processors.incident.lifecycle import QUIET, UNACKNOWLEDGED, Step, after, can
-from processors.state.effect import Change, Decision, EndIncident, Outcome, PutEnded, PutIncident, PutStray
+from processors.incident.flapping import record_grade_change
+from processors.incident.issue import AlertContext, issue_alert
+from processors.incident.lifecycle import (
+    QUIET,
+    UNACKNOWLEDGED,
+    Transition,
+    advance,
+    bring_back,
+    extend_expiry,
+    is_possible,
+    put_away_until,
+)
+from processors.state.effect import Change, Effect, EndIncident, PutEnded, PutIncident, PutStray
 from processors.state.entities import Ended, Incident
-from processors.state.event_ids import recall, remember
+from processors.state.event_ids import add_event, check_event
 from processors.state.partition_state import State
 from schemas.ack import AckFact, AckResult
 from schemas.enums import (
@@ -36,39 +44,39 @@ from schemas.fusion_log import FusionInput
 from schemas.units import SECOND_MS, EpochMs
 
 
-class Says(msgspec.Struct, frozen=True):
+class AckRule(msgspec.Struct, frozen=True):
     """What an action is.
 
     Attributes:
-        step: Of the machine.
+        transition: Of the machine (processors/incident/lifecycle.py).
         action: Of the alert.
         reason: Of the alert, and of the answer.
         needs_reason: Whoever says it must say why.
         needs_latest: It judges the incident: who has not seen the latest alarm, cannot say it.
     """
 
-    step: Step
+    transition: Transition
     action: Action
     reason: Reason
     needs_reason: bool = False
     needs_latest: bool = True
 
 
-SAYS: Mapping[AckAction, Says] = {
-    AckAction.ACCEPT: Says(Step.ACCEPT, Action.ACK, Reason.ACCEPTED),
-    AckAction.REJECT: Says(Step.REJECT, Action.UPDATE, Reason.REJECTED_BY_UNIT, needs_reason=True),
-    AckAction.EN_ROUTE: Says(Step.EN_ROUTE, Action.UPDATE, Reason.EN_ROUTE, needs_latest=False),
-    AckAction.ON_SCENE: Says(Step.ON_SCENE, Action.UPDATE, Reason.ON_SCENE, needs_latest=False),
-    AckAction.CLEAR: Says(Step.CLEAR, Action.UPDATE, Reason.CLEARED),
-    AckAction.CLOSE: Says(Step.CLOSE, Action.CLOSE, Reason.CLOSED),
-    AckAction.CANCEL: Says(Step.CANCEL, Action.CANCEL, Reason.CANCELLED, needs_reason=True),
-    AckAction.REGRADE: Says(Step.REGRADE, Action.UPDATE, Reason.REGRADED, needs_reason=True),
-    AckAction.SHELVE: Says(Step.SHELVE, Action.UPDATE, Reason.SHELVED, needs_reason=True),
-    AckAction.UNSHELVE: Says(Step.UNSHELVE, Action.UPDATE, Reason.UNSHELVED),
-    AckAction.OUT_OF_SERVICE: Says(
-        Step.OUT_OF_SERVICE, Action.UPDATE, Reason.OUT_OF_SERVICE, needs_reason=True
+ACK_RULES: Mapping[AckAction, AckRule] = {
+    AckAction.ACCEPT: AckRule(Transition.ACCEPT, Action.ACK, Reason.ACCEPTED),
+    AckAction.REJECT: AckRule(Transition.REJECT, Action.UPDATE, Reason.REJECTED_BY_UNIT, needs_reason=True),
+    AckAction.EN_ROUTE: AckRule(Transition.EN_ROUTE, Action.UPDATE, Reason.EN_ROUTE, needs_latest=False),
+    AckAction.ON_SCENE: AckRule(Transition.ON_SCENE, Action.UPDATE, Reason.ON_SCENE, needs_latest=False),
+    AckAction.CLEAR: AckRule(Transition.CLEAR, Action.UPDATE, Reason.CLEARED),
+    AckAction.CLOSE: AckRule(Transition.CLOSE, Action.CLOSE, Reason.CLOSED),
+    AckAction.CANCEL: AckRule(Transition.CANCEL, Action.CANCEL, Reason.CANCELLED, needs_reason=True),
+    AckAction.REGRADE: AckRule(Transition.REGRADE, Action.UPDATE, Reason.REGRADED, needs_reason=True),
+    AckAction.SHELVE: AckRule(Transition.SHELVE, Action.UPDATE, Reason.SHELVED, needs_reason=True),
+    AckAction.UNSHELVE: AckRule(Transition.UNSHELVE, Action.UPDATE, Reason.UNSHELVED),
+    AckAction.OUT_OF_SERVICE: AckRule(
+        Transition.OUT_OF_SERVICE, Action.UPDATE, Reason.OUT_OF_SERVICE, needs_reason=True
     ),
-    AckAction.IN_SERVICE: Says(Step.IN_SERVICE, Action.UPDATE, Reason.IN_SERVICE),
+    AckAction.IN_SERVICE: AckRule(Transition.IN_SERVICE, Action.UPDATE, Reason.IN_SERVICE),
 }
 """What each action does; one that is not here is of a later release."""
 
@@ -79,29 +87,31 @@ GRADES: Mapping[Family, tuple[Grade, ...]] = {
 """What a person may make of an incident: an emergency is never sent to the technicians, nor a fault to dispatch."""
 
 
-def acknowledgement(state: State, _envelope: FusionInput, fact: AckFact) -> Outcome:
+def acknowledgement(state: State, _envelope: FusionInput, fact: AckFact) -> Effect:
     """Decide about what a person said."""
     incident = state.incidents.get(fact.incident_id)
     if incident is not None and incident.revision == 0:
         incident = None  # a candidate, of which nobody has heard
     repeat = _repeat(state, incident, fact)
     if repeat is not None:
-        decision = Decision(reason=repeat, event_id=fact.ack_id, received_at=fact.received_at)
-        return decision, _again(state, incident, fact) if repeat is Reason.DUPLICATE else ()
+        return Effect(repeat, (), _again(state, incident, fact) if repeat is Reason.DUPLICATE else ())
     if incident is None:
-        reason = Reason.INCIDENT_OVER if fact.incident_id in state.ended else Reason.UNKNOWN_INCIDENT
-        strays = remember(state.strays, _name(fact), fact.received_at)
-        ended = state.ended.get(fact.incident_id)
-        return _rejected(state, fact, reason, IncidentState.UNKNOWN if ended is None else ended.state), (
-            PutStray(strays),
-        )
-    incident = replace(incident, acks=remember(incident.acks, fact.ack_id, fact.received_at))
-    says = SAYS.get(fact.action)
-    objection = Reason.UNKNOWN_ACTION if says is None else _objection(state, incident, fact, says)
-    if says is None or objection is not None:
-        rejected = _rejected(state, fact, objection or Reason.UNKNOWN_ACTION, incident.state)
-        return rejected, (PutIncident(incident),)
-    return _accepted(state, incident, fact, says)
+        return _without_incident(state, fact)
+    incident = replace(incident, acks=add_event(incident.acks, fact.ack_id, fact.received_at))
+    rule = ACK_RULES.get(fact.action)
+    objection = Reason.UNKNOWN_ACTION if rule is None else _objection(state, incident, fact, rule)
+    if rule is None or objection is not None:
+        reason = objection or Reason.UNKNOWN_ACTION
+        return _rejected(state, fact, reason, incident.state, PutIncident(incident))
+    return _accepted(state, incident, fact, rule)
+
+
+def _without_incident(state: State, fact: AckFact) -> Effect:
+    """What is said of an incident that is over, or that never was."""
+    ended = state.ended.get(fact.incident_id)
+    reason = Reason.UNKNOWN_INCIDENT if ended is None else Reason.INCIDENT_OVER
+    said = PutStray(add_event(state.stray_acks, _name(fact), fact.received_at))
+    return _rejected(state, fact, reason, IncidentState.UNKNOWN if ended is None else ended.state, said)
 
 
 def _name(fact: AckFact) -> str:
@@ -110,46 +120,46 @@ def _name(fact: AckFact) -> str:
 
 def _repeat(state: State, incident: Incident | None, fact: AckFact) -> Reason | None:
     """Whether it was said before: of this incident while it was open, after it was over, or before it was raised."""
-    if _name(fact) in state.strays.ids:
+    if _name(fact) in state.stray_acks.ids:
         return Reason.DUPLICATE
     if incident is not None:
         is_early = fact.received_at <= (incident.raised_at or incident.first_at)
-        if is_early and state.strays.floor is not None and fact.received_at <= state.strays.floor:
+        if is_early and state.stray_acks.floor is not None and fact.received_at <= state.stray_acks.floor:
             return Reason.BEYOND_MEMORY
-        return recall(incident.acks, fact.ack_id, fact.received_at)
+        return check_event(incident.acks, fact.ack_id, fact.received_at)
     ended = state.ended.get(fact.incident_id)
-    if ended is not None and (known := recall(ended.acks, fact.ack_id, fact.received_at)) is not None:
+    if ended is not None and (known := check_event(ended.acks, fact.ack_id, fact.received_at)) is not None:
         return known
     if ended is None and state.ended_floor is not None and fact.received_at <= state.ended_floor:
         return Reason.BEYOND_MEMORY
-    return recall(state.strays, _name(fact), fact.received_at)
+    return check_event(state.stray_acks, _name(fact), fact.received_at)
 
 
 def _again(state: State, incident: Incident | None, fact: AckFact) -> tuple[Change, ...]:
     """A resend counts from when it was received: copies of it may follow."""
-    if _name(fact) in state.strays.ids:
-        return (PutStray(remember(state.strays, _name(fact), fact.received_at)),)
+    if _name(fact) in state.stray_acks.ids:
+        return (PutStray(add_event(state.stray_acks, _name(fact), fact.received_at)),)
     if incident is not None:
-        return (PutIncident(replace(incident, acks=remember(incident.acks, fact.ack_id, fact.received_at))),)
+        return (PutIncident(replace(incident, acks=add_event(incident.acks, fact.ack_id, fact.received_at))),)
     ended = state.ended.get(fact.incident_id)
     if ended is None:
         return ()
-    acks = remember(ended.acks, fact.ack_id, fact.received_at)
+    acks = add_event(ended.acks, fact.ack_id, fact.received_at)
     return (PutEnded(fact.incident_id, Ended(ended.state, acks)),)
 
 
-def _objection(state: State, incident: Incident, fact: AckFact, says: Says) -> Reason | None:
+def _objection(state: State, incident: Incident, fact: AckFact, rule: AckRule) -> Reason | None:
     """Why it cannot be, or None."""
     if fact.received_at - fact.at > state.policy.ack_too_old_ms:
         return Reason.ACK_TOO_OLD
     is_outdated = fact.revision is not None and fact.revision < incident.alarm_revision
-    if is_outdated and (says.needs_latest or incident.state in UNACKNOWLEDGED):
+    if is_outdated and (rule.needs_latest or incident.state in UNACKNOWLEDGED):
         return (
             Reason.OUTDATED_REVISION
         )  # whoever is on the way to a yellow has not answered the red that it became
-    if not can(incident.state, says.step):
+    if not is_possible(incident.state, rule.transition):
         return Reason.NOT_POSSIBLE_NOW
-    if says.needs_reason and fact.reason in {None, AckReason.UNKNOWN}:
+    if rule.needs_reason and fact.reason in {None, AckReason.UNKNOWN}:
         return Reason.REASON_MISSING
     object_to = _OBJECTIONS.get(fact.action)
     return None if object_to is None else object_to(state, incident, fact)
@@ -188,60 +198,46 @@ _OBJECTIONS: Mapping[AckAction, Callable[[State, Incident, AckFact], Reason | No
 }
 
 
-def _accepted(state: State, incident: Incident, fact: AckFact, says: Says) -> Outcome:
+def _accepted(state: State, incident: Incident, fact: AckFact, rule: AckRule) -> Effect:
     policy, now = state.policy, state.now
-    to = after(incident.state, says.step)
-    if fact.action in {AckAction.UNSHELVE, AckAction.IN_SERVICE} and not incident.active:
-        to = after(to, Step.CONDITION_OVER)
     if fact.action is AckAction.REGRADE and fact.grade is not None:
-        incident = grade_changed(replace(incident, grade=fact.grade), now, policy)
+        incident = record_grade_change(replace(incident, grade=fact.grade), now, policy)
+    incident = extend_expiry(incident, now, policy)
     # What is said again starts the time anew: a second unit en route, a longer shelving, another grade.
-    stepped = entered(touched(incident, now, policy), to, now, policy)
-    if to in QUIET:
-        stepped = _put_away(state, stepped, fact)
-    is_closed = fact.action is AckAction.CLOSE
-    occasion = Occasion(
-        action=says.action,
-        reason=says.reason,
+    if fact.action in {AckAction.UNSHELVE, AckAction.IN_SERVICE}:
+        incident = bring_back(incident, rule.transition, now, policy)
+    else:
+        incident = advance(incident, rule.transition, now, policy)
+    if incident.state in QUIET:
+        incident = put_away_until(incident, EpochMs(now + _silence_ms(state, incident, fact)), policy)
+    context = AlertContext(
+        action=rule.action,
+        reason=rule.reason,
         cause=("ack", fact.ack_id),
         at=now,
         policy_version=state.policy_version,
-        disposition=fact.disposition if is_closed else None,
+        disposition=fact.disposition if fact.action is AckAction.CLOSE else None,
         actor=fact.actor,
         ack_id=fact.ack_id,
     )
-    stepped, alert = announce(stepped, occasion)
-    ends = to in {IncidentState.CLOSED, IncidentState.CANCELLED}
-    change: Change = EndIncident(stepped) if ends else PutIncident(stepped)
-    decision = Decision(
-        reason=says.reason,
-        alerts=(alert,),
-        result=_result(state, fact, AckOutcome.ACCEPTED, says.reason, stepped.state),
-        event_id=fact.ack_id,
-        received_at=fact.received_at,
-    )
-    return decision, (change,)
+    incident, alert = issue_alert(incident, context)
+    ends = incident.state in {IncidentState.CLOSED, IncidentState.CANCELLED}
+    change: Change = EndIncident(incident) if ends else PutIncident(incident)
+    result = _result(state, fact, AckOutcome.ACCEPTED, rule.reason, incident.state)
+    return Effect(rule.reason, (alert,), (change,), result)
 
 
-def _put_away(state: State, incident: Incident, fact: AckFact) -> Incident:
-    """Silent until then; it must not expire before."""
-    policy = state.policy
-    longest_ms = policy.shelve_ms.of(incident.grade)
+def _silence_ms(state: State, incident: Incident, fact: AckFact) -> int:
+    """For how long a person has asked for silence."""
     if incident.state is IncidentState.OUT_OF_SERVICE:
-        longest_ms = policy.out_of_service_ms
-    elif fact.shelve_s is not None:
-        longest_ms = fact.shelve_s * SECOND_MS
-    until = EpochMs(state.now + longest_ms)
-    return replace(incident, shelved_until=until, expires_at=EpochMs(until + policy.expire_after_ms))
+        return state.policy.out_of_service_ms
+    if fact.shelve_s is not None:
+        return fact.shelve_s * SECOND_MS
+    return state.policy.shelve_ms.of(incident.grade)
 
 
-def _rejected(state: State, fact: AckFact, reason: Reason, now: IncidentState) -> Decision:
-    return Decision(
-        reason=reason,
-        result=_result(state, fact, AckOutcome.REJECTED, reason, now),
-        event_id=fact.ack_id,
-        received_at=fact.received_at,
-    )
+def _rejected(state: State, fact: AckFact, reason: Reason, now: IncidentState, *changes: Change) -> Effect:
+    return Effect(reason, (), changes, _result(state, fact, AckOutcome.REJECTED, reason, now))
 
 
 def _result(

@@ -4,48 +4,45 @@ A camera alone makes what the policy says, which is yellow (domain.md 13: its ow
 a press joins is one red emergency that two feeds tell of.
 """
 
-from processors.incident.merge import News, take_in
-from processors.rules.dedup import hear
-from processors.state.effect import Change, Decision, Heard, Outcome, PutDevice, Spoke
+from msgspec.structs import replace
+
+from processors.incident.merge import Report, apply_report
+from processors.rules.dedup import check_duplicate
+from processors.state.effect import Effect, PutDevice, RecordHeartbeat, RecordReport
 from processors.state.partition_state import State
 from schemas.alert import Source
 from schemas.enums import Feed, Hazard, Reason
 from schemas.fusion_log import CameraAlive, FusionInput, Observation
 
 
-def observation(state: State, envelope: FusionInput, seen: Observation) -> Outcome:
+def observation(state: State, envelope: FusionInput, seen: Observation) -> Effect:
     """Decide about what a detector saw."""
     if seen.hazard is not Hazard.FIRE:
-        return _silent(seen, Reason.NOT_SUPPORTED)
+        return Effect(Reason.NOT_SUPPORTED)
     key = (envelope.zone, seen.device_id)
-    hearing = hear(state, key, Feed.CAMERAS, seen.observation_id, seen.received_at)
-    if hearing.repeat is not None:
-        return _silent(seen, hearing.repeat, *hearing.changes)
-    device = hearing.device
+    known = check_duplicate(state, key, Feed.CAMERAS, seen.observation_id, seen.received_at)
+    if known.repeat is not None:
+        return Effect(known.repeat, (), known.changes)
+    device = known.device
     if not device.is_registered:
-        return _silent(seen, Reason.UNKNOWN_DEVICE, *hearing.changes)
-    taken = take_in(state, device, _fire(state, seen))
-    decision = Decision(
-        reason=taken.reason, alerts=taken.alerts, event_id=seen.observation_id, received_at=seen.received_at
-    )
-    return decision, (PutDevice(device), *taken.changes, Spoke(key))
+        return Effect(Reason.UNKNOWN_DEVICE, (), known.changes)
+    _, effect = apply_report(state, device, _fire(state, seen))
+    return replace(effect, changes=(PutDevice(device), *effect.changes, RecordReport(key)))
 
 
-def camera_alive(state: State, envelope: FusionInput, alive: CameraAlive) -> Outcome:
+def camera_alive(state: State, envelope: FusionInput, alive: CameraAlive) -> Effect:
     """A camera delivers frames; only the latest word counts."""
     key = (envelope.zone, alive.device_id)
     device = state.devices.get(key)
-    reason = Reason.CAMERA_ALIVE
-    changes: tuple[Change, ...] = (Heard(key, alive.received_at),)
     if device is None or not device.is_registered:
-        reason, changes = Reason.UNKNOWN_DEVICE, ()
-    elif alive.received_at <= max(device.since, state.heartbeats.get(key, device.since)):
-        reason, changes = Reason.DUPLICATE, ()
-    return Decision(reason=reason, event_id=envelope.event_id, received_at=alive.received_at), changes
+        return Effect(Reason.UNKNOWN_DEVICE)
+    if alive.received_at <= max(device.since, state.heartbeats.get(key, device.since)):
+        return Effect(Reason.DUPLICATE)
+    return Effect(Reason.CAMERA_ALIVE, (), (RecordHeartbeat(key, alive.received_at),))
 
 
-def _fire(state: State, seen: Observation) -> News:
-    return News(
+def _fire(state: State, seen: Observation) -> Report:
+    return Report(
         hazard=Hazard.FIRE,
         source=Source(
             feed=Feed.CAMERAS,
@@ -61,7 +58,3 @@ def _fire(state: State, seen: Observation) -> News:
         media=seen.media,
         late=seen.received_at - seen.occurred_at > state.policy.late_after_ms,
     )
-
-
-def _silent(seen: Observation, reason: Reason, *changes: Change) -> Outcome:
-    return Decision(reason=reason, event_id=seen.observation_id, received_at=seen.received_at), changes

@@ -6,13 +6,13 @@ from msgspec.structs import replace
 from processors.incident.matching import is_source
 from processors.state.effect import Change, PutDevice
 from processors.state.entities import Device, DeviceKey
-from processors.state.event_ids import recall, remember
+from processors.state.event_ids import add_event, check_event
 from processors.state.partition_state import State, device_at
 from schemas.enums import Feed, Reason
 from schemas.units import EpochMs
 
 
-class Hearing(msgspec.Struct, frozen=True):
+class DedupResult(msgspec.Struct, frozen=True):
     """What a device's memory makes of an event.
 
     Attributes:
@@ -26,18 +26,20 @@ class Hearing(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
 
 
-def hear(state: State, key: DeviceKey, feed: Feed, event_id: str, received_at: EpochMs) -> Hearing:
+def check_duplicate(
+    state: State, key: DeviceKey, feed: Feed, event_id: str, received_at: EpochMs
+) -> DedupResult:
     """Hold an event against what its device said before on that feed, and against what open incidents rest on."""
     device = device_at(state, key)
     is_seen = feed is Feed.CAMERAS
-    known = device.sightings if is_seen else device.memory
-    repeat = recall(known, event_id, received_at)
+    known = device.camera_event_ids if is_seen else device.event_ids
+    repeat = check_event(known, event_id, received_at)
     if repeat is Reason.BEYOND_MEMORY:
-        return Hearing(device, repeat, ())
+        return DedupResult(device, repeat, ())
     if repeat is None and is_source(state, key, feed, event_id):
         repeat = Reason.DUPLICATE
-    memory = remember(known, event_id, received_at)
-    if memory is known:
-        return Hearing(device, Reason.DUPLICATE, ())
-    device = replace(device, sightings=memory) if is_seen else replace(device, memory=memory)
-    return Hearing(device, repeat, (PutDevice(device),))
+    window = add_event(known, event_id, received_at)
+    if window is known:
+        return DedupResult(device, Reason.DUPLICATE, ())
+    device = replace(device, camera_event_ids=window) if is_seen else replace(device, event_ids=window)
+    return DedupResult(device, repeat, (PutDevice(device),))

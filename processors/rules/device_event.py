@@ -8,27 +8,25 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from processors.incident.deadlines import entered
-from processors.incident.device_condition import Shown, Sign, begins, ends
+from processors.incident.device_condition import ConditionSignal, on_active, on_cleared
 from processors.incident.grading import chain_of
-from processors.incident.issue import Occasion, announce
-from processors.incident.lifecycle import Step, after, device_cancel
-from processors.incident.matching import newest, of_device
-from processors.incident.merge import MAX_DEVICES, emergency_at
-from processors.incident.supervision import next_test, unsticks, was_tested
-from processors.rules.dedup import hear
-from processors.rules.press import call, is_late, press, status_of
+from processors.incident.issue import AlertContext, issue_alert
+from processors.incident.lifecycle import Transition, advance, transition_of_device_cancel
+from processors.incident.matching import latest_of, of_device
+from processors.incident.merge import MAX_DEVICES, new_emergency
+from processors.incident.supervision import next_test, on_released, on_tested
+from processors.rules.dedup import check_duplicate
+from processors.rules.press import is_late, press, report_of, status_of
 from processors.state.effect import (
     Change,
-    Decision,
+    Effect,
     EndIncident,
-    Heard,
-    Outcome,
     PutDevice,
     PutIncident,
-    Spoke,
+    RecordHeartbeat,
+    RecordReport,
 )
-from processors.state.entities import Device, DeviceKey
+from processors.state.entities import Device, DeviceKey, Incident
 from processors.state.partition_state import State
 from schemas.enums import Action, Disposition, Family, Feed, Hazard, PillarKind, Reason, Status
 from schemas.fusion_log import FusionInput, PillarFact
@@ -45,58 +43,49 @@ FAULTS: Mapping[PillarKind, Hazard] = {
 """What a device says of itself is for a technician (domain.md 4)."""
 
 
-def pillar_fact(state: State, envelope: FusionInput, fact: PillarFact) -> Outcome:
+def pillar_fact(state: State, envelope: FusionInput, fact: PillarFact) -> Effect:
     """Decide about one report of a device."""
     key = (envelope.zone, fact.device_id)
     if fact.kind is PillarKind.HEARTBEAT:
         return _heartbeat(state, key, fact)
-    hearing = hear(state, key, Feed.PILLARS, fact.event_id, fact.received_at)
-    if hearing.repeat is not None:
-        return _silent(fact, hearing.repeat, *hearing.changes)
-    device = hearing.device
-    decision, changes = _RULES.get(fact.kind, _unknown)(state, device, fact)
-    return (decision, (*changes, Spoke(key))) if device.is_registered else (decision, changes)
+    known = check_duplicate(state, key, Feed.PILLARS, fact.event_id, fact.received_at)
+    if known.repeat is not None:
+        return Effect(known.repeat, (), known.changes)
+    device = known.device
+    effect = _RULES.get(fact.kind, _unknown)(state, device, fact)
+    if not device.is_registered:
+        return effect
+    return replace(effect, changes=(*effect.changes, RecordReport(key)))
 
 
-def _silent(fact: PillarFact, reason: Reason, *changes: Change) -> Outcome:
-    return Decision(reason=reason, event_id=fact.event_id, received_at=fact.received_at), changes
-
-
-def _shown(fact: PillarFact, device: Device, shown: Shown) -> Outcome:
-    decision = Decision(
-        reason=shown.reason, alerts=shown.alerts, event_id=fact.event_id, received_at=fact.received_at
-    )
-    return decision, (PutDevice(device), *shown.changes)
-
-
-def _heartbeat(state: State, key: DeviceKey, fact: PillarFact) -> Outcome:
-    """Only the latest counts; a stranger's is not even remembered."""
+def _heartbeat(state: State, key: DeviceKey, fact: PillarFact) -> Effect:
+    """Only the latest counts; that of an unregistered device is not even remembered."""
     device = state.devices.get(key)
     if device is None or not device.is_registered:
-        return _silent(fact, Reason.UNKNOWN_DEVICE)
+        return Effect(Reason.UNKNOWN_DEVICE)
     latest = state.heartbeats.get(key)
     if fact.received_at <= max(device.since, latest or device.since):
-        return _silent(fact, Reason.DUPLICATE)  # or of a time in which nobody counted on it
-    return _silent(fact, Reason.HEARTBEAT, Heard(key, fact.received_at))
+        return Effect(Reason.DUPLICATE)  # or of a time in which nobody counted on it
+    return Effect(Reason.HEARTBEAT, (), (RecordHeartbeat(key, fact.received_at),))
 
 
-def _release(state: State, device: Device, fact: PillarFact) -> Outcome:
+def _release(state: State, device: Device, fact: PillarFact) -> Effect:
     """The contact opens, unless this is about an earlier press."""
     if device.press_at is not None and fact.received_at < device.press_at:
-        return _silent(fact, Reason.RELEASED, PutDevice(device))
+        return Effect(Reason.RELEASED, (), (PutDevice(device),))
     opened = replace(device, closed_at=None, is_stuck=False)
     if not device.is_stuck:
-        return _silent(fact, Reason.RELEASED, PutDevice(opened))
-    return _shown(fact, opened, unsticks(state, device, fact.event_id))
+        return Effect(Reason.RELEASED, (), (PutDevice(opened),))
+    return on_released(state, device, fact.event_id).after(PutDevice(opened))
 
 
-def _fault(state: State, device: Device, fact: PillarFact) -> Outcome:
+def _fault(state: State, device: Device, fact: PillarFact) -> Effect:
     """Tamper, battery, mains, comms: it comes, or it is over. In an exercise nobody is sent to mend anything."""
     if not device.is_registered:
-        return _silent(fact, Reason.UNKNOWN_DEVICE, PutDevice(device))
+        return Effect(Reason.UNKNOWN_DEVICE, (), (PutDevice(device),))
     if fact.exercise:
-        return _silent(fact, Reason.NOT_SUPPORTED, PutDevice(device))
-    sign = Sign(
+        return Effect(Reason.NOT_SUPPORTED, (), (PutDevice(device),))
+    signal = ConditionSignal(
         hazard=FAULTS[fact.kind],
         who=fact.device_id,
         zone=device.zone,
@@ -108,75 +97,70 @@ def _fault(state: State, device: Device, fact: PillarFact) -> Outcome:
         place=device.place,
         chain=chain_of(device.site),
     )
-    return _shown(fact, device, begins(state, sign) if fact.active else ends(state, sign))
+    effect = on_active(state, signal) if fact.active else on_cleared(state, signal)
+    return effect.after(PutDevice(device))
 
 
-def _unknown(_state: State, device: Device, fact: PillarFact) -> Outcome:
+def _unknown(_state: State, device: Device, _fact: PillarFact) -> Effect:
     """A kind that this release does not know: remembered, and nothing else."""
-    return _silent(fact, Reason.NOT_SUPPORTED, PutDevice(device))
+    return Effect(Reason.NOT_SUPPORTED, (), (PutDevice(device),))
 
 
-def _cancel(state: State, device: Device, fact: PillarFact) -> Outcome:
+def _cancel(state: State, device: Device, fact: PillarFact) -> Effect:
     """A caller takes it back: a red stays open and says so, a lesser grade ends (domain.md 6)."""
     status = status_of(fact)
-    incident = newest(
+    incident = latest_of(
         found
         for found in of_device(state, device.key)
         if found.family is Family.EMERGENCY and found.status is status
     )
     is_older = device.press_at is not None and fact.received_at < device.press_at
     if incident is None or is_older:  # sent before the press that is open: it takes back another one
-        return _silent(fact, Reason.NOTHING_TO_CANCEL, PutDevice(device))
+        return Effect(Reason.NOTHING_TO_CANCEL, (), (PutDevice(device),))
     if device.device_id in incident.cancel_requested:
-        return _silent(fact, Reason.DUPLICATE, PutDevice(device))
+        return Effect(Reason.DUPLICATE, (), (PutDevice(device),))
     asked_by = (*incident.cancel_requested, device.device_id)
     # One caller does not take back what others have reported too.
     is_everybody = len(incident.devices) < MAX_DEVICES and set(incident.devices) <= set(asked_by)
-    step = device_cancel(incident.grade) if is_everybody else Step.CANCEL_ASKED
-    ends_it = step is Step.CANCEL
+    transition = transition_of_device_cancel(incident.grade) if is_everybody else Transition.CANCEL_ASKED
+    ends_it = transition is Transition.CANCEL
     reason = Reason.CANCELLED_BY_DEVICE if ends_it else Reason.CANCEL_REQUESTED
     asked = replace(incident, cancel_requested=asked_by)
-    to = after(incident.state, step)
-    if to is not incident.state:
-        asked = entered(asked, to, state.now, state.policy)
-    if incident.revision == 0:  # a candidate: nobody has heard of it
-        change = EndIncident(asked) if ends_it else PutIncident(asked)
-        return _silent(fact, Reason.NEVER_RAISED if ends_it else reason, PutDevice(device), change)
-    occasion = _occasion(state, device, fact, Action.CANCEL if ends_it else Action.UPDATE, reason)
-    asked, alert = announce(asked, occasion)
-    change = EndIncident(asked) if ends_it else PutIncident(asked)
-    decision = Decision(reason=reason, alerts=(alert,), event_id=fact.event_id, received_at=fact.received_at)
-    return decision, (PutDevice(device), change)
+    asked = advance(asked, transition, state.now, state.policy, restart=False)
+    if not incident.revision:  # a candidate: nobody has heard of it
+        reason = Reason.NEVER_RAISED if ends_it else reason
+        return Effect(reason, (), (PutDevice(device), _kept(asked, ends_it=ends_it)))
+    context = _context(state, device, fact, Action.CANCEL if ends_it else Action.UPDATE, reason)
+    asked, alert = issue_alert(asked, context)
+    return Effect(reason, (alert,), (PutDevice(device), _kept(asked, ends_it=ends_it)))
 
 
-def _test(state: State, device: Device, fact: PillarFact) -> Outcome:
+def _kept(incident: Incident, *, ends_it: bool) -> Change:
+    return EndIncident(incident) if ends_it else PutIncident(incident)
+
+
+def _test(state: State, device: Device, fact: PillarFact) -> Effect:
     """A test says that it works and is over: it never reaches the live topics (domain.md 5)."""
     if not device.is_registered:
-        return _silent(fact, Reason.UNKNOWN_DEVICE, PutDevice(device))
-    news = replace(call(state, device, fact), status=Status.TEST, first=Reason.DEVICE_TEST)
+        return Effect(Reason.UNKNOWN_DEVICE, (), (PutDevice(device),))
+    report = replace(report_of(state, device, fact), status=Status.TEST, first=Reason.DEVICE_TEST)
     incident = replace(
-        emergency_at(state, device, news, after(None, Step.TEST)),
+        new_emergency(state, device, report, Transition.TEST),
         expires_at=state.now,
         verification_level=NO_DISPATCH,
     )
-    occasion = replace(
-        _occasion(state, device, fact, Action.RAISE, Reason.DEVICE_TEST), disposition=Disposition.TEST
+    context = replace(
+        _context(state, device, fact, Action.RAISE, Reason.DEVICE_TEST), disposition=Disposition.TEST
     )
-    _, alert = announce(incident, occasion)
-    came = was_tested(state, device, fact.event_id)
-    decision = Decision(
-        reason=Reason.DEVICE_TEST,
-        alerts=(alert, *came.alerts),
-        event_id=fact.event_id,
-        received_at=fact.received_at,
-    )
+    _, alert = issue_alert(incident, context)
     tested = replace(device, test_due=next_test(device, state.now))
-    return decision, (PutDevice(tested), *came.changes)
+    effect = Effect(Reason.DEVICE_TEST, (alert,), (PutDevice(tested),))
+    return effect.then(on_tested(state, device, fact.event_id))
 
 
-def _occasion(state: State, device: Device, fact: PillarFact, action: Action, reason: Reason) -> Occasion:
+def _context(state: State, device: Device, fact: PillarFact, action: Action, reason: Reason) -> AlertContext:
     """Why an alert about a device's own fact goes out."""
-    return Occasion(
+    return AlertContext(
         action=action,
         reason=reason,
         cause=(Feed.PILLARS, fact.device_id, fact.event_id),
@@ -188,7 +172,7 @@ def _occasion(state: State, device: Device, fact: PillarFact, action: Action, re
     )
 
 
-_RULES: Mapping[PillarKind, Callable[[State, Device, PillarFact], Outcome]] = {
+_RULES: Mapping[PillarKind, Callable[[State, Device, PillarFact], Effect]] = {
     PillarKind.PRESS: press,
     PillarKind.RELEASE: _release,
     PillarKind.CANCEL: _cancel,

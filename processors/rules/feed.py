@@ -1,31 +1,40 @@
-"""How a feed is doing, told by the worker that reads it.
+"""How a feed is doing, reported by the worker that reads it.
 
-    dead_letter ─► a blue: a press may be in it (domain.md 8a)
-    ok          ─► these partitions have told everything until now; a silent one speaks again
-    stale       ─► a blue: a list is too old to be matched against (domain.md 19)
-    broken      ─► a blue: records of the log itself are gone, and what they told is not known
-    nothing     ─► a blue: nobody reads the feed, and no device can be told to be silent
+    dead letter ─► a blue: a press may be in it (requirement 8a)
+    watermark   ─► these partitions have been read without a hole until now; a silent one has recovered
+    list age    ─► a blue while a list is too old to be matched against (requirement 19)
+    log broken  ─► a blue: records of the log itself are gone, and what they reported is not known
+    nothing     ─► a blue: nobody reads the feed, and no device can be found silent
 
-What is no zone's own is told in the zone `unassigned`, by the partition that holds it.
+What belongs to no zone is reported in the zone `unassigned`, by the partition that holds it. Until 0.4.0 workers wrote
+one record for all of it, `FeedStatus`: a log of before is read as if it held the four.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from processors.incident.deadlines import entered
-from processors.incident.device_condition import Shown, Sign, begins, ends
+from processors.incident.device_condition import ConditionSignal, on_active, on_cleared
 from processors.incident.grading import ASSESSMENTS, CONTROL_ROOM, grade_of
-from processors.incident.issue import Occasion, announce, incident_id_of, with_source
-from processors.incident.lifecycle import OVER, Step, after
+from processors.incident.issue import AlertContext, incident_id_of, with_source
+from processors.incident.lifecycle import OVER, Transition, extend_expiry, next_state, opened
 from processors.incident.matching import by_name, fault_name, is_in_window
-from processors.state.effect import Change, Decision, Outcome, PutFeed, PutIncident, PutWatermark, SetTimer
+from processors.incident.raising import raise_incident
+from processors.state.effect import Effect, PutFeed, PutIncident, PutWatermark, SetTimer
 from processors.state.entities import Incident, Timer, TimerKind, Watermark, WatermarkKey
-from processors.state.event_ids import Memory, recall, remember
+from processors.state.event_ids import EventIdWindow, add_event, check_event
 from processors.state.partition_state import State
-from schemas.alert import Alert, Source
+from schemas.alert import Source
 from schemas.enums import Action, Feed, FeedState, Hazard, Reason
-from schemas.fusion_log import FeedStatus, FusionInput
+from schemas.fusion_log import (
+    DeadLetterNotice,
+    FeedStatus,
+    FeedWatermark,
+    FusionInput,
+    ListAge,
+    LogBrokenNotice,
+)
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import SECOND_MS, EpochMs
@@ -41,67 +50,72 @@ _REASONS: Mapping[Hazard, Reason] = {
 }
 
 
-def feed_status(state: State, envelope: FusionInput, status: FeedStatus) -> Outcome:
-    """Decide about what a worker tells of its feed."""
-    match status.state:
-        case FeedState.OK if status.partitions:
-            return _alive(state, envelope, status)
-        case FeedState.OK | FeedState.STALE:
-            return _freshness(state, envelope, status)
-        case FeedState.DEAD_LETTER if status.feed is Feed.PILLARS:
-            return _has_happened(state, envelope, status, Hazard.FEED_FAULT)
-        case FeedState.BROKEN:
-            return _has_happened(state, envelope, status, Hazard.LOG_BROKEN)
-    return _silent(envelope, Reason.FEED_STATUS)
+class _Occurrence(NamedTuple):
+    """Something that has happened to a feed or to the log, and does not go on."""
+
+    hazard: Hazard
+    feed: Feed
+    topic: str
+    partition: int
+    offset: int
+    at: EpochMs
+
+    @property
+    def event_id(self) -> str:
+        """Where it happened: equal in every copy."""
+        return f"{self.topic}:{self.partition}:{self.offset}"
 
 
-def _alive(state: State, envelope: FusionInput, status: FeedStatus) -> Outcome:
-    """Everything of these partitions has been told. A copy is known by its time, which rises."""
-    changes: list[Change] = []
-    alerts: list[Alert] = []
-    if (
-        status.at > state.now + AHEAD_MS
-    ):  # a clock that is wrong: what it says would keep others from being believed
-        return _silent(envelope, Reason.FEED_STATUS)
-    for partition in status.partitions:
-        key = (status.topic, partition)
-        known = state.watermarks.get(key)
-        if known is not None and status.at <= known.at:
-            continue
-        changes.append(PutWatermark(key, Watermark(status.at, state.now)))
-        if known is None:
-            changes.append(SetTimer(Timer(state.now, _subject(key), TimerKind.FEED_SILENCE)))
-        name = fault_name(Hazard.FEED_SILENT, _subject(key))
-        silent = by_name(state, UNASSIGNED_ZONE, name)
-        if silent is not None and silent.active:
-            shown = ends(state, _silence_sign(state, _subject(key), f"alive:{status.at}"))
-            alerts += shown.alerts
-            changes += shown.changes
-    reason = Reason.FEED_STATUS if changes else Reason.DUPLICATE
-    return Decision(reason=reason, alerts=tuple(alerts), event_id=envelope.event_id), tuple(changes)
+def feed_watermark(state: State, _envelope: FusionInput, mark: FeedWatermark) -> Effect:
+    """These partitions have been read without a hole. A copy is known by its time, which rises."""
+    if mark.at > state.now + AHEAD_MS:
+        return Effect(Reason.FEED_STATUS)  # a wrong clock: what it says would keep others from being believed
+    effects = [
+        _advanced(state, (mark.topic, partition), mark.at)
+        for partition in mark.partitions
+        if _is_news(state, (mark.topic, partition), mark.at)
+    ]
+    return Effect(Reason.FEED_STATUS if effects else Reason.DUPLICATE).then(*effects)
+
+
+def _is_news(state: State, key: WatermarkKey, at: EpochMs) -> bool:
+    known = state.watermarks.get(key)
+    return known is None or at > known.at
+
+
+def _advanced(state: State, key: WatermarkKey, at: EpochMs) -> Effect:
+    """The watermark of a partition has risen: it is watched from now on, and has recovered if it was silent."""
+    effect = Effect(None, (), (PutWatermark(key, Watermark(at, state.now)),))
+    if key not in state.watermarks:
+        timer = Timer(state.now, _subject(key), TimerKind.FEED_SILENCE)
+        effect = effect.then(Effect(None, (), (SetTimer(timer),)))
+    silent = by_name(state, UNASSIGNED_ZONE, fault_name(Hazard.FEED_SILENT, _subject(key)))
+    if silent is not None and silent.active:
+        effect = effect.then(on_cleared(state, _silence_signal(state, _subject(key), f"alive:{at}")))
+    return effect
 
 
 def feed_silence_due(state: State, subject: str) -> EpochMs | None:
-    """When a partition of a feed must have been told of; None where that is another partition's to tell."""
+    """When a partition of a feed must have been reported; None where another partition of the log reports it."""
     mark = state.watermarks.get(_partition(subject))
     if mark is None or partition_of(UNASSIGNED_ZONE, state.partitions) != state.partition:
         return None
-    due = EpochMs(mark.heard_at + state.policy.feed_silent_ms)
+    due = EpochMs(mark.reported_at + state.policy.feed_silent_ms)
     known = by_name(state, UNASSIGNED_ZONE, fault_name(Hazard.FEED_SILENT, subject))
-    if due <= state.now and known is not None and known.active:
-        return EpochMs(
-            state.now + state.policy.feed_silent_ms
-        )  # it is told; a person may close it, so look again
+    if (
+        due <= state.now and known is not None and known.active
+    ):  # it is reported; a person may close it: look again
+        return EpochMs(state.now + state.policy.feed_silent_ms)
     return due
 
 
-def feed_falls_silent(state: State, subject: str) -> Shown:
-    """Nobody has told of a partition of a feed for too long."""
-    return begins(state, _silence_sign(state, subject, f"silent:{state.now}"))
+def on_feed_silent(state: State, subject: str) -> Effect:
+    """Nobody has reported a partition of a feed for too long."""
+    return on_active(state, _silence_signal(state, subject, f"silent:{state.now}"))
 
 
-def _silence_sign(state: State, subject: str, event_id: str) -> Sign:
-    return Sign(
+def _silence_signal(state: State, subject: str, event_id: str) -> ConditionSignal:
+    return ConditionSignal(
         hazard=Hazard.FEED_SILENT,
         who=subject,
         zone=UNASSIGNED_ZONE,
@@ -122,105 +136,124 @@ def _partition(subject: str) -> WatermarkKey:
     return topic, int(partition)
 
 
-def _freshness(state: State, envelope: FusionInput, status: FeedStatus) -> Outcome:
-    """A list is too old, or fresh again; each is named by the age of the list, so that copies say nothing new."""
-    sign = Sign(
+def list_age(state: State, envelope: FusionInput, age: ListAge) -> Effect:
+    """A list is too old, or fresh again; a report is named by the age of the list, so that copies say nothing new."""
+    signal = ConditionSignal(
         hazard=Hazard.FEED_STALE,
-        who=status.topic,
+        who=age.topic,
         zone=envelope.zone,
-        event_id=f"{status.state}:{status.at}",
-        feed=status.feed,
-        occurred_at=status.at,
-        received_at=status.at,
+        event_id=f"{FeedState.STALE if age.stale else FeedState.OK}:{age.newest_at}",
+        feed=age.feed,
+        occurred_at=age.newest_at,
+        received_at=age.newest_at,
         is_sure=True,
     )
-    key = (envelope.zone, status.feed.value, status.topic)
-    memory = state.feeds.get(key, Memory())
-    known = recall(memory, sign.event_id, status.at)
+    key = (envelope.zone, age.feed.value, age.topic)
+    window = state.feeds.get(key, EventIdWindow())
+    known = check_event(window, signal.event_id, age.newest_at)
     if known is not None:
-        return _silent(envelope, known)
-    shown = begins(state, sign) if status.state is FeedState.STALE else ends(state, sign)
-    decision = Decision(reason=shown.reason, alerts=shown.alerts, event_id=envelope.event_id)
-    return decision, (PutFeed(key, remember(memory, sign.event_id, status.at)), *shown.changes)
+        return Effect(known)
+    seen = PutFeed(key, add_event(window, signal.event_id, age.newest_at))
+    return (on_active(state, signal) if age.stale else on_cleared(state, signal)).after(seen)
 
 
-def _has_happened(state: State, envelope: FusionInput, status: FeedStatus, hazard: Hazard) -> Outcome:
+def dead_letter(state: State, envelope: FusionInput, notice: DeadLetterNotice) -> Effect:
+    """A record of a feed could not be used. Only one of the pillar feed may have been a press."""
+    if notice.feed is not Feed.PILLARS:
+        return Effect(Reason.FEED_STATUS)
+    place = (notice.topic, notice.partition, notice.offset)
+    return _has_happened(state, envelope.zone, _Occurrence(Hazard.FEED_FAULT, notice.feed, *place, notice.at))
+
+
+def log_broken(state: State, envelope: FusionInput, notice: LogBrokenNotice) -> Effect:
+    """Records of the log itself are gone: what they reported is not known, and the incidents stay open."""
+    place = (notice.topic, notice.partition, notice.found)
+    return _has_happened(state, envelope.zone, _Occurrence(Hazard.LOG_BROKEN, Feed.LOG, *place, notice.at))
+
+
+def feed_status(state: State, envelope: FusionInput, status: FeedStatus) -> Effect:
+    """Decide about a record of before 0.4.0, as about the one that has taken its place."""
+    feed, topic, at = status.feed, status.topic, status.at
+    place = (topic, status.partition, status.offset)
+    match status.state:
+        case FeedState.OK if status.partitions:
+            mark = FeedWatermark(feed=feed, topic=topic, partitions=status.partitions, at=at)
+            return feed_watermark(state, envelope, mark)
+        case FeedState.OK | FeedState.STALE:
+            is_stale = status.state is FeedState.STALE
+            return list_age(state, envelope, ListAge(feed=feed, topic=topic, newest_at=at, stale=is_stale))
+        case FeedState.DEAD_LETTER if feed is Feed.PILLARS:
+            return _has_happened(state, envelope.zone, _Occurrence(Hazard.FEED_FAULT, feed, *place, at))
+        case FeedState.BROKEN:
+            return _has_happened(state, envelope.zone, _Occurrence(Hazard.LOG_BROKEN, feed, *place, at))
+    return Effect(Reason.FEED_STATUS)
+
+
+def _has_happened(state: State, zone: str, what: _Occurrence) -> Effect:
     """The first of its kind raises; more of the same topic inside blue's window are counted in silence."""
-    key = (envelope.zone, status.feed.value, status.topic)
-    memory = state.feeds.get(key, Memory())
-    letter = _letter_id(status)
-    known = recall(memory, letter, status.at)
+    key = (zone, what.feed.value, what.topic)
+    window = state.feeds.get(key, EventIdWindow())
+    known = check_event(window, what.event_id, what.at)
     if known is Reason.BEYOND_MEMORY:
-        return _silent(envelope, known)
-    seen = PutFeed(key, remember(memory, letter, status.at))
+        return Effect(known)
+    seen = PutFeed(key, add_event(window, what.event_id, what.at))
     if known is not None:
-        return _silent(envelope, known, seen)
-    joined = by_name(state, envelope.zone, status.topic)
+        return Effect(known, (), (seen,))
+    joined = by_name(state, zone, what.topic)
     if joined is not None and joined.state not in OVER and is_in_window(state, joined):
-        return _silent(envelope, Reason.FEED_STATUS, seen, PutIncident(_one_more(state, joined, status)))
-    occasion = Occasion(
+        return Effect(Reason.FEED_STATUS, (), (seen, PutIncident(_one_more(state, joined, what))))
+    context = AlertContext(
         action=Action.RAISE,
-        reason=_REASONS[hazard],
-        cause=(status.feed, status.topic, letter),
+        reason=_REASONS[what.hazard],
+        cause=(what.feed, what.topic, what.event_id),
         at=state.now,
         policy_version=state.policy_version,
         is_alarm=True,
     )
-    incident, alert = announce(_fault_of(state, envelope.zone, status, hazard), occasion)
-    decision = Decision(reason=_REASONS[hazard], alerts=(alert,), event_id=envelope.event_id)
-    return decision, (seen, PutIncident(incident))
+    return raise_incident(state, _fault_of(state, zone, what), context, None)[1].after(seen)
 
 
-def _one_more(state: State, incident: Incident, status: FeedStatus) -> Incident:
-    return replace(
+def _one_more(state: State, incident: Incident, what: _Occurrence) -> Incident:
+    joined = replace(
         incident,
         last_at=state.now,
-        expires_at=EpochMs(state.now + state.policy.expire_after_ms),
-        sources=with_source(incident.sources, _source(status)),
+        sources=with_source(incident.sources, _source(what)),
         source_count=incident.source_count + 1,
     )
+    return extend_expiry(joined, state.now, state.policy)
 
 
-def _fault_of(state: State, zone: str, status: FeedStatus, hazard: Hazard) -> Incident:
+def _fault_of(state: State, zone: str, what: _Occurrence) -> Incident:
     fault = Incident(
-        incident_id=incident_id_of(zone, hazard, status.topic, _letter_id(status)),
+        incident_id=incident_id_of(zone, what.hazard, what.topic, what.event_id),
         zone=zone,
         family=_FAULT.family,
-        hazard=hazard,
-        grade=grade_of(state.policy, hazard),
-        state=after(None, Step.FACT),
-        place_key=status.topic,
+        hazard=what.hazard,
+        grade=grade_of(state.policy, what.hazard),
+        state=next_state(None, Transition.FACT),
+        place_key=what.topic,
         place=None,
         uncertainty_m=None,
         verification_level=_FAULT.verification_level,
         score_permille=None,
         chain=CONTROL_ROOM,
-        onset=status.at,
+        onset=what.at,
         first_at=state.now,
         last_at=state.now,
         expires_at=EpochMs(state.now + state.policy.expire_after_ms),
-        sources=(_source(status),),
+        sources=(_source(what),),
         source_count=1,
-        feeds=(status.feed,),
+        feeds=(what.feed,),
         active=False,  # it has happened, and does not go on
     )
-    return entered(fault, fault.state, state.now, state.policy)
+    return opened(fault, state.now, state.policy)
 
 
-def _source(status: FeedStatus) -> Source:
+def _source(what: _Occurrence) -> Source:
     return Source(
-        feed=status.feed,
-        device_id=status.topic,
-        event_id=_letter_id(status),
-        occurred_at=status.at,
-        received_at=status.at,
+        feed=what.feed,
+        device_id=what.topic,
+        event_id=what.event_id,
+        occurred_at=what.at,
+        received_at=what.at,
     )
-
-
-def _letter_id(status: FeedStatus) -> str:
-    """Where the record lay that became a dead letter: equal in every copy."""
-    return f"{status.topic}:{status.partition}:{status.offset}"
-
-
-def _silent(envelope: FusionInput, reason: Reason, *changes: Change) -> Outcome:
-    return Decision(reason=reason, event_id=envelope.event_id), changes

@@ -7,8 +7,8 @@ asked before (processors/rules/device_event.py).
 from msgspec.structs import replace
 
 from processors.incident.lifecycle import OVER
-from processors.incident.merge import News, take_in
-from processors.state.effect import Change, Decision, Outcome, PutDevice, SetTimer
+from processors.incident.merge import Report, apply_report
+from processors.state.effect import Change, Effect, PutDevice, SetTimer
 from processors.state.entities import Device, Timer, TimerKind, device_subject
 from processors.state.partition_state import State
 from schemas.alert import Source
@@ -17,7 +17,7 @@ from schemas.fusion_log import PillarFact
 from schemas.units import EpochMs
 
 
-def press(state: State, device: Device, fact: PillarFact) -> Outcome:
+def press(state: State, device: Device, fact: PillarFact) -> Effect:
     """Decide about a press that is new.
 
     Args:
@@ -25,42 +25,28 @@ def press(state: State, device: Device, fact: PillarFact) -> Outcome:
         device: Who was pressed; it remembers this event already.
         fact: The press.
     """
+    closed_at, watch = _contact(state, device, fact)
     if _is_bounce(state, device, fact):
-        decision = Decision(reason=Reason.BOUNCE, event_id=fact.event_id, received_at=fact.received_at)
-        bounced = replace(device, closed_at=_closed_at(state, device, fact))
-        return decision, (PutDevice(bounced), *_watch(state, device, fact))
-    taken = take_in(state, device, call(state, device, fact))
+        return Effect(Reason.BOUNCE, (), (PutDevice(replace(device, closed_at=closed_at)), *watch))
+    incident, effect = apply_report(state, device, report_of(state, device, fact))
     pressed = replace(
-        device,
-        press_at=fact.received_at,
-        press_incident=taken.incident.incident_id,
-        closed_at=_closed_at(state, device, fact),
+        device, press_at=fact.received_at, press_incident=incident.incident_id, closed_at=closed_at
     )
-    decision = Decision(
-        reason=taken.reason, alerts=taken.alerts, event_id=fact.event_id, received_at=fact.received_at
-    )
-    return decision, (PutDevice(pressed), *taken.changes, *_watch(state, device, fact))
+    return replace(effect, changes=(PutDevice(pressed), *effect.changes, *watch))
 
 
-def _closed_at(state: State, device: Device, fact: PillarFact) -> EpochMs | None:
-    """Since when the contact is closed: a panel that repeats a held button says nothing new."""
-    if not _is_watched(device, fact):
-        return device.closed_at
-    return state.now if device.closed_at is None else device.closed_at
+def _contact(state: State, device: Device, fact: PillarFact) -> tuple[EpochMs | None, tuple[Change, ...]]:
+    """Since when the contact is closed, and when to look whether it is stuck.
 
-
-def _watch(state: State, device: Device, fact: PillarFact) -> tuple[Change, ...]:
-    """Look at the contact when it is closed for too long; once, since a closed one is looked at already."""
-    if device.closed_at is not None or not _is_watched(device, fact):
-        return ()
-    due = EpochMs(state.now + state.policy.stuck_ms)
-    return (SetTimer(Timer(due, device_subject(device.key), TimerKind.STUCK)),)
-
-
-def _is_watched(device: Device, fact: PillarFact) -> bool:
-    """Whether a release must follow; nobody mends a button that is held in an exercise."""
+    A panel that repeats a held button says nothing new, and a contact that is closed is watched already. Nobody mends
+    a button that is held in an exercise, nor one that never says when it is released.
+    """
     site = device.site
-    return device.is_registered and site is not None and site.reports_release and not fact.exercise
+    is_watched = site is not None and not site.removed and site.reports_release and not fact.exercise
+    if not is_watched or device.closed_at is not None:
+        return device.closed_at, ()
+    due = EpochMs(state.now + state.policy.stuck_ms)
+    return state.now, (SetTimer(Timer(due, device_subject(device.key), TimerKind.STUCK)),)
 
 
 def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
@@ -86,12 +72,12 @@ def status_of(fact: PillarFact) -> Status:
     return Status.EXERCISE if fact.exercise else Status.ACTUAL
 
 
-def call(state: State, device: Device, fact: PillarFact) -> News:
+def report_of(state: State, device: Device, fact: PillarFact) -> Report:
     """A press as news of an emergency."""
-    return News(
+    return Report(
+        first=Reason.FIRST_FACT if device.is_registered else Reason.UNREGISTERED_DEVICE,
         hazard=Hazard.EMERGENCY_CALL,
         source=source_of(fact),
-        first=Reason.FIRST_FACT if device.is_registered else Reason.UNREGISTERED_DEVICE,
         again=Reason.PRESSED_AGAIN,
         status=status_of(fact),
         is_press=True,

@@ -1,23 +1,22 @@
 """What the log tells of the site: devices come, move and go, and a policy comes into force."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from processors.incident.device_condition import Shown, closed
+from processors.incident.device_condition import close_incident
 from processors.incident.grading import nearest_help_mm
 from processors.incident.matching import of_device
 from processors.incident.supervision import (
     heartbeat_ms,
-    next_look,
     next_test,
-    promises_otherwise,
-    site_leaves,
-    site_without,
-    withdrawn,
+    on_device_left_site,
+    on_gateway_removed,
+    on_promise_changed,
+    silence_timer,
+    withdraw,
 )
-from processors.state.effect import Change, Decision, Outcome, PutDevice, PutPolicy, SetTimer
+from processors.state.effect import Change, Effect, PutDevice, PutPolicy, SetTimer
 from processors.state.entities import Device, DeviceKey, Timer, TimerKind, device_subject
 from processors.state.geometry import place_of
 from processors.state.partition_state import State, device_at
@@ -26,50 +25,43 @@ from schemas.enums import DeviceKind, Family, Hazard, Reason
 from schemas.fusion_log import FusionInput, PolicyRecord
 from schemas.registry import RegistryDevice
 
-if TYPE_CHECKING:
-    from schemas.alert import Alert
 
-
-def device_record(state: State, envelope: FusionInput, site: RegistryDevice) -> Outcome:
+def device_record(state: State, envelope: FusionInput, site: RegistryDevice) -> Effect:
     """Take over what the registry says of a device, unless it is older than what is known.
 
     A removed device stays, with what it said: a copy of an old press must find it there. Its supervision ends, and
-    so do the faults that were told of it; an emergency goes on.
+    so do the faults that were reported of it; an emergency goes on.
     """
     if site.zone != envelope.zone:
-        return Decision(reason=Reason.MISROUTED, event_id=envelope.event_id), ()
+        return Effect(Reason.MISROUTED)
     device = device_at(state, (site.zone, site.device_id))
     if device.site is not None and site.revision <= device.site.revision:
-        return Decision(reason=Reason.DUPLICATE, event_id=envelope.event_id), ()
+        return Effect(Reason.DUPLICATE)
     if site.removed:
-        return _leaves(state, envelope, device, site)
+        return _on_removed(state, device, site)
     place = place_of(site.lon_e7, site.lat_e7)
     placed = replace(device, site=site, place=place, help_mm=nearest_help_mm(site, place))
     if not device.is_registered:
         placed = replace(placed, since=state.now)
     if device.site is None or device.site.test_every_s != site.test_every_s or not device.is_registered:
         placed = replace(placed, test_due=next_test(placed, state.now))
-    alerts: list[Alert] = []
-    changes: list[Change] = []
-    for shown in _withdrawals(state, device, placed):
-        alerts += shown.alerts
-        changes += shown.changes
+    withdrawals = tuple(_withdrawals(state, device, placed))
     if device.silent_since is not None and _promise(device) != _promise(placed):
         placed = replace(placed, silent_since=None, since=state.now)
     if not site.reports_release:
         placed = replace(placed, closed_at=None, is_stuck=False)
-    decision = Decision(reason=Reason.DEVICE_UPDATED, alerts=tuple(alerts), event_id=envelope.event_id)
-    return decision, (PutDevice(placed), *_looks(state, placed), *changes)
+    changes = (PutDevice(placed), *_timers(state, placed))
+    return Effect(Reason.DEVICE_UPDATED, (), changes).then(*withdrawals)
 
 
-def _withdrawals(state: State, device: Device, placed: Device) -> Iterator[Shown]:
-    """What was told of a device and is not asked of it any more."""
+def _withdrawals(state: State, device: Device, placed: Device) -> Iterator[Effect]:
+    """What was reported of a device and is not asked of it any more."""
     if device.silent_since is not None and _promise(device) != _promise(placed):
-        yield promises_otherwise(state, device)
+        yield on_promise_changed(state, device)
     if placed.test_due is None:
-        yield withdrawn(state, device, Hazard.TEST_MISSED)
+        yield withdraw(state, device, Hazard.TEST_MISSED)
     if placed.site is not None and not placed.site.reports_release:
-        yield withdrawn(state, device, Hazard.STUCK_BUTTON)
+        yield withdraw(state, device, Hazard.STUCK_BUTTON)
 
 
 def _promise(device: Device) -> tuple[int, DeviceKey | None]:
@@ -77,42 +69,37 @@ def _promise(device: Device) -> tuple[int, DeviceKey | None]:
     return heartbeat_ms(device), device.gateway
 
 
-def _looks(state: State, device: Device) -> tuple[Change, ...]:
+def _timers(state: State, device: Device) -> tuple[Change, ...]:
     """When to look at a device that the registry has just named; a look too many finds nothing."""
-    looks: list[Change] = []
+    timers: list[Change] = []
     if interval_ms := heartbeat_ms(device):
-        looks.append(next_look(device.key, state.now, interval_ms))
+        timers.append(silence_timer(device.key, state.now, interval_ms))
     if device.test_due is not None:
-        looks.append(SetTimer(Timer(device.test_due, device_subject(device.key), TimerKind.TEST_DUE)))
-    return tuple(looks)
+        timers.append(SetTimer(Timer(device.test_due, device_subject(device.key), TimerKind.TEST_DUE)))
+    return tuple(timers)
 
 
-def _leaves(state: State, envelope: FusionInput, device: Device, site: RegistryDevice) -> Outcome:
-    alerts: list[Alert] = []
-    changes: list[Change] = []
-    for incident in of_device(state, device.key):
-        if incident.family is Family.MAINTENANCE:
-            shown = closed(state, incident, Reason.DEVICE_LEFT, f"{site.device_id}:{site.revision}")
-            alerts += shown.alerts
-            changes += shown.changes
+def _on_removed(state: State, device: Device, site: RegistryDevice) -> Effect:
+    cause = f"{site.device_id}:{site.revision}"
+    faults = [
+        close_incident(state, incident, Reason.DEVICE_LEFT, cause)
+        for incident in of_device(state, device.key)
+        if incident.family is Family.MAINTENANCE
+    ]
     is_gateway = device.site is not None and device.site.kind is DeviceKind.GATEWAY
-    others = site_leaves(state, device) if is_gateway else site_without(state, device)
-    alerts += others.alerts
-    changes += others.changes
+    others = on_gateway_removed(state, device) if is_gateway else on_device_left_site(state, device)
     left = replace(
         device, site=site, place=None, silent_since=None, closed_at=None, is_stuck=False, test_due=None
     )
-    decision = Decision(reason=Reason.DEVICE_REMOVED, alerts=tuple(alerts), event_id=envelope.event_id)
-    return decision, (PutDevice(left), *changes)
+    return Effect(Reason.DEVICE_REMOVED, (), (PutDevice(left),)).then(*faults, others)
 
 
-def policy_record(state: State, envelope: FusionInput, record: PolicyRecord) -> Outcome:
+def policy_record(state: State, _envelope: FusionInput, record: PolicyRecord) -> Effect:
     """Put a policy into force, unless it is older than the one in force or contradicts itself."""
     if record.revision <= state.policy_revision:
-        return Decision(reason=Reason.DUPLICATE, event_id=envelope.event_id), ()
+        return Effect(Reason.DUPLICATE)
     try:
         policy = read_policy(record)
     except ValueError as error:
-        return Decision(reason=Reason.POLICY_REFUSED, event_id=envelope.event_id, detail=str(error)), ()
-    decision = Decision(reason=Reason.POLICY_ACTIVATED, event_id=envelope.event_id)
-    return decision, (PutPolicy(policy, record.version, record.revision),)
+        return Effect(Reason.POLICY_REFUSED, detail=str(error))
+    return Effect(Reason.POLICY_ACTIVATED, (), (PutPolicy(policy, record.version, record.revision),))

@@ -11,31 +11,34 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from processors.incident.deadlines import DUE, entered, has_next_tier
-from processors.incident.device_condition import Shown
-from processors.incident.flapping import calmed
-from processors.incident.issue import Occasion, announce
-from processors.incident.lifecycle import OVER, QUIET, Step, after
-from processors.incident.link import name_each_other
+from processors.incident.flapping import end_flapping
+from processors.incident.issue import AlertContext, issue_alert
+from processors.incident.lifecycle import (
+    DUE,
+    OVER,
+    QUIET,
+    Transition,
+    advance,
+    bring_back,
+    extend_expiry,
+    has_next_tier,
+)
 from processors.incident.matching import Surroundings
+from processors.incident.raising import raise_incident
 from processors.incident.supervision import (
-    falls_silent,
-    misses_test,
+    on_silent,
+    on_stuck,
+    on_test_missed,
     silence_due,
-    sticks,
     stuck_due,
     test_overdue,
 )
-from processors.rules.feed import feed_falls_silent, feed_silence_due
-from processors.state.effect import Change, Decision, EndIncident, PutIncident
+from processors.rules.feed import feed_silence_due, on_feed_silent
+from processors.state.effect import Effect, EndIncident, PutIncident
 from processors.state.entities import Device, DeviceKey, Incident, Timer, TimerKind
 from processors.state.partition_state import State
-from schemas.alert import Alert
 from schemas.enums import Action, Family, IncidentState, Reason
 from schemas.units import EpochMs
-
-Fired = tuple[Decision | None, tuple[Change, ...]]
-"""None where there was nothing left to do."""
 
 
 def due_of(state: State, timer: Timer) -> EpochMs | None:
@@ -48,16 +51,13 @@ def due_of(state: State, timer: Timer) -> EpochMs | None:
     return _DEVICE_DUE[timer.kind](state, _key(timer))
 
 
-def fire(state: State, timer: Timer) -> Fired:
+def fire(state: State, timer: Timer) -> Effect:
     """Decide about what is due."""
     if timer.kind in DUE:
         return _INCIDENT_RULES[timer.kind](state, timer, state.incidents[timer.subject])
     if timer.kind is TimerKind.FEED_SILENCE:
-        shown = feed_falls_silent(state, timer.subject)
-    else:
-        shown = _DEVICE_RULES[timer.kind](state, state.devices[_key(timer)])
-    decision = Decision(reason=shown.reason, alerts=shown.alerts, event_id=f"timer:{timer.kind}")
-    return decision, shown.changes
+        return on_feed_silent(state, timer.subject)
+    return _DEVICE_RULES[timer.kind](state, state.devices[_key(timer)])
 
 
 def _key(timer: Timer) -> DeviceKey:
@@ -65,117 +65,102 @@ def _key(timer: Timer) -> DeviceKey:
     return zone, device_id
 
 
-def _hold(state: State, timer: Timer, incident: Incident) -> Fired:
+def _hold(state: State, timer: Timer, incident: Incident) -> Effect:
     """A candidate has waited: it is raised, unless what was wrong is over. Then nobody ever hears of it."""
     if not incident.active:
-        decision = Decision(reason=Reason.NEVER_RAISED, event_id=incident.incident_id)
-        return decision, (EndIncident(replace(incident, state=IncidentState.CLOSED)),)
-    held = entered(incident, after(incident.state, Step.HOLD_OVER), state.now, state.policy)
-    device_key = (held.zone, held.devices[0] if held.devices else "")
-    others = Surroundings(state, device_key, held.place).others(held.family, held.status)
-    held, updates, changes = name_each_other(state, held, others)
+        closed = replace(incident, state=IncidentState.CLOSED)
+        return Effect(Reason.NEVER_RAISED, (), (EndIncident(closed),))
+    held = advance(incident, Transition.HOLD_OVER, state.now, state.policy)
     first = held.sources[0]
     reason = Reason.FIRST_FACT if held.family is Family.EMERGENCY else Reason.CONDITION_ACTIVE
-    occasion = replace(
-        _occasion(state, timer, Action.RAISE, reason, "1"),
+    context = replace(
+        _context(state, timer, Action.RAISE, reason, "1"),
         late=first.received_at - first.occurred_at > state.policy.late_after_ms,
         is_alarm=True,
     )
-    return _told(held, occasion, updates, changes)
+    device_key = (held.zone, held.devices[0] if held.devices else "")
+    return raise_incident(state, held, context, Surroundings(state, device_key, held.place))[1]
 
 
-def _escalate(state: State, timer: Timer, incident: Incident) -> Fired:
+def _escalate(state: State, timer: Timer, incident: Incident) -> Effect:
     """Nobody has answered, or somebody has refused: the next tier is asked, and has the same time."""
     if not has_next_tier(incident):
-        return None, (PutIncident(replace(incident, escalate_at=None)),)
+        return Effect(None, (), (PutIncident(replace(incident, escalate_at=None)),))
     was_refused = incident.state is IncidentState.REJECTED
     asked = replace(incident, tier=incident.tier + 1)
-    asked = entered(asked, after(incident.state, Step.ESCALATE), state.now, state.policy)
+    asked = advance(asked, Transition.ESCALATE, state.now, state.policy)
     reason = Reason.REJECTED_BY_UNIT if was_refused else Reason.NOBODY_ACKNOWLEDGED
-    return _told(asked, _occasion(state, timer, Action.ESCALATE, reason, str(asked.tier)))
+    return _issue(asked, _context(state, timer, Action.ESCALATE, reason, str(asked.tier)))
 
 
-def _notify(state: State, timer: Timer, incident: Incident) -> Fired:
-    """Still nobody: said again. What is away comes and goes is not."""
+def _notify(state: State, timer: Timer, incident: Incident) -> Effect:
+    """Still nobody has answered: it is reported again. A flapping incident is not reminded of."""
     due = EpochMs(state.now + state.policy.notify_ms.of(incident.grade))
     again = replace(incident, notify_at=due)
     if incident.flapping:
-        return None, (PutIncident(again),)
-    occasion = _occasion(state, timer, Action.UPDATE, Reason.STILL_UNACKNOWLEDGED, _next(incident))
-    return _told(again, occasion)
+        return Effect(None, (), (PutIncident(again),))
+    return _issue(again, _context(state, timer, Action.UPDATE, Reason.STILL_UNACKNOWLEDGED, _next(incident)))
 
 
-def _stale(state: State, timer: Timer, incident: Incident) -> Fired:
+def _stale(state: State, timer: Timer, incident: Incident) -> Effect:
     """Somebody has accepted and nothing has followed: it is as if nobody had."""
-    again = entered(incident, after(incident.state, Step.STALE), state.now, state.policy)
-    occasion = _occasion(state, timer, Action.UPDATE, Reason.NO_PROGRESS, _next(incident))
-    return _told(again, replace(occasion, is_alarm=True))
+    again = advance(incident, Transition.STALE, state.now, state.policy)
+    context = _context(state, timer, Action.UPDATE, Reason.NO_PROGRESS, _next(incident))
+    return _issue(again, replace(context, is_alarm=True))
 
 
-def _unshelve(state: State, timer: Timer, incident: Incident) -> Fired:
+def _unshelve(state: State, timer: Timer, incident: Incident) -> Effect:
     """Shelving, or being out of service, is over: it is an alarm again, or over as well."""
     is_shelved = incident.state is IncidentState.SHELVED
-    to = after(incident.state, Step.UNSHELVE if is_shelved else Step.IN_SERVICE)
-    if not incident.active and incident.family is Family.MAINTENANCE:
-        to = after(to, Step.CONDITION_OVER)
-    again = entered(incident, to, state.now, state.policy)
-    occasion = _occasion(state, timer, Action.UPDATE, Reason.SHELVING_OVER, _next(incident))
-    return _told(again, replace(occasion, is_alarm=True))
+    transition = Transition.UNSHELVE if is_shelved else Transition.IN_SERVICE
+    again = bring_back(incident, transition, state.now, state.policy)
+    context = _context(state, timer, Action.UPDATE, Reason.SHELVING_OVER, _next(incident))
+    return _issue(again, replace(context, is_alarm=True))
 
 
-def _calm(state: State, timer: Timer, incident: Incident) -> Fired:
-    """It has stopped coming and going: how it is now is told."""
-    calm = calmed(incident)
+def _calm(state: State, timer: Timer, incident: Incident) -> Effect:
+    """It has stopped coming and going: how it is now is reported."""
+    calm = end_flapping(incident)
     if incident.state in QUIET or not incident.revision:
-        return None, (PutIncident(calm),)
-    reason = Reason.CONDITION_ACTIVE
+        return Effect(None, (), (PutIncident(calm),))
     if calm.active and calm.state in OVER:  # it came back while nothing was said of it
-        calm = entered(calm, after(calm.state, Step.FACT), state.now, state.policy)
-        occasion = _occasion(state, timer, Action.UPDATE, Reason.CONDITION_BACK, _next(incident))
-        return _told(calm, replace(occasion, is_alarm=True))
+        calm = advance(calm, Transition.FACT, state.now, state.policy)
+        context = _context(state, timer, Action.UPDATE, Reason.CONDITION_BACK, _next(incident))
+        return _issue(calm, replace(context, is_alarm=True))
+    reason = Reason.CONDITION_ACTIVE if calm.active else Reason.CONDITION_OVER
     if not calm.active:
-        reason = Reason.CONDITION_OVER
-        to = after(calm.state, Step.CONDITION_OVER)
-        calm = calm if to is calm.state else entered(calm, to, state.now, state.policy)
-    return _told(calm, _occasion(state, timer, Action.UPDATE, reason, _next(incident)))
+        calm = advance(calm, Transition.CONDITION_OVER, state.now, state.policy, restart=False)
+    return _issue(calm, _context(state, timer, Action.UPDATE, reason, _next(incident)))
 
 
-def _resolve(state: State, timer: Timer, incident: Incident) -> Fired:
+def _resolve(state: State, timer: Timer, incident: Incident) -> Effect:
     """Cleared and acknowledged: it closes by itself."""
-    return _over(state, timer, incident, Step.RESOLVE, Reason.RESOLVED)
+    return _end(state, timer, incident, Transition.RESOLVE, Reason.RESOLVED)
 
 
-def _expire(state: State, timer: Timer, incident: Incident) -> Fired:
+def _expire(state: State, timer: Timer, incident: Incident) -> Effect:
     """An incident that nobody touches ends, and says so; a fault that is still there does not."""
     if incident.family is Family.MAINTENANCE and incident.active:
-        later = EpochMs(state.now + state.policy.expire_after_ms)
-        return None, (PutIncident(replace(incident, expires_at=later)),)
+        return Effect(None, (), (PutIncident(extend_expiry(incident, state.now, state.policy)),))
     if incident.revision == 0:
-        return None, (EndIncident(replace(incident, state=IncidentState.CLOSED)),)
-    return _over(state, timer, incident, Step.EXPIRY, Reason.EXPIRED)
+        return Effect(None, (), (EndIncident(replace(incident, state=IncidentState.CLOSED)),))
+    return _end(state, timer, incident, Transition.EXPIRY, Reason.EXPIRED)
 
 
-def _over(state: State, timer: Timer, incident: Incident, step: Step, reason: Reason) -> Fired:
-    over = entered(incident, after(incident.state, step), state.now, state.policy)
-    over, alert = announce(over, _occasion(state, timer, Action.CLOSE, reason, "1"))
-    decision = Decision(reason=reason, alerts=(alert,), event_id=f"timer:{timer.kind}")
-    return decision, (EndIncident(over),)
+def _end(state: State, timer: Timer, incident: Incident, transition: Transition, reason: Reason) -> Effect:
+    over = advance(incident, transition, state.now, state.policy)
+    over, alert = issue_alert(over, _context(state, timer, Action.CLOSE, reason, "1"))
+    return Effect(reason, (alert,), (EndIncident(over),))
 
 
-def _told(
-    incident: Incident,
-    occasion: Occasion,
-    updates: tuple[Alert, ...] = (),
-    changes: tuple[Change, ...] = (),
-) -> Fired:
-    incident, alert = announce(incident, occasion)
-    decision = Decision(reason=occasion.reason, alerts=(alert, *updates), event_id=":".join(occasion.cause))
-    return decision, (PutIncident(incident), *changes)
+def _issue(incident: Incident, context: AlertContext) -> Effect:
+    incident, alert = issue_alert(incident, context)
+    return Effect(context.reason, (alert,), (PutIncident(incident),))
 
 
-def _occasion(state: State, timer: Timer, action: Action, reason: Reason, ordinal: str) -> Occasion:
+def _context(state: State, timer: Timer, action: Action, reason: Reason, ordinal: str) -> AlertContext:
     """Why a timer's alert goes out; the ordinal tells the firings of a kind apart, for the alert's id."""
-    return Occasion(
+    return AlertContext(
         action=action,
         reason=reason,
         cause=("timer", timer.kind, ordinal),
@@ -185,11 +170,11 @@ def _occasion(state: State, timer: Timer, action: Action, reason: Reason, ordina
 
 
 def _next(incident: Incident) -> str:
-    """An ordinal for what may happen any number of times: the revision that tells of it."""
+    """An ordinal for what may happen any number of times: the revision that reports it."""
     return str(incident.revision + 1)
 
 
-_INCIDENT_RULES: Mapping[TimerKind, Callable[[State, Timer, Incident], Fired]] = {
+_INCIDENT_RULES: Mapping[TimerKind, Callable[[State, Timer, Incident], Effect]] = {
     TimerKind.CALM: _calm,
     TimerKind.ESCALATE: _escalate,
     TimerKind.EXPIRE: _expire,
@@ -206,8 +191,8 @@ _DEVICE_DUE: Mapping[TimerKind, Callable[[State, DeviceKey], EpochMs | None]] = 
     TimerKind.TEST_DUE: test_overdue,
 }
 
-_DEVICE_RULES: Mapping[TimerKind, Callable[[State, Device], Shown]] = {
-    TimerKind.SILENCE: falls_silent,
-    TimerKind.STUCK: sticks,
-    TimerKind.TEST_DUE: misses_test,
+_DEVICE_RULES: Mapping[TimerKind, Callable[[State, Device], Effect]] = {
+    TimerKind.SILENCE: on_silent,
+    TimerKind.STUCK: on_stuck,
+    TimerKind.TEST_DUE: on_test_missed,
 }

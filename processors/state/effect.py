@@ -18,7 +18,7 @@ from processors.state.entities import (
     Watermark,
     WatermarkKey,
 )
-from processors.state.event_ids import Memory
+from processors.state.event_ids import EventIdWindow
 from processors.state.policy import FusionPolicy
 from schemas.ack import AckResult
 from schemas.alert import Alert
@@ -52,14 +52,14 @@ class PutDevice(msgspec.Struct, frozen=True, gc=False):
     device: Device
 
 
-class Heard(msgspec.Struct, frozen=True, gc=False):
+class RecordHeartbeat(msgspec.Struct, frozen=True, gc=False):
     """A registered device has sent a heartbeat."""
 
     key: DeviceKey
     received_at: EpochMs
 
 
-class Spoke(msgspec.Struct, frozen=True, gc=False):
+class RecordReport(msgspec.Struct, frozen=True, gc=False):
     """A registered device has said something."""
 
     key: DeviceKey
@@ -87,7 +87,7 @@ class PutEnded(msgspec.Struct, frozen=True, gc=False):
 class PutStray(msgspec.Struct, frozen=True, gc=False):
     """Remember what was said of an incident that is not open."""
 
-    strays: Memory
+    stray_acks: EventIdWindow
 
 
 class SetTimer(msgspec.Struct, frozen=True, gc=False):
@@ -100,7 +100,7 @@ class PutFeed(msgspec.Struct, frozen=True, gc=False):
     """Keep what a feed told of."""
 
     key: FeedKey
-    memory: Memory
+    event_ids: EventIdWindow
 
 
 class PutWatermark(msgspec.Struct, frozen=True, gc=False):
@@ -126,8 +126,8 @@ class CountTick(msgspec.Struct, frozen=True, gc=False):
 
 Change: TypeAlias = (
     PutDevice
-    | Heard
-    | Spoke
+    | RecordHeartbeat
+    | RecordReport
     | PutIncident
     | EndIncident
     | PutEnded
@@ -140,5 +140,31 @@ Change: TypeAlias = (
 )
 
 
-Outcome: TypeAlias = tuple[Decision, tuple[Change, ...]]
-"""What a rule returns."""
+class Effect(msgspec.Struct, frozen=True, gc=False):
+    """What follows from one input, or from one timer.
+
+    Attributes:
+        reason: Why, from a closed list; None where a timer found nothing left to report.
+        alerts: What goes out, in order.
+        changes: What the fold is to change, in order.
+        result: The answer to an acknowledgement, or None.
+        detail: For the log: which field, which error. Never a record's content.
+    """
+
+    reason: Reason | None
+    alerts: tuple[Alert, ...] = ()
+    changes: tuple[Change, ...] = ()
+    result: AckResult | None = None
+    detail: str | None = None
+
+    def then(self, *others: "Effect") -> "Effect":
+        """This effect followed by others; the reason and the answer stay this one's."""
+        alerts, changes = list(self.alerts), list(self.changes)
+        for other in others:
+            alerts += other.alerts
+            changes += other.changes
+        return Effect(self.reason, tuple(alerts), tuple(changes), self.result, self.detail)
+
+    def after(self, *changes: Change) -> "Effect":
+        """This effect with changes that are made before its own."""
+        return Effect(self.reason, self.alerts, (*changes, *self.changes), self.result, self.detail)

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from processors.state.event_ids import Memory
+from processors.state.event_ids import EventIdWindow
 from processors.state.geometry import Place
 from schemas.alert import PriorAlert, Source
 from schemas.enums import Family, Feed, Grade, Hazard, IncidentState, Status
@@ -52,8 +52,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
 
     zone: str
     device_id: str
-    memory: Memory = Memory()
-    sightings: Memory = Memory()
+    event_ids: EventIdWindow = EventIdWindow()
+    camera_event_ids: EventIdWindow = EventIdWindow()
     site: RegistryDevice | None = None
     place: Place | None = None
     press_at: EpochMs | None = None
@@ -169,7 +169,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
     related: tuple[str, ...] = ()
     target_response_s: int | None = None
     alarm_revision: int = 0
-    acks: Memory = Memory()
+    acks: EventIdWindow = EventIdWindow()
     active: bool = True
     cycles: tuple[EpochMs, ...] = ()
     grade_changes: tuple[EpochMs, ...] = ()
@@ -194,7 +194,7 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     state: IncidentState
-    acks: Memory = Memory()
+    acks: EventIdWindow = EventIdWindow()
 
 
 class Watermark(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -206,7 +206,7 @@ class Watermark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     at: EpochMs
-    heard_at: EpochMs
+    reported_at: EpochMs
 
 
 class TimerKind(StrEnum):

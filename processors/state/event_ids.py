@@ -11,11 +11,11 @@ import msgspec
 from schemas.enums import Reason
 from schemas.units import EpochMs
 
-MEMORY_SIZE = 64
+WINDOW_SIZE = 64
 """architecture.md, decision 4."""
 
 
-class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class EventIdWindow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The latest events of one source.
 
     Attributes:
@@ -29,7 +29,7 @@ class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ids: tuple[str, ...] = ()
 
 
-def recall(memory: Memory, event_id: str, received_at: EpochMs) -> Reason | None:
+def check_event(memory: EventIdWindow, event_id: str, received_at: EpochMs) -> Reason | None:
     """Why an event is nothing new, or None when it is new."""
     if event_id in memory.ids:
         return Reason.DUPLICATE
@@ -38,7 +38,7 @@ def recall(memory: Memory, event_id: str, received_at: EpochMs) -> Reason | None
     return None
 
 
-def remember(memory: Memory, event_id: str, received_at: EpochMs) -> Memory:
+def add_event(memory: EventIdWindow, event_id: str, received_at: EpochMs) -> EventIdWindow:
     """The memory with one event more, and without the earliest where it was full.
 
     A known one counts from its latest received_at: a resend may have another than the original, and copies of either
@@ -56,11 +56,11 @@ def remember(memory: Memory, event_id: str, received_at: EpochMs) -> Memory:
         at = bisect_right(times, received_at)
         times = (*times[:at], received_at, *times[at:])
         ids = (*ids[:at], event_id, *ids[at:])
-    if len(times) <= MEMORY_SIZE:
-        return Memory(memory.floor, times, ids)
-    return Memory(times[0], times[1:], ids[1:])
+    if len(times) <= WINDOW_SIZE:
+        return EventIdWindow(memory.floor, times, ids)
+    return EventIdWindow(times[0], times[1:], ids[1:])
 
 
-def newest(memory: Memory) -> EpochMs | None:
+def latest_received_at(memory: EventIdWindow) -> EpochMs | None:
     """The latest received_at that the memory knows of."""
     return memory.times[-1] if memory.times else memory.floor

@@ -18,7 +18,7 @@ from processors.state.entities import (
     Watermark,
     WatermarkKey,
 )
-from processors.state.event_ids import Memory, newest
+from processors.state.event_ids import EventIdWindow, latest_received_at
 from processors.state.policy import DEFAULT_VERSION, FusionPolicy
 from schemas.enums import Family
 from schemas.units import EpochMs
@@ -76,19 +76,19 @@ class State(msgspec.Struct, kw_only=True):
     policy_revision: int = 0
     devices: dict[DeviceKey, Device] = {}
     heartbeats: dict[DeviceKey, EpochMs] = {}
-    feeds: dict[FeedKey, Memory] = {}
+    feeds: dict[FeedKey, EventIdWindow] = {}
     incidents: dict[str, Incident] = {}
     timers: list[Timer] = []
     forgotten: EpochMs | None = None
-    heard: dict[DeviceKey, EpochMs] = {}
+    last_reports: dict[DeviceKey, EpochMs] = {}
     watermarks: dict[WatermarkKey, Watermark] = {}
     ended: dict[str, Ended] = {}
     ended_floor: EpochMs | None = None
-    strays: Memory = Memory()
+    stray_acks: EventIdWindow = EventIdWindow()
     by_device: dict[DeviceKey, list[str]] = {}
     by_place: dict[PlaceKey, list[str]] = {}
-    strangers: list[tuple[EpochMs, str, str]] = []
-    stranger_count: int = 0
+    unregistered: list[tuple[EpochMs, str, str]] = []
+    unregistered_count: int = 0
     by_gateway: dict[DeviceKey, list[str]] = {}
 
 
@@ -99,7 +99,10 @@ def new_state(partition: int, partitions: int) -> State:
 
 def age_of(device: Device) -> EpochMs:
     """When a stranger was last heard of."""
-    return max(newest(device.memory) or EpochMs(0), newest(device.sightings) or EpochMs(0))
+    return max(
+        latest_received_at(device.event_ids) or EpochMs(0),
+        latest_received_at(device.camera_event_ids) or EpochMs(0),
+    )
 
 
 def device_at(state: State, key: DeviceKey) -> Device:
@@ -110,8 +113,8 @@ def device_at(state: State, key: DeviceKey) -> Device:
     known = state.devices.get(key)
     if known is not None:
         return known
-    empty = Memory(floor=state.forgotten)
-    return Device(zone=key[0], device_id=key[1], memory=empty, sightings=empty)
+    empty = EventIdWindow(floor=state.forgotten)
+    return Device(zone=key[0], device_id=key[1], event_ids=empty, camera_event_ids=empty)
 
 
 def places_of(incident: Incident) -> tuple[PlaceKey, ...]:

@@ -47,7 +47,7 @@ class FlickerPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         flicker_min: Levels of green that go up and down again over the window.
         area_min: Alive part of the picture.
         incoherence_min: Part of the variation that the first principal component leaves. Rendered lamps
-            leave .00-.13, the real fire .36-.60.
+            leave 0.00-0.13, the real fire 0.36-0.60.
     """
 
     red_min: Annotated[int, msgspec.Meta(ge=0, le=255)] = 190

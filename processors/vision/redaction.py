@@ -53,8 +53,8 @@ class RedactionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     Attributes:
         detection_width: Pixels; the detectors' input.
         detection_height: Pixels.
-        score_min: Detections from this score on are hidden. CenterFace finds .97 of faces of 16-24 px
-            from .1 on and .92 from .2, its authors' default.
+        score_min: Detections from this score on are hidden. CenterFace finds 0.97 of faces of 16-24 px
+            from 0.1 on and 0.92 from 0.2, its authors' default.
         dilation: Boxes grow by this factor around their centre.
         recent_ms: Boxes of pictures this much older are hidden too: a detector blinks, a face does not.
         delivered_fraction: Of the detection resolution.

@@ -1,7 +1,7 @@
-"""The app factory: Faust as the process that holds membership, fetching, commits and timers, and no more.
+"""The app factory: Faust does group membership, fetching, commits and timers, and no more.
 
-Off: topic declaration, the leader topic, tables, Faust's web with its tables, graph, stats and router, Faust's own
-producer. Streams are acked by us, after delivery.
+Turned off: topic declaration, the leader topic, tables, Faust's web with its tables, graph, stats and router, and
+Faust's own producer. Offsets are committed after delivery, by us.
 """
 
 from faust.app.base import BootStrategy
@@ -18,7 +18,6 @@ from streams.faust.batching import (
 from streams.faust.credentials import broker_credentials, broker_urls
 from streams.kafka.client_settings import fetch_max_wait_ms
 from streams.kafka.config import KafkaConfig
-from streams.worker.settings import RuntimeSettings, WorkerSettings
 
 REQUEST_TIMEOUT_S = 90.0  # Faust's default; it must not be below the session time-out
 STREAM_BUFFER = 65_536  # events; when the only partition hits it, Faust's fetcher sleeps for a second
@@ -31,31 +30,39 @@ class _Boot(BootStrategy):
     enable_kafka_producer = False
 
 
-def _transport_of(kafka: KafkaConfig, settings: WorkerSettings) -> type[BatchTransport]:
+def _transport_of(kafka: KafkaConfig, most_in_hand: int) -> type[BatchTransport]:
     class Thread(BatchConsumerThread):
         fetch_max_wait_ms = fetch_max_wait_ms(kafka)
 
     class Consumer(BatchConsumer):
         thread_class = Thread
-        most_in_hand = settings.waiting_batches * settings.batch_records
 
     class Transport(BatchTransport):
         pass
 
+    Consumer.most_in_hand = most_in_hand
     Transport.Consumer = Consumer
     return Transport
 
 
 def create_app(
-    group: str, kafka: KafkaConfig, settings: WorkerSettings, runtime: RuntimeSettings
+    group: str,
+    kafka: KafkaConfig,
+    *,
+    batch_records: int,
+    waiting_batches: int,
+    fetch_bytes: int,
+    commit_interval_s: float,
 ) -> BatchApp:
     """Make the Faust app of one worker.
 
     Args:
         group: The consumer group.
         kafka: How to reach the broker.
-        settings: Of this worker.
-        runtime: Of all workers.
+        batch_records: The most records in one batch.
+        waiting_batches: The most full batches that wait in the worker; the rest stays on the broker.
+        fetch_bytes: The most bytes that a fetch brings for a partition.
+        commit_interval_s: How often offsets are committed.
 
     Returns:
         An app that is not started.
@@ -67,12 +74,12 @@ def create_app(
         broker_session_timeout=kafka.session_ms / 1000,
         broker_heartbeat_interval=kafka.heartbeat_ms / 1000,
         broker_request_timeout=max(REQUEST_TIMEOUT_S, kafka.session_ms / 1000),
-        broker_commit_interval=runtime.commit_interval_s,
+        broker_commit_interval=commit_interval_s,
         consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=settings.fetch_bytes,
+        consumer_max_fetch_size=fetch_bytes,
         processing_guarantee="at_least_once",
-        ConsumerScheduler=scheduler_of(settings.batch_records),
-        stream_buffer_maxsize=STREAM_BUFFER if settings.waiting_batches > 2 else settings.waiting_batches,  # noqa: PLR2004
+        ConsumerScheduler=scheduler_of(batch_records),
+        stream_buffer_maxsize=STREAM_BUFFER if waiting_batches > 2 else waiting_batches,  # noqa: PLR2004
         stream_wait_empty=True,
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -81,7 +88,7 @@ def create_app(
         web_enabled=False,
         autodiscover=False,
     )
-    app.transport_class = _transport_of(kafka, settings)
+    app.transport_class = _transport_of(kafka, waiting_batches * batch_records)
     app.boot_strategy = _Boot(app)
     return app
 

@@ -1,4 +1,4 @@
-"""Take everything that waits, and wait for nothing.
+"""Processes everything that waits together, and waits for no more.
 
 Without this a backlog of one-record batches is never merged again, and latency runs away: 13 s at 1,000 records a
 second in a measurement.
@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 EX_SOFTWARE = 70
 
 
-async def merged(stream: Any, *, limit: int, waiting: int) -> AsyncIterator[list[Any]]:
+async def drain_pending(stream: Any, *, limit: int, waiting: int) -> AsyncIterator[list[Any]]:
     """Yield lists of events (one batch each): all that waits, without waiting for more than the first.
 
     Args:
@@ -25,7 +25,7 @@ async def merged(stream: Any, *, limit: int, waiting: int) -> AsyncIterator[list
         waiting: The most events that wait here; more stay in Faust's own buffer.
 
     Yields:
-        At least one event, in the order of the stream. The caller acks each.
+        At least one event, in the order of the stream. The caller marks each as done by Faust's `event.ack()`.
     """
     queue: asyncio.Queue[Any] = asyncio.Queue(waiting)
 
@@ -48,7 +48,7 @@ async def merged(stream: Any, *, limit: int, waiting: int) -> AsyncIterator[list
 
 
 def _stop_on_failure(task: "asyncio.Task[None]") -> None:
-    """A pump that died would look like an idle topic: stop the process instead."""
+    """A pump that has failed would look like an idle topic: the process ends instead."""
     if not task.cancelled() and (error := task.exception()) is not None:
         log.critical("stream.failed", error=repr(error))
         os._exit(EX_SOFTWARE)

@@ -1,10 +1,11 @@
 """Batches through Faust: one event for all records that a fetch brought for a partition.
 
-    fetch ─► BatchScheduler ─► conductor ─► stream ─► merged() ─► agent ─► ack ─► BatchConsumer ─► commit
+    fetch ─► BatchScheduler ─► conductor ─► stream ─► drain_pending() ─► agent ─► done ─► BatchConsumer ─► commit
 
 This is the one place that touches Faust's internals; faust-streaming, aiokafka and mode-streaming are pinned
-exactly for it (docs/adr/0006). A commit is one number a partition: the end of the last batch that the agent acked.
-Faust's own lists of acked offsets cost time, and after a seek they can advance by one offset a commit.
+exactly for it (docs/adr/0006). A commit is one number a partition: the end of the last batch that is done, which the
+agent's loop says by Faust's `event.ack()`. Faust's own lists of acked offsets cost time, and after a seek they can
+advance by one offset a commit.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message, ack_lock
 from mode.utils.futures import notify
 
-from streams.faust.leader_refresh import has_leader, look_for_new_leaders
+from streams.faust.leader_refresh import has_leader, refresh_leaders
 
 CODEC = "callbox-batch"
 IN_HAND_PAUSE_S = 0.005
@@ -85,7 +86,7 @@ class BatchRecord:
 
 
 class _BatchCodec(codecs.Codec):
-    """Hands a batch through: its records are decoded by the agent, one by one, where a failure has a place."""
+    """Passes a batch on: its records are decoded by the agent, one by one, where a failure belongs to one record."""
 
     def _loads(self, s: Any) -> Any:
         return s
@@ -124,13 +125,13 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     fetch_max_wait_ms = 500
     paused_topics: frozenset[str] = frozenset()
-    """Of which nothing is fetched now. What a full topic leaves in aiokafka's buffer would keep the other topics from
-    being fetched for 100 ms, again and again; a pause throws it away, and it is fetched again later."""
+    """Topics of which nothing is fetched now. What a full topic leaves in aiokafka's buffer would keep other topics
+    from being fetched for 100 ms, again and again; a pause throws it away, and it is fetched again later."""
 
     async def on_start(self) -> None:
-        """Start the client, and mend what it does when a leader moves."""
+        """Start the client, and correct what it does when a leader moves."""
         await super().on_start()
-        look_for_new_leaders(self._ensure_consumer())
+        refresh_leaders(self._ensure_consumer())
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -153,12 +154,12 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
 
 class BatchConsumer(driver.Consumer):
-    """Acks and commits whole batches; every topic of the app is batched."""
+    """Marks whole batches as done and commits their ends; every topic of the app is batched."""
 
     _thread: BatchConsumerThread
     thread_class: type[BatchConsumerThread] = BatchConsumerThread
     most_in_hand = 64_000
-    """Records of a topic that are fetched and not acked; more stay on the broker. Faust's own bound counts batches,
+    """Records of a topic that are fetched and not done; more stay on the broker. Faust's own bound counts batches,
     whatever is in them: with a backlog behind it a worker would take all of it into memory."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -215,14 +216,14 @@ class BatchConsumer(driver.Consumer):
         return bool(full) and full.issuperset(tp.topic for tp in self.assignment())
 
     def _in_hand(self) -> Counter[str]:
-        """Records that are fetched and not acked, by topic."""
+        """Records that are fetched and not done, by topic."""
         found: Counter[str] = Counter()
         for message in list(self._fetched):
             found[message.topic] += len(cast("Batch", message.value))
         return found
 
     def _to_message(self, tp: TP, record: BatchRecord) -> ConsumerMessage:
-        """Remember a batch until it is acked, or dropped by whoever held it: the set is weak."""
+        """Remember a batch until it is done, or no longer referenced: the set is weak."""
         message = super()._to_message(tp, record)
         self._fetched.add(message)
         return message
@@ -231,7 +232,7 @@ class BatchConsumer(driver.Consumer):
         """A batch's offset is its last: the distance to the one before is no gap."""
 
     async def perform_seek(self) -> None:
-        """Go back to what is committed: what was acked since is acked again."""
+        """Go back to what is committed: what was done since is done again."""
         self._done.clear()
         await super().perform_seek()
 
@@ -242,7 +243,7 @@ class BatchConsumer(driver.Consumer):
             self._done.pop(tp, None)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Forget what was acked after the last commit of the generation before: its owner may have changed since."""
+        """Forget what was done after the last commit of the generation before: its owner may have changed since."""
         self._done.clear()
         await super().on_partitions_assigned(assigned, generation_id)
 
@@ -252,7 +253,7 @@ class BatchConsumer(driver.Consumer):
         return offset
 
     def has_waiting(self, tp: TP) -> bool:
-        """Whether anything of a partition is not fetched, not acked or not committed yet.
+        """Whether anything of a partition is not fetched, not done or not committed yet.
 
         A comparison of the last commit with the broker's end would not do: what retention took, and the markers of
         transactions, lie between the two for ever.
@@ -260,7 +261,7 @@ class BatchConsumer(driver.Consumer):
         return (self._done.get(tp) or 0) > (self._committed_offset[tp] or 0) or self.has_unprocessed(tp)
 
     def has_unprocessed(self, tp: TP) -> bool:
-        """Whether anything of a partition is not fetched or not acked yet; also where nobody has told us."""
+        """Whether anything of a partition is not fetched or not done yet; also true where that is not known."""
         if any(message.tp == tp for message in list(self._fetched)):
             return True
         state = self._state_of(tp)
@@ -275,7 +276,7 @@ class BatchConsumer(driver.Consumer):
         return int(state.position) if state.has_valid_position else 0
 
     def answered_at(self, tp: TP) -> int:
-        """When the broker last told where a partition ends, milliseconds of our clock; 0 before the first time."""
+        """When the broker last said where a partition ends, milliseconds of our clock; 0 before the first time."""
         return self._state_of(tp).timestamp or 0
 
     def has_leader(self, tp: TP) -> bool:
@@ -296,7 +297,7 @@ class BatchTransport(driver.Transport):
 
 
 class BatchApp(faust.App):
-    """A Faust app whose consumer speaks in batches, and that keeps no tables."""
+    """A Faust app whose consumer works in batches, and that keeps no tables."""
 
     transport_class: type[BatchTransport] = BatchTransport
 

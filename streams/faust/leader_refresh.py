@@ -1,11 +1,11 @@
-"""Where a partition begins is asked of its leader, and a leader that has moved is looked for.
+"""Refreshes the metadata when a partition's leader has moved while its first offset is asked for.
 
-    no committed offset ─► "where do you begin?" ─► the leader answers ─► fetch
-                                  ▲    └─ not the leader any more ─► look for the new one ─┐
-                                  └────────────────────────────────────────────────────────┘
+    no committed offset ─► ask the leader for the first offset ─► it answers ─► fetch
+                                  ▲    └─ it leads no longer ─► refresh the metadata ─┐
+                                  └───────────────────────────────────────────────────┘
 
-aiokafka 0.14 does not look: it asks the same node every 100 ms until its metadata is refreshed for another reason, by
-default after five minutes, and fetches nothing of the other partitions of that node meanwhile. Found by
+aiokafka 0.14 does not refresh it: it asks the same node every 100 ms until its metadata is refreshed for another
+reason, by default after five minutes, and fetches nothing of the other partitions of that node meanwhile. Found by
 `python -m benchmarks.chaos --brokers 3`: presses waited for 103 s behind an empty topic of acknowledgements. Known as
 robinhood/aiokafka #9; the Java client had the same until KAFKA-9535.
 """
@@ -16,10 +16,10 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
-_NOBODY = (None, -1)
+_NO_LEADER = (None, -1)
 
 
-def look_for_new_leaders(consumer: AIOKafkaConsumer) -> None:
+def refresh_leaders(consumer: AIOKafkaConsumer) -> None:
     """Make a started consumer refresh its metadata whenever a node does not answer where a partition begins."""
     fetcher, client = consumer._fetcher, consumer._client  # noqa: SLF001 - there is no other way in
     ask = fetcher._proc_offset_request  # noqa: SLF001 - as above
@@ -37,6 +37,6 @@ def look_for_new_leaders(consumer: AIOKafkaConsumer) -> None:
 
 
 def has_leader(consumer: AIOKafkaConsumer, place: TopicPartition) -> bool:
-    """Whether anybody leads a partition, as far as the consumer has been told: if not, no restart of ours helps."""
+    """Whether a partition has a leader by the consumer's metadata: if not, a restart of ours does not help."""
     leader: int | None = consumer._client.cluster.leader_for_partition(place)  # noqa: SLF001 - as above
-    return leader not in _NOBODY
+    return leader not in _NO_LEADER

@@ -1,7 +1,7 @@
-"""What each worker's user may do on the broker, and no more; and the question whether the broker agrees.
+"""ACLs: what a worker's user is allowed on the broker and no more, and whether the broker agrees.
 
-READ and WRITE include DESCRIBE in Kafka. Nobody needs a right on the cluster: an idempotent producer needs WRITE on
-a topic and no more. What is read from the side, without a group, takes no right on any group.
+READ and WRITE include DESCRIBE in Kafka. No worker needs an ACL on the cluster: an idempotent producer needs WRITE on
+its topics and no more. A topic that is read without a consumer group takes no ACL on any group.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,37 +12,18 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient  # type: ignore[attr-defined]  # public, as in topics.py
 
 from schemas.errors import AccessDenied
-from schemas.topics import (
-    ACK_RESULTS,
-    ACKS,
-    ALERTS,
-    EVIDENCE,
-    FRAMES,
-    FUSION_INPUT,
-    FUSION_SNAPSHOT,
-    HOTLIST,
-    INCIDENTS,
-    MAINTENANCE,
-    PILLAR_EVENTS,
-    PLATE_READS,
-    REGISTRY,
-    TEST_ALERTS,
-    VERIFICATION_REQUESTS,
-    dead_letter_topic,
-)
 from streams.kafka.admin import admin_client
 from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import is_refusal
-from streams.worker.settings import RuntimeSettings
 
 _ANSWER_S: Final = 5.0
 
 
-class Rights(msgspec.Struct, frozen=True):
-    """What one worker needs; and READ on its group.
+class AclSet(msgspec.Struct, frozen=True):
+    """What one worker's user is allowed; and READ on its consumer group.
 
     Attributes:
-        reads: Topics that it reads, in its group or from the side.
+        reads: Topics that it reads, in its group or beside it.
         writes: Topics that it writes, its dead letters among them.
     """
 
@@ -50,52 +31,22 @@ class Rights(msgspec.Struct, frozen=True):
     writes: tuple[str, ...]
 
 
-def _letters(*topics: str) -> tuple[str, ...]:
-    return tuple(dead_letter_topic(topic) for topic in topics)
-
-
-RIGHTS: Final[Mapping[str, Rights]] = {
-    "alarms": Rights(
-        (PILLAR_EVENTS, ACKS, REGISTRY), (FUSION_INPUT, *_letters(PILLAR_EVENTS, ACKS, REGISTRY))
-    ),
-    "frames": Rights((FRAMES, REGISTRY), (FUSION_INPUT, EVIDENCE, *_letters(FRAMES, REGISTRY))),
-    "plates": Rights(
-        (PLATE_READS, REGISTRY, HOTLIST),
-        (FUSION_INPUT, VERIFICATION_REQUESTS, *_letters(PLATE_READS, REGISTRY, HOTLIST)),
-    ),
-    "fusion": Rights(
-        (FUSION_INPUT, FUSION_SNAPSHOT, INCIDENTS),
-        (
-            FUSION_INPUT,
-            FUSION_SNAPSHOT,
-            ALERTS,
-            MAINTENANCE,
-            TEST_ALERTS,
-            INCIDENTS,
-            ACK_RESULTS,
-            *_letters(FUSION_INPUT),
-        ),
-    ),
-}
-
-
-def group_of(worker: str, runtime: RuntimeSettings, replica: str = "") -> str:
+def group_of(worker: str, prefix: str, replica: str = "") -> str:
     """The consumer group of a worker; a replica has one of its own."""
-    group = f"{runtime.group_prefix}.{worker}"
+    group = f"{prefix}.{worker}"
     return f"{group}.{replica}" if replica else group
 
 
-def acl_options(worker: str, principal: str, group: str, first: str = "") -> list[str]:
-    """The options of `kafka-acls.sh` that give a worker's user its rights, an element for each call.
+def acl_options(acls: AclSet, principal: str, group: str, first: str = "") -> list[str]:
+    """The options of `kafka-acls.sh` that grant a worker's ACLs, an element for each call.
 
     Args:
-        worker: Which worker.
+        acls: Of the worker.
         principal: Its user.
         group: Its consumer group.
         first: For a replica: the group of the first set, whose offsets it looks at when it begins.
     """
-    rights = RIGHTS[worker]
-    grants = [("Read", _topics(rights.reads)), ("Write", _topics(rights.writes))]
+    grants = [("Read", _topics(acls.reads)), ("Write", _topics(acls.writes))]
     grants.append(("Read", f"--group {group}"))
     if first:
         grants.append(("Describe", f"--group {first}"))
@@ -103,25 +54,32 @@ def acl_options(worker: str, principal: str, group: str, first: str = "") -> lis
     return [f"{who} --operation {operation} {what}" for operation, what in grants]
 
 
-def assert_rights(config: KafkaConfig, worker: str, group: str, first: str = "") -> None:
-    """Return unless the broker says that our user lacks a right.
+def assert_acls(
+    config: KafkaConfig,
+    acls: AclSet,
+    group: str,
+    first: str = "",
+    make_admin: Callable[[KafkaConfig, list[KafkaError]], AdminClient] = admin_client,
+) -> None:
+    """Return unless the broker says that our user lacks an ACL.
 
-    A broker that does not say is believed: what is missing is found by who needs it. A topic that is not there is not
-    our question either.
+    A broker that does not say is believed: what is missing is found when it is needed. Whether a topic exists is not
+    asked here.
 
     Args:
         config: The broker.
-        worker: Which worker we are.
+        acls: What we need.
         group: Our consumer group.
         first: For a replica: the group of the first set.
+        make_admin: Connects to the broker.
 
     Raises:
-        AccessDenied: The text names every right that is missing.
+        AccessDenied: The text names every ACL that is missing.
     """
     if not config.capabilities.keeps_topics_declared:  # asked for a topic by name, it would create it
         return
     groups = {group: AclOperation.READ, **({first: AclOperation.DESCRIBE} if first else {})}
-    missing = _missing(admin_client(config, []), RIGHTS[worker], groups)
+    missing = _missing(make_admin(config, []), acls, groups)
     if missing:
         raise AccessDenied(
             f"the broker refuses us: {config.bootstrap}: our user ({config.sasl_username or 'without a name'}) has no "
@@ -129,8 +87,8 @@ def assert_rights(config: KafkaConfig, worker: str, group: str, first: str = "")
         )
 
 
-def _missing(client: AdminClient, rights: Rights, groups: Mapping[str, AclOperation]) -> list[str]:
-    topics = dict.fromkeys((*rights.reads, *rights.writes))
+def _missing(client: AdminClient, acls: AclSet, groups: Mapping[str, AclOperation]) -> list[str]:
+    topics = dict.fromkeys((*acls.reads, *acls.writes))
     answers = client.describe_topics(
         TopicCollection(list(topics)), include_authorized_operations=True, request_timeout=_ANSWER_S
     )
@@ -138,8 +96,8 @@ def _missing(client: AdminClient, rights: Rights, groups: Mapping[str, AclOperat
     about_groups = client.describe_consumer_groups(
         list(groups), include_authorized_operations=True, request_timeout=_ANSWER_S
     )
-    needs = [(AclOperation.READ, f"READ on {topic}", allowed[topic]) for topic in rights.reads]
-    needs += [(AclOperation.WRITE, f"WRITE on {topic}", allowed[topic]) for topic in rights.writes]
+    needs = [(AclOperation.READ, f"READ on {topic}", allowed[topic]) for topic in acls.reads]
+    needs += [(AclOperation.WRITE, f"WRITE on {topic}", allowed[topic]) for topic in acls.writes]
     needs += [
         (operation, f"{operation.name} on group {group}", _allowed(about_groups[group].result))
         for group, operation in groups.items()

@@ -28,7 +28,7 @@ def assert_reachable(config: KafkaConfig, timeout_s: float = 8.0) -> None:
     """
     seen: list[KafkaError] = []
     client = admin_client(config, seen)
-    give_up = monotonic() + timeout_s
+    deadline = monotonic() + timeout_s
     while True:
         try:
             client.list_topics(timeout=_ASK_S)
@@ -37,8 +37,8 @@ def assert_reachable(config: KafkaConfig, timeout_s: float = 8.0) -> None:
             refusal = next((e for e in (error.args[0], *seen) if is_refusal(e)), None)
             if refusal is not None:
                 raise explain(config, refusal) from error
-            if monotonic() >= give_up:
-                raise explain(config, _telling(error.args[0], seen)) from error
+            if monotonic() >= deadline:
+                raise explain(config, _most_specific(error.args[0], seen)) from error
         else:
             return
 
@@ -75,7 +75,7 @@ def topic_id_of(config: KafkaConfig, topic: str) -> str:
         raise explain(config, error.args[0]) from error
 
 
-def _telling(last: KafkaError, seen: list[KafkaError]) -> KafkaError:
-    """The error that names the trouble: a refused connection tells more than a time-out."""
+def _most_specific(last: KafkaError, seen: list[KafkaError]) -> KafkaError:
+    """The error that names the cause: a refused connection says more than a time-out."""
     connection = (KafkaError._RESOLVE, KafkaError._TRANSPORT)  # noqa: SLF001 - as _REFUSALS
     return next((error for error in reversed(seen) if error.code() in connection), last)

@@ -31,7 +31,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
             with the time stamp type and max.message.bytes).
         knows_topic_ids: A topic has an id of its own besides its name. Embedded: it describes no topic.
         grows_partitions: A topic can get more partitions. Embedded: CreatePartitions is not supported.
-        keeps_topics_declared: Nobody creates a topic by asking for it (`auto.create.topics.enable=false`).
+        keeps_topics_declared: A metadata request creates no topic (`auto.create.topics.enable=false`).
             Embedded: a metadata request that names a topic creates it, with 4 partitions.
         fit_for_timings: Its latency and throughput say something about production. Embedded: a fetch waits
             out its whole `fetch.wait.max.ms` even when records are there, and it slows down as a topic grows.

@@ -19,7 +19,7 @@ _FETCH_MAX_WAIT_MS: Final = {BrokerKind.KAFKA: 500, BrokerKind.EMBEDDED: 10}
 
 def _silent_logger() -> logging.Logger:
     """A logger that says nothing: librdkafka's own lines on stderr would drown the one line that matters."""
-    logger = logging.Logger("librdkafka")  # noqa: LOG001 - not in the tree, so that nobody turns it on by accident
+    logger = logging.Logger("librdkafka")  # noqa: LOG001 - not in the tree of loggers, so that no configuration turns it on by accident
     logger.addHandler(logging.NullHandler())
     return logger
 

@@ -1,46 +1,68 @@
 """A compacted topic that a worker keeps in memory: the newest record of each key, followed as it changes."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 import structlog
 
 from schemas.codec import decode
-from schemas.errors import BrokerUnavailable, DecodeError
+from schemas.errors import BrokerUnavailable, Cause, DecodeError
 from schemas.units import EpochMs
-from streams.clock import monotonic
-from streams.kafka.dead_letters import bury
+from streams.kafka.producer import ProducerRecord
 from streams.kafka.reader import Follower
 from streams.kafka.record import LogRecord
-from streams.worker.context import Context
-
-if TYPE_CHECKING:
-    from streams.kafka.producer import Outgoing
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 
 
-class Followed(Generic[RecordT]):
+class Blocking(Protocol):
+    """Runs what blocks in an executor."""
+
+    async def __call__(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run it; other tasks go on meanwhile."""
+
+
+class CompactedTable(Generic[RecordT]):
     """The newest records of a compacted topic, by key.
 
     A record that does not decode is dead-lettered, and the one before it stays in force.
 
     Args:
-        context: The worker.
         topic: The topic.
         record: What it carries.
+        follow: Opens a follower of a topic, at its beginning.
+        blocking: Runs what blocks.
+        reject: Makes the dead letter of a record.
+        deliver: Returns when the broker has the records.
+        monotonic: The clock by which the interval is kept.
+        poll_interval_s: The topic is looked at no more often.
     """
 
-    def __init__(self, context: Context, topic: str, record: type[RecordT]) -> None:
-        self._context, self._topic, self._record = context, topic, record
+    def __init__(
+        self,
+        topic: str,
+        record: type[RecordT],
+        *,
+        follow: Callable[[str], Follower],
+        blocking: Blocking,
+        reject: Callable[[LogRecord, Cause, str], ProducerRecord],
+        deliver: Callable[[Sequence[ProducerRecord]], Awaitable[Any]],
+        monotonic: Callable[[], float],
+        poll_interval_s: float,
+    ) -> None:
+        self._topic, self._record = topic, record
+        self._follow, self._blocking = follow, blocking
+        self._reject, self._deliver = reject, deliver
+        self._monotonic, self._poll_interval_s = monotonic, poll_interval_s
         self._by_key: dict[bytes, RecordT] = {}
         self._follower: Follower | None = None
         self._polled_at = 0.0
         self.newest_at = EpochMs(0)
-        """Append time of the newest record that could be read: how fresh the list is."""
+        """Append time of the newest record that could be read: how fresh the table is."""
 
     async def start(self) -> None:
         """Read the topic to its end.
@@ -50,22 +72,21 @@ class Followed(Generic[RecordT]):
             AccessDenied: The broker refuses us.
             InputMissing: There is no such topic.
         """
-        self._follower = await self._context.blocking(Follower, self._context.kafka, self._topic)
-        records = await self._context.blocking(self._follower.catch_up)
-        await self._take(records)
+        self._follower = await self._blocking(self._follow, self._topic)
+        await self._apply(await self._blocking(self._follower.catch_up))
 
     async def refresh(self) -> bool:
-        """Take in what is new, at most once per `registry_poll_s`; True when anything was."""
-        due = monotonic() - self._polled_at >= self._context.runtime.registry_poll_s
-        if self._follower is None or not due:
+        """Apply what is new, at most once per interval; True when anything was."""
+        now = self._monotonic()
+        if self._follower is None or now - self._polled_at < self._poll_interval_s:
             return False
-        self._polled_at = monotonic()
+        self._polled_at = now
         try:
             records = self._follower.poll()
-        except BrokerUnavailable as error:  # what we know stays in force; readiness tells of the rest
+        except BrokerUnavailable as error:  # what is known stays in force; readiness shows the rest
             log.warning("following.interrupted", topic=self._topic, error=str(error))
             return False
-        await self._take(records)
+        await self._apply(records)
         return bool(records)
 
     def get(self, key: str) -> RecordT | None:
@@ -76,19 +97,18 @@ class Followed(Generic[RecordT]):
         """The newest record of every key."""
         return self._by_key.values()
 
-    async def _take(self, records: list[LogRecord]) -> None:
-        letters: list[Outgoing] = []
+    async def _apply(self, records: Sequence[LogRecord]) -> None:
+        dead_letters: list[ProducerRecord] = []
         for record in records:
             try:
-                self._keep(record)
+                self._put(record)
             except DecodeError as error:
-                worker, metrics = self._context.name, self._context.metrics
-                letters.append(bury(record, error.cause, str(error), worker=worker, metrics=metrics))
+                dead_letters.append(self._reject(record, error.cause, str(error)))
             else:
                 self.newest_at = max(self.newest_at, record.timestamp_ms)
-        await self._context.delivery.deliver(letters)
+        await self._deliver(dead_letters)
 
-    def _keep(self, record: LogRecord) -> None:
+    def _put(self, record: LogRecord) -> None:
         key = record.key or b""
         if record.value is None:
             self._by_key.pop(key, None)

@@ -117,7 +117,7 @@ def addresses(bootstrap: str) -> tuple[tuple[str, int], ...]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine by definition; a name that somebody could resolve elsewhere is not."""
+    """Whether `host` is this machine by definition; a name that may resolve elsewhere is not."""
     if host == "localhost":
         return True
     try:

@@ -1,23 +1,16 @@
-"""Records that could not be used: they are kept with their place and the cause, and the worker goes on."""
+"""Dead letters: a record that could not be used is kept with its place and the cause, and the worker goes on."""
 
 from typing import Any
-
-import structlog
 
 from schemas.codec import encode
 from schemas.dead_letter import DeadLetter
 from schemas.errors import Cause
 from schemas.topics import BY_NAME, dead_letter_topic
 from schemas.units import EpochMs
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
-from streams.worker.metrics import Metrics
 
-log = structlog.get_logger(__name__)
-
-MOST_DETAIL = (
-    500  # characters: a detail may quote a field of the record, and such a field may be the whole record
-)
+MOST_DETAIL = 500  # characters: a detail may quote a field, and a field may be the whole record
 MOST_KEY = 1 << 10
 MOST_PAYLOAD = 1 << 20
 """Bytes: more is left out, so that a dead letter always fits its topic (2 MiB). A record is below 1 MiB where the
@@ -31,18 +24,17 @@ def as_log_record(record: Any) -> LogRecord:
     )
 
 
-def bury(record: LogRecord, cause: Cause, detail: str | None, *, worker: str, metrics: Metrics) -> Outgoing:
-    """Make the dead letter of a record; the caller delivers it before the ack.
+def make_dead_letter(record: LogRecord, cause: Cause, detail: str | None, worker: str) -> ProducerRecord:
+    """The dead letter of a record, to be delivered before the record's offset is committed.
 
-    Of a sealed topic's record nothing is kept but its place and the cause: no key, no payload, no text. What is
-    too large is left out: a letter that could not be delivered would stop the worker at this record for ever.
+    Of a sealed topic's record only its place and the cause are kept: no key, no payload, no text. What is too large is
+    left out: a dead letter that could not be delivered would stop the worker at this record for ever.
 
     Args:
         record: The record that could not be used.
         cause: Why.
         detail: What exactly was found, for an unsealed topic.
-        worker: Who gives it up.
-        metrics: Where it is counted.
+        worker: Which worker rejects it.
     """
     sealed = BY_NAME[record.topic].sealed
     key = None if sealed else _kept(record.key, MOST_KEY)
@@ -57,15 +49,7 @@ def bury(record: LogRecord, cause: Cause, detail: str | None, *, worker: str, me
         payload=None if sealed else _kept(record.value, MOST_PAYLOAD),
         worker=worker,
     )
-    metrics.dead_letters.labels(record.topic, cause).inc()
-    log.warning(
-        "record.dead_lettered",
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        cause=cause,
-    )
-    return Outgoing(dead_letter_topic(record.topic), key, encode(letter))
+    return ProducerRecord(dead_letter_topic(record.topic), key, encode(letter))
 
 
 def _kept(part: bytes | None, most: int) -> bytes | None:

@@ -33,7 +33,7 @@ _NO_TOPIC: Final = frozenset(
 
 
 def is_refusal(error: KafkaError) -> bool:
-    """Whether the broker is there and does not want us: TLS, SASL or an ACL."""
+    """Whether the broker is there and refuses us: TLS, SASL or an ACL."""
     return error.code() in _REFUSALS
 
 

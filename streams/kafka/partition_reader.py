@@ -20,7 +20,7 @@ from streams.kafka.errors import explain, is_refusal
 from streams.kafka.record import LogRecord
 
 _GROUP: Final = "callbox-reader"  # librdkafka wants a name; nothing is ever committed under it,
-_NO_GROUP: Final = KafkaError.GROUP_AUTHORIZATION_FAILED  # so that no right on it is needed either
+_NO_GROUP: Final = KafkaError.GROUP_AUTHORIZATION_FAILED  # so that no ACL on it is needed either
 _ANSWER_S: Final = 10.0  # a metadata or offset request
 _STALLED_S: Final = 15.0  # neither a record nor an end for so long: the broker is gone
 _STEP_S: Final = 0.02
@@ -93,7 +93,7 @@ class PartitionReader:
         return self._ask(lambda: self._consumer.get_watermark_offsets(place, timeout=_ANSWER_S))
 
     def offsets_at(self, time_ms: EpochMs) -> dict[int, int]:
-        """For each partition the first offset whose record is as young as `time_ms`; absent where none is."""
+        """For each partition the first offset whose record is as late as `time_ms`; absent where none is."""
         asked = [TopicPartition(self._topic, partition, time_ms) for partition in self.partitions]
         answered = self._ask(lambda: self._consumer.offsets_for_times(asked, timeout=_ANSWER_S))
         return {place.partition: place.offset for place in answered if place.offset >= 0}
@@ -129,20 +129,20 @@ class PartitionReader:
         Raises:
             BrokerUnavailable: Nothing came for 15 s; else as `poll`.
         """
-        give_up = monotonic() + _STALLED_S
+        deadline = monotonic() + _STALLED_S
         while not self.at_end:
             left = len(self._waiting)
             records = self.poll(_STEP_S)
             yield from records
             if records or len(self._waiting) < left:
-                give_up = monotonic() + _STALLED_S
-            elif monotonic() > give_up:
+                deadline = monotonic() + _STALLED_S
+            elif monotonic() > deadline:
                 raise BrokerUnavailable(
                     f"{self._config.bootstrap}: {self._topic} gave no record for {_STALLED_S:g} s"
                 )
 
     def close(self) -> None:
-        """Leave."""
+        """Close the consumer."""
         self._consumer.close()
 
     def _ask_for_partitions(self) -> list[int]:
@@ -157,13 +157,13 @@ class PartitionReader:
 
     def _ask(self, question: Callable[[], Answer]) -> Answer:
         """Ask until the answer is not an error that passes by itself."""
-        give_up = monotonic() + _ANSWER_S
+        deadline = monotonic() + _ANSWER_S
         while True:
             try:
                 return question()
             except KafkaException as error:
                 reason: KafkaError = error.args[0]
-                if reason.code() not in _PASSING or self._refusal or monotonic() > give_up:
+                if reason.code() not in _PASSING or self._refusal or monotonic() > deadline:
                     raise explain(self._config, self._refusal or reason) from error
                 pause(_RETRY_S)
 

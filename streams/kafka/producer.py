@@ -1,14 +1,14 @@
-"""The one way out: records are sent, and the caller waits until the broker has all of them.
+"""Publishing: records are sent, and the caller waits until the broker has all of them.
 
 One idempotent librdkafka producer a worker. `await deliver(...)` returns when every record is confirmed by all
-in-sync replicas; only then may the input be acked. Faust's own `topic.send` is not used: it returns before
-delivery, a failed delivery still commits, and it costs 50 times as much (docs/adr/0006). `send_all` is for commands:
-all of it is delivered, or the command fails.
+in-sync replicas; only then may the input's offset be committed. Faust's own `topic.send` is not used: it returns
+before delivery, a failed delivery still commits, and it costs 50 times as much (docs/adr/0006). `publish` is for
+commands: all of it is delivered, or the command fails.
 """
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -18,7 +18,6 @@ from schemas.topics import BY_NAME
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig, addresses, is_loopback
 from streams.kafka.errors import is_refusal
-from streams.sabotage import LATER_S, SABOTAGE, Sabotage
 
 POLL_S = 0.1
 
@@ -29,8 +28,8 @@ QUEUE_FULL_PAUSE_S = 0.005
 ANY_PARTITION = -1  # RD_KAFKA_PARTITION_UA: the partitioner decides
 
 
-class Outgoing(NamedTuple):
-    """A record on its way out.
+class ProducerRecord(NamedTuple):
+    """A record to be published.
 
     Attributes:
         topic: Where to.
@@ -45,7 +44,7 @@ class Outgoing(NamedTuple):
     partition: int | None = None
 
 
-class Place(NamedTuple):
+class RecordMetadata(NamedTuple):
     """Where a delivered record lies."""
 
     topic: str
@@ -54,7 +53,7 @@ class Place(NamedTuple):
 
 
 class DeliveryRefused(DeliveryFailed):
-    """Our user may not write there: sending it again does not help before somebody has mended the ACLs."""
+    """Our user may not write there: sending it again does not help before the ACLs are corrected."""
 
     exit_code = AccessDenied.exit_code
 
@@ -63,19 +62,19 @@ class _Batch:
     """Collects the broker's answers to one batch and resolves its future with the last of them."""
 
     def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.future: asyncio.Future[list[Place]] = loop.create_future()
+        self.future: asyncio.Future[list[RecordMetadata]] = loop.create_future()
         self._loop = loop
         self._left = size
-        self._places: list[Place | None] = [None] * size
+        self._places: list[RecordMetadata | None] = [None] * size
         self._failure: DeliveryFailed | None = None
 
     def answer(self, index: int, error: KafkaError | None, message: Message) -> None:
         """Called by librdkafka's polling thread."""
         if error is not None:
-            if not isinstance(self._failure, DeliveryRefused):  # it is what an operator can mend
+            if not isinstance(self._failure, DeliveryRefused):  # that one an operator can correct
                 self._failure = _failed(message.topic() or "", error)
         else:
-            self._places[index] = Place(
+            self._places[index] = RecordMetadata(
                 message.topic() or "", message.partition() or 0, message.offset() or 0
             )
         self._left -= 1
@@ -96,10 +95,18 @@ class Delivery:
 
     Args:
         settings: librdkafka settings that reach the broker (streams.kafka.client_settings.librdkafka_settings).
+        make_producer: Makes the producer.
+        poll_s: How long the thread that takes the broker's answers waits for one.
     """
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._producer = Producer(
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        make_producer: Callable[[dict[str, Any]], Producer] = Producer,
+        poll_s: float = POLL_S,
+    ) -> None:
+        self._poll_s = poll_s
+        self._producer = make_producer(
             {
                 **settings,
                 "acks": "all",
@@ -111,14 +118,13 @@ class Delivery:
                 "queue.buffering.max.kbytes": 256 << 10,
             }
         )
-        self._late: list[asyncio.Task[None]] = []  # filled under sabotage only
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="delivery", daemon=True)
         self._thread.start()
 
     def _poll(self) -> None:
         while not self._stopping.is_set():
-            self._producer.poll(POLL_S)
+            self._producer.poll(self._poll_s)
 
     async def warm_up(self, topic: str, timeout_s: float) -> None:
         """Fetch the topic's metadata, so that the first record does not wait for it.
@@ -131,7 +137,7 @@ class Delivery:
         except KafkaException as error:
             raise _failed(topic, error.args[0]) from error
 
-    async def deliver(self, records: Sequence[Outgoing]) -> list[Place]:
+    async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
         """Send records and wait until the broker has all of them.
 
         Args:
@@ -148,20 +154,11 @@ class Delivery:
         if not records:
             return []
         batch = _Batch(len(records), asyncio.get_running_loop())
-        if SABOTAGE is Sabotage.ACK_BEFORE_DELIVERY:
-            self._late.append(asyncio.create_task(self._deliver_late(batch, records)))
-            return []
         for index, record in enumerate(records):
             await self._produce(batch, index, record)
         return await batch.future
 
-    async def _deliver_late(self, batch: _Batch, records: Sequence[Outgoing]) -> None:
-        """Sabotage (streams/sabotage.py): long after the ack."""
-        await asyncio.sleep(LATER_S)
-        for index, record in enumerate(records):
-            await self._produce(batch, index, record)
-
-    async def _produce(self, batch: _Batch, index: int, record: Outgoing) -> None:
+    async def _produce(self, batch: _Batch, index: int, record: ProducerRecord) -> None:
         while True:
             try:
                 self._producer.produce(
@@ -186,7 +183,7 @@ class Delivery:
         """
         left: int = self._producer.flush(timeout_s)
         self._stopping.set()
-        self._thread.join(2 * POLL_S)
+        self._thread.join(2 * self._poll_s)
         return left
 
 
@@ -202,7 +199,7 @@ _GIVE_UP_MS: Final = 15_000  # a person waits; a worker waits for minutes
 _FLUSH_S: Final = 2.0
 
 
-def send_all(kafka: KafkaConfig, records: Sequence[Outgoing]) -> list[Place]:
+def publish(kafka: KafkaConfig, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
     """Deliver records, those of one partition in order.
 
     Returns:
@@ -227,7 +224,7 @@ def assert_may_hold(kafka: KafkaConfig, topic: str, *, allow_unsealed: bool) -> 
         )
 
 
-async def _send(kafka: KafkaConfig, records: Sequence[Outgoing]) -> list[Place]:
+async def _send(kafka: KafkaConfig, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
     delivery = Delivery(librdkafka_settings(kafka) | {"delivery.timeout.ms": _GIVE_UP_MS})
     try:
         return await delivery.deliver(records)

@@ -1,6 +1,6 @@
-"""The one reader for what is read from the side: registry, hotlist, snapshots, the rest of the log, `tail`.
+"""The one reader for what is read outside of a consumer group: registry, hotlist, snapshots, the log, `tail`.
 
-It belongs to no group, commits nothing and has no thread.
+It commits nothing and has no thread.
 """
 
 from collections.abc import Iterator
@@ -12,12 +12,23 @@ from typing import Final, Self
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END
 
 from schemas.units import EpochMs
+from streams.kafka.admin import topic_id_of
 from streams.kafka.client_settings import fetch_max_wait_ms
 from streams.kafka.config import KafkaConfig
 from streams.kafka.partition_reader import PartitionReader
 from streams.kafka.record import LogRecord, latest
 
-__all__ = ["Follower", "LogRecord", "Start", "bounds", "latest", "latest_by_key", "read", "read_all"]
+__all__ = [
+    "BrokerReader",
+    "Follower",
+    "LogRecord",
+    "Start",
+    "bounds",
+    "latest",
+    "latest_by_key",
+    "read",
+    "read_all",
+]
 
 _READ_WAIT_MS: Final = 10  # what the end of a partition costs a reading that is waited for
 _FOLLOW_WAIT_MS: Final = 100  # a follower stays for weeks: ten idle fetches a second are enough
@@ -166,7 +177,7 @@ class Follower:
         return [record for record in self._reader.until_end() if self._is_wanted(record)]
 
     def close(self) -> None:
-        """Leave."""
+        """Close the consumer."""
         self._reader.close()
 
     def _is_wanted(self, record: LogRecord) -> bool:
@@ -185,6 +196,33 @@ class Follower:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class BrokerReader:
+    """Everything that a worker reads outside of its consumer group, as one collaborator that a test replaces.
+
+    Args:
+        config: The broker.
+    """
+
+    def __init__(self, config: KafkaConfig) -> None:
+        self._config = config
+
+    def follow(self, topic: str) -> Follower:
+        """Follow a topic from its beginning. Blocks until it is connected."""
+        return Follower(self._config, topic)
+
+    def read(self, topic: str, partition: int, start: int, stop: int | None = None) -> Iterator[LogRecord]:
+        """Read one partition, as `read`."""
+        return read(self._config, topic, partition, start, stop)
+
+    def bounds(self, topic: str, partition: int) -> tuple[int, int | None]:
+        """The bounds of one partition, as `bounds`."""
+        return bounds(self._config, topic, partition)
+
+    def topic_id(self, topic: str) -> str:
+        """The broker's own id of a topic, as `topic_id_of`."""
+        return topic_id_of(self._config, topic)
 
 
 def _from_the_beginning(

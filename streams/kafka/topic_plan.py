@@ -69,7 +69,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     allow_unsealed: bool = False
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class TopicChange(msgspec.Struct, frozen=True, kw_only=True):
     """One difference.
 
     Attributes:
@@ -93,7 +93,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.topic}: {self.subject} {found}{self.wanted}{why}"
 
 
-def compare(found: Mapping[str, Described], catalogue: Iterable[Topic], target: Target) -> tuple[Change, ...]:
+def compare(
+    found: Mapping[str, Described], catalogue: Iterable[Topic], target: Target
+) -> tuple[TopicChange, ...]:
     """The differences, in the order of the catalogue. Planned topics and topics of others are left out."""
     return tuple(
         change
@@ -103,7 +105,7 @@ def compare(found: Mapping[str, Described], catalogue: Iterable[Topic], target: 
     )
 
 
-def refused(changes: Iterable[Change], *, i_lose_order: bool) -> tuple[Change, ...]:
+def refused(changes: Iterable[TopicChange], *, i_lose_order: bool) -> tuple[TopicChange, ...]:
     """Those that must not be done."""
     lifted = LIFTED_BY_FLAG if i_lose_order else frozenset()
     return tuple(change for change in changes if change.risk is not None and change.risk not in lifted)
@@ -146,9 +148,9 @@ def _sealed_settings(topic: Topic) -> dict[str, str]:
     }
 
 
-def _compare_topic(found: Described | None, topic: Topic, target: Target) -> Iterator[Change]:
+def _compare_topic(found: Described | None, topic: Topic, target: Target) -> Iterator[TopicChange]:
     if topic.sealed and not (target.is_loopback or target.allow_unsealed):
-        yield Change(
+        yield TopicChange(
             topic=topic.name,
             subject="sealed",
             found="a broker that is not loopback",
@@ -160,13 +162,13 @@ def _compare_topic(found: Described | None, topic: Topic, target: Target) -> Ite
         settings = wanted_settings(topic, replicas, target.capabilities)
         wanted = [f"{topic.partitions} partitions", f"replication {replicas}"]
         wanted += [f"{name}={value}" for name, value in settings.items()]
-        yield Change(topic=topic.name, subject="topic", found=None, wanted=", ".join(wanted))
+        yield TopicChange(topic=topic.name, subject="topic", found=None, wanted=", ".join(wanted))
     else:
         yield from _compare_partitions(found, topic, target.capabilities)
         yield from _compare_settings(found, topic, target.capabilities)
 
 
-def _compare_partitions(found: Described, topic: Topic, capabilities: Capabilities) -> Iterator[Change]:
+def _compare_partitions(found: Described, topic: Topic, capabilities: Capabilities) -> Iterator[TopicChange]:
     if found.partitions == topic.partitions:
         return
     risk = None
@@ -176,7 +178,7 @@ def _compare_partitions(found: Described, topic: Topic, capabilities: Capabiliti
         risk = Risk.FIXED
     elif topic.name == FUSION_INPUT or topic.cleanup is Cleanup.COMPACT:
         risk = Risk.REORDERS
-    yield Change(
+    yield TopicChange(
         topic=topic.name,
         subject="partitions",
         found=str(found.partitions),
@@ -185,11 +187,11 @@ def _compare_partitions(found: Described, topic: Topic, capabilities: Capabiliti
     )
 
 
-def _compare_settings(found: Described, topic: Topic, capabilities: Capabilities) -> Iterator[Change]:
+def _compare_settings(found: Described, topic: Topic, capabilities: Capabilities) -> Iterator[TopicChange]:
     for name, wanted in wanted_settings(topic, found.replication, capabilities).items():
         there = found.settings.get(name)
         if there is None or not _is_same(name, there, wanted):
-            yield Change(
+            yield TopicChange(
                 topic=topic.name,
                 subject=name,
                 found=there,

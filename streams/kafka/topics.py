@@ -24,9 +24,9 @@ from streams.kafka.config import KafkaConfig, addresses, is_loopback
 from streams.kafka.errors import explain, is_refusal
 from streams.kafka.topic_plan import (
     LIFTED_BY_FLAG,
-    Change,
     Described,
     Target,
+    TopicChange,
     compare,
     refused,
     replication,
@@ -48,7 +48,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         target: The broker, as it was found.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[TopicChange, ...]
     warnings: tuple[str, ...]
     target: Target
 
@@ -143,7 +143,7 @@ def partition_count(config: KafkaConfig, topic: str) -> int:
     return len(found.partitions)
 
 
-def _refusal_text(stopped: tuple[Change, ...]) -> str:
+def _refusal_text(stopped: tuple[TopicChange, ...]) -> str:
     lines = ["refused, and nothing was changed:", *(f"  {change}" for change in stopped)]
     if all(change.risk in LIFTED_BY_FLAG for change in stopped):
         lines.append("--i-lose-order does it all the same")
@@ -203,7 +203,7 @@ def _grow(config: KafkaConfig, client: AdminClient, topics: list[Topic]) -> None
         _answers(config, client.create_partitions(new, request_timeout=_ANSWER_S))
 
 
-def _set(config: KafkaConfig, client: AdminClient, changes: list[Change]) -> None:
+def _set(config: KafkaConfig, client: AdminClient, changes: list[TopicChange]) -> None:
     by_topic: dict[str, list[ConfigEntry]] = {}
     for change in changes:
         entry = ConfigEntry(change.subject, change.wanted, incremental_operation=AlterConfigOpType.SET)
@@ -241,13 +241,13 @@ def _complain(config: KafkaConfig, failures: Mapping[str, KafkaError]) -> None:
 
 def _wait_until_visible(config: KafkaConfig, client: AdminClient, topics: list[Topic]) -> None:
     """A controller answers before every broker has heard of a new topic."""
-    give_up = monotonic() + _VISIBLE_WITHIN_S
+    deadline = monotonic() + _VISIBLE_WITHIN_S
     while True:
         found = _metadata(config, client).topics
         missing = [topic.name for topic in topics if not _has_leaders(found, topic)]
         if not missing:
             return
-        if monotonic() > give_up:
+        if monotonic() > deadline:
             raise BrokerUnavailable(f"{config.bootstrap}: no leader yet for {', '.join(missing)}")
         pause(_RETRY_S)
 

@@ -1,8 +1,8 @@
-"""Replay: fold a log again, from its first record, and hold what comes out against what went out.
+"""Replay: fold a log again, from its first record, and compare what comes out with what was published.
 
     fusion.input.v1 ─► read_log ─► refold ─► folded alerts and answers ─┐
     dispatch, maintenance and test alerts, answers to acknowledgements  │
-      ─► read_alerts ───────────────────────────────────────────────────┴─► differences: none, or the promise is broken
+      ─► read_alerts ───────────────────────────────────────────────────┴─► differences: none, or a guarantee is broken
 
 A live record may be there twice (at least once); it must be the same bytes then. Order is not compared: an incident's
 alerts are ordered by their revision. `dispatch.incident.v1` is compacted, so that not all of it is there to compare:
@@ -35,7 +35,7 @@ Alerts = Mapping[str, Sequence[bytes]]
 """Encoded alerts, and answers to acknowledgements, by topic."""
 
 
-class What(StrEnum):
+class DifferenceKind(StrEnum):
     """How the two sides differ in one alert or answer."""
 
     MISSING = "missing"
@@ -55,7 +55,7 @@ class Difference(NamedTuple):
 
     topic: str
     name: str
-    what: What
+    what: DifferenceKind
 
     def __str__(self) -> str:
         kind = "answer" if self.topic == ACK_RESULTS else "alert"
@@ -132,7 +132,7 @@ def refold(entries: Iterable[tuple[int, LogEntry]], partitions: int) -> dict[str
 
 
 def differences(folded: Alerts, live: Alerts) -> list[Difference]:
-    """Hold what a replay gives against what went out.
+    """Compare what a replay gives with what was published.
 
     Args:
         folded: What `refold` gave.
@@ -146,10 +146,10 @@ def differences(folded: Alerts, live: Alerts) -> list[Difference]:
         wanted, odd = _by_id(topic, folded.get(topic, ()))
         there, odd_live = _by_id(topic, live.get(topic, ()))
         found += [*odd, *odd_live]
-        found += [Difference(topic, name, What.MISSING) for name in wanted if name not in there]
-        found += [Difference(topic, name, What.UNEXPECTED) for name in there if name not in wanted]
+        found += [Difference(topic, name, DifferenceKind.MISSING) for name in wanted if name not in there]
+        found += [Difference(topic, name, DifferenceKind.UNEXPECTED) for name in there if name not in wanted]
         found += [
-            Difference(topic, name, What.OTHER_BYTES)
+            Difference(topic, name, DifferenceKind.OTHER_BYTES)
             for name in wanted
             if name in there and wanted[name] != there[name]
         ]
@@ -170,10 +170,10 @@ def _by_id(topic: str, payloads: Iterable[bytes]) -> tuple[dict[str, bytes], lis
         try:
             name = name_of(payload)
         except DecodeError:
-            odd.append(Difference(topic, "", What.UNREADABLE))
+            odd.append(Difference(topic, "", DifferenceKind.UNREADABLE))
             continue
         if first.setdefault(name, payload) != payload:
-            odd.append(Difference(topic, name, What.OTHER_BYTES))
+            odd.append(Difference(topic, name, DifferenceKind.OTHER_BYTES))
     return first, odd
 
 

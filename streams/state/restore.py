@@ -1,12 +1,12 @@
 """Restoring the fold's state at an offset, and noticing when the log is not what it was.
 
-    newest snapshot that fits ─► fold the log after it, in silence ─► the state at the committed offset
+    newest snapshot that fits ─► fold the log after it, publish nothing ─► the state at the committed offset
     none fits, the log is whole ─► fold it from its first record
-    none fits, and it is not ────► the newest state is kept, with its incidents: facts are told apart by event id
+    none fits, and it is not ────► the newest state is kept, with its incidents: copies of facts have known event ids
 
 A snapshot fits when it is not ahead of the commit, is of this topic (by the broker's own id of it), and the record
-before its offset is the one that it folded last. Whatever is wrong with the log is returned, and told to the control
-room by the worker (`log_broken`): nothing is skipped silently.
+before its offset is the one that it folded last. Whatever is wrong with the log is returned, and the worker reports it
+to the control room (`broken_log`): no gap is passed over in silence.
 """
 
 from collections.abc import Iterator
@@ -19,19 +19,18 @@ from processors.fold.log_entry import LogEntry, record_hash
 from processors.fold.reducer import fold
 from processors.fold.snapshot_codec import load
 from processors.state.partition_state import FORMAT_VERSION, State, new_state
-from schemas.codec import decode, encode
-from schemas.enums import Feed, FeedState, InputKind
+from schemas.codec import decode
+from schemas.enums import InputKind
 from schemas.errors import Cause, DecodeError
-from schemas.fusion_log import FeedStatus, FusionInput, FusionSnapshot
+from schemas.fusion_log import FusionSnapshot, LogBrokenNotice
 from schemas.ids import fingerprint
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from schemas.units import EpochMs
-from streams.kafka.admin import topic_id_of
-from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing
-from streams.kafka.reader import bounds, read
+from streams.kafka.producer import ProducerRecord
+from streams.kafka.reader import BrokerReader
 from streams.kafka.record import LogRecord
+from streams.worker.log_writer import fact
 
 log = structlog.get_logger(__name__)
 
@@ -79,37 +78,37 @@ class _Found(NamedTuple):
 class _Log(NamedTuple):
     """One partition of the log as it is now: its first offset, and the one after its last where that is known."""
 
-    kafka: KafkaConfig
+    reader: BrokerReader
     partition: int
     topic_id: str
     low: int
     high: int | None
 
     def records(self, start: int, stop: int) -> Iterator[LogRecord]:
-        return read(self.kafka, FUSION_INPUT, self.partition, start, stop)
+        return self.reader.read(FUSION_INPUT, self.partition, start, stop)
 
 
 def restore(
-    kafka: KafkaConfig, partition: int, partitions: int, committed: int, in_hand: State | None = None
+    reader: BrokerReader, partition: int, partitions: int, committed: int, in_hand: State | None = None
 ) -> Restored:
     """The state at the committed offset.
 
     Blocks while it reads, about 100,000 records a second.
 
     Args:
-        kafka: Where the log is.
+        reader: Of the broker that has the log.
         partition: Which partition of it.
         partitions: How many the log has.
-        committed: The offset to reach: that of the next record to be folded aloud.
-        in_hand: What the worker had when the log jumped: kept where nothing fits, if it knows more.
+        committed: The offset to reach: that of the next record whose decisions are published.
+        in_hand: The worker's state when the offsets jumped: kept where no snapshot fits and it is later.
 
     Raises:
         BrokerUnavailable, AccessDenied, InputMissing: As `streams.kafka.reader.read`.
     """
-    low, high = bounds(kafka, FUSION_INPUT, partition)
-    current = _Log(kafka, partition, topic_id_of(kafka, FUSION_INPUT), low, high)
+    low, high = reader.bounds(FUSION_INPUT, partition)
+    current = _Log(reader, partition, reader.topic_id(FUSION_INPUT), low, high)
     furthest = latest = None
-    for found in _snapshots(kafka, partition, partitions):
+    for found in _snapshots(reader, partition, partitions):
         furthest = max(furthest or 0, found.snapshot.next_offset)
         if found.snapshot.next_offset <= committed and _fits(found, current):
             return _continued(found.state, current, committed, _ends_early(current, furthest))
@@ -118,29 +117,23 @@ def restore(
         return _from_the_start(current, partitions, committed)
     if low == 0 and _fits(
         latest, current
-    ):  # the group was set back: the whole log is there to be folded again
+    ):  # the group's offset was set back: the whole log is there to be folded again
         return _continued(new_state(partition, partitions), current, committed, None)
     return _kept(latest, in_hand, current, committed)
 
 
-def broken_log(partition: int, topic_id: str, broken: Broken, at: EpochMs) -> Outgoing:
-    """What tells the control room of it: a record of the log like any other, in the zone that is nobody's own."""
-    status = FeedStatus(
-        feed=Feed.LOG,
-        state=FeedState.BROKEN,
+def broken_log(partition: int, topic_id: str, broken: Broken, at: EpochMs) -> ProducerRecord:
+    """The report to the control room: a record of the log like any other, in the zone of what is unassigned."""
+    notice = LogBrokenNotice(
         topic=FUSION_INPUT,
         partition=partition,
-        offset=broken.found,
+        expected=broken.expected,
+        found=broken.found,
         cause=broken.cause,
         at=at,
     )
-    told = FusionInput(
-        kind=InputKind.FEED_STATUS,
-        event_id=fingerprint("log-broken", topic_id, partition, broken.cause, broken.expected, broken.found),
-        zone=UNASSIGNED_ZONE,
-        payload=encode(status),
-    )
-    return Outgoing(FUSION_INPUT, UNASSIGNED_ZONE.encode(), encode(told))
+    name = fingerprint("log-broken", topic_id, partition, broken.cause, broken.expected, broken.found)
+    return fact(InputKind.LOG_BROKEN, name, UNASSIGNED_ZONE, notice)
 
 
 def _fits(found: _Found, current: _Log) -> bool:
@@ -160,7 +153,7 @@ def _fits(found: _Found, current: _Log) -> bool:
 
 
 def _ends_early(current: _Log, furthest: int) -> Broken | None:
-    """Whether somebody has folded more than the log holds now."""
+    """Whether a snapshot is of an offset that the log no longer reaches."""
     if current.high is None or furthest <= current.high:
         return None
     return Broken(Cause.RECORDS_MISSING, furthest, current.high)
@@ -172,7 +165,7 @@ def _continued(state: State, current: _Log, committed: int, broken: Broken | Non
     for record in current.records(began_at, committed):
         if record.offset > state.offset:
             broken = broken or Broken(Cause.RECORDS_MISSING, state.offset, record.offset)
-        state, _told_before = fold(state, _entry(record))
+        state, _published_before = fold(state, _entry(record))
     if state.offset != committed:
         broken = broken or Broken(Cause.RECORDS_MISSING, state.offset, committed)
         state.offset = committed
@@ -188,7 +181,7 @@ def _from_the_start(current: _Log, partitions: int, committed: int) -> Restored:
 
 
 def _kept(latest: _Found, in_hand: State | None, current: _Log, committed: int) -> Restored:
-    """Nothing fits: the incidents stay open, and what the log tells is told apart by event id."""
+    """No snapshot fits: the incidents stay open, and copies of their facts are known by event id."""
     state, snapshot = latest.state, latest.snapshot
     if in_hand is not None and in_hand.now > state.now:
         state = in_hand
@@ -200,15 +193,15 @@ def _kept(latest: _Found, in_hand: State | None, current: _Log, committed: int) 
 
 
 def _is_later(found: _Found, latest: _Found) -> bool:
-    """Which state knows more: fold time tells, also across logs."""
+    """Which state is later: stream time orders them, also across logs."""
     return found.state.now > latest.state.now
 
 
-def _snapshots(kafka: KafkaConfig, partition: int, partitions: int) -> Iterator[_Found]:
-    """What can be read of a partition, highest offset first: the last few, then the others."""
+def _snapshots(reader: BrokerReader, partition: int, partitions: int) -> Iterator[_Found]:
+    """The readable snapshots of a partition, highest offset first: the last few records, then the others."""
     stop: int | None = None
     for start in (-LAST_RECORDS, 0):
-        records = list(read(kafka, FUSION_SNAPSHOT, partition, start, stop))
+        records = list(reader.read(FUSION_SNAPSHOT, partition, start, stop))
         stop = records[0].offset if records else 0
         readable = (_readable(record.value, partition) for record in records)
         newest_first = sorted(

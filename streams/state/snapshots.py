@@ -1,7 +1,7 @@
 """Snapshots of the fold's state, beside the hot path and never in it.
 
-A snapshot at offset *k* is the state at *k* whoever wrote it, so one of a worker that has lost its partition is older
-but never wrong. What a new owner does with it: streams/state/restore.py.
+A snapshot at offset *k* is the state at *k* whichever worker wrote it, so that of a worker that has lost its partition
+is older but never wrong. What a new owner does with it: streams/state/restore.py.
 """
 
 import asyncio
@@ -18,15 +18,16 @@ from schemas.errors import DeliveryFailed
 from schemas.fusion_log import FusionSnapshot
 from schemas.topics import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from streams.clock import monotonic
-from streams.kafka.producer import Outgoing
+from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 
 log = structlog.get_logger(__name__)
 
 COMPRESSION_LEVEL = 1  # higher levels save a tenth and cost three times the time
 
-PATIENCE = 200
-"""A partition rests for so many times what its last snapshot took: at most .5 % of the time goes into each."""
+REST_FACTOR = 200
+"""The next snapshot of a partition waits for so many times what the last one took: at most 0.5 % of the time goes
+into each."""
 
 
 class Snapshots:
@@ -46,8 +47,10 @@ class Snapshots:
 
     def is_due(self, partition: int) -> bool:
         """Whether the partition's last snapshot is old enough for what it cost, and none is on its way."""
-        since = monotonic() - self._saved_at.setdefault(partition, monotonic())
-        rest_s = PATIENCE * self._took_s.get(partition, 0.0)
+        since = self._context.clock.monotonic() - self._saved_at.setdefault(
+            partition, self._context.clock.monotonic()
+        )
+        rest_s = REST_FACTOR * self._took_s.get(partition, 0.0)
         return not self._running and since >= max(self._context.runtime.snapshot_interval_s, rest_s)
 
     def begin(self, state: State, topic_id: str) -> asyncio.Task[None]:
@@ -58,7 +61,7 @@ class Snapshots:
             topic_id: The broker's id of the log that it was folded from.
         """
         partition = state.partition
-        self._saved_at[partition] = monotonic()
+        self._saved_at[partition] = self._context.clock.monotonic()
         snapshot = FusionSnapshot(
             format_version=FORMAT_VERSION,
             fold_version=FOLD_VERSION,
@@ -74,7 +77,7 @@ class Snapshots:
         return task
 
     def show_ages(self, partitions: frozenset[int]) -> None:
-        """Tell Prometheus how old the last delivered snapshots of these partitions are, and of no others."""
+        """Update the gauges of these partitions' last delivered snapshots, and remove those of others."""
         metrics = self._context.metrics
         for lost in self._delivered_at.keys() - partitions:
             del self._delivered_at[lost]
@@ -82,8 +85,8 @@ class Snapshots:
                 with contextlib.suppress(KeyError):
                     gauge.remove(str(lost))
         for partition in partitions:
-            since = self._delivered_at.setdefault(partition, monotonic())
-            metrics.snapshot_age.labels(partition).set(monotonic() - since)
+            since = self._delivered_at.setdefault(partition, self._context.clock.monotonic())
+            metrics.snapshot_age.labels(partition).set(self._context.clock.monotonic() - since)
 
     async def _send(self, state: Frozen, snapshot: FusionSnapshot) -> None:
         metrics, partition, offset = self._context.metrics, snapshot.partition, snapshot.next_offset
@@ -92,20 +95,20 @@ class Snapshots:
         slot = self._slot[partition] = (self._slot.get(partition, -1) + 1) % SNAPSHOT_SLOTS
         key = self._key(partition, slot)
         try:
-            await self._deliver(Outgoing(FUSION_SNAPSHOT, key, payload, partition))
-        except DeliveryFailed as error:  # for operators, not a reason to stop: the log still has everything
+            await self._deliver(ProducerRecord(FUSION_SNAPSHOT, key, payload, partition))
+        except DeliveryFailed as error:  # reported, not a reason to stop: the log still has everything
             metrics.snapshots_failed.inc()
             log.error("snapshot.failed", partition=partition, offset=offset, error=str(error))  # noqa: TRY400
             return
-        self._delivered_at[partition] = monotonic()
+        self._delivered_at[partition] = self._context.clock.monotonic()
         metrics.snapshot_bytes.labels(partition).set(len(payload))
 
     def _key(self, partition: int, slot: int) -> bytes:
-        """Each replica has slots of its own: one that is behind needs snapshots that are not ahead of it."""
+        """Each replica has slots of its own: a replica that is behind needs snapshots that are not ahead of it."""
         replica = self._context.replica
         return (f"{partition}-{slot}-{replica}" if replica else f"{partition}-{slot}").encode()
 
-    async def _deliver(self, snapshot: Outgoing) -> None:
+    async def _deliver(self, snapshot: ProducerRecord) -> None:
         size, most = len(snapshot.value or b""), BY_NAME[FUSION_SNAPSHOT].max_message_bytes
         if size > most:
             raise DeliveryFailed(f"{size} bytes, the topic takes {most}")

@@ -1,4 +1,4 @@
-"""What an agent is given: its names, its way out, its counters and its threads."""
+"""What an agent is given: its spec, delivery, metrics, clock, and what it reads outside of its consumer group."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -7,25 +7,43 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from streams.faust.batching import Batch
-from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Delivery
+import msgspec
+import structlog
+
+from schemas.errors import Cause
+from streams.clock import SYSTEM_CLOCK, Clock
+from streams.kafka.compacted_table import CompactedTable
+from streams.kafka.dead_letters import make_dead_letter
+from streams.kafka.producer import ProducerRecord, RecordMetadata
+from streams.kafka.reader import BrokerReader
+from streams.kafka.record import LogRecord
 from streams.worker.metrics import Metrics
 from streams.worker.settings import RuntimeSettings, WorkerSettings
+from streams.worker.spec import WorkerSpec
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+RecordT = TypeVar("RecordT", bound=msgspec.Struct)
+
+
+class Deliverer(Protocol):
+    """What an agent asks of `streams.kafka.producer.Delivery`."""
+
+    async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
+        """Return where each record lies, once the broker has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One worker's surroundings.
+    """The collaborators of one worker's agent; each is a value that a test can replace.
 
     Attributes:
-        name: Which worker.
-        kafka: How to reach the broker.
+        spec: Which worker.
         settings: Of this worker.
         runtime: Of all workers.
-        delivery: The way out.
+        delivery: Publishes records.
+        reader: What is read outside of the consumer group.
         metrics: The counters.
         executor: A bounded pool for what blocks: ONNX, OpenCV, restoring.
         assignment: The partitions of the agent's first topic that are ours now.
@@ -33,13 +51,14 @@ class Context:
         partitions: How many partitions each topic has that the agent uses.
         cache: Where the model weights are.
         replica: The replica that the worker belongs to; empty: the first one, which needs no name.
+        clock: Wall time and the clock for intervals.
     """
 
-    name: str
-    kafka: KafkaConfig
+    spec: WorkerSpec
     settings: WorkerSettings
     runtime: RuntimeSettings
-    delivery: Delivery
+    delivery: Deliverer
+    reader: BrokerReader
     metrics: Metrics
     executor: ThreadPoolExecutor
     assignment: Callable[[], frozenset[int]]
@@ -47,46 +66,33 @@ class Context:
     partitions: Mapping[str, int]
     cache: Path
     replica: str = ""
+    clock: Clock = SYSTEM_CLOCK
 
     async def blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run what blocks beside the event loop, so that membership, commits and probes go on."""
         return await asyncio.get_running_loop().run_in_executor(self.executor, work, *arguments)
 
+    def table(self, topic: str, record: type[RecordT]) -> CompactedTable[RecordT]:
+        """A compacted topic in memory; nothing is read before its `start`."""
+        return CompactedTable(
+            topic,
+            record,
+            follow=self.reader.follow,
+            blocking=self.blocking,
+            reject=self.reject,
+            deliver=self.delivery.deliver,
+            monotonic=self.clock.monotonic,
+            poll_interval_s=self.runtime.registry_poll_s,
+        )
 
-class Agent(Protocol):
-    """One worker's job. `process` returns when everything that follows from the batches is delivered.
-
-    Attributes:
-        topics: What it reads, first what it is there for. Each topic is a stream of its own.
-        uses: The other topics it needs.
-    """
-
-    topics: tuple[str, ...]
-    uses: tuple[str, ...]
-
-    async def start(self) -> None:
-        """Load what the job needs; the worker reads nothing before this is done."""
-
-    async def process(self, batches: Sequence[Batch]) -> None:
-        """Process batches of one topic in order and deliver all that follows from them.
-
-        Called for the next batches of a topic when this has returned; for other topics meanwhile.
-
-        Raises:
-            CallboxError: The process stops and the batches are read again.
-        """
-
-    async def after_ack(self) -> None:
-        """What may happen once the batches are acked."""
-
-    async def every_second(self) -> None:
-        """What is due once a second."""
-
-    def is_ready(self) -> bool:
-        """Whether it has everything it needs to process what comes."""
-
-    def is_restoring(self) -> bool:
-        """Whether it reads what it needs before it can go on: that may take longer than a watchdog allows."""
-
-    async def finish(self) -> None:
-        """The last thing before the process ends in good order."""
+    def reject(self, record: LogRecord, cause: Cause, detail: str | None = None) -> ProducerRecord:
+        """Make the dead letter of a record, count it and log it; the caller delivers it."""
+        self.metrics.dead_letters.labels(record.topic, cause).inc()
+        log.warning(
+            "record.dead_lettered",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            cause=cause,
+        )
+        return make_dead_letter(record, cause, detail, self.spec.name)

@@ -1,7 +1,8 @@
 """Probes and metrics over HTTP, on loopback unless configured.
 
-`/healthz` always answers. `/readyz` is 200 when the worker is assigned, restored, its producer warm, and its commits
-advance or nothing waits; else 503 with what is missing. `/metrics` is for Prometheus. There is no other page.
+`/healthz` always answers. `/readyz` is 200 when the worker's partitions are assigned, its agent is started and
+restored, its producer is warm, and its commits advance or nothing waits; else 503 with what is missing. `/metrics` is
+for Prometheus. There is no other page.
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from schemas.errors import FileRefused
-from streams.worker.context import Agent
-from streams.worker.lag import Progress
+from streams.worker.agent import Hooks
+from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 from streams.worker.settings import WorkerSettings
 
@@ -20,19 +21,19 @@ from streams.worker.settings import WorkerSettings
 class Health:
     """What readiness rests on."""
 
-    progress: Progress
-    agent: Agent
-    delivery_warm: bool
+    lag: LagMonitor
+    hooks: Hooks
     stall_s: float
+    delivery_warm: bool = False
+    agent_started: bool = False
 
     def missing(self) -> list[str]:
         """What keeps the worker from being ready; empty when it is."""
         checks = {
             "producer not warm": self.delivery_warm,
-            "no partitions assigned yet": self.progress.joined,
-            "agent not restored": self.agent.is_ready(),
-            f"no commit for {self.stall_s:.0f} s while records wait": self.progress.stalled_for_s()
-            < self.stall_s,
+            "no partitions assigned yet": self.lag.joined,
+            "agent not restored": self.agent_started and self.hooks.is_ready(),
+            f"no commit for {self.stall_s:.0f} s while records wait": self.lag.stalled_for_s() < self.stall_s,
         }
         return [what for what, holds in checks.items() if not holds]
 

@@ -1,9 +1,9 @@
-"""A worker as a process: start in order, tell how it is, stop in order, and never live on half dead.
+"""A worker as a process: it starts in order, stops in order, and ends at once when a part of it fails.
 
-start: broker reachable ─► producer warm ─► agent loaded ─► group joined ─► ready
-stop:  SIGTERM ─► no more fetches ─► what is in hand is delivered, acked, committed ─► agent.finish ─► exit 0
-       not done within `drain_s`: exit 0 all the same; what was not acked is read again by the next owner
-fail:  any exception that leaves an agent ─► exit 70, or 77 for a right that we lack; nothing acked
+start: broker reachable ─► ACLs there ─► producer warm ─► agent started ─► group joined ─► ready
+stop:  SIGTERM ─► no more fetches ─► what is in hand is delivered and committed ─► agent.finish ─► exit 0
+       not done within `drain_s`: exit 0 all the same; what is not committed is read again by the next owner
+fail:  any exception that leaves an agent ─► exit 70, or 77 for an ACL that we lack; the batch is not committed
 """
 
 import asyncio
@@ -11,61 +11,54 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import structlog
-from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 
 from schemas.errors import AccessDenied, CallboxError, InputMissing
-from streams.failpoints import FailPoint, pass_by
 from streams.faust.app import batched_topic, create_app
-from streams.faust.batch_merge import EX_SOFTWARE, merged
+from streams.faust.assignment import Assignment
+from streams.faust.batch_merge import EX_SOFTWARE, drain_pending
 from streams.faust.batching import BatchApp
-from streams.kafka.acls import assert_rights, group_of
+from streams.faust.errors import is_access_denied
+from streams.kafka.acls import assert_acls, group_of
 from streams.kafka.admin import admin_client, assert_reachable
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import explain
 from streams.kafka.producer import Delivery
-from streams.worker.context import Agent, Context
-from streams.worker.lag import Progress
+from streams.kafka.reader import BrokerReader
+from streams.worker.agent import Agent, Hooks, MakeAgent, hooks_of
+from streams.worker.context import Context
+from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 from streams.worker.probes import Health, serve_http
-from streams.worker.process_tuning import give_way, leave_no_core, share_interpreter, tame_garbage_collection
-from streams.worker.replica_start import begin_where_the_first_is
+from streams.worker.process_tuning import disable_core_dumps, lower_priority, shorten_switch_interval, tune_gc
+from streams.worker.replica_start import advance_to_first_group
 from streams.worker.settings import RuntimeSettings, WorkerSettings
+from streams.worker.spec import WorkerSpec
 
 log = structlog.get_logger(__name__)
 
 WARM_UP_S = 8.0
 FLUSH_S = 2.0
-_RIGHT_GONE = (TopicAuthorizationFailedError, GroupAuthorizationFailedError)
-
-
-class AgentClass(Protocol):
-    """Makes an agent, and says which topics it will need before it is made."""
-
-    topics: tuple[str, ...]
-    uses: tuple[str, ...]
-
-    def __call__(self, context: Context) -> Agent:
-        """Make it; nothing is loaded yet."""
 
 
 def run_worker(
-    name: str,
-    make_agent: AgentClass,
+    spec: WorkerSpec,
+    make_agent: MakeAgent,
     kafka: KafkaConfig,
     settings: WorkerSettings,
     runtime: RuntimeSettings,
     cache: Path,
     replica: str = "",
 ) -> None:
-    """Run one worker until it is told to stop. Does not return: the process ends with its exit code.
+    """Run one worker until SIGTERM. It does not return: the process ends with its exit code.
 
     Raises:
         BrokerUnavailable: Nothing answers at the broker's address.
@@ -75,24 +68,24 @@ def run_worker(
         DeliveryFailed: The broker does not answer the producer.
     """
     assert_reachable(kafka, timeout_s=WARM_UP_S)
-    group, first = group_of(name, runtime, replica), group_of(name, runtime)
-    assert_rights(kafka, name, group, first if replica else "")
-    partitions = _partitions(kafka, (*make_agent.topics, *make_agent.uses))
+    group, first = (group_of(spec.name, runtime.group_prefix, each) for each in (replica, ""))
+    assert_acls(kafka, spec.acls, group, first if replica else "")
+    partitions = _partitions(kafka, spec.topics)
     if replica:
-        read = {topic: partitions[topic] for topic in make_agent.topics}
-        begin_where_the_first_is(kafka, read, group, first)
-    give_way(settings)
-    leave_no_core()
-    worker = _Worker(name, make_agent, kafka, settings, runtime, partitions, cache, replica)
-    tame_garbage_collection()
-    share_interpreter()
+        read = {topic: partitions[topic] for topic in spec.reads}
+        advance_to_first_group(kafka, read, group, first)
+    lower_priority(settings)
+    disable_core_dumps()
+    worker = _Worker(spec, make_agent, kafka, settings, runtime, partitions, cache, replica)
+    tune_gc()
+    shorten_switch_interval()
     asyncio.run(_run_and_exit(worker))
 
 
 async def _run_and_exit(worker: "_Worker") -> NoReturn:
     """End the process from inside the loop: leaving it would wait for tasks and threads that may hang.
 
-    Faust and librdkafka leave such threads; all that matters is done and flushed.
+    Faust and librdkafka leave such threads; what must be delivered is delivered and flushed by now.
     """
     code = await worker.run()
     with contextlib.suppress(OSError):  # the disk may be full that takes what we print
@@ -101,9 +94,20 @@ async def _run_and_exit(worker: "_Worker") -> NoReturn:
     os._exit(code)
 
 
-def _partitions(kafka: KafkaConfig, topics: Sequence[str]) -> dict[str, int]:
+def _partitions(
+    kafka: KafkaConfig,
+    topics: Sequence[str],
+    make_admin: Callable[[KafkaConfig, list[KafkaError]], AdminClient] = admin_client,
+) -> dict[str, int]:
+    """How many partitions each topic has.
+
+    Raises:
+        InputMissing: A topic is not there.
+        BrokerUnavailable: The broker does not answer.
+        AccessDenied: The broker refuses us.
+    """
     try:
-        found = admin_client(kafka, []).list_topics(timeout=WARM_UP_S).topics
+        found = make_admin(kafka, []).list_topics(timeout=WARM_UP_S).topics
     except KafkaException as error:
         raise explain(kafka, error.args[0]) from error
     if missing := [topic for topic in topics if topic not in found]:
@@ -114,8 +118,8 @@ def _partitions(kafka: KafkaConfig, topics: Sequence[str]) -> dict[str, int]:
 class _Worker:
     def __init__(
         self,
-        name: str,
-        make_agent: AgentClass,
+        spec: WorkerSpec,
+        make_agent: MakeAgent,
         kafka: KafkaConfig,
         settings: WorkerSettings,
         runtime: RuntimeSettings,
@@ -123,7 +127,7 @@ class _Worker:
         cache: Path,
         replica: str = "",
     ) -> None:
-        self._name, self._replica = name, replica
+        self._spec, self._name, self._replica = spec, spec.name, replica
         self._kafka, self._settings, self._runtime = kafka, settings, runtime
         self._make_agent, self._partitions, self._cache = make_agent, partitions, cache
         self._metrics = Metrics()
@@ -133,34 +137,21 @@ class _Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        group = group_of(self._name, self._runtime, self._replica)
-        app = create_app(group, self._kafka, self._settings, self._runtime)
+        app = self._make_app()
+        lag = LagMonitor(Assignment(app), self._spec.reads, self._metrics)
         delivery = Delivery(librdkafka_settings(self._kafka))
-        context = Context(
-            name=self._name,
-            kafka=self._kafka,
-            settings=self._settings,
-            runtime=self._runtime,
-            delivery=delivery,
-            metrics=self._metrics,
-            executor=ThreadPoolExecutor(self._settings.threads, thread_name_prefix=self._name),
-            assignment=lambda: progress.partitions(),  # noqa: PLW0108 - progress is made after it
-            caught_up=lambda: progress.caught_up(),  # noqa: PLW0108 - as above
-            partitions=self._partitions,
-            cache=self._cache,
-            replica=self._replica,
-        )
-        agent = self._make_agent(context)
-        progress = Progress(app, agent.topics, self._metrics)
-        health = Health(progress, agent, delivery_warm=False, stall_s=self._runtime.stall_s)
+        agent = self._make_agent(self._make_context(delivery, lag))
+        hooks = hooks_of(agent)
+        health = Health(lag, hooks, stall_s=self._runtime.stall_s)
         http = await serve_http(health, self._metrics, self._settings)
 
         async def start() -> None:
-            await delivery.warm_up(agent.topics[0], WARM_UP_S)
+            await delivery.warm_up(self._spec.reads[0], WARM_UP_S)
             health.delivery_warm = True
-            await agent.start()
-            for topic in agent.topics:
-                self._attach(app, agent, progress, topic)
+            await hooks.start()
+            health.agent_started = True
+            for topic in self._spec.reads:
+                self._attach(app, agent, lag, topic)
             await _started(app)
 
         crashed = False
@@ -168,36 +159,60 @@ class _Worker:
             log.info(
                 "worker.started",
                 worker=self._name,
-                topics=list(agent.topics),
+                topics=list(self._spec.reads),
                 http_port=self._settings.http_port,
             )
-            seconds = asyncio.create_task(self._every_second(agent, progress))
+            seconds = asyncio.create_task(self._every_second(hooks, lag))
             crashed = await self._until_stopped(app)
             seconds.cancel()
-        code = _crash_code(app.crash_reason) if crashed else await self._drain(app, agent)
+        code = _crash_code(app.crash_reason) if crashed else await self._drain(app, hooks)
         if http is not None:
             await http.cleanup()
         await asyncio.to_thread(delivery.close, FLUSH_S)
         log.info("worker.stopped", worker=self._name, exit_code=code)
         return code
 
-    def _attach(self, app: BatchApp, agent: Agent, progress: Progress, topic: str) -> None:
+    def _make_app(self) -> BatchApp:
+        return create_app(
+            group_of(self._name, self._runtime.group_prefix, self._replica),
+            self._kafka,
+            batch_records=self._settings.batch_records,
+            waiting_batches=self._settings.waiting_batches,
+            fetch_bytes=self._settings.fetch_bytes,
+            commit_interval_s=self._runtime.commit_interval_s,
+        )
+
+    def _make_context(self, delivery: Delivery, lag: LagMonitor) -> Context:
+        return Context(
+            spec=self._spec,
+            settings=self._settings,
+            runtime=self._runtime,
+            delivery=delivery,
+            reader=BrokerReader(self._kafka),
+            metrics=self._metrics,
+            executor=ThreadPoolExecutor(self._settings.threads, thread_name_prefix=self._name),
+            assignment=lag.partitions,
+            caught_up=lag.caught_up,
+            partitions=self._partitions,
+            cache=self._cache,
+            replica=self._replica,
+        )
+
+    def _attach(self, app: BatchApp, agent: Agent, lag: LagMonitor, topic: str) -> None:
         """Give one topic a stream and a loop of its own."""
-        settings, metrics = self._settings, self._metrics
-        point = FailPoint(f"{self._name}.delivered")
+        settings, metrics, after_batch = self._settings, self._metrics, hooks_of(agent).after_batch
 
         async def consume(stream: Any) -> None:
-            async for events in merged(
+            async for events in drain_pending(
                 stream, limit=settings.merge_records, waiting=settings.waiting_batches
             ):
                 try:
                     await agent.process([event.value for event in events])
-                    pass_by(point)
                     for event in events:
                         event.ack()
-                        progress.note(event.value)
-                    await agent.after_ack()
-                except BaseException as error:  # whatever it is: nothing may leave an agent
+                        lag.note_done(event.value)
+                    await after_batch()
+                except BaseException as error:  # whatever it is: no exception may leave an agent
                     if isinstance(error, asyncio.CancelledError) and app.should_stop:
                         raise
                     # Cancelled by anything else: Faust would start another, without what this one holds.
@@ -206,18 +221,18 @@ class _Worker:
 
         app.agent(batched_topic(app, topic), name=f"{self._name}.{topic}")(consume)
 
-    async def _every_second(self, agent: Agent, progress: Progress) -> None:
+    async def _every_second(self, hooks: Hooks, lag: LagMonitor) -> None:
         try:
             while True:
-                progress.sample()
-                if agent.is_restoring():
-                    progress.excuse()
-                progress.assert_advancing(self._runtime.give_up_s)
-                await agent.every_second()
+                lag.sample()
+                if hooks.is_restoring():
+                    lag.excuse()
+                lag.assert_advancing(self._runtime.give_up_s)
+                await hooks.every_second()
                 await asyncio.sleep(1.0)
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001 - a worker without its timer is half dead
+        except BaseException as error:  # noqa: BLE001 - without its timer a worker does half of its job
             _stop_now(error)
 
     async def _unless_stopped(self, start: Coroutine[Any, Any, None]) -> bool:
@@ -248,11 +263,11 @@ class _Worker:
         log.critical("worker.crashed", worker=self._name, error=repr(app.crash_reason))
         return True
 
-    async def _drain(self, app: BatchApp, agent: Agent) -> int:
-        if not app.started:  # told to stop before it began: nothing is in hand
+    async def _drain(self, app: BatchApp, hooks: Hooks) -> int:
+        if not app.started:  # stopped before it began: nothing is in hand
             return 0
         log.info("worker.draining", worker=self._name, bound_s=self._runtime.drain_s)
-        ending = asyncio.create_task(_finished(app, agent))
+        ending = asyncio.create_task(_finished(app, hooks))
         # Waited for and not cancelled: Faust takes no notice of a cancellation while it stops, and would hang on.
         await asyncio.wait({ending}, timeout=self._runtime.drain_s)
         if not ending.done():
@@ -276,18 +291,18 @@ async def _started(app: BatchApp) -> None:
         _stop_now(error)
 
 
-async def _finished(app: BatchApp, agent: Agent) -> None:
+async def _finished(app: BatchApp, hooks: Hooks) -> None:
     await app.stop()
-    await agent.finish()
+    await hooks.finish()
 
 
 def _crash_code(reason: BaseException | None) -> int:
-    """What the process ends with when Faust has given up: a right that was taken away is told from a fault."""
-    return AccessDenied.exit_code if isinstance(reason, _RIGHT_GONE) else EX_SOFTWARE
+    """The exit code when Faust has ended by itself: an ACL that was removed is no fault of ours."""
+    return AccessDenied.exit_code if is_access_denied(reason) else EX_SOFTWARE
 
 
 def _stop_now(error: BaseException) -> None:
-    """End the process without an ack: the next owner reads the batch again."""
+    """End the process without a commit: the next owner reads the batch again."""
     code = error.exit_code if isinstance(error, CallboxError) else EX_SOFTWARE
     log.critical("worker.failed", error=f"{type(error).__name__}: {error}", exc_info=error)
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""How a worker behaves as a process among others: whose CPU it takes, what it leaves behind, how its threads share.
+"""Settings of the operating system and the interpreter: priority, core dumps, garbage collection, thread switches.
 
 Each is set once, before the first record is read.
 """
@@ -7,12 +7,13 @@ import gc
 import os
 import resource
 import sys
+from collections.abc import Callable
 
 from streams.worker.settings import WorkerSettings
 
 
-def give_way(settings: WorkerSettings) -> None:
-    """Let presses have the CPU first, from the next instruction on.
+def lower_priority(settings: WorkerSettings) -> None:
+    """Leave the CPU to workers that carry presses.
 
     Niceness alone is not enough: a nice process keeps the CPU for its slice of 3 ms, a press changes hands ten times,
     and p90 was 150 to 190 ms beside two busy picture workers, against 12 to 26 ms with SCHED_IDLE (docs/adr/0005).
@@ -23,18 +24,25 @@ def give_way(settings: WorkerSettings) -> None:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
-def leave_no_core() -> None:
-    """Allow no crash dump, which would hold pictures and plates.
+def disable_core_dumps(
+    get_limit: Callable[[int], tuple[int, int]] = resource.getrlimit,
+    set_limit: Callable[[int, tuple[int, int]], None] = resource.setrlimit,
+) -> None:
+    """Allow no core dump, which would hold pictures and plates.
 
     A limit of 1 byte also keeps a dump from being piped to a handler, which 0 does not (Linux, fs/coredump.c).
+
+    Args:
+        get_limit: Reads a resource limit of this process, soft and hard.
+        set_limit: Sets one.
     """
-    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    _, most = get_limit(resource.RLIMIT_CORE)
     limit = 0 if most == 0 else 1
-    resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
+    set_limit(resource.RLIMIT_CORE, (limit, limit))
 
 
-def tame_garbage_collection() -> None:
-    """Collect seldom: a full collection of a fold with 20,000 incidents takes 50 ms, in which nobody is heard.
+def tune_gc() -> None:
+    """Collect garbage seldom: a full collection of a fold with 20,000 incidents takes 50 ms, and presses wait for it.
 
     Records and state are not tracked (`gc=False`: they hold no cycles); what is left for the collector are futures
     and tasks, which it may find later.
@@ -44,6 +52,6 @@ def tame_garbage_collection() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def share_interpreter() -> None:
-    """Let threads take turns quickly: Python's 5 ms is what a press would wait for while a snapshot is written."""
+def shorten_switch_interval() -> None:
+    """Switch threads after 1 ms: while a snapshot is written, a press would wait for Python's default of 5 ms."""
     sys.setswitchinterval(0.001)

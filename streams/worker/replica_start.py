@@ -1,8 +1,8 @@
-"""Where a replica begins: no further back than where the first set of workers is.
+"""Where a replica starts to read: no further back than where the first set of workers is.
 
-no offset yet, or an earlier one ─► the first one's: what lies before it has been told
-further on, or the first has none ─► as it is
-somebody of the group is at work ─► as it is: the question was answered when the first of them came
+no committed offset, or an earlier one ─► moved to the first set's: the records before it are processed already
+a later offset, or the first has none ─► left as it is
+the group has members ─► left as it is: it was moved when the first of them started
 
 Without it a new replica would read its topics from their beginning and send every alert of the last days again.
 """
@@ -25,24 +25,22 @@ from streams.kafka.errors import explain
 log = structlog.get_logger(__name__)
 
 _ANSWER_S = 10.0
-_AT_WORK = frozenset({KafkaError.NON_EMPTY_GROUP, KafkaError.UNKNOWN_MEMBER_ID})
+_HAS_MEMBERS = frozenset({KafkaError.NON_EMPTY_GROUP, KafkaError.UNKNOWN_MEMBER_ID})
 """The broker moves no group that has members."""
 
 
-def begin_where_the_first_is(
-    kafka: KafkaConfig, partitions: Mapping[str, int], group: str, first: str
-) -> None:
-    """Move a replica's group forward to the offsets of the first one's.
+def advance_to_first_group(kafka: KafkaConfig, partitions: Mapping[str, int], group: str, first: str) -> None:
+    """Move a replica's consumer group forward to the offsets of the first set's group.
 
     Args:
         kafka: The broker.
         partitions: How many each topic has that the workers read.
         group: The replica's consumer group.
-        first: That of the workers that run without a name.
+        first: That of the first set of workers, which runs without a name.
 
     Raises:
         BrokerUnavailable: The broker does not answer.
-        AccessDenied: We may not see the first one's offsets, or not set our own.
+        AccessDenied: We may not see the offsets of the first group, or not set our own.
     """
     client = admin_client(kafka, [])
     wanted = [TopicPartition(topic, number) for topic, count in partitions.items() for number in range(count)]
@@ -58,7 +56,7 @@ def begin_where_the_first_is(
         _raise_for_partitions(asked[group].result())
     except KafkaException as error:
         reason: KafkaError = error.args[0]
-        if reason.code() in _AT_WORK:
+        if reason.code() in _HAS_MEMBERS:
             return
         raise explain(kafka, reason) from error
     log.info("replica.moved", group=group, partitions=len(moved), records=_distance(ours, behind))

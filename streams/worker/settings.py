@@ -49,31 +49,3 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     registry_poll_s: float = 1.0
     stall_s: float = 30.0
     give_up_s: float = 90.0
-
-
-class WorkersSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The four workers.
-
-    Pictures come in small batches (one may weigh megabytes) and give way to everything else.
-    """
-
-    alarms: WorkerSettings = WorkerSettings(http_port=8801)
-    fusion: WorkerSettings = WorkerSettings(http_port=8802)
-    frames: WorkerSettings = WorkerSettings(
-        http_port=8803,
-        nice=19,
-        background=True,
-        batch_records=8,
-        merge_records=8,
-        waiting_batches=2,
-        fetch_bytes=4 << 20,
-    )
-    plates: WorkerSettings = WorkerSettings(
-        http_port=8804,
-        nice=19,
-        background=True,
-        batch_records=32,
-        merge_records=32,
-        waiting_batches=2,
-        fetch_bytes=1 << 20,
-    )

@@ -1,4 +1,4 @@
-"""One module for each worker, and what only they use.
+"""One module for each worker, and what only the workers use.
 
 A worker is a pipe: decode, (infer), decide, count, encode and send.
 """

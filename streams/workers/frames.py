@@ -1,11 +1,12 @@
-"""Frames: is something burning? If so, the redacted picture goes out first, then the observation that names it.
+"""Frames: does a picture show flames? If so, the redacted picture goes out first, then the observation that names it.
 
 camera.frame.v1 ─► decode ─► flame candidate? ─► redact ─► evidence.snapshot.v1 ─► fusion.input.v1 (key = zone)
                      └─► the camera is alive, three times in its heartbeat interval ─► fusion.input.v1
-every five seconds: these partitions have told everything ─► every partition of fusion.input.v1
+every five seconds: the partitions of the feed that are caught up ─► every partition of fusion.input.v1
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -20,22 +21,21 @@ from schemas.enums import Feed
 from schemas.errors import CallboxError, Cause, DecodeError, PictureError
 from schemas.evidence import EvidenceSnapshot
 from schemas.feeds import CameraFrame
-from schemas.fusion_log import FusionInput, Media
+from schemas.fusion_log import Media
 from schemas.registry import RegistryDevice
-from schemas.topics import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY, dead_letter_topic
+from schemas.topics import EVIDENCE, FRAMES, REGISTRY
 from schemas.units import EpochMs
-from streams.clock import monotonic
 from streams.faust.batching import Batch
-from streams.kafka.compacted_table import Followed
-from streams.kafka.dead_letters import as_log_record, bury
-from streams.kafka.producer import Outgoing
+from streams.kafka.dead_letters import as_log_record
+from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
+from streams.worker.log_writer import forward
 from streams.workers.redactor import Redactor
 from streams.workers.watermarks import Watermarks
 
 log = structlog.get_logger(__name__)
 
-EARLIER_FRAMES = 2  # two more runs of the detectors, .2 s each: a candidate is rare
+EARLIER_FRAMES = 2  # two more runs of the detectors, 0.2 s each: a candidate is rare
 
 FORGET_AFTER_S = 600.0
 """Twice `FlamePolicy.renew_after_ms`: a fire that is seen again by then would be reported anew in any case."""
@@ -43,20 +43,27 @@ FORGET_AFTER_S = 600.0
 WATERMARK_S = 5.0  # a camera's heartbeat interval is minutes
 
 
+FlameRule = Callable[[FlameState | None, Picture, EpochMs, FlamePolicy], tuple[FlameState, FlameDecision]]
+
+
 class FramesAgent:
     """Watches every camera for flames.
 
     Args:
         context: The worker.
+        make_redactor: Loads the redaction models; blocks.
+        look: The flame rule.
     """
 
-    topics = (FRAMES,)
-    uses = (REGISTRY, dead_letter_topic(REGISTRY), FUSION_INPUT, EVIDENCE, dead_letter_topic(FRAMES))
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(
+        self,
+        context: Context,
+        make_redactor: Callable[[Path], Redactor] = Redactor,
+        look: FlameRule = observe,
+    ) -> None:
+        self._context, self._make_redactor, self._rule = context, make_redactor, look
         self._policy = FlamePolicy()
-        self._registry = Followed(context, REGISTRY, RegistryDevice)
+        self._registry = context.table(REGISTRY, RegistryDevice)
         self._states: dict[str, FlameState] = {}
         self._earlier: dict[str, tuple[CameraFrame, ...]] = {}
         self._seen_at: dict[str, float] = {}
@@ -66,80 +73,70 @@ class FramesAgent:
 
     async def start(self) -> None:
         """Load the models and the registry."""
-        self._redactor = await self._context.blocking(Redactor, self._context.cache)
+        self._redactor = await self._context.blocking(self._make_redactor, self._context.cache)
         await self._registry.start()
 
     async def process(self, batches: Sequence[Batch]) -> None:
         """Look at each frame; deliver evidence before the observation that names it."""
-        outgoing: list[Outgoing] = []
+        outgoing: list[ProducerRecord] = []
         for batch in batches:
             for record in batch:
                 try:
                     frame, device = self._read(record)
                     picture = await self._context.blocking(decode_small, frame.jpeg)
-                    outgoing += self._tell_alive(frame, device, EpochMs(record.timestamp))
+                    outgoing += self._alive(frame, device, EpochMs(record.timestamp))
                     outgoing += await self._watch(frame, device, picture)
                 except (DecodeError, PictureError) as error:
-                    outgoing.append(self._give_up(record, error.cause))
+                    outgoing.append(self._reject(record, error.cause))
                 except CallboxError:  # evidence that was not delivered: the process stops
                     raise
-                except Exception as error:  # noqa: BLE001 - one picture must not stop a camera's feed for ever
+                except Exception as error:  # noqa: BLE001 - one picture must not hold up a camera's feed for ever
                     log.error("frame.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
-                    outgoing.append(self._give_up(record, Cause.PROCESSING_FAILED))
+                    outgoing.append(self._reject(record, Cause.PROCESSING_FAILED))
         await self._context.delivery.deliver(outgoing)
 
-    async def after_ack(self) -> None:
-        """Nothing waits for an ack here."""
-
     async def every_second(self) -> None:
-        """Follow the registry, say how far the feed is, and forget silent cameras: each takes 330 kB."""
+        """Follow the registry, report how far the feed is, and forget silent cameras: each takes 330 kB."""
         await self._registry.refresh()
-        await self._watermarks.tell()
-        now = monotonic()
+        await self._watermarks.report()
+        now = self._context.clock.monotonic()
         for camera in [camera for camera, at in self._seen_at.items() if now - at > FORGET_AFTER_S]:
             del self._seen_at[camera]
             self._states.pop(camera, None)
             self._earlier.pop(camera, None)
             self._alive_at.pop(camera, None)
 
-    def is_ready(self) -> bool:
-        """Models and registry are there."""
-        return self._redactor is not None
-
-    def is_restoring(self) -> bool:
-        """All that it needs is read before it starts."""
-        return False
-
-    async def finish(self) -> None:
-        """Nothing is kept: a camera's window and vote fill again within eight frames."""
-
     def _read(self, record: Any) -> tuple[CameraFrame, RegistryDevice]:
         frame = decode(record.value, CameraFrame)
         device = self._registry.get(frame.camera_id)
         if device is None:
             raise DecodeError("no registry names the camera", Cause.UNKNOWN_DEVICE)
-        self._seen_at[frame.camera_id] = monotonic()
+        self._seen_at[frame.camera_id] = self._context.clock.monotonic()
         return frame, device
 
-    def _tell_alive(self, frame: CameraFrame, device: RegistryDevice, at: EpochMs) -> list[Outgoing]:
-        """Whatever the picture shows: that there is one is the camera's heartbeat."""
+    def _alive(self, frame: CameraFrame, device: RegistryDevice, at: EpochMs) -> list[ProducerRecord]:
+        """A frame is the camera's heartbeat, whatever it shows."""
         if not is_alive_due(device.heartbeat_s, self._alive_at.get(frame.camera_id), at):
             return []
         self._alive_at[frame.camera_id] = at
-        return [_message(alive_input(frame, device.zone, at))]
+        return [forward(alive_input(frame, device.zone, at))]
 
-    async def _watch(self, frame: CameraFrame, device: RegistryDevice, picture: Picture) -> list[Outgoing]:
+    async def _watch(
+        self, frame: CameraFrame, device: RegistryDevice, picture: Picture
+    ) -> list[ProducerRecord]:
         decision = await self._context.blocking(self._look, frame, picture)
         self._context.metrics.decisions.labels(decision.reason).inc()
         if not decision.candidate:
             return []
         media = await self._publish(frame, self._earlier.pop(frame.camera_id, ()))
         fact = fire_input(frame, device.zone, decision.score, media)
-        return [_message(fact)]
+        return [forward(fact)]
 
     def _look(self, frame: CameraFrame, picture: Picture) -> FlameDecision:
         """Ask the rule; runs in the executor."""
-        state, decision = observe(self._states.get(frame.camera_id), picture, frame.captured_at, self._policy)
+        state, decision = self._rule(
+            self._states.get(frame.camera_id), picture, frame.captured_at, self._policy
+        )
         self._states[frame.camera_id] = state
         self._remember(frame, decision.reason)
         return decision
@@ -175,8 +172,8 @@ class FramesAgent:
             return Withheld(WithheldReason.MODEL_MISSING)
         return await self._redactor.redact(frame, earlier, self._context.executor)
 
-    def _give_up(self, record: Any, cause: Cause) -> Outgoing:
-        return bury(as_log_record(record), cause, None, worker="frames", metrics=self._context.metrics)
+    def _reject(self, record: Any, cause: Cause) -> ProducerRecord:
+        return self._context.reject(as_log_record(record), cause)
 
 
 def decode_small(jpeg: bytes) -> Picture:
@@ -184,11 +181,7 @@ def decode_small(jpeg: bytes) -> Picture:
     return decode_jpeg(jpeg, reduce=2)
 
 
-def _message(fact: FusionInput) -> Outgoing:
-    return Outgoing(FUSION_INPUT, fact.zone.encode(), encode(fact))
-
-
-def _evidence(frame: CameraFrame, picture: RedactedPicture) -> Outgoing:
+def _evidence(frame: CameraFrame, picture: RedactedPicture) -> ProducerRecord:
     """Only a RedactedPicture has bytes that may leave."""
     name = frame_id(frame)
     snapshot = EvidenceSnapshot(
@@ -200,4 +193,4 @@ def _evidence(frame: CameraFrame, picture: RedactedPicture) -> Outgoing:
         width=picture.width,
         height=picture.height,
     )
-    return Outgoing(EVIDENCE, name.encode(), encode(snapshot))
+    return ProducerRecord(EVIDENCE, name.encode(), encode(snapshot))

@@ -1,59 +1,53 @@
-"""Fusion: the fold over the log, and what follows from it to dispatch.
+"""Fusion: the fold over the log, and publishing what it decides.
 
 fusion.input.v1 ─► fold ─► dispatch.alert.v1, maintenance.alert.v1, dispatch.test-alert.v1
                      ├───► dispatch.incident.v1: the latest of each incident, of real ones only
                      ├───► dispatch.ack-result.v1
-                     └───► fusion.snapshot.v1, and tombstones (beside the hot path)
+                     └───► fusion.snapshot.v1, and tombstones of incidents (beside the hot path)
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from secrets import token_hex
+from typing import Protocol
 
-import msgspec
 import structlog
 
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import Decision, fold
 from processors.incident.issue import topic_for
 from processors.incident.press_latency import first_named_press
-from processors.state.partition_state import State, new_state
-from schemas.alert import Alert
+from processors.state.partition_state import State
 from schemas.codec import encode
 from schemas.enums import Grade, Reason, Status
 from schemas.errors import Cause
-from schemas.topics import (
-    ACK_RESULTS,
-    ALERTS,
-    FUSION_INPUT,
-    FUSION_SNAPSHOT,
-    INCIDENTS,
-    MAINTENANCE,
-    TEST_ALERTS,
-    dead_letter_topic,
-)
+from schemas.topics import ACK_RESULTS, FUSION_INPUT, INCIDENTS
 from schemas.units import SECOND_MS, EpochMs
-from streams.clock import now_ms
 from streams.faust.batching import Batch
-from streams.kafka.dead_letters import as_log_record, bury
-from streams.kafka.producer import Outgoing
-from streams.sabotage import SABOTAGE, Sabotage
+from streams.kafka.dead_letters import as_log_record
+from streams.kafka.producer import ProducerRecord
+from streams.kafka.reader import BrokerReader
 from streams.state.incident_topic import IncidentTopic
-from streams.state.restore import broken_log, restore
+from streams.state.restore import Restored, broken_log, restore
 from streams.state.snapshots import Snapshots
 from streams.state.ticks import Ticker
 from streams.worker.context import Context
 
 log = structlog.get_logger(__name__)
 
-OPERATORS_CARE = frozenset({Reason.FOLD_ERROR, Reason.POLICY_REFUSED})
-"""Decisions that mean a fault of ours or of a policy: the log says what was found."""
-
-WAKE = 0
-"""A tick with this number tells the fold nothing; it brings the first batch of a partition whose state is not here."""
+FAULTS = frozenset({Reason.FOLD_ERROR, Reason.POLICY_REFUSED})
+"""Reasons that mean a fault of ours or of a policy: they are logged with what was found."""
 
 INCIDENT_KEEPER = 0
-"""Whoever owns this partition of the log keeps dispatch.incident.v1 in order."""
+"""The worker that owns this partition of the log maintains dispatch.incident.v1."""
+
+
+class Restore(Protocol):
+    """Finds the state of a partition at an offset; `streams.state.restore.restore` does."""
+
+    def __call__(
+        self, reader: BrokerReader, partition: int, partitions: int, committed: int, in_hand: State | None, /
+    ) -> Restored:
+        """Blocks while it reads."""
 
 
 class FusionAgent:
@@ -61,34 +55,27 @@ class FusionAgent:
 
     Args:
         context: The worker.
+        restore: Finds the state of a partition at an offset.
+        incident_topic: Maintains dispatch.incident.v1.
     """
 
-    topics = (FUSION_INPUT,)
-    uses = (
-        FUSION_SNAPSHOT,
-        ALERTS,
-        MAINTENANCE,
-        TEST_ALERTS,
-        INCIDENTS,
-        ACK_RESULTS,
-        dead_letter_topic(FUSION_INPUT),
-    )
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(
+        self,
+        context: Context,
+        restore: Restore = restore,
+        incident_topic: IncidentTopic | None = None,
+    ) -> None:
+        self._context, self._restore = context, restore
         self._states: dict[int, State] = {}
-        self._ticker = Ticker(context.metrics, context.runtime.give_up_s, context.replica)
+        self._ticker = Ticker(context.metrics, context.runtime.give_up_s, context.replica, context.clock)
         self._topic_ids: dict[int, str] = {}
         self._restoring = False
         self._snapshots = Snapshots(context)
-        self._incident_topic = IncidentTopic(context)
-
-    async def start(self) -> None:
-        """A partition's state is restored when its first batch comes."""
+        self._incident_topic = incident_topic or IncidentTopic(context)
 
     async def process(self, batches: Sequence[Batch]) -> None:
         """Fold, encode, deliver."""
-        outgoing: list[Outgoing] = []
+        outgoing: list[ProducerRecord] = []
         made: list[Decision] = []
         for batch in batches:
             state = await self._state_at(batch)
@@ -104,7 +91,7 @@ class FusionAgent:
         await self._context.delivery.deliver(outgoing)
         self._count(made)
 
-    async def after_ack(self) -> None:
+    async def after_batch(self) -> None:
         """Begin the snapshots that are due, one after another."""
         ours = self._context.assignment()
         for partition, state in self._states.items():
@@ -148,15 +135,10 @@ class FusionAgent:
             return state
         self._context.metrics.restores.inc()
         partitions = self._context.partitions[FUSION_INPUT]
-        if SABOTAGE is Sabotage.SKIP_RESTORE:
-            self._topic_ids[partition] = ""
-            empty = new_state(partition, partitions)
-            empty.offset = batch.start
-            return empty
         self._restoring = True
         try:
             restored = await self._context.blocking(
-                restore, self._context.kafka, partition, partitions, batch.start, state
+                self._restore, self._context.reader, partition, partitions, batch.start, state
             )
         finally:
             self._restoring = False
@@ -164,20 +146,17 @@ class FusionAgent:
         if restored.broken is not None:
             log.error("log.broken", partition=partition, **restored.broken._asdict())
             self._context.metrics.log_broken.labels(restored.broken.cause).inc()
-            told = broken_log(partition, restored.topic_id, restored.broken, now_ms())
-            await self._context.delivery.deliver([told])
+            report = broken_log(partition, restored.topic_id, restored.broken, self._context.clock.now_ms())
+            await self._context.delivery.deliver([report])
         return restored.state
 
-    def _dead_letter(self, record: object, decision: Decision) -> list[Outgoing]:
+    def _dead_letter(self, record: object, decision: Decision) -> list[ProducerRecord]:
         if decision.reason is not Reason.UNDECODABLE:
             return []
-        metrics = self._context.metrics
-        return [
-            bury(as_log_record(record), Cause.UNDECODABLE, decision.detail, worker="fusion", metrics=metrics)
-        ]
+        return [self._context.reject(as_log_record(record), Cause.UNDECODABLE, decision.detail)]
 
     def _show_open_incidents(self) -> None:
-        """Tell Prometheus of the incidents that somebody has heard of."""
+        """Update the gauges of open incidents: those of which an alert went out."""
         known = Counter(
             incident.grade
             for state in self._states.values()
@@ -189,10 +168,10 @@ class FusionAgent:
 
     def _count(self, decisions: Sequence[Decision]) -> None:
         """Count what has been delivered."""
-        metrics, now = self._context.metrics, now_ms()
+        metrics, now = self._context.metrics, self._context.clock.now_ms()
         for decision in decisions:
             metrics.decisions.labels(decision.reason).inc()
-            if decision.reason in OPERATORS_CARE:
+            if decision.reason in FAULTS:
                 log.error("fold.refused", reason=decision.reason, detail=decision.detail)
             for alert in decision.alerts:
                 metrics.alerts.labels(alert.action, alert.grade).inc()
@@ -202,18 +181,12 @@ class FusionAgent:
                 metrics.ack_results.labels(decision.result.outcome, decision.result.reason).inc()
 
 
-def _messages(decision: Decision) -> Iterable[Outgoing]:
+def _messages(decision: Decision) -> Iterable[ProducerRecord]:
     """What goes out: each alert to its topic, a real one also as the latest of its incident; then the answer."""
-    for alert in decision.alerts if SABOTAGE is not Sabotage.RANDOM_IDS else map(_renamed, decision.alerts):
+    for alert in decision.alerts:
         key, value = alert.incident_id.encode(), encode(alert)
-        yield Outgoing(topic_for(alert), key, value)
+        yield ProducerRecord(topic_for(alert), key, value)
         if alert.status is Status.ACTUAL:
-            yield Outgoing(INCIDENTS, key, value)
+            yield ProducerRecord(INCIDENTS, key, value)
     if decision.result is not None:
-        yield Outgoing(ACK_RESULTS, decision.result.ack_id.encode(), encode(decision.result))
-
-
-def _renamed(alert: Alert) -> Alert:
-    """With ids that no replay can find again (streams/sabotage.py)."""
-    incident_id = f"{alert.zone}-{token_hex(13)}"
-    return msgspec.structs.replace(alert, alert_id=token_hex(13), incident_id=incident_id)
+        yield ProducerRecord(ACK_RESULTS, decision.result.ack_id.encode(), encode(decision.result))

@@ -1,14 +1,15 @@
-"""Plates: is this vehicle on the hotlist? A hit becomes a question to a person, and nothing else goes out.
+"""Plates: is this vehicle on the hotlist? A hit becomes a question to a person, and nothing else is published.
 
     checkpoint.plate-read.v1 ─► text, or crop and models ─► exact match ─► vehicle.verification-request.v1
-    the list is too old, or fresh again ─► fusion.input.v1, told by the owner of the first partition
+    the list is too old, or fresh again ─► fusion.input.v1, reported by the owner of the first partition
 
-A vehicle that is not on the list leaves no trace: what is known of it lives in local variables here, and is in no
+A vehicle that is not on the list leaves no trace: what is known of it stays in local variables here, and is in no
 log line, metric label, dead letter or exception text.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -22,19 +23,11 @@ from schemas.errors import Cause, DecodeError, PictureError
 from schemas.feeds import PlateRead
 from schemas.hotlist import HotlistEntry
 from schemas.registry import RegistryDevice
-from schemas.topics import (
-    FUSION_INPUT,
-    HOTLIST,
-    PLATE_READS,
-    REGISTRY,
-    VERIFICATION_REQUESTS,
-    dead_letter_topic,
-)
+from schemas.topics import HOTLIST, REGISTRY, VERIFICATION_REQUESTS
 from schemas.units import EpochMs
 from streams.faust.batching import Batch
-from streams.kafka.compacted_table import Followed
-from streams.kafka.dead_letters import as_log_record, bury
-from streams.kafka.producer import Outgoing
+from streams.kafka.dead_letters import as_log_record
+from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 from streams.workers.hotlist_freshness import ListFreshness
 from streams.workers.plate_pictures import PlatePictures
@@ -43,27 +36,19 @@ log = structlog.get_logger(__name__)
 
 
 class PlatesAgent:
-    """Matches reads and asks.
+    """Matches plate reads against the hotlist, and asks a person about each hit.
 
     Args:
         context: The worker.
+        make_pictures: Loads the plate models; blocks.
     """
 
-    topics = (PLATE_READS,)
-    uses = (
-        REGISTRY,
-        dead_letter_topic(REGISTRY),
-        HOTLIST,
-        dead_letter_topic(HOTLIST),
-        VERIFICATION_REQUESTS,
-        FUSION_INPUT,
-        dead_letter_topic(PLATE_READS),
-    )
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._registry = Followed(context, REGISTRY, RegistryDevice)
-        self._hotlist = Followed(context, HOTLIST, HotlistEntry)
+    def __init__(
+        self, context: Context, make_pictures: Callable[[Path], PlatePictures] = PlatePictures
+    ) -> None:
+        self._context, self._make_pictures = context, make_pictures
+        self._registry = context.table(REGISTRY, RegistryDevice)
+        self._hotlist = context.table(HOTLIST, HotlistEntry)
         self._index = index(())
         self._outcomes: Counter[str] = Counter()
         self._freshness = ListFreshness(context)
@@ -71,14 +56,14 @@ class PlatesAgent:
 
     async def start(self) -> None:
         """Load the models, the registry and the list."""
-        self._pictures = await self._context.blocking(PlatePictures, self._context.cache)
+        self._pictures = await self._context.blocking(self._make_pictures, self._context.cache)
         await self._registry.start()
         await self._hotlist.start()
-        self._take_hotlist()
+        self._index_hotlist()
 
     async def process(self, batches: Sequence[Batch]) -> None:
         """Read, match, ask."""
-        outgoing: list[Outgoing] = []
+        outgoing: list[ProducerRecord] = []
         for batch in batches:
             for record in batch:
                 try:
@@ -88,35 +73,21 @@ class PlatesAgent:
                     else:
                         outgoing += await self._ask(read, record)
                 except (DecodeError, PictureError) as error:
-                    outgoing.append(self._give_up(record, error.cause))
-                except Exception as error:  # noqa: BLE001 - one picture must not stop a checkpoint's feed
+                    outgoing.append(self._reject(record, error.cause))
+                except Exception as error:  # noqa: BLE001 - one picture must not hold up a checkpoint's feed
                     log.error("plate.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
-                    outgoing.append(self._give_up(record, Cause.PROCESSING_FAILED))
+                    outgoing.append(self._reject(record, Cause.PROCESSING_FAILED))
         await self._context.delivery.deliver(outgoing)
         self._count()
 
-    async def after_ack(self) -> None:
-        """Nothing waits for an ack here."""
-
     async def every_second(self) -> None:
-        """Follow the registry and the list, and say when the list is too old."""
+        """Follow the registry and the list, and report how old the list is."""
         await self._registry.refresh()
         if await self._hotlist.refresh():
-            self._take_hotlist()
-        await self._freshness.tell(self._hotlist.newest_at)
+            self._index_hotlist()
+        await self._freshness.report(self._hotlist.newest_at)
 
-    def is_ready(self) -> bool:
-        """Models, registry and list are there."""
-        return self._pictures is not None
-
-    def is_restoring(self) -> bool:
-        """All that it needs is read before it starts."""
-        return False
-
-    async def finish(self) -> None:
-        """Nothing is kept."""
-
-    def _ask_by_text(self, read: PlateRead, at: EpochMs) -> list[Outgoing]:
+    def _ask_by_text(self, read: PlateRead, at: EpochMs) -> list[ProducerRecord]:
         """A read that brought no picture.
 
         Raises:
@@ -133,7 +104,7 @@ class PlatesAgent:
             return []
         return self._requests(read, zone, at, hits, ())
 
-    async def _ask(self, read: PlateRead, record: Any) -> list[Outgoing]:
+    async def _ask(self, read: PlateRead, record: Any) -> list[ProducerRecord]:
         """A read with a picture: it is looked at where there is no text, or where the text is a hit."""
         zone, at = self._zone_of(read), EpochMs(record.timestamp)
         if self._is_stale(at):
@@ -152,11 +123,11 @@ class PlatesAgent:
         hits = self._hits(vehicles, at)
         if hits and seen is None:  # only now is a picture beside a text worth a look
             seen, damage = await self._crops(picture, damage)
-        letters = [self._give_up(record, damage.cause)] if damage is not None else []
+        dead_letters = [self._reject(record, damage.cause)] if damage is not None else []
         if not hits:
             self._outcomes["not_listed" if vehicles else "not_read"] += 1
-            return letters
-        return letters + self._requests(read, zone, at, hits, seen or ())
+            return dead_letters
+        return dead_letters + self._requests(read, zone, at, hits, seen or ())
 
     def _zone_of(self, read: PlateRead) -> str:
         device = self._registry.get(read.checkpoint_id)
@@ -174,7 +145,7 @@ class PlatesAgent:
     async def _crops(
         self, picture: bytes, damage: PictureError | None
     ) -> tuple[Sequence[SeenPlate], PictureError | None]:
-        """What is in the picture of a hit: a person is asked all the same where it cannot be used."""
+        """The plates in the picture of a hit; a person is asked all the same where it cannot be used."""
         if damage is not None:
             return (), damage
         try:
@@ -205,7 +176,7 @@ class PlatesAgent:
         at: EpochMs,
         hits: Sequence[Match],
         seen: Sequence[SeenPlate],
-    ) -> list[Outgoing]:
+    ) -> list[ProducerRecord]:
         age_ms = max(0, at - self._hotlist.newest_at)
         requests = [
             verification_request(read, hit, zone=zone, at=at, list_age_ms=age_ms, crop=_crop_of(hit, seen))
@@ -213,21 +184,21 @@ class PlatesAgent:
         ]
         self._outcomes["hit"] += 1
         return [
-            Outgoing(VERIFICATION_REQUESTS, request.request_id.encode(), encode(request))
+            ProducerRecord(VERIFICATION_REQUESTS, request.request_id.encode(), encode(request))
             for request in requests
         ]
 
     def _count(self) -> None:
-        """Tell Prometheus once a batch: a counter costs as much as matching a plate."""
+        """Add to the counters once a batch: one of them costs as much as matching a plate."""
         for outcome, reads in self._outcomes.items():
             self._context.metrics.plate_reads.labels(outcome).inc(reads)
         self._outcomes.clear()
 
-    def _give_up(self, record: Any, cause: Cause) -> Outgoing:
+    def _reject(self, record: Any, cause: Cause) -> ProducerRecord:
         self._outcomes["dead_lettered"] += 1
-        return bury(as_log_record(record), cause, None, worker="plates", metrics=self._context.metrics)
+        return self._context.reject(as_log_record(record), cause)
 
-    def _take_hotlist(self) -> None:
+    def _index_hotlist(self) -> None:
         entries = list(self._hotlist.values())
         usable = [entry for entry in entries if not problems(entry, self._hotlist.newest_at)]
         if len(usable) < len(entries):
@@ -236,7 +207,7 @@ class PlatesAgent:
 
 
 def _damage(picture: bytes) -> PictureError | None:
-    """Why a picture cannot be used. It is given up then, and a text beside it still counts."""
+    """Why a picture cannot be used. It is rejected then, and a text beside it still counts."""
     try:
         check_jpeg(picture)
     except PictureError as error:

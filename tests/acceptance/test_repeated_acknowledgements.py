@@ -69,7 +69,7 @@ def test_req_16_one_ack_id_for_two_incidents_is_two_acknowledgements() -> None:
 def test_req_16_the_same_ack_id_is_silent_when_a_pillar_counts_its_events_from_the_start_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("processors.state.event_ids.MEMORY_SIZE", 8)
+    monkeypatch.setattr("processors.state.event_ids.WINDOW_SIZE", 8)
     line = Timeline(device(), device("P2", lat=31.0))
     name = only_alert(line.press(0, event_id="1")).incident_id
     line.say(AckAction.CANCEL, name, 5, ack_id="once", reason=AckReason.FALSE_ALARM)

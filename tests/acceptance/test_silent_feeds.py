@@ -5,18 +5,15 @@ import pytest
 from schemas.enums import (
     Action,
     Feed,
-    FeedState,
     Grade,
     Hazard,
     PillarKind,
     Reason,
 )
-from schemas.errors import Cause
-from schemas.fusion_log import FeedStatus
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import HOTLIST, MAINTENANCE
 from tests.support.expect import never, once, told, watch
-from tests.support.timeline import ZONE, Timeline, alive, device, ms
+from tests.support.timeline import ZONE, Timeline, alive, device, list_age
 
 
 @pytest.mark.parametrize("phase_s", [0.0, 0.3, 0.9])
@@ -80,27 +77,17 @@ def test_a_feed_that_nobody_reads_is_told_by_no_other_partition() -> None:
     never(line, 0, 600, hazard=Hazard.FEED_SILENT)
 
 
-def hotlist(state: FeedState, second: float) -> FeedStatus:
-    return FeedStatus(
-        feed=Feed.HOTLIST,
-        state=state,
-        topic=HOTLIST,
-        partition=-1,
-        offset=-1,
-        cause=Cause.UNKNOWN,
-        at=ms(second),
-    )
-
-
 def test_a_list_that_is_too_old_raises_a_blue_and_a_fresh_one_clears_it() -> None:
     line = Timeline(zone=UNASSIGNED_ZONE)
-    line.push(hotlist(FeedState.STALE, 0), at_s=1)
+    line.push(list_age(0, stale=True, topic=HOTLIST, feed=Feed.HOTLIST), at_s=1)
     stale = once(line, 1, 1, hazard=Hazard.FEED_STALE, action=Action.RAISE, topic=MAINTENANCE)
-    line.push(hotlist(FeedState.STALE, 0), at_s=60)  # another worker says the same
-    line.push(hotlist(FeedState.OK, 90), at_s=100)
+    line.push(
+        list_age(0, stale=True, topic=HOTLIST, feed=Feed.HOTLIST), at_s=60
+    )  # another worker says the same
+    line.push(list_age(90, stale=False, topic=HOTLIST, feed=Feed.HOTLIST), at_s=100)
     over = once(line, 2, 100)
     assert (over.incident_id, over.reason) == (stale.incident_id, Reason.CONDITION_OVER)
-    line.push(hotlist(FeedState.STALE, 200), at_s=300)
+    line.push(list_age(200, stale=True, topic=HOTLIST, feed=Feed.HOTLIST), at_s=300)
     assert once(line, 300, 300).reason is Reason.CONDITION_BACK
 
 

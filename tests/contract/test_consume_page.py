@@ -4,7 +4,7 @@ import re
 
 from callbox.incidents.lines import REJECTIONS
 from processors.incident.lifecycle import TRANSITIONS
-from processors.rules.ack import SAYS
+from processors.rules.ack import ACK_RULES
 from schemas.ack import Acknowledgement
 from tests.support.paths import ROOT
 
@@ -25,11 +25,14 @@ def test_every_field_of_an_acknowledgement_is_told() -> None:
 
 def test_every_action_is_told_with_what_it_needs() -> None:
     told = {next(iter(row[0])): "reason" in row[4] for row in table("action")}
-    assert told == {action.value: says.needs_reason for action, says in SAYS.items()}
+    assert told == {action.value: rule.needs_reason for action, rule in ACK_RULES.items()}
 
 
 def test_every_action_is_told_with_the_states_in_which_it_is_possible() -> None:
-    steps = {action.value: {str(state) for state in TRANSITIONS[says.step]} for action, says in SAYS.items()}
+    steps = {
+        action.value: {str(state) for state in TRANSITIONS[rule.transition]}
+        for action, rule in ACK_RULES.items()
+    }
     told = {next(iter(row[0])): row[2] for row in table("action")}
     in_words = {"on_scene", "cancel", "regrade"}  # "the same", "any that is open", "any but …"
     assert steps["on_scene"] == steps["en_route"]

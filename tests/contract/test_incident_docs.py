@@ -3,10 +3,10 @@
 import re
 
 import pytest
+from msgspec.structs import replace
 
-from processors.incident.deadlines import DUE, entered
-from processors.incident.lifecycle import OPEN, TRANSITIONS, Step
-from processors.rules.ack import SAYS
+from processors.incident.lifecycle import DUE, OPEN, TRANSITIONS, Transition, opened
+from processors.rules.ack import ACK_RULES
 from processors.state.entities import TimerKind
 from processors.state.policy import FusionPolicy
 from schemas.enums import AckAction, Grade, Hazard, IncidentState, Reason
@@ -52,11 +52,11 @@ def test_every_state_is_explained() -> None:
 
 
 def test_the_steps_of_the_page_are_those_of_the_machine() -> None:
-    steps: dict[Step, dict[IncidentState | None, IncidentState]] = {}
+    steps: dict[Transition, dict[IncidentState | None, IncidentState]] = {}
     for heading in ("### What the feeds do", "### What people do", "### What time does"):
         (table,) = tables(heading)
         for step, before, after in table:
-            known = steps.setdefault(Step(step.strip("`")), {})
+            known = steps.setdefault(Transition(step.strip("`")), {})
             for state in states(before):
                 assert state not in known, (step, state)
                 if after == "as before":
@@ -75,7 +75,7 @@ def test_the_timers_of_each_state_are_those_that_run() -> None:
     assert {row[0].strip("`") for row in table} == set(OPEN)
     for row in table:
         state = IncidentState(row[0].strip("`"))
-        there = entered(incident, state, EpochMs(0), FusionPolicy())
+        there = opened(replace(incident, state=state), EpochMs(0), FusionPolicy())
         running = {kind for kind, due_of in DUE.items() if due_of(there) is not None} - {TimerKind.EXPIRE}
         if state in QUIET:  # for how long, a person says
             running.add(TimerKind.UNSHELVE)
@@ -94,9 +94,9 @@ def test_the_defaults_of_each_grade_are_those_of_the_policy(row: list[str]) -> N
 
 def test_every_action_is_there_with_what_it_needs() -> None:
     actions, _ = tables("## Acknowledgements")
-    assert [AckAction(row[0].strip("`")) for row in actions] == list(SAYS)
+    assert [AckAction(row[0].strip("`")) for row in actions] == list(ACK_RULES)
     for name, needs, _ in actions:
-        says = SAYS[AckAction(name.strip("`"))]
+        says = ACK_RULES[AckAction(name.strip("`"))]
         assert ("`reason`" in needs) is says.needs_reason, name
         assert ("the latest alarm" in needs) is says.needs_latest, name
 

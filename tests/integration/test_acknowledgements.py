@@ -1,6 +1,5 @@
 """What a person says reaches the fold through the log, and is answered: the shipped workers on each broker."""
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,11 +10,9 @@ import msgspec
 import pytest
 
 from benchmarks.support.registry_load import pillar, records
-from callbox.demo.processes.broker import MissingBroker
 from callbox.demo.processes.broker_process import free_port
 from callbox.demo.processes.embedded_broker import EmbeddedBroker
 from callbox.demo.processes.worker_process import WorkerProcess
-from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.ack import Acknowledgement, AckResult, Actor
 from schemas.alert import Alert
 from schemas.codec import decode, encode
@@ -34,10 +31,12 @@ from schemas.topics import (
 from streams.clock import monotonic, now_ms, pause
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import latest_by_key, read_all
+from tests.support.wiped_kafka import wiped
 
 PILLARS = 12
+"""One more is there, for the test that presses one."""
 PATIENCE_S = 60.0
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
@@ -55,7 +54,7 @@ class Station:
             f'[kafka]\nbootstrap = "{kafka.bootstrap}"\nkind = "{kafka.kind}"\n', encoding="utf-8"
         )
         topics.apply(kafka, i_lose_order=False)
-        send_all(kafka, list(records(range(PILLARS))))
+        publish(kafka, list(records(range(PILLARS + 1))))
 
     def start(self, name: str) -> WorkerProcess:
         port = free_port()
@@ -73,7 +72,7 @@ class Station:
             received_at=now_ms(),
             event_id=f"press-{number}",
         )
-        send_all(self.kafka, [Outgoing(PILLAR_EVENTS, event.device_id.encode(), encode(event))])
+        publish(self.kafka, [ProducerRecord(PILLAR_EVENTS, event.device_id.encode(), encode(event))])
 
     def say(self, incident_id: str, ack_id: str, action: AckAction = AckAction.ACCEPT) -> None:
         ack = Acknowledgement(
@@ -83,7 +82,7 @@ class Station:
             actor=Actor(name="Operator 4", organisation="County desk"),
             at=now_ms(),
         )
-        send_all(self.kafka, [Outgoing(ACKS, incident_id.encode(), encode(ack))])
+        publish(self.kafka, [ProducerRecord(ACKS, incident_id.encode(), encode(ack))])
 
     def all_of(self, topic: str, kind: type[RecordT]) -> list[RecordT]:
         return [decode(record.value, kind) for record in read_all(self.kafka, topic)]
@@ -135,23 +134,23 @@ def partitions_of(metrics: str, topic: str) -> set[int]:
 
 
 @pytest.fixture(
+    scope="module",
     params=[
         pytest.param("embedded", marks=pytest.mark.embedded),
         pytest.param("kafka", marks=pytest.mark.kafka),
-    ]
+    ],
 )
-def station(request: pytest.FixtureRequest, cache: Path, tmp_path: Path) -> Iterator[Station]:
-    """A broker with both workers."""
-    log_file = tmp_path / "broker.log"
-    broker = EmbeddedBroker(log_file) if request.param == "embedded" else ApacheKafka(cache, log_file)
+def station(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    """A broker with both workers, and nothing of callbox on it before. Each test has pillars and ids of its own."""
+    folder = tmp_path_factory.mktemp("station")
     with ExitStack() as stack:
-        try:
-            stack.enter_context(broker)
-        except MissingBroker as error:
-            if os.environ.get("CALLBOX_REQUIRE_KAFKA") == "1":
-                raise
-            pytest.skip(str(error))
-        made = Station(KafkaConfig(bootstrap=broker.bootstrap, kind=broker.kind), tmp_path)
+        if request.param == "embedded":
+            broker = stack.enter_context(EmbeddedBroker(folder / "broker.log"))
+            kafka = KafkaConfig(bootstrap=broker.bootstrap, kind=broker.kind)
+        else:
+            broker = request.getfixturevalue("own_kafka")
+            kafka = stack.enter_context(wiped(KafkaConfig(bootstrap=broker.bootstrap)))
+        made = Station(kafka, folder)
         stack.callback(made.close)
         made.start("alarms")
         made.start("fusion")
@@ -159,25 +158,25 @@ def station(request: pytest.FixtureRequest, cache: Path, tmp_path: Path) -> Iter
 
 
 def test_an_acknowledgement_is_answered_and_the_incident_moves(station: Station) -> None:
-    station.press(0)
-    incident_id = station.alert_of(0).incident_id
-    station.say(incident_id, "a1")
-    answer = station.answer_to("a1")
+    station.press(PILLARS)
+    incident_id = station.alert_of(PILLARS).incident_id
+    station.say(incident_id, "first")
+    answer = station.answer_to("first")
     assert (answer.outcome, answer.reason) == (AckOutcome.ACCEPTED, Reason.ACCEPTED)
     assert (answer.incident_id, answer.state) == (incident_id, IncidentState.ACKED)
     latest = decode(latest_by_key(station.kafka, INCIDENTS)[incident_id.encode()].value, Alert)
-    assert (latest.state, latest.ack_id, latest.revision) == (IncidentState.ACKED, "a1", 2)
+    assert (latest.state, latest.ack_id, latest.revision) == (IncidentState.ACKED, "first", 2)
     assert latest in station.all_of(ALERTS, Alert)
 
 
 def test_a_wrong_one_is_answered_a_repeat_is_not_and_poison_is_kept(station: Station) -> None:
-    send_all(station.kafka, [Outgoing(ACKS, b"x", b"poison")])
-    station.say("nowhere", "a1")
-    station.say("nowhere", "a1")
-    station.say("nowhere", "a2")
-    assert station.answer_to("a1").reason is Reason.UNKNOWN_INCIDENT
-    assert station.answer_to("a2").outcome is AckOutcome.REJECTED
-    assert [each.ack_id for each in station.all_of(ACK_RESULTS, AckResult)].count("a1") == 1
+    publish(station.kafka, [ProducerRecord(ACKS, b"x", b"poison")])
+    station.say("nowhere", "wrong")
+    station.say("nowhere", "wrong")
+    station.say("nowhere", "later")
+    assert station.answer_to("wrong").reason is Reason.UNKNOWN_INCIDENT
+    assert station.answer_to("later").outcome is AckOutcome.REJECTED
+    assert [each.ack_id for each in station.all_of(ACK_RESULTS, AckResult)].count("wrong") == 1
     (letter,) = station.all_of(dead_letter_topic(ACKS), DeadLetter)
     assert (letter.topic, letter.payload) == (ACKS, b"poison")
 

@@ -25,7 +25,7 @@ from schemas.partitioning import partition_of
 from schemas.topics import FUSION_INPUT, HOTLIST, LOG_PARTITIONS, PILLAR_EVENTS, REGISTRY
 from streams.clock import now_ms
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import read_all
 from streams.kafka.topics import apply as make_topics
 
@@ -163,7 +163,7 @@ def test_on_demand_every_device_is_told_again(call: Call, broker: KafkaConfig) -
 
 
 def test_a_record_that_nobody_can_read_is_mended(call: Call, broker: KafkaConfig) -> None:
-    send_all(broker, [Outgoing(REGISTRY, b"a", b"poison"), Outgoing(REGISTRY, b"\xff", b"poison")])
+    publish(broker, [ProducerRecord(REGISTRY, b"a", b"poison"), ProducerRecord(REGISTRY, b"\xff", b"poison")])
     assert len(call("registry", "apply", town(a="south"))) == 4
     assert call("registry", "apply", town(a="south")) == ["no difference, nothing written"]
 
@@ -227,13 +227,13 @@ def test_the_policy_in_force_is_shown_as_the_file_that_apply_reads(call: Call, b
 
 
 def test_an_apply_that_was_interrupted_is_seen_as_a_difference(call: Call, broker: KafkaConfig) -> None:
-    sent: list[Outgoing] = []
+    sent: list[ProducerRecord] = []
 
-    def interrupted(kafka: KafkaConfig, records: Sequence[Outgoing]) -> None:
+    def interrupted(kafka: KafkaConfig, records: Sequence[ProducerRecord]) -> None:
         if sent:
             raise DeliveryFailed("gone")
         sent.extend(records)
-        send_all(kafka, records)
+        publish(kafka, records)
 
     record = policy_record(FusionPolicy(reach_m=150), revision=1)
     with pytest.raises(DeliveryFailed):
@@ -273,14 +273,14 @@ def test_a_hotlist_is_renewed_as_a_whole_and_shows_no_plate(
 
 
 def test_poison_is_shown_by_its_cause_and_the_rest_goes_on(call: Call, broker: KafkaConfig) -> None:
-    send_all(broker, [Outgoing(PILLAR_EVENTS, b"p", b"poison"), press("p")])
+    publish(broker, [ProducerRecord(PILLAR_EVENTS, b"p", b"poison"), press("p")])
     first, second = shown(call, PILLAR_EVENTS)
     assert first["record"] == {"undecodable": "undecodable"}
     assert second["record"]["kind"] == "press"
 
 
 def test_a_limit_an_incident_and_a_time_choose(call: Call, broker: KafkaConfig) -> None:
-    send_all(broker, [press("one"), press("other"), press("other")])
+    publish(broker, [press("one"), press("other"), press("other")])
     assert len(shown(call, PILLAR_EVENTS, "--limit", "1")) == 1
     assert len(shown(call, PILLAR_EVENTS, "--incident", "other")) == 2
     assert shown(call, PILLAR_EVENTS, "--from", "2999-01-01T00:00:00Z") == []
@@ -288,31 +288,31 @@ def test_a_limit_an_incident_and_a_time_choose(call: Call, broker: KafkaConfig) 
 
 
 def test_people_get_a_line_that_moves_no_cursor(call: Call, broker: KafkaConfig) -> None:
-    send_all(broker, [press("evil\x1b[2J\x9b2J")])
+    publish(broker, [press("evil\x1b[2J\x9b2J")])
     (said,) = call("tail", PILLAR_EVENTS, "--no-follow")
     assert "evil" in said
     assert not {"\x1b", "\x9b"} & set(said)
 
 
 def test_following_shows_what_comes_and_ends_well_on_ctrl_c(broker: KafkaConfig) -> None:
-    send_all(broker, [press("earlier")])
+    publish(broker, [press("earlier")])
     with following() as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["key"] == "earlier"
-        send_all(broker, [press("later")])
+        publish(broker, [press("later")])
         assert json.loads(process.stdout.readline())["key"] == "later"
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
 
 
 def test_a_reader_that_leaves_ends_the_following_well(broker: KafkaConfig) -> None:
-    send_all(broker, [press("earlier")])
+    publish(broker, [press("earlier")])
     with following() as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
-        send_all(broker, [press("later")])
+        publish(broker, [press("later")])
         assert process.wait(20) == 0
         assert process.stderr.read() == ""
 
@@ -322,7 +322,7 @@ def following() -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def press(device_id: str) -> Outgoing:
+def press(device_id: str) -> ProducerRecord:
     at = now_ms()
     event = PillarEvent(device_id=device_id, kind=PillarKind.PRESS, occurred_at=at, received_at=at)
-    return Outgoing(PILLAR_EVENTS, device_id.encode(), encode(event))
+    return ProducerRecord(PILLAR_EVENTS, device_id.encode(), encode(event))

@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from callbox.demo.processes.broker import Broker
 from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import Hazard, Reason
@@ -16,7 +17,7 @@ from schemas.topics import FUSION_INPUT, INCIDENTS, LOG_PARTITIONS, MAINTENANCE
 from streams.kafka import topics
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.reader import bounds, latest_by_key, read_all
-from tests.support.kill_harness import Drill, drill
+from tests.support.kill_harness import KillHarness, kill_harness
 
 pytestmark = pytest.mark.kafka
 
@@ -25,12 +26,12 @@ WITHIN_S = 40.0
 
 
 @pytest.fixture
-def running(cache: Path, tmp_path: Path) -> Iterator[Drill]:
-    with drill(cache, tmp_path, PRESSES) as running:
+def running(own_kafka: Broker, tmp_path: Path) -> Iterator[KillHarness]:
+    with kill_harness(own_kafka, tmp_path, PRESSES) as running:
         yield running
 
 
-def told(running: Drill) -> set[Reason]:
+def told(running: KillHarness) -> set[Reason]:
     """What the control room was told of the log."""
     alerts = [decode(record.value, Alert) for record in read_all(running.kafka, MAINTENANCE)]
     broken = [alert for alert in alerts if alert.hazard is Hazard.LOG_BROKEN]
@@ -38,18 +39,18 @@ def told(running: Drill) -> set[Reason]:
     return {alert.reason for alert in broken}
 
 
-def wait_until_told(running: Drill) -> None:
+def wait_until_told(running: KillHarness) -> None:
     give_up = time.monotonic() + WITHIN_S
     while Reason.LOG_BROKEN not in told(running):
         assert time.monotonic() < give_up, "nobody was told"
         time.sleep(0.3)
 
 
-def admin_of(running: Drill) -> AdminClient:
+def admin_of(running: KillHarness) -> AdminClient:
     return AdminClient(librdkafka_settings(running.kafka))
 
 
-def test_records_that_retention_takes_from_a_stopped_group_are_told_of(running: Drill) -> None:
+def test_records_that_retention_takes_from_a_stopped_group_are_told_of(running: KillHarness) -> None:
     running.start("alarms")
     fusion = running.start("fusion")
     with running.presses(PRESSES // 2, 50):
@@ -70,7 +71,7 @@ def test_records_that_retention_takes_from_a_stopped_group_are_told_of(running: 
     assert told(running) == {Reason.LOG_BROKEN}
 
 
-def test_a_log_that_is_made_anew_is_told_of_and_what_comes_then_is_heard(running: Drill) -> None:
+def test_a_log_that_is_made_anew_is_told_of_and_what_comes_then_is_heard(running: KillHarness) -> None:
     alarms = running.start("alarms")
     fusion = running.start("fusion")
     with running.presses(PRESSES // 2, 50):

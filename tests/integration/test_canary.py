@@ -30,7 +30,7 @@ from schemas.feeds import PlateRead
 from schemas.topics import PLATE_READS
 from streams.clock import monotonic, now_ms, pause
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 
 pytestmark = [pytest.mark.embedded, pytest.mark.weights]
 
@@ -106,7 +106,7 @@ def processed(sent: list[bytes], cache: Path, folder: Path) -> tuple[Collected, 
         for arguments in (["topics"], ["registry", town], ["hotlist", hotlist]):
             run_command(config, [str(arguments[0]), "apply", *map(str, arguments[1:])])
         with running_workers(config, logs, verbose=True) as workers:
-            send_all(kafka, [Outgoing(PLATE_READS, CHECKPOINT.encode(), read) for read in sent])
+            publish(kafka, [ProducerRecord(PLATE_READS, CHECKPOINT.encode(), read) for read in sent])
             give_up = monotonic() + WITHIN_S
             while records_done(workers["plates"]) < len(sent) and monotonic() < give_up:
                 pause(0.1)

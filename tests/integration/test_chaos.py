@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.chaos.schedule import Fault
 from callbox_testkit.brokers.kafka_jars import java_program, kafka_classpath
-from streams.sabotage import Sabotage
+from callbox_testkit.sabotage import Sabotage
 from tests.support.kill_harness import kafka_or_skip
 from tests.support.paths import ROOT
 
@@ -29,7 +29,7 @@ def _jars(cache: Path) -> None:
 def chaos(cache: Path, *options: str) -> tuple[int, dict[str, Any]]:
     """Run the bench as a command; its exit code and its last line."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.chaos.bench", "--json", *options],
+        [sys.executable, "-m", "benchmarks.chaos", "--json", *options],
         cwd=ROOT,
         env={**os.environ, "CALLBOX_CACHE": str(cache)},
         capture_output=True,
@@ -41,6 +41,26 @@ def chaos(cache: Path, *options: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout.splitlines()[-1])
 
 
+DAMAGE = (
+    "lost",
+    "wrong_repeats",
+    "escalations_missing",
+    "escalations_doubled",
+    "replay_differences",
+    "questions_lost",
+    "questions_wrong",
+)
+
+
+def test_three_faults_lose_nothing(cache: Path) -> None:
+    code, found = chaos(cache, "--presses", "300", "--kills", "3", "--seed", "1", "--rate", "30")
+    assert found["faults"] == 3, [fault for fault in found["fault_list"] if not fault["counts"]]
+    assert found["presses_taken"] == found["questions"] == found["presses"] == 300
+    assert {name: found[name] for name in DAMAGE} == dict.fromkeys(DAMAGE, 0)
+    assert code == 0
+
+
+@pytest.mark.long
 def test_a_thousand_presses_and_ten_faults_lose_nothing(cache: Path) -> None:
     code, found = chaos(cache, "--presses", "1000", "--kills", "10", "--seed", "1", "--rate", "30")
     assert found["fault_list"] != []
@@ -51,19 +71,11 @@ def test_a_thousand_presses_and_ten_faults_lose_nothing(cache: Path) -> None:
     )
     assert found["bars"]["exit_codes"]["holds"], found["bars"]["exit_codes"]
     assert found["presses_taken"] == found["questions"] == found["presses"] == 1000
-    damage = (
-        "lost",
-        "wrong_repeats",
-        "escalations_missing",
-        "escalations_doubled",
-        "replay_differences",
-        "questions_lost",
-        "questions_wrong",
-    )
-    assert {name: found[name] for name in damage} == dict.fromkeys(damage, 0)
+    assert {name: found[name] for name in DAMAGE} == dict.fromkeys(DAMAGE, 0)
     assert code == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("sabotage", "seen_in"),
     [

@@ -21,7 +21,7 @@ from schemas.enums import PillarKind
 from schemas.topics import ALERTS
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from tests.support.paths import ROOT
 from tests.support.timeline import Timeline
 
@@ -66,8 +66,8 @@ def alerts() -> list[Alert]:
     return timeline.alerts
 
 
-def sent(alert: Alert) -> Outgoing:
-    return Outgoing(ALERTS, alert.incident_id.encode(), encode(alert))
+def sent(alert: Alert) -> ProducerRecord:
+    return ProducerRecord(ALERTS, alert.incident_id.encode(), encode(alert))
 
 
 def test_the_example_is_thirty_lines_and_imports_nothing_of_callbox() -> None:
@@ -94,13 +94,13 @@ def test_the_example_prints_each_alert_once_and_never_an_older_one_after_a_newer
     with EmbeddedBroker(tmp_path / "broker.log") as broker:
         config = KafkaConfig(bootstrap=broker.bootstrap, kind=broker.kind)
         topics.apply(config, i_lose_order=False)
-        send_all(config, [sent(alert) for alert in (raised, raised, again, raised, cancelled, again)])
+        publish(config, [sent(alert) for alert in (raised, raised, again, raised, cancelled, again)])
         with consumer(config) as printed:
             found = lines(printed, 3)
-            send_all(config, [sent(again), sent(raised)])
+            publish(config, [sent(again), sent(raised)])
             other = Timeline()
             other.press(30, event_id="another")
-            send_all(config, [sent(other.alerts[0])])
+            publish(config, [sent(other.alerts[0])])
             found += lines(printed, 1)
     assert [alert["reason"] for alert in found] == [
         "first_fact",

@@ -26,12 +26,11 @@ from schemas.units import DAY_MS, EpochMs
 from streams.clock import now_ms
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
-from streams.kafka.dead_letters import bury
-from streams.kafka.producer import Outgoing, Place, send_all
+from streams.kafka.dead_letters import make_dead_letter
+from streams.kafka.producer import ProducerRecord, RecordMetadata, publish
 from streams.kafka.reader import read
 from streams.kafka.record import LogRecord
 from streams.kafka.topics import apply as make_topics
-from streams.worker.metrics import Metrics
 from tests.support.fakes import checkpoint
 from tests.support.timeline import device
 
@@ -108,7 +107,7 @@ def plate_read(checkpoint_id: str) -> bytes:
     return encode(PlateRead(checkpoint_id=checkpoint_id, occurred_at=at, received_at=at, plate_text=PLATE))
 
 
-def lying_at(broker: KafkaConfig, place: Place) -> LogRecord:
+def lying_at(broker: KafkaConfig, place: RecordMetadata) -> LogRecord:
     return next(
         record
         for record in read(broker, place.topic, place.partition, place.offset, place.offset + 1)
@@ -120,24 +119,21 @@ def buried(
     broker: KafkaConfig, topic: str, key: bytes, value: bytes, cause: Cause, *workers: str
 ) -> tuple[LogRecord, str]:
     """Write a record, give it up, and say where it lies and where its newest letter does."""
-    (place,) = send_all(broker, [Outgoing(topic, key, value)])
+    (place,) = publish(broker, [ProducerRecord(topic, key, value)])
     record = lying_at(broker, place)
-    letters = [
-        bury(record, cause, "what was found", worker=worker, metrics=Metrics())
-        for worker in workers or ("worker",)
-    ]
-    return record, format_place(send_all(broker, letters)[-1])
+    letters = [make_dead_letter(record, cause, "what was found", worker) for worker in workers or ("worker",)]
+    return record, format_place(publish(broker, letters)[-1])
 
 
 def register(broker: KafkaConfig, given: RegistryDevice) -> None:
-    send_all(broker, [Outgoing(REGISTRY, given.device_id.encode(), encode(given))])
+    publish(broker, [ProducerRecord(REGISTRY, given.device_id.encode(), encode(given))])
 
 
-def place_in(printed: str, letter: str) -> Place:
+def place_in(printed: str, letter: str) -> RecordMetadata:
     """Where a record arrived, as the command says."""
     (line,) = [line for line in printed.splitlines() if line.startswith(f"sent  {letter} as ")]
     topic, partition, offset = line.split(" as ")[1].partition(";")[0].split("/")
-    return Place(topic, int(partition), int(offset))
+    return RecordMetadata(topic, int(partition), int(offset))
 
 
 def test_a_record_that_several_workers_gave_up_is_listed_once(call: Call, broker: KafkaConfig) -> None:
@@ -155,7 +151,7 @@ def test_a_record_that_several_workers_gave_up_is_listed_once(call: Call, broker
     )
     assert "no dead letters" in call("dlq", "list", REGISTRY, "--since", "2999-01-01T00:00:00Z")
     assert "would take the place of a newer one" in call("dlq", "retry", letter, "--force", code=65)
-    send_all(broker, [Outgoing(REGISTRY, bad.key, None)])
+    publish(broker, [ProducerRecord(REGISTRY, bad.key, None)])
 
 
 def test_a_letter_is_shown_by_its_place(call: Call, broker: KafkaConfig) -> None:
@@ -170,7 +166,7 @@ def test_a_letter_is_shown_by_its_place(call: Call, broker: KafkaConfig) -> None
 
 
 def test_what_is_no_letter_is_neither_shown_nor_sent(call: Call, broker: KafkaConfig) -> None:
-    (place,) = send_all(broker, [Outgoing(dead_letter_topic(ACKS), None, b"poison")])
+    (place,) = publish(broker, [ProducerRecord(dead_letter_topic(ACKS), None, b"poison")])
     assert "no letter that this release can read" in call("dlq", "show", format_place(place), code=65)
     call("dlq", "retry", format_place(place), code=65)
     assert "cannot be read by this release" in call("dlq", "list", ACKS)
@@ -227,7 +223,8 @@ def test_all_of_a_topic_and_cause_go_out_once_each_and_in_their_order(
         line.split(" as ")[1].partition(";")[0] for line in printed.splitlines() if line.startswith("sent  ")
     ]
     values = [
-        lying_at(broker, Place(ACKS, int(p), int(o))).value for _, p, o in (a.split("/") for a in arrived)
+        lying_at(broker, RecordMetadata(ACKS, int(p), int(o))).value
+        for _, p, o in (a.split("/") for a in arrived)
     ]
     assert [value for value in values if value in {record.value for record, _ in pairs}][-2:] == [
         b"poison 1",
@@ -272,7 +269,8 @@ def test_a_sealed_record_that_is_gone_is_said_to_be_gone(
 
     printed = call("dlq", "retry", gone, code=66)
     assert (
-        f"{format_place(Place(PLATE_READS, record.partition, record.offset))} is no longer there" in printed
+        f"{format_place(RecordMetadata(PLATE_READS, record.partition, record.offset))} is no longer there"
+        in printed
     )
     assert "0 sent, 0 refused, 1 gone" in printed
     both = call("dlq", "retry", gone, kept, "--force", code=66)
@@ -290,10 +288,10 @@ def test_a_letter_of_a_topic_that_was_made_anew_does_not_lead_to_another_record(
 ) -> None:
     given = checkpoint(name("gate"))
     register(broker, given)
-    (place,) = send_all(broker, [Outgoing(PLATE_READS, b"k", plate_read(given.device_id))])
+    (place,) = publish(broker, [ProducerRecord(PLATE_READS, b"k", plate_read(given.device_id))])
     record = lying_at(broker, place)
     earlier = record._replace(timestamp_ms=EpochMs(record.timestamp_ms - DAY_MS))
-    outgoing = bury(earlier, Cause.UNKNOWN_DEVICE, None, worker="plates", metrics=Metrics())
+    outgoing = make_dead_letter(earlier, Cause.UNKNOWN_DEVICE, None, "plates")
     assert decode(outgoing.value, DeadLetter).offset == record.offset
-    (letter,) = send_all(broker, [outgoing])
+    (letter,) = publish(broker, [outgoing])
     assert "1 gone" in call("dlq", "retry", format_place(letter), code=66)

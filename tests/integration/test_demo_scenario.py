@@ -28,7 +28,7 @@ pytestmark = pytest.mark.weights
 
 BROKERS = [
     pytest.param(BrokerKind.EMBEDDED, marks=pytest.mark.embedded),
-    pytest.param(BrokerKind.KAFKA, marks=pytest.mark.kafka),
+    pytest.param(BrokerKind.KAFKA, marks=[pytest.mark.kafka, pytest.mark.long]),
 ]
 
 

@@ -1,7 +1,4 @@
-"""What a killed fold has in hand is not forgotten: a tier that is due, and a zone full of open incidents.
-
-On Apache Kafka, with the shipped workers.
-"""
+"""A killed fusion worker forgets nothing: a tier that is due, and a zone full of open incidents. On Apache Kafka."""
 
 import re
 import signal
@@ -15,6 +12,7 @@ import zstandard
 from msgspec.structs import replace
 
 from benchmarks.support.registry_load import pillar
+from callbox.demo.processes.broker import Broker
 from processors.fold.snapshot_codec import load
 from processors.incident.issue import incident_id_of
 from processors.intake.pillar_event import to_input
@@ -30,9 +28,9 @@ from schemas.registry import ChainLink, RegistryDevice
 from schemas.topics import ALERTS, BY_NAME, FUSION_INPUT, FUSION_SNAPSHOT, LOG_PARTITIONS, REGISTRY
 from schemas.units import SECOND_MS, EpochMs
 from streams.clock import now_ms
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import LogRecord, read, read_all
-from tests.support.kill_harness import Drill, drill
+from tests.support.kill_harness import KillHarness, kill_harness
 
 pytestmark = pytest.mark.kafka
 
@@ -64,17 +62,17 @@ def until(is_so: Callable[[], bool], what: str) -> None:
 
 def into_log(
     kind: InputKind, event_id: str, zone: str, payload: bytes, partition: int | None = None
-) -> Outgoing:
+) -> ProducerRecord:
     given = FusionInput(kind=kind, event_id=event_id, zone=zone, payload=payload)
-    return Outgoing(FUSION_INPUT, zone.encode(), encode(given), partition)
+    return ProducerRecord(FUSION_INPUT, zone.encode(), encode(given), partition)
 
 
-def device_into_log(device: RegistryDevice) -> Outgoing:
+def device_into_log(device: RegistryDevice) -> ProducerRecord:
     event_id = f"{device.device_id}:{device.revision}"
     return into_log(InputKind.DEVICE, event_id, device.zone, encode(device))
 
 
-def patient_policy() -> Iterator[Outgoing]:
+def patient_policy() -> Iterator[ProducerRecord]:
     """Somebody must answer a red within six seconds."""
     acknowledge = replace(FusionPolicy().acknowledge_ms, red=ACKNOWLEDGE_S * SECOND_MS)
     payload = encode(policy_record(FusionPolicy(acknowledge_ms=acknowledge), 1))
@@ -82,7 +80,7 @@ def patient_policy() -> Iterator[Outgoing]:
         yield into_log(InputKind.POLICY, "policy", "", payload, partition)
 
 
-def alerts(running: Drill) -> list[Alert]:
+def alerts(running: KillHarness) -> list[Alert]:
     return [decode(record.value, Alert) for record in read_all(running.kafka, ALERTS)]
 
 
@@ -91,11 +89,11 @@ def escalations(found: list[Alert]) -> list[Alert]:
 
 
 def test_a_fold_that_is_killed_between_a_raise_and_its_escalation_escalates_each_tier_once(
-    cache: Path, tmp_path: Path
+    own_kafka: Broker, tmp_path: Path
 ) -> None:
-    with drill(cache, tmp_path, CALLS) as running:
+    with kill_harness(own_kafka, tmp_path, CALLS) as running:
         three_tiers = [replace(pillar(number), revision=2, chain=CHAIN) for number in range(CALLS)]
-        send_all(running.kafka, [*patient_policy(), *map(device_into_log, three_tiers)])
+        publish(running.kafka, [*patient_policy(), *map(device_into_log, three_tiers)])
         running.start("alarms")
         victim = running.start("fusion")
         with running.presses(CALLS, 200):
@@ -116,7 +114,7 @@ def test_a_fold_that_is_killed_between_a_raise_and_its_escalation_escalates_each
         assert len(times) == CALLS * 2
 
 
-def ids_of_escalations(running: Drill) -> set[str]:
+def ids_of_escalations(running: KillHarness) -> set[str]:
     return {alert.alert_id for alert in escalations(alerts(running))}
 
 
@@ -124,7 +122,7 @@ def in_one_zone(number: int) -> RegistryDevice:
     return replace(pillar(number), zone=ZONE)
 
 
-def before(at: EpochMs) -> Iterator[Outgoing]:
+def before(at: EpochMs) -> Iterator[ProducerRecord]:
     """The log of one zone: its devices, what they said before, open incidents and the first answers."""
     everybody = [in_one_zone(number) for number in range(LIVE + OPEN)]
     yield from map(device_into_log, everybody)
@@ -138,7 +136,7 @@ def before(at: EpochMs) -> Iterator[Outgoing]:
         yield accepted(device_id, at)
 
 
-def said(device_id: str, kind: PillarKind, at: EpochMs) -> Outgoing:
+def said(device_id: str, kind: PillarKind, at: EpochMs) -> ProducerRecord:
     fact = PillarFact(
         event_id=event_id_of(device_id, kind, at),
         device_id=device_id,
@@ -146,14 +144,14 @@ def said(device_id: str, kind: PillarKind, at: EpochMs) -> Outgoing:
         occurred_at=at,
         received_at=at,
     )
-    return Outgoing(FUSION_INPUT, ZONE.encode(), encode(to_input(fact, ZONE)))
+    return ProducerRecord(FUSION_INPUT, ZONE.encode(), encode(to_input(fact, ZONE)))
 
 
 def event_id_of(device_id: str, kind: PillarKind, at: EpochMs) -> str:
     return f"{kind}-{device_id}-{at}"
 
 
-def accepted(device_id: str, at: EpochMs) -> Outgoing:
+def accepted(device_id: str, at: EpochMs) -> ProducerRecord:
     event_id = event_id_of(device_id, PillarKind.PRESS, at)
     fact = AckFact(
         ack_id=f"accept-{device_id}",
@@ -166,7 +164,7 @@ def accepted(device_id: str, at: EpochMs) -> Outgoing:
     return into_log(InputKind.ACKNOWLEDGEMENT, fact.ack_id, ZONE, encode(fact))
 
 
-def snapshots(running: Drill) -> list[tuple[LogRecord, FusionSnapshot]]:
+def snapshots(running: KillHarness) -> list[tuple[LogRecord, FusionSnapshot]]:
     records = read(running.kafka, FUSION_SNAPSHOT, PARTITION, 0)
     return [(record, decode(record.value, FusionSnapshot)) for record in records]
 
@@ -175,15 +173,18 @@ def state_of(snapshot: FusionSnapshot) -> State:
     return load(zstandard.decompress(snapshot.state))
 
 
-def newest_offset(running: Drill) -> int:
+def newest_offset(running: KillHarness) -> int:
     return max((snapshot.next_offset for _, snapshot in snapshots(running)), default=0)
 
 
-def test_a_zone_with_5000_open_incidents_is_restored_while_presses_go_on(cache: Path, tmp_path: Path) -> None:
-    with drill(cache, tmp_path, 0) as running:
+@pytest.mark.long
+def test_a_zone_with_5000_open_incidents_is_restored_while_presses_go_on(
+    own_kafka: Broker, tmp_path: Path
+) -> None:
+    with kill_harness(own_kafka, tmp_path, 0) as running:
         named = [in_one_zone(number) for number in range(LIVE)]
-        send_all(running.kafka, [Outgoing(REGISTRY, d.device_id.encode(), encode(d)) for d in named])
-        places = send_all(running.kafka, list(before(now_ms())))
+        publish(running.kafka, [ProducerRecord(REGISTRY, d.device_id.encode(), encode(d)) for d in named])
+        places = publish(running.kafka, list(before(now_ms())))
         loaded = 1 + max(place.offset for place in places)
         running.start("alarms")
         victim = running.start("fusion")

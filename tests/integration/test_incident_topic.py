@@ -10,11 +10,11 @@ from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import Action
 from schemas.units import DAY_MS, EpochMs
-from streams.clock import monotonic, now_ms, pause
+from streams.clock import SYSTEM_CLOCK, monotonic, now_ms, pause
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Delivery, Outgoing, send_all
-from streams.kafka.reader import Follower, latest_by_key, read_all
+from streams.kafka.producer import Delivery, ProducerRecord, publish
+from streams.kafka.reader import BrokerReader, Follower, latest_by_key, read_all
 from streams.state.incident_topic import IncidentKeeper
 from tests.conftest import MakeTopic
 from tests.support.fakes import World
@@ -32,7 +32,7 @@ def alert(revision: int, action: Action = Action.UPDATE, *, ago_ms: int = 0) -> 
 
 
 def write(kafka: KafkaConfig, topic: str, key: bytes, *alerts: Alert) -> None:
-    send_all(kafka, [Outgoing(topic, key, encode(each)) for each in alerts])
+    publish(kafka, [ProducerRecord(topic, key, encode(each)) for each in alerts])
 
 
 def tend(kafka: KafkaConfig, topic: str) -> None:
@@ -40,7 +40,9 @@ def tend(kafka: KafkaConfig, topic: str) -> None:
 
     async def scene() -> None:
         delivery = Delivery(librdkafka_settings(kafka))
-        context = dataclasses.replace(World().context, kafka=kafka, delivery=delivery)
+        context = dataclasses.replace(
+            World("fusion").context, reader=BrokerReader(kafka), delivery=delivery, clock=SYSTEM_CLOCK
+        )
         with Follower(kafka, topic) as follower:
             await IncidentKeeper(context, follower, topic).tend(asyncio.Event())
         await asyncio.to_thread(delivery.close, 2.0)
@@ -74,14 +76,20 @@ def test_a_consumer_that_joins_late_is_caught_up_from_what_compaction_left(
     write(kafka_config, topic, b"just over", alert(1, Action.RAISE), alert(2, Action.CLOSE))
     tend(kafka_config, topic)
     give_up = monotonic() + COMPACTED_WITHIN_S
+    write(kafka_config, topic, b"later", alert(1))
     while len(list(read_all(kafka_config, topic))) > 10 and monotonic() < give_up:
-        pause(1)  # the segment in use is never compacted: each record here begins another
+        pause(0.5)  # the segment in use is never compacted: each record here begins another
         write(kafka_config, topic, b"later", alert(1), alert(1))
     assert len(list(read_all(kafka_config, topic))) <= 10, "nothing was compacted"
     assert revisions(kafka_config, topic) == {b"open": 20, b"just over": 2, b"later": 1}
 
 
-def test_what_a_stopped_worker_overtook_is_put_right(kafka_config: KafkaConfig, topic: str) -> None:
+def test_what_a_stopped_worker_overtook_is_put_right(
+    kafka_config: KafkaConfig, make_topic: MakeTopic
+) -> None:
+    topic = make_topic(
+        kafka_config, 2, cleanup_policy="compact"
+    )  # whose one segment is in use: nothing is taken away
     write(kafka_config, topic, b"i", alert(1), alert(3), alert(2))
     assert revisions(kafka_config, topic) == {b"i": 2}
     tend(kafka_config, topic)

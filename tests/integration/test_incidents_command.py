@@ -19,7 +19,7 @@ from schemas.codec import decode, encode
 from schemas.enums import AckOutcome, Grade, IncidentState, Reason
 from streams.clock import now_ms
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import Follower, read_all
 from tests.support.timeline import Timeline
 
@@ -44,9 +44,9 @@ class Desk:
         monkeypatch.setattr("callbox.incidents.acknowledge.ACK_RESULTS", self.results)
 
     def raises(self, *alerts: Alert) -> None:
-        send_all(
+        publish(
             self.config,
-            [Outgoing(self.incidents, alert.incident_id.encode(), encode(alert)) for alert in alerts],
+            [ProducerRecord(self.incidents, alert.incident_id.encode(), encode(alert)) for alert in alerts],
         )
 
     @property
@@ -62,7 +62,7 @@ class Desk:
             state=IncidentState.ACKED,
             at=now_ms(),
         )
-        send_all(self.config, [Outgoing(self.results, said.ack_id.encode(), encode(result))])
+        publish(self.config, [ProducerRecord(self.results, said.ack_id.encode(), encode(result))])
 
     @contextmanager
     def answering(
@@ -167,9 +167,9 @@ def test_an_incident_that_was_taken_off_is_gone_and_poison_is_passed_over(
     call: Call, desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     desk.raises(incident(RED))
-    send_all(
+    publish(
         desk.config,
-        [Outgoing(desk.incidents, RED.encode(), None), Outgoing(desk.incidents, b"x", b"poison")],
+        [ProducerRecord(desk.incidents, RED.encode(), None), ProducerRecord(desk.incidents, b"x", b"poison")],
     )
     assert run(["incidents", "list"]) == 0
     said = capsys.readouterr()

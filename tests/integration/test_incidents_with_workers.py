@@ -19,7 +19,7 @@ from schemas.topics import PILLAR_EVENTS
 from streams.clock import now_ms, pause
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 
 READY_S = 60.0
 TRIES = 200
@@ -46,7 +46,7 @@ def pressed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
                 worker.wait_until_ready(READY_S)
             at = now_ms()
             press = PillarEvent(device_id="p", kind=PillarKind.PRESS, occurred_at=at, received_at=at)
-            send_all(kafka, [Outgoing(PILLAR_EVENTS, b"p", encode(press))])
+            publish(kafka, [ProducerRecord(PILLAR_EVENTS, b"p", encode(press))])
             yield
         finally:
             for worker in workers:

@@ -1,4 +1,4 @@
-"""What a crash costs: repeats that can be recognised, and never a press. On Apache Kafka, with the shipped workers."""
+"""What a crash costs: repeats that can be recognised, and never a press. On Apache Kafka."""
 
 import re
 import signal
@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from callbox.demo.processes.broker import Broker
 from schemas.codec import decode
 from schemas.enums import InputKind
 from schemas.fusion_log import FusionInput
 from schemas.topics import LOG_PARTITIONS
 from streams.replay.refold import read_log
-from tests.support.kill_harness import SESSION_MS, Drill, drill
+from tests.support.kill_harness import SESSION_MS, KillHarness, kill_harness
 
 pytestmark = pytest.mark.kafka
 
@@ -23,13 +24,13 @@ RATE = 100
 
 
 @pytest.fixture
-def running(cache: Path, tmp_path: Path) -> Iterator[Drill]:
-    with drill(cache, tmp_path, PRESSES) as running:
+def running(own_kafka: Broker, tmp_path: Path) -> Iterator[KillHarness]:
+    with kill_harness(own_kafka, tmp_path, PRESSES) as running:
         yield running
 
 
-def test_fusion_killed_between_delivery_and_ack_repeats_the_same_bytes_and_loses_nothing(
-    running: Drill,
+def test_fusion_killed_between_delivery_and_commit_repeats_the_same_bytes_and_loses_nothing(
+    running: KillHarness,
 ) -> None:
     running.start("alarms")
     victim = running.start("fusion", fail_point="fusion.delivered:200")
@@ -46,8 +47,8 @@ def test_fusion_killed_between_delivery_and_ack_repeats_the_same_bytes_and_loses
     assert repeats > 0
 
 
-def test_a_forwarder_killed_between_delivery_and_ack_repeats_facts_that_the_fold_drops(
-    running: Drill,
+def test_alarms_killed_between_delivery_and_commit_repeats_facts_that_the_fold_drops(
+    running: KillHarness,
 ) -> None:
     victim = running.start("alarms", fail_point="alarms.delivered:40")
     running.start("fusion")
@@ -66,7 +67,9 @@ def test_a_forwarder_killed_between_delivery_and_ack_repeats_facts_that_the_fold
     assert max(facts.values()) > 1, "the kill repeated nothing: it did not hit the window"
 
 
-def test_a_fusion_worker_stopped_for_longer_than_its_session_comes_back_without_harm(running: Drill) -> None:
+def test_a_fusion_worker_stopped_for_longer_than_its_session_comes_back_without_harm(
+    running: KillHarness,
+) -> None:
     running.start("alarms")
     sleeper = running.start("fusion")
     heir = running.start("fusion")
@@ -81,7 +84,7 @@ def test_a_fusion_worker_stopped_for_longer_than_its_session_comes_back_without_
     assert differences == []
 
 
-def test_a_rolling_restart_loses_nothing_and_ends_in_good_order(running: Drill) -> None:
+def test_a_rolling_restart_loses_nothing_and_ends_in_good_order(running: KillHarness) -> None:
     running.start("alarms")
     old = running.start("fusion")
     with running.presses(PRESSES, RATE):
@@ -94,5 +97,5 @@ def test_a_rolling_restart_loses_nothing_and_ends_in_good_order(running: Drill) 
 
 
 def _partitions(metrics: str) -> set[int]:
-    """The partitions that a worker says are its own."""
+    """The partitions that a worker's metrics name as its own."""
     return {int(number) for number in re.findall(r'callbox_commit_age_seconds\{partition="(\d+)"', metrics)}

@@ -10,7 +10,7 @@ from schemas.codec import encode
 from schemas.enums import InputKind
 from schemas.fusion_log import FusionInput, Tick
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 
 MakeTopic = Callable[..., str]
 """(config, partitions) -> the name of a new topic."""
@@ -35,7 +35,7 @@ def test_the_newest_policy_of_the_log_is_in_force_and_without_any_the_default(
 ) -> None:
     def write(*values: bytes) -> None:
         for value in values:  # a batch for each, so that the end lies behind several
-            send_all(any_config, [Outgoing(log_topic, b"", value, 0)])
+            publish(any_config, [ProducerRecord(log_topic, b"", value, 0)])
 
     empty = in_force(any_config, 1)
     assert (empty.policy_version, empty.policy_revision, empty.offset) == (DEFAULT_VERSION, 0, 0)

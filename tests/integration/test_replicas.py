@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 
+from callbox.demo.processes.broker import Broker
 from examples.once import Once, Sight
 from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.topics import ALERTS, FUSION_INPUT, FUSION_SNAPSHOT, LOG_PARTITIONS
 from streams.kafka.admin import admin_client
 from streams.kafka.reader import read_all
-from streams.worker.replica_start import begin_where_the_first_is
-from tests.support.kill_harness import SESSION_MS, Drill, drill
+from streams.worker.replica_start import advance_to_first_group
+from tests.support.kill_harness import SESSION_MS, KillHarness, kill_harness
 
 pytestmark = pytest.mark.kafka
 
@@ -25,12 +26,12 @@ NAME = "b"
 
 
 @pytest.fixture
-def running(cache: Path, tmp_path: Path) -> Iterator[Drill]:
-    with drill(cache, tmp_path, PRESSES) as running:
+def running(own_kafka: Broker, tmp_path: Path) -> Iterator[KillHarness]:
+    with kill_harness(own_kafka, tmp_path, PRESSES) as running:
         yield running
 
 
-def sights(running: Drill) -> list[Sight]:
+def sights(running: KillHarness) -> list[Sight]:
     """What a consumer makes of all alerts, in the order in which they lie."""
     once = Once()
     return [
@@ -39,7 +40,7 @@ def sights(running: Drill) -> list[Sight]:
     ]
 
 
-def committed(running: Drill, group: str) -> dict[int, int]:
+def committed(running: KillHarness, group: str) -> dict[int, int]:
     places = [TopicPartition(FUSION_INPUT, partition) for partition in range(LOG_PARTITIONS)]
     client = admin_client(running.kafka, [])  # it must live until the answer is there
     asked = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
@@ -47,7 +48,7 @@ def committed(running: Drill, group: str) -> dict[int, int]:
 
 
 def test_two_replicas_send_the_same_bytes_and_the_kill_of_one_worker_is_not_waited_for(
-    running: Drill,
+    running: KillHarness,
 ) -> None:
     first = [running.start(name) for name in ("alarms", "fusion")]
     second = [running.start(name, replica=NAME) for name in ("alarms", "fusion")]
@@ -63,7 +64,7 @@ def test_two_replicas_send_the_same_bytes_and_the_kill_of_one_worker_is_not_wait
     assert differences == []
 
 
-def test_a_replica_begins_where_the_first_one_is_and_repeats_nothing_older(running: Drill) -> None:
+def test_a_replica_begins_where_the_first_one_is_and_repeats_nothing_older(running: KillHarness) -> None:
     running.start("alarms")
     first = running.start("fusion")
     with running.presses(PRESSES, RATE):
@@ -83,13 +84,13 @@ def test_a_replica_begins_where_the_first_one_is_and_repeats_nothing_older(runni
     assert differences == []
 
 
-def test_a_group_that_is_at_work_or_further_on_is_left_where_it_is(running: Drill) -> None:
+def test_a_group_that_is_at_work_or_further_on_is_left_where_it_is(running: KillHarness) -> None:
     running.start("fusion")
     running.start("fusion", replica=NAME)
     time.sleep(SESSION_MS / 1000)
     before = committed(running, f"callbox.fusion.{NAME}")
     topics = {FUSION_INPUT: LOG_PARTITIONS}
-    begin_where_the_first_is(running.kafka, topics, f"callbox.fusion.{NAME}", "callbox.fusion")
-    begin_where_the_first_is(running.kafka, topics, "callbox.fusion", "callbox.nobody")
+    advance_to_first_group(running.kafka, topics, f"callbox.fusion.{NAME}", "callbox.fusion")
+    advance_to_first_group(running.kafka, topics, "callbox.fusion", "callbox.nobody")
     after = committed(running, f"callbox.fusion.{NAME}")
     assert all(after[partition] >= offset for partition, offset in before.items())

@@ -10,7 +10,7 @@ from benchmarks.endurance.earlier_tree import TODAY, newest_with_other_versions
 from schemas.errors import InputMissing
 from tests.support.kill_harness import kafka_or_skip
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 SHORT = ("--json", "--rate", "30", "--seconds", "45", "--warm-up", "5")
 

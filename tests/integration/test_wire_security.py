@@ -15,7 +15,6 @@ from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from callbox.demo.processes.broker_process import LOOPBACK, free_port
 from callbox.demo.processes.worker_process import WorkerProcess
 from callbox.incidents.acknowledge import ask
-from callbox.terminal.choices import REPLICATED
 from callbox_testkit.brokers.apache import ApacheKafka
 from callbox_testkit.brokers.guard import Guard
 from schemas.ack import Acknowledgement, Actor
@@ -25,11 +24,11 @@ from schemas.topics import ALERTS, FRAMES, FUSION_SNAPSHOT, PILLAR_EVENTS, REGIS
 from schemas.units import EpochMs
 from streams.clock import monotonic, now_ms, pause
 from streams.faust.credentials import broker_credentials
-from streams.kafka.acls import RIGHTS
 from streams.kafka.admin import assert_reachable
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import DeliveryRefused, Outgoing, send_all
+from streams.kafka.producer import DeliveryRefused, ProducerRecord, publish
 from streams.kafka.reader import read_all
+from streams.worker.spec import REPLICABLE, WORKERS
 from tests.support.certificates import Authority
 from tests.support.guarded_town import (
     ARRIVES_S,
@@ -119,8 +118,8 @@ def test_a_press_becomes_an_alert_and_an_acknowledgement_is_answered(town: Town,
     )
     answer = ask(town.as_user(DISPATCHER), said, ARRIVES_S, is_repeat=False)
     assert answer.outcome is AckOutcome.ACCEPTED
-    poison = Outgoing(PILLAR_EVENTS, b"nobody", b"not a record")
-    send_all(town.as_user(GATEWAY), [poison])
+    poison = ProducerRecord(PILLAR_EVENTS, b"nobody", b"not a record")
+    publish(town.as_user(GATEWAY), [poison])
     give_up = monotonic() + ARRIVES_S
     while not list(read_all(town.as_user("admin"), dead_letter_topic(PILLAR_EVENTS))):
         assert monotonic() < give_up
@@ -134,12 +133,12 @@ def test_a_press_becomes_an_alert_and_an_acknowledgement_is_answered(town: Town,
 
 
 def test_a_replica_runs_with_the_rights_that_the_command_prints_for_it(town: Town, start: Start) -> None:
-    grants = list(dict.fromkeys(grant for name in REPLICATED for grant in grants_of(name, "b")))
+    grants = list(dict.fromkeys(grant for name in REPLICABLE for grant in grants_of(name, "b")))
     town.allow(SHORT, *grants)
-    first = [start(name, town.as_user(f"callbox-{name}")) for name in REPLICATED]
+    first = [start(name, town.as_user(f"callbox-{name}")) for name in REPLICABLE]
     for worker in first:
         worker.wait_until_ready(READY_S)
-    second = [start(name, town.as_user(SHORT), replica="b") for name in REPLICATED]
+    second = [start(name, town.as_user(SHORT), replica="b") for name in REPLICABLE]
     for worker in second:
         worker.wait_until_ready(READY_S)
     for worker in first:
@@ -206,7 +205,9 @@ def test_a_broker_that_nobody_vouches_for_is_one_clear_line_and_exit_code_77(
 
 def test_both_clients_are_made_of_the_same_table(town: Town, tmp_path: Path) -> None:
     assert_reachable(town.as_user("callbox-alarms"))
-    assert asyncio.run(topics_seen_by_aiokafka(town.as_user("callbox-alarms"))) >= set(RIGHTS["alarms"].reads)
+    assert asyncio.run(topics_seen_by_aiokafka(town.as_user("callbox-alarms"))) >= set(
+        WORKERS["alarms"].acls.reads
+    )
     stranger = Authority(tmp_path, "somebody else")
     distrustful = town.as_user("callbox-alarms", ca_file=stranger.ca_file)
     with pytest.raises(AccessDenied, match="ssl_ca_file"):
@@ -243,8 +244,7 @@ def test_a_worker_without_a_right_names_it_at_its_start_and_ends_with_77(
 def test_a_user_without_any_right_is_told_each_of_them(town: Town, start: Start) -> None:
     worker = start("frames", town.as_user(SHORT))
     assert worker.wait(ENDS_S) == 77
-    rights = RIGHTS["frames"]
-    for topic in (*rights.reads, *rights.writes):
+    for topic in WORKERS["frames"].topics:
         assert topic in complaint(worker)
 
 
@@ -304,7 +304,7 @@ def test_the_right_to_read_that_is_taken_away_ends_the_worker_with_77(
 
 def test_a_command_that_may_not_write_says_where(town: Town) -> None:
     with pytest.raises(DeliveryRefused, match=f"the broker refuses us: {ALERTS}: ") as refused:
-        send_all(town.as_user(DISPATCHER), [Outgoing(ALERTS, b"x", b"forged")])
+        publish(town.as_user(DISPATCHER), [ProducerRecord(ALERTS, b"x", b"forged")])
     assert refused.value.exit_code == 77
 
 

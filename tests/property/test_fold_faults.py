@@ -6,23 +6,12 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from processors.fold import reducer as incidents
+from processors.fold import reducer
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import fold
 from processors.fold.snapshot_codec import dump, load
-from processors.incident import device_condition as conditions
-from processors.incident import issue as alerts
-from processors.incident import link as relations
-from processors.incident import matching, supervision
-from processors.incident import merge as emergencies
-from processors.rules import ack as rules_ack
-from processors.rules import camera as rules_camera
-from processors.rules import dedup as repeats
-from processors.rules import device_event as rules_pillar
-from processors.rules import feed as rules_feed
-from processors.rules import press as rules_press
-from processors.rules import registry as rules_site
-from processors.rules import timers as rules_timers
+from processors.incident import device_condition, issue, matching, merge, raising, supervision
+from processors.rules import ack, camera, dedup, device_event, feed, press, registry, timers
 from processors.state.partition_state import State
 from schemas.codec import encode
 from schemas.enums import Grade, PillarKind, Reason
@@ -39,36 +28,37 @@ def broken(*_arguments: object, **_named: object) -> NoReturn:
 
 
 PARTS = (
-    (alerts, "texts_for"),
-    (alerts, "fingerprint"),
-    (conditions, "announce"),
-    (conditions, "went_away"),
-    (emergencies, "announce"),
-    (emergencies, "with_source"),
-    (emergencies, "entered"),
-    (emergencies, "after"),
-    (emergencies, "grade_of"),
-    (emergencies, "name_each_other"),
-    (emergencies, "target_response_s"),
-    (incidents, "fire"),
-    (incidents, "due_of"),
-    (incidents, "speaks_again"),
+    (issue, "texts_for"),
+    (issue, "fingerprint"),
+    (device_condition, "issue_alert"),
+    (device_condition, "record_clearance"),
+    (device_condition, "raise_incident"),
+    (merge, "issue_alert"),
+    (merge, "with_source"),
+    (merge, "advance"),
+    (merge, "opened"),
+    (merge, "grade_of"),
+    (merge, "raise_incident"),
+    (merge, "target_response_s"),
+    (reducer, "fire"),
+    (reducer, "due_of"),
+    (reducer, "on_recovered"),
     (matching, "distance_mm"),
     (matching, "is_in_window"),
-    (relations, "announce"),
-    (repeats, "remember"),
-    (repeats, "device_at"),
-    (rules_ack, "remember"),
-    (rules_ack, "announce"),
-    (rules_camera, "take_in"),
-    (rules_feed, "begins"),
-    (rules_pillar, "hear"),
-    (rules_pillar, "begins"),
-    (rules_press, "take_in"),
-    (rules_press, "Timer"),
-    (rules_site, "place_of"),
-    (rules_timers, "announce"),
-    (supervision, "begins"),
+    (raising, "issue_alert"),
+    (dedup, "add_event"),
+    (dedup, "device_at"),
+    (ack, "add_event"),
+    (ack, "issue_alert"),
+    (camera, "apply_report"),
+    (feed, "on_active"),
+    (device_event, "check_duplicate"),
+    (device_event, "on_active"),
+    (press, "apply_report"),
+    (press, "Timer"),
+    (registry, "place_of"),
+    (timers, "issue_alert"),
+    (supervision, "on_active"),
 )
 
 
@@ -86,7 +76,7 @@ def test_whatever_breaks_the_fold_goes_on_and_presses_still_raise(
             _, decisions = fold(state, each)
             assert state.offset == each.offset + 1
             failed = [decision for decision in decisions if decision.reason is Reason.FOLD_ERROR]
-            _, record = incidents.read_entry(each)
+            _, record = reducer.read_entry(each)
             is_press = isinstance(record, PillarFact) and record.kind is PillarKind.PRESS
             for decision in failed:
                 is_own = decision is decisions[0]  # the second is about the device that speaks again

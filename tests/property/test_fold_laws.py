@@ -8,9 +8,9 @@ from processors.fold import apply as changes
 from processors.fold import reducer as incidents
 from processors.fold.reducer import Decision, fold
 from processors.fold.snapshot_codec import dump, load
-from processors.incident.deadlines import DUE
+from processors.incident.lifecycle import DUE
 from processors.state.entities import TimerKind
-from processors.state.event_ids import MEMORY_SIZE
+from processors.state.event_ids import WINDOW_SIZE
 from processors.state.partition_state import State
 from schemas.alert import Alert
 from schemas.codec import encode
@@ -54,8 +54,8 @@ def test_a_second_run_of_all_that_was_said_changes_no_byte_even_with_small_memor
     steps: list[Step], data: st.DataObject
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("processors.state.event_ids.MEMORY_SIZE", data.draw(st.integers(1, 4), label="memory"))
-        patch.setattr(changes, "MAX_STRANGERS", data.draw(st.integers(1, 3), label="strangers"))
+        patch.setattr("processors.state.event_ids.WINDOW_SIZE", data.draw(st.integers(1, 4), label="memory"))
+        patch.setattr(changes, "MAX_UNREGISTERED", data.draw(st.integers(1, 3), label="strangers"))
         patch.setattr(changes, "MAX_ENDED", data.draw(st.integers(1, 3), label="ended"))
         at = data.draw(st.integers(1, len(steps)), label="again at")
         assert sent(folded(entries(said_twice(steps, at)))) == sent(folded(entries(steps)))
@@ -104,7 +104,7 @@ def test_what_is_derived_is_the_same_after_a_restart(steps: list[Step]) -> None:
     }
     assert restored.by_place == state.by_place
     assert restored.by_gateway == state.by_gateway
-    assert restored.stranger_count == state.stranger_count
+    assert restored.unregistered_count == state.unregistered_count
 
 
 def presses_of(steps: list[Step], state: State) -> list[tuple[PillarFact, bool, Decision]]:
@@ -221,12 +221,12 @@ def test_the_state_is_bounded_by_devices_and_open_incidents(steps: list[Step], s
     silent = {device.device_id for device in state.devices.values() if device.silent_since is not None}
     assert {name for names in state.by_gateway.values() for name in names} <= silent
     registered = {key for key, device in state.devices.items() if device.is_registered}
-    assert set(state.heard) <= registered
+    assert set(state.last_reports) <= registered
     assert set(state.heartbeats) <= set(state.devices)
     assert len(state.ended) <= 2
     assert not set(state.ended) & set(state.incidents)
     assert len(state.watermarks) <= 4
-    assert len(state.strays.ids) <= MEMORY_SIZE
+    assert len(state.stray_acks.ids) <= WINDOW_SIZE
 
 
 @given(logs())

@@ -1,19 +1,19 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.state.event_ids import MEMORY_SIZE, Memory, recall, remember
+from processors.state.event_ids import WINDOW_SIZE, EventIdWindow, add_event, check_event
 from schemas.enums import Reason
 from schemas.units import EpochMs
 
 told = st.lists(st.tuples(st.integers(0, 90).map(str), st.integers(0, 300).map(EpochMs)), max_size=200)
 
 
-def after(events: list[tuple[str, EpochMs]]) -> Memory:
+def after(events: list[tuple[str, EpochMs]]) -> EventIdWindow:
     """What is remembered; as the fold does it, nothing of an event beyond memory."""
-    memory = Memory()
+    memory = EventIdWindow()
     for event_id, received_at in events:
-        if recall(memory, event_id, received_at) is not Reason.BEYOND_MEMORY:
-            memory = remember(memory, event_id, received_at)
+        if check_event(memory, event_id, received_at) is not Reason.BEYOND_MEMORY:
+            memory = add_event(memory, event_id, received_at)
     return memory
 
 
@@ -21,13 +21,13 @@ def after(events: list[tuple[str, EpochMs]]) -> Memory:
 def test_nothing_that_was_said_is_ever_new_again(events: list[tuple[str, EpochMs]]) -> None:
     memory = after(events)
     for event_id, received_at in events:
-        assert recall(memory, event_id, received_at) is not None
+        assert check_event(memory, event_id, received_at) is not None
 
 
 @given(told)
 def test_a_memory_is_bounded_and_in_order(events: list[tuple[str, EpochMs]]) -> None:
     memory = after(events)
-    assert len(memory.ids) == len(memory.times) <= MEMORY_SIZE
+    assert len(memory.ids) == len(memory.times) <= WINDOW_SIZE
     assert len(set(memory.ids)) == len(memory.ids)
     assert list(memory.times) == sorted(memory.times)
 
@@ -36,19 +36,21 @@ def test_a_memory_is_bounded_and_in_order(events: list[tuple[str, EpochMs]]) -> 
 def test_whatever_is_received_after_all_that_was_forgotten_is_new(
     events: list[tuple[str, EpochMs]], received_at: EpochMs
 ) -> None:
-    assert recall(after(events), "never said", received_at) is None
+    assert check_event(after(events), "never said", received_at) is None
 
 
 def test_a_resend_is_remembered_from_its_own_time() -> None:
     memory = after([("e1", EpochMs(0)), ("e1", EpochMs(100))])
-    for number in range(MEMORY_SIZE):
-        memory = remember(memory, f"later {number}", EpochMs(200 + number))
-    assert recall(memory, "e1", EpochMs(100)) is Reason.BEYOND_MEMORY
+    for number in range(WINDOW_SIZE):
+        memory = add_event(memory, f"later {number}", EpochMs(200 + number))
+    assert check_event(memory, "e1", EpochMs(100)) is Reason.BEYOND_MEMORY
 
 
 def test_a_full_memory_still_takes_what_came_after_the_forgotten_and_before_the_oldest_it_holds() -> None:
-    memory = Memory()
-    for number in range(MEMORY_SIZE + 1):
-        memory = remember(memory, str(number), EpochMs(number * 10))
-    assert recall(memory, "between", EpochMs(5)) is None
-    assert recall(remember(memory, "between", EpochMs(5)), "between", EpochMs(5)) is Reason.BEYOND_MEMORY
+    memory = EventIdWindow()
+    for number in range(WINDOW_SIZE + 1):
+        memory = add_event(memory, str(number), EpochMs(number * 10))
+    assert check_event(memory, "between", EpochMs(5)) is None
+    assert (
+        check_event(add_event(memory, "between", EpochMs(5)), "between", EpochMs(5)) is Reason.BEYOND_MEMORY
+    )

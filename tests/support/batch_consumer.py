@@ -9,7 +9,7 @@ from faust.types.tuples import ConsumerMessage
 from streams.faust.app import create_app
 from streams.faust.batching import BatchConsumer, BatchRecord
 from streams.kafka.config import KafkaConfig
-from streams.worker.settings import RuntimeSettings, WorkerSettings
+from streams.worker.settings import WorkerSettings
 from tests.support.fakes import KAFKA, batch
 
 GENERATION = 7
@@ -38,7 +38,15 @@ class FakeThread:
 
 def app_consumer(settings: WorkerSettings, kafka: KafkaConfig = KAFKA) -> BatchConsumer:
     """The consumer of a worker's app, not started; needs a running loop."""
-    consumer = create_app("group", kafka, settings, RuntimeSettings()).consumer
+    app = create_app(
+        "group",
+        kafka,
+        batch_records=settings.batch_records,
+        waiting_batches=settings.waiting_batches,
+        fetch_bytes=settings.fetch_bytes,
+        commit_interval_s=1.0,
+    )
+    consumer = app.consumer
     assert isinstance(consumer, BatchConsumer)
     consumer._thread.thread_loop.close()  # Faust makes it at once and closes it when the thread ends: it never ran
     return consumer

@@ -13,7 +13,7 @@ from schemas.errors import Cause
 from schemas.feeds import PillarEvent
 from schemas.topics import PILLAR_EVENTS, dead_letter_topic
 from schemas.units import DAY_MS, EpochMs
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 from streams.kafka.record import LogRecord
 from tests.support.timeline import ms
 
@@ -50,7 +50,7 @@ def dead_letter(
 
 
 def found(given: DeadLetter, *, offset: int = 0, topic: str | None = None) -> LocatedDeadLetter:
-    return LocatedDeadLetter(Place(topic or dead_letter_topic(given.topic), 0, offset), ms(9), given)
+    return LocatedDeadLetter(RecordMetadata(topic or dead_letter_topic(given.topic), 0, offset), ms(9), given)
 
 
 def lying(*dead_letters: DeadLetter | bytes) -> list[LogRecord]:

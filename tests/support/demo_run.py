@@ -20,7 +20,7 @@ from schemas.topics import (
 )
 from schemas.units import EpochMs
 from streams.kafka.capabilities import BrokerKind
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 from tests.support.timeline import START, Timeline, device
 
 SCENARIO = read_scenario(shipped("scenario.toml"), "scenario.toml")
@@ -89,8 +89,8 @@ def run_result(device_name: str = "<b>P1</b>") -> RunResult:
     return RunResult(
         script=Script(SCENARIO, [device()], Fixtures({"listed": Vehicle("listed", PLATE, b"")}, [], {})),
         sent=[
-            Sent(0, START, Place(PILLAR_EVENTS, 0, 0)),
-            Sent(1, EpochMs(START + 900), Place(PILLAR_EVENTS, 0, 1)),
+            Sent(0, START, RecordMetadata(PILLAR_EVENTS, 0, 0)),
+            Sent(1, EpochMs(START + 900), RecordMetadata(PILLAR_EVENTS, 0, 1)),
         ],
         collected=found,
         arrived={alerts()[0].alert.alert_id: EpochMs(START + 1017)},

@@ -1,10 +1,10 @@
 """An agent's surroundings without a broker: records as the fetching thread brings them, deliveries written down."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 from aiokafka.structs import ConsumerRecord
@@ -12,19 +12,24 @@ from aiokafka.structs import ConsumerRecord
 from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter
 from schemas.enums import DeviceKind, Purpose
-from schemas.errors import DeliveryFailed
+from schemas.errors import BrokerUnavailable, DeliveryFailed
 from schemas.hotlist import HotlistEntry
 from schemas.registry import RegistryDevice
 from schemas.topics import BY_NAME, HOTLIST, REGISTRY, dead_letter_topic
 from schemas.units import DAY_MS, EpochMs
+from streams.clock import Clock
 from streams.faust.batching import Batch
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import Delivery, Outgoing, Place
+from streams.kafka.producer import ProducerRecord, RecordMetadata
 from streams.kafka.record import LogRecord
 from streams.worker.context import Context
 from streams.worker.metrics import Metrics
 from streams.worker.settings import RuntimeSettings, WorkerSettings
+from streams.worker.spec import WORKERS
 from tests.support.timeline import device, ms
+
+if TYPE_CHECKING:
+    from streams.kafka.reader import BrokerReader
 
 T = TypeVar("T")
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
@@ -60,34 +65,44 @@ def batch(*values: bytes | None, topic: str, partition: int = 0, start: int = 0,
     )
 
 
-class FakeDelivery:
-    """Takes everything and writes it down, in the lists in which it came."""
+class HandClock:
+    """A worker's clock, moved by hand: `seconds` after the time line's beginning."""
 
-    def __init__(self) -> None:
-        self.lists: list[list[Outgoing]] = []
+    def __init__(self, seconds: float = 100.0) -> None:
+        self.seconds = seconds
+        self.clock = Clock(lambda: ms(self.seconds), lambda: self.seconds)
+
+
+class FakeDelivery:
+    """Takes everything that a worker may write, in the lists in which it came; without a list of topics, anything."""
+
+    def __init__(self, may_write: Sequence[str] = tuple(BY_NAME)) -> None:
+        self._may_write = frozenset(may_write)
+        self.lists: list[list[ProducerRecord]] = []
         self.refused: frozenset[str] = frozenset()
         """Topics that the broker does not take."""
 
     @property
-    def sent(self) -> list[Outgoing]:
+    def sent(self) -> list[ProducerRecord]:
         return [record for records in self.lists for record in records]
 
-    def to(self, topic: str) -> list[Outgoing]:
+    def to(self, topic: str) -> list[ProducerRecord]:
         return [record for record in self.sent if record.topic == topic]
 
     def decoded(self, topic: str, kind: type[RecordT]) -> list[RecordT]:
         return [decode(record.value, kind) for record in self.to(topic)]
 
-    def letters(self, topic: str) -> list[DeadLetter]:
+    def dead_letters(self, topic: str) -> list[DeadLetter]:
         return self.decoded(dead_letter_topic(topic), DeadLetter)
 
-    async def deliver(self, records: Sequence[Outgoing]) -> list[Place]:
+    async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
         await asyncio.sleep(0)
         for record in records:
+            assert record.topic in self._may_write, f"{record.topic}: the worker's spec does not name it"
             if record.topic in self.refused:
                 raise DeliveryFailed(f"{record.topic}: refused")
         places = [
-            Place(record.topic, record.partition or 0, len(self.sent) + index)
+            RecordMetadata(record.topic, record.partition or 0, len(self.sent) + index)
             for index, record in enumerate(records)
         ]
         if records:
@@ -95,26 +110,69 @@ class FakeDelivery:
         return places
 
 
-class World:
-    """One agent's context, and what came of it."""
+class FakeReader:
+    """What lies on the broker: followers of compacted topics, and records to read."""
 
-    def __init__(self, *, partitions: int = 4, runtime: RuntimeSettings | None = None) -> None:
-        self.delivery = FakeDelivery()
+    def __init__(self, may_read: Sequence[str]) -> None:
+        self._may_read = frozenset(may_read)
+        self.followers: dict[str, FakeFollower] = {}
+        """Of a topic that is missing here nothing can be read: the broker is away."""
+        self.records: dict[str, list[LogRecord]] = {}
+
+    def holds(self, topic: str, records: Sequence[LogRecord]) -> "FakeFollower":
+        self.followers[topic] = FakeFollower(list(records))
+        return self.followers[topic]
+
+    def follow(self, topic: str) -> "FakeFollower":
+        assert topic in self._may_read, f"{topic}: the worker's spec does not name it"
+        if topic not in self.followers:
+            raise BrokerUnavailable(f"{topic}: nothing was put there")
+        return self.followers[topic]
+
+    def read(self, topic: str, partition: int, start: int, stop: int | None = None) -> Iterator[LogRecord]:
+        found = (each for each in self.records.get(topic, ()) if each.partition == partition)
+        return (each for each in found if start <= each.offset and (stop is None or each.offset < stop))
+
+
+class World:
+    """One agent's context, and what came of it.
+
+    Args:
+        worker: Whose: it can write and follow what that worker's spec names, and nothing else.
+        holds: What lies in compacted topics at first.
+        partitions: Of every topic.
+        runtime: The settings of all workers.
+    """
+
+    def __init__(
+        self,
+        worker: str,
+        holds: Mapping[str, Sequence[LogRecord]] | None = None,
+        *,
+        partitions: int = 4,
+        runtime: RuntimeSettings | None = None,
+    ) -> None:
+        spec = WORKERS[worker]
+        self.clock = HandClock()
+        self.delivery, self.reader = FakeDelivery(spec.writes), FakeReader(spec.follows)
+        for topic, records in (holds or {}).items():
+            self.reader.holds(topic, records)
         self.metrics = Metrics()
         self.ours = frozenset({0})
         self.caught_up = frozenset[int]()
         self.context = Context(
-            name="worker",
-            kafka=KAFKA,
+            spec=spec,
             settings=WorkerSettings(http_port=0),
             runtime=runtime or RuntimeSettings(),
-            delivery=cast("Delivery", self.delivery),
+            delivery=self.delivery,
+            reader=cast("BrokerReader", self.reader),
             metrics=self.metrics,
             executor=ThreadPoolExecutor(1),
             assignment=lambda: self.ours,
             caught_up=lambda: self.caught_up,
             partitions=dict.fromkeys(BY_NAME, partitions),
             cache=Path("no-models-here"),
+            clock=self.clock.clock,
         )
 
     def count(self, name: str, **labels: str) -> float:
@@ -124,11 +182,6 @@ class World:
         return "\n".join(str(family) for family in self.metrics.registry.collect())
 
 
-def follower_of(topics: Mapping[str, Sequence[LogRecord]]) -> Callable[[KafkaConfig, str], "FakeFollower"]:
-    """What stands in for `streams.kafka.compacted_table.Follower`."""
-    return lambda _kafka, topic: FakeFollower(list(topics.get(topic, ())))
-
-
 class FakeFollower:
     """A compacted topic: what it holds at first, and what `arrive` adds."""
 
@@ -136,6 +189,7 @@ class FakeFollower:
         self._first, self._waiting = records, list[LogRecord]()
         self.caught_up = True
         self.closed = False
+        self.failure: Exception | None = None
 
     def catch_up(self) -> list[LogRecord]:
         return self._first
@@ -144,6 +198,8 @@ class FakeFollower:
         self._waiting += records
 
     def poll(self) -> list[LogRecord]:
+        if self.failure is not None:
+            raise self.failure
         found, self._waiting = self._waiting, []
         return found
 

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import Decision, fold
-from processors.incident.lifecycle import can
-from processors.rules.ack import SAYS
+from processors.incident.lifecycle import is_possible
+from processors.rules.ack import ACK_RULES
 from processors.state.partition_state import State, new_state
 from schemas.codec import encode
 from schemas.enums import (
@@ -19,7 +19,6 @@ from schemas.enums import (
     AckReason,
     Disposition,
     Feed,
-    FeedState,
     Grade,
     InputKind,
     PillarKind,
@@ -33,14 +32,18 @@ from tests.support.fold_site import POLICIES, SITE
 from tests.support.timeline import (
     START,
     ZONE,
+    FeedRecord,
     ack,
     alive,
+    before_0_4,
     dead_letter,
     device,
     entry,
     envelope,
     fact,
     flame,
+    list_age,
+    log_broken,
     ms,
 )
 
@@ -189,13 +192,21 @@ def feed_words(draw: st.DrawFn, at_s: float, zone: str, *, is_alive: bool) -> Fu
         if draw(st.booleans()):
             return envelope(alive(at_s, *partitions))
         return envelope(alive(at_s, *partitions, topic=FRAMES, feed=Feed.CAMERAS))
-    state = draw(
-        st.sampled_from((FeedState.DEAD_LETTER, FeedState.DEAD_LETTER, FeedState.STALE, FeedState.OK))
+    offset, stale = draw(st.integers(0, 3)), draw(st.booleans())
+    report: FeedRecord = draw(
+        st.sampled_from(
+            (
+                dead_letter(offset, at_s=at_s),
+                dead_letter(offset, at_s=at_s),
+                list_age(at_s, stale=stale, topic=HOTLIST, feed=Feed.HOTLIST),
+                log_broken(offset, at_s=at_s),
+            )
+        )
     )
-    told = dead_letter(draw(st.integers(0, 3)), at_s=at_s, state=state)
-    if state is not FeedState.DEAD_LETTER:
-        told = replace(told, topic=HOTLIST, feed=Feed.HOTLIST)
-    return envelope(told, zone=draw(st.sampled_from((zone, UNASSIGNED_ZONE))))
+    is_earlier = draw(st.booleans())  # a log of before 0.4.0 has another record for the same
+    return envelope(
+        before_0_4(report) if is_earlier else report, zone=draw(st.sampled_from((zone, UNASSIGNED_ZONE)))
+    )
 
 
 @st.composite
@@ -204,7 +215,11 @@ def acknowledgements(draw: st.DrawFn, at_s: float, state: State, known: list[str
     about = known[-1 - draw(st.integers(0, min(3, len(known) - 1)))]
     about = draw(st.sampled_from((about,) * 15 + (GHOST,)))
     incident = state.incidents.get(about)
-    possible = tuple(a for a, says in SAYS.items() if incident is not None and can(incident.state, says.step))
+    possible = tuple(
+        a
+        for a, rule in ACK_RULES.items()
+        if incident is not None and is_possible(incident.state, rule.transition)
+    )
     actions = draw(st.sampled_from((possible or tuple(AckAction),) * 4 + (tuple(AckAction),)))
     # The broker has appended it before it comes into the log, and some people send what they said a while ago.
     received_s = at_s - draw(st.sampled_from((0.0, 0.0, 0.5, 30.0)))

@@ -3,8 +3,6 @@
 from itertools import count
 from random import Random
 
-from msgspec.structs import replace
-
 from processors.state.policy import ByGrade, FusionPolicy, Grades
 from schemas.alert import Alert
 from schemas.enums import (
@@ -13,7 +11,6 @@ from schemas.enums import (
     DeviceKind,
     Disposition,
     Feed,
-    FeedState,
     Grade,
     Hazard,
     PillarKind,
@@ -24,7 +21,19 @@ from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE, ChainLink, RegistryDevice, ResponsePoint
 from schemas.topics import FRAMES, HOTLIST
 from schemas.units import deg_e7
-from tests.support.timeline import LAT, ZONE, Timeline, alive, camera, dead_letter, device, flame, gateway, ms
+from tests.support.timeline import (
+    LAT,
+    ZONE,
+    Timeline,
+    alive,
+    camera,
+    dead_letter,
+    device,
+    flame,
+    gateway,
+    list_age,
+    ms,
+)
 
 HOUR_S = 3_600
 PARTITIONS = 2
@@ -179,11 +188,10 @@ def _faults(play: Hour) -> None:
     play.report(PillarKind.RELEASE, 1_301, "B2")
     play.report(PillarKind.TEST, 1_310, "P2")
     play.line.push(dead_letter(3, at_s=1_320), at_s=1_320, zone=UNASSIGNED_ZONE)
-    for at_s, state in ((1_330, FeedState.STALE), (1_400, FeedState.OK)):
+    for at_s, stale in ((1_330, True), (1_400, False)):
         play.until(at_s)
-        told = dead_letter(0, at_s=at_s, state=state)
-        listed = replace(told, topic=HOTLIST, feed=Feed.HOTLIST)
-        play.line.push(listed, at_s=at_s, zone=UNASSIGNED_ZONE)
+        age = list_age(at_s, stale=stale, topic=HOTLIST, feed=Feed.HOTLIST)
+        play.line.push(age, at_s=at_s, zone=UNASSIGNED_ZONE)
 
 
 def _silence(play: Hour) -> None:

@@ -23,12 +23,13 @@ from schemas.feeds import PillarEvent
 from schemas.topics import ACK_RESULTS, ACKS, ALERTS, PILLAR_EVENTS
 from streams.clock import monotonic, now_ms, pause
 from streams.kafka import topics
-from streams.kafka.acls import RIGHTS, group_of
+from streams.kafka.acls import group_of
 from streams.kafka.admin import admin_client
 from streams.kafka.config import KafkaConfig, SaslMechanism, SecurityProtocol
-from streams.kafka.producer import Outgoing, send_all
+from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import read_all
 from streams.worker.settings import RuntimeSettings
+from streams.worker.spec import WORKERS
 from tests.support.certificates import Authority
 
 READY_S = 60.0
@@ -38,7 +39,7 @@ SHORT = "callbox-short"
 """A worker's user that the tests take one right from."""
 
 GATEWAY, DISPATCHER = "gateway", "dispatcher"
-USERS = ("admin", GATEWAY, DISPATCHER, SHORT, *(f"callbox-{worker}" for worker in RIGHTS))
+USERS = ("admin", GATEWAY, DISPATCHER, SHORT, *(f"callbox-{worker}" for worker in WORKERS))
 
 Grant = tuple[ResourceType, str, AclOperation]
 TOPIC, GROUP = ResourceType.TOPIC, ResourceType.GROUP
@@ -105,12 +106,12 @@ def _filter(user: str, grant: Grant) -> AclBindingFilter:
 
 def grants_of(worker: str, replica: str = "") -> list[Grant]:
     """Everything that a worker needs; one of a replica also looks at the offsets of the first set."""
-    rights, first = RIGHTS[worker], group_of(worker, RuntimeSettings())
+    acls, prefix = WORKERS[worker].acls, RuntimeSettings().group_prefix
     return [
-        *((TOPIC, topic, READ) for topic in rights.reads),
-        *((TOPIC, topic, WRITE) for topic in rights.writes),
-        (GROUP, group_of(worker, RuntimeSettings(), replica), READ),
-        *([(GROUP, first, DESCRIBE)] if replica else []),
+        *((TOPIC, topic, READ) for topic in acls.reads),
+        *((TOPIC, topic, WRITE) for topic in acls.writes),
+        (GROUP, group_of(worker, prefix, replica), READ),
+        *([(GROUP, group_of(worker, prefix), DESCRIBE)] if replica else []),
     ]
 
 
@@ -118,8 +119,8 @@ def founded(broker: ApacheKafka, authority: Authority, passwords: dict[str, str]
     ours = KafkaConfig(bootstrap=broker.bootstrap)
     made = Town(broker.guarded_bootstrap, ours, authority.ca_file, passwords)
     topics.apply(made.as_user("admin"), i_lose_order=False)
-    send_all(made.as_user("admin"), list(records(range(3))))
-    for worker in RIGHTS:
+    publish(made.as_user("admin"), list(records(range(3))))
+    for worker in WORKERS:
         made.allow(f"callbox-{worker}", *grants_of(worker))
     made.allow(GATEWAY, (TOPIC, PILLAR_EVENTS, WRITE))
     made.allow(DISPATCHER, (TOPIC, ALERTS, READ), (TOPIC, ACKS, WRITE), (TOPIC, ACK_RESULTS, READ))
@@ -153,7 +154,7 @@ def press(town: Town, number: int) -> str:
         received_at=at,
         event_id=f"press-{number}-{at}",
     )
-    send_all(town.as_user(GATEWAY), [Outgoing(PILLAR_EVENTS, device.encode(), encode(event))])
+    publish(town.as_user(GATEWAY), [ProducerRecord(PILLAR_EVENTS, device.encode(), encode(event))])
     return str(event.event_id)
 
 

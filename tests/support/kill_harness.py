@@ -1,4 +1,4 @@
-"""A kill drill: shipped workers on a Kafka of their own, presses that keep coming, the log folded again."""
+"""For tests that kill workers: a Kafka without other workers, presses that keep coming, the log folded again."""
 
 import os
 import threading
@@ -12,10 +12,11 @@ import pytest
 from confluent_kafka import KafkaError, Message, Producer
 
 from benchmarks.support.registry_load import pillar, records
-from callbox.demo.processes.broker import MissingBroker
+from callbox.demo.processes.broker import Broker, MissingBroker
 from callbox.demo.processes.broker_process import free_port
-from callbox.demo.processes.worker_process import WorkerProcess
-from callbox_testkit.brokers.apache import ApacheKafka
+from callbox.demo.processes.worker_process import COMMAND, WorkerProcess
+from callbox_testkit import fail_points
+from callbox_testkit import worker as wrapper
 from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind
@@ -24,9 +25,10 @@ from schemas.topics import ALERTS, PILLAR_EVENTS
 from streams.clock import now_ms
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import send_all
+from streams.kafka.producer import publish
 from streams.kafka.reader import read_all
 from streams.replay.refold import Difference, differences, read_alerts, read_log, refold, repeats
+from tests.support.wiped_kafka import wiped
 
 SESSION_MS = 2_000
 READY_S = 40.0
@@ -55,8 +57,8 @@ def kafka_or_skip() -> Iterator[None]:
         pytest.skip(str(error))
 
 
-class Drill:
-    """Workers, presses and the final account."""
+class KillHarness:
+    """Workers, presses, and the account of what came out."""
 
     def __init__(self, bootstrap: str, folder: Path, pillars: int) -> None:
         self.kafka = KafkaConfig(bootstrap=bootstrap)
@@ -64,20 +66,21 @@ class Drill:
         self._config = folder / "callbox.toml"
         self._config.write_text(CONFIG.format(bootstrap=bootstrap, session_ms=SESSION_MS))
         self._workers: list[WorkerProcess] = []
-        self.acknowledged: set[str] = set()
+        self.confirmed: set[str] = set()
         topics.apply(self.kafka, i_lose_order=False)
-        send_all(self.kafka, list(records(range(pillars))))
+        publish(self.kafka, list(records(range(pillars))))
 
     def start(self, name: str, fail_point: str | None = None, replica: str = "") -> WorkerProcess:
-        """Start a worker and wait until it is ready."""
+        """Start a worker, with a fail point by the wrapper program, and wait until it is ready."""
         port = free_port()
         worker = WorkerProcess(
             name,
             self._config,
             http_port=port,
             log_file=self._folder / f"{name}-{port}.log",
-            environment={"CALLBOX_FAIL_POINT": fail_point} if fail_point else {},
+            environment={fail_points.VARIABLE: fail_point} if fail_point else {},
             replica=replica,
+            program=wrapper.PROGRAM if fail_point else COMMAND,
         )
         self._workers.append(worker)
         worker.wait_until_ready(READY_S)
@@ -85,7 +88,7 @@ class Drill:
 
     @contextmanager
     def presses(self, count: int, rate: int) -> Iterator[None]:
-        """Press `count` pillars once each, beside what the test does; wait for the last at the end."""
+        """Press `count` pillars once each while the test goes on; wait for the last at the end."""
         thread = threading.Thread(target=self._press, args=(count, rate))
         thread.start()
         try:
@@ -110,15 +113,15 @@ class Drill:
                 PILLAR_EVENTS,
                 encode(event),
                 device,
-                on_delivery=partial(self._acknowledge, f"press-{number}"),
+                on_delivery=partial(self._confirm, f"press-{number}"),
             )
             producer.poll(1 / rate)
             time.sleep(1 / rate)
         producer.flush(30)
 
-    def _acknowledge(self, event_id: str, error: KafkaError | None, _message: Message) -> None:
+    def _confirm(self, event_id: str, error: KafkaError | None, _message: Message) -> None:
         if error is None:
-            self.acknowledged.add(event_id)
+            self.confirmed.add(event_id)
 
     def raised(self) -> set[str]:
         """The presses that an alert names."""
@@ -129,14 +132,14 @@ class Drill:
         }
 
     def lost(self) -> set[str]:
-        """Presses that the broker acknowledged and that no alert names, after some patience."""
+        """Presses that the broker confirmed and that no alert names, after some patience."""
         give_up = time.monotonic() + ARRIVED_S
-        while (missing := self.acknowledged - self.raised()) and time.monotonic() < give_up:
+        while (missing := self.confirmed - self.raised()) and time.monotonic() < give_up:
             time.sleep(0.5)
         return missing
 
     def account(self) -> tuple[list[Difference], int]:
-        """Stop the workers; what a replay does differently, and how many alerts are there twice."""
+        """Stop the workers; where a replay differs from what went out, and how many alerts went out again."""
         for worker in self._workers:
             if worker.exit_code is None:
                 worker.stop()
@@ -151,10 +154,10 @@ class Drill:
 
 
 @contextmanager
-def drill(cache: Path, folder: Path, pillars: int) -> Iterator[Drill]:
-    """A drill on a fresh Apache Kafka; skipped where there is none, unless CI says that there must be."""
-    with kafka_or_skip(), ApacheKafka(cache, folder / "kafka.log") as broker:
-        running = Drill(broker.bootstrap, folder, pillars)
+def kill_harness(broker: Broker, folder: Path, pillars: int) -> Iterator[KillHarness]:
+    """One on an Apache Kafka that is wiped before and after it: the fixture `own_kafka`."""
+    with wiped(KafkaConfig(bootstrap=broker.bootstrap)):
+        running = KillHarness(broker.bootstrap, folder, pillars)
         try:
             yield running
         finally:

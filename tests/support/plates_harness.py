@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from processors.plates.verification import SeenPlate
 from processors.vision.jpeg import encode_jpeg
@@ -13,11 +12,9 @@ from schemas.errors import Cause
 from schemas.feeds import PlateRead
 from schemas.hotlist import HotlistEntry, VerificationRequest
 from schemas.topics import HOTLIST, PLATE_READS, REGISTRY, VERIFICATION_REQUESTS
-from streams.kafka import compacted_table as following
 from streams.worker.settings import RuntimeSettings
-from streams.workers import plates
 from streams.workers.plates import PlatesAgent
-from tests.support.fakes import FakeFollower, World, batch, checkpoint, listed, registered, run
+from tests.support.fakes import World, batch, checkpoint, listed, registered, run
 from tests.support.timeline import ms
 
 LISTED = "ABC1234"
@@ -47,15 +44,12 @@ class FakePictures:
 class Checkpoint:
     """A plates worker with a list, and what came of each read."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *entries: HotlistEntry) -> None:
-        self.world = World(runtime=RuntimeSettings(registry_poll_s=0))
+    def __init__(self, *entries: HotlistEntry) -> None:
+        self.world = World("plates", runtime=RuntimeSettings(registry_poll_s=0))
         self.pictures = FakePictures()
-        self.list = FakeFollower(listed(*entries))
-        self.site = FakeFollower(registered(checkpoint()))
-        followers = {HOTLIST: self.list, REGISTRY: self.site}
-        monkeypatch.setattr(following, "Follower", lambda _kafka, topic: followers[topic])
-        monkeypatch.setattr(plates, "PlatePictures", self.pictures)
-        self.agent = PlatesAgent(self.world.context)
+        self.list = self.world.reader.holds(HOTLIST, listed(*entries))
+        self.site = self.world.reader.holds(REGISTRY, registered(checkpoint()))
+        self.agent = PlatesAgent(self.world.context, self.pictures)
         run(self.agent.start())
 
     @property
@@ -64,7 +58,7 @@ class Checkpoint:
 
     @property
     def causes(self) -> list[Cause]:
-        return [letter.cause for letter in self.world.delivery.letters(PLATE_READS)]
+        return [letter.cause for letter in self.world.delivery.dead_letters(PLATE_READS)]
 
     def reads(self, *values: PlateRead | bytes, at_s: float = 60) -> list[VerificationRequest]:
         encoded = [value if isinstance(value, bytes) else encode(value) for value in values]

@@ -1,4 +1,4 @@
-"""A recorded log of one partition with its snapshots, as `streams.kafka.reader.read` gives them."""
+"""A recorded log of one partition with its snapshots, as a worker's reader gives them."""
 
 from collections.abc import Iterator
 
@@ -14,10 +14,8 @@ from schemas.fusion_log import FusionSnapshot
 from schemas.partitioning import partition_of
 from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT
 from schemas.units import EpochMs
-from streams.kafka.config import KafkaConfig
 from streams.kafka.record import LogRecord
 from streams.state.restore import Restored, restore
-from tests.support.fakes import KAFKA
 from tests.support.timeline import PARTITIONS, ZONE, Timeline, device
 
 PARTITION = partition_of(ZONE, PARTITIONS)
@@ -67,14 +65,14 @@ def snapshot(offset: int) -> FusionSnapshot:
 
 
 class Cluster:
-    """The log and the snapshot topic, as `streams.kafka.reader.read` gives them."""
+    """The log and the snapshot topic, as a worker's reader gives them."""
 
     def __init__(self) -> None:
         self.log = [
             LogRecord(FUSION_INPUT, PARTITION, entry.offset, entry.append_ms, entry.key, entry.value)
             for entry in LOG.entries
         ]
-        self.topic_id = "first"
+        self.id = "first"
         self.snapshots: list[LogRecord] = []
         self.asked: list[tuple[str, int, int | None]] = []
 
@@ -84,9 +82,7 @@ class Cluster:
             place = len(self.snapshots)
             self.snapshots.append(LogRecord(FUSION_SNAPSHOT, PARTITION, place, EpochMs(0), b"", encoded))
 
-    def read(
-        self, _kafka: KafkaConfig, topic: str, partition: int, start: int, stop: int | None = None
-    ) -> Iterator[LogRecord]:
+    def read(self, topic: str, partition: int, start: int, stop: int | None = None) -> Iterator[LogRecord]:
         assert partition == PARTITION
         self.asked.append((topic, start, stop))
         records = self.log if topic == FUSION_INPUT else self.snapshots
@@ -96,15 +92,15 @@ class Cluster:
             if record.offset >= first and (stop is None or record.offset < stop):
                 yield record
 
-    def bounds(self, _kafka: KafkaConfig, topic: str, partition: int) -> tuple[int, int | None]:
+    def bounds(self, topic: str, partition: int) -> tuple[int, int | None]:
         assert (topic, partition) == (FUSION_INPUT, PARTITION)
         return (self.log[0].offset, self.log[-1].offset + 1) if self.log else (0, 0)
 
-    def topic_id_of(self, _kafka: KafkaConfig, _topic: str) -> str:
-        return self.topic_id
+    def topic_id(self, _topic: str) -> str:
+        return self.id
 
     def restore(self, committed: int = END, in_hand: State | None = None) -> Restored:
-        return restore(KAFKA, PARTITION, PARTITIONS, committed, in_hand)
+        return restore(self, PARTITION, PARTITIONS, committed, in_hand)
 
     def restored(self, committed: int = END) -> bytes:
         """The state where nothing is wrong."""

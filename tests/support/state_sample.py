@@ -10,12 +10,23 @@ from typing import Any
 from processors.fold.snapshot_codec import dump
 from processors.state.partition_state import FORMAT_VERSION
 from processors.state.policy import ByGrade, FusionPolicy
-from schemas.enums import AckAction, AckReason, DeviceKind, Disposition, FeedState, Grade, Hazard, PillarKind
+from schemas.enums import AckAction, AckReason, DeviceKind, Disposition, Grade, Hazard, PillarKind
 from schemas.fusion_log import CameraAlive
 from schemas.registry import ResponsePoint
 from schemas.units import deg_e7
 from tests.support.paths import TESTS
-from tests.support.timeline import LAT, Timeline, alive, camera, dead_letter, device, flame, gateway, ms
+from tests.support.timeline import (
+    LAT,
+    Timeline,
+    alive,
+    camera,
+    dead_letter,
+    device,
+    flame,
+    gateway,
+    list_age,
+    ms,
+)
 
 SAMPLES = TESTS / "samples"
 
@@ -85,7 +96,7 @@ def _feeds_and_silence(line: Timeline) -> None:
         line.tick(at_s)
     line.press(59, "Q1", event_id="held-down")
     line.push(dead_letter(at_s=60), at_s=60)
-    line.push(dead_letter(8, state=FeedState.STALE, at_s=61), at_s=61)
+    line.push(list_age(61, stale=True), at_s=61)
 
 
 def _conditions(line: Timeline) -> None:

@@ -3,7 +3,9 @@
 `Timeline` pushes records at seconds since the start; `fact`, `device` and their like build the records.
 """
 
+from collections.abc import Callable, Mapping
 from itertools import count
+from typing import Any
 
 import msgspec
 
@@ -30,10 +32,23 @@ from schemas.enums import (
     Tier,
 )
 from schemas.errors import Cause
-from schemas.fusion_log import CameraAlive, FeedStatus, FusionInput, Media, Observation, PillarFact, Tick
+from schemas.fusion_log import (
+    CameraAlive,
+    DeadLetterNotice,
+    FeedStatus,
+    FeedWatermark,
+    FusionInput,
+    ListAge,
+    LogBrokenNotice,
+    Media,
+    Observation,
+    PillarFact,
+    PolicyRecord,
+    Tick,
+)
 from schemas.partitioning import partition_of
 from schemas.registry import ChainLink, RegistryDevice, ResponsePoint
-from schemas.topics import PILLAR_EVENTS
+from schemas.topics import FUSION_INPUT, PILLAR_EVENTS
 from schemas.units import EpochMs, deg_e7
 
 START = EpochMs(1_760_000_000_000)
@@ -137,11 +152,11 @@ def flame(
     )
 
 
-def dead_letter(offset: int = 7, *, at_s: float = 0, state: FeedState = FeedState.DEAD_LETTER) -> FeedStatus:
-    return FeedStatus(
+def dead_letter(offset: int = 7, *, at_s: float = 0) -> DeadLetterNotice:
+    """A record of the pillar feed could not be used."""
+    return DeadLetterNotice(
         feed=Feed.PILLARS,
-        state=state,
-        topic="alarm.pillar-event.v1",
+        topic=PILLAR_EVENTS,
         partition=2,
         offset=offset,
         cause=Cause.UNDECODABLE,
@@ -149,17 +164,64 @@ def dead_letter(offset: int = 7, *, at_s: float = 0, state: FeedState = FeedStat
     )
 
 
-def alive(at_s: float, *partitions: int, topic: str = PILLAR_EVENTS, feed: Feed = Feed.PILLARS) -> FeedStatus:
-    """What a worker says of the partitions of its feed that have told everything."""
+def list_age(
+    newest_s: float, *, stale: bool, topic: str = PILLAR_EVENTS, feed: Feed = Feed.PILLARS
+) -> ListAge:
+    """A list, too old or fresh, by the time of its newest entry."""
+    return ListAge(feed=feed, topic=topic, newest_at=ms(newest_s), stale=stale)
+
+
+def log_broken(found: int = 9, *, at_s: float = 0) -> LogBrokenNotice:
+    """Records of the log are gone."""
+    return LogBrokenNotice(
+        topic=FUSION_INPUT, partition=0, expected=4, found=found, cause=Cause.RECORDS_MISSING, at=ms(at_s)
+    )
+
+
+def alive(
+    at_s: float, *partitions: int, topic: str = PILLAR_EVENTS, feed: Feed = Feed.PILLARS
+) -> FeedWatermark:
+    """These partitions of a feed have been read without a hole."""
+    return FeedWatermark(feed=feed, topic=topic, partitions=partitions or (0,), at=ms(at_s))
+
+
+FeedRecord = FeedWatermark | DeadLetterNotice | ListAge | LogBrokenNotice
+
+
+def before_0_4(record: FeedRecord) -> FeedStatus:
+    """The record that a worker wrote until 0.4.0 in place of one of today's."""
+    match record:
+        case FeedWatermark():
+            return _status(record.feed, FeedState.OK, record.topic, record.at, partitions=record.partitions)
+        case DeadLetterNotice():
+            place = (record.partition, record.offset)
+            return _status(record.feed, FeedState.DEAD_LETTER, record.topic, record.at, place, record.cause)
+        case ListAge():
+            state = FeedState.STALE if record.stale else FeedState.OK
+            return _status(record.feed, state, record.topic, record.newest_at)
+        case LogBrokenNotice():
+            place = (record.partition, record.found)
+            return _status(Feed.LOG, FeedState.BROKEN, record.topic, record.at, place, record.cause)
+
+
+def _status(
+    feed: Feed,
+    state: FeedState,
+    topic: str,
+    at: EpochMs,
+    place: tuple[int, int] = (-1, -1),
+    cause: Cause = Cause.UNKNOWN,
+    partitions: tuple[int, ...] = (),
+) -> FeedStatus:
     return FeedStatus(
         feed=feed,
-        state=FeedState.OK,
+        state=state,
         topic=topic,
-        partition=-1,
-        offset=-1,
-        cause=Cause.UNKNOWN,
-        at=ms(at_s),
-        partitions=partitions or (0,),
+        partition=place[0],
+        offset=place[1],
+        cause=cause,
+        at=at,
+        partitions=partitions,
     )
 
 
@@ -194,28 +256,33 @@ def ack(
     )
 
 
+_NAMES: Mapping[type[msgspec.Struct], tuple[InputKind, Callable[[Any], str]]] = {
+    RegistryDevice: (InputKind.DEVICE, lambda record: f"{record.device_id}:{record.revision}"),
+    Observation: (InputKind.OBSERVATION, lambda record: record.observation_id),
+    AckFact: (InputKind.ACKNOWLEDGEMENT, lambda record: record.ack_id),
+    CameraAlive: (InputKind.CAMERA_ALIVE, lambda record: f"{record.device_id}:{record.received_at}"),
+    FeedWatermark: (InputKind.FEED_WATERMARK, lambda record: f"alive:{record.at}"),
+    DeadLetterNotice: (InputKind.DEAD_LETTER, lambda record: f"{record.topic}:{record.offset}"),
+    ListAge: (InputKind.LIST_AGE, lambda record: f"{record.topic}:{record.newest_at}"),
+    LogBrokenNotice: (InputKind.LOG_BROKEN, lambda record: f"{record.topic}:{record.found}"),
+    FeedStatus: (InputKind.FEED_STATUS, lambda record: f"{record.topic}:{record.state}:{record.at}"),
+    Tick: (InputKind.TICK, lambda record: f"tick:{record.number}"),
+    PolicyRecord: (InputKind.POLICY, lambda _record: "policy"),
+}
+"""What the envelope of each record says."""
+
+
 def envelope(record: msgspec.Struct, *, zone: str = ZONE) -> FusionInput:
-    """The log's envelope of any record."""
-    match record:
-        case PillarFact():
-            return to_input(record, zone)
-        case RegistryDevice():
-            kind, event_id = InputKind.DEVICE, f"{record.device_id}:{record.revision}"
-        case Observation():
-            kind, event_id = InputKind.OBSERVATION, record.observation_id
-        case AckFact():
-            kind, event_id = InputKind.ACKNOWLEDGEMENT, record.ack_id
-        case CameraAlive():
-            kind, event_id = InputKind.CAMERA_ALIVE, f"{record.device_id}:{record.received_at}"
-        case FeedStatus() if record.partitions:
-            kind, event_id, zone = InputKind.FEED_STATUS, f"alive:{record.at}", ""
-        case FeedStatus():
-            kind, event_id = InputKind.FEED_STATUS, f"{record.topic}:{record.offset}"
-        case Tick():
-            kind, event_id, zone = InputKind.TICK, f"tick:{record.number}", ""
-        case _:
-            kind, event_id, zone = InputKind.POLICY, "policy", ""
-    return FusionInput(kind=kind, event_id=event_id, zone=zone, payload=encode(record))
+    """The log's envelope of any record; what is sent to every partition has no zone."""
+    if isinstance(record, PillarFact):
+        return to_input(record, zone)
+    kind, name_of = _NAMES[type(record)]
+    is_broadcast = kind in {InputKind.TICK, InputKind.POLICY, InputKind.FEED_WATERMARK} or (
+        isinstance(record, FeedStatus) and bool(record.partitions)
+    )
+    return FusionInput(
+        kind=kind, event_id=name_of(record), zone="" if is_broadcast else zone, payload=encode(record)
+    )
 
 
 def entry(given: FusionInput, *, offset: int, append_ms: EpochMs) -> LogEntry:

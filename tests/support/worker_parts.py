@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from streams.faust.batching import Batch, BatchApp
-from streams.worker.context import Agent, Context
-from streams.worker.process import AgentClass, _Worker
+from streams.worker.agent import hooks_of
+from streams.worker.context import Context
+from streams.worker.process import _Worker
 from streams.worker.settings import RuntimeSettings, WorkerSettings
+from streams.worker.spec import WORKERS
 from tests.support.fakes import KAFKA
 
 if TYPE_CHECKING:
@@ -29,9 +31,6 @@ class Ended(BaseException):
 class FakeAgent:
     """Does what it is told to, and remembers in which order."""
 
-    topics: ClassVar[tuple[str, ...]] = ("topic",)
-    uses: ClassVar[tuple[str, ...]] = ("other",)
-
     def __init__(self, context: Context | None = None) -> None:
         self.done: list[str] = []
         self.failure: BaseException | None = None
@@ -50,15 +49,12 @@ class FakeAgent:
         if self.failure is not None:
             raise self.failure
 
-    async def after_ack(self) -> None:
-        self.done.append("after_ack")
+    async def after_batch(self) -> None:
+        self.done.append("after_batch")
 
     async def every_second(self) -> None:
         if self.failure is not None:
             raise self.failure
-
-    def is_ready(self) -> bool:
-        return True
 
     def is_restoring(self) -> bool:
         return self.restoring
@@ -133,7 +129,7 @@ class FakeStream:
         await asyncio.sleep(60)
 
 
-class FakeProgress:
+class FakeLag:
     """Counts what is noted."""
 
     def __init__(self) -> None:
@@ -141,7 +137,7 @@ class FakeProgress:
         self.standing_still: WorkerStalled | None = None
         self.excused = 0
 
-    def note(self, processed: Batch) -> None:
+    def note_done(self, processed: Batch) -> None:
         self.noted.append((processed[0].partition, processed.end))
 
     def sample(self) -> None: ...
@@ -156,8 +152,8 @@ class FakeProgress:
 
 def make_worker(drain_s: float = 5.0) -> _Worker:
     runtime = RuntimeSettings(drain_s=drain_s)
-    return _Worker("alarms", cast("AgentClass", FakeAgent), KAFKA, SETTINGS, runtime, {}, Path())
+    return _Worker(WORKERS["alarms"], FakeAgent, KAFKA, SETTINGS, runtime, {}, Path())
 
 
 async def drained(worker: _Worker, app: FakeApp, agent: FakeAgent) -> int:
-    return await worker._drain(cast("BatchApp", app), cast("Agent", agent))
+    return await worker._drain(cast("BatchApp", app), hooks_of(agent))

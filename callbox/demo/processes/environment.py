@@ -11,15 +11,10 @@ from typing import Final, Protocol
 from callbox.demo.processes.broker_process import free_port
 from callbox.demo.processes.worker_process import COMMAND, WorkerProcess
 from schemas.errors import CallboxError
-from schemas.topics import ACKS, FRAMES, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
 from streams.kafka.config import KafkaConfig
+from streams.worker.spec import WORKERS
 
-READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
-    "alarms": (PILLAR_EVENTS, ACKS),
-    "frames": (FRAMES,),
-    "plates": (PLATE_READS,),
-    "fusion": (FUSION_INPUT,),
-}
+READ_BY: Final[Mapping[str, tuple[str, ...]]] = {name: spec.reads for name, spec in WORKERS.items()}
 """What each worker reads."""
 
 READY_WITHIN_S: Final = 90.0  # 4-8 s measured on two idle cores

@@ -1,4 +1,4 @@
-"""Shipped workers as child processes: the demo, the kill tests and the benches all run what ships."""
+"""Workers as child processes, for the demo, the tests and the benches."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ class WorkerFailed(CallboxError):
 
 
 class WorkerProcess:
-    """One process of `callbox worker NAME`.
+    """One process of `callbox worker NAME`, or of a program that takes the same arguments.
 
     Args:
         name: Which worker.
@@ -34,6 +34,7 @@ class WorkerProcess:
         options: Options of `callbox` itself, such as `--verbose`.
         replica: The replica that it belongs to; empty for the first.
         folder: Its working folder; None for that of this process.
+        program: The program that is started.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class WorkerProcess:
         options: Sequence[str] = (),
         replica: str = "",
         folder: Path | None = None,
+        program: Sequence[str] = COMMAND,
     ) -> None:
         command = [
             "worker",
@@ -58,7 +60,7 @@ class WorkerProcess:
         self.name, self.http_port, self.log_file = name, http_port, log_file
         with log_file.open("ab") as output:
             self._process = subprocess.Popen(
-                [*COMMAND, *options, "--config", str(config), *command],
+                [*program, *options, "--config", str(config), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

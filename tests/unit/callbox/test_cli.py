@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import click
@@ -60,7 +61,7 @@ def nobody_there() -> str:
 def test_help_and_version_end_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
     assert run(["config", "--help"]) == 0
-    assert "0.1.0" in capsys.readouterr().out
+    assert f"version {metadata.version('callbox')}\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from callbox.config import MASK, Config, find_config, load_config, read_config, 
 from callbox.invocation import Invocation
 from schemas.errors import FileRefused, InputMissing
 from streams.kafka.config import KafkaConfig, SaslMechanism, SecurityProtocol
-from streams.worker.settings import WorkersSettings
+from streams.worker.spec import WorkersSettings
 from tests.support.paths import ROOT
 
 EXAMPLE = ROOT / "deploy" / "callbox.example.toml"

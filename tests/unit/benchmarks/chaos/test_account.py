@@ -20,7 +20,6 @@ from schemas.hotlist import HotlistEntry, VerificationRequest
 from schemas.registry import RegistryDevice
 from schemas.topics import ALERTS, REGISTRY
 from schemas.units import EpochMs
-from streams.sabotage import Sabotage, asked_for
 from tests.support.timeline import Timeline
 
 CLEAN = Account(0, 0, 0, 0, 0, 0)
@@ -135,13 +134,6 @@ def test_who_is_told_to_leave_and_ends_otherwise_than_with_0_breaks_the_bar() ->
 def test_three_brokers_on_two_cores_say_nothing_of_gaps() -> None:
     reports: list[dict[str, Any]] = [{"fault": Fault.KILL, "gap_ms_max": 60_000.0}]
     assert "gap_after_sigkill_ms" not in bars(CLEAN, reports, 2_000, [], [], with_gaps=False)
-
-
-def test_sabotage_is_asked_for_by_name_or_not_at_all() -> None:
-    assert asked_for({}) is None
-    assert asked_for({"CALLBOX_SABOTAGE": "skip-restore"}) is Sabotage.SKIP_RESTORE
-    with pytest.raises(ValueError, match="everything"):
-        asked_for({"CALLBOX_SABOTAGE": "everything"})
 
 
 def test_a_question_under_two_contents_or_two_ids_is_wrong_and_a_repeat_is_not() -> None:

@@ -17,7 +17,7 @@ from schemas.hotlist import HotlistEntry, VerificationRequest
 from schemas.registry import RegistryDevice
 from schemas.topics import BY_NAME, CATALOGUE, HOTLIST, REGISTRY
 from schemas.units import EpochMs
-from streams.worker.settings import WorkersSettings
+from streams.worker.spec import WorkersSettings
 
 NOW = EpochMs(1_700_000_000_000)
 

@@ -12,7 +12,7 @@ from callbox.commands.dlq_retry import _Decided, _in_batches, _sum_up
 from callbox.dead_letters.retry import RetryDecision, RetryResult
 from schemas.errors import InputMissing, LetterRefused
 from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
-from streams.kafka.producer import Outgoing, Place
+from streams.kafka.producer import ProducerRecord, RecordMetadata
 
 PLACE = "alarm.pillar-event.v1.dlq/0/0"
 BOTH = ["--topic", PILLAR_EVENTS, "--cause", "unknown_device"]
@@ -37,8 +37,10 @@ def bootstrap(address: str) -> None:
 
 
 def decided(result: RetryResult, size: int = 0) -> _Decided:
-    outgoing = Outgoing(PILLAR_EVENTS, b"k", bytes(size)) if result is RetryResult.SENT else None
-    return _Decided(Place(dead_letter_topic(PILLAR_EVENTS), 0, 0), RetryDecision(result, "why", outgoing))
+    outgoing = ProducerRecord(PILLAR_EVENTS, b"k", bytes(size)) if result is RetryResult.SENT else None
+    return _Decided(
+        RecordMetadata(dead_letter_topic(PILLAR_EVENTS), 0, 0), RetryDecision(result, "why", outgoing)
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from schemas.enums import PillarKind
 from schemas.errors import Cause
 from schemas.feeds import PillarEvent, PlateRead
 from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 from streams.kafka.record import LogRecord
 from tests.support.timeline import envelope, fact, ms
 
@@ -45,7 +45,7 @@ def found(
         payload=payload,
         worker="alarms",
     )
-    return LocatedDeadLetter(Place(dead_letter_topic(topic), 0, 4), ms(9), dead_letter)
+    return LocatedDeadLetter(RecordMetadata(dead_letter_topic(topic), 0, 4), ms(9), dead_letter)
 
 
 def looked(payload: bytes) -> Content:
@@ -142,7 +142,7 @@ def test_of_a_sealed_topic_or_one_that_nobody_knows_nothing_is_shown_whatever_th
 
 def test_a_letter_of_a_sealed_record_under_an_open_topic_s_name_is_not_shown() -> None:
     given = found(b"raw", key=CANARY.encode())
-    assert CANARY not in text_of(given._replace(place=Place(dead_letter_topic(SEALED[0]), 0, 4)))
+    assert CANARY not in text_of(given._replace(place=RecordMetadata(dead_letter_topic(SEALED[0]), 0, 4)))
 
 
 def test_a_letter_is_shown_with_place_cause_key_size_and_schema() -> None:

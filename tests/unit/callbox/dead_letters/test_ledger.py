@@ -6,14 +6,14 @@ from msgspec.structs import replace
 from callbox.dead_letters.ledger import count_by_cause, format_place, identity, ledger, parse_place
 from schemas.errors import Cause
 from schemas.topics import ACKS, PILLAR_EVENTS, REGISTRY, dead_letter_topic
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 from tests.support.dead_letters import dead_letter, lying
 from tests.support.timeline import ms
 
 
 def test_a_place_is_read_as_it_is_written() -> None:
     text = "alarm.pillar-event.v1.dlq/0/17"
-    assert parse_place(text) == Place(dead_letter_topic(PILLAR_EVENTS), 0, 17)
+    assert parse_place(text) == RecordMetadata(dead_letter_topic(PILLAR_EVENTS), 0, 17)
     assert format_place(parse_place(text)) == text
 
 

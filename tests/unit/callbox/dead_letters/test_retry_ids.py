@@ -12,11 +12,10 @@ from schemas.feeds import PillarEvent
 from schemas.fusion_log import FusionInput, PillarFact
 from schemas.topics import FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from schemas.units import DAY_MS, HOUR_MS, EpochMs
-from streams.kafka import compacted_table as following
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 from streams.workers.alarms import AlarmsAgent
 from tests.support.dead_letters import LATER, dead_letter, decided, event, lying
-from tests.support.fakes import FakeFollower, World, batch, registered, run
+from tests.support.fakes import World, batch, registered, run
 from tests.support.fakes import kept as record_in
 from tests.support.timeline import Timeline, device, ms
 
@@ -66,28 +65,25 @@ def test_the_fold_drops_a_retry_of_what_was_already_in(given: PillarEvent) -> No
     assert before == 1
 
 
-def test_from_a_stranger_s_event_to_a_fact_once_the_registry_names_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The worker gives it up, the registry learns of the device, the same worker takes the retry."""
-    site = FakeFollower([])
-    world = World()
-    monkeypatch.setattr(following, "Follower", lambda _kafka, _topic: site)
+def test_an_event_of_an_unregistered_device_becomes_a_fact_once_the_registry_names_it() -> None:
+    """The worker rejects it, the registry names the device, the same worker accepts the retry."""
+    world = World("alarms")
+    site = world.reader.holds(REGISTRY, [])
     agent = AlarmsAgent(world.context)
     run(agent.start())
     given = event(event_id=None)
     run(agent.process([batch(encode(given), topic=PILLAR_EVENTS)]))
-    (buried,) = world.delivery.letters(PILLAR_EVENTS)
-    buried = replace(buried, key=b"P1")
+    (rejected,) = world.delivery.dead_letters(PILLAR_EVENTS)
+    rejected = replace(rejected, key=b"P1")
 
     site.arrive(record_in(REGISTRY, "P1", registered(device("P1"))[0].value))
     run(agent.every_second())
-    outgoing = decided(buried).outgoing
+    outgoing = decided(rejected).outgoing
     assert outgoing is not None
     days_later = (LATER - ms(0)) / 1000
     run(agent.process([batch(outgoing.value, topic=PILLAR_EVENTS, start=1, at_s=days_later)]))
 
-    assert len(world.delivery.letters(PILLAR_EVENTS)) == 1
+    assert len(world.delivery.dead_letters(PILLAR_EVENTS)) == 1
     sent = world.delivery.decoded(FUSION_INPUT, FusionInput)[-1]
     assert sent.event_id == decode(sent.payload, PillarFact).event_id == intake(given, ms(0)).event_id
 
@@ -95,5 +91,5 @@ def test_from_a_stranger_s_event_to_a_fact_once_the_registry_names_it(
 def test_what_lies_in_the_topic_is_found_as_a_letter() -> None:
     (record,) = lying(dead_letter())
     assert dead_letter_in(record) == LocatedDeadLetter(
-        Place(dead_letter_topic(PILLAR_EVENTS), 0, 0), ms(0), dead_letter()
+        RecordMetadata(dead_letter_topic(PILLAR_EVENTS), 0, 0), ms(0), dead_letter()
     )

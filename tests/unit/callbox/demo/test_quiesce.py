@@ -7,7 +7,7 @@ from callbox.demo.play import Sent
 from callbox.demo.quiesce import Limits, quiesce
 from schemas.topics import FRAMES, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
 from schemas.units import EpochMs
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 
 LOG_RECORDS = 7
 
@@ -34,7 +34,7 @@ def four_workers(**changed: Worker) -> dict[str, Worker]:
 
 
 def quiesced(workers: Mapping[str, Worker], *, complete_at: int = 1) -> list[str]:
-    sent = [Sent(0, EpochMs(1), Place(PILLAR_EVENTS, 0, offset)) for offset in range(3)]
+    sent = [Sent(0, EpochMs(1), RecordMetadata(PILLAR_EVENTS, 0, offset)) for offset in range(3)]
     asked = count(1)
     return quiesce(
         workers,

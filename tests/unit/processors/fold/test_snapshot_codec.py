@@ -73,7 +73,14 @@ def test_the_sample_of_the_present_format_holds_something_of_everything() -> Non
     assert kinds == set(DeviceKind) - {DeviceKind.UNKNOWN}
     assert state.by_gateway
     assert all(
-        (state.watermarks, state.heard, state.heartbeats, state.feeds, state.strays.ids, state.strangers)
+        (
+            state.watermarks,
+            state.last_reports,
+            state.heartbeats,
+            state.feeds,
+            state.stray_acks.ids,
+            state.unregistered,
+        )
     )
 
 

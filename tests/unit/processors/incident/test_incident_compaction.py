@@ -3,7 +3,13 @@
 import pytest
 from msgspec.structs import replace
 
-from processors.incident.incident_compaction import KEPT_MS, Standing, observe, to_forget, to_repeat
+from processors.incident.incident_compaction import (
+    KEPT_MS,
+    LatestRecord,
+    apply_record,
+    expired_keys,
+    overtaken_records,
+)
 from schemas.alert import Alert
 from schemas.enums import Action
 from schemas.units import EpochMs
@@ -16,33 +22,33 @@ def alert(revision: int, action: Action = Action.UPDATE, *, at_s: float = 0) -> 
     return replace(first, revision=revision, action=action, sent=ms(at_s))
 
 
-def standing(*alerts: Alert) -> Standing:
-    known: Standing | None = None
+def standing(*alerts: Alert) -> LatestRecord:
+    known: LatestRecord | None = None
     for offset, each in enumerate(alerts):
-        known = observe(known, each, 2, offset)
+        known = apply_record(known, each, 2, offset)
     assert known is not None
     return known
 
 
 def test_the_highest_revision_counts() -> None:
-    assert standing(alert(1), alert(2)) == Standing(2, None, 2, 1)
+    assert standing(alert(1), alert(2)) == LatestRecord(2, None, 2, 1)
 
 
 def test_a_repeat_counts_where_it_lies_now() -> None:
-    assert standing(alert(1), alert(2), alert(2)) == Standing(2, None, 2, 2)
+    assert standing(alert(1), alert(2), alert(2)) == LatestRecord(2, None, 2, 2)
 
 
 def test_a_lower_revision_behind_a_higher_one_asks_for_the_higher_one_again() -> None:
     overtaken = standing(alert(1), alert(3), alert(2))
-    assert overtaken == Standing(3, None, 2, 1, is_overtaken=True)
-    assert list(to_repeat({b"i": overtaken})) == [(b"i", overtaken)]
+    assert overtaken == LatestRecord(3, None, 2, 1, is_overtaken=True)
+    assert list(overtaken_records({b"i": overtaken})) == [(b"i", overtaken)]
 
 
 @pytest.mark.parametrize("last", [3, 4])
 def test_a_repair_or_a_later_revision_puts_it_right(last: int) -> None:
     right = standing(alert(3), alert(2), alert(last))
-    assert right == Standing(last, None, 2, 2)
-    assert list(to_repeat({b"i": right})) == []
+    assert right == LatestRecord(last, None, 2, 2)
+    assert list(overtaken_records({b"i": right})) == []
 
 
 @pytest.mark.parametrize("action", list(Action))
@@ -61,6 +67,6 @@ def test_seven_days_after_its_end_an_incident_may_go() -> None:
         b"over": standing(alert(1), alert(2, Action.CLOSE, at_s=0)),
         b"later": standing(alert(1), alert(2, Action.CLOSE, at_s=1)),
     }
-    assert list(to_forget(standings, EpochMs(ms(0) + KEPT_MS - 1))) == []
-    assert list(to_forget(standings, EpochMs(ms(0) + KEPT_MS))) == [b"over"]
-    assert list(to_forget(standings, EpochMs(ms(1) + KEPT_MS))) == [b"over", b"later"]
+    assert list(expired_keys(standings, EpochMs(ms(0) + KEPT_MS - 1))) == []
+    assert list(expired_keys(standings, EpochMs(ms(0) + KEPT_MS))) == [b"over"]
+    assert list(expired_keys(standings, EpochMs(ms(1) + KEPT_MS))) == [b"over", b"later"]

@@ -2,31 +2,42 @@
 
 import pytest
 
-from processors.incident.lifecycle import OPEN, TRANSITIONS, Step, after, can, device_cancel
+from processors.incident.lifecycle import (
+    OPEN,
+    TRANSITIONS,
+    Transition,
+    is_possible,
+    next_state,
+    transition_of_device_cancel,
+)
 from schemas.enums import Grade, IncidentState
 
 TERMINAL = (IncidentState.CLOSED, IncidentState.CANCELLED)
 
 BY_PEOPLE = (
-    Step.ACCEPT,
-    Step.REJECT,
-    Step.EN_ROUTE,
-    Step.ON_SCENE,
-    Step.CLEAR,
-    Step.CLOSE,
-    Step.UNSHELVE,
-    Step.IN_SERVICE,
-    Step.HOLD_OVER,
-    Step.RESOLVE,
+    Transition.ACCEPT,
+    Transition.REJECT,
+    Transition.EN_ROUTE,
+    Transition.ON_SCENE,
+    Transition.CLEAR,
+    Transition.CLOSE,
+    Transition.UNSHELVE,
+    Transition.IN_SERVICE,
+    Transition.HOLD_OVER,
+    Transition.RESOLVE,
 )
 """An ordinary end: neither cancelled nor expired, nor ended because its device has left."""
 
 
-def arrows(steps: tuple[Step, ...] = tuple(Step)) -> list[tuple[IncidentState | None, IncidentState]]:
+def arrows(
+    steps: tuple[Transition, ...] = tuple(Transition),
+) -> list[tuple[IncidentState | None, IncidentState]]:
     return [arrow for step in steps for arrow in TRANSITIONS[step].items()]
 
 
-def reached(start: IncidentState | None, steps: tuple[Step, ...] = tuple(Step)) -> set[IncidentState]:
+def reached(
+    start: IncidentState | None, steps: tuple[Transition, ...] = tuple(Transition)
+) -> set[IncidentState]:
     """Every state that arrows lead to from here."""
     found: set[IncidentState] = set()
     waiting = [start]
@@ -39,10 +50,10 @@ def reached(start: IncidentState | None, steps: tuple[Step, ...] = tuple(Step)) 
 
 
 def test_every_step_has_its_arrows_and_leads_to_where_the_table_says() -> None:
-    assert set(TRANSITIONS) == set(Step)
+    assert set(TRANSITIONS) == set(Transition)
     for step, steps in TRANSITIONS.items():
-        assert {before: after(before, step) for before in steps} == steps
-        assert all(can(before, step) for before in steps)
+        assert {before: next_state(before, step) for before in steps} == steps
+        assert all(is_possible(before, step) for before in steps)
 
 
 def test_every_state_of_the_table_is_open_or_terminal_and_is_reached_from_nothing() -> None:
@@ -56,17 +67,19 @@ def test_from_every_open_state_people_and_time_reach_closed(state: IncidentState
 
 
 @pytest.mark.parametrize("state", OPEN)
-@pytest.mark.parametrize("step", [Step.CANCEL, Step.EXPIRY, Step.REMOVE])
-def test_whatever_is_open_may_be_cancelled_expire_or_be_removed(state: IncidentState, step: Step) -> None:
-    assert after(state, step) in TERMINAL
+@pytest.mark.parametrize("step", [Transition.CANCEL, Transition.EXPIRY, Transition.REMOVE])
+def test_whatever_is_open_may_be_cancelled_expire_or_be_removed(
+    state: IncidentState, step: Transition
+) -> None:
+    assert next_state(state, step) in TERMINAL
 
 
-@pytest.mark.parametrize("step", list(Step))
+@pytest.mark.parametrize("step", list(Transition))
 @pytest.mark.parametrize("state", [*TERMINAL, IncidentState.UNKNOWN])
-def test_nothing_happens_to_an_incident_that_is_over(state: IncidentState, step: Step) -> None:
-    assert not can(state, step)
+def test_nothing_happens_to_an_incident_that_is_over(state: IncidentState, step: Transition) -> None:
+    assert not is_possible(state, step)
     with pytest.raises(KeyError):
-        after(state, step)
+        next_state(state, step)
 
 
 @pytest.mark.parametrize("state", OPEN)
@@ -74,13 +87,13 @@ def test_no_fact_and_no_higher_grade_ever_ends_an_incident_or_leaves_it_cleared(
     state: IncidentState,
 ) -> None:
     over = {*TERMINAL, IncidentState.CLEARED, IncidentState.CLEARED_UNACKED}
-    assert after(state, Step.FACT) not in over
-    assert after(state, Step.REALARM) in {IncidentState.RAISED, IncidentState.ON_SCENE}
+    assert next_state(state, Transition.FACT) not in over
+    assert next_state(state, Transition.REALARM) in {IncidentState.RAISED, IncidentState.ON_SCENE}
 
 
 def test_a_close_needs_somebody_who_has_answered() -> None:
     assert not any(
-        can(state, Step.CLOSE)
+        is_possible(state, Transition.CLOSE)
         for state in (
             IncidentState.CANDIDATE,
             IncidentState.RAISED,
@@ -92,9 +105,9 @@ def test_a_close_needs_somebody_who_has_answered() -> None:
 
 @pytest.mark.parametrize("grade", [Grade.RED, Grade.UNKNOWN])
 def test_a_device_ends_neither_a_red_nor_what_may_be_one(grade: Grade) -> None:
-    assert device_cancel(grade) is Step.CANCEL_ASKED
-    assert all(after(state, Step.CANCEL_ASKED) is state for state in OPEN)
+    assert transition_of_device_cancel(grade) is Transition.CANCEL_ASKED
+    assert all(next_state(state, Transition.CANCEL_ASKED) is state for state in OPEN)
 
 
 def test_a_device_ends_a_yellow_and_a_blue() -> None:
-    assert {device_cancel(grade) for grade in (Grade.YELLOW, Grade.BLUE)} == {Step.CANCEL}
+    assert {transition_of_device_cancel(grade) for grade in (Grade.YELLOW, Grade.BLUE)} == {Transition.CANCEL}

@@ -1,64 +1,53 @@
 """Acknowledgements are known again however late a copy comes: of the open, the ended, the held, and of nothing."""
 
-import pytest
-
-from processors.fold import apply as changes
+from processors.fold.apply import MAX_ENDED
+from processors.state.event_ids import WINDOW_SIZE
 from schemas.enums import AckAction, AckReason, PillarKind, Reason
 from tests.support.timeline import Timeline, ack, camera, flame, only_alert
-
-
-@pytest.fixture
-def _small_memories(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processors.state.event_ids.MEMORY_SIZE", 2)
-    monkeypatch.setattr(changes, "MAX_ENDED", 2)
 
 
 def said(line: Timeline, incident_id: str, at_s: float, ack_id: str) -> Reason:
     return line.push(ack(incident_id, at_s=at_s, ack_id=ack_id), at_s=at_s).reason
 
 
-@pytest.mark.usefixtures("_small_memories")
 def test_a_resend_counts_from_its_own_time() -> None:
     line = Timeline()
     call = only_alert(line.press(0)).incident_id
     assert said(line, call, 1, "a") is Reason.ACCEPTED
     resent = ack(call, at_s=5, ack_id="a")
     assert line.push(resent, at_s=5).reason is Reason.DUPLICATE
-    for at_s in (6, 7):
-        said(line, call, at_s, f"b{at_s}")
+    for number in range(WINDOW_SIZE):
+        said(line, call, 6, f"b{number}")
     assert line.push(resent, at_s=8).result is None
 
 
-@pytest.mark.usefixtures("_small_memories")
 def test_what_was_said_of_a_held_incident_is_not_said_again_by_a_copy_once_it_is_raised() -> None:
     line = Timeline(camera())
     line.push(flame())
     (fire,) = line.state.incidents
     early = ack(fire, at_s=5, ack_id="early")
     assert line.push(early, at_s=5).reason is Reason.UNKNOWN_INCIDENT
-    for at_s in (6, 7, 8):
-        said(line, "east-nothing", at_s, f"a{at_s}")
+    for number in range(WINDOW_SIZE + 1):
+        said(line, "east-nothing", 6, f"a{number}")
     line.run(10, 10)
     assert line.push(early, at_s=11).result is None
 
 
-@pytest.mark.usefixtures("_small_memories")
 def test_what_was_said_before_an_incident_was_there_is_not_said_again_by_a_copy() -> None:
     line = Timeline()
     call = only_alert(Timeline().press(9, event_id="e1")).incident_id
     early = ack(call, at_s=5, ack_id="early")
     assert line.push(early, at_s=5).reason is Reason.UNKNOWN_INCIDENT
-    for at_s in (6, 7, 8):
-        said(line, "east-nothing", at_s, f"a{at_s}")
+    for number in range(WINDOW_SIZE + 1):
+        said(line, "east-nothing", 6, f"a{number}")
     assert only_alert(line.press(9, event_id="e1")).incident_id == call
     assert line.push(early, at_s=11).result is None
 
 
-@pytest.mark.usefixtures("_small_memories")
 def test_what_was_said_of_an_incident_that_ended_long_ago_is_silent() -> None:
     line = Timeline()
     copies = []
-    for number in range(5):
+    for number in range(MAX_ENDED + 3):
         at_s = number * 10
         call = only_alert(line.press(at_s, f"X{number}")).incident_id
         cancel = ack(call, AckAction.CANCEL, at_s=at_s + 1, ack_id=f"c{number}", reason=AckReason.FALSE_ALARM)
@@ -66,7 +55,7 @@ def test_what_was_said_of_an_incident_that_ended_long_ago_is_silent() -> None:
         assert line.push(cancel, at_s=at_s + 1).reason is Reason.CANCELLED
         assert line.push(after, at_s=at_s + 2).reason is Reason.INCIDENT_OVER
         copies += [cancel, after]
-    assert all(line.push(copy, at_s=100).result is None for copy in copies)
+    assert all(line.push(copy, at_s=MAX_ENDED * 10 + 100).result is None for copy in copies)
 
 
 def test_a_test_is_no_incident_that_anybody_can_answer() -> None:

@@ -5,11 +5,11 @@ from msgspec.structs import replace
 
 from processors.incident.issue import topic_for
 from schemas.alert import Alert
+from schemas.codec import encode
 from schemas.enums import (
     AckAction,
     Action,
     Category,
-    FeedState,
     Grade,
     Hazard,
     IncidentState,
@@ -24,12 +24,16 @@ from schemas.topics import ALERTS, MAINTENANCE
 from tests.support.timeline import (
     LAT,
     PARTITIONS,
+    FeedRecord,
     Timeline,
     alive,
+    before_0_4,
     camera,
     dead_letter,
     device,
     flame,
+    list_age,
+    log_broken,
     ms,
     only_alert,
     reasons,
@@ -190,17 +194,46 @@ def test_more_dead_letters_are_counted_in_silence_for_half_an_hour() -> None:
 
 def test_a_list_that_is_fresh_as_before_changes_nothing() -> None:
     line = Timeline()
-    assert line.push(dead_letter(state=FeedState.OK)).reason is Reason.NOT_ACTIVE
+    assert line.push(list_age(0, stale=False)).reason is Reason.NOT_ACTIVE
     assert not line.state.incidents
 
 
 def test_a_list_that_is_too_old_is_a_blue_until_it_is_fresh_again() -> None:
     line = Timeline(zone=UNASSIGNED_ZONE)
-    stale = only_alert(line.push(dead_letter(state=FeedState.STALE, at_s=0)))
-    fresh = only_alert(line.push(dead_letter(state=FeedState.OK, at_s=9), at_s=9))
+    stale = only_alert(line.push(list_age(0, stale=True)))
+    fresh = only_alert(line.push(list_age(9, stale=False), at_s=9))
     assert (stale.hazard, stale.grade, stale.action) == (Hazard.FEED_STALE, Grade.BLUE, Action.RAISE)
     assert (fresh.incident_id, fresh.state) == (stale.incident_id, IncidentState.CLEARED_UNACKED)
-    assert line.push(dead_letter(state=FeedState.STALE, at_s=0), at_s=10).reason is Reason.DUPLICATE
+    assert line.push(list_age(0, stale=True), at_s=10).reason is Reason.DUPLICATE
+
+
+def test_a_broken_log_is_a_blue_that_names_the_place() -> None:
+    alert = only_alert(Timeline(zone=UNASSIGNED_ZONE).push(log_broken(9)))
+    assert (alert.hazard, alert.grade, alert.reason) == (Hazard.LOG_BROKEN, Grade.BLUE, Reason.LOG_BROKEN)
+    assert [source.event_id for source in alert.sources] == ["fusion.input.v1:0:9"]
+
+
+def test_a_log_of_before_0_4_0_gives_the_same_alerts_as_todays_records() -> None:
+    reports: list[tuple[float, FeedRecord]] = [
+        (1, alive(1, 0, 1)),
+        (2, dead_letter(7, at_s=2)),
+        (3, dead_letter(7, at_s=2)),
+        (4, list_age(0, stale=True)),
+        (60, alive(60, 0)),
+        (70, list_age(65, stale=False)),
+        (80, alive(80, 1)),
+        (90, log_broken(9, at_s=90)),
+    ]
+
+    def alerts_of(*, earlier: bool) -> list[bytes]:
+        line = Timeline(zone=UNASSIGNED_ZONE)
+        for at_s, record in reports:
+            line.push(before_0_4(record) if earlier else record, at_s=at_s)
+            line.tick(at_s)
+        return [encode(alert) for alert in line.alerts]
+
+    assert len(alerts_of(earlier=False)) >= 6
+    assert alerts_of(earlier=True) == alerts_of(earlier=False)
 
 
 @pytest.mark.parametrize(("zone", "told"), [(UNASSIGNED_ZONE, 1), ("east", 0)])

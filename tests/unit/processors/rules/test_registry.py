@@ -9,6 +9,7 @@ from processors.fold import apply as changes
 from processors.fold import reducer as incidents
 from processors.fold.log_entry import LogEntry
 from processors.rules import timers as rules_timers
+from processors.state.effect import Effect
 from processors.state.entities import Incident, Timer, TimerKind
 from processors.state.partition_state import State
 from processors.state.policy import DEFAULT_VERSION, FusionPolicy, Window, Windows, policy_record
@@ -140,12 +141,12 @@ def test_the_hash_of_the_last_record_is_that_of_its_key_and_value() -> None:
 def test_strangers_are_bounded_and_what_was_forgotten_counts_as_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(changes, "MAX_STRANGERS", 2)
+    monkeypatch.setattr(changes, "MAX_UNREGISTERED", 2)
     line = Timeline()
     for at_s, name in ((10, "X1"), (30, "X2"), (20, "X3"), (40, "X1"), (50, "X4")):
         line.press(at_s, name, event_id=f"{name}-{at_s}")
     assert [key[1] for key, known in line.state.devices.items() if known.site is None] == ["X1", "X4"]
-    assert line.state.stranger_count == 2
+    assert line.state.unregistered_count == 2
     copies = [
         line.press(at_s, name, event_id=f"{name}-{at_s}").reason for at_s, name in ((30, "X2"), (20, "X3"))
     ]
@@ -157,7 +158,7 @@ def test_a_stranger_that_is_registered_counts_no_longer_and_keeps_its_memory() -
     line = Timeline()
     line.press(0, "P2", event_id="e1")
     line.push(device("P2"))
-    assert line.state.stranger_count == 0
+    assert line.state.unregistered_count == 0
     assert line.push(fact(device_id="P2", event_id="e1")).reason is Reason.DUPLICATE
 
 
@@ -209,7 +210,7 @@ def test_a_timer_that_fails_keeps_no_other_from_firing_and_is_tried_again(
     line.press(0, "P2")
     escalate = rules_timers._INCIDENT_RULES[TimerKind.ESCALATE]
 
-    def fails_once(state: State, timer: Timer, incident: Incident) -> rules_timers.Fired:
+    def fails_once(state: State, timer: Timer, incident: Incident) -> Effect:
         if timer.subject == first:
             raise RuntimeError
         return escalate(state, timer, incident)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams.faust.batch_merge import merged
+from streams.faust.batch_merge import drain_pending
 from tests.support.fakes import run
 
 
@@ -51,7 +51,7 @@ def sizes(events: list[Any]) -> list[int]:
 
 def test_what_waits_is_taken_together_in_order() -> None:
     async def scene() -> list[int]:
-        lists = merged(FakeStream([1, 2, 3]), limit=1000, waiting=64)
+        lists = drain_pending(FakeStream([1, 2, 3]), limit=1000, waiting=64)
         return sizes(await anext(lists))
 
     assert run(scene()) == [1, 2, 3]
@@ -60,7 +60,7 @@ def test_what_waits_is_taken_together_in_order() -> None:
 def test_a_single_event_is_not_kept_waiting_for_a_second() -> None:
     async def scene() -> None:
         stream = FakeStream([1])
-        lists = merged(stream, limit=1000, waiting=64)
+        lists = drain_pending(stream, limit=1000, waiting=64)
         assert sizes(await anext(lists)) == [1]
         stream.put(2)
         assert sizes(await anext(lists)) == [2]
@@ -71,7 +71,7 @@ def test_a_single_event_is_not_kept_waiting_for_a_second() -> None:
 def test_what_comes_while_the_agent_works_is_taken_together_afterwards() -> None:
     async def scene() -> None:
         stream = FakeStream([1])
-        lists = merged(stream, limit=1000, waiting=64)
+        lists = drain_pending(stream, limit=1000, waiting=64)
         await anext(lists)
         for size in (4, 5):
             stream.put(size)
@@ -86,7 +86,7 @@ def test_what_comes_while_the_agent_works_is_taken_together_afterwards() -> None
 )
 def test_a_list_ends_with_the_batch_that_reaches_the_limit(limit: int, expected: list[int]) -> None:
     async def scene() -> list[int]:
-        return sizes(await anext(merged(FakeStream([3, 3, 3]), limit=limit, waiting=64)))
+        return sizes(await anext(drain_pending(FakeStream([3, 3, 3]), limit=limit, waiting=64)))
 
     assert run(scene()) == expected
 
@@ -94,7 +94,7 @@ def test_a_list_ends_with_the_batch_that_reaches_the_limit(limit: int, expected:
 def test_no_more_than_the_bound_is_taken_from_faust() -> None:
     async def scene() -> int:
         stream = FakeStream([1] * 20)
-        lists = merged(stream, limit=1, waiting=2)
+        lists = drain_pending(stream, limit=1, waiting=2)
         await anext(lists)
         await asyncio.sleep(0.01)
         return stream.given
@@ -105,7 +105,7 @@ def test_no_more_than_the_bound_is_taken_from_faust() -> None:
 def test_leaving_ends_the_pump() -> None:
     async def scene() -> bool:
         stream = FakeStream([1])
-        lists = merged(stream, limit=1, waiting=2)
+        lists = drain_pending(stream, limit=1, waiting=2)
         await anext(lists)
         await lists.aclose()  # type: ignore[attr-defined]  # it is an async generator
         await asyncio.sleep(0)
@@ -114,21 +114,16 @@ def test_leaving_ends_the_pump() -> None:
     assert run(scene())
 
 
-def test_a_stream_that_fails_stops_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    codes: list[int] = []
-    monkeypatch.setattr("os._exit", codes.append)
-
+def test_a_stream_that_fails_stops_the_process(ends: list[int]) -> None:
     async def scene() -> None:
-        lists = merged(FakeStream([1], RuntimeError("broken")), limit=1, waiting=2)
+        lists = drain_pending(FakeStream([1], RuntimeError("broken")), limit=1, waiting=2)
         await anext(lists)
         await asyncio.sleep(0.01)
 
     run(scene())
-    assert codes == [70]
+    assert ends == [70]
 
 
-def test_a_pump_that_is_cancelled_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    codes: list[int] = []
-    monkeypatch.setattr("os._exit", codes.append)
+def test_a_pump_that_is_cancelled_stops_nothing(ends: list[int]) -> None:
     test_leaving_ends_the_pump()
-    assert codes == []
+    assert ends == []

@@ -11,7 +11,7 @@ from tests.support.fakes import run
 A, B = TP("topic", 0), TP("topic", 1)
 
 
-def test_a_commit_is_the_end_of_the_last_acked_batch() -> None:
+def test_a_commit_is_the_end_of_the_last_batch_that_is_done() -> None:
     async def scene() -> None:
         consumer, thread = make_consumer(A, B)
         for each in (message(A, 0, 10), message(B, 3, 4), message(A, 10, 12)):
@@ -136,7 +136,7 @@ def test_an_ack_between_revocation_and_assignment_is_never_committed() -> None:
     run(scene())
 
 
-def test_a_seek_back_forgets_what_was_acked_since_the_commit() -> None:
+def test_a_seek_back_forgets_what_was_done_since_the_commit() -> None:
     async def scene() -> None:
         consumer, thread = make_consumer(A)
         consumer.ack(message(A, 0, 10))

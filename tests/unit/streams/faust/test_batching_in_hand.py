@@ -51,7 +51,7 @@ def at_place(consumer: BatchConsumer, *, position: int | None, highwater: int | 
     ("position", "highwater", "expected"),
     [(None, None, True), (5, None, True), (5, 5, False), (5, 6, True)],
 )
-def test_records_wait_when_the_broker_has_more_than_was_fetched_or_has_not_told(
+def test_records_wait_when_the_broker_has_more_than_was_fetched_or_has_not_answered(
     position: int | None, highwater: int | None, expected: bool
 ) -> None:
     async def scene() -> None:
@@ -62,7 +62,7 @@ def test_records_wait_when_the_broker_has_more_than_was_fetched_or_has_not_told(
     run(scene())
 
 
-def test_records_wait_until_they_are_acked_and_committed() -> None:
+def test_records_wait_until_they_are_done_and_committed() -> None:
     async def scene() -> None:
         consumer, _ = make_consumer(A)
         at_place(consumer, position=10, highwater=10)
@@ -95,7 +95,6 @@ class Fetches:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
         monkeypatch.setattr(Consumer, "_wait_next_records", self._fetch)
-        monkeypatch.setattr("streams.faust.batching.IN_HAND_PAUSE_S", 0)
 
     async def _fetch(self, _timeout: float) -> tuple[dict[TP, Any], None]:
         self.count += 1
@@ -119,7 +118,7 @@ def full_consumer() -> tuple[BatchConsumer, list[ConsumerMessage]]:
     return consumer, [consumer._to_message(A, each) for each in taken]
 
 
-def test_a_consumer_whose_hands_are_full_fetches_no_more_until_a_batch_is_acked(
+def test_a_consumer_that_holds_enough_fetches_no_more_until_a_batch_is_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def scene() -> None:
@@ -232,7 +231,7 @@ def test_the_broker_s_last_answer_is_known() -> None:
     run(scene())
 
 
-def test_what_is_acked_and_not_committed_waits_and_is_processed() -> None:
+def test_what_is_done_and_not_committed_waits_and_is_processed() -> None:
     async def scene() -> None:
         consumer, _ = make_consumer(A)
         at_place(consumer, position=10, highwater=10)

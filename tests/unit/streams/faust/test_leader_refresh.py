@@ -16,7 +16,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from streams.faust.leader_refresh import has_leader, look_for_new_leaders
+from streams.faust.leader_refresh import has_leader, refresh_leaders
 from tests.support.fakes import run
 
 PLACE = TopicPartition("dispatch.ack.v1", 0)
@@ -41,7 +41,7 @@ def fetcher_of(client: Client) -> Fetcher:
     """aiokafka's fetcher as far as it asks where a partition begins; its task does not run."""
     fetcher = Fetcher.__new__(Fetcher)
     fetcher._client, fetcher._isolation_level, fetcher._retry_backoff = client, 0, 0.0
-    look_for_new_leaders(cast("AIOKafkaConsumer", SimpleNamespace(_fetcher=fetcher, _client=client)))
+    refresh_leaders(cast("AIOKafkaConsumer", SimpleNamespace(_fetcher=fetcher, _client=client)))
     return fetcher
 
 
@@ -66,7 +66,7 @@ def test_a_node_that_is_not_the_leader_any_more_is_not_asked_for_ever(refusal: t
     run(scene())
 
 
-def test_a_missing_right_is_no_reason_to_look_for_another_node() -> None:
+def test_a_missing_acl_is_no_reason_to_look_for_another_node() -> None:
     async def scene() -> int:
         client = Client({1: TopicAuthorizationFailedError.errno})
         await position_after_asking(fetcher_of(client), 1)

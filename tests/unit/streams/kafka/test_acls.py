@@ -10,13 +10,13 @@ from confluent_kafka.admin import AclOperation  # type: ignore[attr-defined]  # 
 
 from schemas.errors import AccessDenied
 from schemas.topics import ALERTS, FUSION_INPUT, REGISTRY
-from streams.kafka import acls as rights
-from streams.kafka.acls import RIGHTS, assert_rights
+from streams.kafka.acls import AclSet, assert_acls
 from streams.kafka.capabilities import BrokerKind
 from streams.kafka.config import KafkaConfig, SaslMechanism, SecurityProtocol
 
 EVERYTHING = tuple(AclOperation)
 GROUP = "callbox.fusion"
+ACLS = AclSet(reads=(FUSION_INPUT, REGISTRY), writes=(FUSION_INPUT, ALERTS))
 KAFKA = KafkaConfig(bootstrap="broker:9092")
 
 
@@ -47,17 +47,15 @@ class FakeAdmin:
 
 
 @pytest.fixture
-def admin(monkeypatch: pytest.MonkeyPatch) -> FakeAdmin:
-    fake = FakeAdmin()
-    monkeypatch.setattr(rights, "admin_client", fake)
-    return fake
+def admin() -> FakeAdmin:
+    return FakeAdmin()
 
 
-def test_with_every_right_it_goes_on(admin: FakeAdmin) -> None:
-    assert_rights(KAFKA, "fusion", GROUP)
+def test_with_every_acl_it_goes_on(admin: FakeAdmin) -> None:
+    assert_acls(KAFKA, ACLS, GROUP, make_admin=admin)
 
 
-def test_a_right_that_is_missing_is_named_with_the_user_and_what_helps(admin: FakeAdmin) -> None:
+def test_an_acl_that_is_missing_is_named_with_the_user_and_what_helps(admin: FakeAdmin) -> None:
     admin.answers[ALERTS] = [AclOperation.DESCRIBE, AclOperation.READ]
     user = KafkaConfig(
         bootstrap="broker:9092",
@@ -67,7 +65,7 @@ def test_a_right_that_is_missing_is_named_with_the_user_and_what_helps(admin: Fa
         sasl_password_env="X",
     )
     with pytest.raises(AccessDenied) as denied:
-        assert_rights(user, "fusion", GROUP)
+        assert_acls(user, ACLS, GROUP, make_admin=admin)
     assert str(denied.value) == (
         f"the broker refuses us: broker:9092: our user (eve) has no WRITE on {ALERTS}; "
         "`callbox topics acls` prints what a worker needs"
@@ -82,12 +80,12 @@ def test_all_that_is_missing_is_named_at_once(admin: FakeAdmin) -> None:
         AccessDenied,
         match=f"no READ on {FUSION_INPUT}, no WRITE on {FUSION_INPUT}, no READ on group {GROUP};",
     ):
-        assert_rights(KAFKA, "fusion", GROUP)
+        assert_acls(KAFKA, ACLS, GROUP, make_admin=admin)
 
 
-def test_a_topic_to_read_takes_no_right_to_write(admin: FakeAdmin) -> None:
+def test_a_topic_to_read_takes_no_acl_to_write(admin: FakeAdmin) -> None:
     admin.answers[REGISTRY] = [AclOperation.DESCRIBE, AclOperation.READ]
-    assert_rights(KAFKA, "alarms", "callbox.alarms")
+    assert_acls(KAFKA, ACLS, GROUP, make_admin=admin)
 
 
 @pytest.mark.parametrize(
@@ -101,20 +99,19 @@ def test_a_topic_to_read_takes_no_right_to_write(admin: FakeAdmin) -> None:
     ],
 )
 def test_a_broker_that_does_not_say_is_believed(admin: FakeAdmin, answer: object) -> None:
-    admin.answers |= dict.fromkeys((*RIGHTS["fusion"].reads, *RIGHTS["fusion"].writes, GROUP), answer)
-    assert_rights(KAFKA, "fusion", GROUP)
+    admin.answers |= dict.fromkeys((*ACLS.reads, *ACLS.writes, GROUP), answer)
+    assert_acls(KAFKA, ACLS, GROUP, make_admin=admin)
 
 
-def test_a_broker_that_would_create_what_it_is_asked_for_is_not_asked(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(rights, "admin_client", None)
-    assert_rights(KafkaConfig(bootstrap="127.0.0.1:1", kind=BrokerKind.EMBEDDED), "fusion", GROUP)
+def test_a_broker_that_would_create_what_it_is_asked_for_is_not_asked(admin: FakeAdmin) -> None:
+    admin.answers[GROUP] = KafkaError.GROUP_AUTHORIZATION_FAILED
+    embedded = KafkaConfig(bootstrap="127.0.0.1:1", kind=BrokerKind.EMBEDDED)
+    assert_acls(embedded, ACLS, GROUP, make_admin=admin)
 
 
 def test_a_replica_must_see_the_group_of_the_first_set(admin: FakeAdmin) -> None:
     admin.answers[GROUP] = [AclOperation.DESCRIBE]
-    assert_rights(KAFKA, "fusion", f"{GROUP}.b", GROUP)
+    assert_acls(KAFKA, ACLS, f"{GROUP}.b", GROUP, admin)
     admin.answers[GROUP] = KafkaError.GROUP_AUTHORIZATION_FAILED
     with pytest.raises(AccessDenied, match=f"has no DESCRIBE on group {GROUP};"):
-        assert_rights(KAFKA, "fusion", f"{GROUP}.b", GROUP)
+        assert_acls(KAFKA, ACLS, f"{GROUP}.b", GROUP, admin)

@@ -2,125 +2,104 @@
 
 from collections.abc import Iterable
 
-import pytest
-
 from schemas.errors import BrokerUnavailable, Cause
 from schemas.hotlist import HotlistEntry
 from schemas.registry import RegistryDevice
 from schemas.topics import HOTLIST, REGISTRY
 from schemas.units import EpochMs
-from streams.kafka import compacted_table as following
-from streams.kafka.compacted_table import Followed
+from streams.kafka.compacted_table import CompactedTable
 from streams.kafka.record import LogRecord
 from streams.worker.settings import RuntimeSettings
-from tests.support.fakes import FakeFollower, World, entry_of, follower_of, kept, listed, registered, run
+from tests.support.fakes import FakeFollower, World, entry_of, kept, listed, registered, run
 from tests.support.timeline import device, ms
 
 AT_ONCE = RuntimeSettings(registry_poll_s=0)
 
 
 def followed(
-    monkeypatch: pytest.MonkeyPatch,
-    first: Iterable[LogRecord] = (),
-    *,
-    runtime: RuntimeSettings = AT_ONCE,
-) -> tuple[Followed[RegistryDevice], FakeFollower, World]:
-    world, follower = World(runtime=runtime), FakeFollower(list(first))
-    monkeypatch.setattr(following, "Follower", lambda _kafka, _topic: follower)
-    found = Followed(world.context, REGISTRY, RegistryDevice)
-    run(found.start())
-    return found, follower, world
+    first: Iterable[LogRecord] = (), *, runtime: RuntimeSettings = AT_ONCE
+) -> tuple[CompactedTable[RegistryDevice], FakeFollower, World]:
+    world = World("plates", runtime=runtime)
+    follower = world.reader.holds(REGISTRY, list(first))
+    table = world.context.table(REGISTRY, RegistryDevice)
+    run(table.start())
+    return table, follower, world
 
 
-def test_the_newest_record_of_a_key_is_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_newest_record_of_a_key_is_in_force() -> None:
     old, new = device("P1", zone="east"), device("P1", zone="west")
-    found, _, _ = followed(monkeypatch, registered(old, device("P2"), new))
+    found, _, _ = followed(registered(old, device("P2"), new))
     assert found.get("P1") == new
     assert [each.device_id for each in found.values()] == ["P1", "P2"]
     assert found.get("P3") is None
 
 
-def test_a_tombstone_takes_a_record_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, _, _ = followed(monkeypatch, [*registered(device("P1")), kept(REGISTRY, "P1", None)])
+def test_a_tombstone_takes_a_record_away() -> None:
+    found, _, _ = followed([*registered(device("P1")), kept(REGISTRY, "P1", None)])
     assert found.get("P1") is None
 
 
-def test_what_arrives_later_is_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, follower, _ = followed(monkeypatch)
+def test_what_arrives_later_is_taken_in() -> None:
+    found, follower, _ = followed()
     assert not run(found.refresh())
     follower.arrive(*registered(device("P1")))
     assert run(found.refresh())
     assert found.get("P1") == device("P1")
 
 
-def test_it_is_looked_at_no_more_often_than_configured(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [100.0]
-    monkeypatch.setattr(following, "monotonic", lambda: clock[0])
-    found, follower, _ = followed(monkeypatch, runtime=RuntimeSettings(registry_poll_s=5))
+def test_it_is_looked_at_no_more_often_than_configured() -> None:
+    found, follower, world = followed(runtime=RuntimeSettings(registry_poll_s=5))
     run(found.refresh())
     follower.arrive(*registered(device("P1")))
-    clock[0] += 4.9
+    world.clock.seconds += 4.9
     assert not run(found.refresh())
-    clock[0] += 0.1
+    world.clock.seconds += 0.1
     assert run(found.refresh())
 
 
-def test_a_record_that_cannot_be_read_is_dead_lettered_and_the_one_before_stays(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    found, _, world = followed(
-        monkeypatch, [*registered(device("P1")), kept(REGISTRY, "P1", b"poison", offset=4)]
-    )
+def test_a_record_that_cannot_be_read_is_dead_lettered_and_the_one_before_stays() -> None:
+    found, _, world = followed([*registered(device("P1")), kept(REGISTRY, "P1", b"poison", offset=4)])
     assert found.get("P1") == device("P1")
-    (letter,) = world.delivery.letters(REGISTRY)
+    (letter,) = world.delivery.dead_letters(REGISTRY)
     assert (letter.offset, letter.cause, letter.payload) == (4, Cause.UNDECODABLE, b"poison")
 
 
-def test_a_broker_that_is_away_leaves_what_is_known_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, follower, _ = followed(monkeypatch, registered(device("P1")))
-
-    def away() -> list[LogRecord]:
-        raise BrokerUnavailable("nobody answers")
-
-    monkeypatch.setattr(follower, "poll", away)
+def test_a_broker_that_is_away_leaves_what_is_known_in_force() -> None:
+    found, follower, _ = followed(registered(device("P1")))
+    follower.failure = BrokerUnavailable("nobody answers")
     assert not run(found.refresh())
     assert found.get("P1") == device("P1")
 
 
-def hotlist(monkeypatch: pytest.MonkeyPatch, *records: LogRecord) -> tuple[Followed[HotlistEntry], World]:
-    world = World()
-    monkeypatch.setattr(following, "Follower", follower_of({HOTLIST: records}))
-    found = Followed(world.context, HOTLIST, HotlistEntry)
-    run(found.start())
-    return found, world
+def hotlist(*records: LogRecord) -> tuple[CompactedTable[HotlistEntry], World]:
+    world = World("plates", {HOTLIST: records})
+    table = world.context.table(HOTLIST, HotlistEntry)
+    run(table.start())
+    return table, world
 
 
-def test_a_list_is_as_fresh_as_its_newest_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, _ = hotlist(
-        monkeypatch, *listed(entry_of(entry_id="a"), at_s=5), *listed(entry_of(entry_id="b"), at_s=3)
-    )
+def test_a_list_is_as_fresh_as_its_newest_record() -> None:
+    found, _ = hotlist(*listed(entry_of(entry_id="a"), at_s=5), *listed(entry_of(entry_id="b"), at_s=3))
     assert found.newest_at == ms(5)
 
 
-def test_taking_an_entry_back_renews_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, _ = hotlist(monkeypatch, kept(HOTLIST, "a", None, at_s=7))
+def test_taking_an_entry_back_renews_the_list() -> None:
+    found, _ = hotlist(kept(HOTLIST, "a", None, at_s=7))
     assert found.newest_at == ms(7)
 
 
-def test_a_record_that_cannot_be_read_does_not_make_a_list_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, _ = hotlist(
-        monkeypatch, *listed(entry_of(), at_s=5), kept(HOTLIST, "entry-1", b"poison", at_s=9_000)
-    )
+def test_a_record_that_cannot_be_read_does_not_make_a_list_fresh() -> None:
+    found, _ = hotlist(*listed(entry_of(), at_s=5), kept(HOTLIST, "entry-1", b"poison", at_s=9_000))
     assert found.newest_at == ms(5)
 
 
-def test_an_empty_list_has_no_age(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert hotlist(monkeypatch)[0].newest_at == EpochMs(0)
+def test_an_empty_list_has_no_age() -> None:
+    assert hotlist()[0].newest_at == EpochMs(0)
 
 
-def test_a_hotlist_record_that_cannot_be_read_leaves_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, world = hotlist(monkeypatch, kept(HOTLIST, "B12345", b"B12345", offset=4))
-    (letter,) = world.delivery.letters(HOTLIST)
+def test_a_hotlist_record_that_cannot_be_read_leaves_no_text() -> None:
+    _, world = hotlist(kept(HOTLIST, "B12345", b"B12345", offset=4))
+    (letter,) = world.delivery.dead_letters(HOTLIST)
     assert (letter.key, letter.payload, letter.detail) == (None, None, None)
     assert "B12345" not in repr(world.delivery.sent)
     assert "B12345" not in world.metrics_text()

@@ -8,11 +8,10 @@ from schemas.dead_letter import DeadLetter
 from schemas.errors import Cause
 from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
 from schemas.units import EpochMs
-from streams.kafka.dead_letters import MOST_DETAIL, MOST_KEY, MOST_PAYLOAD, as_log_record, bury
-from streams.kafka.producer import Outgoing
+from streams.kafka.dead_letters import MOST_DETAIL, MOST_KEY, MOST_PAYLOAD, as_log_record, make_dead_letter
+from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
-from streams.worker.metrics import Metrics
-from tests.support.fakes import consumed
+from tests.support.fakes import World, consumed
 from tests.support.timeline import ms
 
 CANARY = b"B\xc3\x8412345"
@@ -24,16 +23,16 @@ def record(topic: str, *, key: bytes | None = b"P1", value: bytes | None = b"poi
     return LogRecord(topic, 3, 17, ms(5), key, value)
 
 
-def buried(given: LogRecord, detail: str | None = "found this", metrics: Metrics | None = None) -> Outgoing:
-    return bury(given, Cause.UNDECODABLE, detail, worker="alarms", metrics=metrics or Metrics())
+def rejected(given: LogRecord, detail: str | None = "found this") -> ProducerRecord:
+    return make_dead_letter(given, Cause.UNDECODABLE, detail, "alarms")
 
 
-def letter(outgoing: Outgoing) -> DeadLetter:
+def letter(outgoing: ProducerRecord) -> DeadLetter:
     return decode(outgoing.value, DeadLetter)
 
 
 def test_a_dead_letter_keeps_place_time_cause_and_content() -> None:
-    outgoing = buried(record(PILLAR_EVENTS))
+    outgoing = rejected(record(PILLAR_EVENTS))
     assert (outgoing.topic, outgoing.key) == (dead_letter_topic(PILLAR_EVENTS), b"P1")
     assert letter(outgoing) == DeadLetter(
         topic=PILLAR_EVENTS,
@@ -48,8 +47,8 @@ def test_a_dead_letter_keeps_place_time_cause_and_content() -> None:
     )
 
 
-def test_a_tombstone_and_a_missing_key_can_be_buried() -> None:
-    found = letter(buried(record(PILLAR_EVENTS, key=None, value=None), detail=None))
+def test_a_tombstone_and_a_missing_key_can_be_rejected() -> None:
+    found = letter(rejected(record(PILLAR_EVENTS, key=None, value=None), detail=None))
     assert (found.key, found.payload, found.detail) == (None, None, None)
 
 
@@ -60,7 +59,9 @@ def test_there_are_sealed_topics() -> None:
 @pytest.mark.parametrize("topic", SEALED)
 def test_a_sealed_record_leaves_no_key_no_payload_and_no_text(topic: str) -> None:
     with structlog.testing.capture_logs() as lines:
-        outgoing = buried(record(topic, key=CANARY, value=CANARY), detail=CANARY.decode())
+        outgoing = World("plates").context.reject(
+            record(topic, key=CANARY, value=CANARY), Cause.UNDECODABLE, CANARY.decode()
+        )
     found = letter(outgoing)
     assert (found.key, found.payload, found.detail) == (None, None, None)
     assert outgoing.key is None
@@ -70,10 +71,9 @@ def test_a_sealed_record_leaves_no_key_no_payload_and_no_text(topic: str) -> Non
 
 
 def test_it_is_counted_by_topic_and_cause() -> None:
-    metrics = Metrics()
-    buried(record(PILLAR_EVENTS), metrics=metrics)
-    labels = {"topic": PILLAR_EVENTS, "cause": "undecodable"}
-    assert metrics.registry.get_sample_value("callbox_dead_letters_total", labels) == 1
+    world = World("alarms")
+    world.context.reject(record(PILLAR_EVENTS), Cause.UNDECODABLE)
+    assert world.count("callbox_dead_letters_total", topic=PILLAR_EVENTS, cause="undecodable") == 1
 
 
 @pytest.mark.parametrize(
@@ -86,21 +86,21 @@ def test_it_is_counted_by_topic_and_cause() -> None:
 )
 def test_a_dead_letter_always_fits_its_topic(key: bytes, value: bytes, detail: str) -> None:
     """One that the broker refuses would stop the worker at this record for ever."""
-    outgoing = buried(record(PILLAR_EVENTS, key=key, value=value), detail)
+    outgoing = rejected(record(PILLAR_EVENTS, key=key, value=value), detail)
     assert len(outgoing.value or b"") + len(outgoing.key or b"") < MAX_LETTER
 
 
 def test_content_is_kept_whole_or_not_at_all() -> None:
-    fits = letter(buried(record(PILLAR_EVENTS, key=b"k" * MOST_KEY, value=b"x" * MOST_PAYLOAD)))
+    fits = letter(rejected(record(PILLAR_EVENTS, key=b"k" * MOST_KEY, value=b"x" * MOST_PAYLOAD)))
     assert (len(fits.key or b""), len(fits.payload or b"")) == (MOST_KEY, MOST_PAYLOAD)
     too_large = letter(
-        buried(record(PILLAR_EVENTS, key=b"k" * (MOST_KEY + 1), value=b"x" * (MOST_PAYLOAD + 1)))
+        rejected(record(PILLAR_EVENTS, key=b"k" * (MOST_KEY + 1), value=b"x" * (MOST_PAYLOAD + 1)))
     )
     assert (too_large.key, too_large.payload) == (None, None)
 
 
 def test_a_long_detail_is_cut() -> None:
-    assert len(letter(buried(record(PILLAR_EVENTS), "d" * 10_000)).detail or "") == MOST_DETAIL
+    assert len(letter(rejected(record(PILLAR_EVENTS), "d" * 10_000)).detail or "") == MOST_DETAIL
 
 
 def test_the_fetching_threads_record_becomes_ours() -> None:

@@ -9,8 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import DeliveryFailed
-from streams.kafka import producer as delivery_module
-from streams.kafka.producer import ANY_PARTITION, Delivery, DeliveryRefused, Outgoing, Place
+from streams.kafka.producer import ANY_PARTITION, Delivery, DeliveryRefused, ProducerRecord, RecordMetadata
 from tests.support.fakes import run
 
 Answer = Callable[[], None]
@@ -91,22 +90,20 @@ class FakeProducer:
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Delivery]]:
+def made() -> Iterator[Callable[[], Delivery]]:
     deliveries: list[Delivery] = []
 
     def make() -> Delivery:
-        deliveries.append(Delivery({"bootstrap.servers": "127.0.0.1:1"}))
+        deliveries.append(Delivery({"bootstrap.servers": "127.0.0.1:1"}, FakeProducer, poll_s=0.01))
         return deliveries[-1]
 
-    monkeypatch.setattr(delivery_module, "Producer", FakeProducer)
-    monkeypatch.setattr(delivery_module, "POLL_S", 0.01)
     yield make
     for each in deliveries:
         each.close(0)
 
 
-def records(*values: bytes, topic: str = "topic") -> list[Outgoing]:
-    return [Outgoing(topic, b"key", value) for value in values]
+def records(*values: bytes, topic: str = "topic") -> list[ProducerRecord]:
+    return [ProducerRecord(topic, b"key", value) for value in values]
 
 
 def test_the_producer_waits_for_all_replicas_and_partitions_as_every_other_kafka_client(
@@ -126,12 +123,12 @@ def test_records_go_out_in_the_order_given(made: Callable[[], Delivery]) -> None
 
 
 def test_the_partitioner_decides_unless_a_partition_is_named(made: Callable[[], Delivery]) -> None:
-    run(made().deliver([Outgoing("topic", b"k", b"v"), Outgoing("topic", b"", b"v", 3)]))
+    run(made().deliver([ProducerRecord("topic", b"k", b"v"), ProducerRecord("topic", b"", b"v", 3)]))
     assert FakeProducer.last.produced == [("topic", b"v", b"k", ANY_PARTITION), ("topic", b"v", b"", 3)]
 
 
 def test_a_tombstone_has_no_value(made: Callable[[], Delivery]) -> None:
-    run(made().deliver([Outgoing("topic", b"k", None)]))
+    run(made().deliver([ProducerRecord("topic", b"k", None)]))
     assert FakeProducer.last.produced[0][1] is None
 
 
@@ -142,16 +139,20 @@ def test_nothing_to_deliver_is_delivered_at_once(made: Callable[[], Delivery]) -
 def test_places_come_in_the_order_given_whatever_the_order_of_the_answers(
     made: Callable[[], Delivery],
 ) -> None:
-    async def scene() -> list[Place]:
+    async def scene() -> list[RecordMetadata]:
         delivery = made()
         FakeProducer.last.automatic = False
-        given = [Outgoing("topic", b"", b"%d" % number, number) for number in range(3)]
+        given = [ProducerRecord("topic", b"", b"%d" % number, number) for number in range(3)]
         delivered = asyncio.create_task(delivery.deliver(given))
         await asyncio.sleep(0)
         FakeProducer.last.answer(2, 0, 1)
         return await delivered
 
-    assert run(scene()) == [Place("topic", 0, 0), Place("topic", 1, 1), Place("topic", 2, 2)]
+    assert run(scene()) == [
+        RecordMetadata("topic", 0, 0),
+        RecordMetadata("topic", 1, 1),
+        RecordMetadata("topic", 2, 2),
+    ]
 
 
 def test_the_caller_waits_for_the_last_answer(made: Callable[[], Delivery]) -> None:
@@ -190,7 +191,7 @@ def test_one_refused_record_fails_the_list_after_the_last_answer(made: Callable[
     assert len(FakeProducer.last.produced) == 2
 
 
-def test_a_topic_that_we_may_not_write_to_is_told_from_a_record_that_did_not_arrive(
+def test_a_topic_that_we_may_not_write_to_is_distinguished_from_a_record_that_did_not_arrive(
     made: Callable[[], Delivery],
 ) -> None:
     async def scene() -> None:
@@ -229,13 +230,13 @@ def test_the_text_of_a_failure_has_no_content(made: Callable[[], Delivery]) -> N
         delivery = made()
         FakeProducer.last.failing["topic"] = KafkaError(KafkaError._MSG_TIMED_OUT)
         with pytest.raises(DeliveryFailed) as failed:
-            await delivery.deliver([Outgoing("topic", b"B12345", b"B12345")])
+            await delivery.deliver([ProducerRecord("topic", b"B12345", b"B12345")])
         return repr(failed.value)
 
     assert "B12345" not in run(scene())
 
 
-def test_a_caller_that_is_gone_is_not_told(made: Callable[[], Delivery]) -> None:
+def test_a_caller_that_is_gone_gets_no_answer(made: Callable[[], Delivery]) -> None:
     async def scene() -> None:
         delivery = made()
         FakeProducer.last.automatic = False

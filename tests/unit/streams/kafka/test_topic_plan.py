@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from schemas.topics import CATALOGUE, FUSION_INPUT, Cleanup, Topic
 from streams.kafka.capabilities import CAPABILITIES, BrokerKind
 from streams.kafka.topic_plan import (
-    Change,
     Described,
     Risk,
     Target,
+    TopicChange,
     compare,
     refused,
     replication,
@@ -39,7 +39,7 @@ def as_wanted(wanted: Topic, replicas: int = 1, **settings: str) -> Described:
     return Described(name=wanted.name, partitions=wanted.partitions, replication=replicas, settings=there)
 
 
-def only(wanted: Topic, found: Described | None, target: Target = HERE) -> Change:
+def only(wanted: Topic, found: Described | None, target: Target = HERE) -> TopicChange:
     (change,) = compare({} if found is None else {found.name: found}, [wanted], target)
     return change
 

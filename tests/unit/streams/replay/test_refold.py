@@ -13,7 +13,7 @@ from schemas.enums import AckAction, AckOutcome, PillarKind
 from schemas.errors import FileRefused, InputMissing, LogBroken
 from schemas.topics import ACK_RESULTS, ALERTS, TEST_ALERTS
 from streams.replay.recording import load_log, write_log
-from streams.replay.refold import Difference, Log, What, differences, refold, repeats
+from streams.replay.refold import Difference, DifferenceKind, Log, differences, refold, repeats
 from tests.support.timeline import PARTITIONS, Timeline
 
 
@@ -55,14 +55,14 @@ def test_a_repeat_with_the_same_bytes_is_no_difference() -> None:
 def test_a_lost_alert_is_missing() -> None:
     live = folded()
     lost = decode(live[ALERTS].pop(), Alert)
-    assert differences(folded(), live) == [Difference(ALERTS, lost.alert_id, What.MISSING)]
+    assert differences(folded(), live) == [Difference(ALERTS, lost.alert_id, DifferenceKind.MISSING)]
 
 
-def test_an_answer_is_told_by_its_ack_id_and_its_incident() -> None:
+def test_an_answer_is_known_by_its_ack_id_and_its_incident() -> None:
     live = folded()
     live[ACK_RESULTS].pop(0)
     (difference,) = differences(folded(), live)
-    assert difference == Difference(ACK_RESULTS, "a/east-1", What.MISSING)
+    assert difference == Difference(ACK_RESULTS, "a/east-1", DifferenceKind.MISSING)
     assert str(difference) == "dispatch.ack-result.v1: answer a/east-1: missing"
 
 
@@ -70,7 +70,7 @@ def test_an_answer_with_other_bytes_is_a_difference() -> None:
     live = folded()
     answer = decode(live[ACK_RESULTS][1], AckResult)
     live[ACK_RESULTS][1] = encode(replace(answer, outcome=AckOutcome.ACCEPTED))
-    assert differences(folded(), live) == [Difference(ACK_RESULTS, "a/east-2", What.OTHER_BYTES)]
+    assert differences(folded(), live) == [Difference(ACK_RESULTS, "a/east-2", DifferenceKind.OTHER_BYTES)]
 
 
 def test_an_answer_that_came_twice_is_a_repeat() -> None:
@@ -83,7 +83,7 @@ def test_an_answer_that_came_twice_is_a_repeat() -> None:
 def test_an_alert_of_nowhere_is_unexpected() -> None:
     live = folded()
     live[ALERTS].append(encode(replace(decode(live[ALERTS][0], Alert), alert_id="x")))
-    assert differences(folded(), live) == [Difference(ALERTS, "x", What.UNEXPECTED)]
+    assert differences(folded(), live) == [Difference(ALERTS, "x", DifferenceKind.UNEXPECTED)]
 
 
 @pytest.mark.parametrize("place", [0, 9])
@@ -91,7 +91,7 @@ def test_a_repeat_with_other_bytes_is_a_difference_wherever_it_stands(place: int
     live = folded()
     first = decode(live[ALERTS][0], Alert)
     live[ALERTS].insert(place, encode(replace(first, revision=7)))
-    assert Difference(ALERTS, first.alert_id, What.OTHER_BYTES) in differences(folded(), live)
+    assert Difference(ALERTS, first.alert_id, DifferenceKind.OTHER_BYTES) in differences(folded(), live)
 
 
 def test_an_alert_in_another_topic_is_missing_here_and_unexpected_there() -> None:
@@ -99,8 +99,8 @@ def test_an_alert_in_another_topic_is_missing_here_and_unexpected_there() -> Non
     moved = live[TEST_ALERTS].pop()
     live[ALERTS].append(moved)
     assert {difference.what for difference in differences(folded(), live)} == {
-        What.MISSING,
-        What.UNEXPECTED,
+        DifferenceKind.MISSING,
+        DifferenceKind.UNEXPECTED,
     }
 
 
@@ -108,8 +108,8 @@ def test_an_alert_in_another_topic_is_missing_here_and_unexpected_there() -> Non
 def test_a_record_that_is_neither_alert_nor_answer_is_unreadable(topic: str) -> None:
     live = folded()
     live[topic].append(b"")
-    assert differences(folded(), live) == [Difference(topic, "", What.UNREADABLE)]
-    assert str(Difference(topic, "", What.UNREADABLE)).endswith(" ?: unreadable")
+    assert differences(folded(), live) == [Difference(topic, "", DifferenceKind.UNREADABLE)]
+    assert str(Difference(topic, "", DifferenceKind.UNREADABLE)).endswith(" ?: unreadable")
 
 
 def test_a_log_whose_beginning_is_gone_is_not_replayed() -> None:

@@ -1,7 +1,8 @@
 """The topic of incidents: tombstones after seven days, and repairs after a worker that came back."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace as replaced
 
 import pytest
 import structlog
@@ -14,9 +15,9 @@ from schemas.enums import Action
 from schemas.errors import BrokerUnavailable
 from schemas.topics import INCIDENTS
 from schemas.units import EpochMs
-from streams.kafka.producer import Outgoing
+from streams.clock import Clock
+from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
-from streams.state import incident_topic
 from streams.state.incident_topic import IncidentKeeper, IncidentTopic
 from tests.support.fakes import FakeFollower, World, run
 from tests.support.timeline import Timeline, fact, ms
@@ -30,21 +31,20 @@ def alert(revision: int, action: Action = Action.UPDATE, *, at_s: float = 0) -> 
 class Topic:
     """The topic as a list of records; what is written to it lies in it."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.world, self.follower = World(), FakeFollower([])
-        self.records: list[LogRecord] = []
-        self.gone: set[int] = set()
+    def __init__(self) -> None:
+        self.world = World("fusion")
+        self.follower = self.world.reader.holds(INCIDENTS, [])
+        self.records = self.world.reader.records.setdefault(INCIDENTS, [])
         self.now = ms(0)
-        monkeypatch.setattr(incident_topic, "now_ms", lambda: self.now)
-        monkeypatch.setattr(incident_topic, "PAUSE_S", 0)
-        monkeypatch.setattr(incident_topic, "read", self._read)
-        self.keeper = IncidentKeeper(self.world.context, self.follower, INCIDENTS)  # type: ignore[arg-type]
+        self.keeper = IncidentKeeper(self.world.context, self.follower, INCIDENTS, pause_s=0)  # type: ignore[arg-type]
 
-    def _read(
-        self, _kafka: object, _topic: str, partition: int, start: int, stop: int
-    ) -> Iterator[LogRecord]:
-        found = (record for record in self.records if record.partition == partition)
-        return (each for each in found if start <= each.offset < stop and each.offset not in self.gone)
+    @property
+    def now(self) -> EpochMs:
+        return self.world.context.clock.now_ms()
+
+    @now.setter
+    def now(self, at: EpochMs) -> None:
+        self.world.clock.seconds = (at - ms(0)) / 1000
 
     def write(self, value: Alert | bytes | None, key: bytes | None = b"i1") -> None:
         encoded = encode(value) if isinstance(value, Alert) else value
@@ -52,7 +52,7 @@ class Topic:
         self.records.append(record)
         self.follower.arrive(record)
 
-    def tend(self) -> list[Outgoing]:
+    def tend(self) -> list[ProducerRecord]:
         """One round; what was written comes back to the topic."""
         before = len(self.world.delivery.sent)
         run(self.keeper.tend(asyncio.Event()))
@@ -63,8 +63,8 @@ class Topic:
 
 
 @pytest.fixture
-def topic(monkeypatch: pytest.MonkeyPatch) -> Topic:
-    return Topic(monkeypatch)
+def topic() -> Topic:
+    return Topic()
 
 
 def test_seven_days_after_its_end_an_incident_gets_one_tombstone(topic: Topic) -> None:
@@ -73,7 +73,7 @@ def test_seven_days_after_its_end_an_incident_gets_one_tombstone(topic: Topic) -
     topic.now = EpochMs(ms(5) + KEPT_MS - 1)
     assert topic.tend() == []
     topic.now = EpochMs(ms(5) + KEPT_MS)
-    assert topic.tend() == [Outgoing(INCIDENTS, b"i1", None)]
+    assert topic.tend() == [ProducerRecord(INCIDENTS, b"i1", None)]
     assert topic.tend() == []
 
 
@@ -87,7 +87,7 @@ def test_what_a_worker_that_came_back_has_overtaken_is_written_again(topic: Topi
     topic.write(alert(1))
     topic.write(alert(3))
     topic.write(alert(2))
-    assert topic.tend() == [Outgoing(INCIDENTS, b"i1", encode(alert(3)))]
+    assert topic.tend() == [ProducerRecord(INCIDENTS, b"i1", encode(alert(3)))]
     assert topic.tend() == []
 
 
@@ -102,13 +102,13 @@ def test_the_end_that_was_overtaken_still_gets_its_tombstone(topic: Topic) -> No
     topic.write(alert(2))
     topic.tend()
     topic.now = EpochMs(ms(0) + KEPT_MS)
-    assert topic.tend() == [Outgoing(INCIDENTS, b"i1", None)]
+    assert topic.tend() == [ProducerRecord(INCIDENTS, b"i1", None)]
 
 
-def test_a_record_that_compaction_took_is_told_of_once(topic: Topic) -> None:
+def test_a_record_that_compaction_took_is_reported_once(topic: Topic) -> None:
     topic.write(alert(3))
     topic.write(alert(2))
-    topic.gone = {0}
+    topic.records.pop(0)
     with structlog.testing.capture_logs() as lines:
         assert topic.tend() == []
         assert topic.tend() == []
@@ -147,14 +147,13 @@ def test_nothing_is_decided_before_the_topic_is_read_to_its_end(topic: Topic) ->
 class Broker:
     """Gives followers, or is away."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.given: list[FakeFollower] = []
         self.is_away = False
-        monkeypatch.setattr(incident_topic, "Follower", self)
-        monkeypatch.setattr(incident_topic, "EVERY_S", 0.01)
-        monkeypatch.setattr(incident_topic, "PAUSE_S", 0)
+        self.world = World("fusion")
+        self.topic = IncidentTopic(replaced(self.world.context, reader=self), every_s=0.01, pause_s=0)
 
-    def __call__(self, _kafka: object, _topic: str) -> FakeFollower:
+    def follow(self, _topic: str) -> FakeFollower:
         if self.is_away:
             raise BrokerUnavailable("away")
         self.given.append(FakeFollower([]))
@@ -166,11 +165,11 @@ async def until(holds: Callable[[], bool]) -> None:
         await asyncio.sleep(0.001)
 
 
-def test_it_is_followed_while_it_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    broker = Broker(monkeypatch)
+def test_it_is_followed_while_it_is_ours() -> None:
+    broker = Broker()
 
     async def scene() -> None:
-        topic = IncidentTopic(World().context)
+        topic = broker.topic
         topic.leave()
         for _ in range(3):
             topic.begin()
@@ -186,12 +185,12 @@ def test_it_is_followed_while_it_is_ours(monkeypatch: pytest.MonkeyPatch) -> Non
     run(scene())
 
 
-def test_a_broker_that_is_away_is_told_of_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    broker = Broker(monkeypatch)
+def test_a_broker_that_is_away_is_reported_and_tried_again() -> None:
+    broker = Broker()
     broker.is_away = True
 
     async def scene() -> None:
-        topic = IncidentTopic(World().context)
+        topic = broker.topic
         topic.begin()
         await until(lambda: bool(lines))
         broker.is_away = False
@@ -205,16 +204,16 @@ def test_a_broker_that_is_away_is_told_of_and_tried_again(monkeypatch: pytest.Mo
     assert len(broker.given) == 1
 
 
-def test_a_bug_in_it_stops_no_fold(monkeypatch: pytest.MonkeyPatch) -> None:
-    broker = Broker(monkeypatch)
+def test_a_bug_in_it_stops_no_fold() -> None:
+    broker = Broker()
 
-    def broken(*_: object) -> None:
+    def broken() -> EpochMs:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(incident_topic, "to_forget", broken)
+    broker.topic._context = replaced(broker.topic._context, clock=Clock(broken, lambda: 0.0))
 
     async def scene() -> None:
-        topic = IncidentTopic(World().context)
+        topic = broker.topic
         topic.begin()
         await until(lambda: len(lines) > 1)
         topic.leave()

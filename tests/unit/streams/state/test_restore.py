@@ -19,7 +19,6 @@ from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT
 from schemas.units import EpochMs
 from streams.kafka.record import LogRecord
-from streams.state import restore as restoring
 from streams.state.restore import LAST_RECORDS, Broken, broken_log
 from tests.support.paths import TESTS
 from tests.support.recorded_log import END, LOG, PARTITION, Cluster, folded, snapshot, state_at
@@ -32,11 +31,8 @@ _LAST_HASH = 6
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    made = Cluster()
-    for name in ("read", "bounds", "topic_id_of"):
-        monkeypatch.setattr(restoring, name, getattr(made, name))
-    return made
+def cluster() -> Cluster:
+    return Cluster()
 
 
 @pytest.mark.parametrize("committed", [0, 1, 7, END])
@@ -153,14 +149,14 @@ def open_incidents(state: State) -> set[str]:
     return set(state.incidents)
 
 
-def test_a_log_that_ends_before_the_commit_is_told_of_and_folded_on_from_there(cluster: Cluster) -> None:
+def test_a_log_that_ends_before_the_commit_is_reported_and_folded_on_from_there(cluster: Cluster) -> None:
     found = cluster.restore(END + 5)
     assert found.broken == Broken(Cause.RECORDS_MISSING, END, END + 5)
     assert found.state.offset == END + 5
     assert open_incidents(found.state) == open_incidents(state_at(END))
 
 
-def test_retention_that_overtook_a_stopped_group_is_told_of_and_the_incidents_are_kept(
+def test_retention_that_overtook_a_stopped_group_is_reported_and_the_incidents_are_kept(
     cluster: Cluster,
 ) -> None:
     cluster.keep(snapshot(5))
@@ -171,20 +167,20 @@ def test_retention_that_overtook_a_stopped_group_is_told_of_and_the_incidents_ar
     assert open_incidents(found.state) == open_incidents(state_at(5))
 
 
-def test_a_log_without_its_beginning_and_without_a_snapshot_is_told_of(cluster: Cluster) -> None:
+def test_a_log_without_its_beginning_and_without_a_snapshot_is_reported(cluster: Cluster) -> None:
     del cluster.log[:7]
     found = cluster.restore()
     assert found.broken == Broken(Cause.RECORDS_MISSING, 0, 7)
     assert found.state.offset == END
 
 
-def test_a_jump_inside_the_log_is_told_of(cluster: Cluster) -> None:
+def test_a_jump_inside_the_log_is_reported(cluster: Cluster) -> None:
     cluster.keep(snapshot(5))
     del cluster.log[10:12]
     assert cluster.restore().broken == Broken(Cause.RECORDS_MISSING, 10, 12)
 
 
-def test_a_truncated_log_gives_the_newest_snapshot_that_fits_and_is_told_of(cluster: Cluster) -> None:
+def test_a_truncated_log_gives_the_newest_snapshot_that_fits_and_is_reported(cluster: Cluster) -> None:
     cluster.keep(snapshot(5), snapshot(END))
     del cluster.log[12:]
     found = cluster.restore(12)
@@ -192,9 +188,9 @@ def test_a_truncated_log_gives_the_newest_snapshot_that_fits_and_is_told_of(clus
     assert dump(found.state) == folded(12)
 
 
-def test_a_topic_that_was_made_anew_keeps_the_incidents_and_is_told_of(cluster: Cluster) -> None:
+def test_a_topic_that_was_made_anew_keeps_the_incidents_and_is_reported(cluster: Cluster) -> None:
     cluster.keep(snapshot(5), snapshot(END))
-    cluster.topic_id = "second"
+    cluster.id = "second"
     cluster.log.clear()
     found = cluster.restore(0)
     assert found.broken == Broken(Cause.ANOTHER_LOG, END, 0)
@@ -205,7 +201,7 @@ def test_a_topic_that_was_made_anew_keeps_the_incidents_and_is_told_of(cluster: 
 
 def test_a_fact_that_is_resent_to_a_log_that_was_made_anew_is_known_by_its_id(cluster: Cluster) -> None:
     cluster.keep(snapshot(END))
-    cluster.topic_id = "second"
+    cluster.id = "second"
     pressed = next(entry for entry in LOG.entries if b"press" in (entry.value or b""))
     cluster.log[:] = [LogRecord(FUSION_INPUT, PARTITION, 0, pressed.append_ms, pressed.key, pressed.value)]
     kept = cluster.restore(0).state
@@ -213,7 +209,7 @@ def test_a_fact_that_is_resent_to_a_log_that_was_made_anew_is_known_by_its_id(cl
     assert (decision.reason, decision.alerts) == (Reason.DUPLICATE, ())
 
 
-def test_another_record_under_the_same_topic_id_keeps_the_incidents_and_is_told_of(cluster: Cluster) -> None:
+def test_another_record_under_the_same_topic_id_keeps_the_incidents_and_is_reported(cluster: Cluster) -> None:
     cluster.keep(snapshot(END))
     cluster.log[-1] = cluster.log[-1]._replace(value=b"another")
     found = cluster.restore(END)
@@ -223,7 +219,7 @@ def test_another_record_under_the_same_topic_id_keeps_the_incidents_and_is_told_
 
 def test_what_the_worker_had_in_hand_is_kept_where_it_knows_more(cluster: Cluster) -> None:
     cluster.keep(snapshot(5))
-    cluster.topic_id = "second"
+    cluster.id = "second"
     cluster.log.clear()
     in_hand = state_at(END)
     assert open_incidents(cluster.restore(0, in_hand).state) == open_incidents(state_at(END))
@@ -234,7 +230,7 @@ def test_a_group_that_was_set_back_folds_the_whole_log_again(cluster: Cluster) -
     assert cluster.restored(0) == folded(0)
 
 
-def test_a_broken_log_is_told_of_in_the_log_itself_once(cluster: Cluster) -> None:
+def test_a_broken_log_is_reported_in_the_log_itself_once(cluster: Cluster) -> None:
     cluster.keep(snapshot(END))
     del cluster.log[12:]
     broken = cluster.restore(12).broken

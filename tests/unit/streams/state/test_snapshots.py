@@ -14,8 +14,6 @@ from processors.state.partition_state import State
 from schemas.codec import decode
 from schemas.fusion_log import FusionSnapshot
 from schemas.topics import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
-from streams.state import restore as restoring
-from streams.state import snapshots
 from streams.state.snapshots import Snapshots
 from streams.worker.settings import RuntimeSettings
 from tests.support.fakes import World, run
@@ -23,23 +21,13 @@ from tests.support.recorded_log import END, LOG, PARTITION, Cluster, folded, sta
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    made = Cluster()
-    for name in ("read", "bounds", "topic_id_of"):
-        monkeypatch.setattr(restoring, name, getattr(made, name))
-    return made
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    now = [100.0]
-    monkeypatch.setattr(snapshots, "monotonic", lambda: now[0])
-    return now
+def cluster() -> Cluster:
+    return Cluster()
 
 
 @pytest.fixture
 def world() -> World:
-    return World(runtime=RuntimeSettings(snapshot_interval_s=5))
+    return World("fusion", runtime=RuntimeSettings(snapshot_interval_s=5))
 
 
 def sent(world: World) -> list[FusionSnapshot]:
@@ -86,22 +74,22 @@ def test_a_snapshot_goes_to_its_own_partition_in_rotating_slots(world: World) ->
     assert all(one != other for one, other in pairwise(keys))
 
 
-def test_a_snapshot_is_due_after_the_interval(world: World, clock: list[float]) -> None:
+def test_a_snapshot_is_due_after_the_interval(world: World) -> None:
     saving = Snapshots(world.context)
     assert not saving.is_due(PARTITION), "a state that was just restored has a snapshot"
-    clock[0] += 4.9
+    world.clock.seconds += 4.9
     assert not saving.is_due(PARTITION)
-    clock[0] += 0.1
+    world.clock.seconds += 0.1
     assert saving.is_due(PARTITION)
     save(saving, state_at(1))
     assert not saving.is_due(PARTITION)
 
 
-def test_no_second_one_is_due_while_one_is_on_its_way(world: World, clock: list[float]) -> None:
+def test_no_second_one_is_due_while_one_is_on_its_way(world: World) -> None:
     async def scene() -> None:
         saving = Snapshots(world.context)
         on_its_way = saving.begin(state_at(1), "first")
-        clock[0] += 60
+        world.clock.seconds += 60
         assert not saving.is_due(PARTITION)
         await on_its_way
         await asyncio.sleep(0)
@@ -116,7 +104,7 @@ def failed(world: World, lines: Sequence[object]) -> None:
     assert world.metrics.registry.get_sample_value("callbox_snapshot_bytes", {"partition": "0"}) is None
 
 
-def test_a_snapshot_that_is_too_large_is_told_of_and_stops_nothing(
+def test_a_snapshot_that_is_too_large_is_reported_and_stops_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = replace(BY_NAME[FUSION_SNAPSHOT], max_message_bytes=100)
@@ -127,7 +115,7 @@ def test_a_snapshot_that_is_too_large_is_told_of_and_stops_nothing(
     failed(world, lines)
 
 
-def test_a_snapshot_that_the_broker_refuses_is_told_of_and_stops_nothing(world: World) -> None:
+def test_a_snapshot_that_the_broker_refuses_is_reported_and_stops_nothing(world: World) -> None:
     world.delivery.refused = frozenset({FUSION_SNAPSHOT})
     with structlog.testing.capture_logs() as lines:
         save(Snapshots(world.context), state_at(END))
@@ -140,28 +128,26 @@ def age(world: World, partition: int = PARTITION) -> float | None:
     )
 
 
-def test_the_age_is_that_of_the_last_delivered_snapshot(world: World, clock: list[float]) -> None:
+def test_the_age_is_that_of_the_last_delivered_snapshot(world: World) -> None:
     saving, ours = Snapshots(world.context), frozenset({PARTITION})
     save(saving, state_at(1))
-    clock[0] += 7
+    world.clock.seconds += 7
     world.delivery.refused = frozenset({FUSION_SNAPSHOT})
     save(saving, state_at(2))
-    clock[0] += 3
+    world.clock.seconds += 3
     saving.show_ages(ours)
     assert age(world) == 10
 
 
-def test_the_age_of_a_partition_that_was_never_saved_counts_from_its_coming(
-    world: World, clock: list[float]
-) -> None:
+def test_the_age_of_a_partition_that_was_never_saved_counts_from_its_coming(world: World) -> None:
     saving, ours = Snapshots(world.context), frozenset({PARTITION})
     saving.show_ages(ours)
-    clock[0] += 3
+    world.clock.seconds += 3
     saving.show_ages(ours)
     assert age(world) == 3
 
 
-def test_a_lost_partition_is_shown_no_longer(world: World, clock: list[float]) -> None:
+def test_a_lost_partition_is_shown_no_longer(world: World) -> None:
     saving = Snapshots(world.context)
     save(saving, state_at(1))
     saving.show_ages(frozenset({PARTITION}))

@@ -9,35 +9,19 @@ from schemas.codec import decode
 from schemas.errors import ClockDiffers
 from schemas.fusion_log import FusionInput, Tick
 from schemas.units import EpochMs
-from streams.kafka.producer import Outgoing
-from streams.state import ticks as ticking
+from streams.kafka.producer import ProducerRecord
 from streams.state.ticks import WAKE, Ticker
 from streams.worker.metrics import Metrics
-from tests.support.fakes import consumed
+from tests.support.fakes import HandClock, consumed
+from tests.support.timeline import ms
 
-NOW = 1_760_000_000_000
+NOW = ms(0)
 GIVE_UP_S = 90.0
 
 
-class Clock:
-    """Ours: moved by hand."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def now_ms(self) -> int:
-        return NOW + round(self.seconds * 1000)
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(ticking, "monotonic", made.monotonic)
-    monkeypatch.setattr(ticking, "now_ms", made.now_ms)
-    return made
+def clock() -> HandClock:
+    return HandClock(0)
 
 
 @pytest.fixture
@@ -46,9 +30,8 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def ticker(clock: Clock, metrics: Metrics) -> Ticker:
-    assert clock.seconds == 0
-    return Ticker(metrics, GIVE_UP_S)
+def ticker(clock: HandClock, metrics: Metrics) -> Ticker:
+    return Ticker(metrics, GIVE_UP_S, clock=clock.clock)
 
 
 def at_tick(number: int) -> State:
@@ -57,11 +40,11 @@ def at_tick(number: int) -> State:
     return state
 
 
-def number_of(tick: Outgoing) -> int:
+def number_of(tick: ProducerRecord) -> int:
     return decode(decode(tick.value, FusionInput).payload, Tick).number
 
 
-def appended(tick: Outgoing, after_ms: int) -> list[Any]:
+def appended(tick: ProducerRecord, after_ms: int) -> list[Any]:
     """The tick as it is read back, between others."""
     record = consumed(tick.value, topic=tick.topic, at=EpochMs(NOW + after_ms))
     return [consumed(b"a fact", topic=tick.topic, key=b"east"), record]
@@ -100,7 +83,7 @@ def test_a_clock_that_is_mended_ticks_again(ticker: Ticker) -> None:
     assert number_of(ticker.tick(0, at_tick(1))) > 1
 
 
-def test_a_worker_with_a_wrong_clock_ends_after_a_while(ticker: Ticker, clock: Clock) -> None:
+def test_a_worker_with_a_wrong_clock_ends_after_a_while(ticker: Ticker, clock: HandClock) -> None:
     ticker.read_back(appended(ticker.tick(0, at_tick(1)), 5_000))
     clock.seconds = GIVE_UP_S
     ticker.tick(0, at_tick(1))
@@ -118,7 +101,7 @@ def test_only_our_own_last_tick_says_anything(ticker: Ticker) -> None:
     assert not ticker.clocks_agree
 
 
-def test_a_slow_broker_has_no_wrong_clock(ticker: Ticker, clock: Clock) -> None:
+def test_a_slow_broker_has_no_wrong_clock(ticker: Ticker, clock: HandClock) -> None:
     tick = ticker.tick(0, at_tick(1))
     clock.seconds = 4.0  # so long it took until the tick was read back
     ticker.read_back(appended(tick, 3_500))

@@ -1,4 +1,4 @@
-"""Progress: which partitions are ours, how old what waits is, and for how long nothing was committed."""
+"""Lag: which partitions are ours, how old what waits is, and for how long nothing was committed."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -9,8 +9,9 @@ from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
 from schemas.errors import WorkerStalled
-from streams.worker import lag as progress_module
-from streams.worker.lag import Progress
+from streams.clock import Clock
+from streams.faust.assignment import Assignment
+from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 from tests.support.fakes import batch, run
 from tests.support.timeline import ms
@@ -32,9 +33,10 @@ class FakeConsumer:
         self.led = True
         self.answered_s: float | None = None
         self.failure: Exception | None = None
+        self.assigned_still = False
 
     def assignment(self) -> set[TP]:
-        if self.failure is not None:
+        if self.failure is not None and not self.assigned_still:
             raise self.failure
         return self.ours
 
@@ -88,13 +90,13 @@ class FakeApp:
 
 
 class Watched:
-    """Progress of an app on a clock of its own."""
+    """The lag monitor of an app on a clock of its own."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.app, self.metrics, self.now = FakeApp(), Metrics(), 0.0
-        monkeypatch.setattr(progress_module, "monotonic", lambda: self.now)
-        monkeypatch.setattr(progress_module, "now_ms", lambda: ms(self.now))
-        self.progress = Progress(cast("BatchApp", self.app), (TOPIC, MORE), self.metrics)
+        clock = Clock(lambda: ms(self.now), lambda: self.now)
+        assignment = Assignment(cast("BatchApp", self.app))
+        self.monitor = LagMonitor(assignment, (TOPIC, MORE), self.metrics, clock)
 
     @property
     def consumer(self) -> FakeConsumer:
@@ -104,7 +106,7 @@ class Watched:
         self.now = now
         for name, value in changes.items():
             setattr(self.consumer, name, value)
-        self.progress.sample()
+        self.monitor.sample()
 
     def gauge(self, name: str, partition: int = 0) -> float | None:
         labels = {"topic": TOPIC, "partition": str(partition)}
@@ -116,8 +118,8 @@ class Watched:
 
 
 @pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
-    return Watched(monkeypatch)
+def watched() -> Watched:
+    return Watched()
 
 
 def committed(offset: int) -> dict[TP, int]:
@@ -129,7 +131,7 @@ def committed(offset: int) -> dict[TP, int]:
 
 def test_only_partitions_of_the_agents_first_topic_are_ours(watched: Watched) -> None:
     watched.consumer.ours.add(TP(MORE, 3))
-    assert watched.progress.partitions() == {0}
+    assert watched.monitor.partitions() == {0}
 
 
 @pytest.mark.parametrize(
@@ -144,27 +146,27 @@ def test_only_partitions_of_the_agents_first_topic_are_ours(watched: Watched) ->
 def test_a_partition_that_is_revoked_this_moment_stops_nothing(watched: Watched, failure: Exception) -> None:
     watched.sample_at(0)
     watched.consumer.failure = failure
-    assert watched.progress.partitions() == frozenset()
-    watched.progress.sample()
+    assert watched.monitor.partitions() == frozenset()
+    watched.monitor.sample()
 
 
-def test_a_partition_that_is_revoked_between_two_looks_stops_nothing(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_partition_that_is_revoked_between_two_looks_stops_nothing(watched: Watched) -> None:
     """The fetching thread changes the assignment beside us: aiokafka asserts in `highwater`."""
-    monkeypatch.setattr(watched.progress, "_ours", lambda: [TP(TOPIC, 0)])
-    watched.consumer.failure = AssertionError("Partition is not assigned")
-    watched.progress.sample()
+    watched.consumer.failure, watched.consumer.assigned_still = (
+        AssertionError("Partition is not assigned"),
+        True,
+    )
+    watched.monitor.sample()
     assert watched.lag == 0
 
 
 def test_the_group_is_joined_once_it_has_given_us_our_share_even_if_that_is_nothing(watched: Watched) -> None:
-    assert not watched.progress.joined
+    assert not watched.monitor.joined
     watched.consumer.ours = set()
     watched.app.assign()
-    assert watched.progress.joined
+    assert watched.monitor.joined
     watched.app.rebalancing = True
-    assert not watched.progress.joined
+    assert not watched.monitor.joined
 
 
 # --- stalls -------------------------------------------------------------------------------------------------------
@@ -174,7 +176,7 @@ def test_work_that_waits_without_a_commit_is_a_stall(watched: Watched) -> None:
     watched.sample_at(0, waiting=True)
     watched.sample_at(1)
     watched.now = 31
-    assert watched.progress.stalled_for_s() == 31
+    assert watched.monitor.stalled_for_s() == 31
     watched.sample_at(31)
     assert watched.gauge("callbox_commit_age_seconds") == 31
 
@@ -182,34 +184,34 @@ def test_work_that_waits_without_a_commit_is_a_stall(watched: Watched) -> None:
 def test_a_commit_that_advances_ends_a_stall(watched: Watched) -> None:
     watched.sample_at(0, waiting=True)
     watched.sample_at(31, done=committed(10))
-    assert watched.progress.stalled_for_s() == 0
+    assert watched.monitor.stalled_for_s() == 0
     watched.sample_at(40)
-    assert watched.progress.stalled_for_s() == 9
+    assert watched.monitor.stalled_for_s() == 9
 
 
 def test_a_worker_with_nothing_to_do_never_stalls(watched: Watched) -> None:
     watched.sample_at(0, done=committed(10))
     watched.sample_at(3_600)
-    assert watched.progress.stalled_for_s() == 0
+    assert watched.monitor.stalled_for_s() == 0
 
 
 def test_a_worker_whose_timer_hangs_does_not_look_well(watched: Watched) -> None:
     watched.sample_at(0)
     watched.now = 45
-    assert watched.progress.stalled_for_s() == 45
+    assert watched.monitor.stalled_for_s() == 45
 
 
 def test_a_worker_without_partitions_never_stalls(watched: Watched) -> None:
     watched.sample_at(0, ours=set())
     watched.now = 45
-    assert watched.progress.stalled_for_s() == 0
+    assert watched.monitor.stalled_for_s() == 0
 
 
 def test_a_lost_partition_is_forgotten(watched: Watched) -> None:
     watched.sample_at(0, waiting=True)
     watched.sample_at(1, ours=set())
     watched.now = 60
-    assert watched.progress.stalled_for_s() == 0
+    assert watched.monitor.stalled_for_s() == 0
     assert watched.lag is None
     assert watched.gauge("callbox_commit_age_seconds") is None
 
@@ -217,7 +219,7 @@ def test_a_lost_partition_is_forgotten(watched: Watched) -> None:
 def test_a_stall_in_any_topic_counts(watched: Watched) -> None:
     watched.sample_at(0, ours={TP(MORE, 3)}, waiting=True)
     watched.now = 31
-    assert watched.progress.stalled_for_s() == 31
+    assert watched.monitor.stalled_for_s() == 31
     watched.sample_at(31)
     labels = {"topic": MORE, "partition": "3"}
     assert watched.metrics.registry.get_sample_value("callbox_commit_age_seconds", labels) == 31
@@ -227,36 +229,36 @@ def test_a_worker_that_stands_still_for_too_long_says_where_and_ends(watched: Wa
     watched.consumer.fetched = {TP(TOPIC, 0): 70}
     watched.sample_at(0, waiting=True, done=committed(12))
     watched.sample_at(90)
-    watched.progress.assert_advancing(90)
+    watched.monitor.assert_advancing(90)
     assert watched.gauge("callbox_fetch_position") == 70
     watched.sample_at(91)
     with pytest.raises(WorkerStalled, match=r"topic/0: .* for 91 s; committed 12, fetched until 70"):
-        watched.progress.assert_advancing(90)
+        watched.monitor.assert_advancing(90)
     watched.sample_at(92, done=committed(13))
-    watched.progress.assert_advancing(90)
+    watched.monitor.assert_advancing(90)
 
 
 def test_what_stands_still_while_the_agent_restores_is_counted_from_its_end(watched: Watched) -> None:
     watched.sample_at(0, waiting=True)
     watched.sample_at(200)
-    watched.progress.excuse()
-    watched.progress.assert_advancing(90)
-    assert watched.progress.stalled_for_s() == 200, "it is not ready for that"
+    watched.monitor.excuse()
+    watched.monitor.assert_advancing(90)
+    assert watched.monitor.stalled_for_s() == 200, "it is not ready for that"
     watched.sample_at(290)
-    watched.progress.assert_advancing(90)
+    watched.monitor.assert_advancing(90)
     watched.sample_at(291)
     with pytest.raises(WorkerStalled):
-        watched.progress.assert_advancing(90)
+        watched.monitor.assert_advancing(90)
 
 
 def test_a_partition_that_nobody_leads_ends_no_worker(watched: Watched) -> None:
     watched.sample_at(0, waiting=True, led=False)
     watched.sample_at(200)
-    watched.progress.assert_advancing(90)
-    assert watched.progress.stalled_for_s() == 200
+    watched.monitor.assert_advancing(90)
+    assert watched.monitor.stalled_for_s() == 200
     watched.consumer.led = True
     with pytest.raises(WorkerStalled):
-        watched.progress.assert_advancing(90)
+        watched.monitor.assert_advancing(90)
 
 
 # --- caught up ----------------------------------------------------------------------------------------------------
@@ -264,60 +266,60 @@ def test_a_partition_that_nobody_leads_ends_no_worker(watched: Watched) -> None:
 
 def test_a_partition_in_which_nothing_waits_is_caught_up(watched: Watched) -> None:
     watched.sample_at(100, answered_s=99.5)
-    assert watched.progress.caught_up() == {0}
+    assert watched.monitor.caught_up() == {0}
 
 
 def test_a_partition_that_nobody_has_fetched_from_is_not_caught_up(watched: Watched) -> None:
     watched.sample_at(100)
-    assert watched.progress.caught_up() == frozenset()
+    assert watched.monitor.caught_up() == frozenset()
 
 
 def test_a_partition_whose_broker_has_not_answered_for_a_while_is_not_caught_up(watched: Watched) -> None:
     watched.sample_at(100, answered_s=98)
-    assert watched.progress.caught_up() == frozenset()
+    assert watched.monitor.caught_up() == frozenset()
 
 
 def test_a_partition_with_a_backlog_is_not_caught_up(watched: Watched) -> None:
     watched.sample_at(100, answered_s=100, waiting=True)
-    assert watched.progress.caught_up() == frozenset()
-    watched.progress.note(batch(b"", topic=TOPIC, at_s=98))
-    assert watched.progress.caught_up() == frozenset()
+    assert watched.monitor.caught_up() == frozenset()
+    watched.monitor.note_done(batch(b"", topic=TOPIC, at_s=98))
+    assert watched.monitor.caught_up() == frozenset()
 
 
 def test_a_partition_whose_last_processed_record_is_new_is_caught_up(watched: Watched) -> None:
     watched.sample_at(100, answered_s=100, waiting=True)
-    watched.progress.note(batch(b"", topic=TOPIC, at_s=98.1))
-    assert watched.progress.caught_up() == {0}
+    watched.monitor.note_done(batch(b"", topic=TOPIC, at_s=98.1))
+    assert watched.monitor.caught_up() == {0}
 
 
 def test_a_partition_that_is_revoked_this_moment_is_not_caught_up(watched: Watched) -> None:
     watched.sample_at(100, answered_s=100)
     watched.consumer.failure = AssertionError("Partition is not assigned")
-    assert watched.progress.caught_up() == frozenset()
+    assert watched.monitor.caught_up() == frozenset()
 
 
 def test_only_partitions_of_the_first_topic_are_caught_up(watched: Watched) -> None:
     watched.sample_at(100, ours={TP(MORE, 3)}, answered_s=100)
-    assert watched.progress.caught_up() == frozenset()
+    assert watched.monitor.caught_up() == frozenset()
 
 
 # --- lag ----------------------------------------------------------------------------------------------------------
 
 
 def test_without_work_there_is_no_lag(watched: Watched) -> None:
-    watched.progress.note(batch(b"", topic=TOPIC, at_s=0))
+    watched.monitor.note_done(batch(b"", topic=TOPIC, at_s=0))
     watched.sample_at(100)
     assert watched.lag == 0
 
 
 def test_the_lag_is_the_age_of_what_was_processed_last_while_more_waits(watched: Watched) -> None:
-    watched.progress.note(batch(b"", topic=TOPIC, at_s=80))
+    watched.monitor.note_done(batch(b"", topic=TOPIC, at_s=80))
     watched.sample_at(100, waiting=True)
     assert watched.lag == 20
 
 
 def test_a_record_after_a_quiet_hour_is_not_an_hour_late(watched: Watched) -> None:
-    watched.progress.note(batch(b"", topic=TOPIC, at_s=0))
+    watched.monitor.note_done(batch(b"", topic=TOPIC, at_s=0))
     watched.sample_at(3_600)
     watched.sample_at(3_601, waiting=True)
     assert watched.lag == 1
@@ -330,6 +332,6 @@ def test_a_worker_that_processes_nothing_shows_a_lag_that_grows(watched: Watched
 
 
 def test_a_record_from_the_future_is_no_negative_lag(watched: Watched) -> None:
-    watched.progress.note(batch(b"", topic=TOPIC, at_s=90))
+    watched.monitor.note_done(batch(b"", topic=TOPIC, at_s=90))
     watched.sample_at(80, waiting=True)
     assert watched.lag == 0

@@ -5,19 +5,23 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from streams.worker.agent import Hooks
 from streams.worker.probes import Health
 
 if TYPE_CHECKING:
-    from streams.worker.context import Agent
-    from streams.worker.lag import Progress
+    from streams.worker.lag import LagMonitor
 
 
 def health(
-    *, warm: bool = True, joined: bool = True, restored: bool = True, stalled_s: float = 0.0
+    *,
+    warm: bool = True,
+    joined: bool = True,
+    started: bool = True,
+    restored: bool = True,
+    stalled_s: float = 0.0,
 ) -> Health:
-    progress = SimpleNamespace(joined=joined, stalled_for_s=lambda: stalled_s)
-    agent = SimpleNamespace(is_ready=lambda: restored)
-    return Health(cast("Progress", progress), cast("Agent", agent), delivery_warm=warm, stall_s=30)
+    lag = cast("LagMonitor", SimpleNamespace(joined=joined, stalled_for_s=lambda: stalled_s))
+    return Health(lag, Hooks(is_ready=lambda: restored), 30, delivery_warm=warm, agent_started=started)
 
 
 def test_a_worker_that_lacks_nothing_is_ready() -> None:
@@ -29,6 +33,7 @@ def test_a_worker_that_lacks_nothing_is_ready() -> None:
     [
         (health(warm=False), "producer not warm"),
         (health(joined=False), "no partitions assigned yet"),
+        (health(started=False), "agent not restored"),
         (health(restored=False), "agent not restored"),
         (health(stalled_s=30), "no commit for 30 s while records wait"),
     ],

@@ -1,4 +1,4 @@
-"""A worker as a process: what it ends with, and that nothing is acked that was not delivered."""
+"""A worker as a process: what it ends with, and that nothing is committed that was not delivered."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from schemas.errors import (
 )
 from streams.faust.batching import Batch
 from streams.worker import process
+from streams.worker.agent import hooks_of
 from streams.worker.process import _crash_code, _stop_now, _Worker
 from tests.support.fakes import batch, run
 from tests.support.worker_parts import (
@@ -26,28 +27,17 @@ from tests.support.worker_parts import (
     FakeAgent,
     FakeApp,
     FakeEvent,
-    FakeProgress,
+    FakeLag,
     FakeStream,
     make_worker,
 )
 
 if TYPE_CHECKING:
     from streams.faust.batching import BatchApp
-    from streams.worker.context import Agent
-    from streams.worker.lag import Progress
+    from streams.worker.lag import LagMonitor
 
 
-@pytest.fixture(autouse=True)
-def ends(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The codes that the process ended with."""
-    codes: list[int] = []
-
-    def end(code: int) -> None:
-        codes.append(code)
-        raise Ended(code)
-
-    monkeypatch.setattr("os._exit", end)
-    return codes
+pytestmark = pytest.mark.usefixtures("ends")
 
 
 @pytest.mark.parametrize(
@@ -73,30 +63,30 @@ def test_a_failure_ends_the_process_with_the_code_of_its_error(
     assert [line["event"] for line in lines] == ["worker.failed"]
 
 
-async def consume(worker: _Worker, agent: FakeAgent, *events: FakeEvent) -> FakeProgress:
+async def consume(worker: _Worker, agent: FakeAgent, *events: FakeEvent) -> FakeLag:
     """Run the worker's loop over these events for a moment."""
-    app, progress = FakeApp(), FakeProgress()
-    worker._attach(cast("BatchApp", app), cast("Agent", agent), cast("Progress", progress), "topic")
+    app, lag = FakeApp(), FakeLag()
+    worker._attach(cast("BatchApp", app), agent, cast("LagMonitor", lag), "topic")
     loop = asyncio.ensure_future(app.agent_functions["topic"](FakeStream(*events)))
     done, _ = await asyncio.wait({loop}, timeout=0.05)
     if done:
         loop.result()
     app.should_stop = True
     loop.cancel()
-    return progress
+    return lag
 
 
 def event(start: int = 0) -> FakeEvent:
     return FakeEvent(batch(b"1", b"2", topic="topic", start=start))
 
 
-def test_batches_are_acked_after_they_are_processed_and_then_counted() -> None:
+def test_batches_are_committed_after_they_are_processed_and_then_counted() -> None:
     async def scene() -> None:
         worker, agent, events = make_worker(), FakeAgent(), [event(0), event(2)]
-        progress = await consume(worker, agent, *events)
-        assert agent.done == ["process", "after_ack"]
+        lag = await consume(worker, agent, *events)
+        assert agent.done == ["process", "after_batch"]
         assert all(each.acked for each in events)
-        assert progress.noted == [(0, 2), (0, 4)]
+        assert lag.noted == [(0, 2), (0, 4)]
         counted = worker._metrics.registry.get_sample_value("callbox_records_total", {"topic": "topic"})
         assert counted == 4
 
@@ -115,9 +105,7 @@ def test_what_waits_in_one_topic_keeps_no_other_one_waiting() -> None:
     async def scene() -> list[str]:
         worker, app, agent = make_worker(), FakeApp(), Slow()
         for topic in ("presses", "acks"):
-            worker._attach(
-                cast("BatchApp", app), cast("Agent", agent), cast("Progress", FakeProgress()), topic
-            )
+            worker._attach(cast("BatchApp", app), agent, cast("LagMonitor", FakeLag()), topic)
         streams = {
             topic: FakeStream(FakeEvent(batch(b"1", topic=topic)), FakeEvent(batch(b"2", topic=topic)))
             for topic in ("acks", "presses")
@@ -131,11 +119,11 @@ def test_what_waits_in_one_topic_keeps_no_other_one_waiting() -> None:
             loop.cancel()
         return agent.done
 
-    assert run(scene()) == ["presses", "after_ack"]
+    assert run(scene()) == ["presses", "after_batch"]
 
 
 @pytest.mark.parametrize("failure", [ValueError("a bug"), DeliveryFailed("no"), KeyboardInterrupt()])
-def test_whatever_an_agent_raises_ends_the_process_without_an_ack(
+def test_whatever_an_agent_raises_ends_the_process_without_a_commit(
     ends: list[int], failure: BaseException
 ) -> None:
     async def scene() -> FakeEvent:
@@ -165,7 +153,7 @@ def test_an_agent_that_is_cancelled_while_the_worker_stops_just_ends(ends: list[
     async def scene() -> FakeEvent:
         worker, agent, app, taken = make_worker(), FakeAgent(), FakeApp(), event()
         agent.working = asyncio.Event()
-        worker._attach(cast("BatchApp", app), cast("Agent", agent), cast("Progress", FakeProgress()), "topic")
+        worker._attach(cast("BatchApp", app), agent, cast("LagMonitor", FakeLag()), "topic")
         loop = asyncio.ensure_future(app.agent_functions["topic"](FakeStream(taken)))
         await agent.working.wait()
         app.should_stop = True
@@ -183,7 +171,7 @@ def test_a_timer_that_fails_ends_the_process(ends: list[int]) -> None:
         agent = FakeAgent()
         agent.failure = DeliveryFailed("a tick")
         with pytest.raises(Ended):
-            await make_worker()._every_second(cast("Agent", agent), cast("Progress", FakeProgress()))
+            await make_worker()._every_second(hooks_of(agent), cast("LagMonitor", FakeLag()))
 
     run(scene())
     assert ends == [70]
@@ -191,28 +179,26 @@ def test_a_timer_that_fails_ends_the_process(ends: list[int]) -> None:
 
 def test_a_worker_that_stands_still_ends_also_when_it_never_became_ready(ends: list[int]) -> None:
     async def scene() -> None:
-        progress = FakeProgress()
-        progress.standing_still = WorkerStalled("topic/0")
+        lag = FakeLag()
+        lag.standing_still = WorkerStalled("topic/0")
         with pytest.raises(Ended):
-            await make_worker()._every_second(cast("Agent", FakeAgent()), cast("Progress", progress))
+            await make_worker()._every_second(hooks_of(FakeAgent()), cast("LagMonitor", lag))
 
     run(scene())
     assert ends == [70]
 
 
 def test_restoring_is_no_standing_still(ends: list[int]) -> None:
-    async def scene() -> FakeProgress:
-        agent, progress = FakeAgent(), FakeProgress()
-        agent.restoring, progress.standing_still = True, WorkerStalled("topic/0")
-        seconds = asyncio.ensure_future(
-            make_worker()._every_second(cast("Agent", agent), cast("Progress", progress))
-        )
+    async def scene() -> FakeLag:
+        agent, lag = FakeAgent(), FakeLag()
+        agent.restoring, lag.standing_still = True, WorkerStalled("topic/0")
+        seconds = asyncio.ensure_future(make_worker()._every_second(hooks_of(agent), cast("LagMonitor", lag)))
         for _ in range(5):
             await asyncio.sleep(0)
         seconds.cancel()
         with pytest.raises(asyncio.CancelledError):
             await seconds
-        return progress
+        return lag
 
     assert run(scene()).excused == 1
     assert ends == []
@@ -227,13 +213,11 @@ def test_restoring_is_no_standing_still(ends: list[int]) -> None:
         (None, 70),
     ],
 )
-def test_a_right_that_was_taken_away_from_the_consumer_is_told_from_a_fault(
-    reason: BaseException | None, code: int
-) -> None:
+def test_an_acl_that_was_removed_has_an_exit_code_of_its_own(reason: BaseException | None, code: int) -> None:
     assert _crash_code(reason) == code
 
 
-def test_a_crash_of_faust_is_told_from_a_stop() -> None:
+def test_a_crash_of_faust_is_distinguished_from_a_stop() -> None:
     async def scene() -> None:
         worker, app = make_worker(), FakeApp()
         app.over.set()

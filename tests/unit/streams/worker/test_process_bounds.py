@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import structlog
@@ -21,25 +21,15 @@ from schemas.errors import (
 )
 from streams.kafka.config import KafkaConfig
 from streams.worker import process
-from streams.worker.process import AgentClass, _Worker, run_worker
-from streams.worker.process_tuning import leave_no_core
-from streams.worker.settings import RuntimeSettings
+from streams.worker.process_tuning import disable_core_dumps
 from tests.support.fakes import KAFKA, run
 from tests.support.paths import ROOT
-from tests.support.worker_parts import SETTINGS, Ended, FakeAgent, FakeApp, drained, make_worker
+from tests.support.worker_parts import Ended, FakeAgent, FakeApp, drained, make_worker
 
+if TYPE_CHECKING:
+    from streams.worker.process import _Worker
 
-@pytest.fixture(autouse=True)
-def ends(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The codes that the process ended with."""
-    codes: list[int] = []
-
-    def end(code: int) -> None:
-        codes.append(code)
-        raise Ended(code)
-
-    monkeypatch.setattr("os._exit", end)
-    return codes
+pytestmark = pytest.mark.usefixtures("ends")
 
 
 # --- stopping -----------------------------------------------------------------------------------------------------
@@ -76,7 +66,7 @@ def test_a_faust_that_hangs_and_ignores_cancellation_does_not_keep_the_worker() 
         (TimeoutError(), 70, "worker.drain_failed"),
     ],
 )
-def test_a_last_step_that_fails_is_told_of(error: BaseException, code: int, told: str) -> None:
+def test_a_last_step_that_fails_is_reported(error: BaseException, code: int, told: str) -> None:
     async def scene() -> None:
         agent = FakeAgent()
         agent.at_end = error
@@ -115,9 +105,7 @@ def test_what_keeps_a_worker_from_starting_reaches_the_command_line() -> None:
         run(make_worker()._unless_stopped(start()))
 
 
-def test_the_process_ends_although_tasks_are_left_that_do_not(
-    ends: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_process_ends_although_tasks_are_left_that_do_not(ends: list[int]) -> None:
     """Leaving the loop would wait for them: the process ends from inside it."""
 
     class Left:
@@ -152,48 +140,35 @@ class FakeAdmin:
         )
 
 
-def started(monkeypatch: pytest.MonkeyPatch, admin: FakeAdmin) -> None:
-    monkeypatch.setattr(process, "assert_reachable", lambda _kafka, timeout_s: None)
-    monkeypatch.setattr(process, "assert_rights", lambda *_: None)
-    monkeypatch.setattr(process, "admin_client", admin)
-    make_agent = cast("AgentClass", FakeAgent)
-    run_worker("alarms", make_agent, KAFKA, SETTINGS, RuntimeSettings(), Path())
-
-
-def test_a_worker_names_the_topics_that_are_missing_and_what_makes_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_worker_names_the_topics_that_are_missing_and_what_makes_them() -> None:
     with pytest.raises(InputMissing, match="other; run `callbox topics apply`") as missing:
-        started(monkeypatch, FakeAdmin("topic"))
+        process._partitions(KAFKA, ["topic", "other"], FakeAdmin("topic"))
     assert missing.value.exit_code == 66
 
 
-def test_a_broker_that_refuses_us_is_told_from_one_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broker_that_refuses_us_is_distinguished_from_one_that_is_away() -> None:
     with pytest.raises(AccessDenied):
-        started(monkeypatch, FakeAdmin(error=KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED)))
+        process._partitions(KAFKA, [], FakeAdmin(error=KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED)))
     with pytest.raises(BrokerUnavailable):
-        started(monkeypatch, FakeAdmin(error=KafkaError(KafkaError._TRANSPORT)))
+        process._partitions(KAFKA, [], FakeAdmin(error=KafkaError(KafkaError._TRANSPORT)))
 
 
-def test_the_partitions_of_every_topic_that_is_used_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "admin_client", FakeAdmin("topic", "other", "third"))
-    assert process._partitions(KAFKA, ["topic", "other"]) == {"topic": 2, "other": 2}
+def test_the_partitions_of_every_topic_that_is_used_are_known() -> None:
+    there = FakeAdmin("topic", "other", "third")
+    assert process._partitions(KAFKA, ["topic", "other"], there) == {"topic": 2, "other": 2}
 
 
-def test_no_core_is_dumped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_core_is_dumped() -> None:
     limits: list[tuple[int, int]] = []
-    monkeypatch.setattr("resource.setrlimit", lambda _what, limit: limits.append(limit))
-    monkeypatch.setattr("resource.getrlimit", lambda _what: (0, resource.RLIM_INFINITY))
-    leave_no_core()
-    monkeypatch.setattr("resource.getrlimit", lambda _what: (0, 0))
-    leave_no_core()
+    for most in (resource.RLIM_INFINITY, 0):
+        disable_core_dumps(lambda _what, most=most: (0, most), lambda _what, limit: limits.append(limit))
     assert limits == [(1, 1), (0, 0)]
 
 
 def test_a_fault_leaves_no_core(tmp_path: Path) -> None:
     code = (
-        "import os, signal; from streams.worker.process_tuning import leave_no_core; "
-        "leave_no_core(); os.kill(os.getpid(), signal.SIGSEGV)"
+        "import os, signal; from streams.worker.process_tuning import disable_core_dumps; "
+        "disable_core_dumps(); os.kill(os.getpid(), signal.SIGSEGV)"
     )
     command = ["bash", "-c", 'ulimit -c unlimited; exec "$0" "$@"', sys.executable, "-c", code]
     house = {"PYTHONPATH": str(ROOT)}
@@ -206,11 +181,12 @@ def test_a_fault_leaves_no_core(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "policy"), [("frames", "SCHED_IDLE"), ("plates", "SCHED_IDLE"), ("fusion", "SCHED_OTHER")]
 )
-def test_only_picture_workers_give_way_as_shipped(name: str, policy: str) -> None:
+def test_only_picture_workers_run_at_a_lower_priority_as_shipped(name: str, policy: str) -> None:
     script = (
-        "import os; from streams.worker.process_tuning import give_way;"
-        "from streams.worker.settings import WorkersSettings;"
-        f"give_way(WorkersSettings().{name}); print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))"
+        "import os; from streams.worker.process_tuning import lower_priority;"
+        "from streams.worker.spec import WorkersSettings;"
+        f"lower_priority(WorkersSettings().{name});"
+        "print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))"
     )
     ran = subprocess.run(
         [sys.executable, "-c", script],

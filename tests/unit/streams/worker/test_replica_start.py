@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from callbox.commands.worker import AGENTS, worker
-from callbox.terminal.choices import REPLICATED
+from callbox.commands.worker import worker
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import fold
 from processors.fold.snapshot_codec import dump
@@ -19,23 +18,21 @@ from schemas.feeds import PillarEvent
 from schemas.topics import ACKS, FUSION_INPUT, FUSION_SNAPSHOT, PILLAR_EVENTS, REGISTRY
 from schemas.units import EpochMs
 from streams.faust.batching import Batch
-from streams.kafka import compacted_table as following
 from streams.kafka.acls import group_of
-from streams.kafka.producer import Outgoing
-from streams.state import ticks as ticking
+from streams.kafka.producer import ProducerRecord
 from streams.state.snapshots import Snapshots
 from streams.state.ticks import Ticker
 from streams.worker.metrics import Metrics
-from streams.worker.settings import RuntimeSettings
+from streams.worker.spec import REPLICABLE, WORKERS
 from streams.workers.alarms import AlarmsAgent
 from tests.support.expect import never, once
-from tests.support.fakes import World, batch, consumed, follower_of, registered, run
+from tests.support.fakes import HandClock, World, batch, consumed, registered, run
 from tests.support.recorded_log import PARTITION, state_at
 from tests.support.timeline import Timeline, alive, dead_letter, device, ms
 
 
 def feed() -> list[Batch]:
-    """Presses with and without an id of their own, a stranger, what cannot be read, and acknowledgements."""
+    """Presses with and without an id, an unregistered device, what cannot be read, and acknowledgements."""
     events = [
         PillarEvent(
             device_id=device_id,
@@ -48,8 +45,8 @@ def feed() -> list[Batch]:
         for device_id, kind, event_id in [
             ("P1", PillarKind.PRESS, "e1"),
             ("P1", PillarKind.PRESS, None),
-            ("stranger", PillarKind.PRESS, "e2"),
-            ("stranger", PillarKind.HEARTBEAT, "e3"),
+            ("unregistered", PillarKind.PRESS, "e2"),
+            ("unregistered", PillarKind.HEARTBEAT, "e3"),
         ]
     ]
     ack = Acknowledgement(
@@ -65,9 +62,8 @@ def feed() -> list[Batch]:
     ]
 
 
-def forwarded(monkeypatch: pytest.MonkeyPatch, replica: str) -> list[Outgoing]:
-    monkeypatch.setattr(following, "Follower", follower_of({REGISTRY: registered(device("P1"))}))
-    world = World()
+def forwarded(replica: str) -> list[ProducerRecord]:
+    world = World("alarms", {REGISTRY: registered(device("P1"))})
     agent = AlarmsAgent(replaced(world.context, replica=replica))
 
     async def scene() -> None:
@@ -79,14 +75,14 @@ def forwarded(monkeypatch: pytest.MonkeyPatch, replica: str) -> list[Outgoing]:
     return world.delivery.sent
 
 
-def test_two_forwarders_write_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = (forwarded(monkeypatch, replica) for replica in ("", "b"))
+def test_two_forwarders_write_the_same_bytes() -> None:
+    first, second = (forwarded(replica) for replica in ("", "b"))
     assert first == second
     assert len(first) >= len([record for given in feed() for record in given])
 
 
 def test_snapshots_of_two_replicas_share_no_key() -> None:
-    world = World(partitions=4)
+    world = World("fusion")
 
     async def scene() -> None:
         for replica in ("", "b"):
@@ -99,9 +95,9 @@ def test_snapshots_of_two_replicas_share_no_key() -> None:
 
 
 def test_each_replica_has_a_group_of_its_own() -> None:
-    groups = {group_of(name, RuntimeSettings(), replica) for name in REPLICATED for replica in ("", "a", "b")}
+    groups = {group_of(name, "callbox", replica) for name in REPLICABLE for replica in ("", "a", "b")}
     assert len(groups) == 6
-    assert group_of("fusion", RuntimeSettings(), "b") == "callbox.fusion.b"
+    assert group_of("fusion", "callbox", "b") == "callbox.fusion.b"
 
 
 class TwoTickers:
@@ -110,8 +106,10 @@ class TwoTickers:
     def __init__(self) -> None:
         self.states = [new_state(0, 1), new_state(0, 1)]
         self.metrics = [Metrics(), Metrics()]
+        self.clock = HandClock(0)
         self.tickers = [
-            Ticker(metrics, 60, replica) for metrics, replica in zip(self.metrics, ("", "b"), strict=True)
+            Ticker(metrics, 60, replica, self.clock.clock)
+            for metrics, replica in zip(self.metrics, ("", "b"), strict=True)
         ]
         self.log: list[Any] = []
 
@@ -128,18 +126,11 @@ class TwoTickers:
         return [fold(state, entry)[1][-1].reason for entry in entries]
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[EpochMs]:
-    now = [ms(0)]
-    monkeypatch.setattr(ticking, "now_ms", lambda: now[0])
-    return now
-
-
-def test_ticks_of_two_replicas_bring_time_on_and_copies_of_a_number_count_once(clock: list[EpochMs]) -> None:
+def test_ticks_of_two_replicas_bring_time_on_and_copies_of_a_number_count_once() -> None:
     two = TwoTickers()
     reasons = []
     for second in range(1, 6):
-        clock[0] = ms(second)
+        two.clock.seconds = second
         two.tick(0, ms(second))
         two.tick(1, ms(second))
         reasons.append(two.read(0))
@@ -148,10 +139,10 @@ def test_ticks_of_two_replicas_bring_time_on_and_copies_of_a_number_count_once(c
     assert dump(two.states[0]) == dump(two.states[1])
 
 
-def test_a_replica_that_was_behind_ticks_again_once_it_has_caught_up(clock: list[EpochMs]) -> None:
+def test_a_replica_that_was_behind_ticks_again_once_it_has_caught_up() -> None:
     two = TwoTickers()
     for second in range(1, 61):
-        clock[0] = ms(second)
+        two.clock.seconds = second
         two.tick(0, ms(second))
         two.read(0)
     two.tick(1, ms(60.5))
@@ -163,11 +154,10 @@ def test_a_replica_that_was_behind_ticks_again_once_it_has_caught_up(clock: list
     assert dump(two.states[0]) == dump(two.states[1])
 
 
-def test_a_tick_of_another_replica_says_nothing_of_our_clock(clock: list[EpochMs]) -> None:
+def test_a_tick_of_another_replica_says_nothing_of_our_clock() -> None:
     two = TwoTickers()
-    clock[0] = ms(0)
     two.tick(1, ms(0))
-    clock[0] = ms(5)
+    two.clock.seconds = 5
     two.tick(0, ms(5))  # it has read nothing for five seconds: the same number as the other's
     two.read(0)
     assert two.tickers[0].clocks_agree
@@ -185,14 +175,14 @@ def test_a_feed_that_either_forwarder_tells_of_is_not_silent_whatever_their_cloc
     never(line, 0, 400)
 
 
-def test_a_dead_letter_told_of_by_both_is_one_blue() -> None:
+def test_a_dead_letter_reported_by_both_is_one_blue() -> None:
     line = Timeline()
     line.push(dead_letter(), at_s=1)
     line.push(dead_letter(), at_s=1.1)
     once(line, 0, 2, hazard=Hazard.FEED_FAULT)
 
 
-@pytest.mark.parametrize("name", [name for name in AGENTS if name not in REPLICATED])
+@pytest.mark.parametrize("name", [name for name in WORKERS if name not in REPLICABLE])
 def test_a_worker_whose_findings_depend_on_chance_refuses_to_be_a_replica(name: str) -> None:
     answer = CliRunner().invoke(worker, [name, "--replica", "b"])
     assert answer.exit_code == 2

@@ -9,17 +9,16 @@ from processors.intake.ack import ack_input
 from processors.intake.pillar_event import intake
 from schemas.ack import AckFact, Acknowledgement, Actor
 from schemas.codec import decode, encode
-from schemas.enums import AckAction, Feed, FeedState, InputKind, PillarKind
+from schemas.enums import AckAction, Feed, InputKind, PillarKind
 from schemas.errors import Cause, DeliveryFailed
 from schemas.feeds import PillarEvent
-from schemas.fusion_log import FeedStatus, FusionInput, PillarFact
+from schemas.fusion_log import DeadLetterNotice, FeedWatermark, FusionInput, PillarFact
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY
 from schemas.units import EpochMs
-from streams.kafka import compacted_table as following
-from streams.workers import alarms, watermarks
+from streams.workers import alarms
 from streams.workers.alarms import ACKS_AT_ONCE, AlarmsAgent
-from tests.support.fakes import World, batch, follower_of, registered, run
+from tests.support.fakes import World, batch, registered, run
 from tests.support.timeline import ZONE, device, ms
 
 
@@ -31,9 +30,8 @@ def event(
     )
 
 
-def started(monkeypatch: pytest.MonkeyPatch, *devices: RegistryDevice) -> tuple[AlarmsAgent, World]:
-    world = World()
-    monkeypatch.setattr(following, "Follower", follower_of({REGISTRY: registered(*devices)}))
+def started(*devices: RegistryDevice) -> tuple[AlarmsAgent, World]:
+    world = World("alarms", {REGISTRY: registered(*devices)})
     agent = AlarmsAgent(world.context)
     run(agent.start())
     return agent, world
@@ -43,8 +41,8 @@ def facts(world: World) -> Iterable[FusionInput]:
     return world.delivery.decoded(FUSION_INPUT, FusionInput)
 
 
-def test_an_event_goes_to_the_log_under_its_devices_zone(monkeypatch: pytest.MonkeyPatch) -> None:
-    agent, world = started(monkeypatch, device("P1"))
+def test_an_event_goes_to_the_log_under_its_devices_zone() -> None:
+    agent, world = started(device("P1"))
     run(agent.process([batch(encode(event()), topic=PILLAR_EVENTS)]))
     (sent,) = world.delivery.sent
     (fact,) = facts(world)
@@ -53,41 +51,36 @@ def test_an_event_goes_to_the_log_under_its_devices_zone(monkeypatch: pytest.Mon
     assert decode(fact.payload, PillarFact).kind is PillarKind.PRESS
 
 
-def test_a_press_of_an_unknown_device_goes_to_the_control_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    agent, world = started(monkeypatch)
-    run(agent.process([batch(encode(event(device_id="stranger")), topic=PILLAR_EVENTS)]))
+def test_a_press_of_an_unknown_device_goes_to_the_control_room() -> None:
+    agent, world = started()
+    run(agent.process([batch(encode(event(device_id="unregistered")), topic=PILLAR_EVENTS)]))
     (fact,) = facts(world)
     assert fact.zone == UNASSIGNED_ZONE
-    assert decode(fact.payload, PillarFact).device_id == "stranger"
-    assert world.delivery.letters(PILLAR_EVENTS) == []
+    assert decode(fact.payload, PillarFact).device_id == "unregistered"
+    assert world.delivery.dead_letters(PILLAR_EVENTS) == []
 
 
 @pytest.mark.parametrize(
     "kind", [kind for kind in PillarKind if kind not in {PillarKind.PRESS, PillarKind.UNKNOWN}]
 )
-def test_anything_else_of_an_unknown_device_is_dead_lettered(
-    monkeypatch: pytest.MonkeyPatch, kind: PillarKind
-) -> None:
-    agent, world = started(monkeypatch)
+def test_anything_else_of_an_unknown_device_is_dead_lettered(kind: PillarKind) -> None:
+    agent, world = started()
     run(agent.process([batch(encode(event(kind)), topic=PILLAR_EVENTS)]))
-    (letter,) = world.delivery.letters(PILLAR_EVENTS)
+    (letter,) = world.delivery.dead_letters(PILLAR_EVENTS)
     assert letter.cause is Cause.UNKNOWN_DEVICE
-    assert [fact.kind for fact in facts(world)] == [InputKind.FEED_STATUS]
+    assert [fact.kind for fact in facts(world)] == [InputKind.DEAD_LETTER]
 
 
-def test_a_dead_letter_on_the_pillar_topic_is_told_to_the_control_room(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    agent, world = started(monkeypatch)
+def test_a_dead_letter_on_the_pillar_topic_is_reported_to_the_control_room() -> None:
+    agent, world = started()
     run(agent.process([batch(b"poison", topic=PILLAR_EVENTS, partition=2, start=40, at_s=9)]))
-    (letter,) = world.delivery.letters(PILLAR_EVENTS)
+    (letter,) = world.delivery.dead_letters(PILLAR_EVENTS)
     assert (letter.partition, letter.offset, letter.cause) == (2, 40, Cause.UNDECODABLE)
     assert letter.payload == b"poison"
     (told,) = facts(world)
-    assert (told.kind, told.zone) == (InputKind.FEED_STATUS, UNASSIGNED_ZONE)
-    assert decode(told.payload, FeedStatus) == FeedStatus(
+    assert (told.kind, told.zone) == (InputKind.DEAD_LETTER, UNASSIGNED_ZONE)
+    assert decode(told.payload, DeadLetterNotice) == DeadLetterNotice(
         feed=Feed.PILLARS,
-        state=FeedState.DEAD_LETTER,
         topic=PILLAR_EVENTS,
         partition=2,
         offset=40,
@@ -96,31 +89,33 @@ def test_a_dead_letter_on_the_pillar_topic_is_told_to_the_control_room(
     )
 
 
-def test_what_is_told_of_a_dead_letter_is_the_same_on_a_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
-    agent, world = started(monkeypatch)
+def test_the_report_of_a_dead_letter_is_the_same_on_a_repeat() -> None:
+    agent, world = started()
     for _ in range(2):
         run(agent.process([batch(b"poison", topic=PILLAR_EVENTS, start=40)]))
     first, second = world.delivery.lists
     assert first == second
 
 
-def test_poison_does_not_keep_what_follows_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    agent, world = started(monkeypatch, device("P1"))
+def test_poison_does_not_keep_what_follows_it_back() -> None:
+    agent, world = started(device("P1"))
     run(agent.process([batch(b"poison", encode(event()), None, b"", topic=PILLAR_EVENTS)]))
     kinds = [fact.kind for fact in facts(world)]
     assert kinds.count(InputKind.PILLAR_EVENT) == 1
-    assert kinds.count(InputKind.FEED_STATUS) == 3
-    assert [letter.offset for letter in world.delivery.letters(PILLAR_EVENTS)] == [0, 2, 3]
+    assert kinds.count(InputKind.DEAD_LETTER) == 3
+    assert [letter.offset for letter in world.delivery.dead_letters(PILLAR_EVENTS)] == [0, 2, 3]
 
 
-def test_a_kind_that_this_release_does_not_know_is_dead_lettered(monkeypatch: pytest.MonkeyPatch) -> None:
-    agent, world = started(monkeypatch, device("P1"))
+def test_a_kind_that_this_release_does_not_know_is_dead_lettered() -> None:
+    agent, world = started(device("P1"))
     run(agent.process([batch(encode(event(PillarKind.UNKNOWN)), topic=PILLAR_EVENTS)]))
-    assert [letter.cause for letter in world.delivery.letters(PILLAR_EVENTS)] == [Cause.INVALID_FIELD]
+    assert [letter.cause for letter in world.delivery.dead_letters(PILLAR_EVENTS)] == [Cause.INVALID_FIELD]
 
 
-def test_a_press_that_our_own_code_fails_on_is_heard_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    agent, world = started(monkeypatch, device("P1"))
+def test_a_press_that_our_own_code_fails_on_goes_to_the_log_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    agent, world = started(device("P1"))
 
     def broken(*_: object) -> PillarFact:
         raise ZeroDivisionError
@@ -128,11 +123,11 @@ def test_a_press_that_our_own_code_fails_on_is_heard_all_the_same(monkeypatch: p
     monkeypatch.setattr(alarms, "intake", broken)
     run(agent.process([batch(encode(event(PillarKind.PRESS)), topic=PILLAR_EVENTS)]))
     assert [(fact.kind, fact.zone) for fact in facts(world)] == [(InputKind.PILLAR_EVENT, UNASSIGNED_ZONE)]
-    assert world.delivery.letters(PILLAR_EVENTS) == []
+    assert world.delivery.dead_letters(PILLAR_EVENTS) == []
 
 
-def test_an_exception_in_a_rule_costs_one_record_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    agent, world = started(monkeypatch, device("P1"), device("P2"))
+def test_an_exception_in_a_rule_costs_one_record_and_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    agent, world = started(device("P1"), device("P2"))
 
     def broken(given: PillarEvent, *rest: object) -> PillarFact:
         if given.device_id == "P2":
@@ -142,30 +137,25 @@ def test_an_exception_in_a_rule_costs_one_record_and_is_told(monkeypatch: pytest
     monkeypatch.setattr(alarms, "intake", broken)
     heartbeat = encode(event(PillarKind.HEARTBEAT, device_id="P2"))
     run(agent.process([batch(heartbeat, encode(event()), topic=PILLAR_EVENTS)]))
-    assert [letter.cause for letter in world.delivery.letters(PILLAR_EVENTS)] == [Cause.PROCESSING_FAILED]
-    assert [fact.kind for fact in facts(world)] == [InputKind.FEED_STATUS, InputKind.PILLAR_EVENT]
+    assert [letter.cause for letter in world.delivery.dead_letters(PILLAR_EVENTS)] == [
+        Cause.PROCESSING_FAILED
+    ]
+    assert [fact.kind for fact in facts(world)] == [InputKind.DEAD_LETTER, InputKind.PILLAR_EVENT]
 
 
-def test_order_is_kept_across_batches_and_everything_is_one_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
-    agent, world = started(monkeypatch, device("P1"))
+def test_order_is_kept_across_batches_and_everything_is_one_delivery() -> None:
+    agent, world = started(device("P1"))
     events = [encode(event(event_id=f"e{number}")) for number in range(4)]
     run(agent.process([batch(*events[:2], topic=PILLAR_EVENTS), batch(*events[2:], topic=PILLAR_EVENTS)]))
     assert [fact.event_id for fact in facts(world)] == ["e0", "e1", "e2", "e3"]
     assert len(world.delivery.lists) == 1
 
 
-def test_a_delivery_that_fails_leaves_the_agent(monkeypatch: pytest.MonkeyPatch) -> None:
-    agent, world = started(monkeypatch, device("P1"))
+def test_a_delivery_that_fails_leaves_the_agent() -> None:
+    agent, world = started(device("P1"))
     world.delivery.refused = frozenset({FUSION_INPUT})
     with pytest.raises(DeliveryFailed):
         run(agent.process([batch(encode(event()), topic=PILLAR_EVENTS)]))
-
-
-def test_it_is_ready_once_the_registry_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    agent = AlarmsAgent(World().context)
-    assert not agent.is_ready()
-    agent, _ = started(monkeypatch)
-    assert agent.is_ready()
 
 
 # --- acknowledgements ---------------------------------------------------------------------------------------------
@@ -183,10 +173,8 @@ def said(number: int = 1, incident_id: str = f"{ZONE}-{'0' * 26}") -> bytes:
     )
 
 
-def test_an_acknowledgement_goes_to_the_log_under_its_incident_s_zone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    agent, world = started(monkeypatch)
+def test_an_acknowledgement_goes_to_the_log_under_its_incident_s_zone() -> None:
+    agent, world = started()
     run(agent.process([batch(said(), topic=ACKS, at_s=3)]))
     (sent,) = world.delivery.sent
     (fact,) = facts(world)
@@ -195,20 +183,16 @@ def test_an_acknowledgement_goes_to_the_log_under_its_incident_s_zone(
     assert decode(fact.payload, AckFact).received_at == ms(3)
 
 
-def test_an_acknowledgement_of_nothing_that_can_be_goes_to_the_control_room(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    agent, world = started(monkeypatch)
+def test_an_acknowledgement_of_nothing_that_can_be_goes_to_the_control_room() -> None:
+    agent, world = started()
     run(agent.process([batch(said(incident_id="what?"), topic=ACKS)]))
     assert [fact.zone for fact in facts(world)] == [UNASSIGNED_ZONE]
 
 
-def test_an_acknowledgement_that_cannot_be_read_is_dead_lettered_and_raises_no_blue(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    agent, world = started(monkeypatch)
+def test_an_acknowledgement_that_cannot_be_read_is_dead_lettered_and_raises_no_blue() -> None:
+    agent, world = started()
     run(agent.process([batch(b"poison", said(), None, topic=ACKS, partition=1, start=40)]))
-    assert [(letter.partition, letter.offset) for letter in world.delivery.letters(ACKS)] == [
+    assert [(letter.partition, letter.offset) for letter in world.delivery.dead_letters(ACKS)] == [
         (1, 40),
         (1, 42),
     ]
@@ -218,7 +202,7 @@ def test_an_acknowledgement_that_cannot_be_read_is_dead_lettered_and_raises_no_b
 def test_an_acknowledgement_that_our_own_code_fails_on_costs_one_record(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    agent, world = started(monkeypatch)
+    agent, world = started()
 
     def broken(given: Acknowledgement, at: EpochMs) -> FusionInput:
         if given.ack_id == "a1":
@@ -227,12 +211,12 @@ def test_an_acknowledgement_that_our_own_code_fails_on_costs_one_record(
 
     monkeypatch.setattr(alarms, "ack_input", broken)
     run(agent.process([batch(said(1), said(2), topic=ACKS)]))
-    assert [letter.cause for letter in world.delivery.letters(ACKS)] == [Cause.PROCESSING_FAILED]
+    assert [letter.cause for letter in world.delivery.dead_letters(ACKS)] == [Cause.PROCESSING_FAILED]
     assert [fact.event_id for fact in facts(world)] == ["a2"]
 
 
-def test_a_press_waits_for_a_few_acknowledgements_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    agent, world = started(monkeypatch, device("P1"))
+def test_a_press_waits_for_a_few_acknowledgements_at_most() -> None:
+    agent, world = started(device("P1"))
 
     async def scene() -> None:
         backlog = asyncio.create_task(
@@ -253,31 +237,22 @@ def test_a_press_waits_for_a_few_acknowledgements_at_most(monkeypatch: pytest.Mo
 # --- how far the feed is ------------------------------------------------------------------------------------------
 
 
-def test_once_a_second_every_partition_of_the_log_hears_how_far_the_feed_is(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    agent, world = started(monkeypatch)
-    monkeypatch.setattr(watermarks, "now_ms", lambda: ms(9))
+def test_once_a_second_every_partition_of_the_log_hears_how_far_the_feed_is() -> None:
+    agent, world = started()
+    world.clock.seconds = 9
     world.caught_up = frozenset({3, 1})
     run(agent.every_second())
     assert [sent.partition for sent in world.delivery.to(FUSION_INPUT)] == [0, 1, 2, 3]
     told = {sent.value for sent in world.delivery.to(FUSION_INPUT)}
     (given,) = [decode(value, FusionInput) for value in told]
-    assert (given.kind, given.zone) == (InputKind.FEED_STATUS, "")
+    assert (given.kind, given.zone) == (InputKind.FEED_WATERMARK, "")
     assert given.event_id == f"alive-pillars-{ms(9)}-1.3"
-    assert decode(given.payload, FeedStatus) == FeedStatus(
-        feed=Feed.PILLARS,
-        state=FeedState.OK,
-        topic=PILLAR_EVENTS,
-        partition=-1,
-        offset=-1,
-        cause=Cause.UNKNOWN,
-        at=ms(9),
-        partitions=(1, 3),
+    assert decode(given.payload, FeedWatermark) == FeedWatermark(
+        feed=Feed.PILLARS, topic=PILLAR_EVENTS, partitions=(1, 3), at=ms(9)
     )
 
 
-def test_a_feed_that_is_behind_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    agent, world = started(monkeypatch)
+def test_a_feed_that_is_behind_says_nothing() -> None:
+    agent, world = started()
     run(agent.every_second())
     assert world.delivery.sent == []

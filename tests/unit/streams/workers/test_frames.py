@@ -25,15 +25,13 @@ from schemas.enums import Feed, Hazard, InputKind
 from schemas.errors import Cause, DeliveryFailed
 from schemas.evidence import EvidenceSnapshot
 from schemas.feeds import CameraFrame
-from schemas.fusion_log import CameraAlive, FeedStatus, FusionInput, Observation
+from schemas.fusion_log import CameraAlive, FeedWatermark, FusionInput, Observation
 from schemas.ids import fingerprint
 from schemas.registry import RegistryDevice
 from schemas.topics import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY
 from schemas.units import EpochMs
-from streams.kafka import compacted_table as following
-from streams.workers import frames, watermarks
 from streams.workers.frames import FORGET_AFTER_S, FramesAgent
-from tests.support.fakes import World, batch, follower_of, registered, run
+from tests.support.fakes import World, batch, registered, run
 from tests.support.timeline import ZONE, camera, ms
 
 JPEG = encode_jpeg(np.full((32, 48, 3), 90, np.uint8), 80)
@@ -82,13 +80,11 @@ class FakeRule:
 class Cameras:
     """A frames worker, and what came of each frame."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *site: RegistryDevice) -> None:
-        self.world, self.redactor, self.rule = World(), FakeRedactor(), FakeRule()
+    def __init__(self, *site: RegistryDevice) -> None:
+        self.redactor, self.rule = FakeRedactor(), FakeRule()
         devices = site or (camera("C1"), camera("C2"))
-        monkeypatch.setattr(following, "Follower", follower_of({REGISTRY: registered(*devices)}))
-        monkeypatch.setattr(frames, "Redactor", self.redactor)
-        monkeypatch.setattr(frames, "observe", self.rule)
-        self.agent = FramesAgent(self.world.context)
+        self.world = World("frames", {REGISTRY: registered(*devices)})
+        self.agent = FramesAgent(self.world.context, self.redactor, self.rule)
         run(self.agent.start())
 
     def sees(self, *given: CameraFrame | bytes, appended_s: float = 0) -> None:
@@ -102,12 +98,12 @@ class Cameras:
 
     @property
     def causes(self) -> list[Cause]:
-        return [letter.cause for letter in self.world.delivery.letters(FRAMES)]
+        return [letter.cause for letter in self.world.delivery.dead_letters(FRAMES)]
 
 
 @pytest.fixture
-def cameras(monkeypatch: pytest.MonkeyPatch) -> Cameras:
-    return Cameras(monkeypatch)
+def cameras() -> Cameras:
+    return Cameras()
 
 
 def frame(
@@ -190,16 +186,14 @@ def test_every_camera_has_a_memory_of_its_own(cameras: Cameras) -> None:
     assert [state is None for state, _ in cameras.rule.asked] == [True, True, False]
 
 
-def test_a_silent_camera_is_forgotten(cameras: Cameras, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [100.0]
-    monkeypatch.setattr(frames, "monotonic", lambda: clock[0])
+def test_a_silent_camera_is_forgotten(cameras: Cameras) -> None:
     cameras.rule.decision = FlameDecision(FlameReason.SUSPECTED)
     cameras.sees(frame("C1"))
-    clock[0] += FORGET_AFTER_S
+    cameras.world.clock.seconds += FORGET_AFTER_S
     cameras.sees(frame("C2"))
     run(cameras.agent.every_second())
     assert set(cameras.agent._states) == {"C1", "C2"}
-    clock[0] += 0.1
+    cameras.world.clock.seconds += 0.1
     run(cameras.agent.every_second())
     assert set(cameras.agent._states) == set(cameras.agent._earlier) == {"C2"}
 
@@ -211,7 +205,7 @@ def test_a_silent_camera_is_forgotten(cameras: Cameras, monkeypatch: pytest.Monk
     ("given", "cause"),
     [
         (b"poison", Cause.UNDECODABLE),
-        (frame("stranger"), Cause.UNKNOWN_DEVICE),
+        (frame("unregistered"), Cause.UNKNOWN_DEVICE),
         (frame(jpeg=b""), Cause.PICTURE_EMPTY),
         (frame(jpeg=b"no jpeg"), Cause.PICTURE_NOT_JPEG),
         (frame(jpeg=JPEG[:-20]), Cause.PICTURE_TRUNCATED),
@@ -221,7 +215,7 @@ def test_bad_input_is_dead_lettered_with_place_and_cause_alone(
     cameras: Cameras, given: CameraFrame | bytes, cause: Cause
 ) -> None:
     cameras.sees(given, frame(event_id="next"))
-    (letter,) = cameras.world.delivery.letters(FRAMES)
+    (letter,) = cameras.world.delivery.dead_letters(FRAMES)
     assert (letter.offset, letter.cause) == (100, cause)
     assert (letter.key, letter.payload, letter.detail) == (None, None, None)
     assert [observation.observation_id for observation in cameras.observations] == ["next"]
@@ -237,19 +231,14 @@ def test_a_rule_that_fails_costs_one_frame_and_says_nothing_of_its_content(camer
     assert CANARY not in b"".join(record.value or b"" for record in cameras.world.delivery.sent)
 
 
-def test_it_is_ready_when_the_models_are_loaded(cameras: Cameras) -> None:
-    assert cameras.agent.is_ready()
-    assert not FramesAgent(World().context).is_ready()
-
-
 # --- a camera is alive --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def beating(monkeypatch: pytest.MonkeyPatch) -> Cameras:
+def beating() -> Cameras:
     """Cameras that promise to speak once a minute, and see nothing."""
     with_heartbeat = [replace(camera(name), heartbeat_s=60) for name in ("C1", "C2")]
-    found = Cameras(monkeypatch, *with_heartbeat, camera("C3"))
+    found = Cameras(*with_heartbeat, camera("C3"))
     found.rule.decision = FlameDecision(FlameReason.QUIET)
     return found
 
@@ -275,7 +264,7 @@ def test_it_is_said_three_times_in_a_heartbeat_interval_for_each_camera(beating:
     assert len(alive(beating)) == 6
 
 
-def test_a_camera_that_promises_nothing_is_not_told_of(beating: Cameras) -> None:
+def test_a_camera_that_promises_nothing_is_not_reported(beating: Cameras) -> None:
     beating.sees(frame("C3"))
     assert beating.world.delivery.sent == []
 
@@ -297,7 +286,7 @@ def test_a_gateway_s_impossible_time_is_not_the_camera_s(beating: Cameras) -> No
     assert [each.received_at for each in alive(beating)] == [ms(5)]
 
 
-def test_a_frame_that_is_read_again_is_told_again_with_the_same_id(beating: Cameras) -> None:
+def test_a_frame_that_is_read_again_is_reported_again_with_the_same_id(beating: Cameras) -> None:
     beating.sees(frame(at_s=30), appended_s=30)
     beating.sees(frame(at_s=0), appended_s=0)
     beating.sees(frame(at_s=30), appended_s=30)
@@ -308,16 +297,12 @@ def test_a_frame_that_is_read_again_is_told_again_with_the_same_id(beating: Came
 # --- how far the feed is ------------------------------------------------------------------------------------------
 
 
-def test_the_log_hears_every_five_seconds_how_far_the_frames_are(
-    cameras: Cameras, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = [100.0]
-    monkeypatch.setattr(watermarks, "monotonic", lambda: clock[0])
+def test_the_log_hears_every_five_seconds_how_far_the_frames_are(cameras: Cameras) -> None:
     for _ in range(11):
         run(cameras.agent.every_second())
         cameras.world.caught_up = frozenset({2})
-        clock[0] += 1
+        cameras.world.clock.seconds += 1
     facts = cameras.world.delivery.decoded(FUSION_INPUT, FusionInput)
-    statuses = [decode(fact.payload, FeedStatus) for fact in facts]
+    statuses = [decode(fact.payload, FeedWatermark) for fact in facts]
     assert len(statuses) == 2 * 4
     assert {(each.feed, each.topic, each.partitions) for each in statuses} == {(Feed.CAMERAS, FRAMES, (2,))}

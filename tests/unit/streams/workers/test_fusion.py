@@ -1,7 +1,6 @@
 """The fusion agent: the fold's decisions go out, ticks are written, and any jump in offsets restores the state."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import msgspec
 import pytest
@@ -10,9 +9,9 @@ from processors.state.partition_state import State, new_state
 from schemas.ack import AckResult
 from schemas.alert import Alert
 from schemas.codec import decode, encode
-from schemas.enums import AckOutcome, FeedState, Grade, InputKind, PillarKind, Reason
+from schemas.enums import AckOutcome, Grade, InputKind, PillarKind, Reason
 from schemas.errors import Cause, DeliveryFailed
-from schemas.fusion_log import FeedStatus, FusionInput, FusionSnapshot, Tick
+from schemas.fusion_log import FusionInput, FusionSnapshot, LogBrokenNotice, Tick
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import (
@@ -25,11 +24,10 @@ from schemas.topics import (
     TEST_ALERTS,
 )
 from streams.faust.batching import Batch
-from streams.kafka.config import KafkaConfig
+from streams.kafka.reader import BrokerReader
 from streams.state import restore as restoring
 from streams.state.ticks import WAKE
 from streams.worker.settings import RuntimeSettings
-from streams.workers import fusion
 from streams.workers.fusion import FusionAgent
 from tests.support.fakes import World, consumed, run
 from tests.support.timeline import (
@@ -54,34 +52,34 @@ class Restored:
     def __init__(self) -> None:
         self.asked: list[tuple[int, int, int]] = []
         self.broken: restoring.Broken | None = None
+        self.watch: Callable[[], None] = lambda: None
 
     def __call__(
-        self, _kafka: KafkaConfig, partition: int, partitions: int, committed: int, _in_hand: State | None
+        self, _reader: BrokerReader, partition: int, partitions: int, committed: int, _in_hand: State | None
     ) -> restoring.Restored:
         self.asked.append((partition, partitions, committed))
+        self.watch()
         state = new_state(partition, partitions)
         state.offset = committed
         return restoring.Restored(state, "the topic", self.broken)
 
 
 @pytest.fixture
-def restored(monkeypatch: pytest.MonkeyPatch) -> Restored:
-    found = Restored()
-    monkeypatch.setattr(fusion, "restore", found)
-    return found
+def restored() -> Restored:
+    return Restored()
 
 
 @pytest.fixture
-def world(restored: Restored) -> World:
+def world() -> World:
     """A worker that owns the zone's partition; snapshots are due at once."""
-    made = World(partitions=PARTITIONS, runtime=RuntimeSettings(snapshot_interval_s=0))
+    made = World("fusion", partitions=PARTITIONS, runtime=RuntimeSettings(snapshot_interval_s=0))
     made.ours = frozenset({PARTITION})
     return made
 
 
 @pytest.fixture
-def agent(world: World) -> FusionAgent:
-    return FusionAgent(world.context)
+def agent(world: World, restored: Restored) -> FusionAgent:
+    return FusionAgent(world.context, restored)
 
 
 def log(
@@ -163,14 +161,14 @@ def test_any_jump_of_offsets_restores_the_state(agent: FusionAgent, restored: Re
     assert [offset for _, _, offset in restored.asked] == [0, start]
 
 
-def test_a_broken_log_is_told_of_in_the_log_and_counted(
+def test_a_broken_log_is_reported_in_the_log_and_counted(
     agent: FusionAgent, world: World, restored: Restored
 ) -> None:
     restored.broken = restoring.Broken(Cause.RECORDS_MISSING, 3, 9)
     run(agent.process([log(device(), start=9)]))
     (told,) = world.delivery.to(FUSION_INPUT)
-    status = decode(decode(told.value, FusionInput).payload, FeedStatus)
-    assert (status.state, status.partition, status.offset) == (FeedState.BROKEN, PARTITION, 9)
+    notice = decode(decode(told.value, FusionInput).payload, LogBrokenNotice)
+    assert (notice.partition, notice.expected, notice.found) == (PARTITION, 3, 9)
     assert told.key == UNASSIGNED_ZONE.encode()
     assert world.count("callbox_log_broken_total", cause="records_missing") == 1
 
@@ -195,7 +193,7 @@ def test_a_record_that_cannot_be_read_is_dead_lettered_and_the_fold_goes_on(
     agent: FusionAgent, world: World
 ) -> None:
     run(agent.process([log(device(), b"poison", fact(), start=3)]))
-    (letter,) = world.delivery.letters(FUSION_INPUT)
+    (letter,) = world.delivery.dead_letters(FUSION_INPUT)
     assert (letter.partition, letter.offset, letter.cause) == (PARTITION, 4, Cause.UNDECODABLE)
     assert letter.payload == b"poison"
     assert len(list(alerts(world))) == 1
@@ -231,16 +229,9 @@ def test_a_partition_without_a_state_is_woken(agent: FusionAgent, world: World) 
     assert agent.is_ready()
 
 
-def test_it_says_when_it_restores(
-    agent: FusionAgent, restored: Restored, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_says_when_it_restores(agent: FusionAgent, restored: Restored) -> None:
     seen: list[tuple[bool, bool]] = []
-
-    def watched(*arguments: Any) -> restoring.Restored:
-        seen.append((agent.is_restoring(), agent.is_ready()))
-        return restored(*arguments)
-
-    monkeypatch.setattr(fusion, "restore", watched)
+    restored.watch = lambda: seen.append((agent.is_restoring(), agent.is_ready()))
     assert not agent.is_restoring()
     run(agent.process([log(device())]))
     assert (seen, agent.is_restoring(), agent.is_ready()) == ([(True, False)], False, True)
@@ -266,7 +257,7 @@ def test_it_is_ready_when_every_partition_of_its_own_has_its_state(agent: Fusion
 def test_a_snapshot_says_the_offset_after_the_last_folded_record(agent: FusionAgent, world: World) -> None:
     async def scene() -> None:
         await agent.process([log(device(), fact(), start=3)])
-        await agent.after_ack()
+        await agent.after_batch()
         await agent.finish()
 
     run(scene())
@@ -279,16 +270,16 @@ def test_no_snapshot_is_begun_of_a_partition_that_may_be_lost(agent: FusionAgent
     async def scene() -> None:
         await agent.process([log(device())])
         world.ours = frozenset()
-        await agent.after_ack()
+        await agent.after_batch()
 
     run(scene())
     assert world.delivery.to(FUSION_SNAPSHOT) == []
 
 
 def test_the_time_from_press_to_alert_is_counted_when_it_is_delivered(
-    agent: FusionAgent, world: World, monkeypatch: pytest.MonkeyPatch
+    agent: FusionAgent, world: World
 ) -> None:
-    monkeypatch.setattr(fusion, "now_ms", lambda: ms(2))
+    world.clock.seconds = 2
     run(agent.process([log(device(), fact())]))
     assert world.count("callbox_press_to_alert_seconds_count") == 1
     assert world.count("callbox_press_to_alert_seconds_sum") == 2
@@ -296,10 +287,8 @@ def test_the_time_from_press_to_alert_is_counted_when_it_is_delivered(
     assert world.count("callbox_decisions_total", reason="first_fact") == 1
 
 
-def test_a_press_that_turns_a_held_fire_red_is_counted(
-    agent: FusionAgent, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fusion, "now_ms", lambda: ms(5))
+def test_a_press_that_turns_a_held_fire_red_is_counted(agent: FusionAgent, world: World) -> None:
+    world.clock.seconds = 5
     run(agent.process([log(device(), camera(), flame(at_s=1), fact(at_s=2))]))
     assert world.count("callbox_decisions_total", reason="corroborated") == 1
     assert world.count("callbox_press_to_alert_seconds_count") == 1
@@ -368,7 +357,7 @@ def test_open_incidents_are_counted_by_grade_in_the_partitions_that_are_ours(
 class FakeIncidentTopic:
     """Says what it was told to do."""
 
-    def __init__(self, _context: object) -> None:
+    def __init__(self) -> None:
         self.told: list[str] = []
 
     def begin(self) -> None:
@@ -379,12 +368,10 @@ class FakeIncidentTopic:
 
 
 def test_the_owner_of_the_first_partition_tends_the_topic_of_incidents_once_it_is_ready(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, restored: Restored
 ) -> None:
-    monkeypatch.setattr(fusion, "IncidentTopic", FakeIncidentTopic)
-    agent = FusionAgent(world.context)
-    topic = agent._incident_topic
-    assert isinstance(topic, FakeIncidentTopic)
+    topic = FakeIncidentTopic()
+    agent = FusionAgent(world.context, restored, topic)  # type: ignore[arg-type]
     world.ours = frozenset({0, 1})
     run(agent.process([log(b"", partition=0)]))
     run(agent.every_second())

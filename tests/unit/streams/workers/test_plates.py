@@ -12,8 +12,8 @@ from tests.support.timeline import ZONE, ms
 
 
 @pytest.fixture
-def station(monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
-    return Checkpoint(monkeypatch, entry_of(LISTED))
+def station() -> Checkpoint:
+    return Checkpoint(entry_of(LISTED))
 
 
 # --- a hit --------------------------------------------------------------------------------------------------------
@@ -77,8 +77,8 @@ def test_a_picture_without_text_is_read(station: Checkpoint) -> None:
     assert station.pictures.asked == 1, "the models run once"
 
 
-def test_every_listed_vehicle_of_a_picture_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
-    station = Checkpoint(monkeypatch, entry_of(LISTED, entry_id="a"), entry_of("DEF5678", entry_id="b"))
+def test_every_listed_vehicle_of_a_picture_is_asked_about() -> None:
+    station = Checkpoint(entry_of(LISTED, entry_id="a"), entry_of("DEF5678", entry_id="b"))
     station.pictures.sees = (
         SeenPlate(LISTED, is_certain=True, jpeg=b"1"),
         SeenPlate("DEF5678", is_certain=False, jpeg=b"2"),
@@ -87,10 +87,8 @@ def test_every_listed_vehicle_of_a_picture_is_asked_about(monkeypatch: pytest.Mo
     assert [(request.entry_id, request.crop_jpeg) for request in requests] == [("a", b"1"), ("b", b"2")]
 
 
-def test_a_vehicle_that_two_authorities_look_for_is_asked_about_twice(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    station = Checkpoint(monkeypatch, entry_of(entry_id="b"), entry_of(entry_id="a"))
+def test_a_vehicle_that_two_authorities_look_for_is_asked_about_twice() -> None:
+    station = Checkpoint(entry_of(entry_id="b"), entry_of(entry_id="a"))
     assert [request.entry_id for request in station.reads(read())] == ["a", "b"]
 
 

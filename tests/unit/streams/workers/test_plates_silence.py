@@ -8,14 +8,13 @@ from schemas.errors import Cause, DeliveryFailed
 from schemas.feeds import PlateRead
 from schemas.topics import HOTLIST, PLATE_READS, VERIFICATION_REQUESTS, dead_letter_topic
 from schemas.units import HOUR_MS
-from streams.workers.plates import PlatesAgent
-from tests.support.fakes import World, entry_of, kept, listed, run
+from tests.support.fakes import entry_of, kept, listed, run
 from tests.support.plates_harness import CANARY, CROP, JPEG, LISTED, Checkpoint, read
 
 
 @pytest.fixture
-def station(monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
-    return Checkpoint(monkeypatch, entry_of(LISTED))
+def station() -> Checkpoint:
+    return Checkpoint(entry_of(LISTED))
 
 
 # --- nothing ------------------------------------------------------------------------------------------------------
@@ -38,15 +37,15 @@ def test_another_jurisdiction_is_nothing(station: Checkpoint) -> None:
     assert station.reads(read(jurisdiction="US-CO")) == []
 
 
-def test_an_expired_entry_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    station = Checkpoint(monkeypatch, entry_of(LISTED, expires_s=60))
+def test_an_expired_entry_is_nothing() -> None:
+    station = Checkpoint(entry_of(LISTED, expires_s=60))
     assert station.reads(read(), at_s=60) == []
     assert station.world.delivery.sent == []
 
 
-def test_an_entry_out_of_order_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_out_of_order_is_nothing() -> None:
     with structlog.testing.capture_logs() as lines:
-        station = Checkpoint(monkeypatch, entry_of(LISTED, expires_s=400 * 86_400))
+        station = Checkpoint(entry_of(LISTED, expires_s=400 * 86_400))
     assert station.reads(read()) == []
     assert [(line["event"], line["ignored"]) for line in lines] == [("hotlist.entries_ignored", 1)]
     assert LISTED not in repr(lines)
@@ -60,8 +59,8 @@ def test_a_stale_list_is_nothing(station: Checkpoint) -> None:
     assert len(station.reads(read(), at_s=age_s)) == 1
 
 
-def test_an_empty_list_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Checkpoint(monkeypatch).reads(read()) == []
+def test_an_empty_list_is_nothing() -> None:
+    assert Checkpoint().reads(read()) == []
 
 
 def test_a_picture_with_nothing_legible_is_nothing(station: Checkpoint) -> None:
@@ -90,7 +89,7 @@ def test_an_entry_that_is_added_is_found(station: Checkpoint) -> None:
     ("given", "cause"),
     [
         (b"poison", Cause.UNDECODABLE),
-        (read(checkpoint_id="stranger"), Cause.UNKNOWN_DEVICE),
+        (read(checkpoint_id="unregistered"), Cause.UNKNOWN_DEVICE),
         (read(None), Cause.INVALID_FIELD),
         (read("ABC\x001234"), Cause.PLATE_TEXT_INVALID),
         (read("·-·"), Cause.PLATE_TEXT_INVALID),
@@ -102,7 +101,7 @@ def test_bad_input_is_dead_lettered_with_place_and_cause_alone(
 ) -> None:
     requests = station.reads(given, read(event_id="next"))
     assert len(requests) == 1, "what follows is processed"
-    (letter,) = station.world.delivery.letters(PLATE_READS)
+    (letter,) = station.world.delivery.dead_letters(PLATE_READS)
     assert (letter.offset, letter.cause) == (100, cause)
     assert (letter.key, letter.payload, letter.detail) == (None, None, None)
 
@@ -136,8 +135,3 @@ def test_an_unlisted_vehicle_leaves_no_trace(station: Checkpoint) -> None:
     assert CANARY not in repr(lines)
     assert CANARY not in station.world.metrics_text()
     assert CANARY not in repr(vars(station.agent))
-
-
-def test_it_is_ready_when_the_models_are_loaded(station: Checkpoint) -> None:
-    assert station.agent.is_ready()
-    assert not PlatesAgent(World().context).is_ready()

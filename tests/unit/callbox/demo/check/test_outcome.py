@@ -21,7 +21,7 @@ from schemas.evidence import EvidenceSnapshot
 from schemas.fusion_log import Media
 from schemas.topics import ALERTS, PLATE_READS, REGISTRY, TEST_ALERTS
 from schemas.units import EpochMs
-from streams.kafka.producer import Place
+from streams.kafka.producer import RecordMetadata
 from tests.support.timeline import Timeline, camera, flame
 
 SCENARIO = read_scenario(shipped("scenario.toml"), "scenario.toml")
@@ -31,7 +31,7 @@ TOWN = read_site(shipped("town.toml"), "town.toml")
 def sent(scenario: Scenario = SCENARIO) -> list[Sent]:
     """One record of each step, each at a place of its own."""
     return [
-        Sent(number, EpochMs(round(last_at_s(step) * 1000)), Place("any", 0, number))
+        Sent(number, EpochMs(round(last_at_s(step) * 1000)), RecordMetadata("any", 0, number))
         for number, step in enumerate(scenario.steps)
     ]
 
@@ -182,7 +182,7 @@ def test_a_picture_counts_only_if_it_is_there_and_is_the_one_that_was_named() ->
 
 
 def reads(number: int) -> list[Sent]:
-    return [Sent(number, EpochMs(1), Place(PLATE_READS, 0, 0))]
+    return [Sent(number, EpochMs(1), RecordMetadata(PLATE_READS, 0, 0))]
 
 
 def test_a_read_that_was_not_read_is_a_problem() -> None:

@@ -1,18 +1,16 @@
-"""One list of rights: what workers ask for, what the README grants, and what the command prints are the same."""
+"""One list of ACLs: what workers ask for, what the README grants, and what the command prints are the same."""
 
 import re
-from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from callbox.commands import topics as command
-from callbox.commands.worker import AGENTS
-from callbox.terminal.choices import REPLICATED
 from schemas.topics import CATALOGUE
-from streams.kafka.acls import RIGHTS, group_of
+from streams.kafka.acls import group_of
 from streams.worker.settings import RuntimeSettings
+from streams.worker.spec import REPLICABLE, WORKERS, WorkerSpec
 from tests.support.paths import ROOT
 
 README = ROOT / "README.md"
@@ -26,24 +24,15 @@ def documented(worker: str) -> list[set[str]]:
     return [set(re.findall(r"`([^`]+)`", cell)) for cell in row.strip("|").split("|")[1:]]
 
 
-def test_every_worker_has_its_rights() -> None:
-    assert RIGHTS.keys() == AGENTS.keys()
+@pytest.mark.parametrize("spec", WORKERS.values(), ids=WORKERS)
+def test_a_worker_is_granted_topics_of_the_catalogue_only(spec: WorkerSpec) -> None:
+    assert set(spec.topics) <= {topic.name for topic in CATALOGUE if not topic.planned}
 
 
-@pytest.mark.parametrize("worker", AGENTS)
-def test_a_worker_has_a_right_on_what_it_reads_and_uses_and_on_nothing_else(worker: str) -> None:
-    module, _, attribute = AGENTS[worker].partition(":")
-    agent = getattr(import_module(module), attribute)
-    rights = RIGHTS[worker]
-    assert set(agent.topics) <= set(rights.reads)
-    assert {*rights.reads, *rights.writes} == {*agent.topics, *agent.uses}
-    assert {*rights.reads, *rights.writes} <= {topic.name for topic in CATALOGUE if not topic.planned}
-
-
-@pytest.mark.parametrize("worker", AGENTS)
-def test_the_readme_grants_these_rights(worker: str) -> None:
-    rights = RIGHTS[worker]
-    assert documented(worker) == [set(rights.reads), set(rights.writes), {group_of(worker, RUNTIME)}]
+@pytest.mark.parametrize("spec", WORKERS.values(), ids=WORKERS)
+def test_the_readme_grants_these_acls(spec: WorkerSpec) -> None:
+    group = group_of(spec.name, RUNTIME.group_prefix)
+    assert documented(spec.name) == [set(spec.acls.reads), set(spec.acls.writes), {group}]
 
 
 def printed(*options: str) -> dict[str, dict[str, set[str]]]:
@@ -65,22 +54,22 @@ def on_topics(names: tuple[str, ...]) -> set[str]:
     return {f"topic {name}" for name in names}
 
 
-def test_the_command_prints_these_rights_for_each_worker_s_user() -> None:
+def test_the_command_prints_these_acls_for_each_worker_s_user() -> None:
     assert printed() == {
         worker: {
-            "Read": on_topics(rights.reads) | {f"group callbox.{worker}"},
-            "Write": on_topics(rights.writes),
+            "Read": on_topics(spec.acls.reads) | {f"group callbox.{worker}"},
+            "Write": on_topics(spec.acls.writes),
         }
-        for worker, rights in RIGHTS.items()
+        for worker, spec in WORKERS.items()
     }
 
 
 def test_a_replica_has_a_group_of_its_own_and_sees_that_of_the_first_set() -> None:
     assert printed("--replica", "b") == {
         worker: {
-            "Read": on_topics(RIGHTS[worker].reads) | {f"group callbox.{worker}.b"},
-            "Write": on_topics(RIGHTS[worker].writes),
+            "Read": on_topics(WORKERS[worker].acls.reads) | {f"group callbox.{worker}.b"},
+            "Write": on_topics(WORKERS[worker].acls.writes),
             "Describe": {f"group callbox.{worker}"},
         }
-        for worker in REPLICATED
+        for worker in REPLICABLE
     }

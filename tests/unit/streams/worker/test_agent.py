@@ -1,0 +1,42 @@
+"""Hooks: an agent names those it needs, and the others do nothing."""
+
+from collections.abc import Sequence
+
+from streams.faust.batching import Batch
+from streams.worker.agent import hooks_of
+from tests.support.fakes import run
+
+
+class Bare:
+    """An agent that only processes."""
+
+    async def process(self, batches: Sequence[Batch]) -> None: ...
+
+
+class Restoring(Bare):
+    """An agent with two hooks."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def is_restoring(self) -> bool:
+        return True
+
+    async def finish(self) -> None:
+        self.done.append("finish")
+
+
+def test_an_agent_that_only_processes_is_ready_once_it_is_started() -> None:
+    hooks = hooks_of(Bare())
+    for hook in (hooks.start, hooks.after_batch, hooks.every_second, hooks.finish):
+        run(hook())
+    assert hooks.is_ready()
+    assert not hooks.is_restoring()
+
+
+def test_a_hook_that_an_agent_has_is_called() -> None:
+    agent = Restoring()
+    hooks = hooks_of(agent)
+    assert hooks.is_restoring()
+    run(hooks.finish())
+    assert agent.done == ["finish"]

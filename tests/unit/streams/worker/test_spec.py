@@ -1,0 +1,47 @@
+"""One table of workers: what an agent does is what its spec says, and what operators may set follows from it."""
+
+import inspect
+
+import msgspec
+import pytest
+
+from streams.worker.agent import HOOKS
+from streams.worker.spec import REPLICABLE, WORKERS, WorkerSpec, WorkersSettings
+
+every_worker = pytest.mark.parametrize("spec", WORKERS.values(), ids=WORKERS)
+
+
+@every_worker
+def test_the_agent_of_a_spec_can_be_loaded_and_has_no_public_method_but_process_and_hooks(
+    spec: WorkerSpec,
+) -> None:
+    agent = spec.load_agent()
+    public = {name for name, _ in inspect.getmembers(agent, callable) if not name.startswith("_")}
+    assert "process" in public
+    assert public <= {"process", *HOOKS}, "a hook whose name is misspelt would never be called"
+
+
+def test_the_config_has_a_table_for_each_worker_with_its_defaults() -> None:
+    shipped = WorkersSettings()
+    assert {field.name for field in msgspec.structs.fields(WorkersSettings)} == WORKERS.keys()
+    assert all(shipped.of(name) == spec.settings for name, spec in WORKERS.items())
+
+
+def test_no_two_workers_listen_on_the_same_port_as_shipped() -> None:
+    assert len({spec.settings.http_port for spec in WORKERS.values()}) == len(WORKERS)
+
+
+def test_workers_that_look_at_pictures_have_no_replica() -> None:
+    assert REPLICABLE == ("alarms", "fusion")
+
+
+@every_worker
+def test_a_topic_is_read_in_the_group_or_followed_beside_it(spec: WorkerSpec) -> None:
+    assert not set(spec.reads) & set(spec.follows)
+    assert spec.acls.reads == (*spec.reads, *spec.follows)
+
+
+@every_worker
+def test_what_a_worker_reads_or_writes_must_be_there_before_it_starts(spec: WorkerSpec) -> None:
+    assert set(spec.topics) == {*spec.reads, *spec.follows, *spec.writes}
+    assert len(spec.topics) == len(set(spec.topics))
