@@ -3,9 +3,10 @@
     python -m benchmarks.rolling_upgrade --json [--from COMMIT] [--rate N] [--seconds N]
 
 The last line is one JSON object. One Apache Kafka, two workers of each kind that emits, all of the earlier commit;
-then the order of docs/operate.md: topics, consumers (they read with today's schemas from the beginning), fusion,
-alarms, and the gateway last: the sender is the earlier one until every worker is today's. Nobody acknowledges, so that
-what the earlier release raised must be escalated by today's. It ends with 66 when the clone does not hold the commit.
+then the order of docs/guides/upgrade.md: topics, consumers (they read with today's schemas from the beginning),
+fusion, alarms, and the gateway last: the sender is the earlier one until every worker is today's. Nobody
+acknowledges, so that what the earlier release raised must be escalated by today's. It ends with 66 when the clone
+does not hold the commit.
 """
 
 import argparse

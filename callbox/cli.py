@@ -100,7 +100,7 @@ def run(arguments: Sequence[str] | None = None, command: click.Command = cli) ->
         command: The command line.
 
     Returns:
-        The exit code (docs/exit-codes.md).
+        The exit code (docs/reference/exit-codes.md).
     """
     try:
         code = command.main(arguments, prog_name="callbox", standalone_mode=False)

@@ -1,4 +1,4 @@
-"""What people say about incidents, and what they are answered."""
+"""Acknowledgements of incidents by people, and the answers to them."""
 
 import msgspec
 
@@ -10,8 +10,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who acted on an incident.
 
     Attributes:
-        name: The operator.
-        organisation: Their organisation.
+        name: Name of the operator.
+        organisation: The operator's organisation.
     """
 
     name: str
@@ -19,19 +19,19 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a dispatch system or an operator says about one incident (`dispatch.ack.v1`, key: incident id).
+    """One action of a dispatch system or an operator on one incident (`dispatch.ack.v1`, key: incident id).
 
     Attributes:
         ack_id: Unique, and equal on a resend.
-        incident_id: Which incident, as its alerts name it.
-        action: What is said.
-        actor: Who says it.
+        incident_id: The incident's id, as its alerts carry it.
+        action: What is done.
+        actor: Who does it.
         at: When, by the sender's clock.
-        revision: The newest revision of the incident that the sender had seen, or null.
-        reason: Why; needed to reject, cancel, regrade, shelve and take out of service.
-        disposition: How it ended; needed to close.
-        shelve_s: For how long to shelve, seconds; null is as long as the policy allows.
-        grade: The new grade; needed to regrade.
+        revision: The latest revision of the incident that the sender had seen, or null.
+        reason: Why; required to reject, cancel, regrade, shelve and take out of service.
+        disposition: How the incident ended; required to close.
+        shelve_s: For how long to shelve, seconds; null means as long as the policy allows.
+        grade: The new grade; required to regrade.
     """
 
     ack_id: str
@@ -80,12 +80,12 @@ class AckResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of an acknowledgement (`dispatch.ack-result.v1`, key: ack id).
 
     Attributes:
-        ack_id: Which.
-        incident_id: Which incident it named.
+        ack_id: Id of the acknowledgement.
+        incident_id: Id of the incident that it names.
         outcome: Accepted or rejected.
-        reason: What was done, or why not.
-        state: The incident's state afterwards; UNKNOWN where there is none.
-        at: Fold time.
+        reason: What was done, or why it was rejected.
+        state: The incident's state afterwards; UNKNOWN where there is no such incident.
+        at: Stream time: the broker's append time of the acknowledgement in the log.
     """
 
     ack_id: str

@@ -1,4 +1,4 @@
-"""The public product: one alert record for dispatch, maintenance and test traffic, mapped to CAP 1.2."""
+"""The public output: one alert record for dispatch, maintenance and test traffic, mapped to CAP 1.2."""
 
 import msgspec
 
@@ -38,8 +38,8 @@ class PriorAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An earlier alert of the same incident (CAP `references`).
 
     Attributes:
-        alert_id: Its id.
-        sent: Its time.
+        alert_id: Id of the alert.
+        sent: Its time of issue.
     """
 
     alert_id: str
@@ -50,9 +50,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A fact that an incident rests on.
 
     Attributes:
-        feed: Where it came from.
-        device_id: Who reported it.
-        event_id: Which report.
+        feed: The feed that it came from.
+        device_id: The device that reported it.
+        event_id: Id of the report.
         occurred_at: When it happened.
         received_at: When the gateway received it.
     """
@@ -65,11 +65,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class AlertText(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What people read, in one language (CAP `info`).
+    """The text for people, in one language (CAP `info`).
 
     Attributes:
-        lang: en or zh.
-        headline: One line.
+        lang: Language: en or zh.
+        headline: The headline, one line.
         description: What is known.
         instruction: What to do.
     """
@@ -84,11 +84,11 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A verified hit. It names the list entry, never the plate.
 
     Attributes:
-        entry_id: The hotlist entry.
+        entry_id: Id of the hotlist entry.
         purpose: Why the vehicle is listed.
         case_ref: The authority's case.
-        verified_by: Who confirmed.
-        verified_at: When.
+        verified_by: Who confirmed the hit.
+        verified_at: When it was confirmed.
     """
 
     entry_id: str
@@ -104,13 +104,13 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         alert_id: Made from incident, action and cause: equal on a repeat, with equal bytes.
         incident_id: Zone, a hyphen, and a fingerprint of the first fact.
-        sender: Who says so.
-        revision: 1 for the first alert of an incident, then rising; it orders, and means nothing else.
-        sent: Fold time: the broker's append time of the input that caused it.
-        onset: When it began.
-        expires: When the incident ends by itself if nobody touches it.
+        sender: The system that issues the alert.
+        revision: 1 for the first alert of an incident, then rising; it gives the order and nothing else.
+        sent: Stream time: the broker's append time of the input that caused it.
+        onset: When the incident began.
+        expires: When the incident ends by itself if nobody updates it.
         status: Actual, Test or Exercise.
-        action: What this alert does.
+        action: What this alert does to the incident.
         state: The incident's state after it.
         prior: Earlier alerts of the incident, newest last, at most 10.
         related_incidents: Other incidents at the same place.
@@ -118,33 +118,33 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         categories: CAP categories.
         grade: Red, yellow or blue.
         urgency: CAP urgency.
-        verification_level: 0 no dispatch, 1 unverified, 2 corroborated, 3 threat to property, 4 to life.
-        confidence: The detector's, 0 to 1, or null.
-        position: Where, or null when no registry knows the device.
-        uncertainty_m: How far off it may be, metres, or null.
+        verification_level: 0 no dispatch, 1 unverified, 2 corroborated, 3 threat to property, 4 threat to life.
+        confidence: The detector's confidence, 0 to 1, or null.
+        position: Where the incident is, or null when no registry lists the device.
+        uncertainty_m: How far off the position may be, metres, or null.
         cell_id: The 200 m cell, or null.
-        zone: The zone.
-        responsible_unit: Who is asked now.
-        tier: On which level.
-        chain: Everybody who may be asked, in order.
+        zone: The incident's zone.
+        responsible_unit: The unit that is asked now.
+        tier: The level of that unit.
+        chain: Every unit that may be asked, in order.
         target_response_s: How soon somebody should be there, seconds, or null.
         ack_by: When an acknowledgement is due, or null.
         escalate_at: When the next tier is asked, or null.
-        sources: The facts it rests on, oldest first, at most 50.
+        sources: The facts that the incident rests on, oldest first, at most 50.
         source_count: How many facts there are in all.
         media: Redacted pictures.
-        texts: One per language.
+        texts: One text for each language.
         hit: The verified hit, or null.
         actor: Who acted, or null.
-        ack_id: Their acknowledgement, or null.
-        late: The fact came later than 40 s after it happened.
+        ack_id: The acknowledgement of that actor, or null.
+        late: The fact was received later than 40 s after it happened.
         clock_suspect: A time of the fact was impossible and has been replaced.
-        flapping: It comes and goes.
-        press_count: How often the button was pressed.
-        reason: Why this alert.
-        policy_version: The policy it was decided under.
-        fold_version: The rules it was decided by.
-        disposition: How it ended, or null.
+        flapping: The condition alternates between active and cleared.
+        press_count: How often a button was pressed.
+        reason: Why this alert is issued.
+        policy_version: Version of the policy under which it was decided.
+        fold_version: Version of the rules by which it was decided.
+        disposition: How the incident ended, or null.
     """
 
     alert_id: str

@@ -37,7 +37,7 @@ _PRIMITIVES: dict[Any, Any] = {
 
 
 def schema_text(record: type[msgspec.Struct]) -> str:
-    """What the schema file of a record holds.
+    """The content of the schema file of a record.
 
     Raises:
         TypeError: A field has a type that no schema file uses yet.
@@ -47,7 +47,7 @@ def schema_text(record: type[msgspec.Struct]) -> str:
 
 
 def outdated(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Each schema file that does not say what its record says, and what it should say."""
+    """Each schema file that differs from its record, and the text that it should have."""
     for record, name in SCHEMA_FILES.items():
         path = folder / f"{name}.avsc"
         text = schema_text(record)
@@ -56,7 +56,7 @@ def outdated(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def write(folder: Path) -> list[Path]:
-    """Bring the schema files up to date, and keep each former schema that records may be written with.
+    """Bring the schema files up to date, and keep each former schema with which records may have been written.
 
     Returns:
         The files that were written.
@@ -71,7 +71,7 @@ def write(folder: Path) -> list[Path]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files and name them; with `--check` only name those that differ, and fail if there are any."""
+    """Write the files and list them; with `--check` only list those that differ, and fail if there are any."""
     if arguments not in ([], ["--check"]):
         sys.stderr.write("usage: python -m schemas.avro_files [--check]\n")
         return 2
@@ -84,7 +84,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _keep(path: Path, text: str) -> list[Path]:
-    """Put a former schema beside the others, unless only its words changed."""
+    """Keep a former schema among the earlier ones, unless only its doc texts changed."""
     former = path.read_text("utf-8")
     mark = fingerprint_of(json.loads(former))
     if mark == fingerprint_of(json.loads(text)):
@@ -96,7 +96,7 @@ def _keep(path: Path, text: str) -> list[Path]:
 
 
 def _type(kind: Any, named: set[str]) -> Any:
-    """The schema of a field's type; a named type that stands further up is only named."""
+    """The schema of a field's type; a named type that was defined further up is only referred to."""
     if kind in _PRIMITIVES:
         return _PRIMITIVES[kind]
     arguments = typing.get_args(kind)
@@ -138,9 +138,9 @@ def _record(kind: type[msgspec.Struct], named: set[str]) -> dict[str, Any]:
 
 
 def _described(kind: type) -> tuple[str, dict[str, str]]:
-    """A docstring's own words, and those for each attribute, each on one line."""
+    """A docstring's text without its attributes, and the text of each attribute, each as one line."""
     words, _, listed = inspect.cleandoc(kind.__doc__ or "").partition("\nAttributes:\n")
-    # An attribute begins four spaces in; its words may go on below, further in.
+    # An attribute is indented by four spaces; its text may continue on the next lines, indented further.
     found = re.split(r"^ {4}(\w+): ", listed, flags=re.MULTILINE)[1:]
     attributes = {name: " ".join(text.split()) for name, text in zip(found[::2], found[1::2], strict=True)}
     return " ".join(words.split()), attributes

@@ -2,9 +2,9 @@
 
     C3 01 | CRC-64-AVRO fingerprint of the writer's schema, little endian | body
 
-Every record names its schema, so a reader needs no registry to know what it holds. A record of an earlier release
-names a schema in `avro/earlier/` and is read with what is new since then at its default (docs/adr/0011). Source: Avro
-1.12 specification, "Single-object encoding" and "Schema Resolution".
+Every record names its schema, so a reader needs no schema registry. A record of an earlier release names a schema in
+`avro/earlier/`; when it is read, fields that are new since then have their defaults (docs/adr/0011). Source: Avro 1.12
+specification, "Single-object encoding" and "Schema Resolution".
 """
 
 import io
@@ -79,8 +79,8 @@ class Schema(msgspec.Struct, frozen=True):
     """One record's schema, ready to use.
 
     Attributes:
-        header: The ten bytes that begin each of its records.
-        parsed: What fastavro wants; logical types are stripped, so that a time stays an integer.
+        header: The ten bytes with which each of its records begins.
+        parsed: The schema in fastavro's form, without logical types, so that a time stays an integer.
     """
 
     header: bytes
@@ -99,20 +99,20 @@ def avsc(record: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def fingerprint_of(source: dict[str, Any]) -> str:
-    """What names a schema on the wire: CRC-64-AVRO of its canonical form, 16 hexadecimal digits as in the header."""
+    """The id of a schema on the wire: CRC-64-AVRO of its canonical form, 16 hexadecimal digits as in the header."""
     digest: str = fingerprint(to_parsing_canonical_form(source), "CRC-64-AVRO")
     return digest
 
 
 @cache
 def schema_of(record: type[msgspec.Struct]) -> Schema:
-    """The schema that a record is written with."""
+    """The schema with which a record is written."""
     return _ready(avsc(record))
 
 
 @cache
 def earlier_schemas_of(record: type[msgspec.Struct]) -> Mapping[bytes, Schema]:
-    """The schemas that records of this type were once written with, by their headers."""
+    """The schemas with which earlier releases wrote records of this type, by their headers."""
     kept = files("schemas").joinpath("avro", "earlier")
     name = f"{SCHEMA_FILES[record]}-"
     texts = [file.read_text("utf-8") for file in kept.iterdir() if file.name.startswith(name)]
@@ -128,10 +128,10 @@ def _ready(source: dict[str, Any]) -> Schema:
 
 
 def encode(record: msgspec.Struct) -> bytes:
-    """Write a record.
+    """Encode a record.
 
     Raises:
-        ValueError: A field holds what its schema does not allow.
+        ValueError: A field holds a value that its schema does not allow.
     """
     schema = schema_of(type(record))
     body = io.BytesIO()
@@ -141,15 +141,15 @@ def encode(record: msgspec.Struct) -> bytes:
 
 
 def decode(payload: bytes | None, record: type[RecordT]) -> RecordT:
-    """Read a record of a known type, written with its schema of today or with an earlier one.
+    """Decode a record of a known type, written with its present schema or with an earlier one.
 
     Args:
-        payload: The bytes of the wire; None is a tombstone.
-        record: What the topic carries.
+        payload: The bytes on the wire; None is a tombstone.
+        record: The type of record that the topic carries.
 
     Raises:
-        DecodeError: The bytes are not one whole record of that type. The text names the schema and the place, and
-            may quote a value: for a sealed topic only the cause is kept.
+        DecodeError: The bytes are not exactly one record of that type. The message names the schema and the byte, and
+            may quote a value, so for a sealed topic only the cause is kept.
     """
     name = record.__name__
     schema = schema_of(record)
@@ -173,10 +173,10 @@ def decode(payload: bytes | None, record: type[RecordT]) -> RecordT:
 
 
 def _earlier_writer(payload: bytes, record: type[msgspec.Struct]) -> Schema:
-    """The earlier schema that a record was written with.
+    """The earlier schema with which a record was written.
 
     Raises:
-        DecodeError: Its header is none that this reader knows.
+        DecodeError: This reader does not know its header.
     """
     earlier = earlier_schemas_of(record)
     header = payload[:HEADER_BYTES]
@@ -195,14 +195,14 @@ def _earlier_writer(payload: bytes, record: type[msgspec.Struct]) -> Schema:
 
 
 def _known(record: type[msgspec.Struct]) -> str:
-    """The schemas that are read, for people: today's first."""
+    """The schemas that this reader knows, for an error message: the present one first."""
     today = schema_of(record).header[2:].hex()
     earlier = sorted(header[2:].hex() for header in earlier_schemas_of(record))
     return f"{today} and the earlier {', '.join(earlier)}" if earlier else today
 
 
 def _without_logical_types(schema: Any) -> Any:
-    """Keep times integers: fastavro turns `timestamp-millis` into datetime objects otherwise."""
+    """A schema without logical types, since fastavro would turn `timestamp-millis` into datetime objects."""
     if isinstance(schema, list):
         return [_without_logical_types(branch) for branch in schema]
     if isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""The dead letter: a record that could not be used, kept with its place and the cause."""
+"""The dead letter: a record that could not be used, kept with its topic, partition, offset and the cause."""
 
 import msgspec
 
@@ -7,20 +7,20 @@ from schemas.units import EpochMs
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A record that could not be used, with its place and the cause.
+    """A record that could not be used, with its topic, partition, offset and the cause.
 
-    For a sealed topic `detail`, `key` and `payload` are null: nothing of the record may be read here.
+    For a sealed topic `detail`, `key` and `payload` are null, because no part of the record may be readable here.
 
     Attributes:
-        topic: Where it lay.
+        topic: Topic of the record.
         partition: Its partition.
         offset: Its offset.
         appended_at: Its time stamp.
-        cause: Why, from a closed list.
+        cause: Why it could not be used, from a closed list.
         detail: What exactly was found, or null.
         key: Its key, or null.
         payload: Its bytes, or null.
-        worker: Which worker gave it up.
+        worker: The worker that rejected it.
     """
 
     topic: str

@@ -1,4 +1,4 @@
-"""The closed lists of the language. Each has `UNKNOWN`: what an older reader sees of a newer value."""
+"""The closed lists of values. Each has `UNKNOWN`, which an older reader gets in place of a newer value."""
 
 from enum import StrEnum
 
@@ -19,7 +19,7 @@ class PillarKind(StrEnum):
 
 
 class DeviceKind(StrEnum):
-    """What stands at a place."""
+    """The kinds of device."""
 
     UNKNOWN = "UNKNOWN"
     PILLAR = "pillar"
@@ -52,7 +52,7 @@ class PlateColour(StrEnum):
 
 
 class Purpose(StrEnum):
-    """Why a vehicle is on the hotlist: closed, and without a default (../docs/privacy.md)."""
+    """Why a vehicle is on the hotlist: a closed list without a default (docs/privacy.md)."""
 
     UNKNOWN = "UNKNOWN"
     STOLEN_VEHICLE = "stolen_vehicle"
@@ -61,7 +61,7 @@ class Purpose(StrEnum):
 
 
 class ReviewReason(StrEnum):
-    """What the person who verifies a hit should look at first."""
+    """What the person who verifies a hit should check first."""
 
     UNKNOWN = "UNKNOWN"
     JURISDICTION_UNKNOWN = "jurisdiction_unknown"
@@ -73,7 +73,7 @@ class ReviewReason(StrEnum):
 
 
 class InputKind(StrEnum):
-    """The kinds of record in `fusion.input.v1`. Nobody writes FEED_STATUS since 0.4.0; logs of before hold it."""
+    """The kinds of record in `fusion.input.v1`. FEED_STATUS has not been written since 0.4.0; older logs hold it."""
 
     UNKNOWN = "UNKNOWN"
     PILLAR_EVENT = "pillar_event"
@@ -113,9 +113,9 @@ class Hazard(StrEnum):
 
 
 class Family(StrEnum):
-    """Hazards that one incident may hold together.
+    """Families of hazards. Only facts of one family join one incident.
 
-    A press does not say what is wrong, so a flame beside it is the same emergency seen by another feed.
+    A press does not report what is wrong, so a flame beside it is the same emergency, reported by another feed.
     """
 
     UNKNOWN = "UNKNOWN"
@@ -137,7 +137,7 @@ class Category(StrEnum):
 
 
 class Grade(StrEnum):
-    """How bad it is. Grades belong to incidents, never to persons, addresses or groups."""
+    """The severity of an incident. Grades belong to incidents, never to persons, addresses or groups."""
 
     UNKNOWN = "UNKNOWN"
     RED = "red"
@@ -155,7 +155,7 @@ class Urgency(StrEnum):
 
 
 class Status(StrEnum):
-    """CAP 1.2 `status`: is this real?"""
+    """CAP 1.2 `status`: whether an alert is real."""
 
     UNKNOWN = "UNKNOWN"
     ACTUAL = "Actual"
@@ -176,7 +176,7 @@ class Action(StrEnum):
 
 
 class IncidentState(StrEnum):
-    """Where an incident is in its life (ISA-18.2 names)."""
+    """The state of an incident in its life cycle, derived from ISA-18.2 (docs/incidents.md has the mapping)."""
 
     UNKNOWN = "UNKNOWN"
     CANDIDATE = "candidate"
@@ -194,7 +194,7 @@ class IncidentState(StrEnum):
 
 
 class Tier(StrEnum):
-    """Who is asked first, and who next."""
+    """The levels of the chain of responsible units."""
 
     UNKNOWN = "UNKNOWN"
     VILLAGE = "village"
@@ -204,7 +204,7 @@ class Tier(StrEnum):
 
 
 class Feed(StrEnum):
-    """Where a fact came from."""
+    """The source of a fact."""
 
     UNKNOWN = "UNKNOWN"
     PILLARS = "pillars"
@@ -216,7 +216,7 @@ class Feed(StrEnum):
 
 
 class FeedState(StrEnum):
-    """How a feed is doing."""
+    """The condition of a feed."""
 
     UNKNOWN = "UNKNOWN"
     OK = "ok"
@@ -237,7 +237,7 @@ class Disposition(StrEnum):
 
 
 class AckAction(StrEnum):
-    """What a person says about an incident."""
+    """What a person does with an incident."""
 
     UNKNOWN = "UNKNOWN"
     ACCEPT = "accept"
@@ -255,7 +255,7 @@ class AckAction(StrEnum):
 
 
 class AckReason(StrEnum):
-    """Why a person says it: closed, so that no free text about anybody gets in."""
+    """Why a person does it: a closed list, so that no free text about anybody is stored."""
 
     UNKNOWN = "UNKNOWN"
     BAD_LOCATION = "bad_location"
@@ -273,7 +273,7 @@ class AckReason(StrEnum):
 
 
 class AckOutcome(StrEnum):
-    """What became of an acknowledgement."""
+    """The outcome of an acknowledgement."""
 
     UNKNOWN = "UNKNOWN"
     ACCEPTED = "accepted"
@@ -281,10 +281,10 @@ class AckOutcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why the fold did what it did with one input: every input gets exactly one."""
+    """The reason of the fold's decision about one input: every input gets exactly one."""
 
     UNKNOWN = "UNKNOWN"
-    # alerts go out
+    # An alert is issued.
     FIRST_FACT = "first_fact"
     UNREGISTERED_DEVICE = "unregistered_device"
     PRESSED_AGAIN = "pressed_again"
@@ -323,7 +323,7 @@ class Reason(StrEnum):
     INHIBITED = "inhibited"
     DEVICE_LEFT = "device_left"
     FOLD_ERROR = "fold_error"
-    # nothing goes out
+    # No alert is issued.
     HELD = "held"
     NEVER_RAISED = "never_raised"
     BOUNCE = "bounce"
@@ -346,7 +346,7 @@ class Reason(StrEnum):
     UNDECODABLE = "undecodable"
     UNKNOWN_DEVICE = "unknown_device"
     NOT_SUPPORTED = "not_supported"
-    # an acknowledgement is rejected: nothing goes out but the answer
+    # An acknowledgement is rejected: no alert is issued, only the answer.
     UNKNOWN_INCIDENT = "unknown_incident"
     INCIDENT_OVER = "incident_over"
     ACK_TOO_OLD = "ack_too_old"

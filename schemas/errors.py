@@ -1,20 +1,20 @@
-"""Errors: one class for each thing that somebody can do about it.
+"""Errors: one class for each thing that an operator can do about them.
 
 CallboxError
-├── DecodeError        a record does not decode          dead letter, the worker goes on
-├── PictureError       a picture cannot be used          dead letter, the worker goes on
-├── FileRefused        a file is refused as a whole      mend the file             exit 78
+├── DecodeError        a record does not decode          dead letter, worker continues
+├── PictureError       a picture cannot be used          dead letter, worker continues
+├── FileRefused        a file is refused as a whole      correct the file          exit 78
 ├── InputMissing       a file or a model is not there    fetch or name it          exit 66
 ├── TopicRefused       a topic change would lose order   see --i-lose-order        exit 65
-├── AckRejected        fusion rejected what was said     do what the reason asks   exit 65
-├── AnswerMissing      an acknowledgement has no answer  look, say it again        exit 75
-├── LetterRefused      a dead letter would come back     mend what it names        exit 65
+├── AckRejected        the fold rejected an action       see the reason            exit 65
+├── AnswerMissing      an acknowledgement has no answer  check, then send again    exit 75
+├── DeadLetterRefused  a dead letter would come back     correct what it names     exit 65
 ├── BrokerUnavailable  no broker answers                 start it or name another  exit 69
-├── AccessDenied       the broker refuses us             mend credentials or ACLs  exit 77
+├── AccessDenied       the broker refuses us             correct credentials, ACLs exit 77
 ├── DeliveryFailed     the broker did not take a record  the process stops         exit 70
-├── LogBroken          log and snapshots do not meet     the process stops         exit 70
+├── LogBroken          log and snapshots do not match    the process stops         exit 70
 ├── WorkerStalled      work waits and none is done       the process stops         exit 70
-└── ClockDiffers       the broker's clock is another     mend the clock            exit 70
+└── ClockDiffers       the broker's clock differs        correct the clock         exit 70
 """
 
 from enum import StrEnum
@@ -22,7 +22,7 @@ from typing import ClassVar
 
 
 class CallboxError(Exception):
-    """Anything callbox raises on purpose. `exit_code` is what the command line ends with (sysexits.h)."""
+    """The base of every error that callbox raises on purpose. `exit_code` is the command's exit code (sysexits.h)."""
 
     exit_code: ClassVar[int] = 70
 
@@ -46,7 +46,7 @@ class Cause(StrEnum):
 
 
 class DecodeError(CallboxError):
-    """A record's bytes are not what its topic carries."""
+    """The bytes of a record are not a record of the type that its topic carries."""
 
     def __init__(self, message: str, cause: Cause = Cause.UNDECODABLE) -> None:
         super().__init__(message)
@@ -62,7 +62,7 @@ class PictureError(CallboxError):
 
 
 class FileRefused(CallboxError):
-    """A config, registry, policy, hotlist or scenario file is refused as a whole; the text says where."""
+    """A config, registry, policy, hotlist or scenario file is refused as a whole; the message says where."""
 
     exit_code = 78  # EX_CONFIG
 
@@ -80,19 +80,19 @@ class TopicRefused(CallboxError):
 
 
 class AckRejected(CallboxError):
-    """The fold rejected an acknowledgement; the text says why."""
+    """The fold rejected an acknowledgement; the message says why."""
 
     exit_code = 65  # EX_DATAERR
 
 
 class AnswerMissing(CallboxError):
-    """An acknowledgement was delivered, and its answer did not come in time."""
+    """An acknowledgement was delivered, and its answer did not arrive in time."""
 
     exit_code = 75  # EX_TEMPFAIL
 
 
-class LetterRefused(CallboxError):
-    """A dead letter is not sent again: it would come back, or it cannot be read; the text says why."""
+class DeadLetterRefused(CallboxError):
+    """A dead letter is not sent again: it would be rejected again, or it cannot be read; the message says why."""
 
     exit_code = 65  # EX_DATAERR
 
@@ -114,12 +114,12 @@ class DeliveryFailed(CallboxError):
 
 
 class LogBroken(CallboxError):
-    """The log and the snapshots do not meet at the committed offset."""
+    """The log and the snapshots do not match at the committed offset."""
 
 
 class WorkerStalled(CallboxError):
-    """Records wait and nothing advances: the process stops, so that somebody else reads them."""
+    """Records wait and nothing advances: the process stops, so that another worker reads them."""
 
 
 class ClockDiffers(CallboxError):
-    """The broker's clock and this machine's are too far apart."""
+    """The clocks of the broker and of this machine are too far apart."""

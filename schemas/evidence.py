@@ -9,13 +9,13 @@ class EvidenceSnapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A redacted picture.
 
     Attributes:
-        snapshot_id: Equal to the observation it belongs to.
-        camera_id: Who took it.
-        captured_at: When.
+        snapshot_id: Id of the observation that it belongs to.
+        camera_id: The camera that took it.
+        captured_at: When it was taken.
         jpeg: The redacted picture.
-        sha256: Of `jpeg`, hexadecimal.
-        width: Pixels.
-        height: Pixels.
+        sha256: Hash of `jpeg`, hexadecimal.
+        width: Width, pixels.
+        height: Height, pixels.
     """
 
     snapshot_id: str

@@ -1,4 +1,4 @@
-"""What comes in: the three feeds. An outside system writes these; everything about them may be wrong."""
+"""The records of the three feeds. Outside systems write them, so every field may be wrong."""
 
 import msgspec
 
@@ -10,14 +10,14 @@ class PillarEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One report of an alarm pillar (help point, call box, one-key alarm).
 
     Attributes:
-        event_id: Unique per device and equal on a resend; null where the source has none: intake derives it.
+        event_id: Unique per device and equal on a resend; null where the source has none, so that intake derives one.
         device_id: The pillar, as the site registry names it.
         kind: What it reports.
         occurred_at: When it happened, by the device's clock.
         received_at: When the intake gateway received it, by the gateway's clock.
         sequence: The device's own counter, or null.
-        active: False when a fault (tamper, battery, mains, comms) is over.
-        exercise: True when it is part of an announced exercise: nothing of it reaches the live topics.
+        active: False when a fault (tamper, battery, mains, comms) has cleared.
+        exercise: True when it is part of an announced exercise, of which nothing reaches the live topics.
     """
 
     device_id: str
@@ -56,10 +56,10 @@ class PlateRead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         occurred_at: When the vehicle passed.
         received_at: When the intake gateway received the read.
         event_id: Unique per checkpoint and equal on a resend; null where the source has none.
-        plate_text: What the reader read, or null where it sends only a picture.
-        confidence: The reader's own, 0 to 1; null is unknown and never means certain.
-        plate_class: The plate's series, where the reader tells.
-        plate_colour: The plate's background, where the reader tells.
+        plate_text: The text that the reader has read, or null where it sends only a picture.
+        confidence: The reader's own confidence, 0 to 1; null is unknown and never means certain.
+        plate_class: The plate's series, where the reader reports it.
+        plate_colour: The plate's background, where the reader reports it.
         jurisdiction: Who issued the plate (ISO 3166-1 or -2, such as CN or US-CO), or null.
         picture: JPEG of the plate or of the vehicle's front, or null.
     """

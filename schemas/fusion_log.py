@@ -1,4 +1,4 @@
-"""What the fold reads: the envelope of `fusion.input.v1` and what it may carry."""
+"""The records that the fold reads: the envelope of `fusion.input.v1` and its payloads."""
 
 import msgspec
 
@@ -11,9 +11,9 @@ class FusionInput(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The envelope: one fact for one zone.
 
     Attributes:
-        kind: What the payload is.
-        event_id: Names the fact; equal on a repeat.
-        zone: The record's key; empty for what is sent to every partition.
+        kind: The kind of the payload.
+        event_id: Id of the fact; equal on a repeat.
+        zone: The record's key; empty for a fact that is sent to every partition.
         payload: One record in Avro single-object encoding.
     """
 
@@ -24,7 +24,7 @@ class FusionInput(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class PillarFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A pillar event after intake: it has an id, and a received_at that can be trusted.
+    """A pillar event after intake, with an id and a trusted received_at.
 
     Attributes:
         event_id: Unique per device.
@@ -33,7 +33,7 @@ class PillarFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         occurred_at: By the device's clock; received_at where that is impossible.
         received_at: By the gateway's clock, or the broker's append time where that is impossible.
         clock_suspect: One of the two times was impossible and has been replaced.
-        active: False when a fault is over.
+        active: False when a fault has cleared.
         exercise: It is part of an exercise.
     """
 
@@ -48,12 +48,12 @@ class PillarFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Where a redacted picture lies.
+    """Reference to a redacted picture.
 
     Attributes:
         snapshot_id: The picture's id.
         mime: Its media type.
-        sha256: Of its bytes, hexadecimal.
+        sha256: Hash of its bytes, hexadecimal.
         topic: The topic that holds it.
         partition: Its partition.
         offset: Its offset.
@@ -68,12 +68,12 @@ class Media(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a detector saw on a camera.
+    """What a detector has detected in a picture of a camera.
 
     Attributes:
         observation_id: Unique per camera.
         device_id: The camera.
-        hazard: What it may be.
+        hazard: The hazard that it may be.
         occurred_at: When the picture was taken.
         received_at: When the gateway received it.
         score_permille: The detector's confidence, 0 to 1000.
@@ -90,7 +90,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class CameraAlive(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A camera delivers frames: told seldom, and without a picture.
+    """A camera delivers frames. This is reported a few times in its heartbeat interval, without a picture.
 
     Attributes:
         device_id: The camera.
@@ -102,7 +102,7 @@ class CameraAlive(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class PolicyRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A policy that is in force from here on, sent to every partition.
+    """A policy that is in force from this record on, sent to every partition.
 
     Attributes:
         version: Fingerprint of the content.
@@ -116,13 +116,13 @@ class PolicyRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class FeedWatermark(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How far a feed has been read without a hole, sent to every partition.
+    """The time up to which a feed has been read without a gap, sent to every partition.
 
     Attributes:
-        feed: Which one.
+        feed: The feed.
         topic: Its topic.
         partitions: Those whose records have all been reported until `at`.
-        at: By the clock of the worker that reads them; it rises.
+        at: The time, by the clock of the worker that reads them; it rises.
     """
 
     feed: Feed
@@ -132,14 +132,14 @@ class FeedWatermark(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class DeadLetterNotice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A record of a feed could not be used: it may have been a press.
+    """A record of a feed could not be used; it may have been a press.
 
     Attributes:
-        feed: Which one.
-        topic: Where the record lies.
+        feed: The feed.
+        topic: Topic of the record.
         partition: Its partition.
         offset: Its offset.
-        cause: Why.
+        cause: Why it could not be used.
         at: When it was appended.
     """
 
@@ -155,10 +155,10 @@ class ListAge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether a list is too old to be matched against.
 
     Attributes:
-        feed: Which one.
+        feed: The feed that the list is.
         topic: Its topic.
-        newest_at: When its newest entry was appended; names the report, so that a copy says nothing new.
-        stale: It is too old.
+        newest_at: When its newest entry was appended; it identifies the report, so that a copy is recognised.
+        stale: The list is too old.
     """
 
     feed: Feed
@@ -168,13 +168,13 @@ class ListAge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class LogBrokenNotice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Records of the log itself are gone, or it is another log than before.
+    """Records of the log itself are gone, or the log has been replaced by another one.
 
     Attributes:
-        topic: The log.
+        topic: Topic of the log.
         partition: Its partition.
         expected: The offset that should have come next.
-        found: The one that came, or the end of the log.
+        found: The offset that came next, or the end of the log.
         cause: Records are missing, or it is another log.
         at: When a worker noticed it.
     """
@@ -188,17 +188,17 @@ class LogBrokenNotice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What workers wrote until 0.4.0 in place of the four records above; read for logs of before.
+    """The record that workers wrote until 0.4.0 in place of the four above; it is still read from older logs.
 
     Attributes:
-        feed: Which one.
-        state: How it is.
+        feed: The feed.
+        state: Its condition.
         topic: The topic concerned.
-        partition: The place, where there is one.
-        offset: The place, where there is one.
+        partition: The partition concerned, where there is one.
+        offset: The offset concerned, where there is one.
         cause: Why, for a dead letter.
         at: When the record concerned was appended; for `ok` the worker's time, which rises.
-        partitions: For `ok`: those whose records have all been told until then.
+        partitions: For `ok`: the partitions whose records have all been reported until `at`.
     """
 
     feed: Feed
@@ -212,10 +212,10 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Tick(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One second has passed. Numbered, so that a copy is known as one.
+    """One second has passed. Ticks are numbered, so that a copy is recognised.
 
     Attributes:
-        number: One more than the last tick of the partition that the writer has seen.
+        number: One more than the latest tick of the partition that the writer has seen.
     """
 
     number: int
@@ -225,12 +225,12 @@ class FusionSnapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The fold's state of one partition at one offset.
 
     Attributes:
-        format_version: How `state` is written.
-        fold_version: The rules that made it.
+        format_version: The format of `state`.
+        fold_version: Version of the rules that made it.
         partition: The partition.
-        next_offset: The first offset that is not folded in.
-        last_hash: Of the last folded record, hexadecimal; empty at the start.
-        state: MessagePack, compressed with Zstandard.
+        next_offset: The first offset that has not been folded.
+        last_hash: Hash of the last folded record, hexadecimal; empty at the start.
+        state: The state: MessagePack, compressed with Zstandard.
         topic_id: The broker's own id of the log; empty where it gives none.
     """
 

@@ -1,4 +1,4 @@
-"""The vehicle hotlist and what a hit asks a person. There is no field for a person on purpose."""
+"""The vehicle hotlist, and the request to verify a hit. There is intentionally no field for a person."""
 
 import msgspec
 
@@ -11,13 +11,13 @@ class HotlistEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         entry_id: Unique in the list.
-        plate_text: Normalised: upper case, no separators.
+        plate_text: The plate's text, normalised: upper case, no separators.
         jurisdiction: Who issued the plate (ISO 3166-1 or -2).
-        purpose: Why.
-        authority: Who ordered it.
+        purpose: Why the vehicle is listed.
+        authority: The authority that ordered the entry.
         case_ref: The authority's case.
         entered_by: The role or office that entered it.
-        expires_at: From here on it never matches.
+        expires_at: From this time on the entry never matches.
         plate_class: The plate's series, where known.
         plate_colour: The plate's background, where known.
     """
@@ -41,17 +41,17 @@ class VerificationRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         request_id: Made from checkpoint, read and entry: equal on a repeat.
         entry_id: The hotlist entry.
         purpose: Why the vehicle is listed.
-        authority: Who ordered it.
+        authority: The authority that ordered the entry.
         case_ref: The authority's case.
         checkpoint_id: Where the vehicle passed.
         zone: The checkpoint's zone.
         occurred_at: When it passed.
         plate_text: The listed text, to compare with the crop.
-        confidence: The reader's own, 0 to 1; null is unknown.
-        review_reasons: What to look at first; empty when nothing contradicts.
-        list_age_ms: How old the hotlist was.
-        crop_jpeg: The plate and nothing else, or null where none could be cut out.
-        expires_at: After this no answer counts.
+        confidence: The reader's own confidence, 0 to 1; null is unknown.
+        review_reasons: What to check first; empty when nothing contradicts the hit.
+        list_age_ms: How old the hotlist was, milliseconds.
+        crop_jpeg: A picture of the plate and nothing else, or null where none could be cut out.
+        expires_at: After this time no answer counts.
     """
 
     request_id: str

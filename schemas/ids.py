@@ -4,9 +4,9 @@ from hashlib import blake2b
 
 
 def fingerprint(*parts: str | int) -> str:
-    """Name a thing by what it is made of.
+    """Make an id from identifying values.
 
-    Each part goes in with its length, so that ("ab", "c") and ("a", "bc") differ.
+    Each value is hashed with its length, so that ("ab", "c") and ("a", "bc") differ.
 
     Args:
         parts: Identifying values, in a fixed order.

@@ -1,7 +1,7 @@
-"""Which partition a key belongs to: Kafka's murmur2, as the Java client and aiokafka have it.
+"""The partition of a key: Kafka's murmur2, as in the Java client and aiokafka.
 
-librdkafka's own default (CRC32) disagrees with it on three of four keys, so every producer here names
-`murmur2_random`.
+librdkafka's own default (CRC32) gives another partition for three of four keys, so every producer here is configured
+with `murmur2_random`.
 """
 
 from functools import lru_cache
@@ -37,7 +37,7 @@ def murmur2(key: bytes) -> int:
     return h ^ (h >> 15)
 
 
-@lru_cache(maxsize=65_536)  # a county has hundreds of zones; the bound is against hostile keys
+@lru_cache(maxsize=65_536)  # a county has hundreds of zones; the bound protects against hostile keys
 def partition_of(key: str, partitions: int) -> int:
     """The partition of `key` among `partitions`."""
     return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions

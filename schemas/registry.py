@@ -1,4 +1,4 @@
-"""What stands where, and who is responsible for it."""
+"""The site registry: which device is where, and who is responsible for it."""
 
 import msgspec
 
@@ -6,15 +6,15 @@ from schemas.enums import DeviceKind, Tier
 from schemas.units import DegE7
 
 UNASSIGNED_ZONE = "unassigned"
-"""The zone of devices that no registry names: its unit is the control room (domain.md 8a)."""
+"""The zone of devices that no registry lists; its unit is the control room (requirement 8a)."""
 
 
 class ChainLink(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One step of a responsible chain.
+    """One level of a chain of responsible units.
 
     Attributes:
         tier: The level.
-        unit: The organisation that answers on it.
+        unit: The organisation that answers on this level.
     """
 
     tier: Tier
@@ -25,7 +25,7 @@ class ResponsePoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A place from which help starts.
 
     Attributes:
-        name: What people call it.
+        name: Its name for people.
         lon_e7: Longitude, 1e-7 degrees, WGS 84.
         lat_e7: Latitude, 1e-7 degrees, WGS 84.
     """
@@ -36,23 +36,23 @@ class ResponsePoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class RegistryDevice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One device of the site registry; the same record tells the fold of it.
+    """One device of the site registry; the same record reports it to the fold.
 
     Attributes:
         device_id: Unique in the county.
-        kind: What it is.
-        zone: The one zone it belongs to; a gateway and its children share one.
+        kind: The kind of device.
+        zone: The one zone that it belongs to; a gateway and its children are in the same zone.
         lon_e7: Longitude, 1e-7 degrees, WGS 84.
         lat_e7: Latitude, 1e-7 degrees, WGS 84.
         revision: Rises with every `callbox registry apply`; the fold ignores a lower one.
-        heading_deg: Where a camera looks, degrees clockwise from north, or null.
-        heartbeat_s: How often it promises to speak, seconds, or null where it does not.
-        gateway: The gateway it speaks through, or null.
-        chain: Who is responsible, first tier first.
-        response_points: Where help may start from.
+        heading_deg: The direction in which a camera points, degrees clockwise from north, or null.
+        heartbeat_s: The interval within which it must report, seconds, or null where it has none.
+        gateway: The gateway through which it reports, or null.
+        chain: The responsible units, first tier first.
+        response_points: The places from which help may start.
         removed: True when the device has left this zone.
-        reports_release: False for a button that says when it is pressed and not when it is let go.
-        test_every_s: How often a test of it is scheduled, seconds, or null where none is.
+        reports_release: False for a button that reports when it is pressed, but not when it is released.
+        test_every_s: The interval of its scheduled tests, seconds, or null where none are scheduled.
     """
 
     device_id: str

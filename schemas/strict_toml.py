@@ -1,8 +1,8 @@
-"""Strict reading of the files that people write: an unknown key or a wrong type refuses the file as a whole.
+"""Strict reading of the files that people write: a file with an unknown key or a wrong type is refused as a whole.
 
     text ──parse_toml──► table ──convert_strict──► record
 
-The error names the file, the line (syntax) or the path inside it (content), what stands there and what may.
+The error names the file, the line (syntax) or the path inside it (content), the value found and the values allowed.
 """
 
 import re
@@ -23,7 +23,7 @@ _STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _FIELD: Final = re.compile(
     r"Object (?P<trouble>contains unknown|missing required) field `(?P<field>.*)`", re.DOTALL
 )
-_LONGEST_QUOTE: Final = 60  # characters of a wrong value: enough to find it, short enough for a line
+_LONGEST_QUOTE: Final = 60  # characters of a wrong value: enough to find it, and short enough for one line
 
 _ARRAYS: Final = (inspect.ListType, inspect.VarTupleType, inspect.SetType, inspect.FrozenSetType)
 
@@ -32,22 +32,22 @@ def read_strict(text: str, record: type[T], origin: str, *, quote_values: bool =
     """Read a whole TOML file as one record.
 
     Args:
-        text: The file.
-        record: What it must hold; its structs forbid unknown fields.
+        text: The content of the file.
+        record: The type that it must hold; its structs forbid unknown fields.
         origin: The file's name, for the error.
-        quote_values: False where a value must not be shown, as in a hotlist.
+        quote_values: False where an error must not quote a value, as for a hotlist.
 
     Raises:
-        FileRefused: It is not TOML, or holds something else than `record`.
+        FileRefused: The text is not TOML, or does not hold a `record`.
     """
     return convert_strict(parse_toml(text, origin), record, origin, quote_values=quote_values)
 
 
 def parse_toml(text: str, origin: str) -> dict[str, Any]:
-    """The tables of a TOML file.
+    """Parse the tables of a TOML file.
 
     Raises:
-        FileRefused: It is not TOML; the text names line and column.
+        FileRefused: The text is not TOML; the message names line and column.
     """
     try:
         return tomllib.loads(text)
@@ -58,21 +58,21 @@ def parse_toml(text: str, origin: str) -> dict[str, Any]:
 
 
 def convert_strict(table: Mapping[str, Any], record: type[T], origin: str, *, quote_values: bool = True) -> T:
-    """Read parsed tables as one record; the arguments are those of `read_strict`.
+    """Convert parsed tables to one record; the other arguments are those of `read_strict`.
 
     Raises:
-        FileRefused: The tables hold something else than `record`; the text names the path.
+        FileRefused: The tables do not hold a `record`; the message names the path.
     """
     try:
         return msgspec.convert(table, record)
     except msgspec.ValidationError as error:
         text = _explain(str(error), table, record, quote_values=quote_values)
-        # The text of a wrong value must not come back as the cause of the error that hides it.
+        # The cause of the error would show a value that the error itself must not quote.
         raise FileRefused(f"{origin}: {text}") from (error if quote_values else None)
 
 
 def _explain(message: str, table: Mapping[str, Any], record: Any, *, quote_values: bool) -> str:
-    """Say msgspec's message with the path first and with what is allowed there."""
+    """Rewrite msgspec's message with the path first and with the values that are allowed there."""
     matched = _PLACE.fullmatch(message)
     what, path = (matched["what"], matched["path"] or "") if matched else (message, "")
     steps = [name or index for name, index in _STEP.findall(path)]
@@ -96,7 +96,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _quoted(table: Any, steps: list[str]) -> str | None:
-    """The value at a path as it may stand in an error; None where it is a table, an array or out of reach."""
+    """The value at a path, as an error may quote it; None where it is a table, an array or not there."""
     value = table
     for step in steps:
         try:
@@ -116,7 +116,7 @@ def _quoted(table: Any, steps: list[str]) -> str | None:
 
 
 def _type_at(record: Any, steps: list[str]) -> list[inspect.Type]:
-    """What may stand at a path: the members of a union, or one type."""
+    """The types that are allowed at a path: the members of a union, or one type."""
     found = _members_of_union(inspect.type_info(record))
     for step in steps:
         found = [deeper for kind in found for deeper in _members_of_union(_into(kind, step))]
@@ -146,7 +146,7 @@ def _keys(kinds: list[inspect.Type]) -> list[str]:
 
 
 def _members(kinds: list[inspect.Type]) -> list[str]:
-    """The values of an enum that a file may hold: `UNKNOWN` is what an older reader falls back to."""
+    """The values of an enum that a file may hold; `UNKNOWN` is none of them, since only an older reader gets it."""
     return [
         str(member.value)
         for kind in kinds

@@ -1,6 +1,6 @@
-"""Every topic in one place: name, key, record, partitions, retention, clean-up, sealed or not.
+"""The catalogue of all topics: name, key, record, partitions, retention, clean-up, sealed or not.
 
-A producer, a consumer, the topics command and the documents all read this list.
+Producers, consumers, the topics command and the documents all read this list.
 """
 
 from enum import StrEnum
@@ -34,22 +34,22 @@ ACKS = "dispatch.ack.v1"
 ACK_RESULTS = "dispatch.ack-result.v1"
 
 LOG_PARTITIONS = 4
-"""Of the log, its snapshots and the pillar feed; never changed in place. One worker carries over 1,000 presses a
-second (benchmarks/latency) and a county has 630 pillars, so four is about the number of workers, not the load.
-Eight cost twice the latency at 1,000 presses a second: each partition is a request of its own (docs/adr/0009)."""
+"""Partitions of the log, its snapshots and the pillar feed; never changed in place. One worker handles over 1,000
+presses a second (benchmarks/latency) and a county has 630 pillars, so four is about the number of workers, not the
+load. Eight double the latency at 1,000 presses a second: each partition is a request of its own (docs/adr/0009)."""
 
 SEALED_RETENTION_MS = 10 * MINUTE_MS
-"""The most a sealed topic keeps until sealing exists (docs/privacy.md)."""
+"""The longest that a sealed topic keeps records until sealing exists (docs/privacy.md)."""
 
 SNAPSHOT_SLOTS = 4
-"""Keys that rotate in the snapshot topic, so that compaction keeps four of each partition."""
+"""Number of keys that rotate in the snapshot topic, so that compaction keeps four snapshots of each partition."""
 
 PICTURE_BYTES = (8 << 20) + (64 << 10)
-"""A picture of 8 MiB, which a 40-megapixel JPEG of a busy scene stays below, and its envelope."""
+"""A picture of 8 MiB, more than a 40-megapixel JPEG of a busy scene needs, and its envelope."""
 
 
 class Cleanup(StrEnum):
-    """What a broker does with old records."""
+    """How a broker removes old records."""
 
     DELETE = "delete"
     COMPACT = "compact"
@@ -59,16 +59,16 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """One topic.
 
     Attributes:
-        name: As on the broker.
-        key: What its records are keyed by.
-        record: What they carry; None for a planned topic whose schema has no producer yet.
-        partitions: How many.
-        retention_ms: How long records stay; None for a compacted topic.
+        name: The topic's name on the broker.
+        key: What the key of its records is.
+        record: The type of its records; None for a planned topic whose schema has no producer yet.
+        partitions: The number of partitions.
+        retention_ms: How long records stay, milliseconds; None for a compacted topic.
         cleanup: Delete or compact.
-        sealed: Its payload is for few eyes: no dead letter, log line or `tail` shows it.
+        sealed: Few may see its payload: no dead letter, log line or `tail` shows it.
         planned: It has no producer yet and is not created.
-        max_message_bytes: The largest record.
-        settings: Further topic settings, as Kafka names them.
+        max_message_bytes: The size of the largest record, bytes.
+        settings: Further topic settings, with Kafka's names.
     """
 
     name: str
@@ -130,7 +130,7 @@ _FLOW = (
         retention_ms=None,
         cleanup=Cleanup.COMPACT,
         sealed=True,
-        settings=_APPEND_TIME,  # the list's age is not the writer's to say
+        settings=_APPEND_TIME,  # the writer must not determine the list's age
     ),
     Topic(
         name=FUSION_INPUT,
@@ -219,7 +219,7 @@ _PLANNED = (
 
 
 def dead_letter_topic(topic: str) -> str:
-    """Where records of `topic` go that could not be used."""
+    """The topic for the dead letters of `topic`."""
     return f"{topic}.dlq"
 
 

@@ -1,6 +1,6 @@
-"""Units in the type: what a number means is part of its name.
+"""Units as types: the unit of a number is part of its type or its name.
 
-Inside the fold everything is an integer, so that the same log gives the same bytes on any machine.
+Inside the fold every number is an integer, so that the same log gives the same bytes on any machine.
 """
 
 from typing import NewType
@@ -21,7 +21,7 @@ DAY_MS = 24 * HOUR_MS
 
 
 def degrees(value: DegE7) -> float:
-    """The same angle in degrees, for people and for CAP."""
+    """Convert an angle to degrees, for people and for CAP."""
     return value / 10_000_000
 
 

@@ -26,7 +26,7 @@ from callbox.dead_letters.retry import (
     refused_for_good,
 )
 from callbox.invocation import Invocation
-from schemas.errors import Cause, InputMissing, LetterRefused
+from schemas.errors import Cause, DeadLetterRefused, InputMissing
 from schemas.units import EpochMs
 from streams.clock import now_ms
 from streams.kafka.admin import assert_reachable
@@ -170,13 +170,13 @@ def _sum_up(results: list[RetryResult], *, dry_run: bool) -> None:
     """Print the last line.
 
     Raises:
-        LetterRefused: At least one was refused.
+        DeadLetterRefused: At least one was refused.
         InputMissing: None was refused, and the record of at least one is gone.
     """
     sent = f"{results.count(RetryResult.SENT)} {'would be sent' if dry_run else 'sent'}"
     told = f"{sent}, {results.count(RetryResult.REFUSED)} refused, {results.count(RetryResult.GONE)} gone"
     if RetryResult.REFUSED in results:
-        raise LetterRefused(told)
+        raise DeadLetterRefused(told)
     if RetryResult.GONE in results:
         raise InputMissing(told)
     click.echo(told if results else "no such dead letters")

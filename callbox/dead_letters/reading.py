@@ -6,7 +6,7 @@ from callbox.dead_letters.ledger import LocatedDeadLetter, dead_letter_in, forma
 from callbox.dead_letters.retry import Original, record_kept_in
 from schemas.codec import decode
 from schemas.dead_letter import DeadLetter
-from schemas.errors import DecodeError, InputMissing, LetterRefused, LogBroken
+from schemas.errors import DeadLetterRefused, DecodeError, InputMissing, LogBroken
 from schemas.registry import RegistryDevice
 from schemas.topics import BY_NAME, REGISTRY, dead_letter_topic
 from schemas.units import EpochMs
@@ -42,7 +42,7 @@ def dead_letter_at(kafka: KafkaConfig, place: RecordMetadata) -> LocatedDeadLett
 
     Raises:
         InputMissing: There is none.
-        LetterRefused: This release cannot decode it.
+        DeadLetterRefused: This release cannot decode it.
         BrokerUnavailable, AccessDenied: As `streams.kafka.reader`.
     """
     record = _record_at(kafka, place)
@@ -51,7 +51,7 @@ def dead_letter_at(kafka: KafkaConfig, place: RecordMetadata) -> LocatedDeadLett
     try:
         return dead_letter_in(record)
     except DecodeError as error:
-        raise LetterRefused(f"{format_place(place)} is no letter that this release can read") from error
+        raise DeadLetterRefused(f"{format_place(place)} is no letter that this release can read") from error
 
 
 def original_of(kafka: KafkaConfig, dead_letter: DeadLetter) -> Original | None:

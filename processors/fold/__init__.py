@@ -1,1 +1,1 @@
-"""The fold: one entry of the log in, decisions out; and its state as a snapshot."""
+"""The fold: one entry of the log in, decisions out. It also writes its state as a snapshot and reads it back."""

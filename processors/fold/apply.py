@@ -1,4 +1,4 @@
-"""How the changes of a rule are made: plain assignments to dicts, lists and heaps."""
+"""Applies the changes that a rule has asked for: plain assignments to dicts, lists and heaps."""
 
 from bisect import insort
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from processors.state.effect import (
     PutFeed,
     PutIncident,
     PutPolicy,
-    PutStray,
+    PutUnmatchedAck,
     PutWatermark,
     RecordHeartbeat,
     RecordReport,
@@ -25,7 +25,7 @@ from processors.state.effect import (
 )
 from processors.state.entities import (
     Device,
-    Ended,
+    EndedIncident,
     Incident,
     Timer,
 )
@@ -33,19 +33,20 @@ from processors.state.event_ids import latest_received_at
 from processors.state.partition_state import State, age_of, places_of
 
 MAX_UNREGISTERED = 10_000
-"""Devices that no registry names, in one partition: a county has 630 pillars, the rest is a flood of made-up names."""
+"""Unregistered devices that one partition keeps. A county has 630 pillars; more is a flood of made-up ids."""
 
 
 MAX_STALE_TIMERS = 1_000
-"""Timers that are nothing go when they are due, or when there are more than that and than four for each thing."""
+"""Obsolete timers are dropped when they are due, or when the heap is longer than this and four timers for each entity
+together."""
 
 
 MAX_ENDED = 1_000
-"""Ended incidents that a partition remembers: whoever speaks of one is told that it is over."""
+"""Ended incidents that a partition keeps, so that an acknowledgement of one is answered with INCIDENT_OVER."""
 
 
 def apply(state: State, changes: tuple[Change, ...]) -> None:
-    """Make the changes, in order."""
+    """Apply the changes in order."""
     for change in changes:
         _APPLIERS[type(change)](state, change)
 
@@ -59,7 +60,7 @@ def _put_device(state: State, change: PutDevice) -> None:
         state.unregistered_count += 1
         heappush(state.unregistered, (age_of(device), *key))
         while state.unregistered_count > MAX_UNREGISTERED:
-            _forget_a_stranger(state)
+            _forget_unregistered(state)
     elif known is not None and known.site is None and device.site is not None:
         state.unregistered_count -= 1
     was_silent = known is not None and known.silent_since is not None
@@ -76,10 +77,11 @@ def _list_silent(state: State, known: Device | None, device: Device) -> None:
         insort(state.by_gateway.setdefault(device.gateway, []), device.device_id)
 
 
-def _forget_a_stranger(state: State) -> None:
-    """Forget the stranger that was silent longest, and remember until when.
+def _forget_unregistered(state: State) -> None:
+    """Drop the unregistered device whose last event is the oldest, and keep the time of that event.
 
-    The heap holds each stranger's age of some time ago. Ages only grow, so one that is still right is the least.
+    The heap may hold an outdated time for a device. Times only grow, so the least entry that is still correct belongs
+    to the device to drop.
     """
     age, *key = heappop(state.unregistered)
     zone, device_id = key
@@ -91,22 +93,23 @@ def _forget_a_stranger(state: State) -> None:
         return
     del state.devices[zone, device_id]
     state.unregistered_count -= 1
-    state.forgotten = age if state.forgotten is None else max(state.forgotten, age)
+    state.forgotten_until = age if state.forgotten_until is None else max(state.forgotten_until, age)
 
 
-def _heard(state: State, change: RecordHeartbeat) -> None:
+def _record_heartbeat(state: State, change: RecordHeartbeat) -> None:
     state.heartbeats[change.key] = change.received_at
     state.last_reports[change.key] = state.now
 
 
-def _spoke(state: State, change: RecordReport) -> None:
+def _record_report(state: State, change: RecordReport) -> None:
     state.last_reports[change.key] = state.now
 
 
 def _put_incident(state: State, change: PutIncident) -> None:
     incident = change.incident
     known = state.incidents.get(incident.incident_id)
-    if known is None and incident.incident_id in state.ended:  # its event id was forgotten, and came again
+    # An incident can end and be opened again by the same event, once its id has fallen out of the window.
+    if known is None and incident.incident_id in state.ended:
         incident = msgspec.structs.replace(incident, acks=state.ended[incident.incident_id].acks)
     state.incidents[incident.incident_id] = incident
     if known is None:
@@ -125,7 +128,7 @@ def _end_incident(state: State, change: EndIncident) -> None:
     incident = state.incidents.pop(change.incident.incident_id, None)
     if incident is None:
         return
-    if incident.revision or change.incident.revision:  # one that nobody heard of cannot be spoken of
+    if incident.revision or change.incident.revision:  # nobody can acknowledge one without an alert
         _remember_end(state, change.incident)
     for place in places_of(incident):
         _unlist(state.by_place, place, incident.incident_id)
@@ -134,8 +137,8 @@ def _end_incident(state: State, change: EndIncident) -> None:
 
 
 def _remember_end(state: State, incident: Incident) -> None:
-    state.ended.pop(incident.incident_id, None)  # the order is that of the ends
-    state.ended[incident.incident_id] = Ended(incident.state, incident.acks)
+    state.ended.pop(incident.incident_id, None)  # so that the order is that in which they ended
+    state.ended[incident.incident_id] = EndedIncident(incident.state, incident.acks)
     while len(state.ended) > MAX_ENDED:
         forgotten = state.ended.pop(next(iter(state.ended)))
         if (latest := latest_received_at(forgotten.acks)) is not None:
@@ -151,12 +154,12 @@ def _unlist(index: dict[Any, list[str]], key: Any, incident_id: str) -> None:
 
 
 def _put_ended(state: State, change: PutEnded) -> None:
-    if change.incident_id in state.ended:  # in its place: the order is that of the ends
+    if change.incident_id in state.ended:  # keeps its position, so the order in which they ended stays
         state.ended[change.incident_id] = change.ended
 
 
-def _put_stray(state: State, change: PutStray) -> None:
-    state.stray_acks = change.stray_acks
+def _put_unmatched_ack(state: State, change: PutUnmatchedAck) -> None:
+    state.unmatched_acks = change.unmatched_acks
 
 
 def _set_timer(state: State, change: SetTimer) -> None:
@@ -164,7 +167,7 @@ def _set_timer(state: State, change: SetTimer) -> None:
 
 
 def prune_timers(state: State) -> None:
-    """Drop what is nothing, when there is much of it: timers of ended incidents, and second ones."""
+    """Drop obsolete timers when there are many: those of ended incidents, and all but the first of a kind."""
     things = len(state.incidents) + len(state.devices) + len(state.watermarks)
     if len(state.timers) <= 4 * things + MAX_STALE_TIMERS:
         return
@@ -195,12 +198,12 @@ def _count_tick(state: State, change: CountTick) -> None:
 
 _APPLIERS: Mapping[type[Any], Callable[[State, Any], None]] = {
     PutDevice: _put_device,
-    RecordHeartbeat: _heard,
-    RecordReport: _spoke,
+    RecordHeartbeat: _record_heartbeat,
+    RecordReport: _record_report,
     PutIncident: _put_incident,
     EndIncident: _end_incident,
     PutEnded: _put_ended,
-    PutStray: _put_stray,
+    PutUnmatchedAck: _put_unmatched_ack,
     SetTimer: _set_timer,
     PutFeed: _put_feed,
     PutWatermark: _put_watermark,

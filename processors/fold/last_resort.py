@@ -1,7 +1,7 @@
-"""A press that the rules failed on still goes out, as a minimal red made from the record alone.
+"""The alert of a press on which the rules have failed: a minimal red, made from the record alone.
 
-This module leans on as little as it can: what broke may be anything else. It keeps no incident: the state is as it was
-before the press.
+This module depends on as little as possible, since the fault may be in any other module. It keeps no incident: the
+state remains as it was before the press.
 """
 
 from processors.incident.texts import texts_for
@@ -38,16 +38,16 @@ _TEXTS = {
 
 
 def minimal_red(zone: str, fact: PillarFact, at: EpochMs) -> Alert:
-    """The alert of a press that could not be decided about.
+    """The alert of a press about which the rules could not decide.
 
     Args:
-        zone: The envelope's.
+        zone: The zone of the envelope.
         fact: The press.
-        at: Fold time.
+        at: Stream time.
 
     Returns:
-        A raise with the incident id that the press would have had, and an alert id of its own: folded again by rules
-        that do not fail, the press makes another alert of the same incident.
+        A raise with the incident id that the press would have had, and an alert id of its own. Folded again by rules
+        that do not fail, the press issues another alert of the same incident.
     """
     incident_id = f"{zone}-{fingerprint('call', fact.device_id, fact.event_id)}"
     return Alert(

@@ -1,4 +1,4 @@
-"""One record of the log, as the fold reads it: no client's message type gets in here."""
+"""One record of the log as the fold reads it, independent of any Kafka client's message type."""
 
 from hashlib import blake2b
 from typing import NamedTuple
@@ -10,9 +10,9 @@ class LogEntry(NamedTuple):
     """One record of one partition of `fusion.input.v1`.
 
     Attributes:
-        offset: Its place.
+        offset: Its offset.
         append_ms: When the broker appended it (on the embedded broker: the writer's time).
-        key: The record's key: the zone.
+        key: The record's key, which is the zone.
         value: The envelope, Avro single-object encoding; None is a tombstone.
     """
 
@@ -23,7 +23,7 @@ class LogEntry(NamedTuple):
 
 
 def record_hash(entry: LogEntry) -> str:
-    """Name an entry by its key and value, so that a snapshot can be held against its log.
+    """Hash the key and value of an entry, so that a snapshot can be compared with its log.
 
     Returns:
         32 characters, lower-case hexadecimal (128 bits of BLAKE2b).

@@ -1,16 +1,17 @@
-"""The fold: one entry of the log in, decisions out. Total, without a clock, the same for everybody who reads the log.
+"""The fold: one entry of the log in, decisions out. It is total, reads no clock, and is equal for every reader.
 
     entry ─► clock ─► decode ─► route ─► rule(state) ─► effect ─► apply ─► decision
                         │         │          │
                         │         │          └─ raises ──► fold_error, state as it was; a press: a minimal red
-                        │         └─ another zone's ─────► misrouted; a press is taken all the same
-                        └─ not readable ─────────────────► undecodable: the caller dead-letters it
+                        │         └─ another zone's ─────► misrouted; a press is decided about all the same
+                        └─ not readable ─────────────────► undecodable: the caller makes a dead letter of it
 
-Fold time is the running maximum of append times. The life of an incident is the table in
-processors/incident/lifecycle.py; what an input does is in processors/rules/, one module for each family of inputs.
+Stream time is the running maximum of append times. The life cycle of an incident is the table in
+processors/incident/lifecycle.py. What an input does is in processors/rules/, one module for each family of inputs.
 
-A press is never dropped for being misrouted: it is decided about where it lies, by what this partition knows of the
-zone that its envelope names. Of another partition's zone that is nothing: it raises as an unregistered device's.
+A press is never dropped for being misrouted: it is decided about in the partition where it lies, with what this
+partition knows of the envelope's zone. A partition knows nothing of another one's zones, so the press then raises like
+that of an unregistered device.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +28,7 @@ from processors.rules.ack import acknowledgement
 from processors.rules.camera import camera_alive, observation
 from processors.rules.device_event import pillar_fact
 from processors.rules.feed import dead_letter, feed_status, feed_watermark, list_age, log_broken
-from processors.rules.registry import device_record, policy_record
+from processors.rules.registry import device_update, policy_update
 from processors.rules.timers import due_of, fire
 from processors.state.effect import CountTick, Decision, Effect, RecordHeartbeat, RecordReport
 from processors.state.entities import Device, Timer
@@ -72,7 +73,7 @@ RECORDS: Mapping[InputKind, type[msgspec.Struct]] = {
     InputKind.LIST_AGE: ListAge,
     InputKind.LOG_BROKEN: LogBrokenNotice,
 }
-"""What an envelope of a kind carries; a kind that is not here is not supported."""
+"""The record that an envelope of a kind carries. A kind that is missing here is not supported."""
 
 RULES: dict[InputKind, Rule] = {
     InputKind.PILLAR_EVENT: pillar_fact,
@@ -80,38 +81,38 @@ RULES: dict[InputKind, Rule] = {
     InputKind.CAMERA_ALIVE: camera_alive,
     InputKind.ACKNOWLEDGEMENT: acknowledgement,
     InputKind.SHELVING: acknowledgement,
-    InputKind.DEVICE: device_record,
-    InputKind.POLICY: policy_record,
+    InputKind.DEVICE: device_update,
+    InputKind.POLICY: policy_update,
     InputKind.FEED_STATUS: feed_status,
     InputKind.FEED_WATERMARK: feed_watermark,
     InputKind.DEAD_LETTER: dead_letter,
     InputKind.LIST_AGE: list_age,
     InputKind.LOG_BROKEN: log_broken,
 }
-"""Who decides; ticks are the fold's own, since each timer is decided about by itself."""
+"""The rule of each kind. Ticks have none: the fold handles them, because each timer is decided about by itself."""
 
 BROADCAST = (InputKind.TICK, InputKind.POLICY, InputKind.FEED_WATERMARK)
-"""Sent to every partition, without a zone; so was a FEED_STATUS that was a watermark."""
+"""Kinds that are sent to every partition, without a zone. So was a FEED_STATUS that carried a watermark."""
 
 RETRY_MS = MINUTE_MS
-"""A timer that failed is tried again: a fault must not keep an incident for ever."""
+"""How long after a failure a timer is tried again, so that a fault does not keep an incident for ever."""
 
 
 def fold(state: State, entry: LogEntry) -> tuple[State, tuple[Decision, ...]]:
     """Fold one entry of the log into the state.
 
     Args:
-        state: Of the entry's partition; changed in place.
+        state: The state of the entry's partition; changed in place.
         entry: The entry at or after `state.offset`.
 
     Returns:
-        The same state, and one decision; one more for a device that was silent, and for a tick one more for each
-        timer that had something to do.
+        The same state, and one decision. There is one more for a silent device that has recovered, and for a tick one
+        more for each timer that had something to report.
     """
     state.last_hash = record_hash(entry)
     try:
         envelope, record = read_entry(entry)
-    except Exception as error:  # noqa: BLE001 — nor must one that the codec itself fails on
+    except Exception as error:  # noqa: BLE001 — nor must one on which the codec itself fails
         _advance(state, entry)
         detail = str(error) if isinstance(error, DecodeError) else type(error).__name__
         return state, (Decision(reason=Reason.UNDECODABLE, detail=detail),)
@@ -119,10 +120,10 @@ def fold(state: State, entry: LogEntry) -> tuple[State, tuple[Decision, ...]]:
 
 
 def read_entry(entry: LogEntry) -> tuple[FusionInput, msgspec.Struct | None]:
-    """The envelope of an entry and what it carries; None for a kind that is not supported.
+    """Decode the envelope of an entry and the record that it carries; None for a kind that is not supported.
 
     Raises:
-        DecodeError: One of the two is not readable.
+        DecodeError: The envelope or the record is not readable.
     """
     envelope = decode(entry.value, FusionInput)
     wanted = RECORDS.get(envelope.kind)
@@ -132,7 +133,7 @@ def read_entry(entry: LogEntry) -> tuple[FusionInput, msgspec.Struct | None]:
 def fold_decoded(
     state: State, entry: LogEntry, envelope: FusionInput, record: Any
 ) -> tuple[State, tuple[Decision, ...]]:
-    """Fold what was read from an entry. All of `fold` but decoding and `last_hash`."""
+    """Fold an entry that has been decoded. It does what `fold` does, except for decoding and `last_hash`."""
     _advance(state, entry)
     if envelope.kind is InputKind.TICK:
         return state, _tick(state, envelope, record)
@@ -167,10 +168,10 @@ def _decision(effect: Effect, event_id: str, received_at: EpochMs | None) -> Dec
 
 
 def _recover(state: State, envelope: FusionInput, device: Device) -> Decision:
-    """A silent device has reported: decided by itself, after what it said."""
+    """Decide about the recovery of a silent device, separately from and after the record that it sent."""
     try:
         effect = on_recovered(state, device)
-    except Exception as error:  # noqa: BLE001 — what it said has been decided about, and that stands
+    except Exception as error:  # noqa: BLE001 — the decision about its record has been made and stays
         return _failed(state, envelope, None, error)
     apply(state, effect.changes)
     return _decision(effect, envelope.event_id, None)
@@ -196,7 +197,7 @@ def _is_press(record: object) -> bool:
 
 
 def _failed(state: State, envelope: FusionInput, record: object, error: Exception) -> Decision:
-    """What is left when a rule fails: the reason, and for a press a red made from the record alone."""
+    """The decision when a rule fails: FOLD_ERROR, and for a press a minimal red made from the record alone."""
     detail = f"{type(error).__name__}: {error}"
     if not isinstance(record, PillarFact) or record.kind is not PillarKind.PRESS:
         return Decision(reason=Reason.FOLD_ERROR, event_id=envelope.event_id, detail=detail)
@@ -210,7 +211,7 @@ def _failed(state: State, envelope: FusionInput, record: object, error: Exceptio
 
 
 def _tick(state: State, envelope: FusionInput, tick: Tick) -> tuple[Decision, ...]:
-    """Fire what is due, in the order of the heap, each timer by itself."""
+    """Fire the timers that are due, in the order of the heap, each one separately."""
     if tick.number <= state.tick:
         return (Decision(reason=Reason.DUPLICATE, event_id=envelope.event_id),)
     apply(state, (CountTick(tick.number),))
@@ -218,8 +219,8 @@ def _tick(state: State, envelope: FusionInput, tick: Tick) -> tuple[Decision, ..
     while state.timers and state.timers[0].due <= state.now:
         timer = heappop(state.timers)
         while state.timers and state.timers[0] == timer:
-            heappop(state.timers)  # looked at once
-        decision = _look(state, envelope, timer)
+            heappop(state.timers)  # equal timers fire once
+        decision = _fire_if_due(state, envelope, timer)
         if decision is not None:
             decisions.append(decision)
     prune_timers(state)
@@ -227,8 +228,8 @@ def _tick(state: State, envelope: FusionInput, tick: Tick) -> tuple[Decision, ..
     return tuple(decisions)
 
 
-def _look(state: State, envelope: FusionInput, timer: Timer) -> Decision | None:
-    """Fire what is due, and look again when it is due next."""
+def _fire_if_due(state: State, envelope: FusionInput, timer: Timer) -> Decision | None:
+    """Fire a timer if its actual due time has come, and set it again for its next due time."""
     decision = None
     try:
         due = due_of(state, timer)
@@ -239,7 +240,7 @@ def _look(state: State, envelope: FusionInput, timer: Timer) -> Decision | None:
                 decision = _decision(effect, f"timer:{timer.kind}", None)
             due = due_of(state, timer)
             if due is not None:
-                due = EpochMs(max(due, state.now + 1))  # once a tick, whatever a rule makes of it
+                due = EpochMs(max(due, state.now + 1))  # at most once a tick, whatever the rule sets
     except Exception as error:  # noqa: BLE001 — one incident must not keep the others' timers from firing
         decision = _failed(state, envelope, None, error)
         due = EpochMs(state.now + RETRY_MS)

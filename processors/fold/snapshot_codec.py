@@ -1,4 +1,4 @@
-"""A state as bytes, and back: the format of snapshots."""
+"""The format of snapshots: a state as bytes, and back."""
 
 from bisect import insort
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from processors.fold.upcasting import FORMAT_1, arm, upcast
 from processors.state.entities import (
     Device,
     DeviceKey,
-    Ended,
+    EndedIncident,
     FeedKey,
     Incident,
     Timer,
@@ -27,13 +27,13 @@ from schemas.units import EpochMs
 
 
 class _Head(msgspec.Struct, array_like=True):
-    """The first field, whatever follows."""
+    """The first field of a snapshot of any format."""
 
     format_version: int
 
 
 class _Snapshot(msgspec.Struct, kw_only=True, array_like=True, forbid_unknown_fields=True):
-    """What is written, in this order."""
+    """The fields that are written, in this order."""
 
     format_version: int
     partition: int
@@ -47,12 +47,12 @@ class _Snapshot(msgspec.Struct, kw_only=True, array_like=True, forbid_unknown_fi
     policy_revision: int
     heartbeats: dict[DeviceKey, EpochMs]
     feeds: dict[FeedKey, EventIdWindow]
-    forgotten: EpochMs | None
+    forgotten_until: EpochMs | None
     last_reports: dict[DeviceKey, EpochMs]
     watermarks: dict[WatermarkKey, Watermark]
-    ended: dict[str, Ended]
+    ended: dict[str, EndedIncident]
     ended_floor: EpochMs | None
-    stray_acks: EventIdWindow
+    unmatched_acks: EventIdWindow
     devices: list[list[Device]]
     incidents: list[list[Incident]]
     timers: list[list[Timer]]
@@ -70,28 +70,28 @@ _SCALARS = (
     "policy_revision",
     "heartbeats",
     "feeds",
-    "forgotten",
+    "forgotten_until",
     "last_reports",
     "watermarks",
     "ended",
     "ended_floor",
-    "stray_acks",
+    "unmatched_acks",
 )
-"""Fields that are written as they are."""
+"""Fields that are written as the state holds them."""
 
 
 SLICE = 256
-"""How many devices, incidents or timers are written at once: about half a millisecond."""
+"""How many devices, incidents or timers are encoded at once, which takes about half a millisecond."""
 
 
 class Frozen(NamedTuple):
-    """A copy of a state that the fold does not touch any more. Its values are shared: they never change.
+    """A copy of a state that later folding does not change. It shares the entities, which never change.
 
     Attributes:
-        scalars: In the order of a snapshot.
-        devices: As in the state.
-        incidents: As in the state.
-        timers: As in the state.
+        scalars: The scalar fields, in the order of a snapshot.
+        devices: The devices of the state.
+        incidents: The incidents of the state.
+        timers: The timers of the state.
     """
 
     scalars: tuple[object, ...]
@@ -110,7 +110,7 @@ _HEAD = msgspec.msgpack.Decoder(_Head)
 
 
 def freeze(state: State) -> Frozen:
-    """Copy a state, in a fraction of a millisecond; the fold may go on while the copy is written."""
+    """Copy a state in a fraction of a millisecond, so that the fold can continue while the copy is encoded."""
     return Frozen(
         scalars=tuple(copy(getattr(state, name)) for name in _SCALARS),
         devices=list(state.devices.values()),
@@ -120,16 +120,16 @@ def freeze(state: State) -> Frozen:
 
 
 def pack(frozen: Frozen) -> bytes:
-    """Write a copy: equal states give equal bytes, since every container keeps the order of the log.
+    """Encode a copy. Equal states give equal bytes, since every container keeps the order of the log.
 
-    It is written in slices, so that a thread that does this lets others run in between.
+    The copy is encoded in slices, so that other threads can run in between.
     """
     sliced = [_slices(values) for values in (frozen.devices, frozen.incidents, frozen.timers)]
     return _ENCODER.encode((FORMAT_VERSION, *frozen.scalars, *sliced))
 
 
 def dump(state: State) -> bytes:
-    """Write a state."""
+    """Encode a state as a snapshot."""
     return pack(freeze(state))
 
 
@@ -138,10 +138,10 @@ def _slices(values: Sequence[Device | Incident | Timer]) -> list[msgspec.Raw]:
 
 
 def load(payload: bytes) -> State:
-    """Read a state, also one of an earlier format.
+    """Decode a state of the present or an earlier format.
 
     Raises:
-        ValueError: The bytes are no state, or one of a later format. The text says which.
+        ValueError: The bytes are not a state, or are one of a later format. The message says which.
     """
     version = _format_of(payload)
     try:
@@ -177,7 +177,7 @@ def _format_of(payload: bytes) -> int:
 
 
 def _index(state: State) -> None:
-    """Make what is derived."""
+    """Rebuild the derived fields of a state."""
     for incident in state.incidents.values():
         for key in places_of(incident):
             state.by_place.setdefault(key, []).append(incident.incident_id)

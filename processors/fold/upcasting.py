@@ -1,8 +1,8 @@
-"""Snapshots of earlier formats, read as the present one.
+"""Converts snapshots of earlier formats to the present one.
 
-A format is a step: the raw lists of one format become those of the next, by position, since entities are written as
-arrays. Fields that came at the end of an entity have defaults and need no step; `arm` starts what did not run before.
-A sample of each earlier format is kept in tests/samples.
+Each step turns the raw lists of one format into those of the next, by position, since entities are written as arrays.
+Fields that were added at the end of an entity have defaults and need no step. `arm` starts the timers that the earlier
+format did not have. A sample of each earlier format is kept in tests/samples.
 
     format 1   before acknowledgements: no supervision, no escalation, calls and fires apart
 """
@@ -25,18 +25,21 @@ from schemas.units import EpochMs
 FORMAT_1 = 1
 
 _DEVICES_1 = 13
-"""Where format 1 had its devices: after `forgotten`."""
+"""Index of the devices in format 1, after `forgotten_until`."""
 
 _FAMILY = 2
-"""Where an incident has its family."""
+"""Index of the family in an incident."""
 
 
 def upcast(payload: bytes, version: int) -> bytes:
-    """The bytes of an earlier format as those of the present one.
+    """Convert a state of an earlier format to the present one.
 
     Args:
-        payload: A snapshot's state.
+        payload: The state of a snapshot, MessagePack.
         version: Its format, earlier than the present one.
+
+    Returns:
+        The state in the present format, MessagePack.
     """
     raw = msgspec.msgpack.decode(payload)
     for step in range(version, max(_STEPS) + 1):
@@ -50,10 +53,10 @@ def _from_1(raw: list[Any]) -> list[Any]:
         for incident in part:
             if incident[_FAMILY] in {"call", "fire"}:
                 incident[_FAMILY] = Family.EMERGENCY.value
-    none_heard, no_watermarks, none_ended, no_floor = {}, {}, {}, None  # type: ignore[var-annotated]
-    no_strays = msgspec.to_builtins(EventIdWindow())
-    came = [none_heard, no_watermarks, none_ended, no_floor, no_strays]
-    return [2, *raw[1:_DEVICES_1], *came, devices, incidents, timers]
+    no_reports, no_watermarks, none_ended, no_floor = {}, {}, {}, None  # type: ignore[var-annotated]
+    no_unmatched = msgspec.to_builtins(EventIdWindow())
+    added = [no_reports, no_watermarks, none_ended, no_floor, no_unmatched]
+    return [2, *raw[1:_DEVICES_1], *added, devices, incidents, timers]
 
 
 _STEPS: Mapping[int, Callable[[list[Any]], list[Any]]] = {FORMAT_1: _from_1}
@@ -66,7 +69,15 @@ def arm(
     policy: FusionPolicy,
     now: EpochMs,
 ) -> None:
-    """Start what format 1 did not know: supervision, escalation and reminders begin with the snapshot's time."""
+    """Start the timers that format 1 did not have: supervision, escalation and reminders begin at the snapshot's time.
+
+    Args:
+        devices: Changed in place.
+        incidents: Changed in place.
+        timers: The heap; changed in place.
+        policy: The policy in force.
+        now: Stream time of the snapshot.
+    """
     for key, device in devices.items():
         site = device.site
         if site is not None and not site.removed:
@@ -81,13 +92,13 @@ def arm(
             feeds=feeds,
             raised_at=incident.first_at,
             device_name="" if first is None else first.name,
-            active=incident.hazard is not Hazard.FEED_FAULT,  # which has happened, and does not go on
+            active=incident.hazard is not Hazard.FEED_FAULT,  # an occurrence does not persist
         )
         if incident.state is IncidentState.RAISED:
             raised = opened(raised, now, policy)
         incidents[incident_id] = raised
         for kind, due_of in DUE.items():
             due = due_of(raised)
-            if due is not None and kind is not TimerKind.EXPIRE:  # that one has its timer
+            if due is not None and kind is not TimerKind.EXPIRE:  # format 1 had the expiry timer
                 timers.append(Timer(due, incident_id, kind))
     heapify(timers)

@@ -1,1 +1,1 @@
-"""The life of an incident: how one begins, joins, is told of and ends. Pure; time is an argument."""
+"""The life of an incident: how it is raised, which facts join it, what is reported of it, and how it ends."""

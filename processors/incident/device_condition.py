@@ -1,10 +1,10 @@
-"""A condition of a device or a feed comes and goes: tamper, battery, silence, a stuck button. Maintenance, blue.
+"""Conditions of a device or a feed, such as tamper, battery, silence or a stuck button: maintenance, grade blue.
 
-    active  ─► a candidate while blue is held (what the device says), or raised (what callbox has waited for)
-    cleared ─► cleared; unacknowledged it still needs an answer; within the hold it is never reported
+    active  ─► a candidate while blue is held (a device reports it), or raised at once (callbox has waited for it)
+    cleared ─► cleared; an unacknowledged one still needs an answer; one that is still held is never reported
     active, cleared, three times in a minute ─► flapping: reported once
 
-One open incident for each condition of each device: found by its name, however long ago.
+Each condition of each device has one open incident, which is found by its name, however old it is.
 """
 
 import msgspec
@@ -27,22 +27,22 @@ from schemas.units import EpochMs
 
 
 class ConditionSignal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Something that shows a condition, or that it is over.
+    """A report that a condition is active, or that it has cleared.
 
     Attributes:
         hazard: Which condition.
-        who: The device, or what of a feed.
-        zone: Where it belongs.
-        event_id: Names the signal; unique for the one it is about.
-        feed: Who told.
+        who: The device id, or the topic of a feed, with the partition where there is one.
+        zone: The zone it belongs to.
+        event_id: Id of the signal; unique for each `who`.
+        feed: The feed that reported it.
         occurred_at: When it happened.
-        received_at: When it was told.
-        is_sure: callbox has waited for it itself: no further hold.
-        name: The device's name for the texts; empty for what is no device.
-        place: Where it is, or None.
-        chain: Who is responsible.
-        reason: Why it is told.
-        is_alone: It is one of several signs in one decision, and names no neighbours.
+        received_at: When it was reported.
+        is_sure: callbox has waited for the condition itself, so that the incident is not held.
+        name: The device's name for the texts; empty where the subject is no device.
+        place: Where the device is, or None.
+        chain: The responsible units, first tier first.
+        reason: The reason of the first alert.
+        is_alone: The signal is one of several in one decision: its incident is not linked with others at its place.
     """
 
     hazard: Hazard
@@ -61,10 +61,10 @@ class ConditionSignal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def on_active(state: State, signal: ConditionSignal) -> Effect:
-    """The condition is there."""
+    """Decide about a condition that is active: raise its incident, raise it again, or record that it persists."""
     known = by_name(state, signal.zone, fault_name(signal.hazard, signal.who))
     if known is None:
-        return _first(state, signal)
+        return _open(state, signal)
     policy, now = state.policy, state.now
     incident = replace(
         known,
@@ -84,7 +84,7 @@ def on_active(state: State, signal: ConditionSignal) -> Effect:
 
 
 def on_cleared(state: State, signal: ConditionSignal) -> Effect:
-    """The condition is over."""
+    """Decide about a condition that has cleared."""
     known = by_name(state, signal.zone, fault_name(signal.hazard, signal.who))
     if known is None or not known.active:
         return Effect(Reason.NOT_ACTIVE)
@@ -103,7 +103,7 @@ def on_cleared(state: State, signal: ConditionSignal) -> Effect:
 def close_incident(
     state: State, incident: Incident, reason: Reason, event_id: str, disposition: Disposition | None = None
 ) -> Effect:
-    """The incident ends whatever its state: its device has left, or another incident speaks for it."""
+    """Close an incident whatever its state: its device has left, or another incident covers the same cause."""
     over = advance(incident, Transition.REMOVE, state.now, state.policy)
     if incident.revision == 0:
         return Effect(reason, (), (EndIncident(over),))
@@ -120,13 +120,13 @@ def close_incident(
 
 
 def _on_flapping(state: State, known: Incident, incident: Incident, signal: ConditionSignal) -> Effect:
-    """It has come and gone too often, which is reported once; a candidate is raised for it."""
+    """Report once that the condition alternates too often; a candidate is raised for this."""
     if known.state is IncidentState.CANDIDATE:
         incident = advance(incident, Transition.FACT, state.now, state.policy)
     return _report(state, incident, signal, Reason.FLAPPING, is_alarm=known.revision == 0)
 
 
-def _first(state: State, signal: ConditionSignal) -> Effect:
+def _open(state: State, signal: ConditionSignal) -> Effect:
     grade = grade_of(state.policy, signal.hazard)
     is_held = not signal.is_sure and hold_ms(state.policy, grade) > 0
     transition = Transition.HELD if is_held else Transition.FACT
@@ -210,7 +210,7 @@ def signal_of(
     is_alone: bool = False,
     reason: Reason = Reason.CONDITION_ACTIVE,
 ) -> ConditionSignal:
-    """A signal that callbox has found itself, about a device."""
+    """A signal about a device that callbox itself has found, such as silence; it needs no further hold."""
     return ConditionSignal(
         hazard=hazard,
         who=key[1],

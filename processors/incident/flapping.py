@@ -1,6 +1,6 @@
-"""What comes and goes: told once, then silence until it is calm (domain.md 14). A red is exempt.
+"""Flapping: a condition that alternates is reported once, then not again until it is stable (requirement 14).
 
-Precedents: swinger shutdown of alarm panels, chatter of ISA-18.2.
+A red incident never counts as flapping. Precedents: swinger shutdown of alarm panels, chatter of ISA-18.2.
 """
 
 from msgspec.structs import replace
@@ -12,19 +12,19 @@ from schemas.units import EpochMs
 
 
 def record_clearance(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
-    """One more cycle: what was wrong is over, for now. Flapping or not, calm is counted from here."""
+    """Record one more cycle: the condition has cleared. The stable time of a flapping incident starts again here."""
     cycles = _recent((*incident.cycles, at), at, policy.flap_within_ms, most=policy.flap_cycles)
     is_flapping = incident.flapping or (len(cycles) >= policy.flap_cycles and incident.grade is not Grade.RED)
     return _flapping(replace(incident, active=False, cycles=cycles), at, policy, now_flapping=is_flapping)
 
 
 def record_return(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
-    """It is wrong again."""
+    """Record that the condition is active again."""
     return _flapping(replace(incident, active=True), at, policy, now_flapping=incident.flapping)
 
 
 def record_grade_change(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
-    """Its grade is another now; too many changes are flapping as well, but never of what is red."""
+    """Record a change of the grade. Too many changes count as flapping as well, but never once the grade is red."""
     most = policy.grade_changes + 1
     changes = _recent((*incident.grade_changes, at), at, policy.grade_changes_within_ms, most=most)
     changed = replace(incident, grade_changes=changes)
@@ -34,7 +34,7 @@ def record_grade_change(incident: Incident, at: EpochMs, policy: FusionPolicy) -
 
 
 def end_flapping(incident: Incident) -> Incident:
-    """Nothing has happened for long enough."""
+    """End flapping: the condition has been stable for long enough."""
     return replace(incident, flapping=False, cycles=(), grade_changes=(), calm_at=None)
 
 

@@ -1,7 +1,7 @@
-"""How bad a hazard is, who is asked first, and how soon somebody should be there: tables, read by the rules.
+"""Tables that the rules read: the grade of a hazard, the responsible units, and the target response time.
 
-Grades belong to incidents, never to persons, addresses or groups. A grade may rise by itself; lowering one needs a
-person (domain.md 11), so nothing here lowers one.
+Grades belong to incidents, never to persons, addresses or groups. A grade may rise by itself. Lowering one needs a
+person (requirement 11), so nothing here lowers one.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ from schemas.units import Mm
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What one fact of a hazard amounts to.
+    """How one fact of a hazard is assessed.
 
     Attributes:
-        family: What it may be held together with.
-        policy_name: Where the policy says how bad it is.
+        family: The hazard family: facts of one family may join one incident.
+        policy_name: The field of the policy's `grades` that holds its grade.
         categories: CAP categories.
-        verification_level: 0 no dispatch, 1 unverified (domain.md 12); a second feed makes it 2.
+        verification_level: 0 no dispatch, 1 unverified (requirement 12); a second feed raises it to 2.
     """
 
     family: Family
@@ -65,10 +65,11 @@ ASSESSMENTS: Mapping[Hazard, Assessment] = {
     ),
     _FAULT,
 )
-"""A press is red on its first fact; a camera alone is what the policy says; what a technician mends is blue."""
+"""The assessment of each hazard. By default a press is red on its first fact, a fire that one camera alone reports is
+yellow, and a fault for a technician is blue."""
 
 CORROBORATED = 2
-"""The verification level of what two feeds tell of (domain.md 12)."""
+"""The verification level of an incident that two feeds report (requirement 12)."""
 
 URGENCIES: Mapping[Grade, Urgency] = {
     Grade.RED: Urgency.IMMEDIATE,
@@ -79,28 +80,28 @@ URGENCIES: Mapping[Grade, Urgency] = {
 _RANK: Mapping[Grade, int] = {Grade.BLUE: 1, Grade.YELLOW: 2, Grade.RED: 3, Grade.UNKNOWN: 3}
 
 CONTROL_ROOM = (ChainLink(tier=Tier.COUNTY, unit="control-room"),)
-"""Who is asked where no registry names anybody (domain.md 8a)."""
+"""The chain of an incident for which no registry names a unit (requirement 8a)."""
 
 
 def grade_of(policy: FusionPolicy, hazard: Hazard) -> Grade:
-    """How bad one fact of a hazard is."""
+    """The grade of one fact of a hazard."""
     grade: Grade = getattr(policy.grades, ASSESSMENTS[hazard].policy_name)
     return grade
 
 
 def worse(a: Grade, b: Grade) -> Grade:
-    """The worse of two grades, the first where they are equal."""
+    """The more severe of two grades; the first where they are equally severe."""
     return b if _RANK[b] > _RANK[a] else a
 
 
 def verification_level(hazard: Hazard, feeds: tuple[Feed, ...]) -> int:
-    """How sure one may be: a second feed corroborates, more of the same feed does not."""
+    """The verification level of an incident: a second feed corroborates it, more facts of the same feed do not."""
     level = ASSESSMENTS[hazard].verification_level
     return max(level, CORROBORATED) if level and len(feeds) > 1 else level
 
 
 def categories_of(hazard: Hazard, *, is_call: bool) -> tuple[Category, ...]:
-    """CAP categories; a fire at which somebody has called for help is both."""
+    """CAP categories; a fire at which somebody has called for help has those of both."""
     assessment = ASSESSMENTS.get(hazard)
     if assessment is None:
         return ()
@@ -110,20 +111,20 @@ def categories_of(hazard: Hazard, *, is_call: bool) -> tuple[Category, ...]:
 
 
 def chain_of(site: RegistryDevice | None) -> tuple[ChainLink, ...]:
-    """Who is responsible for a device, first tier first; the control room for a stranger or a removed one."""
+    """The units responsible for a device, first tier first; the control room where the device is not registered."""
     return site.chain if site is not None and site.chain and not site.removed else CONTROL_ROOM
 
 
 def nearest_help_mm(site: RegistryDevice, place: Place | None) -> Mm | None:
-    """How far the nearest response point is from a place, or None where one of the two is not known."""
+    """Distance from a place to the nearest response point, millimetres, or None where one of the two is not known."""
     if place is None:
         return None
-    points = (Place(point.lon_e7, point.lat_e7, "") for point in site.response_points)  # no cell is asked for
+    points = (Place(point.lon_e7, point.lat_e7, "") for point in site.response_points)  # the cell is not used
     return min((distance_mm(place, point) for point in points), default=None)
 
 
 def target_response_s(rings: tuple[Ring, ...], help_mm: Mm | None) -> int | None:
-    """How soon somebody should be there, seconds: by the ring round the nearest response point.
+    """The target response time, seconds, by the rings around the nearest response point.
 
     None where no response point is known, and beyond the last ring.
     """

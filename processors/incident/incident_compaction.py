@@ -1,9 +1,9 @@
-"""Which record of an incident counts in `dispatch.incident.v1`, and when nothing of it is needed any more.
+"""Which record of an incident is current in `dispatch.incident.v1`, and when the incident gets a tombstone.
 
-record of a higher revision ─► counts
-record of the same ─────────► a repeat: counts, where it lies now
-record of a lower ──────────► a worker that was stopped came back: the one that counts is written again
-the one that counts closed or cancelled the incident, 7 days ago ─► tombstone
+record of a higher revision ─► it is the current one
+record of the same revision ─► a repeat: it is the current one, at its new offset
+record of a lower revision ──► written late by a worker that had been stopped: the current one is written again
+the current record closed or cancelled the incident, 7 days ago ─► tombstone
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,20 +14,20 @@ from schemas.enums import Action
 from schemas.units import DAY_MS, EpochMs
 
 KEPT_MS = 7 * DAY_MS
-"""For so long after its end an incident is there for consumers that join late."""
+"""How long an incident stays in the topic after its end, for consumers that join late."""
 
 ENDS = frozenset({Action.CLOSE, Action.CANCEL})
 
 
 class LatestRecord(NamedTuple):
-    """The record of an incident that counts.
+    """The current record of an incident.
 
     Attributes:
         revision: Its revision.
         ended_at: When it ended the incident, or None.
-        partition: Where it lies.
-        offset: Where it lies.
-        is_overtaken: A record of a lower revision lies behind it, so that a consumer takes that one for the latest.
+        partition: Its partition.
+        offset: Its offset.
+        is_overtaken: A record of a lower revision follows it, which a consumer would take for the latest.
     """
 
     revision: int
@@ -38,22 +38,22 @@ class LatestRecord(NamedTuple):
 
 
 def apply_record(known: LatestRecord | None, alert: Alert, partition: int, offset: int) -> LatestRecord:
-    """Take in one more record of an incident, in the order of its partition."""
+    """The current record after one more record of its incident; records come in the order of their partition."""
     if known is not None and alert.revision < known.revision:
         return known._replace(is_overtaken=True)
     ended_at = alert.sent if alert.action in ENDS else None
     return LatestRecord(alert.revision, ended_at, partition, offset)
 
 
-def expired_keys(standings: Mapping[bytes, LatestRecord], now: EpochMs) -> Iterable[bytes]:
-    """The keys of incidents that ended seven days ago or earlier."""
+def expired_keys(records: Mapping[bytes, LatestRecord], now: EpochMs) -> Iterable[bytes]:
+    """The keys of incidents that ended seven days ago or earlier, which get a tombstone."""
     return (
         key
-        for key, standing in standings.items()
-        if standing.ended_at is not None and standing.ended_at + KEPT_MS <= now
+        for key, record in records.items()
+        if record.ended_at is not None and record.ended_at + KEPT_MS <= now
     )
 
 
-def overtaken_records(standings: Mapping[bytes, LatestRecord]) -> Iterable[tuple[bytes, LatestRecord]]:
-    """The incidents whose newest record is not the latest in the topic."""
-    return ((key, standing) for key, standing in standings.items() if standing.is_overtaken)
+def overtaken_records(records: Mapping[bytes, LatestRecord]) -> Iterable[tuple[bytes, LatestRecord]]:
+    """The incidents whose current record is not the last one in the topic."""
+    return ((key, record) for key, record in records.items() if record.is_overtaken)

@@ -1,6 +1,6 @@
-"""Alerts: how one is made from an incident, what it is called, and where it goes.
+"""How an alert is made from an incident, which id it gets, and to which topic it goes.
 
-No byte of an alert depends on an offset: a copy of an input elsewhere in the log changes none.
+No byte of an alert depends on an offset, so a copy of an input elsewhere in the log changes none.
 """
 
 from collections.abc import Mapping
@@ -20,31 +20,31 @@ from schemas.units import EpochMs, degrees
 
 SENDER = "callbox"
 MAX_SOURCES = 50
-"""In an alert; `source_count` says how many there were."""
+"""Sources that an alert lists; `source_count` says how many there were."""
 
 MAX_PRIOR = 10
-"""Earlier alerts that an alert names."""
+"""Earlier alerts that an alert lists."""
 
 
 _ID_NAMES: Mapping[Hazard, str] = {Hazard.EMERGENCY_CALL: "call", Hazard.FEED_FAULT: "maintenance"}
-"""What ids were made from before there were as many hazards. It stays: an incident that one release has raised must
-have the same id when the next one folds the same press."""
+"""Names that ids of these hazards were made from before the other hazards existed. They must stay: an incident that
+one release has raised must have the same id when the next release folds the same press."""
 
 
 class AlertContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Why an alert goes out now.
+    """Why an alert is issued now.
 
     Attributes:
-        action: What it does.
-        reason: Why.
-        cause: What names the input (feed, device, event id: event ids are unique per device only), or the timer
-            (kind, ordinal). With the action it makes the alert's id.
-        at: Fold time.
-        policy_version: What is in force.
-        device_name: Who reported, for the texts; empty for a stranger or for nobody.
-        late: The fact came late.
-        clock_suspect: A time of it was replaced.
-        is_alarm: It makes the incident urgent: who has not seen it, cannot answer it.
+        action: What the alert does to its incident.
+        reason: Why it is issued.
+        cause: Identifies the input (feed, device, event id: event ids are unique per device only), or the timer
+            (kind, ordinal). The alert's id is made from incident, action and cause.
+        at: Stream time.
+        policy_version: The version of the policy in force.
+        device_name: The device that reported, for the texts; empty for an unregistered device or for none.
+        late: The fact was received late.
+        clock_suspect: A time of the fact was impossible and has been replaced.
+        is_alarm: The alert makes the incident urgent: an answer given without having seen it is rejected.
         disposition: How the incident ended, or None.
         actor: Who acted, or None.
         ack_id: Their acknowledgement, or None.
@@ -65,65 +65,65 @@ class AlertContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def topic_for(alert: Alert) -> str:
-    """Where an alert goes: what is not real never reaches the live topics (domain.md 5)."""
+    """The topic of an alert: tests and exercises never reach the live topics (requirement 5)."""
     if alert.status is not Status.ACTUAL:
         return TEST_ALERTS
     return MAINTENANCE if alert.grade is Grade.BLUE else ALERTS
 
 
 def incident_id_of(zone: str, hazard: Hazard, device_id: str, event_id: str) -> str:
-    """Name an incident by its first fact. It begins with its zone, so that an acknowledgement can be routed.
+    """The id of an incident, made from its first fact. It begins with the zone, to route acknowledgements by it.
 
-    The first fact's hazard is part of it, not the family: event ids are unique for a device and a feed only.
+    The hazard of the first fact goes into it, not the family: event ids are unique for a device and a feed only.
     """
     return f"{zone}-{fingerprint(_ID_NAMES.get(hazard, hazard.value), device_id, event_id)}"
 
 
 def alert_id_of(incident_id: str, action: Action, cause: tuple[str, ...]) -> str:
-    """Name an alert by what it does and why: equal on a repeat."""
+    """The id of an alert, made from what it does and why, so that a repeat has the same id."""
     return fingerprint(incident_id, action, *cause)
 
 
 def with_source(sources: tuple[Source, ...], source: Source) -> tuple[Source, ...]:
-    """One source more; of too many the first and the latest stay."""
+    """The sources with one more; where there are too many, the first one and the latest ones stay."""
     if len(sources) < MAX_SOURCES:
         return (*sources, source)
     return (sources[0], *sources[2:], source)
 
 
-def issue_alert(incident: Incident, occasion: AlertContext) -> tuple[Incident, Alert]:
+def issue_alert(incident: Incident, context: AlertContext) -> tuple[Incident, Alert]:
     """Make an alert of an incident as it is now.
 
     Args:
-        incident: With everything in it that the alert is about.
-        occasion: Why.
+        incident: The incident, with everything that the alert is about.
+        context: Why the alert is issued.
 
     Returns:
-        The incident, which now knows of this alert, and the alert.
+        The incident, with the alert counted and listed among its earlier alerts, and the alert.
     """
-    alert = _alert(incident, occasion)
-    prior = (*incident.prior, PriorAlert(alert_id=alert.alert_id, sent=occasion.at))[-MAX_PRIOR:]
+    alert = _alert(incident, context)
+    prior = (*incident.prior, PriorAlert(alert_id=alert.alert_id, sent=context.at))[-MAX_PRIOR:]
     revision = alert.revision
-    alarm_revision = revision if occasion.is_alarm else incident.alarm_revision
-    raised_at = occasion.at if incident.raised_at is None else incident.raised_at
-    told = msgspec.structs.replace(
+    alarm_revision = revision if context.is_alarm else incident.alarm_revision
+    raised_at = context.at if incident.raised_at is None else incident.raised_at
+    issued = msgspec.structs.replace(
         incident, revision=revision, prior=prior, alarm_revision=alarm_revision, raised_at=raised_at
     )
-    return told, alert
+    return issued, alert
 
 
-def _alert(incident: Incident, occasion: AlertContext) -> Alert:
+def _alert(incident: Incident, context: AlertContext) -> Alert:
     place, responsible = incident.place, incident.chain[incident.tier]
     return Alert(
-        alert_id=alert_id_of(incident.incident_id, occasion.action, occasion.cause),
+        alert_id=alert_id_of(incident.incident_id, context.action, context.cause),
         incident_id=incident.incident_id,
         sender=SENDER,
         revision=incident.revision + 1,
-        sent=occasion.at,
+        sent=context.at,
         onset=incident.onset,
         expires=incident.expires_at,
         status=incident.status,
-        action=occasion.action,
+        action=context.action,
         state=incident.state,
         prior=incident.prior,
         related_incidents=incident.related,
@@ -148,22 +148,22 @@ def _alert(incident: Incident, occasion: AlertContext) -> Alert:
         media=incident.media,
         texts=texts_for(
             incident.hazard,
-            occasion.reason,
+            context.reason,
             zone=incident.zone,
-            device_name=occasion.device_name or incident.device_name,
+            device_name=context.device_name or incident.device_name,
             count=incident.press_count,
             unit=responsible.unit,
             status=incident.status,
         ),
         hit=None,
-        actor=occasion.actor,
-        ack_id=occasion.ack_id,
-        late=occasion.late,
-        clock_suspect=occasion.clock_suspect,
+        actor=context.actor,
+        ack_id=context.ack_id,
+        late=context.late,
+        clock_suspect=context.clock_suspect,
         flapping=incident.flapping,
         press_count=incident.press_count,
-        reason=occasion.reason,
-        policy_version=occasion.policy_version,
+        reason=context.reason,
+        policy_version=context.policy_version,
         fold_version=FOLD_VERSION,
-        disposition=occasion.disposition,
+        disposition=context.disposition,
     )

@@ -1,4 +1,4 @@
-"""The life of an incident: every transition, and what follows from it.
+"""The life cycle of an incident: every transition, and the timers of every state.
 
     ─ HELD ─► CANDIDATE ─ HOLD_OVER ─┐         ┌──────────── STALE, REALARM ────────────┐
                                      ▼         ▼                                         │
@@ -8,17 +8,17 @@
                                         └ CLEAR ─► CLEARED_UNACKED ─ ACCEPT ─► CLEARED ◄─────────────┘
                                                                                   └─ CLOSE, RESOLVE ─► CLOSED
 
-Beside it: CANCELLED, and SHELVED and OUT_OF_SERVICE, where a person has asked for silence. Whatever is open takes
-CANCEL, EXPIRY and REMOVE. An arrow is a `Transition`; the arrow from nowhere opens an incident. TRANSITIONS is the
-whole machine; docs/reference/lifecycle.md is drawn from it. TIMERS says which timers run in which state. Time is
-stream time.
+Not drawn: CANCELLED, and SHELVED and OUT_OF_SERVICE, in which a person has suppressed the incident. Every open state
+has the transitions CANCEL, EXPIRY and REMOVE. An arrow is a `Transition`; an arrow that comes from no state opens an
+incident. TRANSITIONS is the whole machine; docs/reference/lifecycle.md is drawn from it. TIMERS says which timers run
+in which state. Time is stream time.
 
 States are derived from ISA-18.2; docs/incidents.md has the mapping. A new fact about a cleared incident raises it
 again, and so does a grade that has risen (REALARM), except where somebody is on scene already. A device's cancel never
-ends a red: there it is CANCEL_ASKED, and leaves it open (requirement 6).
+ends a red: it becomes CANCEL_ASKED, which leaves the incident open (requirement 6).
 
-A due time stands in the incident. The heap of timers only says when to look: a timer that finds its due time moved or
-gone is moved or gone itself (processors/rules/timers.py).
+The incident holds its due times. The heap of timers only says when to check them: a timer whose due time has moved is
+set again, and one whose due time is gone is dropped (processors/rules/timers.py).
 """
 
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ _S = IncidentState
 class Transition(StrEnum):
     """What can happen to an incident."""
 
-    # the feeds
+    # Caused by the feeds
     FACT = "fact"
     HELD = "held"
     REALARM = "realarm"
@@ -46,7 +46,7 @@ class Transition(StrEnum):
     CONDITION_OVER = "condition_over"
     TEST = "test"
     REMOVE = "remove"
-    # people
+    # Caused by people
     ACCEPT = "accept"
     REJECT = "reject"
     EN_ROUTE = "en_route"
@@ -59,7 +59,7 @@ class Transition(StrEnum):
     UNSHELVE = "unshelve"
     OUT_OF_SERVICE = "out_of_service"
     IN_SERVICE = "in_service"
-    # time
+    # Caused by timers
     HOLD_OVER = "hold_over"
     ESCALATE = "escalate"
     STALE = "stale"
@@ -142,16 +142,16 @@ TRANSITIONS: Mapping[Transition, Mapping[IncidentState | None, IncidentState]] =
     Transition.RESOLVE: {_S.CLEARED: _S.CLOSED},
     Transition.EXPIRY: _all(OPEN, _S.CLOSED),
 }
-"""Transition, state before (None: there is no incident yet), state after. What is not here does not happen."""
+"""Transition, state before (None: there is no incident yet), state after. No other transition is possible."""
 
 UNACKNOWLEDGED = (_S.RAISED, _S.REJECTED, _S.CLEARED_UNACKED)
-"""Somebody must still answer."""
+"""States in which somebody must still answer."""
 
 QUIET = _QUIET
-"""A person has asked for silence; only a grade that rises is reported."""
+"""States in which a person has suppressed the incident: only a grade that rises is reported."""
 
 OVER = (_S.CLEARED, _S.CLEARED_UNACKED)
-"""What was wrong is over; a new fact raises again."""
+"""States in which the condition is over: a new fact raises the incident again."""
 
 
 DueOf = Callable[[Incident], EpochMs | None]
@@ -166,7 +166,7 @@ DUE: Mapping[TimerKind, DueOf] = {
     TimerKind.STALE: attrgetter("stale_at"),
     TimerKind.UNSHELVE: attrgetter("shelved_until"),
 }
-"""Where an incident says when a timer is due; None while it does not run."""
+"""The field of an incident that holds the due time of a timer; None while the timer does not run."""
 
 TIMERS: Mapping[IncidentState, frozenset[TimerKind]] = {
     _S.CANDIDATE: frozenset({TimerKind.HOLD}),
@@ -178,8 +178,8 @@ TIMERS: Mapping[IncidentState, frozenset[TimerKind]] = {
     _S.SHELVED: frozenset({TimerKind.UNSHELVE}),
     _S.OUT_OF_SERVICE: frozenset({TimerKind.UNSHELVE}),
 }
-"""Which timers run in a state. EXPIRE and CALM run in every one and are not touched by a transition. How long an
-incident is put away is said by whoever puts it away, so that UNSHELVE is set by processors/rules/ack.py."""
+"""Which timers run in a state. EXPIRE and CALM run in every state, and a transition leaves them as they are. The
+acknowledgement says how long an incident is shelved, so processors/rules/ack.py sets the due time of UNSHELVE."""
 
 _DELAYS: Mapping[TimerKind, Callable[[FusionPolicy], ByGrade]] = {
     TimerKind.NOTIFY: attrgetter("notify_ms"),
@@ -187,7 +187,7 @@ _DELAYS: Mapping[TimerKind, Callable[[FusionPolicy], ByGrade]] = {
     TimerKind.STALE: attrgetter("stale_ms"),
     TimerKind.RESOLVE: attrgetter("resolve_ms"),
 }
-"""How long after a transition a timer is due."""
+"""The policy's delay from the start of a state to each of its timers."""
 
 
 def next_state(state: IncidentState | None, transition: Transition) -> IncidentState:
@@ -205,7 +205,7 @@ def is_possible(state: IncidentState | None, transition: Transition) -> bool:
 
 
 def opened(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
-    """An incident that has just been made, with the timers of its first state."""
+    """A new incident with the timers of its first state."""
     return _enter(incident, incident.state, at, policy)
 
 
@@ -215,11 +215,11 @@ def advance(
     """The incident after a transition, with the timers of its new state.
 
     Args:
-        incident: As it is.
+        incident: The incident before the transition.
         transition: What happens to it.
         at: Stream time.
-        policy: What is in force.
-        restart: Where the state stays the same, its timers start anew; False leaves them as they are.
+        policy: The policy in force.
+        restart: Whether the timers start again where the state stays the same; False leaves them as they are.
 
     Raises:
         KeyError: The machine has no such arrow.
@@ -229,7 +229,7 @@ def advance(
 
 
 def bring_back(incident: Incident, transition: Transition, at: EpochMs, policy: FusionPolicy) -> Incident:
-    """The incident after UNSHELVE or IN_SERVICE: an alarm again, or over where its condition is over."""
+    """The incident after UNSHELVE or IN_SERVICE: raised again, or cleared where its condition is over."""
     to = next_state(incident.state, transition)
     if not incident.active:
         to = next_state(to, Transition.CONDITION_OVER)
@@ -237,7 +237,7 @@ def bring_back(incident: Incident, transition: Transition, at: EpochMs, policy: 
 
 
 def _enter(incident: Incident, to: IncidentState, at: EpochMs, policy: FusionPolicy) -> Incident:
-    """The incident in a state, with the timers that run there, from now on; a timer of the state before is gone."""
+    """The incident in a new state, with the timers of that state started; timers of the state before are dropped."""
     grade = incident.grade
     running = TIMERS.get(to, frozenset())
     has_next = has_next_tier(incident)
@@ -264,25 +264,25 @@ def _enter(incident: Incident, to: IncidentState, at: EpochMs, policy: FusionPol
 
 
 def put_away_until(incident: Incident, until: EpochMs, policy: FusionPolicy) -> Incident:
-    """A shelved incident, or one out of service, with the time at which that ends; it must not expire before."""
+    """A shelved incident, or one out of service, with the time at which this ends and an expiry after that time."""
     return replace(incident, shelved_until=until, expires_at=EpochMs(until + policy.expire_after_ms))
 
 
 def extend_expiry(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
-    """Somebody or something has spoken of it: it does not expire so soon."""
+    """The incident with its expiry counted from now, because a person or a device has reported about it."""
     return replace(incident, expires_at=EpochMs(at + policy.expire_after_ms))
 
 
 def has_next_tier(incident: Incident) -> bool:
-    """Whether there is somebody left to ask."""
+    """Whether the chain has another tier to ask."""
     return incident.tier + 1 < len(incident.chain)
 
 
 def hold_ms(policy: FusionPolicy, grade: Grade) -> int:
-    """How long a first fact of a grade waits; only yellow and blue ever do."""
+    """How long the first fact of a grade is held, milliseconds; only yellow and blue are ever held."""
     return policy.hold_ms.of(grade) if grade in {Grade.YELLOW, Grade.BLUE} else 0
 
 
 def transition_of_device_cancel(grade: Grade) -> Transition:
-    """What a device's own cancel does: it never ends a red, nor a grade that is not known."""
+    """The transition of a device's own cancel, which never ends a red or an incident of unknown grade."""
     return Transition.CANCEL if grade in {Grade.YELLOW, Grade.BLUE} else Transition.CANCEL_ASKED

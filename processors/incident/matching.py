@@ -1,7 +1,7 @@
-"""Which open incident a fact belongs to: hazard family, place and time (domain.md 9). Severity is not asked.
+"""Which open incident a fact belongs to, by hazard family, place and time (requirement 9); severity plays no part.
 
-Among several the one raised last is chosen, then the greater id: a total order, so that neither an index's order nor
-a restart decides. What is real and what is an exercise never meet.
+Among several the one that was raised last is chosen, then the one with the greater id. This is a total order, so that
+the result depends neither on the order of an index nor on a restart. Real facts never join an exercise.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,16 +17,16 @@ from schemas.units import EpochMs
 MM_PER_M = 1_000
 
 MAX_RELATED = 10
-"""Other incidents that one names."""
+"""Other incidents at its place that an incident lists."""
 
 
 class Surroundings:
-    """What is open round a device: each cell is looked up once for joining and once for naming.
+    """The open incidents around a device. Cells are computed once, for joining and for linking.
 
     Args:
         state: Read only.
-        device: The device.
-        place: Where it stands, or None.
+        device: Key of the device.
+        place: Where it is, or None.
     """
 
     def __init__(self, state: State, device: DeviceKey, place: Place | None) -> None:
@@ -35,10 +35,10 @@ class Surroundings:
         self._cells = () if place is None else cells_near(place, self._reach_mm)
 
     def joined(self, family: Family, status: Status) -> Incident | None:
-        """The incident that the device's new fact joins, or None when it is a new one.
+        """The incident that the device's new fact joins, or None where it opens a new one.
 
-        It joins an open incident of the same zone and family inside its grade's window that the device reported
-        itself, or that lies within reach, border included.
+        It joins an open incident of the same zone, family and status that is still inside its grade's window, and that
+        either the device itself has reported or that lies within reach, limit included.
         """
         state = self._state
         found = [
@@ -49,11 +49,11 @@ class Surroundings:
         oldest = state.now - _longest(state.policy.windows, family)
         for incident in self._near(family, oldest):
             if incident.status is status and is_in_window(state, incident):
-                found.append(incident)  # noqa: PERF401 - the generator is read once, and a screen is wide enough
+                found.append(incident)  # noqa: PERF401 - as one expression it would not fit a screen
         return latest_of(found)
 
     def others(self, family: Family, status: Status) -> list[Incident]:
-        """Open incidents of the other families at this place, those that came last first."""
+        """Open incidents of the other families at this place, latest first, at most MAX_RELATED."""
         found: dict[str, Incident] = {}
         for other in (Family.EMERGENCY, Family.MAINTENANCE):
             if other is family:
@@ -65,7 +65,7 @@ class Surroundings:
         return sorted(found.values(), key=_age, reverse=True)[:MAX_RELATED]
 
     def _near(self, family: Family, oldest: int) -> Iterator[Incident]:
-        """Open incidents within reach that are not older, latest first in each cell."""
+        """Open incidents within reach whose first fact is not before `oldest`, latest first in each cell."""
         state, place = self._state, self._place
         for cell in self._cells:
             listed = state.by_place.get((self._device[0], family, cell))
@@ -74,19 +74,19 @@ class Surroundings:
             for incident_id in reversed(listed):
                 incident = state.incidents[incident_id]
                 if incident.first_at < oldest:
-                    break  # a place lists its incidents in the order in which they were raised
+                    break  # a place lists its incidents in the order in which they were opened
                 if incident.place is not None and distance_mm(incident.place, place) <= self._reach_mm:
                     yield incident
 
 
 def by_name(state: State, zone: str, name: str) -> Incident | None:
-    """The open incident of a fault, or of a feed's topic."""
+    """The open incident of a fault, or of a feed's topic, or None."""
     listed = state.by_place.get((zone, Family.MAINTENANCE, name))
     return state.incidents[listed[-1]] if listed else None
 
 
 def fault_name(hazard: Hazard, who: str) -> str:
-    """What a fault is found by: what is wrong, and with what."""
+    """The name under which a fault is indexed: the hazard and the device or feed that has it."""
     return f"{hazard}:{who}"
 
 
@@ -96,12 +96,12 @@ def of_device(state: State, device: DeviceKey) -> list[Incident]:
 
 
 def latest_of(incidents: Iterable[Incident]) -> Incident | None:
-    """The one raised last, then the one with the greater id."""
+    """The incident that was raised last, then the one with the greater id; None where there is none."""
     return max(incidents, key=_age, default=None)
 
 
 def is_source(state: State, device: DeviceKey, feed: Feed, event_id: str) -> bool:
-    """Whether an open incident rests on this event already, however many came since."""
+    """Whether an open incident already lists this event as a source, even where the window has dropped it."""
     return any(
         _is_of(source, device[1], feed, event_id)
         for incident in of_device(state, device)
@@ -118,13 +118,13 @@ def _age(incident: Incident) -> tuple[EpochMs, str]:
 
 
 def is_in_window(state: State, incident: Incident) -> bool:
-    """Whether facts still join it."""
+    """Whether facts still join an incident: both limits of its grade's window are inclusive."""
     window = state.policy.windows.of(incident.grade)
     now = state.now
     return now - incident.last_at <= window.rolling_ms and now - incident.first_at <= window.at_most_ms
 
 
 def _longest(windows: Windows, family: Family) -> EpochMs:
-    """No incident of the family is joined later than this after its first fact, whatever its grade became."""
+    """The longest time after its first fact at which any incident of the family may still be joined, any grade."""
     longest = max(windows.red.at_most_ms, windows.yellow.at_most_ms)
     return EpochMs(max(longest, windows.blue.at_most_ms) if family is Family.MAINTENANCE else longest)

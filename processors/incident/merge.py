@@ -1,9 +1,9 @@
-"""An emergency takes in what is told of it: presses, flames, of several devices and feeds, in any order.
+"""How reports join an emergency: presses and flames, from several devices and feeds, in any order.
 
-    fact ─► is one open here? ─ no ──► a new one: raised, or a candidate while its grade is held
-                              └ yes ─► joins: sources, feeds, picture; the grade may rise, two feeds corroborate
+    report ─► is one open here? ─ no ──► a new one: raised, or a candidate while its grade is held
+                                └ yes ─► joins: sources, feeds, picture; the grade may rise, two feeds corroborate
 
-A red has no hold. A candidate that a press joins is red, and raised at once.
+A red is never held. A candidate that a press joins becomes red and is raised at once.
 """
 
 import msgspec
@@ -24,30 +24,30 @@ from schemas.fusion_log import Media
 from schemas.units import EpochMs
 
 MAX_DEVICES = 50
-"""Devices that an incident names: as many as sources (processors/incident/issue.py); the others are counted only."""
+"""Devices that an incident lists, as many as sources (processors/incident/issue.py). Further ones are only counted."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A fact about an emergency, whatever feed told it.
+    """A fact about an emergency, from any feed.
 
     Attributes:
         hazard: What is, or may be, wrong.
-        source: The fact, as alerts name it.
-        first: The reason, if it is the first of an incident.
-        again: The reason, if its device has told of the incident before; STILL_BURNING goes out to nobody.
+        source: The fact, as alerts list it.
+        first_reason: The reason of the alert where the fact opens an incident.
+        repeat_reason: The reason where its device has reported the incident before; STILL_BURNING issues no alert.
         status: Actual or Exercise.
         is_press: Somebody pressed a button.
-        reach_m: How far from the device it may be.
-        score_permille: A detector's confidence, or None.
+        reach_m: How far from the device the emergency may be, metres.
+        score_permille: A detector's confidence, 0 to 1000, or None.
         media: A redacted picture, or None.
-        late: It came late.
-        clock_suspect: A time of it was replaced.
+        late: It was received late.
+        clock_suspect: A time of it was impossible and has been replaced.
     """
 
     hazard: Hazard
     source: Source
-    first: Reason
-    again: Reason
+    first_reason: Reason
+    repeat_reason: Reason
     status: Status = Status.ACTUAL
     is_press: bool = False
     reach_m: int
@@ -58,10 +58,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def apply_report(state: State, device: Device, report: Report) -> tuple[Incident, Effect]:
-    """Decide about a fact that is new, and no bounce.
+    """Decide about a fact that is neither a duplicate nor a bounce.
+
+    Args:
+        state: Read only.
+        device: The device that reported it.
+        report: The fact.
 
     Returns:
-        The incident that it opened or joined, as it is now, and what follows.
+        The incident that it opened or joined, as it is now, and the effect.
     """
     around = Surroundings(state, device.key, device.place)
     joined = around.joined(Family.EMERGENCY, report.status)
@@ -70,7 +75,7 @@ def apply_report(state: State, device: Device, report: Report) -> tuple[Incident
     incident = _open(state, device, report)
     if incident.state is IncidentState.CANDIDATE:
         return incident, Effect(Reason.HELD, (), (PutIncident(incident),))
-    context = _context(state, device, report, Action.RAISE, report.first, is_alarm=True)
+    context = _context(state, device, report, Action.RAISE, report.first_reason, is_alarm=True)
     return raise_incident(state, incident, context, around)
 
 
@@ -94,20 +99,20 @@ def _join(state: State, device: Device, joined: Incident, report: Report) -> tup
 
 
 def _reason(joined: Incident, incident: Incident, report: Report) -> Reason:
-    """What the fact adds, the weightiest first."""
+    """The reason of the alert: the most important of what the fact adds."""
     if incident.verification_level > joined.verification_level:
         return Reason.CORROBORATED
     if report.source.device_id not in joined.devices:
         return Reason.ANOTHER_SOURCE
     if report.media is not None and not joined.media:
         return Reason.PICTURE_ADDED
-    if joined.state in OVER and report.again is Reason.STILL_BURNING:
+    if joined.state in OVER and report.repeat_reason is Reason.STILL_BURNING:
         return Reason.CONDITION_BACK
-    return report.again
+    return report.repeat_reason
 
 
 def _with(state: State, device: Device, incident: Incident, report: Report) -> Incident:
-    """The incident with one fact more."""
+    """The incident with one more fact."""
     name = report.source.device_id
     devices = incident.devices
     if name not in devices and len(devices) < MAX_DEVICES:
@@ -140,7 +145,7 @@ def _with(state: State, device: Device, incident: Incident, report: Report) -> I
 
 
 def _open(state: State, device: Device, report: Report) -> Incident:
-    """A new incident at a device, raised or held."""
+    """A new incident at a device, raised or a candidate, with its timers."""
     grade = grade_of(state.policy, report.hazard)
     is_held = hold_ms(state.policy, grade) > 0
     transition = Transition.HELD if is_held else Transition.FACT
@@ -148,7 +153,7 @@ def _open(state: State, device: Device, report: Report) -> Incident:
 
 
 def new_emergency(state: State, device: Device, report: Report, transition: Transition) -> Incident:
-    """An emergency by its first fact, without timers."""
+    """An emergency made from its first fact, without timers."""
     place, source, policy = device.place, report.source, state.policy
     return Incident(
         incident_id=incident_id_of(device.zone, report.hazard, source.device_id, source.event_id),

@@ -1,8 +1,8 @@
 """The one path by which an incident is raised: its first fact, or the end of a hold.
 
-    incident with everything in it ─► link with open incidents of other families here ─► its first alert ─► effect
+    complete incident ─► link with open incidents of other families at its place ─► its first alert ─► effect
 
-Different hazards in one place are separate incidents that name each other.
+Different hazard families in one place are separate incidents that refer to each other.
 """
 
 from msgspec.structs import replace
@@ -15,22 +15,22 @@ from processors.state.partition_state import State
 from schemas.enums import Action, IncidentState, Reason
 
 _NOTHING = Effect(None)
-"""No other incident stands here, as nearly always."""
+"""There is no other incident at this place, which is the usual case."""
 
 
 def raise_incident(
     state: State, incident: Incident, context: AlertContext, around: Surroundings | None
 ) -> tuple[Incident, Effect]:
-    """Raise an incident that nobody has heard of.
+    """Raise an incident for which no alert has been issued yet.
 
     Args:
         state: Read only.
-        incident: With everything in it that the alert is about, in its state.
+        incident: The incident in its new state, with everything that the alert is about.
         context: Why it is raised; its action is RAISE.
-        around: What is open round it; None for an incident that names no neighbours.
+        around: The open incidents around it; None where it is not to be linked with others.
 
     Returns:
-        The incident as it is now, and what follows: its alert first, then those of the incidents that now name it.
+        The incident as it is now, and the effect: its own alert first, then those of the incidents linked with it.
     """
     updates = _NOTHING
     if around is not None:
@@ -41,10 +41,10 @@ def raise_incident(
 
 
 def _link(state: State, incident: Incident, others: list[Incident]) -> tuple[Incident, Effect]:
-    """Let a new incident and open ones of other families at its place name each other.
+    """Make a new incident and the open ones of other families at its place refer to each other.
 
-    Each of the others that has room gets one alert and one change. A candidate, of which nobody has heard, is not
-    named, and names in silence.
+    Each of the others that has room for one more gets one alert and one change. A candidate has not been reported, so
+    the new incident does not refer to it, and the candidate's own reference is recorded without an alert.
     """
     reported = [other for other in others if other.state is not IncidentState.CANDIDATE]
     incident = replace(incident, related=tuple(other.incident_id for other in reported))

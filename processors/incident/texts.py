@@ -1,8 +1,8 @@
 # ruff: noqa: RUF001 — Chinese has its own comma and full stop
-"""What people read in an alert, English and Chinese: one catalogue for every hazard and reason.
+"""The texts of alerts in English and Chinese: one catalogue for every hazard and reason.
 
-The hazard gives headline and instruction, the reason says what has just happened, and replaces the instruction where
-nobody needs to go. No plate and no person is ever named.
+The hazard determines headline and instruction. The reason says what has just happened, and replaces the instruction
+where nobody needs to go. No plate and no person is ever named.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from schemas.enums import Hazard, Reason, Status
 
 
 class Wording(msgspec.Struct, frozen=True):
-    """The same sentence twice. `{device}`, `{zone}`, `{count}` and `{unit}` may stand in it."""
+    """One sentence in both languages. It may contain `{device}`, `{zone}`, `{count}` and `{unit}`."""
 
     en: str
     zh: str
@@ -199,7 +199,7 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "求助点被按下，系统未能得出本警报以外的信息。",
     ),
 }
-"""By hazard and reason, or by the reason alone."""
+"""Descriptions by hazard and reason, or by the reason alone."""
 
 NOTHING_TO_DO = Wording("Nothing needs to be done.", "无需处理。")
 _ACKNOWLEDGE = Wording("Acknowledge it.", "请确认。")
@@ -253,15 +253,15 @@ def texts_for(
 
     Args:
         hazard: What is, or may be, wrong.
-        reason: Why the alert goes out.
-        zone: Where.
-        device_name: Who reported it; a registered device, since a stranger's name is whatever it says.
+        reason: Why the alert is issued.
+        zone: The incident's zone.
+        device_name: The device that reported it; empty for an unregistered one, because anybody can make up its id.
         count: How many presses there were.
-        unit: Who is asked now.
-        status: Whether it is real; what is not says so first.
+        unit: The unit that is asked now.
+        status: Actual, Test or Exercise; the headline of the last two begins with it.
 
     Returns:
-        English, then Chinese. A pair that the catalogue lacks gets the general wording, never an error.
+        English, then Chinese. A pair of hazard and reason that the catalogue lacks gets the general wording.
     """
     headline = HEADLINES.get(hazard) or HEADLINES[Hazard.UNKNOWN]
     general = DESCRIPTIONS.get((None, reason), _CHANGED)

@@ -1,1 +1,1 @@
-"""What the feeds' workers make of a record before it goes into the log."""
+"""How the feeds' workers convert a record into a fact before it goes into the log."""

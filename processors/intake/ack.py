@@ -1,6 +1,6 @@
-"""Acknowledgements at the door: bounded ids, the broker's time, and the zone whose incident is meant.
+"""Intake of acknowledgements: it bounds the ids, takes the broker's time, and finds the zone of the incident.
 
-What is said is not judged here: the fold knows the incident, and answers.
+It does not judge the acknowledgement: the fold knows the incident and answers.
 """
 
 import re
@@ -14,18 +14,18 @@ from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import EpochMs
 
 SHELVING = frozenset({AckAction.SHELVE, AckAction.UNSHELVE, AckAction.OUT_OF_SERVICE, AckAction.IN_SERVICE})
-"""What takes an incident out of sight or back: a kind of its own in the log."""
+"""Actions that suppress an incident or end this; they have a kind of their own in the log."""
 
 _INCIDENT_ID = re.compile(r"(.+)-[0-9a-f]{26}", re.DOTALL)
 """Zone, which may hold hyphens itself, and the fingerprint of the first fact (schemas/ids.py)."""
 
 
 def ack_input(ack: Acknowledgement, appended_at: EpochMs) -> FusionInput:
-    """Turn what a person says about an incident into a fact in the log.
+    """Convert an acknowledgement into a fact for the log.
 
     Args:
-        ack: As it was sent.
-        appended_at: When the broker appended it, so that a second forwarder makes the same fact of it.
+        ack: The acknowledgement as it was sent.
+        appended_at: When the broker appended it. A second forwarder makes the same fact of it, since this is equal.
     """
     fact = AckFact(
         ack_id=bounded_id(ack.ack_id),
@@ -41,10 +41,10 @@ def ack_input(ack: Acknowledgement, appended_at: EpochMs) -> FusionInput:
         grade=ack.grade,
     )
     kind = InputKind.SHELVING if ack.action in SHELVING else InputKind.ACKNOWLEDGEMENT
-    return envelope(kind, fact.ack_id, zone_of(fact.incident_id), fact)
+    return envelope(kind, fact.ack_id, zone_of_incident(fact.incident_id), fact)
 
 
-def zone_of(incident_id: str) -> str:
-    """The zone that an incident's id begins with; the control room's where it is none of ours."""
+def zone_of_incident(incident_id: str) -> str:
+    """The zone with which an incident's id begins; the control room's where the id has another form."""
     found = _INCIDENT_ID.fullmatch(incident_id)
     return UNASSIGNED_ZONE if found is None else found[1]

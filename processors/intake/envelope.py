@@ -1,4 +1,4 @@
-"""The envelope of the log: every record of `fusion.input.v1` is put into it here."""
+"""The envelope of the log, in which every record of `fusion.input.v1` is wrapped."""
 
 import msgspec
 
@@ -8,12 +8,12 @@ from schemas.fusion_log import FusionInput
 
 
 def envelope(kind: InputKind, event_id: str, zone: str, record: msgspec.Struct) -> FusionInput:
-    """Put a record into the envelope.
+    """Wrap a record in the envelope.
 
     Args:
-        kind: What the record is.
-        event_id: Names the fact; equal on a repeat.
-        zone: Decides the partition; empty for what is sent to every one.
-        record: What the fold is told.
+        kind: The kind of the record.
+        event_id: The id of the fact; equal on a repeat.
+        zone: The record's key, which decides the partition; empty for a record that is sent to every partition.
+        record: The fact for the fold.
     """
     return FusionInput(kind=kind, event_id=event_id, zone=zone, payload=encode(record))

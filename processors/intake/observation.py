@@ -1,4 +1,4 @@
-"""From what a detector decided to a fact in the log, and from a frame to the fact that its camera is alive."""
+"""Intake of cameras: a detector's decision becomes an observation, and a frame the fact that its camera is alive."""
 
 from processors.intake.envelope import envelope
 from processors.intake.pillar_event import trusted_times
@@ -10,12 +10,12 @@ from schemas.units import SECOND_MS, EpochMs
 
 PERMILLE = 1000
 
-TOLD_IN_AN_INTERVAL = 3
-"""How often in its heartbeat interval a camera is told to be alive: two of three may be lost."""
+REPORTS_PER_INTERVAL = 3
+"""How often in its heartbeat interval a camera is reported as alive, so that two of three reports may be lost."""
 
 
 def frame_id(frame: CameraFrame) -> str:
-    """The frame's own id, or one made of camera and time; equal on a resend."""
+    """The frame's own id, or one made from camera and time; equal on a resend."""
     return frame.event_id or fingerprint("frame", frame.camera_id, frame.captured_at)
 
 
@@ -40,17 +40,17 @@ def fire_input(frame: CameraFrame, zone: str, score: float, media: Media | None)
     return envelope(InputKind.OBSERVATION, observation.observation_id, zone, observation)
 
 
-def is_alive_due(heartbeat_s: int | None, told_at: EpochMs | None, at: EpochMs) -> bool:
-    """Whether the log should hear again that a camera delivers frames.
+def is_alive_due(heartbeat_s: int | None, reported_at: EpochMs | None, at: EpochMs) -> bool:
+    """Whether it is time to report again that a camera delivers frames.
 
     Args:
-        heartbeat_s: How often the camera promises to speak, or None where it does not.
-        told_at: Append time of the frame that was told of last, or None.
-        at: Append time of this one; an earlier one is read again, and told again.
+        heartbeat_s: The camera's heartbeat interval, seconds, or None where it has none.
+        reported_at: Append time of the frame that was reported last, or None.
+        at: Append time of this frame. Where it is earlier, the frame is being read again, and is reported again.
     """
     if not heartbeat_s:
         return False
-    return told_at is None or not 0 <= TOLD_IN_AN_INTERVAL * (at - told_at) < heartbeat_s * SECOND_MS
+    return reported_at is None or not 0 <= REPORTS_PER_INTERVAL * (at - reported_at) < heartbeat_s * SECOND_MS
 
 
 def alive_input(frame: CameraFrame, zone: str, appended_at: EpochMs) -> FusionInput:

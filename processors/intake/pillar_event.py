@@ -1,6 +1,6 @@
-"""Pillar events at the door: an id for each, times that can be trusted, and the log's envelope round it.
+"""Intake of pillar events: it gives each event an id and trusted times, and wraps it in the log's envelope.
 
-An event that decodes is never refused for its content, only for a kind that this release does not know.
+An event that decodes is never refused for its content, except for a kind that this release does not know.
 """
 
 from processors.intake.envelope import envelope
@@ -15,12 +15,12 @@ AHEAD_MS = 20 * SECOND_MS
 """SIA DC-09: a time stamp may be 20 s in the future."""
 
 BEHIND_MS = DAY_MS
-"""A gateway that was cut off for longer does not say when it received a thing."""
+"""An older time is replaced, even if the gateway was disconnected for longer than this."""
 
 ID_LENGTH = 128
-"""Longer ids are shortened: the fold remembers ids, and a source must not decide how much memory that takes."""
+"""Characters. Longer ids are shortened: the fold keeps ids, and no source may decide how much memory that takes."""
 
-_KEPT = 100  # characters of a shortened id that people can still recognise
+_KEPT = 100  # characters that a shortened id keeps, so that people recognise it
 
 
 def trusted_times(
@@ -43,11 +43,11 @@ def trusted_times(
 
 
 def intake(event: PillarEvent, appended_at: EpochMs) -> PillarFact:
-    """Turn a pillar's event into a fact.
+    """Convert a pillar's event into a fact.
 
     Args:
-        event: As the pillar or its gateway sent it.
-        appended_at: When the broker appended it, so that a second forwarder makes the same fact of it.
+        event: The event as the pillar or its gateway sent it.
+        appended_at: When the broker appended it. A second forwarder makes the same fact of it, since this is equal.
 
     Raises:
         DecodeError: The event is of a kind that this release does not know (Cause.INVALID_FIELD).
@@ -70,12 +70,12 @@ def intake(event: PillarEvent, appended_at: EpochMs) -> PillarFact:
 
 
 def bare_press(event: PillarEvent, appended_at: EpochMs, *, place: str) -> PillarFact:
-    """A press by what the broker alone knows of it: what is left when the rules above fail on one.
+    """A press made from what the broker alone knows of it, for a press on which `intake` fails.
 
     Args:
         event: The press.
         appended_at: When the broker appended it.
-        place: Topic, partition and offset, which name it: equal when it is read again.
+        place: Its topic, partition and offset, from which the id is made; equal when it is read again.
     """
     return PillarFact(
         event_id=fingerprint("press-at", place),
@@ -94,21 +94,21 @@ def to_input(fact: PillarFact, zone: str) -> FusionInput:
 
 
 def bounded_id(value: str) -> str:
-    """The same id, or one of at most 128 characters that is equal for equal ids."""
+    """The id itself, or a shortened one of at most ID_LENGTH characters that is equal for equal ids."""
     if len(value) <= ID_LENGTH:
         return value
     return f"{value[:_KEPT]}~{fingerprint(value)}"
 
 
 def _derived_id(event: PillarEvent, received_at: EpochMs, *, suspect: bool) -> str:
-    """Name an event whose source does not: equal on a resend.
+    """The id of an event whose source gives none; equal on a resend.
 
-    A pillar with a dead clock and no counter says the same with every press. There received_at tells them apart: a
-    resend may then count as a press, but no press is taken for a resend.
+    A pillar with a dead clock and no counter sends the same content with every press. There received_at makes the ids
+    differ: a resend may then count as a press, but no press is taken for a resend.
     """
-    told = "" if event.sequence is None else event.sequence
+    counter = "" if event.sequence is None else event.sequence
     apart = received_at if suspect and event.sequence is None else ""
-    return fingerprint(event.device_id, event.kind, event.occurred_at, told, apart)
+    return fingerprint(event.device_id, event.kind, event.occurred_at, counter, apart)
 
 
 def _is_possible(at: EpochMs, by: EpochMs) -> bool:

@@ -1,1 +1,1 @@
-"""Number plates: grammar, reading, exact matching, and the question to a person."""
+"""Number plates: grammar, reading, exact matching with the hotlist, and the request for verification by a person."""

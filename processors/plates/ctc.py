@@ -1,14 +1,14 @@
-"""Read a CTC lattice under a grammar: how probable is each form, and which character stands at each position.
+"""Reads a CTC lattice under a grammar: how probable each form is, and which character is at each position.
 
-A reader gives T frames, each a distribution over blank and symbols. A path writes a text by going through its
-characters in order, staying on each for some frames, with blanks between them (needed between two equal ones).
+A reader gives T frames, each a distribution over blank and symbols. A path writes a text by visiting its characters
+in order, staying on each for some frames, with blanks between them (required between two equal ones).
 The forward pass sums the paths up to a frame, the backward pass those after it:
 
     start ─► c₁ ─► c₂ ─► … ─► cₗ         from a frame to the next: stay, take a blank, or go on
       └─► blank ─► blank ─► … ─► blank    from c to c' directly only if c' is not c
 
-Both together give the posterior of every character at every position. That is more than Viterbi's best path says,
-and it is what two readers can be combined by. All forms of a grammar go through in one array.
+Both together give the posterior of every character at every position. This is more than Viterbi's best path gives, and
+two readers can be combined by it. All forms of a grammar are computed in one array.
 """
 
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ Lattice: TypeAlias = NDArray[
 Floats: TypeAlias = NDArray[np.float64]
 
 FLOOR = 1e-6
-"""No reader is surer than this: a frame that excludes a symbol would exclude every text with it, for good."""
+"""Added to every probability: a frame that gives a symbol 0 would otherwise exclude every text that contains it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """What a lattice says under a grammar of K forms.
+    """The result of reading a lattice under a grammar of K forms.
 
     Attributes:
         log_likelihoods: (K,) natural logarithm of the probability that the lattice writes any text of the form.
@@ -43,7 +43,7 @@ class Spelling:
 
 @dataclass(frozen=True, slots=True)
 class _Passed:
-    """The forward pass. `entered` (T, K, P, C) are the paths whose character begins at a frame."""
+    """The result of the forward pass. `entered` (T, K, P, C) sums the paths whose character begins at a frame."""
 
     entered: Floats
     scales: Floats  # (T, K)
@@ -51,14 +51,14 @@ class _Passed:
 
 
 def spell(lattice: Lattice, grammar: Grammar) -> Spelling:
-    """Weigh every text that a grammar allows.
+    """Compute the probability of every text that a grammar allows.
 
     Args:
-        lattice: (T, C); T at least the longest form's length.
+        lattice: (T, C) probabilities; T is at least the length of the longest form.
         grammar: The forms.
 
     Returns:
-        Likelihoods and posteriors of its forms.
+        Log-likelihoods and posteriors of the forms.
 
     Raises:
         ValueError: The lattice has fewer frames than a form has characters, or another alphabet.
@@ -75,7 +75,7 @@ def spell(lattice: Lattice, grammar: Grammar) -> Spelling:
 def _forward(lattice: Lattice, grammar: Grammar) -> _Passed:
     forms, positions, symbols = grammar.allowed.shape
     inside = np.zeros((forms, positions, symbols))  # paths that are on a character
-    after = np.zeros((forms, positions + 1))  # paths that are on a blank after so many characters
+    after = np.zeros((forms, positions + 1))  # paths that are on a blank after this many characters
     after[:, 0] = 1
     entered = np.empty((len(lattice), forms, positions, symbols))
     scales = np.empty((len(lattice), forms))
@@ -101,7 +101,7 @@ def _posteriors(lattice: Lattice, grammar: Grammar, forward: _Passed) -> Floats:
     forms, positions, symbols = grammar.allowed.shape
     last = np.array(grammar.lengths)
     every = np.arange(forms)
-    inside = np.zeros((forms, positions, symbols))  # of paths on a character: what may still come
+    inside = np.zeros((forms, positions, symbols))  # for paths on a character: the sum of continuations
     inside[every, last - 1] = 1
     after = np.zeros((forms, positions + 1))
     after[every, last] = 1

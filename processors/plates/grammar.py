@@ -1,4 +1,4 @@
-"""The series of number plates, as masks over one alphabet that all readers share.
+"""The series of number plates as masks over one alphabet, which all readers share.
 
 Mainland China, GA 36-2018:
 
@@ -8,8 +8,8 @@ Mainland China, GA 36-2018:
                   province  letter  5 digits  letter                     (large vehicles)
     diplomatic    使 6 digits, or 6 digits 使
 
-The serials have no I and no O. Two-row plates and military ones (WJ, 军) are unsupported. `OPEN` stands for every
-series that is not described here: 4 to 9 Latin letters and digits.
+Serials contain neither I nor O. Two-row plates and military ones (WJ, 军) are not supported. `OPEN` is the grammar of
+every series that is not described here: 4 to 9 Latin letters and digits.
 """
 
 import unicodedata
@@ -32,20 +32,20 @@ NEW_ENERGY_LETTERS: Final = "ABCDEFGHJK"  # A to E: electric only; F to K: with 
 
 ALPHABET: Final = DIGITS + LATIN + PROVINCES + MARKS + DIPLOMATIC
 BLANK: Final = 0  # column of a lattice; column i + 1 is ALPHABET[i]
-SEPARATORS: Final = "·.-_ •・‧‐–—"  # noqa: RUF001 - these dots and dashes are what is meant
-"""Printed between the groups of a plate; to a reader they are what lies between characters."""
+SEPARATORS: Final = "·.-_ •・‧‐–—"  # noqa: RUF001 - these dots and dashes are intended
+"""Characters that are printed between the groups of a plate and carry no information."""
 
 _WITHOUT_SEPARATORS: Final = str.maketrans("", "", SEPARATORS)
 
-MAX_PLATE_CHARACTERS: Final = 16  # the longest vanity plates have 12; more is not a plate
-MAX_RAW_CHARACTERS: Final = 64  # before separators go
+MAX_PLATE_CHARACTERS: Final = 16  # the longest vanity plates have 12 characters
+MAX_RAW_CHARACTERS: Final = 64  # before separators are removed
 OPEN_CHARACTERS: Final = range(4, 10)
 
 Mask: TypeAlias = NDArray[np.float64]
 
 
 class PlateSeries(StrEnum):
-    """Which grammar a text was read with."""
+    """The series under whose grammar a text was read."""
 
     UNKNOWN = "unknown"
     ORDINARY = "ordinary"
@@ -57,13 +57,13 @@ class PlateSeries(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """Forms that a text may have; K of them, each with its own length.
+    """The K forms that a text may have, each with its own length.
 
     Attributes:
-        series: (K,) which series a form belongs to.
-        allowed: (K, P, C) float64, 1 where a symbol may stand at a position, else 0; positions past a form's
-            length allow nothing. C is 1 + len(ALPHABET); the blank is never allowed, for it is no character.
-        lengths: (K,) characters.
+        series: (K,) the series of each form.
+        allowed: (K, P, C) float64, 1 where a symbol is allowed at a position, else 0; positions past a form's length
+            allow nothing. C is 1 + len(ALPHABET); the blank is never allowed, because it is no character.
+        lengths: (K,) the number of characters of each form.
     """
 
     series: tuple[PlateSeries, ...]
@@ -72,13 +72,13 @@ class Grammar:
 
 
 def normalise_plate_text(raw: str) -> str:
-    """The one form in which plate texts are compared, on the list and on the road.
+    """Normalise a plate text to the form in which reads and hotlist entries are compared.
 
-    Compatibility forms become plain ones (NFKC), letters upper case, and the separators `· . - _ •` and spaces go.
-    No character is taken for another: O stays O and I stays I.
+    Compatibility forms become plain ones (NFKC), letters become upper case, and the separators `· . - _ •` and spaces
+    are removed. No character is replaced by a similar one: O stays O and I stays I.
 
     Args:
-        raw: As a reader or an authority sends it.
+        raw: The text as a reader or an authority sends it.
 
     Returns:
         1 to 16 characters; normalising them again changes nothing.
@@ -90,11 +90,11 @@ def normalise_plate_text(raw: str) -> str:
         raise DecodeError(
             f"the plate text has more than {MAX_RAW_CHARACTERS} characters", Cause.PLATE_TEXT_INVALID
         )
-    # What is printable holds no such character: most texts need not be looked at one by one.
+    # A printable text holds no such character, so most texts need no check of each character.
     if not raw.isprintable() and any(unicodedata.category(character).startswith("C") for character in raw):
         raise DecodeError("the plate text holds a control character", Cause.PLATE_TEXT_INVALID)
     text = raw
-    # Taking out a separator can bring a letter and its accent together, and upper case can undo NFKC.
+    # Removing a separator can bring a letter and its accent together, and upper case can undo NFKC.
     while (plain := _plain(text)) != text:
         text = plain
     if not text:
@@ -108,7 +108,7 @@ def normalise_plate_text(raw: str) -> str:
 
 def _plain(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).upper()
-    if folded.isalnum():  # no separator is: nothing to take out
+    if folded.isalnum():  # no separator is alphanumeric, so there is none to remove
         return folded
     return "".join(folded.translate(_WITHOUT_SEPARATORS).split())
 

@@ -1,8 +1,8 @@
 """Exact matching of a plate read against the vehicle hotlist.
 
-A hit needs the exact normalised text and the same jurisdiction. There is no fuzzy matching: one substitution finds
-4 % more of the true ones and 88 times the chance matches (docs/privacy.md), and mis-stops come from one wrong
-character.
+A hit needs the exact normalised text and the same jurisdiction. There is no fuzzy matching: allowing one substitution
+finds 4 % more of the true matches and 88 times as many chance matches (docs/privacy.md), and wrongful stops come from
+one wrong character.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,27 +12,27 @@ from schemas.enums import PlateClass, PlateColour, Purpose, ReviewReason
 from schemas.hotlist import HotlistEntry
 from schemas.units import DAY_MS, HOUR_MS, EpochMs
 
-MAX_LIFETIME_MS: Mapping[Purpose, int] = {  # our own proposal: short where the harm of a stale entry is large
+MAX_LIFETIME_MS: Mapping[Purpose, int] = {  # our own proposal: short where a stale entry does much harm
     Purpose.STOLEN_VEHICLE: 365 * DAY_MS,
     Purpose.MISSING_CHILD_ALERT: 7 * DAY_MS,
     Purpose.UNPERMITTED_HAZMAT: 2 * DAY_MS,
 }
 
 STALE_AFTER_MS = 4 * HOUR_MS
-"""A list that nobody has renewed for so long suppresses its hits (domain.md 19)."""
+"""A list that has not been renewed for longer suppresses its hits (requirement 19)."""
 
 Index = Mapping[str, tuple[HotlistEntry, ...]]
 
 
 class VehicleRead(NamedTuple):
-    """What is known of one vehicle that passed.
+    """The read of one vehicle that passed.
 
     Attributes:
-        plate_text: Normalised.
+        plate_text: The text, normalised.
         jurisdiction: ISO 3166-1 or -2, or None.
-        plate_class: Where the reader tells.
-        plate_colour: Where the reader tells.
-        is_certain: The read passed the gate; a reader's own text counts as certain.
+        plate_class: The plate's series; UNKNOWN where the reader does not report it.
+        plate_colour: The plate's background; UNKNOWN where the reader does not report it.
+        is_certain: Our own reading is certain, or the checkpoint reader's confidence is high enough.
     """
 
     plate_text: str
@@ -43,18 +43,18 @@ class VehicleRead(NamedTuple):
 
 
 class Match(NamedTuple):
-    """One entry that a read fits, and what the person should look at first."""
+    """One entry that a read matches, and what the person should check first."""
 
     entry: HotlistEntry
     review_reasons: tuple[ReviewReason, ...]
 
 
 def problems(entry: HotlistEntry, at: EpochMs) -> list[str]:
-    """What keeps an entry from ever matching; empty when it is in order.
+    """The problems of an entry that is not allowed to match; empty when it is valid.
 
     Args:
-        entry: As read.
-        at: When it was entered; its lifetime is counted from here.
+        entry: The entry as read.
+        at: When it was entered; its lifetime is counted from this time.
     """
     found = [
         f"{name} is empty"
@@ -73,7 +73,7 @@ def problems(entry: HotlistEntry, at: EpochMs) -> list[str]:
 
 
 def index(entries: Iterable[HotlistEntry]) -> Index:
-    """The list by plate text, entries of one text in the order of their ids."""
+    """Index a list by plate text; entries with the same text are in the order of their ids."""
     by_text: dict[str, list[HotlistEntry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.entry_id):
         by_text.setdefault(entry.plate_text, []).append(entry)
@@ -81,12 +81,12 @@ def index(entries: Iterable[HotlistEntry]) -> Index:
 
 
 def match(read: VehicleRead, entries: Index, at: EpochMs) -> tuple[Match, ...]:
-    """The entries that a read fits.
+    """The entries that a read matches.
 
     Args:
-        read: The vehicle that passed.
-        entries: The list.
-        at: When it passed.
+        read: The read of the vehicle.
+        entries: The index of the list.
+        at: When the vehicle passed.
 
     Returns:
         One match for each entry with the same text that has not expired and whose jurisdiction is the same or, on
@@ -100,7 +100,7 @@ def match(read: VehicleRead, entries: Index, at: EpochMs) -> tuple[Match, ...]:
 
 
 def is_stale(newest_entry_at: EpochMs, at: EpochMs) -> bool:
-    """Whether the list is too old to be trusted."""
+    """Whether the list is too old to be matched against."""
     return at - newest_entry_at > STALE_AFTER_MS
 
 
@@ -115,5 +115,5 @@ def _review_reasons(read: VehicleRead, entry: HotlistEntry) -> tuple[ReviewReaso
 
 
 def _differ(seen: PlateClass | PlateColour, listed: PlateClass | PlateColour) -> bool:
-    """Both are known and they contradict each other."""
+    """Whether both are known and contradict each other."""
     return "UNKNOWN" not in (seen.value, listed.value) and seen != listed

@@ -1,4 +1,4 @@
-"""The question to a person that a hit becomes."""
+"""The request to a person to verify a hit."""
 
 from typing import NamedTuple
 
@@ -10,18 +10,18 @@ from schemas.ids import fingerprint
 from schemas.units import MINUTE_MS, EpochMs
 
 CONFIDENT = 0.85
-"""A reader's own confidence from which on its text counts as certain; the gate measured at 99.6 %."""
+"""A checkpoint reader's confidence from which on its text counts as certain; this gate was measured at 99.6 %."""
 
-ANSWER_WITHIN_MS = 5 * MINUTE_MS  # domain.md 22
+ANSWER_WITHIN_MS = 5 * MINUTE_MS  # requirement 22
 
 
 class SeenPlate(NamedTuple):
-    """One plate that was found and read in a picture.
+    """One plate that was detected and read in a picture.
 
     Attributes:
-        text: Normalised.
-        is_certain: It passed the gate.
-        jpeg: The plate and nothing else.
+        text: The text, normalised.
+        is_certain: Whether the reading is certain (processors/plates/consensus.py).
+        jpeg: A picture of the plate and nothing else.
     """
 
     text: str
@@ -30,25 +30,25 @@ class SeenPlate(NamedTuple):
 
 
 def read_id(read: PlateRead) -> str:
-    """The read's own id, or one made of checkpoint and times: never of the plate."""
+    """The read's own id, or one made from checkpoint and times, never from the plate."""
     return read.event_id or fingerprint("plate-read", read.checkpoint_id, read.occurred_at, read.received_at)
 
 
 def verification_request(
     read: PlateRead, hit: Match, *, zone: str, at: EpochMs, list_age_ms: int, crop: SeenPlate | None
 ) -> VerificationRequest:
-    """Ask a person whether this is the vehicle.
+    """The request that asks a person whether this is the vehicle.
 
     Args:
-        read: The vehicle that passed.
-        hit: The entry it fits.
+        read: The read of the vehicle.
+        hit: The entry that it matches.
         zone: The checkpoint's zone.
         at: When the read was appended.
-        list_age_ms: How old the list was then.
-        crop: The plate as we saw it, or None where none could be cut out.
+        list_age_ms: How old the list was then, milliseconds.
+        crop: The plate in the picture, or None where none could be cut out.
 
     Returns:
-        The request, with the same id on a repeat; the list may have aged meanwhile.
+        The request. A repeat has the same id, but the age of the list may differ.
     """
     reasons = hit.review_reasons
     if crop is None:

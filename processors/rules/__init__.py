@@ -1,1 +1,1 @@
-"""What each family of inputs does: one module each."""
+"""The rules of the fold: one module for each family of inputs."""

@@ -1,10 +1,11 @@
-"""What people say about an incident: accept, reject, en route, on scene, clear, close, cancel, regrade, shelve.
+"""Acknowledgements of people: accept, reject, en route, on scene, clear, close, cancel, regrade, shelve.
 
-    acknowledgement ─► known already: silent
+    acknowledgement ─► a duplicate: no alert and no answer
                      ─► no such incident, too old, not possible, incomplete: rejected, with the reason
-                     ─► a step of the machine (processors/incident/lifecycle.py): an alert, and accepted
+                     ─► a transition (processors/incident/lifecycle.py): an alert, and the answer that it is accepted
 
-An acknowledgement is known by incident and ack id, as long as the incident is open and for a while after.
+A duplicate is recognised by incident and ack id while the incident is open, and after its end as long as the state
+keeps it among the ended ones.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,8 +25,8 @@ from processors.incident.lifecycle import (
     is_possible,
     put_away_until,
 )
-from processors.state.effect import Change, Effect, EndIncident, PutEnded, PutIncident, PutStray
-from processors.state.entities import Ended, Incident
+from processors.state.effect import Change, Effect, EndIncident, PutEnded, PutIncident, PutUnmatchedAck
+from processors.state.entities import EndedIncident, Incident
 from processors.state.event_ids import add_event, check_event
 from processors.state.partition_state import State
 from schemas.ack import AckFact, AckResult
@@ -45,14 +46,14 @@ from schemas.units import SECOND_MS, EpochMs
 
 
 class AckRule(msgspec.Struct, frozen=True):
-    """What an action is.
+    """The rule of one action.
 
     Attributes:
-        transition: Of the machine (processors/incident/lifecycle.py).
-        action: Of the alert.
-        reason: Of the alert, and of the answer.
-        needs_reason: Whoever says it must say why.
-        needs_latest: It judges the incident: who has not seen the latest alarm, cannot say it.
+        transition: The transition of the incident (processors/incident/lifecycle.py).
+        action: The action of the alert.
+        reason: The reason of the alert and of the answer.
+        needs_reason: The acknowledgement must give a reason.
+        needs_latest: The action judges the incident, so it is rejected unless its sender has seen the latest alarm.
     """
 
     transition: Transition
@@ -78,23 +79,31 @@ ACK_RULES: Mapping[AckAction, AckRule] = {
     ),
     AckAction.IN_SERVICE: AckRule(Transition.IN_SERVICE, Action.UPDATE, Reason.IN_SERVICE),
 }
-"""What each action does; one that is not here is of a later release."""
+"""The rule of each action. An action that is missing here comes from a later release."""
 
 GRADES: Mapping[Family, tuple[Grade, ...]] = {
     Family.EMERGENCY: (Grade.RED, Grade.YELLOW),
     Family.MAINTENANCE: (Grade.BLUE,),
 }
-"""What a person may make of an incident: an emergency is never sent to the technicians, nor a fault to dispatch."""
+"""The grades that a person may give: an emergency never goes to the technicians, nor a fault to dispatch."""
 
 
 def acknowledgement(state: State, _envelope: FusionInput, fact: AckFact) -> Effect:
-    """Decide about what a person said."""
+    """Decide about an acknowledgement.
+
+    Args:
+        state: Read only.
+        _envelope: Not used; the incident is found by its id.
+        fact: The acknowledgement.
+    """
     incident = state.incidents.get(fact.incident_id)
     if incident is not None and incident.revision == 0:
-        incident = None  # a candidate, of which nobody has heard
+        incident = None  # a candidate has not been reported, so nobody can know of it
     repeat = _repeat(state, incident, fact)
     if repeat is not None:
-        return Effect(repeat, (), _again(state, incident, fact) if repeat is Reason.DUPLICATE else ())
+        return Effect(
+            repeat, (), _refresh_window(state, incident, fact) if repeat is Reason.DUPLICATE else ()
+        )
     if incident is None:
         return _without_incident(state, fact)
     incident = replace(incident, acks=add_event(incident.acks, fact.ack_id, fact.received_at))
@@ -107,24 +116,28 @@ def acknowledgement(state: State, _envelope: FusionInput, fact: AckFact) -> Effe
 
 
 def _without_incident(state: State, fact: AckFact) -> Effect:
-    """What is said of an incident that is over, or that never was."""
+    """Reject an acknowledgement of an incident that is over or unknown."""
     ended = state.ended.get(fact.incident_id)
     reason = Reason.UNKNOWN_INCIDENT if ended is None else Reason.INCIDENT_OVER
-    said = PutStray(add_event(state.stray_acks, _name(fact), fact.received_at))
-    return _rejected(state, fact, reason, IncidentState.UNKNOWN if ended is None else ended.state, said)
+    unmatched = PutUnmatchedAck(add_event(state.unmatched_acks, _ack_key(fact), fact.received_at))
+    return _rejected(state, fact, reason, IncidentState.UNKNOWN if ended is None else ended.state, unmatched)
 
 
-def _name(fact: AckFact) -> str:
+def _ack_key(fact: AckFact) -> str:
     return f"{fact.incident_id}/{fact.ack_id}"
 
 
 def _repeat(state: State, incident: Incident | None, fact: AckFact) -> Reason | None:
-    """Whether it was said before: of this incident while it was open, after it was over, or before it was raised."""
-    if _name(fact) in state.stray_acks.ids:
+    """Why it may be a duplicate, or None: the incident may be open, over, or not raised when it was first sent."""
+    if _ack_key(fact) in state.unmatched_acks.ids:
         return Reason.DUPLICATE
     if incident is not None:
         is_early = fact.received_at <= (incident.raised_at or incident.first_at)
-        if is_early and state.stray_acks.floor is not None and fact.received_at <= state.stray_acks.floor:
+        if (
+            is_early
+            and state.unmatched_acks.floor is not None
+            and fact.received_at <= state.unmatched_acks.floor
+        ):
             return Reason.BEYOND_MEMORY
         return check_event(incident.acks, fact.ack_id, fact.received_at)
     ended = state.ended.get(fact.incident_id)
@@ -132,31 +145,30 @@ def _repeat(state: State, incident: Incident | None, fact: AckFact) -> Reason | 
         return known
     if ended is None and state.ended_floor is not None and fact.received_at <= state.ended_floor:
         return Reason.BEYOND_MEMORY
-    return check_event(state.stray_acks, _name(fact), fact.received_at)
+    return check_event(state.unmatched_acks, _ack_key(fact), fact.received_at)
 
 
-def _again(state: State, incident: Incident | None, fact: AckFact) -> tuple[Change, ...]:
-    """A resend counts from when it was received: copies of it may follow."""
-    if _name(fact) in state.stray_acks.ids:
-        return (PutStray(add_event(state.stray_acks, _name(fact), fact.received_at)),)
+def _refresh_window(state: State, incident: Incident | None, fact: AckFact) -> tuple[Change, ...]:
+    """Move a resend to its own received_at in the window that holds it, since copies of the resend may follow."""
+    if _ack_key(fact) in state.unmatched_acks.ids:
+        return (PutUnmatchedAck(add_event(state.unmatched_acks, _ack_key(fact), fact.received_at)),)
     if incident is not None:
         return (PutIncident(replace(incident, acks=add_event(incident.acks, fact.ack_id, fact.received_at))),)
     ended = state.ended.get(fact.incident_id)
     if ended is None:
         return ()
     acks = add_event(ended.acks, fact.ack_id, fact.received_at)
-    return (PutEnded(fact.incident_id, Ended(ended.state, acks)),)
+    return (PutEnded(fact.incident_id, EndedIncident(ended.state, acks)),)
 
 
 def _objection(state: State, incident: Incident, fact: AckFact, rule: AckRule) -> Reason | None:
-    """Why it cannot be, or None."""
+    """The reason to reject an acknowledgement, or None."""
     if fact.received_at - fact.at > state.policy.ack_too_old_ms:
         return Reason.ACK_TOO_OLD
     is_outdated = fact.revision is not None and fact.revision < incident.alarm_revision
     if is_outdated and (rule.needs_latest or incident.state in UNACKNOWLEDGED):
-        return (
-            Reason.OUTDATED_REVISION
-        )  # whoever is on the way to a yellow has not answered the red that it became
+        # A unit on the way to a yellow has not answered the red that it has become.
+        return Reason.OUTDATED_REVISION
     if not is_possible(incident.state, rule.transition):
         return Reason.NOT_POSSIBLE_NOW
     if rule.needs_reason and fact.reason in {None, AckReason.UNKNOWN}:
@@ -203,7 +215,7 @@ def _accepted(state: State, incident: Incident, fact: AckFact, rule: AckRule) ->
     if fact.action is AckAction.REGRADE and fact.grade is not None:
         incident = record_grade_change(replace(incident, grade=fact.grade), now, policy)
     incident = extend_expiry(incident, now, policy)
-    # What is said again starts the time anew: a second unit en route, a longer shelving, another grade.
+    # A repeated action starts its timers again: a second unit en route, a longer shelving, another grade.
     if fact.action in {AckAction.UNSHELVE, AckAction.IN_SERVICE}:
         incident = bring_back(incident, rule.transition, now, policy)
     else:
@@ -228,7 +240,7 @@ def _accepted(state: State, incident: Incident, fact: AckFact, rule: AckRule) ->
 
 
 def _silence_ms(state: State, incident: Incident, fact: AckFact) -> int:
-    """For how long a person has asked for silence."""
+    """For how long the incident is suppressed, milliseconds: as asked for, or the policy's longest time."""
     if incident.state is IncidentState.OUT_OF_SERVICE:
         return state.policy.out_of_service_ms
     if fact.shelve_s is not None:

@@ -1,7 +1,7 @@
-"""What cameras tell: a fire at its place, then silence while it burns, until somebody can see it; and that they live.
+"""Inputs of cameras: a fire, of which only the first report and the first picture issue an alert, and proof of life.
 
-A camera alone makes what the policy says, which is yellow (domain.md 13: its own faults are maintenance). A fire that
-a press joins is one red emergency that two feeds tell of.
+The policy says which grade a fire has that one camera alone reports; the default is yellow. A camera's own faults are
+maintenance (requirement 13). A fire that a press joins is one red emergency which two feeds report.
 """
 
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from schemas.fusion_log import CameraAlive, FusionInput, Observation
 
 
 def observation(state: State, envelope: FusionInput, seen: Observation) -> Effect:
-    """Decide about what a detector saw."""
+    """Decide about an observation of a detector; anything but a fire is not supported."""
     if seen.hazard is not Hazard.FIRE:
         return Effect(Reason.NOT_SUPPORTED)
     key = (envelope.zone, seen.device_id)
@@ -31,7 +31,7 @@ def observation(state: State, envelope: FusionInput, seen: Observation) -> Effec
 
 
 def camera_alive(state: State, envelope: FusionInput, alive: CameraAlive) -> Effect:
-    """A camera delivers frames; only the latest word counts."""
+    """Record that a camera delivers frames; only a later time than the known one counts."""
     key = (envelope.zone, alive.device_id)
     device = state.devices.get(key)
     if device is None or not device.is_registered:
@@ -51,8 +51,8 @@ def _fire(state: State, seen: Observation) -> Report:
             occurred_at=seen.occurred_at,
             received_at=seen.received_at,
         ),
-        first=Reason.FIRST_FACT,
-        again=Reason.STILL_BURNING,
+        first_reason=Reason.FIRST_FACT,
+        repeat_reason=Reason.STILL_BURNING,
         reach_m=state.policy.camera_reach_m,
         score_permille=max(0, min(1000, seen.score_permille)),
         media=seen.media,

@@ -1,4 +1,4 @@
-"""Whether a device's event is a repeat: asked before any rule, for pillars and cameras alike."""
+"""Whether a device's event is a duplicate. It is checked before any rule runs, for pillars and cameras alike."""
 
 import msgspec
 from msgspec.structs import replace
@@ -13,12 +13,12 @@ from schemas.units import EpochMs
 
 
 class DedupResult(msgspec.Struct, frozen=True):
-    """What a device's memory makes of an event.
+    """The result of the check.
 
     Attributes:
-        device: With the event in its memory.
-        repeat: Why the event is nothing new, or None when it is new.
-        changes: What a repeat changes: often nothing, sometimes how long it is remembered.
+        device: The device, with the event in its window.
+        repeat: Why the event is a duplicate or may be one, or None when it is new.
+        changes: What the fold changes for a duplicate: often nothing, sometimes the event's place in the window.
     """
 
     device: Device
@@ -29,7 +29,7 @@ class DedupResult(msgspec.Struct, frozen=True):
 def check_duplicate(
     state: State, key: DeviceKey, feed: Feed, event_id: str, received_at: EpochMs
 ) -> DedupResult:
-    """Hold an event against what its device said before on that feed, and against what open incidents rest on."""
+    """Compare an event with the device's window for that feed, and with the sources of the device's open incidents."""
     device = device_at(state, key)
     is_seen = feed is Feed.CAMERAS
     known = device.camera_event_ids if is_seen else device.event_ids

@@ -1,7 +1,7 @@
-"""Everything a device reports by itself: known already, then by kind.
+"""Everything that a pillar or gateway reports by itself: first the check for duplicates, then one rule for each kind.
 
-Every event but a heartbeat is remembered, also one that has no effect, also of a stranger: otherwise a copy of it,
-later in the log, could have one.
+Every event but a heartbeat goes into the device's window, even if it has no effect and even if the device is not
+registered. Otherwise a copy of it, later in the log, could have an effect.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ from schemas.enums import Action, Disposition, Family, Feed, Hazard, PillarKind,
 from schemas.fusion_log import FusionInput, PillarFact
 
 NO_DISPATCH = 0
-"""The verification level of what nobody is sent to (domain.md 12)."""
+"""The verification level of an incident to which nobody is sent (requirement 12)."""
 
 FAULTS: Mapping[PillarKind, Hazard] = {
     PillarKind.TAMPER: Hazard.TAMPER,
@@ -40,7 +40,7 @@ FAULTS: Mapping[PillarKind, Hazard] = {
     PillarKind.MAINS: Hazard.MAINS,
     PillarKind.COMMS: Hazard.COMMS,
 }
-"""What a device says of itself is for a technician (domain.md 4)."""
+"""Faults that a device reports about itself; they are for a technician (requirement 4)."""
 
 
 def pillar_fact(state: State, envelope: FusionInput, fact: PillarFact) -> Effect:
@@ -59,18 +59,18 @@ def pillar_fact(state: State, envelope: FusionInput, fact: PillarFact) -> Effect
 
 
 def _heartbeat(state: State, key: DeviceKey, fact: PillarFact) -> Effect:
-    """Only the latest counts; that of an unregistered device is not even remembered."""
+    """Record a heartbeat if it is the latest; that of an unregistered device leaves no trace in the state."""
     device = state.devices.get(key)
     if device is None or not device.is_registered:
         return Effect(Reason.UNKNOWN_DEVICE)
     latest = state.heartbeats.get(key)
     if fact.received_at <= max(device.since, latest or device.since):
-        return Effect(Reason.DUPLICATE)  # or of a time in which nobody counted on it
+        return Effect(Reason.DUPLICATE)  # or from before its supervision began
     return Effect(Reason.HEARTBEAT, (), (RecordHeartbeat(key, fact.received_at),))
 
 
 def _release(state: State, device: Device, fact: PillarFact) -> Effect:
-    """The contact opens, unless this is about an earlier press."""
+    """Record that the contact has opened, unless the release was received before the last press."""
     if device.press_at is not None and fact.received_at < device.press_at:
         return Effect(Reason.RELEASED, (), (PutDevice(device),))
     opened = replace(device, closed_at=None, is_stuck=False)
@@ -80,7 +80,7 @@ def _release(state: State, device: Device, fact: PillarFact) -> Effect:
 
 
 def _fault(state: State, device: Device, fact: PillarFact) -> Effect:
-    """Tamper, battery, mains, comms: it comes, or it is over. In an exercise nobody is sent to mend anything."""
+    """Decide about tamper, battery, mains or comms, active or cleared. One in an exercise sends no technician."""
     if not device.is_registered:
         return Effect(Reason.UNKNOWN_DEVICE, (), (PutDevice(device),))
     if fact.exercise:
@@ -102,12 +102,12 @@ def _fault(state: State, device: Device, fact: PillarFact) -> Effect:
 
 
 def _unknown(_state: State, device: Device, _fact: PillarFact) -> Effect:
-    """A kind that this release does not know: remembered, and nothing else."""
+    """A kind that this release does not know goes into the window and has no other effect."""
     return Effect(Reason.NOT_SUPPORTED, (), (PutDevice(device),))
 
 
 def _cancel(state: State, device: Device, fact: PillarFact) -> Effect:
-    """A caller takes it back: a red stays open and says so, a lesser grade ends (domain.md 6)."""
+    """Decide about a device's cancel: a red stays open and reports it, a lesser grade ends (requirement 6)."""
     status = status_of(fact)
     incident = latest_of(
         found
@@ -115,35 +115,35 @@ def _cancel(state: State, device: Device, fact: PillarFact) -> Effect:
         if found.family is Family.EMERGENCY and found.status is status
     )
     is_older = device.press_at is not None and fact.received_at < device.press_at
-    if incident is None or is_older:  # sent before the press that is open: it takes back another one
+    if incident is None or is_older:  # one from before the open press cancels an earlier press
         return Effect(Reason.NOTHING_TO_CANCEL, (), (PutDevice(device),))
     if device.device_id in incident.cancel_requested:
         return Effect(Reason.DUPLICATE, (), (PutDevice(device),))
     asked_by = (*incident.cancel_requested, device.device_id)
-    # One caller does not take back what others have reported too.
+    # The cancel of one device does not end what other devices have reported too.
     is_everybody = len(incident.devices) < MAX_DEVICES and set(incident.devices) <= set(asked_by)
     transition = transition_of_device_cancel(incident.grade) if is_everybody else Transition.CANCEL_ASKED
     ends_it = transition is Transition.CANCEL
     reason = Reason.CANCELLED_BY_DEVICE if ends_it else Reason.CANCEL_REQUESTED
     asked = replace(incident, cancel_requested=asked_by)
     asked = advance(asked, transition, state.now, state.policy, restart=False)
-    if not incident.revision:  # a candidate: nobody has heard of it
+    if not incident.revision:  # a candidate: no alert has been issued for it
         reason = Reason.NEVER_RAISED if ends_it else reason
-        return Effect(reason, (), (PutDevice(device), _kept(asked, ends_it=ends_it)))
+        return Effect(reason, (), (PutDevice(device), _put_or_end(asked, ends_it=ends_it)))
     context = _context(state, device, fact, Action.CANCEL if ends_it else Action.UPDATE, reason)
     asked, alert = issue_alert(asked, context)
-    return Effect(reason, (alert,), (PutDevice(device), _kept(asked, ends_it=ends_it)))
+    return Effect(reason, (alert,), (PutDevice(device), _put_or_end(asked, ends_it=ends_it)))
 
 
-def _kept(incident: Incident, *, ends_it: bool) -> Change:
+def _put_or_end(incident: Incident, *, ends_it: bool) -> Change:
     return EndIncident(incident) if ends_it else PutIncident(incident)
 
 
 def _test(state: State, device: Device, fact: PillarFact) -> Effect:
-    """A test says that it works and is over: it never reaches the live topics (domain.md 5)."""
+    """Issue a test's alert as an incident that is closed at once; it never reaches the live topics (requirement 5)."""
     if not device.is_registered:
         return Effect(Reason.UNKNOWN_DEVICE, (), (PutDevice(device),))
-    report = replace(report_of(state, device, fact), status=Status.TEST, first=Reason.DEVICE_TEST)
+    report = replace(report_of(state, device, fact), status=Status.TEST, first_reason=Reason.DEVICE_TEST)
     incident = replace(
         new_emergency(state, device, report, Transition.TEST),
         expires_at=state.now,
@@ -159,7 +159,7 @@ def _test(state: State, device: Device, fact: PillarFact) -> Effect:
 
 
 def _context(state: State, device: Device, fact: PillarFact, action: Action, reason: Reason) -> AlertContext:
-    """Why an alert about a device's own fact goes out."""
+    """Why an alert about a device's own fact is issued."""
     return AlertContext(
         action=action,
         reason=reason,

@@ -1,13 +1,13 @@
-"""How a feed is doing, reported by the worker that reads it.
+"""The condition of a feed, reported by the worker that reads it.
 
-    dead letter ─► a blue: a press may be in it (requirement 8a)
-    watermark   ─► these partitions have been read without a hole until now; a silent one has recovered
+    dead letter ─► a blue: the unusable record may have been a press (requirement 8a)
+    watermark   ─► these partitions have been read without a gap until now; a silent one has recovered
     list age    ─► a blue while a list is too old to be matched against (requirement 19)
     log broken  ─► a blue: records of the log itself are gone, and what they reported is not known
-    nothing     ─► a blue: nobody reads the feed, and no device can be found silent
+    no report   ─► a blue: nobody reads the feed, so no device can be found silent
 
-What belongs to no zone is reported in the zone `unassigned`, by the partition that holds it. Until 0.4.0 workers wrote
-one record for all of it, `FeedStatus`: a log of before is read as if it held the four.
+Conditions that belong to no zone are reported in the zone `unassigned`, by the partition that holds it. Until 0.4.0
+workers wrote one record for all four, `FeedStatus`; an older log is read as if it held the four.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ from schemas.units import SECOND_MS, EpochMs
 _FAULT = ASSESSMENTS[Hazard.FEED_FAULT]
 
 AHEAD_MS = 20 * SECOND_MS
-"""A worker's clock may be so far ahead of the broker's, as a device's may (SIA DC-09)."""
+"""How far a worker's clock may be ahead of the broker's: as far as a device's clock (SIA DC-09)."""
 
 _REASONS: Mapping[Hazard, Reason] = {
     Hazard.FEED_FAULT: Reason.FEED_FAULT,
@@ -51,7 +51,7 @@ _REASONS: Mapping[Hazard, Reason] = {
 
 
 class _Occurrence(NamedTuple):
-    """Something that has happened to a feed or to the log, and does not go on."""
+    """An event in a feed or in the log, as opposed to a condition that persists."""
 
     hazard: Hazard
     feed: Feed
@@ -62,29 +62,29 @@ class _Occurrence(NamedTuple):
 
     @property
     def event_id(self) -> str:
-        """Where it happened: equal in every copy."""
+        """Its topic, partition and offset, which are equal in every copy."""
         return f"{self.topic}:{self.partition}:{self.offset}"
 
 
 def feed_watermark(state: State, _envelope: FusionInput, mark: FeedWatermark) -> Effect:
-    """These partitions have been read without a hole. A copy is known by its time, which rises."""
+    """Decide about partitions that have been read without a gap. A copy is recognised by its time, which rises."""
     if mark.at > state.now + AHEAD_MS:
-        return Effect(Reason.FEED_STATUS)  # a wrong clock: what it says would keep others from being believed
+        return Effect(Reason.FEED_STATUS)  # a wrong clock: later, correct watermarks would look like copies
     effects = [
         _advanced(state, (mark.topic, partition), mark.at)
         for partition in mark.partitions
-        if _is_news(state, (mark.topic, partition), mark.at)
+        if _is_newer(state, (mark.topic, partition), mark.at)
     ]
     return Effect(Reason.FEED_STATUS if effects else Reason.DUPLICATE).then(*effects)
 
 
-def _is_news(state: State, key: WatermarkKey, at: EpochMs) -> bool:
+def _is_newer(state: State, key: WatermarkKey, at: EpochMs) -> bool:
     known = state.watermarks.get(key)
     return known is None or at > known.at
 
 
 def _advanced(state: State, key: WatermarkKey, at: EpochMs) -> Effect:
-    """The watermark of a partition has risen: it is watched from now on, and has recovered if it was silent."""
+    """Raise the watermark of a partition: it is supervised from now on, and has recovered if it was silent."""
     effect = Effect(None, (), (PutWatermark(key, Watermark(at, state.now)),))
     if key not in state.watermarks:
         timer = Timer(state.now, _subject(key), TimerKind.FEED_SILENCE)
@@ -96,21 +96,20 @@ def _advanced(state: State, key: WatermarkKey, at: EpochMs) -> Effect:
 
 
 def feed_silence_due(state: State, subject: str) -> EpochMs | None:
-    """When a partition of a feed must have been reported; None where another partition of the log reports it."""
+    """When to check a partition of a feed for silence; None where another partition of the log reports it."""
     mark = state.watermarks.get(_partition(subject))
     if mark is None or partition_of(UNASSIGNED_ZONE, state.partitions) != state.partition:
         return None
     due = EpochMs(mark.reported_at + state.policy.feed_silent_ms)
     known = by_name(state, UNASSIGNED_ZONE, fault_name(Hazard.FEED_SILENT, subject))
-    if (
-        due <= state.now and known is not None and known.active
-    ):  # it is reported; a person may close it: look again
+    # The silence has been reported. It is checked again, because a person may close the incident.
+    if due <= state.now and known is not None and known.active:
         return EpochMs(state.now + state.policy.feed_silent_ms)
     return due
 
 
 def on_feed_silent(state: State, subject: str) -> Effect:
-    """Nobody has reported a partition of a feed for too long."""
+    """Report that nobody has reported a partition of a feed for too long."""
     return on_active(state, _silence_signal(state, subject, f"silent:{state.now}"))
 
 
@@ -137,7 +136,7 @@ def _partition(subject: str) -> WatermarkKey:
 
 
 def list_age(state: State, envelope: FusionInput, age: ListAge) -> Effect:
-    """A list is too old, or fresh again; a report is named by the age of the list, so that copies say nothing new."""
+    """Decide about the age of a list; its newest entry names the report, so that a copy is recognised."""
     signal = ConditionSignal(
         hazard=Hazard.FEED_STALE,
         who=age.topic,
@@ -158,21 +157,25 @@ def list_age(state: State, envelope: FusionInput, age: ListAge) -> Effect:
 
 
 def dead_letter(state: State, envelope: FusionInput, notice: DeadLetterNotice) -> Effect:
-    """A record of a feed could not be used. Only one of the pillar feed may have been a press."""
+    """Report a record of the pillar feed that could not be used; one of another feed cannot have been a press."""
     if notice.feed is not Feed.PILLARS:
         return Effect(Reason.FEED_STATUS)
     place = (notice.topic, notice.partition, notice.offset)
-    return _has_happened(state, envelope.zone, _Occurrence(Hazard.FEED_FAULT, notice.feed, *place, notice.at))
+    return _report_occurrence(
+        state, envelope.zone, _Occurrence(Hazard.FEED_FAULT, notice.feed, *place, notice.at)
+    )
 
 
 def log_broken(state: State, envelope: FusionInput, notice: LogBrokenNotice) -> Effect:
-    """Records of the log itself are gone: what they reported is not known, and the incidents stay open."""
+    """Report that records of the log itself are gone. What they reported is not known; open incidents stay open."""
     place = (notice.topic, notice.partition, notice.found)
-    return _has_happened(state, envelope.zone, _Occurrence(Hazard.LOG_BROKEN, Feed.LOG, *place, notice.at))
+    return _report_occurrence(
+        state, envelope.zone, _Occurrence(Hazard.LOG_BROKEN, Feed.LOG, *place, notice.at)
+    )
 
 
 def feed_status(state: State, envelope: FusionInput, status: FeedStatus) -> Effect:
-    """Decide about a record of before 0.4.0, as about the one that has taken its place."""
+    """Decide about a record written before 0.4.0 as about the one that has replaced it."""
     feed, topic, at = status.feed, status.topic, status.at
     place = (topic, status.partition, status.offset)
     match status.state:
@@ -183,77 +186,79 @@ def feed_status(state: State, envelope: FusionInput, status: FeedStatus) -> Effe
             is_stale = status.state is FeedState.STALE
             return list_age(state, envelope, ListAge(feed=feed, topic=topic, newest_at=at, stale=is_stale))
         case FeedState.DEAD_LETTER if feed is Feed.PILLARS:
-            return _has_happened(state, envelope.zone, _Occurrence(Hazard.FEED_FAULT, feed, *place, at))
+            return _report_occurrence(state, envelope.zone, _Occurrence(Hazard.FEED_FAULT, feed, *place, at))
         case FeedState.BROKEN:
-            return _has_happened(state, envelope.zone, _Occurrence(Hazard.LOG_BROKEN, feed, *place, at))
+            return _report_occurrence(state, envelope.zone, _Occurrence(Hazard.LOG_BROKEN, feed, *place, at))
     return Effect(Reason.FEED_STATUS)
 
 
-def _has_happened(state: State, zone: str, what: _Occurrence) -> Effect:
-    """The first of its kind raises; more of the same topic inside blue's window are counted in silence."""
-    key = (zone, what.feed.value, what.topic)
+def _report_occurrence(state: State, zone: str, occurrence: _Occurrence) -> Effect:
+    """Raise an incident for the first occurrence; more of the same topic inside blue's window are only counted."""
+    key = (zone, occurrence.feed.value, occurrence.topic)
     window = state.feeds.get(key, EventIdWindow())
-    known = check_event(window, what.event_id, what.at)
+    known = check_event(window, occurrence.event_id, occurrence.at)
     if known is Reason.BEYOND_MEMORY:
         return Effect(known)
-    seen = PutFeed(key, add_event(window, what.event_id, what.at))
+    seen = PutFeed(key, add_event(window, occurrence.event_id, occurrence.at))
     if known is not None:
         return Effect(known, (), (seen,))
-    joined = by_name(state, zone, what.topic)
+    joined = by_name(state, zone, occurrence.topic)
     if joined is not None and joined.state not in OVER and is_in_window(state, joined):
-        return Effect(Reason.FEED_STATUS, (), (seen, PutIncident(_one_more(state, joined, what))))
+        return Effect(
+            Reason.FEED_STATUS, (), (seen, PutIncident(_with_occurrence(state, joined, occurrence)))
+        )
     context = AlertContext(
         action=Action.RAISE,
-        reason=_REASONS[what.hazard],
-        cause=(what.feed, what.topic, what.event_id),
+        reason=_REASONS[occurrence.hazard],
+        cause=(occurrence.feed, occurrence.topic, occurrence.event_id),
         at=state.now,
         policy_version=state.policy_version,
         is_alarm=True,
     )
-    return raise_incident(state, _fault_of(state, zone, what), context, None)[1].after(seen)
+    return raise_incident(state, _fault_of(state, zone, occurrence), context, None)[1].after(seen)
 
 
-def _one_more(state: State, incident: Incident, what: _Occurrence) -> Incident:
+def _with_occurrence(state: State, incident: Incident, occurrence: _Occurrence) -> Incident:
     joined = replace(
         incident,
         last_at=state.now,
-        sources=with_source(incident.sources, _source(what)),
+        sources=with_source(incident.sources, _source(occurrence)),
         source_count=incident.source_count + 1,
     )
     return extend_expiry(joined, state.now, state.policy)
 
 
-def _fault_of(state: State, zone: str, what: _Occurrence) -> Incident:
+def _fault_of(state: State, zone: str, occurrence: _Occurrence) -> Incident:
     fault = Incident(
-        incident_id=incident_id_of(zone, what.hazard, what.topic, what.event_id),
+        incident_id=incident_id_of(zone, occurrence.hazard, occurrence.topic, occurrence.event_id),
         zone=zone,
         family=_FAULT.family,
-        hazard=what.hazard,
-        grade=grade_of(state.policy, what.hazard),
+        hazard=occurrence.hazard,
+        grade=grade_of(state.policy, occurrence.hazard),
         state=next_state(None, Transition.FACT),
-        place_key=what.topic,
+        place_key=occurrence.topic,
         place=None,
         uncertainty_m=None,
         verification_level=_FAULT.verification_level,
         score_permille=None,
         chain=CONTROL_ROOM,
-        onset=what.at,
+        onset=occurrence.at,
         first_at=state.now,
         last_at=state.now,
         expires_at=EpochMs(state.now + state.policy.expire_after_ms),
-        sources=(_source(what),),
+        sources=(_source(occurrence),),
         source_count=1,
-        feeds=(what.feed,),
-        active=False,  # it has happened, and does not go on
+        feeds=(occurrence.feed,),
+        active=False,  # an occurrence does not persist
     )
     return opened(fault, state.now, state.policy)
 
 
-def _source(what: _Occurrence) -> Source:
+def _source(occurrence: _Occurrence) -> Source:
     return Source(
-        feed=what.feed,
-        device_id=what.topic,
-        event_id=what.event_id,
-        occurred_at=what.at,
-        received_at=what.at,
+        feed=occurrence.feed,
+        device_id=occurrence.topic,
+        event_id=occurrence.event_id,
+        occurred_at=occurrence.at,
+        received_at=occurrence.at,
     )

@@ -1,7 +1,7 @@
-"""A press: raises without a hold, joins an emergency, or is the same press bouncing (domain.md 1, 2, 7, 8a, 9).
+"""A press raises without a hold, joins an emergency, or is a bounce (requirements 1, 2, 7, 8a and 9).
 
-Nothing a press meets here keeps it silent but a bounce of an incident that is open. Whether it is known already was
-asked before (processors/rules/device_event.py).
+Nothing in this module suppresses a press, except a bounce whose incident is still open. The check for duplicates has
+been made before (processors/rules/device_event.py).
 """
 
 from msgspec.structs import replace
@@ -18,11 +18,11 @@ from schemas.units import EpochMs
 
 
 def press(state: State, device: Device, fact: PillarFact) -> Effect:
-    """Decide about a press that is new.
+    """Decide about a press that is no duplicate.
 
     Args:
         state: Read only.
-        device: Who was pressed; it remembers this event already.
+        device: The device that was pressed, with this event in its window already.
         fact: The press.
     """
     closed_at, watch = _contact(state, device, fact)
@@ -36,10 +36,10 @@ def press(state: State, device: Device, fact: PillarFact) -> Effect:
 
 
 def _contact(state: State, device: Device, fact: PillarFact) -> tuple[EpochMs | None, tuple[Change, ...]]:
-    """Since when the contact is closed, and when to look whether it is stuck.
+    """Since when the contact is closed, and the timer that checks whether it is stuck.
 
-    A panel that repeats a held button says nothing new, and a contact that is closed is watched already. Nobody mends
-    a button that is held in an exercise, nor one that never says when it is released.
+    A contact that is closed is supervised already, so a panel that repeats a held button changes nothing. A contact is
+    not supervised during an exercise, nor where the device never reports a release.
     """
     site = device.site
     is_watched = site is not None and not site.removed and site.reports_release and not fact.exercise
@@ -50,10 +50,10 @@ def _contact(state: State, device: Device, fact: PillarFact) -> tuple[EpochMs | 
 
 
 def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
-    """Whether this is the last press once more; a train of bounces counts from its first press.
+    """Whether this is a bounce of the last press; a series of bounces is measured from its first press.
 
-    A press after a cancel is none: the caller has changed their mind. Nor is one whose incident is over, or an
-    exercise where the last was not.
+    It is no bounce after a cancel, since the caller has changed their mind. Nor is it one if the incident of the last
+    press is over, or if one of the two presses belongs to an exercise and the other does not.
     """
     if device.press_at is None or device.press_incident is None:
         return False
@@ -68,17 +68,17 @@ def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
 
 
 def status_of(fact: PillarFact) -> Status:
-    """Whether it is real."""
+    """The status of a fact: Exercise or Actual."""
     return Status.EXERCISE if fact.exercise else Status.ACTUAL
 
 
 def report_of(state: State, device: Device, fact: PillarFact) -> Report:
-    """A press as news of an emergency."""
+    """A press as a report of an emergency."""
     return Report(
-        first=Reason.FIRST_FACT if device.is_registered else Reason.UNREGISTERED_DEVICE,
+        first_reason=Reason.FIRST_FACT if device.is_registered else Reason.UNREGISTERED_DEVICE,
         hazard=Hazard.EMERGENCY_CALL,
         source=source_of(fact),
-        again=Reason.PRESSED_AGAIN,
+        repeat_reason=Reason.PRESSED_AGAIN,
         status=status_of(fact),
         is_press=True,
         reach_m=state.policy.pillar_reach_m,
@@ -88,12 +88,12 @@ def report_of(state: State, device: Device, fact: PillarFact) -> Report:
 
 
 def is_late(state: State, fact: PillarFact) -> bool:
-    """Whether it was received much later than it happened."""
+    """Whether a fact was received later after it happened than the policy's `late_after_ms`."""
     return fact.received_at - fact.occurred_at > state.policy.late_after_ms
 
 
 def source_of(fact: PillarFact) -> Source:
-    """The fact, as an alert names it."""
+    """The fact as alerts list it."""
     return Source(
         feed=Feed.PILLARS,
         device_id=fact.device_id,

@@ -1,4 +1,4 @@
-"""What the log tells of the site: devices come, move and go, and a policy comes into force."""
+"""Changes of the site that the log reports: devices are added, moved and removed, and a policy comes into force."""
 
 from collections.abc import Iterator
 
@@ -26,11 +26,11 @@ from schemas.fusion_log import FusionInput, PolicyRecord
 from schemas.registry import RegistryDevice
 
 
-def device_record(state: State, envelope: FusionInput, site: RegistryDevice) -> Effect:
-    """Take over what the registry says of a device, unless it is older than what is known.
+def device_update(state: State, envelope: FusionInput, site: RegistryDevice) -> Effect:
+    """Apply a registry record of a device, unless its revision is not higher than the known one.
 
-    A removed device stays, with what it said: a copy of an old press must find it there. Its supervision ends, and
-    so do the faults that were reported of it; an emergency goes on.
+    A removed device stays in the state with its windows, because a copy of an old press must be recognised. Its
+    supervision ends, and its faults are closed; an emergency stays open.
     """
     if site.zone != envelope.zone:
         return Effect(Reason.MISROUTED)
@@ -55,7 +55,7 @@ def device_record(state: State, envelope: FusionInput, site: RegistryDevice) -> 
 
 
 def _withdrawals(state: State, device: Device, placed: Device) -> Iterator[Effect]:
-    """What was reported of a device and is not asked of it any more."""
+    """Close what was reported of a device and is no longer required of it."""
     if device.silent_since is not None and _promise(device) != _promise(placed):
         yield on_promise_changed(state, device)
     if placed.test_due is None:
@@ -65,12 +65,12 @@ def _withdrawals(state: State, device: Device, placed: Device) -> Iterator[Effec
 
 
 def _promise(device: Device) -> tuple[int, DeviceKey | None]:
-    """How often it must speak, and through whom."""
+    """A device's heartbeat interval, milliseconds, and its gateway."""
     return heartbeat_ms(device), device.gateway
 
 
 def _timers(state: State, device: Device) -> tuple[Change, ...]:
-    """When to look at a device that the registry has just named; a look too many finds nothing."""
+    """The timers of a device that the registry has just listed; a superfluous timer does no harm."""
     timers: list[Change] = []
     if interval_ms := heartbeat_ms(device):
         timers.append(silence_timer(device.key, state.now, interval_ms))
@@ -94,8 +94,8 @@ def _on_removed(state: State, device: Device, site: RegistryDevice) -> Effect:
     return Effect(Reason.DEVICE_REMOVED, (), (PutDevice(left),)).then(*faults, others)
 
 
-def policy_record(state: State, _envelope: FusionInput, record: PolicyRecord) -> Effect:
-    """Put a policy into force, unless it is older than the one in force or contradicts itself."""
+def policy_update(state: State, _envelope: FusionInput, record: PolicyRecord) -> Effect:
+    """Put a policy into force, unless its revision is not higher than the present one's or it contradicts itself."""
     if record.revision <= state.policy_revision:
         return Effect(Reason.DUPLICATE)
     try:

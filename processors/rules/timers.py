@@ -1,10 +1,12 @@
-"""What happens when a timer is due. Ticks make timers fire, nothing else does.
+"""What happens when a timer is due. Only ticks make timers fire.
 
-A timer in the heap says when to look. What is due stands in the incident or follows from the device: a timer that is
-early is set anew, one that is nothing any more goes. So an incident that changes moves no timer, a tick costs what is
-due, and each tier is asked once however often a tick is repeated.
+A timer in the heap says when to check. The actual due time is held by the incident or follows from the device: a timer
+that is too early is set again, and one that has become obsolete is dropped. An incident that changes therefore moves
+no timer, the cost of a tick depends only on what is due, and each tier is asked once even if a tick is repeated.
 
-    due_of ─► None: nothing ─► later: look then ─► now: fire ─► due_of again
+    due_of ─► None: drop it
+           ─► later: check again then
+           ─► now: fire, then due_of again
 """
 
 from collections.abc import Callable, Mapping
@@ -42,7 +44,7 @@ from schemas.units import EpochMs
 
 
 def due_of(state: State, timer: Timer) -> EpochMs | None:
-    """When what a timer looks at is due; None where there is nothing to look at."""
+    """The actual due time of what a timer checks; None where nothing is due any more."""
     if timer.kind in DUE:
         incident = state.incidents.get(timer.subject)
         return None if incident is None else DUE[timer.kind](incident)
@@ -52,7 +54,7 @@ def due_of(state: State, timer: Timer) -> EpochMs | None:
 
 
 def fire(state: State, timer: Timer) -> Effect:
-    """Decide about what is due."""
+    """Decide about a timer that is due."""
     if timer.kind in DUE:
         return _INCIDENT_RULES[timer.kind](state, timer, state.incidents[timer.subject])
     if timer.kind is TimerKind.FEED_SILENCE:
@@ -66,7 +68,7 @@ def _key(timer: Timer) -> DeviceKey:
 
 
 def _hold(state: State, timer: Timer, incident: Incident) -> Effect:
-    """A candidate has waited: it is raised, unless what was wrong is over. Then nobody ever hears of it."""
+    """Raise a candidate whose hold is over, or drop it without any alert if its condition has cleared meanwhile."""
     if not incident.active:
         closed = replace(incident, state=IncidentState.CLOSED)
         return Effect(Reason.NEVER_RAISED, (), (EndIncident(closed),))
@@ -83,7 +85,7 @@ def _hold(state: State, timer: Timer, incident: Incident) -> Effect:
 
 
 def _escalate(state: State, timer: Timer, incident: Incident) -> Effect:
-    """Nobody has answered, or somebody has refused: the next tier is asked, and has the same time."""
+    """Ask the next tier, since nobody has answered or the unit has refused; it has as much time to answer."""
     if not has_next_tier(incident):
         return Effect(None, (), (PutIncident(replace(incident, escalate_at=None)),))
     was_refused = incident.state is IncidentState.REJECTED
@@ -94,36 +96,38 @@ def _escalate(state: State, timer: Timer, incident: Incident) -> Effect:
 
 
 def _notify(state: State, timer: Timer, incident: Incident) -> Effect:
-    """Still nobody has answered: it is reported again. A flapping incident is not reminded of."""
+    """Issue a reminder, since nobody has answered yet. A flapping incident is not reminded of."""
     due = EpochMs(state.now + state.policy.notify_ms.of(incident.grade))
-    again = replace(incident, notify_at=due)
+    reminded = replace(incident, notify_at=due)
     if incident.flapping:
-        return Effect(None, (), (PutIncident(again),))
-    return _issue(again, _context(state, timer, Action.UPDATE, Reason.STILL_UNACKNOWLEDGED, _next(incident)))
+        return Effect(None, (), (PutIncident(reminded),))
+    return _issue(
+        reminded, _context(state, timer, Action.UPDATE, Reason.STILL_UNACKNOWLEDGED, _next(incident))
+    )
 
 
 def _stale(state: State, timer: Timer, incident: Incident) -> Effect:
-    """Somebody has accepted and nothing has followed: it is as if nobody had."""
-    again = advance(incident, Transition.STALE, state.now, state.policy)
+    """Raise the incident again, since it was accepted and no progress has followed."""
+    stale = advance(incident, Transition.STALE, state.now, state.policy)
     context = _context(state, timer, Action.UPDATE, Reason.NO_PROGRESS, _next(incident))
-    return _issue(again, replace(context, is_alarm=True))
+    return _issue(stale, replace(context, is_alarm=True))
 
 
 def _unshelve(state: State, timer: Timer, incident: Incident) -> Effect:
-    """Shelving, or being out of service, is over: it is an alarm again, or over as well."""
+    """End shelving, or being out of service: the incident is raised again, or cleared if its condition is over."""
     is_shelved = incident.state is IncidentState.SHELVED
     transition = Transition.UNSHELVE if is_shelved else Transition.IN_SERVICE
-    again = bring_back(incident, transition, state.now, state.policy)
+    unshelved = bring_back(incident, transition, state.now, state.policy)
     context = _context(state, timer, Action.UPDATE, Reason.SHELVING_OVER, _next(incident))
-    return _issue(again, replace(context, is_alarm=True))
+    return _issue(unshelved, replace(context, is_alarm=True))
 
 
 def _calm(state: State, timer: Timer, incident: Incident) -> Effect:
-    """It has stopped coming and going: how it is now is reported."""
+    """End flapping and report the present condition."""
     calm = end_flapping(incident)
     if incident.state in QUIET or not incident.revision:
         return Effect(None, (), (PutIncident(calm),))
-    if calm.active and calm.state in OVER:  # it came back while nothing was said of it
+    if calm.active and calm.state in OVER:  # it became active again while reports were suppressed
         calm = advance(calm, Transition.FACT, state.now, state.policy)
         context = _context(state, timer, Action.UPDATE, Reason.CONDITION_BACK, _next(incident))
         return _issue(calm, replace(context, is_alarm=True))
@@ -134,12 +138,12 @@ def _calm(state: State, timer: Timer, incident: Incident) -> Effect:
 
 
 def _resolve(state: State, timer: Timer, incident: Incident) -> Effect:
-    """Cleared and acknowledged: it closes by itself."""
+    """Close an incident that is cleared and acknowledged."""
     return _end(state, timer, incident, Transition.RESOLVE, Reason.RESOLVED)
 
 
 def _expire(state: State, timer: Timer, incident: Incident) -> Effect:
-    """An incident that nobody touches ends, and says so; a fault that is still there does not."""
+    """Close an incident that nobody has updated, with an alert; a fault that persists stays open."""
     if incident.family is Family.MAINTENANCE and incident.active:
         return Effect(None, (), (PutIncident(extend_expiry(incident, state.now, state.policy)),))
     if incident.revision == 0:
@@ -159,7 +163,7 @@ def _issue(incident: Incident, context: AlertContext) -> Effect:
 
 
 def _context(state: State, timer: Timer, action: Action, reason: Reason, ordinal: str) -> AlertContext:
-    """Why a timer's alert goes out; the ordinal tells the firings of a kind apart, for the alert's id."""
+    """Why a timer's alert is issued; the ordinal makes the alert ids of repeated firings differ."""
     return AlertContext(
         action=action,
         reason=reason,
@@ -170,7 +174,7 @@ def _context(state: State, timer: Timer, action: Action, reason: Reason, ordinal
 
 
 def _next(incident: Incident) -> str:
-    """An ordinal for what may happen any number of times: the revision that reports it."""
+    """The ordinal of something that may happen any number of times: the revision of the alert that reports it."""
     return str(incident.revision + 1)
 
 

@@ -1,1 +1,1 @@
-"""What the fold keeps, and what its rules may ask it to change."""
+"""The state that the fold keeps, and the changes that its rules may ask for."""

@@ -1,7 +1,7 @@
-"""What a rule decides and asks the fold to change: values, and nothing that acts.
+"""What a rule decides and asks the fold to change. These are values; none of them acts by itself.
 
-A rule reads the state and returns its decision and changes. They are applied only when it has returned
-(processors/fold/apply.py), so a rule that fails has changed nothing.
+A rule reads the state and returns its decision and its changes. The changes are applied only after the rule has
+returned (processors/fold/apply.py), so that a rule which fails has changed nothing.
 """
 
 from typing import TypeAlias
@@ -11,7 +11,7 @@ import msgspec
 from processors.state.entities import (
     Device,
     DeviceKey,
-    Ended,
+    EndedIncident,
     FeedKey,
     Incident,
     Timer,
@@ -31,11 +31,12 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         reason: Why, from a closed list: safe as a metric label.
-        alerts: What goes out, in order.
+        alerts: The alerts to publish, in order.
         result: The answer to an acknowledgement, or None.
-        event_id: The input's; empty where it could not be read.
-        received_at: When the fact was received, for the time from press to alert; None where there is no such time.
-        detail: For the log: which field, which error. Never a record's content.
+        event_id: The input's event id; empty where the input could not be read.
+        received_at: When the fact was received, to measure the time from press to alert; None where the input has no
+            such time.
+        detail: For the application's log: which field, which error. It never holds a record's content.
     """
 
     reason: Reason
@@ -47,71 +48,71 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class PutDevice(msgspec.Struct, frozen=True, gc=False):
-    """Keep a device, new or changed."""
+    """Store a device, new or changed."""
 
     device: Device
 
 
 class RecordHeartbeat(msgspec.Struct, frozen=True, gc=False):
-    """A registered device has sent a heartbeat."""
+    """Record that a registered device has sent a heartbeat."""
 
     key: DeviceKey
     received_at: EpochMs
 
 
 class RecordReport(msgspec.Struct, frozen=True, gc=False):
-    """A registered device has said something."""
+    """Record that a registered device has reported something other than a heartbeat."""
 
     key: DeviceKey
 
 
 class PutIncident(msgspec.Struct, frozen=True, gc=False):
-    """Keep an incident, new or changed, and look at it when something of it is due."""
+    """Store an incident, new or changed, and set timers for its due times."""
 
     incident: Incident
 
 
 class EndIncident(msgspec.Struct, frozen=True, gc=False):
-    """An incident is over and leaves the state; this is how it ended."""
+    """Remove an incident that is over; the value given here is its final form."""
 
     incident: Incident
 
 
 class PutEnded(msgspec.Struct, frozen=True, gc=False):
-    """Remember what was said of an incident that has ended."""
+    """Replace what is kept of an ended incident: its acknowledgements."""
 
     incident_id: str
-    ended: Ended
+    ended: EndedIncident
 
 
-class PutStray(msgspec.Struct, frozen=True, gc=False):
-    """Remember what was said of an incident that is not open."""
+class PutUnmatchedAck(msgspec.Struct, frozen=True, gc=False):
+    """Replace the window of acknowledgements that matched no open incident."""
 
-    stray_acks: EventIdWindow
+    unmatched_acks: EventIdWindow
 
 
 class SetTimer(msgspec.Struct, frozen=True, gc=False):
-    """Do something later."""
+    """Set a timer."""
 
     timer: Timer
 
 
 class PutFeed(msgspec.Struct, frozen=True, gc=False):
-    """Keep what a feed told of."""
+    """Store the window of occurrences that a feed has reported."""
 
     key: FeedKey
     event_ids: EventIdWindow
 
 
 class PutWatermark(msgspec.Struct, frozen=True, gc=False):
-    """A partition of a feed has told everything until now."""
+    """Store the watermark of a feed's partition: everything before it has been reported."""
 
     key: WatermarkKey
     watermark: Watermark
 
 
 class PutPolicy(msgspec.Struct, frozen=True, gc=False):
-    """This policy is in force from here on."""
+    """Put a policy into force from here on."""
 
     policy: FusionPolicy
     version: str
@@ -119,7 +120,7 @@ class PutPolicy(msgspec.Struct, frozen=True, gc=False):
 
 
 class CountTick(msgspec.Struct, frozen=True, gc=False):
-    """This tick has been seen."""
+    """Record the number of the latest tick, so that a copy of it changes nothing."""
 
     number: int
 
@@ -131,7 +132,7 @@ Change: TypeAlias = (
     | PutIncident
     | EndIncident
     | PutEnded
-    | PutStray
+    | PutUnmatchedAck
     | SetTimer
     | PutFeed
     | PutWatermark
@@ -144,11 +145,11 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
     """What follows from one input, or from one timer.
 
     Attributes:
-        reason: Why, from a closed list; None where a timer found nothing left to report.
-        alerts: What goes out, in order.
+        reason: Why, from a closed list; None where a timer had nothing to report.
+        alerts: The alerts to publish, in order.
         changes: What the fold is to change, in order.
         result: The answer to an acknowledgement, or None.
-        detail: For the log: which field, which error. Never a record's content.
+        detail: For the application's log: which field, which error. It never holds a record's content.
     """
 
     reason: Reason | None
@@ -158,7 +159,7 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
     detail: str | None = None
 
     def then(self, *others: "Effect") -> "Effect":
-        """This effect followed by others; the reason and the answer stay this one's."""
+        """This effect followed by others. Reason, result and detail are those of this effect."""
         alerts, changes = list(self.alerts), list(self.changes)
         for other in others:
             alerts += other.alerts
@@ -166,5 +167,5 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
         return Effect(self.reason, tuple(alerts), tuple(changes), self.result, self.detail)
 
     def after(self, *changes: Change) -> "Effect":
-        """This effect with changes that are made before its own."""
+        """This effect with further changes, which are made before its own."""
         return Effect(self.reason, self.alerts, (*changes, *self.changes), self.result, self.detail)

@@ -1,6 +1,7 @@
-"""What the fold keeps: devices, incidents, timers. Values: replaced, never changed.
+"""The entities that the fold keeps: devices, incidents, timers. They are values: replaced, never changed in place.
 
-Written as arrays in a snapshot: a field more, less or moved is a new FORMAT_VERSION (processors/fold/upcasting.py).
+A snapshot writes each entity as an array, so a field that is added, removed or moved needs a new FORMAT_VERSION
+(processors/fold/upcasting.py).
 """
 
 from enum import StrEnum
@@ -17,14 +18,14 @@ from schemas.registry import ChainLink, RegistryDevice
 from schemas.units import EpochMs, Mm
 
 DeviceKey: TypeAlias = tuple[str, str]
-"""Zone and device id: a device that moves is another one in its new zone."""
+"""Zone and device id. A device that moves to another zone is a different device there."""
 
 FeedKey: TypeAlias = tuple[str, str, str]
 """Zone, feed and topic."""
 
 PlaceKey: TypeAlias = tuple[str, Family, str]
-"""Zone, hazard family and place: the duplicate key without the time. A place is a cell, the topic of a feed, or for a
-fault the hazard and who has it."""
+"""Zone, hazard family and place: the duplicate key without the time. The place is a cell, the topic of a feed, or for
+a fault the hazard and the device that has it."""
 
 WatermarkKey: TypeAlias = tuple[str, int]
 """Topic and partition of a feed."""
@@ -34,20 +35,21 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
     """One device of one zone, registered or not.
 
     Attributes:
-        zone: Where it belongs.
-        device_id: Its name.
-        memory: What it said as a pillar; heartbeats apart.
-        sightings: What it saw as a camera: told apart, so that no picture makes a press look known.
-        site: What the registry says of it; None for a stranger, which no registry ever named.
-        place: Where it stands; None for a stranger, a removed device, or a position that is not on Earth.
+        zone: The zone it belongs to.
+        device_id: Its id.
+        event_ids: The window of its pillar events, without heartbeats.
+        camera_event_ids: The window of its camera observations. It is separate from `event_ids`, so that an
+            observation never makes a press with the same id look like a duplicate.
+        site: Its registry record; None for an unregistered device.
+        place: Where it is; None for an unregistered or removed device, and for a position that is not on Earth.
         press_at: received_at of its last press that was no bounce.
         press_incident: The incident of that press.
-        since: Fold time from which it is supervised: when the registry named it here.
-        silent_since: Fold time of its last word when it was found silent, or None.
-        closed_at: Fold time at which its contact closed, or None while it is open or not known.
-        is_stuck: Its contact is closed for too long, and that was told.
-        test_due: Fold time by which its next scheduled test must have come, or None.
-        help_mm: How far the nearest response point is, or None where there is none.
+        since: Stream time from which it is supervised: when the registry first listed it here.
+        silent_since: Stream time of its last report, once it has been found silent; None otherwise.
+        closed_at: Stream time at which its contact closed, or None while it is open or not known.
+        is_stuck: Its contact has been closed for too long, and that has been reported.
+        test_due: Stream time by which its next scheduled test must have arrived, or None.
+        help_mm: Distance to the nearest response point, millimetres, or None where there is none.
     """
 
     zone: str
@@ -67,22 +69,22 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
 
     @property
     def key(self) -> DeviceKey:
-        """How the state finds it."""
+        """The key under which the state keeps it."""
         return self.zone, self.device_id
 
     @property
     def is_registered(self) -> bool:
-        """Whether the registry names it here, now."""
+        """Whether the registry lists it in this zone now."""
         return self.site is not None and not self.site.removed
 
     @property
     def name(self) -> str:
-        """Its name for people; empty for a stranger, whose name is whatever it says."""
+        """Its name for alert texts; empty for an unregistered device, because anybody can make up its id."""
         return self.device_id if self.is_registered else ""
 
     @property
     def gateway(self) -> DeviceKey | None:
-        """The gateway that it speaks through."""
+        """The gateway through which it reports, or None."""
         site = self.site
         return None if site is None or site.gateway is None else (self.zone, site.gateway)
 
@@ -91,51 +93,52 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
     """One open incident.
 
     Attributes:
-        incident_id: Its name.
-        zone: Where it is.
-        family: What it may hold together.
+        incident_id: Its id.
+        zone: Its zone.
+        family: The hazard family whose facts may join it.
         hazard: What is, or may be, wrong.
-        grade: How bad.
-        state: Where in its life.
-        place_key: The cell, topic or fault that it is found by; empty when only its devices find it.
-        place: Where, or None.
-        uncertainty_m: How far off that may be, metres, or None.
+        grade: How severe it is.
+        state: Its state in the life cycle (processors/incident/lifecycle.py).
+        place_key: The cell, topic or fault under which it is indexed; empty where only its devices lead to it.
+        place: Where it is, or None.
+        uncertainty_m: How far off `place` may be, metres, or None.
         verification_level: 0 to 4.
-        score_permille: The best confidence of a detector, or None.
-        chain: Who is responsible, first tier first; never empty.
+        score_permille: The highest confidence of a detector, 0 to 1000, or None.
+        chain: The responsible units, first tier first; never empty.
         onset: When it began, by its first fact.
-        first_at: Fold time of its first fact.
-        last_at: Fold time of its last fact.
-        expires_at: Fold time at which it ends by itself.
-        revision: How many alerts it has sent.
+        first_at: Stream time of its first fact.
+        last_at: Stream time of its last fact.
+        expires_at: Stream time at which it ends by itself.
+        revision: How many alerts have been issued for it.
         press_count: How often a button was pressed for it.
-        devices: Which devices reported it, in the order of the log.
-        cancel_requested: Those of them that took it back since their last press.
+        devices: The devices that reported it, in the order of the log.
+        cancel_requested: Those of `devices` that have asked to cancel it since their last press.
         sources: The first fact and the latest 49.
         source_count: How many facts there were.
         media: Redacted pictures.
         prior: The latest alerts, newest last, at most 10.
-        status: Actual or Exercise: the two never meet.
-        device_name: Who reported first, for the texts; empty for a stranger.
-        tier: Who of the chain is asked now.
-        feeds: The feeds that it rests on, in the order of the log.
+        status: Actual or Exercise; facts of one never join an incident of the other.
+        device_name: The device that reported it first, for the texts; empty for an unregistered device.
+        tier: Index in `chain` of the unit that is asked now.
+        feeds: The feeds whose facts it rests on, in the order of the log.
         related: Other incidents at its place.
         target_response_s: How soon somebody should be there, seconds, or None.
-        alarm_revision: The revision of the alert that made it urgent last: whoever has not seen it, cannot answer it.
-        acks: What people said of it.
-        active: What is wrong is still wrong, as far as the device tells.
-        cycles: Fold times at which it went away, of late.
-        grade_changes: Fold times at which its grade changed, of late.
-        flapping: It comes and goes: told once, then silence until it is calm.
-        ack_by: Somebody must have acknowledged by then, or None.
-        hold_until: A candidate is raised then.
-        escalate_at: The next tier is asked then.
-        notify_at: It is said again then.
-        stale_at: The acknowledgement is worth nothing then.
-        resolve_at: It closes by itself then.
-        shelved_until: Shelving, or being out of service, ends then.
-        calm_at: Flapping ends then.
-        raised_at: Fold time of its first alert, or None while nobody has heard of it.
+        alarm_revision: The revision of the latest alert that made it urgent. An answer that was given without having
+            seen that revision is rejected.
+        acks: The window of its acknowledgements.
+        active: The condition persists, as far as the device reports.
+        cycles: Recent stream times at which the condition cleared.
+        grade_changes: Recent stream times at which its grade changed.
+        flapping: The condition alternates. This is reported once; nothing more is reported until it is stable.
+        ack_by: Stream time by which somebody must have acknowledged, or None; so are the times below.
+        hold_until: When a candidate is raised.
+        escalate_at: When the next tier is asked.
+        notify_at: When the reminder is issued.
+        stale_at: When the acknowledgement no longer counts.
+        resolve_at: When it closes by itself.
+        shelved_until: When shelving, or being out of service, ends.
+        calm_at: When flapping ends.
+        raised_at: Stream time of its first alert, or None while none has been issued.
     """
 
     incident_id: str
@@ -185,12 +188,12 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
     raised_at: EpochMs | None = None
 
 
-class Ended(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What is kept of an incident that is over: enough to answer whoever still speaks of it.
+class EndedIncident(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is kept of an incident that is over: enough to answer acknowledgements that still arrive for it.
 
     Attributes:
-        state: How it ended.
-        acks: What people said of it.
+        state: The state in which it ended.
+        acks: The window of its acknowledgements.
     """
 
     state: IncidentState
@@ -198,11 +201,11 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Watermark(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How far a feed has told everything.
+    """The time up to which a partition of a feed has been reported completely.
 
     Attributes:
         at: By the worker's clock; it only rises.
-        heard_at: Fold time at which it was told.
+        reported_at: Stream time at which the fold received it.
     """
 
     at: EpochMs
@@ -212,7 +215,7 @@ class Watermark(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class TimerKind(StrEnum):
     """What happens when a timer is due."""
 
-    # of an incident
+    # Timers of an incident
     CALM = "calm"
     ESCALATE = "escalate"
     EXPIRE = "expire"
@@ -221,19 +224,20 @@ class TimerKind(StrEnum):
     RESOLVE = "resolve"
     STALE = "stale"
     UNSHELVE = "unshelve"
-    # of a device
+    # Timers of a device
     SILENCE = "silence"
     STUCK = "stuck"
     TEST_DUE = "test_due"
-    # of a feed
+    # Timers of a feed
     FEED_SILENCE = "feed_silence"
 
 
 class Timer(NamedTuple):
-    """One thing to do later. Timers fire in the order of their fields.
+    """One check to make later. Timers fire in the order of their fields.
 
     Attributes:
-        due: Fold time: not later than what is due, which stands in the incident or follows from the device.
+        due: Stream time of the check, never later than the actual due time, which the incident holds or which follows
+            from the device.
         subject: The incident's id; a device's zone, a slash and its id; a feed's topic, a slash and the partition.
         kind: What to do.
     """
@@ -244,5 +248,5 @@ class Timer(NamedTuple):
 
 
 def device_subject(key: DeviceKey) -> str:
-    """How timers name a device. No zone of a registry has a slash in it."""
+    """The subject of a device's timers. No zone of a registry contains a slash."""
     return f"{key[0]}/{key[1]}"

@@ -1,7 +1,7 @@
-"""What a source has already said: bounded, and still a copy changes nothing however late it comes.
+"""The window of event ids that a source has used: bounded, and still a copy changes nothing however late it comes.
 
-A memory holds the last 64 event ids by received_at. What falls out raises the floor: an event received at or before
-the floor is either a copy or cannot be told from one, so it changes nothing (`beyond_memory`).
+A window holds the last 64 event ids by received_at. An id that falls out raises the floor. An event that was received
+at or before the floor is a copy, or cannot be distinguished from one, so it changes nothing (`beyond_memory`).
 """
 
 from bisect import bisect_right
@@ -12,15 +12,15 @@ from schemas.enums import Reason
 from schemas.units import EpochMs
 
 WINDOW_SIZE = 64
-"""architecture.md, decision 4."""
+"""Event ids for each device and feed (docs/adr/0004); the bound keeps the size of a snapshot predictable."""
 
 
 class EventIdWindow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The latest events of one source.
 
     Attributes:
-        floor: The latest received_at that was forgotten, or None while nothing was.
-        times: received_at of what is remembered, earliest first.
+        floor: The latest received_at that has fallen out of the window, or None while nothing has.
+        times: received_at of the events in the window, earliest first.
         ids: The event ids, in the same order; equal times in the order of the log.
     """
 
@@ -29,26 +29,26 @@ class EventIdWindow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ids: tuple[str, ...] = ()
 
 
-def check_event(memory: EventIdWindow, event_id: str, received_at: EpochMs) -> Reason | None:
-    """Why an event is nothing new, or None when it is new."""
-    if event_id in memory.ids:
+def check_event(window: EventIdWindow, event_id: str, received_at: EpochMs) -> Reason | None:
+    """Why an event is a duplicate, or may be one; None when it is new."""
+    if event_id in window.ids:
         return Reason.DUPLICATE
-    if memory.floor is not None and received_at <= memory.floor:
+    if window.floor is not None and received_at <= window.floor:
         return Reason.BEYOND_MEMORY
     return None
 
 
-def add_event(memory: EventIdWindow, event_id: str, received_at: EpochMs) -> EventIdWindow:
-    """The memory with one event more, and without the earliest where it was full.
+def add_event(window: EventIdWindow, event_id: str, received_at: EpochMs) -> EventIdWindow:
+    """The window with one more event, and without the earliest one where it was full.
 
-    A known one counts from its latest received_at: a resend may have another than the original, and copies of either
-    may follow. The same memory where that changes nothing.
+    A known event is moved to its latest received_at: a resend may have another received_at than the original, and
+    copies of either may follow. Returns the same object where that changes nothing.
     """
-    times, ids = memory.times, memory.ids
+    times, ids = window.times, window.ids
     if event_id in ids:
         at = ids.index(event_id)
         if received_at <= times[at]:
-            return memory
+            return window
         times, ids = (*times[:at], *times[at + 1 :]), (*ids[:at], *ids[at + 1 :])
     if not times or received_at >= times[-1]:
         times, ids = (*times, received_at), (*ids, event_id)
@@ -57,10 +57,10 @@ def add_event(memory: EventIdWindow, event_id: str, received_at: EpochMs) -> Eve
         times = (*times[:at], received_at, *times[at:])
         ids = (*ids[:at], event_id, *ids[at:])
     if len(times) <= WINDOW_SIZE:
-        return EventIdWindow(memory.floor, times, ids)
+        return EventIdWindow(window.floor, times, ids)
     return EventIdWindow(times[0], times[1:], ids[1:])
 
 
-def latest_received_at(memory: EventIdWindow) -> EpochMs | None:
-    """The latest received_at that the memory knows of."""
-    return memory.times[-1] if memory.times else memory.floor
+def latest_received_at(window: EventIdWindow) -> EpochMs | None:
+    """The latest received_at in the window, or its floor where the window is empty."""
+    return window.times[-1] if window.times else window.floor

@@ -16,7 +16,7 @@ MM_PER_DEGREE = 111_195_080
 """pi/180 x 6,371,008.8 m, the mean radius of the Earth (IUGG R1). Against the ellipsoid: below 0.6 %."""
 
 CELL_MM = 200_000
-"""domain.md: a 200 m x 200 m grid."""
+"""Side of a cell: a grid of 200 m x 200 m (docs/requirements.md, default times and distances)."""
 
 LAT_LIMIT_E7 = 90 * E7
 LON_LIMIT_E7 = 180 * E7
@@ -41,7 +41,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
     Attributes:
         lon_e7: Longitude, 1e-7 degrees, in [-180, 180] degrees.
         lat_e7: Latitude, 1e-7 degrees, in [-90, 90] degrees.
-        cell: Its 200 m cell.
+        cell: The id of its 200 m cell.
     """
 
     lon_e7: DegE7
@@ -50,14 +50,14 @@ class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 def place_of(lon_e7: DegE7, lat_e7: DegE7) -> Place | None:
-    """A place, or None when there is no such point on Earth."""
+    """The place at a longitude and latitude, or None when there is no such point on Earth."""
     if abs(lon_e7) > LON_LIMIT_E7 or abs(lat_e7) > LAT_LIMIT_E7:
         return None
     return Place(lon_e7, lat_e7, cell_id(lon_e7, lat_e7))
 
 
 def cos_e7(lat_e7: int) -> float:
-    """Cosine of an angle in [-90, 90] degrees, off by less than 1e-12."""
+    """Cosine of an angle in [-90, 90] degrees, with an error below 1e-12."""
     angle = lat_e7 * _RADIANS_PER_E7
     square = angle * angle
     total = 0.0
@@ -74,14 +74,15 @@ def cell_id(lon_e7: DegE7, lat_e7: DegE7) -> str:
 
 
 def cells_near(place: Place, reach_mm: int) -> list[str]:
-    """Every cell that may hold a place within `reach_mm`: for 200 m three rows, each with its own columns.
+    """Every cell that may hold a place within `reach_mm`: for 200 m these are three rows, each with its own columns.
 
-    Cells are found up to 89 degrees north and south, and across the antimeridian.
+    The result is complete up to 89 degrees north and south, and across the antimeridian.
     """
     south = _mm(place.lat_e7)
     rounded = reach_mm + 2  # millimetres are rounded down three times on the way to a distance
     rows = range((south - rounded) // CELL_MM, (south + rounded) // CELL_MM + 1)
-    # A row is scaled by its own cosine, a distance by the cosine between: 1 % covers the difference (docs/cells.md).
+    # A row is scaled by its own cosine, a distance by the cosine of the mean latitude: a margin of 1 % covers the
+    # difference (docs/cells.md).
     margin = reach_mm + reach_mm // 100
     easts = [_mm(lon) for lon in _same_longitudes(place.lon_e7)]
     cells = []
@@ -97,7 +98,8 @@ def cells_near(place: Place, reach_mm: int) -> list[str]:
 def distance_mm(a: Place, b: Place) -> Mm:
     """Distance on the ground, rounded down to the millimetre.
 
-    Equirectangular with the cosine of the latitude between: good for the few hundred metres that fuse.
+    Equirectangular, with the cosine of the mean latitude: accurate enough for the few hundred metres within which
+    facts join.
     """
     half_turn = LON_LIMIT_E7
     lon_e7 = (a.lon_e7 - b.lon_e7 + half_turn) % (2 * half_turn) - half_turn

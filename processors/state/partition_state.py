@@ -1,8 +1,8 @@
 """The fold's state of one partition: everything that later decisions rest on, and nothing else.
 
-Bounded by registered devices, at most 10,000 unregistered ones, and open incidents. A snapshot is this value in
-MessagePack (processors/fold/snapshot_codec.py). The indexes are made again from it, and rules choose by total orders,
-so that it makes no difference which of the two a state came from.
+Its size is bounded by the registered devices, at most 10,000 unregistered ones, and the open incidents. A snapshot is
+this value in MessagePack (processors/fold/snapshot_codec.py). The indexes are rebuilt from it, and rules choose by
+total orders, so a state that was restored from a snapshot decides like one that was folded from the log.
 """
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from processors.state.entities import (
     Device,
     DeviceKey,
-    Ended,
+    EndedIncident,
     FeedKey,
     Incident,
     PlaceKey,
@@ -24,44 +24,45 @@ from schemas.enums import Family
 from schemas.units import EpochMs
 
 FORMAT_VERSION = 2
-"""How a snapshot is written: rises when a field of the state or of what it holds comes, goes or moves."""
+"""The format of snapshots. It rises when a field of the state, or of an entity in it, is added, removed or moved."""
 
 FOLD_VERSION = 2
-"""The rules: rises when the same log may give other alerts."""
+"""The version of the rules. It rises when the same log may give other alerts."""
 
 
 LATEST_MS = EpochMs(253_402_300_799_999)
-"""The last millisecond of the year 9999: a later append time is nonsense and does not move fold time."""
+"""The last millisecond of the year 9999. A later append time is an error and does not move stream time."""
 
 
 class State(msgspec.Struct, kw_only=True):
-    """The state of one partition. The fold changes it in place; what it holds is replaced, never changed.
+    """The state of one partition. The fold changes it in place; the entities in it are replaced, never changed.
 
     Attributes:
-        partition: Which one.
-        partitions: How many the log has.
+        partition: The number of the partition.
+        partitions: How many partitions the log has.
         offset: The next offset.
-        now: Fold time: the running maximum of append times.
+        now: Stream time: the running maximum of append times.
         tick: The highest tick number.
-        last_hash: Of the last entry, hexadecimal; empty at the start.
-        policy: What is in force.
+        last_hash: Hash of the last entry, hexadecimal; empty at the start.
+        policy: The policy in force.
         policy_version: Its version.
         policy_revision: Its revision; 0 until the log brings one.
-        devices: Registered ones, removed ones and strangers.
-        heartbeats: received_at of the latest heartbeat, of registered devices.
-        feeds: The dead letters that each feed told of.
-        incidents: The open ones, in the order in which they were raised.
-        timers: A heap of what to look at when: at least one for each thing that is due, and some that are nothing.
-        forgotten: The latest received_at of strangers that were forgotten, or None.
-        heard: Fold time of the last word of each registered device.
-        watermarks: How far each partition of a feed has told everything.
+        devices: Registered, removed and unregistered devices.
+        heartbeats: received_at of the latest heartbeat of each registered device.
+        feeds: The window of occurrences (dead letters, list ages, broken logs) that each feed has reported.
+        incidents: The open incidents, in the order in which they were raised.
+        timers: A heap of checks to make: at least one for each due time, and some that have become obsolete.
+        forgotten_until: The latest received_at of unregistered devices that were dropped, or None.
+        last_reports: Stream time of the last report of each registered device.
+        watermarks: The watermark of each partition of each feed.
         ended: The incidents that ended last, at most 1,000, oldest first.
-        ended_floor: The latest received_at of acknowledgements of ended incidents that were forgotten, or None.
-        strays: Acknowledgements that found no open incident.
+        ended_floor: The latest received_at of acknowledgements of ended incidents that were dropped, or None.
+        unmatched_acks: The window of acknowledgements that matched no open incident.
         by_device: Open incidents that a device reported. Derived.
         by_place: Open incidents of a place, in the order in which they were raised. Derived.
-        strangers: A heap of (received_at, zone, device id), one for each stranger, and some of former ones. Derived.
-        stranger_count: How many strangers there are. Derived.
+        unregistered: A heap of (received_at, zone, device id), one for each unregistered device, and some of devices
+            that no longer are. Derived.
+        unregistered_count: How many unregistered devices there are. Derived.
         by_gateway: The silent devices behind each gateway, in the order of their ids. Derived.
     """
 
@@ -79,12 +80,12 @@ class State(msgspec.Struct, kw_only=True):
     feeds: dict[FeedKey, EventIdWindow] = {}
     incidents: dict[str, Incident] = {}
     timers: list[Timer] = []
-    forgotten: EpochMs | None = None
+    forgotten_until: EpochMs | None = None
     last_reports: dict[DeviceKey, EpochMs] = {}
     watermarks: dict[WatermarkKey, Watermark] = {}
-    ended: dict[str, Ended] = {}
+    ended: dict[str, EndedIncident] = {}
     ended_floor: EpochMs | None = None
-    stray_acks: EventIdWindow = EventIdWindow()
+    unmatched_acks: EventIdWindow = EventIdWindow()
     by_device: dict[DeviceKey, list[str]] = {}
     by_place: dict[PlaceKey, list[str]] = {}
     unregistered: list[tuple[EpochMs, str, str]] = []
@@ -98,7 +99,7 @@ def new_state(partition: int, partitions: int) -> State:
 
 
 def age_of(device: Device) -> EpochMs:
-    """When a stranger was last heard of."""
+    """When the last event of an unregistered device was received, or 0 where there is none."""
     return max(
         latest_received_at(device.event_ids) or EpochMs(0),
         latest_received_at(device.camera_event_ids) or EpochMs(0),
@@ -106,19 +107,20 @@ def age_of(device: Device) -> EpochMs:
 
 
 def device_at(state: State, key: DeviceKey) -> Device:
-    """The device of a zone, or a stranger that is heard of for the first time.
+    """The device of a zone, or a new unregistered device where the state has none.
 
-    It may also be one that was forgotten: what it said until then counts as known.
+    The device may have been known and dropped since: its windows begin at the time until which devices were dropped,
+    so that a copy of an event from before counts as known.
     """
     known = state.devices.get(key)
     if known is not None:
         return known
-    empty = EventIdWindow(floor=state.forgotten)
+    empty = EventIdWindow(floor=state.forgotten_until)
     return Device(zone=key[0], device_id=key[1], event_ids=empty, camera_event_ids=empty)
 
 
 def places_of(incident: Incident) -> tuple[PlaceKey, ...]:
-    """What an incident is found by; nothing for a stranger's. A fault is found by its name, and in its cell."""
+    """The keys under which an incident is indexed: none without a place, and both name and cell for a fault."""
     zone, family, key = incident.zone, incident.family, incident.place_key
     if not key:
         return ()

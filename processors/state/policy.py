@@ -1,7 +1,7 @@
-"""The limits that an operator may set for fusion, and what may contradict in them.
+"""The limits that an operator may set for fusion, and the checks that they do not contradict each other.
 
-A policy is a file for `callbox policy apply`, then a record in the log: it is in force from its offset on, and its
-version stands in every alert.
+A policy is a file for `callbox policy apply`, then a record in the log. It is in force from its offset on, and every
+alert carries its version.
 """
 
 from typing import Any
@@ -15,11 +15,11 @@ from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long a fact joins an open incident, both ends included.
+    """How long a fact joins an open incident; both limits are inclusive.
 
     Attributes:
-        rolling_ms: Since the incident's last fact.
-        at_most_ms: Since its first fact.
+        rolling_ms: Time since the incident's last fact, milliseconds.
+        at_most_ms: Time since its first fact, milliseconds.
     """
 
     rolling_ms: int
@@ -27,7 +27,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Windows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Duplicate windows by grade (domain.md, the table of defaults)."""
+    """Duplicate windows by grade (docs/requirements.md, default times)."""
 
     red: Window = Window(rolling_ms=120 * SECOND_MS, at_most_ms=15 * MINUTE_MS)
     yellow: Window = Window(rolling_ms=300 * SECOND_MS, at_most_ms=30 * MINUTE_MS)
@@ -58,8 +58,8 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """How soon somebody should be there, by the distance to the nearest response point.
 
     Attributes:
-        within_m: Up to here, metres.
-        response_s: So soon, seconds.
+        within_m: The ring's outer limit, metres, inclusive.
+        response_s: The target response time inside it, seconds.
     """
 
     within_m: int
@@ -67,12 +67,12 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Grades(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How bad one fact of a hazard is.
+    """The grade of one fact of a hazard.
 
     Attributes:
-        emergency_call: Always red (domain.md 1, 7).
-        fire: What a camera alone takes for fire.
-        maintenance: Always blue (domain.md 4, 13).
+        emergency_call: Always red (requirements 1 and 7).
+        fire: A fire that one camera alone reports.
+        maintenance: Always blue (requirements 4 and 13).
     """
 
     emergency_call: Grade = Grade.RED
@@ -85,37 +85,38 @@ RINGS = (
     Ring(within_m=1_500, response_s=180),
     Ring(within_m=2_500, response_s=300),
 )
-"""domain.md: rings of 1, 3 and 5 minutes; by 30 km/h on the road, of which a straight line is about two thirds [P]."""
+"""Rings of 1, 3 and 5 minutes (docs/requirements.md). The distances are our own proposal: 30 km/h on the road, of
+which the straight line is about two thirds."""
 
 
 class FusionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits an operator may set for fusion. Defaults: domain.md, the table of defaults.
+    """Limits that an operator may set for fusion. Source of the defaults: docs/requirements.md, default times.
 
     Attributes:
-        bounce_ms: Presses of one pillar this close together are one press (domain.md 1).
-        reach_m: Facts of one hazard family this close together are one incident (domain.md: a 200 m grid).
+        bounce_ms: Presses of one pillar this close together are one press (requirement 1).
+        reach_m: Facts of one hazard family this close together are one incident (docs/requirements.md: a 200 m grid).
         windows: How long facts join an incident, by grade.
-        late_after_ms: A fact received later than this after it happened is late (SIA DC-09: -40 s).
-        expire_after_ms: An incident that nobody touches ends after this long (domain.md: stale after 24 h).
+        late_after_ms: A fact that is received later than this after it happened is late (SIA DC-09: -40 s).
+        expire_after_ms: An incident that nobody updates ends after this long (docs/requirements.md: stale after 24 h).
         pillar_reach_m: How far from a pillar the caller may be.
-        camera_reach_m: How far from a camera what it sees may be.
-        grades: How bad, by hazard.
-        hold_ms: How long a first alert waits, by grade; a red never waits.
-        acknowledge_ms: Somebody must acknowledge within this, or the next tier is asked.
-        notify_ms: How often it is said again while nobody has acknowledged.
-        stale_ms: An acknowledgement without progress is worth nothing after this.
-        resolve_ms: What is cleared and acknowledged closes by itself after this.
-        shelve_ms: The longest that it may be shelved; 0 is never.
-        out_of_service_ms: The longest that a blue incident may be out of service.
-        ack_too_old_ms: An acknowledgement that was on its way for longer is rejected.
-        rings: How soon somebody should be there; nearest first. Farther away no target is given.
-        stuck_ms: A button that is held for longer is stuck (domain.md 2).
-        site_misses: So many silent devices behind one gateway are one silent site (domain.md 3).
-        feed_silent_ms: A feed whose worker says nothing for longer is silent.
-        flap_cycles: So many cycles of coming and going ...
-        flap_within_ms: ... in this time are flapping (domain.md 14).
-        grade_changes: More changes of the grade than this ...
-        grade_changes_within_ms: ... in this time are flapping (domain.md 14).
+        camera_reach_m: How far from a camera the scene that it shows may be.
+        grades: The grade of each hazard.
+        hold_ms: How long a first alert is held back, by grade; a red is never held.
+        acknowledge_ms: Somebody must acknowledge within this time, or the next tier is asked.
+        notify_ms: The interval of reminders while nobody has acknowledged.
+        stale_ms: An acknowledgement that no progress follows no longer counts after this time.
+        resolve_ms: An incident that is cleared and acknowledged closes by itself after this time.
+        shelve_ms: The longest time for which an incident may be shelved; 0 forbids it.
+        out_of_service_ms: The longest time for which a blue incident may be out of service.
+        ack_too_old_ms: An acknowledgement that took longer than this to arrive is rejected.
+        rings: Target response times, nearest ring first. No target is given beyond the last ring.
+        stuck_ms: A button that is held for longer is stuck (requirement 2).
+        site_misses: This many silent devices behind one gateway are one silent site (requirement 3).
+        feed_silent_ms: A feed whose worker reports nothing for longer is silent.
+        flap_cycles: A condition that clears this many times ...
+        flap_within_ms: ... within this time is flapping (requirement 14).
+        grade_changes: An incident whose grade changes more often than this ...
+        grade_changes_within_ms: ... within this time is flapping (requirement 14).
     """
 
     bounce_ms: int = 3 * SECOND_MS
@@ -171,20 +172,20 @@ LIMITS: dict[str, tuple[int, int]] = {
     "grade_changes": (1, 100),
     "grade_changes_within_ms": (SECOND_MS, DAY_MS),
 }
-"""Lowest and highest allowed value, both included; a dot leads into a table."""
+"""Lowest and highest allowed value, both inclusive. A dot in a name leads into a table of the policy file."""
 
 GRADES_ALLOWED: dict[str, tuple[Grade, ...]] = {
     "emergency_call": (Grade.RED,),
     "fire": (Grade.RED, Grade.YELLOW),
     "maintenance": (Grade.BLUE,),
 }
-"""A press is red whatever an operator wishes, and what a technician mends is blue."""
+"""An operator can change neither that a press is red nor that a fault for a technician is blue."""
 
 MAX_RINGS = 10
 
 
 def validate(policy: FusionPolicy) -> list[str]:
-    """What is wrong with a policy, a line for each problem; empty when it may be activated."""
+    """The problems of a policy, one line each; empty when it may be activated."""
     problems = []
     for path, (lowest, highest) in LIMITS.items():
         value: Any = policy
@@ -225,7 +226,7 @@ def _window_problems(policy: FusionPolicy, grade: Grade) -> list[str]:
 
 
 def _timing_problems(policy: FusionPolicy, grade: Grade) -> list[str]:
-    """What cannot both be: one of the two would never happen."""
+    """Pairs of times of which one would make the other ineffective."""
     hold, window = policy.hold_ms.of(grade), policy.windows.of(grade)
     problems = []
     if hold > window.rolling_ms:
@@ -266,24 +267,25 @@ def _ring_problems(rings: tuple[Ring, ...]) -> list[str]:
 
 
 def policy_record(policy: FusionPolicy, revision: int) -> PolicyRecord:
-    """What `callbox policy apply` writes into the log.
+    """The record that `callbox policy apply` writes into the log.
 
     Args:
         policy: A valid policy.
-        revision: Higher than that of every policy before.
+        revision: Higher than that of every earlier policy.
 
     Returns:
-        Its content as JSON with sorted keys, so that equal policies have equal versions.
+        The record. Its content is JSON with sorted keys, so that equal policies have equal versions.
     """
     content = msgspec.json.encode(policy, order="sorted")
     return PolicyRecord(version=version_of(content), revision=revision, content=content)
 
 
 def read_policy(record: PolicyRecord) -> FusionPolicy:
-    """The policy of a record.
+    """Read the policy of a record.
 
     Raises:
-        ValueError: It is not a policy, contradicts itself, or is not what its version names. The text says where.
+        ValueError: The content is not a policy, contradicts itself, or does not match its version. The message says
+            where.
     """
     try:
         policy = msgspec.json.decode(record.content, type=FusionPolicy)
@@ -299,9 +301,9 @@ def read_policy(record: PolicyRecord) -> FusionPolicy:
 
 
 def version_of(content: bytes) -> str:
-    """Name a policy by its content."""
+    """The version of a policy: a fingerprint of its content."""
     return fingerprint("policy", content.decode())
 
 
 DEFAULT_VERSION = policy_record(FusionPolicy(), 0).version
-"""Of the policy that is in force until the log brings another."""
+"""The version of the policy that is in force until the log brings another."""

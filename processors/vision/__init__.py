@@ -1,1 +1,1 @@
-"""Pictures: what is checked, seen and hidden in them."""
+"""Pictures: decoding and checks, flame detection, and redaction."""

@@ -1,4 +1,4 @@
-"""Arrays and boxes that the picture processors and the models share.
+"""Array types and boxes that the picture processors and the models share.
 
 Pictures are BGR, height x width x 3, uint8, as OpenCV decodes them.
 """
@@ -17,10 +17,10 @@ Indices: TypeAlias = NDArray[np.int64]  # (K,)
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """What one detector found in one picture.
+    """The detections of one detector in one picture.
 
     Attributes:
-        boxes_xyxy: (N, 4) float32, pixels of the picture that was given, x_max and y_max exclusive.
+        boxes_xyxy: (N, 4) float32, pixels of the given picture, x_max and y_max exclusive.
         scores: (N,) float32 in [0, 1], best first.
     """
 
@@ -37,7 +37,7 @@ def non_max_suppression(boxes_xyxy: Boxes, scores: Scores, iou_threshold: float)
     Args:
         boxes_xyxy: (N, 4) float32, pixels, x_max exclusive.
         scores: (N,) float32 in [0, 1].
-        iou_threshold: Boxes overlapping by more than this are one object.
+        iou_threshold: Boxes whose IoU is above this are one object.
 
     Returns:
         (K,) int64 indices into `boxes_xyxy`, best score first; ties keep the lower index.

@@ -1,15 +1,15 @@
-"""The flame candidate: five pictures, a vote, and one fact for one fire.
+"""Flame candidates: a window of five pictures, a vote, and one fact for each fire.
 
     FILLING ──► QUIET ◄──► SUSPECTED ──► CANDIDATE ──► CONTINUES ──► RENEWED ──► CONTINUES ...
        ▲          ▲                                        │
        │          └───────── no longer 4 of 5 ◄────────────┘
        └── a gap between two pictures empties the window and the vote
 
-Each picture that fills or moves the window of 5 is judged by `processors.vision.flicker`, and 4 of the last 5
-judgements carry the vote, so that the first candidate comes with the 8th picture at the earliest. A fire that
-is lost for less than `episode_gap_ms` and seen again is the same one. The clock is `at`, the time of capture.
+Each picture that completes or moves the window of 5 is judged by `processors.vision.flicker`. The vote is positive
+when 4 of the last 5 judgements are, so the first candidate comes with the 8th picture at the earliest. A fire that is
+lost for at most `episode_gap_ms` and seen again is the same one. The clock is `at`, the time of capture.
 
-This is a candidate for a person to look at, never more: cloth, leaves and the low sun can carry the vote.
+The result is a candidate for a person to look at, never more: cloth, leaves and the low sun can win the vote as well.
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ VOTES_NEEDED = 4
 
 
 class FlameReason(StrEnum):
-    """What became of one picture: a closed list, safe as a metric label."""
+    """The outcome for one picture: a closed list, safe as a metric label."""
 
     UNKNOWN = "unknown"
     NOT_NEWER = "not_newer"
@@ -44,15 +44,15 @@ REPORTED: Final = frozenset({FlameReason.CANDIDATE, FlameReason.RENEWED})
 
 
 class FlamePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits an operator may set for flame candidates.
+    """Limits that an operator may set for flame candidates.
 
     Attributes:
-        min_step_ms: Pictures that follow sooner are not looked at: a flame needs a while to change.
-        max_gap_ms: A longer silence empties the window: the scene may be another one.
-        renew_after_ms: A fire that goes on is reported again after this; well inside the window of a red, so that it
-            joins the incident that it has raised.
-        episode_gap_ms: A fire that is lost for at most this and seen again is not a new one.
-        flicker: Limits of the rule itself.
+        min_step_ms: Pictures that follow sooner are skipped, because a flame needs this long to change.
+        max_gap_ms: A longer gap between pictures empties the window, because the scene may have changed.
+        renew_after_ms: A fire that continues is reported again after this time. It is well inside the window of a red,
+            so that the report joins the incident that the fire has raised.
+        episode_gap_ms: A fire that is lost for at most this time and seen again is the same fire.
+        flicker: Limits of the flicker rule.
     """
 
     min_step_ms: Annotated[int, msgspec.Meta(ge=0)] = 200
@@ -64,13 +64,13 @@ class FlamePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FlameState:
-    """What is remembered of one camera, about 330 kB.
+    """The state of one camera, about 330 kB.
 
     Attributes:
         window: At most WINDOW pictures, oldest first, never empty.
         votes: The last judgements, oldest first, at most VOTES.
-        burning_at: The last picture with which the vote was carried.
-        reported_at: The last picture with which a fact was due.
+        burning_at: Time of the last picture with which the vote was positive.
+        reported_at: Time of the last picture with which a fact was reported.
     """
 
     window: tuple[Sight, ...]
@@ -81,13 +81,13 @@ class FlameState:
 
 @dataclass(frozen=True, slots=True)
 class FlameDecision:
-    """What one picture says.
+    """The decision about one picture.
 
     Attributes:
-        reason: What became of it.
-        candidate: A fact is due: a person is to look.
-        score: 0 to 1, how much and how steadily it burns; not a probability.
-        box: Where, in pixels of the picture, or None.
+        reason: The outcome.
+        candidate: A fact is to be reported, so that a person looks at the picture.
+        score: 0 to 1, from the burning area and the share of positive votes; not a probability.
+        box: Where it burns, in pixels of the picture, or None.
     """
 
     reason: FlameReason
@@ -99,16 +99,16 @@ class FlameDecision:
 def observe(
     state: FlameState | None, picture: Picture, at: EpochMs, policy: FlamePolicy
 ) -> tuple[FlameState, FlameDecision]:
-    """Look at the next picture of a camera.
+    """Decide about the next picture of a camera.
 
     Args:
-        state: What is remembered of this camera; None at first.
-        picture: (H, W, 3) BGR; decoding it at 1/4 is enough.
+        state: The state of this camera; None before its first picture.
+        picture: (H, W, 3) BGR, uint8; a picture decoded at 1/4 of its size is enough.
         at: When it was taken.
-        policy: Limits.
+        policy: The limits.
 
     Returns:
-        The state to remember, and the decision.
+        The new state of the camera, and the decision.
     """
     if state and at <= state.window[-1].at:
         return state, FlameDecision(FlameReason.NOT_NEWER)
@@ -152,7 +152,7 @@ def _reason(state: FlameState, votes: int, policy: FlamePolicy, *, seen: bool) -
         return FlameReason.CANDIDATE
     if at - state.burning_at > policy.episode_gap_ms:
         return FlameReason.CANDIDATE
-    if seen and at - state.reported_at >= policy.renew_after_ms:  # only with a picture that shows it
+    if seen and at - state.reported_at >= policy.renew_after_ms:  # the picture must show it
         return FlameReason.RENEWED
     return FlameReason.CONTINUES
 

@@ -1,16 +1,16 @@
-"""What burns in five pictures of one camera: fire's colour, staying in place, flickering like nothing else.
+"""The flicker rule: what burns in five pictures of one camera has the colour of fire, stays in place and flickers.
 
-A pixel is alive where
-    colour       red is high, above green, and green above blue (Chen, Wu and Chiou, ICIP 2004, without their
-                 saturation test, which changed nothing measurable): a flame is a light,
-    persistence  it is so in at least 3 of the 5 pictures: what passes by is not,
-    flicker      its green goes up and down while its red stays high. A flame turns between red and yellow;
-                 a fold in red cloth, a shadow on a red car or a lamp that goes out changes both.
-Alive pixels that lie together burn if they are enough, and if they do not all move as one: the light of a
-failing lamp rises and falls everywhere at once, and one principal component explains all of it.
+A pixel is alive where all of these hold:
+    colour       red is high, above green, and green is above blue (Chen, Wu and Chiou, ICIP 2004, without their
+                 saturation test, which changed nothing measurable), because a flame emits light,
+    persistence  the colour is there in at least 3 of the 5 pictures, which excludes things that pass by,
+    flicker      green goes up and down while red stays high. A flame alternates between red and yellow; a fold in
+                 red cloth, a shadow on a red car or a lamp that goes out changes both channels.
+A group of adjacent alive pixels burns if it is large enough and if its pixels do not all vary together: the light of a
+failing lamp rises and falls everywhere at once, so that one principal component explains all of it.
 
-It must hold in aligned pictures (phase correlation) too: a pole in the wind makes every edge flicker.
-The rule knows no smoke, no embers and no flame hidden from view.
+The rule must hold in aligned pictures (phase correlation) too, because a pole in the wind makes every edge flicker.
+It detects neither smoke nor embers nor a flame that is hidden from view.
 """
 
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ from processors.vision.boxes import Picture
 from schemas.units import EpochMs
 
 Plane: TypeAlias = NDArray[np.uint8]  # (HEIGHT, WIDTH)
-Mask: TypeAlias = NDArray[np.bool_]  # (HEIGHT, WIDTH)
+PixelMask: TypeAlias = NDArray[np.bool_]  # (HEIGHT, WIDTH)
 Box: TypeAlias = tuple[int, int, int, int]  # x_min, y_min, x_max, y_max; pixels, max exclusive
 
 WIDTH, HEIGHT = 240, 135  # small enough for every frame of every camera, large enough for a fire 30 px high
 WINDOW = 5  # pictures
-PERSISTENT = 3  # of them: fewer cannot go up and down again; asked first, because it is cheap
+PERSISTENT = 3  # of them: fewer cannot go up and down again; checked first, because it is cheap
 ALIGNED_MIN = 0.1  # response of the phase correlation; below it the peak is noise
-SHIFT_MAX = 24.0  # pixels of 240: a camera that moves further looks elsewhere
+SHIFT_MAX = 24.0  # pixels of 240: a camera that moves further shows another scene
 NEAR = 7  # pixels: alive pixels this close are one fire
 GROUP_MIN = 3  # pixels, below which a principal component means nothing
 HANNING: Final = cv2.createHanningWindow((WIDTH, HEIGHT), cv2.CV_32F)
@@ -42,12 +42,12 @@ class FlickerPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Limits of the rule. Defaults: `python -m benchmarks.vision.flame`, one real clip and the rendered scenes.
 
     Attributes:
-        red_min: Level from which a pixel may be a flame. At 130 a brick wall by day was one.
-        red_over_blue_min: Levels. Below it white lamps and clouds are let in.
-        flicker_min: Levels of green that go up and down again over the window.
-        area_min: Alive part of the picture.
-        incoherence_min: Part of the variation that the first principal component leaves. Rendered lamps
-            leave 0.00-0.13, the real fire 0.36-0.60.
+        red_min: Level of red from which on a pixel may be a flame. At 130 a brick wall in daylight qualified.
+        red_over_blue_min: Least difference of the levels of red and blue. A lower one admits white lamps and clouds.
+        flicker_min: Least number of levels by which green goes up and down again over the window.
+        area_min: Least share of the picture that is alive.
+        incoherence_min: Least share of the variation that the first principal component does not explain. Rendered
+            lamps leave 0.00 to 0.13, the real fire 0.36 to 0.60.
     """
 
     red_min: Annotated[int, msgspec.Meta(ge=0, le=255)] = 190
@@ -59,25 +59,25 @@ class FlickerPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sight:
-    """What is kept of one picture: 65 kB.
+    """What is kept of one picture, 65 kB.
 
     Attributes:
         at: When it was taken.
-        green: The green channel.
-        colour: Where fire's colour is.
+        green: (HEIGHT, WIDTH) uint8, the green channel.
+        colour: (HEIGHT, WIDTH) bool, true where a pixel has the colour of fire.
     """
 
     at: EpochMs
     green: Plane
-    colour: Mask
+    colour: PixelMask
 
 
 class Burning(NamedTuple):
     """A group of alive pixels.
 
     Attributes:
-        area: Part of the picture that is alive, 0 to 1.
-        box: In parts of the picture, 0 to 1.
+        area: Share of the picture that the group covers, 0 to 1.
+        box: x_min, y_min, x_max, y_max as shares of width and height, 0 to 1.
     """
 
     area: float
@@ -85,12 +85,12 @@ class Burning(NamedTuple):
 
 
 def see(picture: Picture, at: EpochMs, policy: FlickerPolicy) -> Sight:
-    """Keep of a picture what the rule needs.
+    """Reduce a picture to what the rule needs.
 
     Args:
-        picture: (H, W, 3) BGR of any size and shape; the aspect is not kept.
+        picture: (H, W, 3) BGR, uint8, of any size; the aspect ratio is not kept.
         at: When it was taken.
-        policy: For the colour.
+        policy: The limits of the colour.
     """
     small = cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     blue, green, red = (small[..., channel].astype(np.int16) for channel in range(3))
@@ -101,14 +101,17 @@ def see(picture: Picture, at: EpochMs, policy: FlickerPolicy) -> Sight:
 
 
 def burning(window: tuple[Sight, ...], policy: FlickerPolicy) -> Burning | None:
-    """Find the largest group of pixels that burns, and sees to it that it does so in aligned pictures too.
+    """Find the largest group of pixels that burns, both in the pictures as they are and in the aligned ones.
 
-    Both are asked, because either can be fooled: without alignment by a shaking camera, and with it by a lamp
-    at night, which is all that there is to align by.
+    Both are required, because either can be wrong: without alignment a shaking camera looks like fire, and with it a
+    lamp at night does, because the lamp is all that there is to align by.
 
     Args:
         window: WINDOW pictures, oldest first.
-        policy: Limits.
+        policy: The limits.
+
+    Returns:
+        The group in the aligned pictures, or None where nothing burns.
     """
     greens = np.stack([sight.green for sight in window])
     colours = np.stack([sight.colour for sight in window])
@@ -127,7 +130,7 @@ def burning(window: tuple[Sight, ...], policy: FlickerPolicy) -> Burning | None:
 def _largest_fire(
     greens: NDArray[np.uint8], colours: NDArray[np.bool_], policy: FlickerPolicy
 ) -> NDArray[np.int64] | None:
-    """Return rows and columns, (K, 2), of the largest group that burns in (WINDOW, HEIGHT, WIDTH) planes."""
+    """The rows and columns, (K, 2), of the largest group that burns in (WINDOW, HEIGHT, WIDTH) planes, or None."""
     needed = max(GROUP_MIN, policy.area_min * WIDTH * HEIGHT)
     persistent = colours.sum(axis=0, dtype=np.uint8) >= PERSISTENT
     if np.count_nonzero(persistent) < needed:
@@ -136,7 +139,7 @@ def _largest_fire(
     levels = greens[:, rows, columns].astype(np.int32)
     lit = colours[:, rows, columns]
     steps = np.diff(levels, axis=0) * (lit[1:] & lit[:-1])
-    flicker = np.abs(steps).sum(axis=0) - np.abs(steps.sum(axis=0))  # 0 for what only rises or only falls
+    flicker = np.abs(steps).sum(axis=0) - np.abs(steps.sum(axis=0))  # 0 where green only rises or only falls
     alive = flicker >= policy.flicker_min
     found = [
         np.stack([rows[alive][group], columns[alive][group]], axis=1)
@@ -147,7 +150,7 @@ def _largest_fire(
 
 
 def _aligned(window: tuple[Sight, ...]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Lay all pictures over the newest one: (WINDOW, HEIGHT, WIDTH) of green, and of colour."""
+    """Align all pictures to the newest one: (WINDOW, HEIGHT, WIDTH) of green, and of colour."""
     newest = window[-1].green.astype(np.float32)
     greens, colours = [], []
     for sight in window:
@@ -162,7 +165,7 @@ def _aligned(window: tuple[Sight, ...]) -> tuple[NDArray[np.uint8], NDArray[np.b
 
 
 def _groups(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Split pixels into groups that lie together: indices into them."""
+    """Split pixels into groups of adjacent ones; each group is an array of indices into `rows` and `columns`."""
     plane = np.zeros((HEIGHT, WIDTH), np.uint8)
     plane[rows, columns] = 1
     _, labels = cv2.connectedComponents(cv2.dilate(plane, np.ones((NEAR, NEAR), np.uint8)))
@@ -171,7 +174,7 @@ def _groups(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> list[NDArray
 
 
 def _incoherence(levels: NDArray[np.int32]) -> float:
-    """Part of the variation of (WINDOW, K) levels over time that is not one common rise and fall."""
+    """Share of the variation of (WINDOW, K) levels over time that is not common to all K pixels, 0 to 1."""
     centred = (levels - levels.mean(axis=0)).astype(np.float64)
     powers = np.linalg.eigvalsh(centred @ centred.T)
     total = float(powers.sum())

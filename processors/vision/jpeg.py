@@ -1,13 +1,13 @@
-"""JPEG bytes to pixels and back, with nothing believed that was not checked.
+"""JPEG bytes to pixels and back; the bytes are checked before they are decoded.
 
-OpenCV answers every fault with the same None, older ones fill what a cut file lacks with gray, and all of
-them allocate whatever the header asks for. So the markers are walked first (ITU T.81, annex B), which costs
+OpenCV returns the same None for every fault, older versions fill the missing part of a truncated file with gray, and
+all of them allocate whatever the header asks for. So the markers are read first (ITU T.81, annex B), which takes
 microseconds and decodes nothing:
 
     start of image -> segments -> frame header (width, height) -> scans -> end of image
     not a JPEG        truncated   too large                       truncated
 
-No error of this module carries picture content or a library's text: the causes are a closed list.
+No error of this module contains picture content or a library's message: the causes are a closed list.
 """
 
 import re
@@ -24,10 +24,10 @@ START_OF_IMAGE: Final = b"\xff\xd8\xff"
 END_OF_IMAGE: Final = 0xD9
 START_OF_SCAN: Final = 0xDA
 START_OF_FRAME: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # the three are DHT, JPG, DAC
-MAX_PIXELS: Final = 40_000_000  # the largest surveillance cameras have 33 (8K); 50 is refused
+MAX_PIXELS: Final = 40_000_000  # the largest surveillance cameras have 33 million (8K)
 MIN_FRAME_HEADER: Final = 8  # length, precision, height, width, component count
 # A marker is FF and a byte that is neither stuffing (00), fill (FF) nor a marker without a length
-# (TEM 01, RST0-7 D0-D7, SOI D8). libjpeg skips what lies between markers in the same way.
+# (TEM 01, RST0-7 D0-D7, SOI D8). libjpeg skips the bytes between markers in the same way.
 MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
 
 REDUCED: Final[dict[int, int]] = {
@@ -39,20 +39,20 @@ REDUCED: Final[dict[int, int]] = {
 
 
 class JpegSize(NamedTuple):
-    """Width and height in pixels as the frame header gives them, before any rotation that EXIF asks for."""
+    """Width and height in pixels as the frame header gives them, before any rotation that EXIF requests."""
 
     width: int
     height: int
 
 
 def read_jpeg_size(payload: bytes) -> JpegSize:
-    """Find the size of a JPEG in its frame header; what follows the header is not looked at.
+    """Read the size of a JPEG from its frame header; what follows the header is not read.
 
     Returns:
         The size, both sides at least 1.
 
     Raises:
-        PictureError: PICTURE_EMPTY, PICTURE_NOT_JPEG or PICTURE_TRUNCATED (it ends before the frame header).
+        PictureError: PICTURE_EMPTY, PICTURE_NOT_JPEG, or PICTURE_TRUNCATED where it ends before the frame header.
     """
     if not payload:
         raise PictureError("the picture has no bytes", Cause.PICTURE_EMPTY)
@@ -67,16 +67,16 @@ def read_jpeg_size(payload: bytes) -> JpegSize:
 
 
 def is_whole(payload: bytes) -> bool:
-    """Tell whether a JPEG goes on to its end marker; bytes after that are allowed, because cameras pad.
+    """Whether a JPEG contains its end marker; bytes after it are allowed, because cameras pad their files.
 
-    A file that was cut and then closed with an end marker of its own looks whole, and decodes with gray at
-    its foot: only an entropy decoder that counts blocks could tell, and no library here reports it.
+    A file that was truncated and then closed with another end marker looks whole, and decodes with gray at the bottom.
+    Only an entropy decoder that counts blocks could detect this, and no library used here reports it.
     """
     return any(marker == END_OF_IMAGE for marker, _ in _markers(payload))
 
 
 def _markers(payload: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield each marker after the first with its segment, the two length bytes included."""
+    """Each marker after the first, with its segment including the two length bytes."""
     at = 2
     while found := MARKER.search(payload, at):
         length = int.from_bytes(payload[found.end() : found.end() + 2], "big")
@@ -94,7 +94,11 @@ def _frame_size(segment: bytes) -> JpegSize:
 
 
 def check_jpeg(payload: bytes, *, max_pixels: int = MAX_PIXELS) -> None:
-    """Refuse a picture by its markers, in microseconds; its pixels may still be damaged.
+    """Check a picture by its markers, in microseconds; its pixels may still be damaged.
+
+    Args:
+        payload: The whole file.
+        max_pixels: The largest allowed product of width and height.
 
     Raises:
         PictureError: PICTURE_EMPTY, PICTURE_NOT_JPEG, PICTURE_TRUNCATED or PICTURE_TOO_LARGE.
@@ -111,11 +115,11 @@ def decode_jpeg(payload: bytes, *, max_pixels: int = MAX_PIXELS, reduce: Literal
 
     Args:
         payload: The whole file.
-        max_pixels: A header that announces more than this is refused before anything is decoded.
-        reduce: Decode at 1, 1/2, 1/4 or 1/8 of both sides, which the JPEG's own transform gives cheaply.
+        max_pixels: A picture whose header announces more than this is refused before anything is decoded.
+        reduce: Divisor of both sides. The JPEG transform makes 2, 4 and 8 cheaper than decoding in full.
 
     Returns:
-        (H, W, 3) BGR, uint8, upright as EXIF says.
+        (H, W, 3) BGR, uint8, rotated upright as EXIF says.
 
     Raises:
         PictureError: PICTURE_EMPTY, PICTURE_NOT_JPEG, PICTURE_TRUNCATED or PICTURE_TOO_LARGE.
@@ -131,15 +135,15 @@ def decode_jpeg(payload: bytes, *, max_pixels: int = MAX_PIXELS, reduce: Literal
 
 
 def encode_jpeg(picture: Picture, quality: int) -> bytes:
-    """Encode pixels, and nothing but pixels: no EXIF, no thumbnail, no comment.
+    """Encode pixels and nothing else: no EXIF, no thumbnail, no comment.
 
     Args:
         picture: (H, W, 3) BGR, uint8, at least 1 x 1.
-        quality: 1 to 100, as libjpeg counts.
+        quality: 1 to 100, on libjpeg's scale.
 
     Raises:
         ValueError: The picture or the quality is out of range.
-        PictureError: PROCESSING_FAILED, the encoder refused.
+        PictureError: PROCESSING_FAILED where the encoder fails.
     """
     if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size or picture.dtype != np.uint8:  # noqa: PLR2004 -- the shape is the documented one
         raise ValueError("a picture is (H, W, 3) uint8 and not empty")

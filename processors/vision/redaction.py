@@ -1,13 +1,13 @@
-"""Redaction: the only way from a camera's pixels to bytes that may leave.
+"""Redaction: the only way from a camera's pixels to bytes that may be published.
 
     picture + faces + plates + boxes of the last seconds
         -> grow 1.4 x -> solid fill -> at most half the detector's resolution -> solid fill -> JPEG
         -> RedactedPicture, or Withheld with a reason
 
-Privacy is a type: whatever publishes asks for a `RedactedPicture`, and only `redact` can build one. A box is
-filled twice, before the picture is made smaller, so that no pixel beside it averages what it hid, and after,
-so that its edge is solid. Blur and mosaic can be undone, and what a detector missed must be too small to
-know: hence the fill, and the small delivery.
+Privacy is a type: code that publishes requires a `RedactedPicture`, and only `redact` can build one. A box is filled
+twice: before the picture is made smaller, so that no pixel beside it averages hidden content, and afterwards, so that
+its edge is solid. The fill is solid because blur and mosaic can be undone. The picture is delivered small because a
+face that a detector has missed must be too small to recognise.
 
 Nothing here knows who is in a picture, and nothing here may.
 """
@@ -27,8 +27,8 @@ from processors.vision.boxes import Boxes, Detections, Picture
 from processors.vision.jpeg import encode_jpeg
 from schemas.errors import PictureError
 
-FILL_BGR: Final = (0, 0, 0)  # black: nobody takes it for a part of the scene
-MOST_DELIVERED: Final = 0.5  # of the detection resolution: faces under 16 px are then under 8 px
+FILL_BGR: Final = (0, 0, 0)  # black, which nobody takes for a part of the scene
+MOST_DELIVERED: Final = 0.5  # share of the detection resolution: faces below 16 px are then below 8 px
 PICTURE_AXES: Final = 3
 
 PixelBoxes: TypeAlias = NDArray[np.int64]  # (N, 4), x_max and y_max exclusive, inside the picture
@@ -36,29 +36,30 @@ _MADE_BY_REDACT: Final = object()
 
 
 class WithheldReason(StrEnum):
-    """Why a picture does not go out: a closed list, safe as a metric label."""
+    """Why a picture is not published: a closed list, safe as a metric label."""
 
     UNKNOWN = "unknown"
     PICTURE_UNUSABLE = "picture_unusable"
     BOXES_UNUSABLE = "boxes_unusable"
     ENCODING_FAILED = "encoding_failed"
-    MODEL_MISSING = "model_missing"  # these three are for the shell that runs the detectors
+    MODEL_MISSING = "model_missing"  # this and the next two are for the worker that runs the detectors
     DETECTION_FAILED = "detection_failed"
     TIMED_OUT = "timed_out"
 
 
 class RedactionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How pictures are made fit to leave. Limits keep an operator from weakening it.
+    """How pictures are redacted. The limits keep an operator from weakening the redaction.
 
     Attributes:
-        detection_width: Pixels; the detectors' input.
-        detection_height: Pixels.
-        score_min: Detections from this score on are hidden. CenterFace finds 0.97 of faces of 16-24 px
-            from 0.1 on and 0.92 from 0.2, its authors' default.
+        detection_width: Width of the detectors' input, pixels.
+        detection_height: Height of the detectors' input, pixels.
+        score_min: Detections from this score on are hidden. From 0.1 on, CenterFace finds 0.97 of the faces of 16 to
+            24 px; from 0.2 on, its authors' default, 0.92.
         dilation: Boxes grow by this factor around their centre.
-        recent_ms: Boxes of pictures this much older are hidden too: a detector blinks, a face does not.
-        delivered_fraction: Of the detection resolution.
-        quality: Of the JPEG.
+        recent_ms: Boxes of pictures up to this much older are hidden too, because a detector may miss a face in single
+            pictures.
+        delivered_fraction: Size of the delivered picture as a share of the detection resolution.
+        quality: Quality of the JPEG, 1 to 100.
     """
 
     detection_width: Annotated[int, msgspec.Meta(ge=640, le=7680)] = 1280
@@ -73,16 +74,16 @@ class RedactionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 @final
 @dataclass(frozen=True, slots=True)
 class RedactedPicture:
-    """A picture that may leave. `redact` builds it, nothing else can.
+    """A picture that may be published. Only `redact` can build it.
 
     Attributes:
         jpeg: The encoded picture: pixels only.
-        sha256: Of `jpeg`, 64 lower-case hexadecimal digits.
+        sha256: Hash of `jpeg`, 64 lower-case hexadecimal digits.
         width: Pixels.
         height: Pixels.
-        faces: Face boxes that were filled.
-        plates: Plate boxes that were filled.
-        recent: Boxes of earlier pictures that were filled.
+        faces: Number of face boxes that were filled.
+        plates: Number of plate boxes that were filled.
+        recent: Number of boxes of earlier pictures that were filled.
     """
 
     jpeg: bytes
@@ -101,7 +102,7 @@ class RedactedPicture:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """No picture, and why."""
+    """The picture is withheld, and why."""
 
     reason: WithheldReason
 
@@ -116,18 +117,18 @@ def redact(
     policy: RedactionPolicy,
     recent: Sequence[Boxes] = (),
 ) -> Redaction:
-    """Hide every box, make the picture small, and encode it anew.
+    """Fill every box, make the picture smaller, and encode it again.
 
     Args:
         picture: (H, W, 3) BGR, uint8, at least 2 x 2; it is not changed.
-        faces: In pixels of `picture`. All of them are hidden, whatever their score.
-        plates: As `faces`.
-        policy: Growth, size and quality.
+        faces: Detections in pixels of `picture`. All of them are hidden, whatever their score.
+        plates: Like `faces`.
+        policy: Dilation, size and quality.
         recent: Boxes of the same camera's pictures of the last seconds, in pixels of a picture of this size.
 
     Returns:
-        The picture that may leave. Withheld where the picture is no picture or a box has no meaning (not
-        finite, or turned inside out): a detector that says such a thing cannot be believed about the rest.
+        The redacted picture. Withheld where `picture` has another shape or type, or where a box is invalid (not
+        finite, or with its minimum above its maximum): the other boxes of such a detector cannot be trusted either.
     """
     if not _is_usable(picture):
         return Withheld(WithheldReason.PICTURE_UNUSABLE)
@@ -161,7 +162,7 @@ def redact(
 
 
 def delivered_size(width: int, height: int, policy: RedactionPolicy) -> tuple[int, int]:
-    """Width and height that go out: a fraction of what the detectors saw, and of the picture itself."""
+    """Width and height of the delivered picture: a fraction of the detectors' input, or of a smaller picture."""
     detection_ratio = min(policy.detection_width / width, policy.detection_height / height, 1.0)
     ratio = detection_ratio * policy.delivered_fraction
     return max(1, int(width * ratio)), max(1, int(height * ratio))
@@ -179,14 +180,14 @@ def _are_usable(boxes: Boxes) -> bool:
 
 
 def _dilated(boxes: Boxes, factor: float) -> NDArray[np.float64]:
-    """Grow boxes around their centres. A box without a side keeps its place and gets a pixel to grow from."""
+    """Grow boxes around their centres. A box without width or height is first given a side of one pixel."""
     low, high = boxes[:, :2].astype(np.float64), boxes[:, 2:].astype(np.float64)
     centre, half = (low + high) / 2, np.maximum(high - low, 1.0) / 2 * factor
     return np.concatenate([centre - half, centre + half], axis=1)
 
 
 def _pixels(boxes: NDArray[np.float64], width: int, height: int) -> PixelBoxes:
-    """Round outwards, so that no pixel that a box touches stays, and drop what lies outside the picture."""
+    """Round boxes outwards, so that every pixel that a box touches is filled, and drop boxes outside the picture."""
     limits = np.array([width, height])
     low = np.clip(np.floor(boxes[:, :2]), 0, limits).astype(np.int64)
     high = np.clip(np.ceil(boxes[:, 2:]), 0, limits).astype(np.int64)

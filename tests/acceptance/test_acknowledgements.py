@@ -1,4 +1,4 @@
-"""Requirement 16 of domain.md: everything a person can say, and each reason to be refused."""
+"""Requirement 16: everything a person can say, and each reason to be refused."""
 
 import pytest
 

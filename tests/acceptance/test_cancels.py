@@ -1,4 +1,4 @@
-"""Requirement 6 of domain.md: a cancel never deletes."""
+"""Requirement 6: a cancel never deletes."""
 
 from schemas.enums import (
     AckAction,

@@ -1,4 +1,4 @@
-"""The table of defaults in domain.md, for each grade: hold, acknowledge, notify, stale, windows, shelve."""
+"""The default times of docs/requirements.md, for each grade: hold, acknowledge, notify, stale, windows, shelve."""
 
 import pytest
 
@@ -25,7 +25,7 @@ STALE_S = {Grade.RED: 300, Grade.YELLOW: 900, Grade.BLUE: 4 * 3_600}
 ROLLING_S = {Grade.RED: 120, Grade.YELLOW: 300, Grade.BLUE: 1_800}
 AT_MOST_S = {Grade.RED: 900, Grade.YELLOW: 1_800, Grade.BLUE: 24 * 3_600}
 SHELVE_S = {Grade.RED: 0, Grade.YELLOW: 1_800, Grade.BLUE: 8 * 3_600}
-"""domain.md, "Incident life cycle", the table of defaults."""
+"""docs/requirements.md, default times."""
 
 
 def accepted(line: Timeline, grade: Grade) -> Alert:

@@ -1,4 +1,4 @@
-"""Requirement 15 of domain.md: who is asked next, across restarts, repeats and gaps."""
+"""Requirement 15: who is asked next, across restarts, repeats and gaps."""
 
 import pytest
 

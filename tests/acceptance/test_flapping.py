@@ -1,4 +1,4 @@
-"""Requirement 14 of domain.md: what comes and goes is told once; a red is exempt."""
+"""Requirement 14: what comes and goes is told once; a red is exempt."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Requirements 9 and 10 of domain.md: what is one incident, and what is another one beside it."""
+"""Requirements 9 and 10: what is one incident, and what is another one beside it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Requirements 11 to 13 of domain.md: how bad it is, and how sure one may be."""
+"""Requirements 11 to 13: how bad it is, and how sure one may be."""
 
 import pytest
 

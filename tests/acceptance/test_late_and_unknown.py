@@ -1,4 +1,4 @@
-"""Requirements 8 and 8a of domain.md: a press that decodes raises, late or not, whoever pressed."""
+"""Requirements 8 and 8a: a press that decodes raises, late or not, whoever pressed."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Requirements 4 and 5 of domain.md: what only a technician can mend, and the test that did not come."""
+"""Requirements 4 and 5: what only a technician can mend, and the test that did not come."""
 
 import pytest
 

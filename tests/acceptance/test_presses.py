@@ -1,4 +1,4 @@
-"""Requirements 1, 2 and 7 of domain.md: a press raises, whatever came before it."""
+"""Requirements 1, 2 and 7: a press raises, whatever came before it."""
 
 import pytest
 

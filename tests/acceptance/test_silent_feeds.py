@@ -1,4 +1,4 @@
-"""Requirement 3 of domain.md: no device is silent while nobody reads its feed; the feed is told of itself."""
+"""Requirement 3: no device is silent while nobody reads its feed; the feed is told of itself."""
 
 import pytest
 

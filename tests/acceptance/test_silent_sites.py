@@ -1,4 +1,4 @@
-"""Requirement 3 of domain.md: many silent devices behind one gateway are one silent site."""
+"""Requirement 3: many silent devices behind one gateway are one silent site."""
 
 from schemas.enums import (
     Action,

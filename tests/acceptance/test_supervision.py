@@ -1,4 +1,4 @@
-"""Requirement 3 of domain.md: a device that should speak and does not."""
+"""Requirement 3: a device that should speak and does not."""
 
 import pytest
 

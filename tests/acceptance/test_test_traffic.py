@@ -1,4 +1,4 @@
-"""Requirement 5 of domain.md: what is not real never reaches the live topics, and never meets what is."""
+"""Requirement 5: what is not real never reaches the live topics, and never meets what is."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One list of ACLs: what workers ask for, what the README grants, and what the command prints are the same."""
+"""One list of ACLs: what workers ask for and what the command prints are the same."""
 
 import re
 from types import SimpleNamespace
@@ -7,21 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from callbox.commands import topics as command
-from schemas.topics import CATALOGUE
-from streams.kafka.acls import group_of
+from schemas.topics import CATALOGUE, FUSION_SNAPSHOT, INCIDENTS, dead_letter_topic
 from streams.worker.settings import RuntimeSettings
 from streams.worker.spec import REPLICABLE, WORKERS, WorkerSpec
-from tests.support.paths import ROOT
 
-README = ROOT / "README.md"
 RUNTIME = RuntimeSettings(group_prefix="callbox")
-
-
-def documented(worker: str) -> list[set[str]]:
-    """What the README's row of a worker names: to read, to write, its group."""
-    section = README.read_text("utf-8").split("### ACLs\n", 1)[1]
-    row = next(line for line in section.splitlines() if line.startswith(f"| `{worker}` |"))
-    return [set(re.findall(r"`([^`]+)`", cell)) for cell in row.strip("|").split("|")[1:]]
 
 
 @pytest.mark.parametrize("spec", WORKERS.values(), ids=WORKERS)
@@ -30,9 +20,10 @@ def test_a_worker_is_granted_topics_of_the_catalogue_only(spec: WorkerSpec) -> N
 
 
 @pytest.mark.parametrize("spec", WORKERS.values(), ids=WORKERS)
-def test_the_readme_grants_these_acls(spec: WorkerSpec) -> None:
-    group = group_of(spec.name, RUNTIME.group_prefix)
-    assert documented(spec.name) == [set(spec.acls.reads), set(spec.acls.writes), {group}]
+def test_a_worker_may_write_the_dead_letters_of_what_it_reads(spec: WorkerSpec) -> None:
+    passed_over = {FUSION_SNAPSHOT, INCIDENTS}
+    needed = {dead_letter_topic(topic) for topic in {*spec.reads, *spec.follows} - passed_over}
+    assert needed <= set(spec.acls.writes)
 
 
 def printed(*options: str) -> dict[str, dict[str, set[str]]]:

@@ -1,4 +1,4 @@
-"""docs/incidents.md is true of the fold: states, steps, timers, defaults, acknowledgements, requirements."""
+"""docs/incidents.md is true of the fold: states, steps, timers, defaults, acknowledgements."""
 
 import re
 
@@ -15,7 +15,6 @@ from tests.support.paths import ROOT
 from tests.support.timeline import Timeline
 
 PAGE = (ROOT / "docs/incidents.md").read_text("utf-8")
-REQUIREMENTS = [*map(str, range(1, 17)), "8a"]
 REJECTIONS = list(Reason)[list(Reason).index(Reason.UNKNOWN_INCIDENT) :]
 UNITS = {"s": SECOND_MS, "min": MINUTE_MS, "h": HOUR_MS}
 QUIET = (IncidentState.SHELVED, IncidentState.OUT_OF_SERVICE)
@@ -49,6 +48,11 @@ def ms_of(text: str) -> int:
 def test_every_state_is_explained() -> None:
     (table,) = tables("## States")
     assert {row[0].strip("`") for row in table} == set(IncidentState) - {IncidentState.UNKNOWN}
+
+
+def test_every_state_is_mapped_to_the_standard_that_it_is_derived_from() -> None:
+    (table,) = tables("## States and ISA-18.2")
+    assert {name for row in table for name in names(row[0])} == set(IncidentState) - {IncidentState.UNKNOWN}
 
 
 def test_the_steps_of_the_page_are_those_of_the_machine() -> None:
@@ -110,21 +114,3 @@ def test_every_fault_is_there_with_its_beginning_and_its_end() -> None:
     (table,) = tables("## Supervision")
     told = {name for row in table for name in names(row[0])}
     assert told == set(Hazard) - {Hazard.UNKNOWN, Hazard.EMERGENCY_CALL, Hazard.FIRE}
-
-
-@pytest.mark.parametrize("number", REQUIREMENTS)
-def test_every_requirement_names_tests_of_its_own(number: str) -> None:
-    (table,) = tables("## Requirements and their tests")
-    named = [row[2] for row in table if row[0] == number]
-    assert named
-    prefix = f"test_req_{'08a' if number == '8a' else number.zfill(2)}_"
-    for test in named:
-        assert test.strip("`").partition("::")[2].startswith(prefix), test
-
-
-def test_no_acceptance_test_has_a_number_that_is_no_requirement() -> None:
-    sources = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests/acceptance").glob("test_*.py"))
-    numbers = {
-        number.removeprefix("0") for number in re.findall(r"^def test_req_(\w+?)_", sources, re.MULTILINE)
-    }
-    assert numbers == set(REQUIREMENTS)

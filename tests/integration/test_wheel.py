@@ -112,18 +112,21 @@ def test_all_distributions_have_the_version_of_callbox() -> None:
     assert needed == {f"callbox=={version}", f"callbox-testkit=={version}"}
 
 
+@pytest.mark.long
 def test_the_version_is_printed(installed: Installation) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     done = installed.run("callbox", "--version")
     assert (done.returncode, done.stdout) == (0, f"callbox, version {version}\n"), done.stderr
 
 
+@pytest.mark.long
 def test_the_defaults_are_a_config(installed: Installation) -> None:
     done = installed.run("callbox", "config", "check")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("no config file, defaults: in order")
 
 
+@pytest.mark.long
 def test_models_that_were_not_fetched_are_named_with_what_to_do(installed: Installation) -> None:
     done = installed.run("callbox", "models", "verify")
     assert done.returncode == InputMissing.exit_code
@@ -131,11 +134,13 @@ def test_models_that_were_not_fetched_are_named_with_what_to_do(installed: Insta
     assert done.stderr.splitlines()[-1].endswith("run `callbox models fetch`")
 
 
+@pytest.mark.long
 def test_what_tests_and_benches_need_is_not_there(installed: Installation) -> None:
     for package in ("benchmarks", "callbox_testkit", "tests"):
         assert "ModuleNotFoundError" in installed.run("python", "-c", f"import {package}").stderr
 
 
+@pytest.mark.long
 def test_the_demo_says_what_to_install_for_apache_kafka(installed: Installation) -> None:
     done = installed.run("callbox", "demo", "--broker", "kafka")
     assert done.returncode == InputMissing.exit_code

@@ -226,7 +226,7 @@ def test_the_state_is_bounded_by_devices_and_open_incidents(steps: list[Step], s
     assert len(state.ended) <= 2
     assert not set(state.ended) & set(state.incidents)
     assert len(state.watermarks) <= 4
-    assert len(state.stray_acks.ids) <= WINDOW_SIZE
+    assert len(state.unmatched_acks.ids) <= WINDOW_SIZE
 
 
 @given(logs())

@@ -68,11 +68,16 @@ def imports_of(module: Module, known: Mapping[str, Module]) -> set[str]:
     imports takes it (`"streams.workers.alarms:Alarms"`). A package counts only where something of the package
     itself is imported.
     """
-    return {name for name in _named(module) if name in known and name != module.name}
+    return {name for name in _named(module.text) if name in known and name != module.name}
 
 
-def _named(module: Module) -> Iterator[str]:
-    for node in ast.walk(module.syntax):
+@cache
+def _named(text: str) -> frozenset[str]:
+    return frozenset(_names_in(_parsed(text)))
+
+
+def _names_in(syntax: ast.Module) -> Iterator[str]:
+    for node in ast.walk(syntax):
         match node:
             case ast.Import():
                 yield from (alias.name for alias in node.names)

@@ -1,4 +1,4 @@
-"""The command line's exit codes (docs/exit-codes.md) and its one text on stderr."""
+"""The command line's exit codes (docs/reference/exit-codes.md) and its one text on stderr."""
 
 import logging
 import re
@@ -19,7 +19,7 @@ from schemas.errors import CallboxError
 from schemas.topics import CATALOGUE
 from tests.support.paths import ROOT
 
-DOCUMENT = ROOT / "docs" / "exit-codes.md"
+DOCUMENT = ROOT / "docs/reference/exit-codes.md"
 START = [sys.executable, "-c", "from callbox.cli import main; main()"]
 
 TOWN = """

@@ -10,7 +10,7 @@ import structlog
 from callbox.cli import run
 from callbox.commands.dlq_retry import _Decided, _in_batches, _sum_up
 from callbox.dead_letters.retry import RetryDecision, RetryResult
-from schemas.errors import InputMissing, LetterRefused
+from schemas.errors import DeadLetterRefused, InputMissing
 from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
 from streams.kafka.producer import ProducerRecord, RecordMetadata
 
@@ -86,7 +86,7 @@ def test_a_sealed_record_is_not_sent_to_another_machine_unsealed(
 
 
 def test_one_refusal_ends_with_65_and_one_that_is_gone_with_66(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(LetterRefused, match="1 sent, 1 refused, 1 gone"):
+    with pytest.raises(DeadLetterRefused, match="1 sent, 1 refused, 1 gone"):
         _sum_up([RetryResult.SENT, RetryResult.GONE, RetryResult.REFUSED], dry_run=False)
     with pytest.raises(InputMissing, match="1 would be sent, 0 refused, 1 gone"):
         _sum_up([RetryResult.SENT, RetryResult.GONE], dry_run=True)

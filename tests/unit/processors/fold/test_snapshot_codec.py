@@ -78,7 +78,7 @@ def test_the_sample_of_the_present_format_holds_something_of_everything() -> Non
             state.last_reports,
             state.heartbeats,
             state.feeds,
-            state.stray_acks.ids,
+            state.unmatched_acks.ids,
             state.unregistered,
         )
     )

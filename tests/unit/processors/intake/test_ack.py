@@ -3,7 +3,7 @@
 import pytest
 
 from processors.incident.issue import incident_id_of
-from processors.intake.ack import ack_input, zone_of
+from processors.intake.ack import ack_input, zone_of_incident
 from processors.intake.pillar_event import ID_LENGTH
 from schemas.ack import AckFact, Acknowledgement, Actor
 from schemas.codec import decode
@@ -39,7 +39,7 @@ def fact_of(given: Acknowledgement) -> AckFact:
 
 @pytest.mark.parametrize("zone", ["east", "east-bank", "a-b-c", UNASSIGNED_ZONE, "e-" + "0" * 26])
 def test_an_incident_s_id_begins_with_its_zone(zone: str) -> None:
-    assert zone_of(incident_id_of(zone, Hazard.EMERGENCY_CALL, "P1", "e1")) == zone
+    assert zone_of_incident(incident_id_of(zone, Hazard.EMERGENCY_CALL, "P1", "e1")) == zone
 
 
 @pytest.mark.parametrize(

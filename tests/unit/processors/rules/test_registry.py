@@ -5,8 +5,8 @@ from typing import NoReturn
 import pytest
 from msgspec.structs import replace
 
-from processors.fold import apply as changes
 from processors.fold import reducer as incidents
+from processors.fold.apply import MAX_STALE_TIMERS, MAX_UNREGISTERED
 from processors.fold.log_entry import LogEntry
 from processors.rules import timers as rules_timers
 from processors.state.effect import Effect
@@ -138,15 +138,17 @@ def test_the_hash_of_the_last_record_is_that_of_its_key_and_value() -> None:
     assert first != line.state.last_hash
 
 
-def test_strangers_are_bounded_and_what_was_forgotten_counts_as_known(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(changes, "MAX_UNREGISTERED", 2)
+def test_unregistered_devices_are_bounded_and_what_was_forgotten_counts_as_known() -> None:
     line = Timeline()
+    others = MAX_UNREGISTERED - 2
+    for number in range(others):  # heard of later than all below: room for two is left
+        name = f"other-{number}"
+        line.push(fact(PillarKind.RELEASE, name, at_s=1_000, event_id="e1"))
     for at_s, name in ((10, "X1"), (30, "X2"), (20, "X3"), (40, "X1"), (50, "X4")):
         line.press(at_s, name, event_id=f"{name}-{at_s}")
-    assert [key[1] for key, known in line.state.devices.items() if known.site is None] == ["X1", "X4"]
-    assert line.state.unregistered_count == 2
+    unregistered = [key[1] for key, known in line.state.devices.items() if known.site is None]
+    assert unregistered[others:] == ["X1", "X4"]
+    assert line.state.unregistered_count == len(unregistered) == MAX_UNREGISTERED
     copies = [
         line.press(at_s, name, event_id=f"{name}-{at_s}").reason for at_s, name in ((30, "X2"), (20, "X3"))
     ]
@@ -168,7 +170,7 @@ def test_timers_of_ended_incidents_do_not_pile_up() -> None:
         line.push(flame(event_id=f"o{number}", at_s=number), at_s=number)
         line.pillar(PillarKind.CANCEL, number, "C1")
     assert not line.state.incidents
-    assert len(line.state.timers) <= changes.MAX_STALE_TIMERS
+    assert len(line.state.timers) <= MAX_STALE_TIMERS
 
 
 def broken(*_arguments: object) -> NoReturn:
@@ -215,7 +217,7 @@ def test_a_timer_that_fails_keeps_no_other_from_firing_and_is_tried_again(
             raise RuntimeError
         return escalate(state, timer, incident)
 
-    monkeypatch.setattr(rules_timers, "_INCIDENT_RULES", {TimerKind.ESCALATE: fails_once})
+    monkeypatch.setitem(rules_timers._INCIDENT_RULES, TimerKind.ESCALATE, fails_once)
     assert sorted(decision.reason for decision in line.tick(30)) == [
         Reason.FOLD_ERROR,
         Reason.NOBODY_ACKNOWLEDGED,

@@ -23,7 +23,7 @@ def test_the_default_policy_contradicts_itself_nowhere() -> None:
     assert validate(FusionPolicy()) == []
 
 
-def test_the_default_windows_are_those_of_the_table_in_domain_md() -> None:
+def test_the_default_windows_are_those_of_the_table_in_the_requirements() -> None:
     told = [(w.rolling_ms, w.at_most_ms) for w in map(Windows().of, (Grade.RED, Grade.YELLOW, Grade.BLUE))]
     assert told == [(120_000, 900_000), (300_000, 1_800_000), (1_800_000, 86_400_000)]
 
@@ -32,7 +32,7 @@ def test_an_unknown_grade_has_the_window_of_red() -> None:
     assert Windows().of(Grade.UNKNOWN) == Windows().red
 
 
-def test_the_default_times_are_those_of_the_table_in_domain_md() -> None:
+def test_the_default_times_are_those_of_the_table_in_the_requirements() -> None:
     policy = FusionPolicy()
     assert [
         [times.of(grade) // 1_000 for grade in (Grade.RED, Grade.YELLOW, Grade.BLUE)]

@@ -44,7 +44,7 @@ def test_a_function_of_41_lines_is_long_and_one_of_40_is_not() -> None:
 
 
 def test_whatever_a_monkeypatch_is_called_it_is_counted_and_the_builtin_is_not() -> None:
-    text = "monkeypatch.setattr(a, 'b', 1)\npatch.setattr('a.b', 2)\nsetattr(a, 'b', 3)\n"
+    text = "patched.setattr(a, 'b', 1)\npatch.setattr('a.b', 2)\nsetattr(a, 'b', 3)\n"
     assert patches(module("tests/test_a.py", text)) == 2
 
 

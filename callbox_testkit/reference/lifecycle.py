@@ -1,7 +1,4 @@
-"""docs/reference/lifecycle.md: an incident's life, drawn from the table in processors/incident/lifecycle.py.
-
-`python -m callbox_testkit.lifecycle_page` prints the page; a test holds the document against it.
-"""
+"""docs/reference/lifecycle.md: an incident's life, drawn from the table in processors/incident/lifecycle.py."""
 
 from collections import defaultdict
 
@@ -20,7 +17,7 @@ _FROM_ANYWHERE = len(OPEN)
 """A transition that every open state has is one line below the drawing and no arrow in it."""
 
 
-def page() -> str:
+def lifecycle_page() -> str:
     """The whole document, Markdown with a Mermaid drawing."""
     return "\n".join([_HEAD, *_drawing(), "", *_everywhere(), "", *_states(), ""])
 
@@ -68,7 +65,3 @@ def _states() -> list[str]:
             f"| `{state}` | {', '.join(on) or '-'} | {', '.join(stays) or '-'} | {', '.join(timers) or '-'} |"
         )
     return [*lines, "", "`expire` and `calm` run in every state."]
-
-
-if __name__ == "__main__":
-    print(page(), end="")  # noqa: T201 - a page on standard output is what it is for

@@ -1,0 +1,108 @@
+"""docs/reference/exit-codes.md: what a command ends with, which error that is, and what to do about it."""
+
+import inspect
+from typing import Final
+
+from callbox_testkit.reference.markdown import page, table
+from schemas import errors
+from schemas.errors import CallboxError
+
+_CODES: Final = {
+    0: (
+        "Done. A worker: it was told to stop (SIGTERM, SIGINT) and did. `callbox tail`: Ctrl-C, or its reader left",
+        "",
+    ),
+    1: (
+        (
+            "`callbox topics diff`: the broker's topics differ from the catalogue. `callbox demo`: what came out is "
+            "not what the scenario says"
+        ),
+        "read what it printed",
+    ),
+    2: ("Usage: unknown command, option or value", "`callbox COMMAND --help`"),
+    65: (
+        (
+            "A change of a topic would lose order or records, or a sealed topic would be readable. `callbox incidents "
+            "ack`, `close`, `shelve`: the acknowledgement was rejected. `callbox dlq retry`: a record was not sent, "
+            "because it would come back; `callbox dlq show`: the dead letter cannot be read"
+        ),
+        (
+            "read which; `--i-lose-order`, `--allow-unsealed`; for a rejection do what its reason asks "
+            "([consume alerts](../consume.md))"
+        ),
+    ),
+    66: (
+        (
+            "A file, password, topic or model that is needed is not there. `callbox incidents`: no incident has the "
+            "id, or several have. `callbox dlq`: no dead letter at that place; `callbox dlq retry`: nothing was "
+            "refused and the record of a dead letter is gone"
+        ),
+        "name it; `callbox topics apply`; `callbox models fetch`; give more of the id",
+    ),
+    69: ("No broker answers (within 10 seconds)", "start it, or mend `[kafka] bootstrap`"),
+    70: (
+        (
+            "A worker failed and committed nothing, a record could not be delivered, the log and its snapshots do not "
+            "meet, nothing was done for `give_up_s` while records waited or a partition was never fetched from, the "
+            "clock was wrong for so long, or a bug"
+        ),
+        "start it again: what was not committed is read again; report a traceback",
+    ),
+    75: (
+        "`callbox incidents ack`, `close`, `shelve`: the acknowledgement was delivered, and no answer came in time",
+        "look at the incident; send the same again with the `--ack-id` that the text names, it counts once",
+    ),
+    77: (
+        (
+            "The broker refuses us: the password, a right that is missing or was taken away; or its certificate is "
+            "not one that `ssl_ca_file` vouches for"
+        ),
+        (
+            "mend credentials, `ssl_ca_file` or ACLs; the text names each right, `callbox topics acls` prints what a "
+            "worker needs"
+        ),
+    ),
+    78: (
+        "A config, town, policy or hotlist file is refused as a whole, or the port of a worker's probes is taken",
+        "mend the place that the text names",
+    ),
+    130: ("Ctrl-C before the command was done", "run it again: every command may be repeated"),
+}
+"""What an operator sees and does. Numbers from 64 on are those of BSD sysexits.h."""
+
+
+def exit_codes_page() -> str:
+    """Every exit code, then the error classes of the code behind them.
+
+    Raises:
+        KeyError: An error class ends with a code of which nothing is said here.
+    """
+    kinds = _errors()
+    if silent := {kind.exit_code for kind in kinds} - _CODES.keys():
+        raise KeyError(f"nothing is said of exit codes {sorted(silent)}")
+    return page(
+        "Exit codes",
+        "Every command of `callbox` ends with one of these. An error is text on stderr that begins with `callbox: ` "
+        "and says what to do; usage errors are click's own.\nNumbers from 64 on are those of BSD `sysexits.h`.",
+        table(
+            ("code", "what happened", "what to do"), [(str(number), *said) for number, said in _CODES.items()]
+        ),
+        "A worker that ends with 70, 69 or 77 is meant to be started again by whatever started it, with a pause. "
+        "66, 65 and 78 do not go away by themselves.",
+        "## Errors",
+        table(
+            ("error", "code", "means"),
+            [(f"`{kind.__name__}`", str(kind.exit_code), inspect.getdoc(kind) or "") for kind in kinds],
+        ),
+    )
+
+
+def _errors() -> list[type[CallboxError]]:
+    """The classes of `schemas.errors`, by the code that they end with."""
+    kinds = [
+        kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, CallboxError)
+    ]
+    return sorted(
+        (kind for kind in kinds if kind is not CallboxError),
+        key=lambda kind: (kind.exit_code, kind.__name__),
+    )
