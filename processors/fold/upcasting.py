@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from processors.incident.grading import nearest_help_mm
-from processors.incident.lifecycle import DUE, opened
+from processors.incident.lifecycle import DUE, restarted
 from processors.state.entities import Device, DeviceKey, Incident, Timer, TimerKind, device_subject
 from processors.state.event_ids import EventIdWindow
 from processors.state.policy import FusionPolicy
@@ -95,7 +95,7 @@ def arm(
             active=incident.hazard is not Hazard.FEED_FAULT,  # an occurrence does not persist
         )
         if incident.state is IncidentState.RAISED:
-            raised = opened(raised, now, policy)
+            raised = restarted(raised, now, policy)
         incidents[incident_id] = raised
         for kind, due_of in DUE.items():
             due = due_of(raised)

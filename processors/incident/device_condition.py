@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from processors.incident.flapping import record_clearance, record_return
 from processors.incident.grading import ASSESSMENTS, CONTROL_ROOM, grade_of
 from processors.incident.issue import AlertContext, incident_id_of, issue_alert, with_source
-from processors.incident.lifecycle import OVER, QUIET, Transition, advance, hold_ms, next_state, opened
+from processors.incident.lifecycle import OVER, QUIET, Transition, advance, hold_ms, opened
 from processors.incident.matching import Surroundings, by_name, fault_name
 from processors.incident.raising import raise_incident
 from processors.state.effect import Effect, EndIncident, PutIncident
@@ -130,7 +130,7 @@ def _open(state: State, signal: ConditionSignal) -> Effect:
     grade = grade_of(state.policy, signal.hazard)
     is_held = not signal.is_sure and hold_ms(state.policy, grade) > 0
     transition = Transition.HELD if is_held else Transition.FACT
-    incident = opened(_fault(state, signal, next_state(None, transition)), state.now, state.policy)
+    incident = opened(_fault(state, signal), transition, state.now, state.policy)
     if is_held:
         return Effect(Reason.HELD, (), (PutIncident(incident),))
     around = None if signal.is_alone else Surroundings(state, (signal.zone, signal.who), signal.place)
@@ -138,7 +138,7 @@ def _open(state: State, signal: ConditionSignal) -> Effect:
     return raise_incident(state, incident, context, around)[1]
 
 
-def _fault(state: State, signal: ConditionSignal, to: IncidentState) -> Incident:
+def _fault(state: State, signal: ConditionSignal) -> Incident:
     place = signal.place
     assessment = ASSESSMENTS[signal.hazard]
     return Incident(
@@ -147,7 +147,7 @@ def _fault(state: State, signal: ConditionSignal, to: IncidentState) -> Incident
         family=assessment.family,
         hazard=signal.hazard,
         grade=grade_of(state.policy, signal.hazard),
-        state=to,
+        state=IncidentState.CANDIDATE,  # until it is opened
         place_key=fault_name(signal.hazard, signal.who),
         place=place,
         uncertainty_m=None if place is None else state.policy.pillar_reach_m,

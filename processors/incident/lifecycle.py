@@ -204,8 +204,13 @@ def is_possible(state: IncidentState | None, transition: Transition) -> bool:
     return state in TRANSITIONS[transition]
 
 
-def opened(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
-    """A new incident with the timers of its first state."""
+def opened(incident: Incident, transition: Transition, at: EpochMs, policy: FusionPolicy) -> Incident:
+    """A new incident in its first state, FACT or HELD or TEST, with the timers of that state."""
+    return _enter(incident, next_state(None, transition), at, policy)
+
+
+def restarted(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
+    """An incident of a snapshot that was written before there were timers: those of its state start now."""
     return _enter(incident, incident.state, at, policy)
 
 

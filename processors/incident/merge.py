@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from processors.incident.flapping import record_grade_change
 from processors.incident.grading import chain_of, grade_of, target_response_s, verification_level, worse
 from processors.incident.issue import AlertContext, incident_id_of, issue_alert, with_source
-from processors.incident.lifecycle import OVER, QUIET, Transition, advance, hold_ms, next_state, opened
+from processors.incident.lifecycle import OVER, QUIET, Transition, advance, hold_ms, opened
 from processors.incident.matching import Surroundings
 from processors.incident.raising import raise_incident
 from processors.state.effect import Effect, PutIncident
@@ -68,14 +68,15 @@ def apply_report(state: State, device: Device, report: Report) -> tuple[Incident
     Returns:
         The incident that it opened or joined, as it is now, and the effect.
     """
-    around = Surroundings(state, device.key, device.place)
+    around = Surroundings(state, (device.zone, device.device_id), device.place)
     joined = around.joined(Family.EMERGENCY, report.status)
     if joined is not None:
         return _join(state, device, joined, report)
     incident = _open(state, device, report)
     if incident.state is IncidentState.CANDIDATE:
         return incident, Effect(Reason.HELD, (), (PutIncident(incident),))
-    context = _context(state, device, report, Action.RAISE, report.first_reason, is_alarm=True)
+    # Who reported first names the incident: its alert needs no other name.
+    context = _context(state, "", report, Action.RAISE, report.first_reason, is_alarm=True)
     return raise_incident(state, incident, context, around)
 
 
@@ -90,10 +91,10 @@ def _join(state: State, device: Device, joined: Incident, report: Report) -> tup
     transition = Transition.REALARM if rose else Transition.FACT
     incident = advance(incident, transition, state.now, state.policy, restart=rose)
     if joined.revision == 0:
-        context = _context(state, device, report, Action.RAISE, reason, is_alarm=True)
+        context = _context(state, device.name, report, Action.RAISE, reason, is_alarm=True)
         return raise_incident(state, incident, context, Surroundings(state, device.key, device.place))
     is_alarm = rose or joined.state in OVER
-    context = _context(state, device, report, Action.UPDATE, reason, is_alarm=is_alarm)
+    context = _context(state, device.name, report, Action.UPDATE, reason, is_alarm=is_alarm)
     incident, alert = issue_alert(incident, context)
     return incident, Effect(reason, (alert,), (PutIncident(incident),))
 
@@ -145,14 +146,13 @@ def _with(state: State, device: Device, incident: Incident, report: Report) -> I
 
 
 def _open(state: State, device: Device, report: Report) -> Incident:
-    """A new incident at a device, raised or a candidate, with its timers."""
-    grade = grade_of(state.policy, report.hazard)
-    is_held = hold_ms(state.policy, grade) > 0
-    transition = Transition.HELD if is_held else Transition.FACT
-    return opened(new_emergency(state, device, report, transition), state.now, state.policy)
+    """A new incident at a device, raised or held."""
+    incident = new_emergency(state, device, report)
+    is_held = hold_ms(state.policy, incident.grade) > 0
+    return opened(incident, Transition.HELD if is_held else Transition.FACT, state.now, state.policy)
 
 
-def new_emergency(state: State, device: Device, report: Report, transition: Transition) -> Incident:
+def new_emergency(state: State, device: Device, report: Report) -> Incident:
     """An emergency made from its first fact, without timers."""
     place, source, policy = device.place, report.source, state.policy
     return Incident(
@@ -164,7 +164,7 @@ def new_emergency(state: State, device: Device, report: Report, transition: Tran
         verification_level=verification_level(report.hazard, ()),
         chain=chain_of(device.site),
         target_response_s=target_response_s(policy.rings, device.help_mm),
-        state=next_state(None, transition),
+        state=IncidentState.CANDIDATE,  # until it is opened
         place_key="" if place is None else place.cell,
         place=place,
         uncertainty_m=None if place is None else report.reach_m,
@@ -185,7 +185,7 @@ def new_emergency(state: State, device: Device, report: Report, transition: Tran
 
 
 def _context(
-    state: State, device: Device, report: Report, action: Action, reason: Reason, *, is_alarm: bool
+    state: State, device_name: str, report: Report, action: Action, reason: Reason, *, is_alarm: bool
 ) -> AlertContext:
     source = report.source
     return AlertContext(
@@ -194,7 +194,7 @@ def _context(
         cause=(source.feed, source.device_id, source.event_id),
         at=state.now,
         policy_version=state.policy_version,
-        device_name=device.name,
+        device_name=device_name,
         late=report.late,
         clock_suspect=report.clock_suspect,
         is_alarm=is_alarm,

@@ -33,8 +33,9 @@ def raise_incident(
         The incident as it is now, and the effect: its own alert first, then those of the incidents linked with it.
     """
     updates = _NOTHING
-    if around is not None:
-        incident, updates = _link(state, incident, around.others(incident.family, incident.status))
+    others = [] if around is None else around.others(incident.family, incident.status)
+    if others or incident.related:
+        incident, updates = _link(state, incident, others)
     incident, alert = issue_alert(incident, context)
     alerts, changes = (alert, *updates.alerts), (PutIncident(incident), *updates.changes)
     return incident, Effect(context.reason, alerts, changes)

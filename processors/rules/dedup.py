@@ -30,13 +30,13 @@ def check_duplicate(
     state: State, key: DeviceKey, feed: Feed, event_id: str, received_at: EpochMs
 ) -> DedupResult:
     """Compare an event with the device's window for that feed, and with the sources of the device's open incidents."""
-    device = device_at(state, key)
+    device = state.devices.get(key) or device_at(state, key)
     is_seen = feed is Feed.CAMERAS
     known = device.camera_event_ids if is_seen else device.event_ids
     repeat = check_event(known, event_id, received_at)
     if repeat is Reason.BEYOND_MEMORY:
         return DedupResult(device, repeat, ())
-    if repeat is None and is_source(state, key, feed, event_id):
+    if repeat is None and key in state.by_device and is_source(state, key, feed, event_id):
         repeat = Reason.DUPLICATE
     window = add_event(known, event_id, received_at)
     if window is known:

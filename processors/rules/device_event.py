@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from processors.incident.device_condition import ConditionSignal, on_active, on_cleared
 from processors.incident.grading import chain_of
 from processors.incident.issue import AlertContext, issue_alert
-from processors.incident.lifecycle import Transition, advance, transition_of_device_cancel
+from processors.incident.lifecycle import Transition, advance, opened, transition_of_device_cancel
 from processors.incident.matching import latest_of, of_device
 from processors.incident.merge import MAX_DEVICES, new_emergency
 from processors.incident.supervision import next_test, on_released, on_tested
@@ -145,7 +145,7 @@ def _test(state: State, device: Device, fact: PillarFact) -> Effect:
         return Effect(Reason.UNKNOWN_DEVICE, (), (PutDevice(device),))
     report = replace(report_of(state, device, fact), status=Status.TEST, first_reason=Reason.DEVICE_TEST)
     incident = replace(
-        new_emergency(state, device, report, Transition.TEST),
+        opened(new_emergency(state, device, report), Transition.TEST, state.now, state.policy),
         expires_at=state.now,
         verification_level=NO_DISPATCH,
     )

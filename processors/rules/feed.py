@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from processors.incident.device_condition import ConditionSignal, on_active, on_cleared
 from processors.incident.grading import ASSESSMENTS, CONTROL_ROOM, grade_of
 from processors.incident.issue import AlertContext, incident_id_of, with_source
-from processors.incident.lifecycle import OVER, Transition, extend_expiry, next_state, opened
+from processors.incident.lifecycle import OVER, Transition, extend_expiry, opened
 from processors.incident.matching import by_name, fault_name, is_in_window
 from processors.incident.raising import raise_incident
 from processors.state.effect import Effect, PutFeed, PutIncident, PutWatermark, SetTimer
@@ -26,7 +26,7 @@ from processors.state.entities import Incident, Timer, TimerKind, Watermark, Wat
 from processors.state.event_ids import EventIdWindow, add_event, check_event
 from processors.state.partition_state import State
 from schemas.alert import Source
-from schemas.enums import Action, Feed, FeedState, Hazard, Reason
+from schemas.enums import Action, Feed, FeedState, Hazard, IncidentState, Reason
 from schemas.fusion_log import (
     DeadLetterNotice,
     FeedStatus,
@@ -235,7 +235,7 @@ def _fault_of(state: State, zone: str, occurrence: _Occurrence) -> Incident:
         family=_FAULT.family,
         hazard=occurrence.hazard,
         grade=grade_of(state.policy, occurrence.hazard),
-        state=next_state(None, Transition.FACT),
+        state=IncidentState.CANDIDATE,  # until it is opened
         place_key=occurrence.topic,
         place=None,
         uncertainty_m=None,
@@ -251,7 +251,7 @@ def _fault_of(state: State, zone: str, occurrence: _Occurrence) -> Incident:
         feeds=(occurrence.feed,),
         active=False,  # an occurrence does not persist
     )
-    return opened(fault, state.now, state.policy)
+    return opened(fault, Transition.FACT, state.now, state.policy)
 
 
 def _source(occurrence: _Occurrence) -> Source:

@@ -1,4 +1,4 @@
-"""Requirement 16: everything a person can say, and each reason to be refused."""
+"""Requirement 16: every action of a person, and every reason to reject one."""
 
 import pytest
 
@@ -63,7 +63,7 @@ RED_WAYS: list[tuple[tuple[Said, ...], _S, Action, Reason]] = [
 
 
 @pytest.mark.parametrize(("said", "state", "action", "reason"), RED_WAYS)
-def test_req_16_what_is_possible_is_done_told_and_answered(
+def test_req_16_a_possible_action_is_applied_reported_and_answered(
     said: tuple[Said, ...], state: IncidentState, action: Action, reason: Reason
 ) -> None:
     line, name = call()
@@ -91,7 +91,7 @@ BLUE_WAYS: list[tuple[tuple[Said, ...], _S, Reason]] = [
 
 
 @pytest.mark.parametrize(("said", "state", "reason"), BLUE_WAYS)
-def test_req_16_a_fault_can_be_put_away_too(
+def test_req_16_a_fault_can_be_shelved_or_taken_out_of_service(
     said: tuple[Said, ...], state: IncidentState, reason: Reason
 ) -> None:
     line, name = fault()
@@ -119,13 +119,15 @@ def test_req_16_a_fault_can_be_put_away_too(
         (regrade, regrade),  # it has that grade already
     ],
 )
-def test_req_16_what_contradicts_the_state_is_rejected_as_not_possible_now(said: tuple[Said, ...]) -> None:
+def test_req_16_an_action_that_contradicts_the_state_is_rejected_as_not_possible_now(
+    said: tuple[Said, ...],
+) -> None:
     line, name = call()
     assert rejected(after(line, name, *said)) is Reason.NOT_POSSIBLE_NOW
     before = line.alerts[-1]
     assert result_of(line.decisions[-1]).state is before.state
     line.press(60)
-    assert once(line, 60, 60).incident_id == name  # it is still open, and takes presses
+    assert once(line, 60, 60).incident_id == name  # it is still open, and presses join it
 
 
 def test_req_16_an_unknown_incident_is_rejected() -> None:
@@ -135,7 +137,7 @@ def test_req_16_an_unknown_incident_is_rejected() -> None:
     assert result_of(decision).state is IncidentState.UNKNOWN
 
 
-def test_req_16_an_incident_that_is_over_is_rejected_and_says_how_it_ended() -> None:
+def test_req_16_an_acknowledgement_of_an_ended_incident_is_rejected_with_its_final_state() -> None:
     line, name = call()
     after(line, name, accept, close)
     decision = on_scene(line, name, 50)
@@ -143,7 +145,7 @@ def test_req_16_an_incident_that_is_over_is_rejected_and_says_how_it_ended() -> 
     assert result_of(decision).state is IncidentState.CLOSED
 
 
-def test_req_16_a_candidate_is_unknown_to_everybody() -> None:
+def test_req_16_an_acknowledgement_of_a_candidate_is_rejected_as_unknown() -> None:
     line = Timeline()
     line.pillar(PillarKind.BATTERY, 0)
     (name,) = line.state.incidents
@@ -152,7 +154,7 @@ def test_req_16_a_candidate_is_unknown_to_everybody() -> None:
     once(line, 30, 31)
 
 
-def test_req_16_an_acknowledgement_that_was_on_its_way_for_too_long_is_rejected() -> None:
+def test_req_16_an_acknowledgement_that_took_too_long_to_arrive_is_rejected() -> None:
     line, name = call()
     late = ack(name, at_s=100, received_s=100 + TEN_MINUTES_S + 0.001)
     assert rejected(line.push(late, at_s=701)) is Reason.ACK_TOO_OLD
@@ -160,7 +162,7 @@ def test_req_16_an_acknowledgement_that_was_on_its_way_for_too_long_is_rejected(
     assert line.push(just, at_s=702).reason is Reason.ACCEPTED
 
 
-def test_req_16_who_has_not_seen_that_it_became_a_red_cannot_answer_it() -> None:
+def test_req_16_an_answer_to_a_yellow_is_rejected_once_it_has_become_red() -> None:
     line = Timeline(device(), camera())
     line.push(flame())
     line.run(1, 10)
@@ -172,7 +174,7 @@ def test_req_16_who_has_not_seen_that_it_became_a_red_cannot_answer_it() -> None
     assert line.say(AckAction.ACCEPT, name, 14, revision=fire.revision + 1).reason is Reason.ACCEPTED
 
 
-def test_req_16_who_is_on_the_way_to_a_yellow_has_not_answered_the_red_that_it_became() -> None:
+def test_req_16_a_unit_on_the_way_to_a_yellow_has_not_answered_the_red_that_it_became() -> None:
     line = Timeline(device(), camera())
     line.push(flame())
     line.run(1, 10)
@@ -184,10 +186,10 @@ def test_req_16_who_is_on_the_way_to_a_yellow_has_not_answered_the_red_that_it_b
     decision = line.say(AckAction.EN_ROUTE, fire.incident_id, 15, revision=fire.revision)
     assert (
         decision.reason is Reason.EN_ROUTE
-    )  # somebody has answered: then it is news, whatever they have seen
+    )  # the incident is acknowledged, so that the report counts whatever revision its sender has seen
 
 
-def test_req_16_another_press_does_not_take_an_answer_back() -> None:
+def test_req_16_another_press_does_not_revoke_an_acknowledgement() -> None:
     line, name = call()
     line.press(5)
     assert line.say(AckAction.ACCEPT, name, 6, revision=1).reason is Reason.ACCEPTED
@@ -198,22 +200,20 @@ def test_req_16_another_press_does_not_take_an_answer_back() -> None:
     [AckAction.REJECT, AckAction.CANCEL, AckAction.REGRADE],
 )
 @pytest.mark.parametrize("reason", [None, AckReason.UNKNOWN])
-def test_req_16_whoever_refuses_cancels_or_regrades_says_why(
-    action: AckAction, reason: AckReason | None
-) -> None:
+def test_req_16_reject_cancel_and_regrade_need_a_reason(action: AckAction, reason: AckReason | None) -> None:
     line, name = call()
     decision = line.say(action, name, 5, reason=reason, grade=Grade.YELLOW)
     assert rejected(decision) is Reason.REASON_MISSING
 
 
 @pytest.mark.parametrize("action", [AckAction.SHELVE, AckAction.OUT_OF_SERVICE])
-def test_req_16_whoever_puts_a_fault_away_says_why(action: AckAction) -> None:
+def test_req_16_shelving_a_fault_or_taking_it_out_of_service_needs_a_reason(action: AckAction) -> None:
     line, name = fault()
     assert rejected(line.say(action, name, 40)) is Reason.REASON_MISSING
 
 
 @pytest.mark.parametrize("disposition", [None, Disposition.UNKNOWN])
-def test_req_16_whoever_closes_says_how_it_ended(disposition: Disposition | None) -> None:
+def test_req_16_close_needs_a_disposition(disposition: Disposition | None) -> None:
     line, name = call()
     accept(line, name, 5)
     decision = line.say(AckAction.CLOSE, name, 6, disposition=disposition)
@@ -221,7 +221,7 @@ def test_req_16_whoever_closes_says_how_it_ended(disposition: Disposition | None
 
 
 @pytest.mark.parametrize("grade", [None, Grade.UNKNOWN])
-def test_req_16_whoever_regrades_says_to_what(grade: Grade | None) -> None:
+def test_req_16_regrade_needs_a_grade(grade: Grade | None) -> None:
     line, name = call()
     decision = line.say(AckAction.REGRADE, name, 5, reason=AckReason.LESS_SERIOUS, grade=grade)
     assert rejected(decision) is Reason.GRADE_MISSING

@@ -1,4 +1,4 @@
-"""What becomes of an incident that somebody has answered."""
+"""What happens to an incident after somebody has answered it."""
 
 import pytest
 
@@ -36,14 +36,14 @@ DAY_S = 86_400
 
 
 @pytest.mark.parametrize("disposition", [each for each in Disposition if each is not Disposition.UNKNOWN])
-def test_a_closing_alert_says_how_it_ended(disposition: Disposition) -> None:
+def test_a_closing_alert_carries_the_disposition(disposition: Disposition) -> None:
     line, name = call()
     accept(line, name, 5)
     closed = only_alert(line.say(AckAction.CLOSE, name, 6, disposition=disposition))
     assert closed.disposition is disposition
 
 
-def test_a_refusal_asks_the_next_tier_with_the_next_tick() -> None:
+def test_after_a_rejection_the_next_tick_asks_the_next_tier() -> None:
     line, name = call()
     reject(line, name, 5.5)
     line.run(6, 40)
@@ -52,7 +52,7 @@ def test_a_refusal_asks_the_next_tier_with_the_next_tick() -> None:
     assert asked.state is IncidentState.RAISED
 
 
-def test_a_refusal_of_the_last_tier_goes_on_asking_it() -> None:
+def test_after_a_rejection_by_the_last_tier_reminders_continue() -> None:
     line, name = call()
     reject(line, name, 5)
     line.run(6, 10)
@@ -62,7 +62,7 @@ def test_a_refusal_of_the_last_tier_goes_on_asking_it() -> None:
     assert once(line, 71, 72, reason=Reason.STILL_UNACKNOWLEDGED).responsible_unit == "town-1"
 
 
-def test_what_is_cleared_and_acknowledged_closes_by_itself() -> None:
+def test_a_cleared_and_acknowledged_incident_closes_by_itself() -> None:
     line, name = call()
     after(line, name, accept, clear)
     line.run(42, 42 + 900)
@@ -70,7 +70,7 @@ def test_what_is_cleared_and_acknowledged_closes_by_itself() -> None:
     assert (over.reason, over.state) == (Reason.RESOLVED, IncidentState.CLOSED)
 
 
-def test_what_is_cleared_and_not_acknowledged_does_not_close_by_itself() -> None:
+def test_a_cleared_unacknowledged_incident_does_not_close_by_itself() -> None:
     line, name = call()
     clear(line, name, 5)
     line.run(6, 3_000)
@@ -88,7 +88,7 @@ def test_a_new_fact_about_a_cleared_incident_raises_it_again() -> None:
     once(line, 90, 91, action=Action.ESCALATE)
 
 
-def test_a_shelved_fault_says_nothing_while_it_goes_on() -> None:
+def test_a_shelved_fault_issues_no_alert_while_it_persists() -> None:
     line, name = fault()
     shelve(line, name, 40)
     for second in range(50, 600, 10):
@@ -97,7 +97,7 @@ def test_a_shelved_fault_says_nothing_while_it_goes_on() -> None:
     assert once(line, 41, 700).reason is Reason.SHELVING_OVER
 
 
-def test_a_shelved_fault_that_comes_and_goes_stays_shelved() -> None:
+def test_a_shelved_fault_that_clears_and_returns_stays_shelved() -> None:
     line, name = fault()
     shelve(line, name, 40)
     line.pillar(PillarKind.BATTERY, 60, active=False)
@@ -108,7 +108,7 @@ def test_a_shelved_fault_that_comes_and_goes_stays_shelved() -> None:
     assert (back.reason, back.state) == (Reason.SHELVING_OVER, IncidentState.CLEARED_UNACKED)
 
 
-def test_a_shelved_fault_that_is_over_comes_back_cleared() -> None:
+def test_a_shelved_fault_that_has_cleared_ends_shelving_as_cleared() -> None:
     line, name = fault()
     shelve(line, name, 40)
     line.pillar(PillarKind.BATTERY, 60, active=False)
@@ -116,7 +116,9 @@ def test_a_shelved_fault_that_is_over_comes_back_cleared() -> None:
     assert (back.reason, back.state) == (Reason.UNSHELVED, IncidentState.CLEARED_UNACKED)
 
 
-def test_what_is_out_of_service_says_nothing_and_comes_back_with_its_fault() -> None:
+def test_an_incident_out_of_service_issues_no_alert_and_returns_to_service_raised_if_its_fault_persists() -> (
+    None
+):
     line, name = fault()
     out_of_service(line, name, 40)
     line.run(41, 10_000)
@@ -125,7 +127,7 @@ def test_what_is_out_of_service_says_nothing_and_comes_back_with_its_fault() -> 
     assert (back.state, back.reason) == (IncidentState.RAISED, Reason.IN_SERVICE)
 
 
-def test_what_was_mended_while_out_of_service_comes_back_cleared() -> None:
+def test_a_fault_repaired_while_out_of_service_returns_to_service_cleared() -> None:
     line, name = fault()
     out_of_service(line, name, 40)
     line.pillar(PillarKind.BATTERY, 50, active=False)
@@ -144,7 +146,7 @@ def test_out_of_service_ends_by_itself() -> None:
     assert (back.reason, back.state) == (Reason.SHELVING_OVER, IncidentState.RAISED)
 
 
-def test_a_press_is_heard_where_the_pillar_is_out_of_service() -> None:
+def test_a_press_raises_while_a_fault_of_its_pillar_is_out_of_service() -> None:
     line = Timeline(device(heartbeat_s=60))
     line.push(alive(0), at_s=0)
     for second in range(1, 70):
@@ -156,7 +158,7 @@ def test_a_press_is_heard_where_the_pillar_is_out_of_service() -> None:
     once(line, 100, 100, grade=Grade.RED, action=Action.RAISE)
 
 
-def test_a_regrade_starts_the_time_to_acknowledge_anew() -> None:
+def test_a_regrade_restarts_the_time_to_acknowledge() -> None:
     line, name = call()
     line.run(1, 20)
     lowered = only_alert(regrade(line, name, 21))
@@ -175,7 +177,7 @@ def test_a_person_may_raise_the_grade_of_a_fire() -> None:
     assert (risen.grade, risen.reason) == (Grade.RED, Reason.REGRADED)
 
 
-def test_every_alert_of_an_incident_is_the_whole_of_it() -> None:
+def test_every_alert_of_an_incident_carries_its_complete_content() -> None:
     line, name = call()
     after(line, name, accept, en_route, on_scene, clear, close)
     assert [alert.revision for alert in line.alerts] == [1, 2, 3, 4, 5, 6], told(line)

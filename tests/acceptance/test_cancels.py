@@ -21,17 +21,17 @@ def test_req_06_a_device_s_cancel_of_a_red_asks_and_leaves_it_open() -> None:
     assert (asked.action, asked.reason) == (Action.UPDATE, Reason.CANCEL_REQUESTED)
     assert (asked.state, asked.grade, asked.disposition) == (IncidentState.RAISED, Grade.RED, None)
     line.run(6, 40)
-    once(line, 30, 31, action=Action.ESCALATE)  # nobody has answered, and it goes on
+    once(line, 30, 31, action=Action.ESCALATE)  # nobody has answered, so escalation continues
 
 
-def test_req_06_a_second_cancel_of_a_device_says_nothing_new() -> None:
+def test_req_06_a_second_cancel_of_a_device_is_a_duplicate() -> None:
     line = Timeline()
     line.press(0)
     line.pillar(PillarKind.CANCEL, 5)
     assert line.pillar(PillarKind.CANCEL, 6).reason is Reason.DUPLICATE
 
 
-def test_req_06_a_person_cancels_with_a_name_and_a_reason() -> None:
+def test_req_06_a_person_s_cancel_carries_a_name_and_a_reason() -> None:
     line = Timeline()
     call = only_alert(line.press(0))
     line.say(AckAction.CANCEL, call.incident_id, 5, reason=AckReason.FALSE_ALARM)
@@ -41,7 +41,7 @@ def test_req_06_a_person_cancels_with_a_name_and_a_reason() -> None:
     assert cancelled.actor.name == "Li"
 
 
-def test_req_06_a_person_who_gives_no_reason_cancels_nothing() -> None:
+def test_req_06_a_person_s_cancel_without_a_reason_is_rejected() -> None:
     line = Timeline()
     call = only_alert(line.press(0))
     assert line.say(AckAction.CANCEL, call.incident_id, 5).reason is Reason.REASON_MISSING
@@ -50,7 +50,7 @@ def test_req_06_a_person_who_gives_no_reason_cancels_nothing() -> None:
 
 
 def test_req_06_a_device_s_cancel_ends_its_yellow() -> None:
-    line = Timeline()  # a pillar with an eye: the flame is its own
+    line = Timeline()  # the pillar has a camera of its own and reports the flame
     line.push(flame("P1"))
     line.run(1, 11)
     raised = once(line, 10, 11, grade=Grade.YELLOW, action=Action.RAISE)
@@ -63,7 +63,7 @@ def test_req_06_a_device_s_cancel_ends_its_yellow() -> None:
     )
 
 
-def test_req_06_a_cancel_sent_before_the_press_takes_nothing_back() -> None:
+def test_req_06_a_cancel_sent_before_the_press_cancels_nothing() -> None:
     line = Timeline()
     line.press(10)
     line.push(fact(PillarKind.CANCEL, at_s=5), at_s=12)

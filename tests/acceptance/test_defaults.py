@@ -35,7 +35,7 @@ def accepted(line: Timeline, grade: Grade) -> Alert:
 
 
 @every_grade
-def test_the_first_alert_waits_for_the_hold_of_its_grade(grade: Grade) -> None:
+def test_the_first_alert_is_held_for_the_hold_time_of_its_grade(grade: Grade) -> None:
     line = site()
     begin(line, grade, 0)
     line.run(1, 60)
@@ -45,7 +45,7 @@ def test_the_first_alert_waits_for_the_hold_of_its_grade(grade: Grade) -> None:
 
 
 @every_grade
-def test_what_is_over_within_the_hold_is_never_told_but_a_red_always_is(grade: Grade) -> None:
+def test_a_condition_that_clears_within_its_hold_is_never_reported_but_a_red_always_is(grade: Grade) -> None:
     line = site()
     begin(line, grade, 0)
     if grade is Grade.BLUE:
@@ -57,14 +57,14 @@ def test_what_is_over_within_the_hold_is_never_told_but_a_red_always_is(grade: G
 
 
 @every_grade
-def test_an_incident_says_when_it_must_be_acknowledged(grade: Grade) -> None:
+def test_an_alert_carries_the_time_by_which_it_must_be_acknowledged(grade: Grade) -> None:
     alert = raised(site(), grade)
     due = ms(ACKNOWLEDGE_S[grade])
     assert (alert.ack_by, alert.escalate_at) == (due, due)
 
 
 @every_grade
-def test_an_incident_that_nobody_acknowledges_is_told_again(grade: Grade) -> None:
+def test_an_unacknowledged_incident_gets_reminders(grade: Grade) -> None:
     line = site(chain=FOUR_TIERS[:1])
     raised(line, grade)
     interval_s = NOTIFY_S[grade]
@@ -74,7 +74,7 @@ def test_an_incident_that_nobody_acknowledges_is_told_again(grade: Grade) -> Non
 
 
 @every_grade
-def test_an_acknowledged_incident_is_neither_told_again_nor_escalated(grade: Grade) -> None:
+def test_an_acknowledged_incident_gets_neither_reminders_nor_escalation(grade: Grade) -> None:
     line = site()
     accepted(line, grade)
     line.run(1, STALE_S[grade] - 1)
@@ -114,7 +114,7 @@ def test_a_fact_joins_within_the_rolling_window_of_its_grade(grade: Grade, is_wi
 
 
 @pytest.mark.parametrize("grade", [Grade.RED, Grade.YELLOW])
-def test_a_fact_joins_for_at_most_so_long_however_often_it_comes(grade: Grade) -> None:
+def test_facts_stop_joining_after_the_longest_window_however_often_they_come(grade: Grade) -> None:
     line = site()
     first = raised(line, grade)
     step, end = 100, AT_MOST_S[grade]
@@ -143,7 +143,7 @@ def test_dead_letters_join_for_at_most_a_day() -> None:
 
 
 @every_grade
-def test_shelving_is_for_as_long_as_its_grade_allows(grade: Grade) -> None:
+def test_shelving_ends_after_the_longest_time_of_its_grade(grade: Grade) -> None:
     line = site()
     alert = raised(line, grade)
     longest_s = SHELVE_S[grade]
@@ -161,7 +161,7 @@ def test_shelving_is_for_as_long_as_its_grade_allows(grade: Grade) -> None:
 
 
 @pytest.mark.parametrize("grade", [Grade.YELLOW, Grade.BLUE])
-def test_nothing_is_shelved_for_longer_or_without_a_reason(grade: Grade) -> None:
+def test_shelving_for_longer_than_allowed_or_without_a_reason_is_rejected(grade: Grade) -> None:
     line = site()
     name = raised(line, grade).incident_id
     longest_s = SHELVE_S[grade]
@@ -172,7 +172,7 @@ def test_nothing_is_shelved_for_longer_or_without_a_reason(grade: Grade) -> None
     assert line.say(AckAction.SHELVE, name, 1, shelve_s=60).reason is Reason.REASON_MISSING
 
 
-def test_a_red_is_never_shelved_by_a_yellow_that_becomes_one() -> None:
+def test_a_shelved_yellow_that_becomes_red_is_no_longer_shelved() -> None:
     line = site()
     fire = raised(line, Grade.YELLOW)
     line.say(AckAction.SHELVE, fire.incident_id, 1, reason=AckReason.KNOWN_FAULT)
@@ -204,7 +204,7 @@ def test_each_grade_goes_to_its_own_topic(grade: Grade) -> None:
     once(line, 0, 0, topic=MAINTENANCE if grade is Grade.BLUE else ALERTS)
 
 
-def test_an_emergency_that_nobody_touches_ends_after_a_day_and_says_so() -> None:
+def test_an_emergency_that_nobody_updates_ends_after_a_day_with_an_alert() -> None:
     line = site(chain=FOUR_TIERS[:1])
     raised(line, Grade.RED)
     day_s = DAY_MS / 1000

@@ -1,4 +1,4 @@
-"""Requirement 15: who is asked next, across restarts, repeats and gaps."""
+"""Requirement 15: which tier is asked next, across restarts, repeats and gaps."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_req_15_each_tier_is_asked_when_the_one_before_has_not_acknowledged(grad
     assert len(within(line, 0, 5 * interval_s, action=Action.ESCALATE)) == 3, told(line)
 
 
-def test_req_15_the_last_tier_is_told_again_and_nothing_is_promised_after_it() -> None:
+def test_req_15_the_last_tier_gets_reminders_and_its_alerts_announce_no_escalation() -> None:
     line = site()
     raised(line, Grade.RED)
     line.run(1, 200)
@@ -41,7 +41,7 @@ def test_req_15_the_last_tier_is_told_again_and_nothing_is_promised_after_it() -
     assert again.tier is Tier.MULTI_AGENCY
 
 
-def test_req_15_a_chain_of_one_never_escalates_and_goes_on_asking() -> None:
+def test_req_15_a_chain_of_one_never_escalates_and_gets_reminders() -> None:
     line = site(chain=FOUR_TIERS[:1])
     first = raised(line, Grade.RED)
     line.run(1, 200)
@@ -76,7 +76,7 @@ def test_req_15_a_restart_between_any_two_records_asks_each_tier_once() -> None:
     assert tiers == [Tier.TOWNSHIP, Tier.COUNTY, Tier.MULTI_AGENCY]
 
 
-def test_req_15_the_same_tick_twice_asks_nobody_twice() -> None:
+def test_req_15_a_repeated_tick_asks_no_tier_twice() -> None:
     line = site()
     raised(line, Grade.RED)
     for second in range(1, 130):
@@ -87,14 +87,14 @@ def test_req_15_the_same_tick_twice_asks_nobody_twice() -> None:
     assert len(within(line, 0, 130, action=Action.ESCALATE)) == 3
 
 
-def test_req_15_a_worker_that_folds_the_same_records_again_says_the_same_bytes() -> None:
+def test_req_15_folding_the_same_records_again_gives_the_same_bytes() -> None:
     line = site()
     raised(line, Grade.RED)
     line.run(1, 100)
     assert [encode(alert) for alert in replayed(line)] == [encode(alert) for alert in line.alerts]
 
 
-def test_req_15_after_a_gap_of_an_hour_at_most_one_tier_is_asked_a_tick() -> None:
+def test_req_15_after_a_gap_of_an_hour_each_tick_asks_at_most_one_tier() -> None:
     line = site()
     raised(line, Grade.RED)
     line.run(1, 10)
@@ -117,21 +117,21 @@ def test_req_15_after_a_gap_of_an_hour_at_most_one_tier_is_asked_a_tick() -> Non
     assert times == [3_610, 3_640, 3_670]
 
 
-def test_req_15_after_a_gap_it_is_told_again_once_and_not_once_for_each_time_that_was_missed() -> None:
+def test_req_15_after_a_gap_there_is_one_reminder_and_not_one_for_each_missed() -> None:
     line = site(chain=FOUR_TIERS[:1])
     raised(line, Grade.RED)
     line.tick(3_600)
     once(line, 1, 3_600, reason=Reason.STILL_UNACKNOWLEDGED)
 
 
-def test_req_15_without_ticks_nothing_is_due() -> None:
+def test_req_15_without_ticks_no_timer_fires() -> None:
     line = site()
     raised(line, Grade.RED)
     line.press(100)
     never(line, 1, 100, action=Action.ESCALATE)
 
 
-def test_req_15_an_acknowledgement_between_two_tiers_stops_at_the_tier_that_gave_it() -> None:
+def test_req_15_an_acknowledgement_between_two_tiers_stops_escalation_at_that_tier() -> None:
     line = site()
     first = raised(line, Grade.RED)
     line.run(1, 45)
@@ -152,7 +152,7 @@ def test_req_15_each_tier_is_asked_once_even_if_an_acknowledgement_goes_stale() 
     assert len(tiers) == len(set(tiers)) == 3, told(line)
 
 
-def test_req_15_an_unacknowledged_incident_whose_condition_is_over_still_asks() -> None:
+def test_req_15_a_cleared_unacknowledged_incident_still_gets_reminders() -> None:
     line = site()
     raised(line, Grade.BLUE)
     line.pillar(PillarKind.BATTERY, 5, active=False)

@@ -1,4 +1,4 @@
-"""Requirement 14: what comes and goes is told once; a red is exempt."""
+"""Requirement 14: a flapping condition is reported once; a red never flaps."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def faulty() -> Timeline:
     return line
 
 
-def test_req_14_three_cycles_in_a_minute_are_flapping_and_told_once() -> None:
+def test_req_14_three_cycles_in_a_minute_are_flapping_and_reported_once() -> None:
     line = faulty()
     line.pillar(PillarKind.BATTERY, 100, active=False)
     cycle(line, 110)
@@ -58,7 +58,7 @@ def test_req_14_two_cycles_are_not_flapping() -> None:
     assert not any(alert.flapping for alert in line.alerts)
 
 
-def test_req_14_what_flaps_within_its_hold_is_raised_once_as_flapping() -> None:
+def test_req_14_a_condition_that_flaps_within_its_hold_is_raised_once_as_flapping() -> None:
     line = Timeline()
     for second in (0, 5, 10, 15, 20, 25):
         cycle(line, second)
@@ -66,7 +66,7 @@ def test_req_14_what_flaps_within_its_hold_is_raised_once_as_flapping() -> None:
     assert once(line, 0, 30).reason is Reason.FLAPPING
 
 
-def test_req_14_when_it_is_calm_it_is_told_how_it_is_now() -> None:
+def test_req_14_when_flapping_ends_the_present_condition_is_reported() -> None:
     line = faulty()
     line.pillar(PillarKind.BATTERY, 100, active=False)
     cycle(line, 110)
@@ -77,7 +77,7 @@ def test_req_14_when_it_is_calm_it_is_told_how_it_is_now() -> None:
     assert (calm.reason, calm.flapping) == (Reason.CONDITION_ACTIVE, False)
 
 
-def test_req_14_a_red_is_exempt_however_often_it_is_pressed_and_taken_back() -> None:
+def test_req_14_a_red_never_flaps_however_often_it_is_pressed_and_cancelled() -> None:
     line = Timeline()
     for number in range(10):
         line.press(number * 5)
@@ -103,7 +103,7 @@ def test_req_14_more_than_two_changes_of_the_grade_in_half_an_hour_are_flapping(
     assert [alert.flapping for alert in line.alerts] == [False, False, False, flaps]
 
 
-def test_req_14_what_rises_to_red_flaps_no_more() -> None:
+def test_req_14_flapping_ends_when_the_grade_rises_to_red() -> None:
     line = Timeline(device(reports_release=False))
     name = only_alert(line.press(0)).incident_id
     for second, grade in ((10, Grade.YELLOW), (20, Grade.RED), (30, Grade.YELLOW)):
@@ -116,7 +116,7 @@ def test_req_14_what_rises_to_red_flaps_no_more() -> None:
     once(line, 70, 71, action=Action.ESCALATE)
 
 
-def test_req_14_what_flaps_is_not_told_again_and_still_escalates() -> None:
+def test_req_14_a_flapping_incident_gets_no_reminders_and_still_escalates() -> None:
     line = Timeline()
     line.pillar(PillarKind.BATTERY, 0)
     line.run(1, 30)

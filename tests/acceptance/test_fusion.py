@@ -1,4 +1,4 @@
-"""Requirements 9 and 10: what is one incident, and what is another one beside it."""
+"""Requirements 9 and 10: which facts are one incident, and which are several."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def incidents_of(line: Timeline) -> set[str]:
     return {alert.incident_id for alert in line.alerts}
 
 
-def test_req_09_facts_of_one_family_place_and_time_are_one_incident() -> None:
+def test_req_09_facts_of_one_family_at_one_place_and_time_are_one_incident() -> None:
     line = Timeline(device(), device("P2", lat=LAT + 0.001))
     line.press(0)
     line.press(10, "P2")
@@ -87,7 +87,7 @@ def test_req_09_a_press_and_a_flame_are_one_incident_in_either_order(first: str)
 
 
 @pytest.mark.parametrize(("lat", "fuses"), [(JUST_WITHIN, True), (JUST_BEYOND, False)])
-def test_req_10_distance_decides_and_not_the_cell(lat: float, fuses: bool) -> None:
+def test_req_10_distance_decides_whether_facts_fuse_and_not_the_cell(lat: float, fuses: bool) -> None:
     line = Timeline(device(), device("P2", lat=lat))
     line.press(0)
     line.press(5, "P2")
@@ -95,8 +95,8 @@ def test_req_10_distance_decides_and_not_the_cell(lat: float, fuses: bool) -> No
     assert (first.incident_id == second.incident_id) is fuses
 
 
-def test_req_10_a_point_at_a_cell_s_edge_fuses_across_it() -> None:
-    """120.0018 degrees lies in the next cell, 173 m to the east (docs/cells.md)."""
+def test_req_10_facts_on_both_sides_of_a_cell_s_edge_fuse() -> None:
+    """The longitude 120.0018 degrees is in the next cell, 173 m to the east (docs/cells.md)."""
     line = Timeline(device(), device("P2", lon=120.0018))
     line.press(0)
     line.press(5, "P2")
@@ -107,7 +107,7 @@ def test_req_10_a_point_at_a_cell_s_edge_fuses_across_it() -> None:
     assert own.cell_id != first.cell_id
 
 
-def test_req_10_nothing_fuses_across_a_zone_s_border() -> None:
+def test_req_10_facts_of_two_zones_never_fuse() -> None:
     other = zone_of(is_ours=True)
     line = Timeline()
     line.push(device("P2", zone=other), zone=other)
@@ -120,7 +120,7 @@ def test_req_10_nothing_fuses_across_a_zone_s_border() -> None:
 
 
 def busy() -> Timeline:
-    """A bit of everything."""
+    """A time line with facts of every feed, acknowledgements and ticks."""
     line = Timeline(
         device(heartbeat_s=20),
         device("P2", lat=LAT + 0.001),
@@ -163,7 +163,7 @@ def test_req_10_a_restart_changes_no_byte_of_what_follows() -> None:
     assert as_bytes(cut.alerts) == as_bytes(whole.alerts)
 
 
-def test_different_hazards_in_one_place_name_each_other() -> None:
+def test_incidents_of_different_families_in_one_place_refer_to_each_other() -> None:
     line = Timeline()
     call = only_alert(line.press(0))
     line.pillar(PillarKind.TAMPER, 1)
@@ -175,7 +175,7 @@ def test_different_hazards_in_one_place_name_each_other() -> None:
     assert (named.state, named.grade) == (IncidentState.RAISED, Grade.RED)
 
 
-def test_being_named_by_another_incident_moves_no_timer() -> None:
+def test_a_reference_from_another_incident_moves_no_timer() -> None:
     line = Timeline()
     line.press(0)
     line.pillar(PillarKind.TAMPER, 1)

@@ -1,4 +1,4 @@
-"""Requirements 11 to 13: how bad it is, and how sure one may be."""
+"""Requirements 11 to 13: grades and verification levels."""
 
 import pytest
 
@@ -52,7 +52,7 @@ def test_req_11_a_risen_grade_needs_a_new_acknowledgement() -> None:
     once(line, 45, 46, action=Action.ESCALATE)
 
 
-def test_req_11_a_risen_grade_does_not_call_back_who_is_there_already() -> None:
+def test_req_11_a_risen_grade_keeps_the_state_where_somebody_is_on_scene() -> None:
     line = Timeline(device(), camera())
     line.push(flame())
     line.run(1, 12)
@@ -72,17 +72,17 @@ def test_req_11_no_fact_lowers_a_grade() -> None:
     assert {alert.grade for alert in within(line, 0, 1_000, topic=ALERTS)} == {Grade.RED}
 
 
-def test_req_11_a_person_lowers_it_and_is_named() -> None:
+def test_req_11_a_person_lowers_a_grade_and_the_alert_names_them() -> None:
     line = Timeline()
     call = only_alert(line.press(0))
     line.say(AckAction.REGRADE, call.incident_id, 5, grade=Grade.YELLOW, reason=AckReason.LESS_SERIOUS)
     lowered = once(line, 5, 5, grade=Grade.YELLOW, reason=Reason.REGRADED)
     assert lowered.actor is not None
     line.press(10)
-    assert once(line, 10, 10).grade is Grade.RED  # and it rises by itself again
+    assert once(line, 10, 10).grade is Grade.RED  # and the grade rises by itself again
 
 
-def test_req_11_nobody_makes_an_emergency_a_matter_for_technicians() -> None:
+def test_req_11_nobody_can_regrade_an_emergency_to_maintenance() -> None:
     line = Timeline()
     call = only_alert(line.press(0))
     decision = line.say(
@@ -104,7 +104,7 @@ def test_req_12_a_second_feed_corroborates(lat: float) -> None:
     )
 
 
-def test_req_12_more_of_one_feed_is_still_unverified() -> None:
+def test_req_12_more_facts_of_one_feed_stay_unverified() -> None:
     line = Timeline(device(), device("P2", lat=LAT + 0.001))
     line.press(0)
     line.press(10, "P2")
@@ -112,7 +112,7 @@ def test_req_12_more_of_one_feed_is_still_unverified() -> None:
     assert {alert.verification_level for alert in line.alerts} == {1}
 
 
-def test_req_12_what_lies_out_of_reach_corroborates_nothing() -> None:
+def test_req_12_a_fact_out_of_reach_corroborates_nothing() -> None:
     line = Timeline(device(), camera(lat=JUST_BEYOND))
     line.press(0)
     line.push(flame(at_s=5), at_s=5)
@@ -132,7 +132,7 @@ def test_req_12_nobody_is_sent_to_a_test_or_a_fault() -> None:
     }
 
 
-def test_req_12_the_alert_names_every_contributing_source() -> None:
+def test_req_12_the_alert_lists_every_contributing_source() -> None:
     line = Timeline(device(), device("P2", lat=LAT + 0.001), camera())
     line.press(0, event_id="a")
     line.push(flame(at_s=4, event_id="b"), at_s=4)
@@ -146,7 +146,7 @@ def test_req_12_the_alert_names_every_contributing_source() -> None:
     assert last.source_count == 3
 
 
-def test_req_12_of_very_many_sources_fifty_are_named_and_all_are_counted() -> None:
+def test_req_12_of_very_many_sources_fifty_are_listed_and_all_are_counted() -> None:
     line = Timeline()
     for number in range(60):
         line.press(number * 4)
@@ -164,7 +164,7 @@ def test_req_13_no_fault_of_a_camera_raises_more_than_a_blue(kind: PillarKind) -
     never(line, 0, 4_000, topic=ALERTS)
 
 
-def test_req_13_a_camera_that_delivers_nothing_raises_a_blue() -> None:
+def test_req_13_a_camera_that_delivers_no_frames_raises_a_blue() -> None:
     line = Timeline(device("C1", kind=DeviceKind.CAMERA, heartbeat_s=60))
     line.push(alive(1, topic="camera.frame.v1", feed=Feed.CAMERAS), at_s=1)
     for second in range(2, 100):

@@ -1,4 +1,4 @@
-"""Requirements 8 and 8a: a press that decodes raises, late or not, whoever pressed."""
+"""Requirements 8 and 8a: every press that decodes raises, whether late or not, of any device."""
 
 import pytest
 
@@ -24,7 +24,7 @@ from tests.support.timeline import ZONE, Timeline, dead_letter, device, entry, e
 def pressed(
     *, occurred_s: float, received_s: float, device_id: str = "P1", kind: PillarKind = PillarKind.PRESS
 ) -> PillarEvent:
-    """What a gateway writes on the pillar topic."""
+    """A press as a gateway writes it to the pillar topic."""
     return PillarEvent(
         device_id=device_id,
         kind=kind,
@@ -35,7 +35,7 @@ def pressed(
 
 
 @pytest.mark.parametrize(("age_s", "is_late"), [(0, False), (40, False), (40.001, True), (3_600, True)])
-def test_req_08_an_event_that_came_late_is_delivered_with_late(age_s: float, is_late: bool) -> None:
+def test_req_08_an_event_received_late_is_delivered_and_marked_late(age_s: float, is_late: bool) -> None:
     line = Timeline()
     line.push(
         intake(pressed(occurred_s=1_000 - age_s, received_s=1_000), ms(1_000.5)),
@@ -46,7 +46,7 @@ def test_req_08_an_event_that_came_late_is_delivered_with_late(age_s: float, is_
     assert call.onset == ms(1_000 - age_s)
 
 
-def test_req_08_an_update_is_late_by_itself_and_the_next_is_not() -> None:
+def test_req_08_late_marks_only_the_update_whose_fact_was_late() -> None:
     line = Timeline()
     line.press(100)
     line.pillar(PillarKind.PRESS, 110, occurred_s=20)
@@ -72,7 +72,7 @@ def test_req_08a_two_unknown_devices_are_two_incidents() -> None:
 
 
 @pytest.mark.parametrize("off_ms", [-DAY_MS - 1, -10 * DAY_MS, 20_001, 100 * DAY_MS])
-def test_req_08a_an_impossible_time_is_replaced_and_said(off_ms: int) -> None:
+def test_req_08a_an_impossible_time_is_replaced_and_marked_as_suspect(off_ms: int) -> None:
     line = Timeline()
     given = PillarEvent(
         device_id="P1", kind=PillarKind.PRESS, occurred_at=EpochMs(ms(10) + off_ms), received_at=ms(10)
@@ -82,7 +82,7 @@ def test_req_08a_an_impossible_time_is_replaced_and_said(off_ms: int) -> None:
     assert (call.clock_suspect, call.onset, call.grade) == (True, ms(10), Grade.RED)
 
 
-def test_req_08a_a_gateway_whose_own_time_is_impossible_still_raises() -> None:
+def test_req_08a_a_press_from_a_gateway_with_an_impossible_time_still_raises() -> None:
     line = Timeline()
     given = PillarEvent(
         device_id="P1", kind=PillarKind.PRESS, occurred_at=EpochMs(0), received_at=EpochMs(-(2**40))
@@ -134,7 +134,7 @@ def test_req_08a_more_dead_letters_in_blue_s_window_are_counted_and_a_later_one_
     assert again.action is Action.RAISE
 
 
-def test_req_08a_presses_go_on_while_the_feed_has_dead_letters() -> None:
+def test_req_08a_presses_still_raise_while_the_feed_has_dead_letters() -> None:
     line = Timeline()
     line.push(dead_letter(7), at_s=1)
     line.press(2)

@@ -1,4 +1,4 @@
-"""Requirements 4 and 5: what only a technician can mend, and the test that did not come."""
+"""Requirements 4 and 5: faults for a technician, and missing scheduled tests."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_req_04_a_fault_is_maintenance_and_blue(kind: PillarKind) -> None:
 
 
 @every_fault
-def test_req_04_a_fault_that_is_over_is_told_and_still_needs_somebody(kind: PillarKind) -> None:
+def test_req_04_a_cleared_fault_is_reported_and_still_needs_an_acknowledgement(kind: PillarKind) -> None:
     line = Timeline()
     line.pillar(kind, 0)
     line.run(1, 60)
@@ -59,7 +59,7 @@ def test_req_04_tamper_and_a_press_within_sixty_seconds_stay_red(tamper_s: float
     assert tamper.incident_id != calls[0].incident_id
 
 
-def test_req_04_tamper_and_a_press_name_each_other() -> None:
+def test_req_04_incidents_of_tamper_and_a_press_refer_to_each_other() -> None:
     line = Timeline()
     call = only_alert(line.press(0))
     line.pillar(PillarKind.TAMPER, 59)
@@ -69,7 +69,7 @@ def test_req_04_tamper_and_a_press_name_each_other() -> None:
     )
 
 
-def test_req_04_faults_of_one_device_are_incidents_of_their_own() -> None:
+def test_req_04_each_fault_of_a_device_is_a_separate_incident() -> None:
     line = Timeline()
     for kind in FAULTS:
         line.pillar(kind, 0)
@@ -95,7 +95,7 @@ def test_req_05_a_missing_scheduled_test_raises_a_blue() -> None:
     assert missing.grade is Grade.BLUE
 
 
-def test_req_05_a_test_that_comes_in_time_is_not_missed() -> None:
+def test_req_05_a_test_in_time_raises_nothing() -> None:
     line = Timeline(device(test_every_s=1_000))
     for start in range(0, 5_000, 1_000):
         line.run(start + 1, start + 999)
@@ -103,7 +103,7 @@ def test_req_05_a_test_that_comes_in_time_is_not_missed() -> None:
     never(line, 0, 5_000, hazard=Hazard.TEST_MISSED)
 
 
-def test_req_05_a_test_that_comes_late_ends_the_blue() -> None:
+def test_req_05_a_late_test_clears_the_blue() -> None:
     line = Timeline(device(test_every_s=1_000))
     line.run(1, 1_200)
     missing = once(line, 1_000, 1_101)
@@ -113,7 +113,7 @@ def test_req_05_a_test_that_comes_late_ends_the_blue() -> None:
 
 
 @pytest.mark.parametrize("kind", [PillarKind.PRESS, PillarKind.HEARTBEAT])
-def test_req_05_nothing_but_a_test_is_a_test(kind: PillarKind) -> None:
+def test_req_05_no_other_kind_of_event_counts_as_a_scheduled_test(kind: PillarKind) -> None:
     line = Timeline(device(test_every_s=1_000, reports_release=False))
     line.run(1, 900)
     line.pillar(kind, 901)

@@ -1,4 +1,4 @@
-"""What a person closes, a registry changes or a button repeats leaves nothing behind that nobody looks at any more."""
+"""Whatever a person closes, a registry changes or a button repeats, no condition stays unreported afterwards."""
 
 from msgspec.structs import replace
 
@@ -16,7 +16,7 @@ def told(line: Timeline, hazard: Hazard, reason: Reason | None = None) -> list[s
     ]
 
 
-def test_a_silent_feed_that_somebody_closed_is_told_of_again() -> None:
+def test_a_silent_feed_whose_incident_was_closed_is_reported_again() -> None:
     line = Timeline(zone=UNASSIGNED_ZONE)
     assert line.state.partition == partition_of(UNASSIGNED_ZONE, PARTITIONS)
     line.push(alive(1), at_s=1)
@@ -36,7 +36,7 @@ def site() -> Timeline:
     return Timeline(gateway(heartbeat_s=60), *children)
 
 
-def test_a_device_that_stays_silent_when_its_closed_site_speaks_is_told_of() -> None:
+def test_a_device_that_stays_silent_after_its_closed_site_recovers_is_reported() -> None:
     line = site()
     line.run(1, 100)
     (name,) = set(told(line, Hazard.SITE_COMM_FAIL))
@@ -50,7 +50,7 @@ def test_a_device_that_stays_silent_when_its_closed_site_speaks_is_told_of() -> 
     assert open_faults == {"K1"}
 
 
-def test_a_silent_gateway_whose_promise_changes_ends_its_site_and_leaves_no_child_unspoken_of() -> None:
+def test_a_new_heartbeat_interval_of_a_silent_gateway_ends_its_site_and_reports_its_silent_devices() -> None:
     line = site()
     line.run(1, 100)
     assert told(line, Hazard.SITE_COMM_FAIL)
@@ -63,7 +63,7 @@ def test_a_silent_gateway_whose_promise_changes_ends_its_site_and_leaves_no_chil
     assert active == {"K4"}
 
 
-def test_one_caller_does_not_take_back_what_another_has_reported() -> None:
+def test_the_cancel_of_one_device_does_not_end_what_another_has_reported() -> None:
     line = Timeline(device("P1"), device("P2", lat=LAT + 0.001))
     name = line.press(0, "P1").alerts[0].incident_id
     line.press(5, "P2")
@@ -72,7 +72,7 @@ def test_one_caller_does_not_take_back_what_another_has_reported() -> None:
     assert line.pillar(PillarKind.CANCEL, 21, "P2").reason is Reason.CANCELLED_BY_DEVICE
 
 
-def test_a_held_button_that_repeats_itself_is_stuck() -> None:
+def test_a_held_button_that_repeats_its_press_is_stuck() -> None:
     line = Timeline(device())
     for second in (0, 40, 80):
         line.press(second)
@@ -89,7 +89,7 @@ def test_a_button_that_bounces_and_is_then_held_is_stuck() -> None:
     assert told(line, Hazard.STUCK_BUTTON)
 
 
-def test_a_fault_that_came_back_while_it_flapped_is_not_closed_as_over() -> None:
+def test_a_fault_that_returned_while_it_was_flapping_does_not_close_as_cleared() -> None:
     line = Timeline(device())
     for number in range(6):
         line.pillar(PillarKind.TAMPER, number * 5, active=number % 2 == 0)
@@ -102,7 +102,7 @@ def test_a_fault_that_came_back_while_it_flapped_is_not_closed_as_over() -> None
     assert told(line, Hazard.TAMPER, Reason.CONDITION_BACK) == [name]
 
 
-def test_a_worker_whose_clock_is_ahead_does_not_keep_the_others_from_being_believed() -> None:
+def test_a_worker_whose_clock_is_ahead_does_not_invalidate_the_watermarks_of_others() -> None:
     line = Timeline(device(heartbeat_s=60))
     line.push(alive(3_600), at_s=1)
     for second in range(2, 80):

@@ -1,4 +1,4 @@
-"""Requirements 1, 2 and 7: a press raises, whatever came before it."""
+"""Requirements 1, 2 and 7: a press raises, whatever happened before it."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_req_01_presses_of_two_pillars_in_one_second_are_two_presses() -> None:
     assert once(line, 0.5, 0.5).press_count == 2
 
 
-def test_req_01_a_copy_of_a_press_is_no_press_however_late_it_comes() -> None:
+def test_req_01_a_copy_of_a_press_is_a_duplicate_however_late_it_comes() -> None:
     line = Timeline()
     for second in (0, 30, 3_600, 200_000):
         line.press(second, event_id="one press")
@@ -98,7 +98,7 @@ def test_req_02_a_cleared_call_is_raised_again_by_a_press_after_release() -> Non
 
 
 @pytest.mark.parametrize("released_s", [1, 59.9])
-def test_req_02_a_button_that_is_let_go_in_time_is_not_stuck(released_s: float) -> None:
+def test_req_02_a_button_that_is_released_in_time_is_not_stuck(released_s: float) -> None:
     line = Timeline()
     line.press(0)
     line.run(1, int(released_s))
@@ -107,7 +107,7 @@ def test_req_02_a_button_that_is_let_go_in_time_is_not_stuck(released_s: float) 
     never(line, 0, 300, hazard=Hazard.STUCK_BUTTON)
 
 
-def test_req_02_a_button_that_cannot_say_when_it_is_let_go_is_never_stuck() -> None:
+def test_req_02_a_button_that_never_reports_a_release_is_never_stuck() -> None:
     line = Timeline(device(reports_release=False))
     line.press(0)
     line.run(1, 300)

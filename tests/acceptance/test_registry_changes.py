@@ -1,4 +1,4 @@
-"""Devices that come, move and go: supervised where they are, and nowhere else."""
+"""Devices that are added, moved and removed are supervised in their present zone, and nowhere else."""
 
 from msgspec.structs import replace
 
@@ -15,7 +15,7 @@ def test_a_removed_device_is_not_supervised_any_more() -> None:
     never(line, 0, 500)
 
 
-def test_the_faults_of_a_removed_device_end_and_its_call_goes_on() -> None:
+def test_the_faults_of_a_removed_device_are_closed_and_its_call_stays_open() -> None:
     line = Timeline(device(heartbeat_s=60, reports_release=False))
     watch(line, 1, 100)
     silent = once(line, 60, 66)
@@ -41,7 +41,7 @@ def test_a_moved_device_is_supervised_where_it_is_now_and_nowhere_else() -> None
     assert {alert.zone for alert in line.alerts} == {there}
 
 
-def test_a_device_that_comes_back_is_supervised_from_then_on() -> None:
+def test_a_device_that_is_registered_again_is_supervised_from_then_on() -> None:
     line = Timeline(device(heartbeat_s=60))
     watch(line, 1, 30)
     line.push(device(revision=2, removed=True), at_s=30)
@@ -52,7 +52,7 @@ def test_a_device_that_comes_back_is_supervised_from_then_on() -> None:
     never(line, 0, 1_059)
 
 
-def test_a_copy_of_a_removal_ends_nothing_that_came_later() -> None:
+def test_a_copy_of_a_removal_closes_nothing_that_was_raised_later() -> None:
     line = Timeline(device(heartbeat_s=60))
     line.push(device(revision=2, removed=True), at_s=10)
     copy = line.entries[-1]
@@ -62,7 +62,7 @@ def test_a_copy_of_a_removal_ends_nothing_that_came_later() -> None:
     once(line, 80, 86, hazard=Hazard.COMM_FAIL)
 
 
-def test_a_longer_heartbeat_class_counts_from_when_it_is_applied() -> None:
+def test_a_longer_heartbeat_interval_counts_from_when_it_is_applied() -> None:
     line = Timeline(device(heartbeat_s=60))
     watch(line, 1, 30)
     line.push(device(revision=2, heartbeat_s=300), at_s=31)
@@ -71,7 +71,7 @@ def test_a_longer_heartbeat_class_counts_from_when_it_is_applied() -> None:
 
 
 def site() -> Timeline:
-    """Four pillars behind a gateway, of which the first speaks."""
+    """Four pillars behind a gateway, of which only the first reports."""
     pillars = (device(f"P{n}", heartbeat_s=60, gateway="G1", lat=LAT + n * 0.01) for n in range(1, 5))
     line = Timeline(gateway(), *pillars)
     watch(line, 1, 100, "P1")
@@ -79,7 +79,7 @@ def site() -> Timeline:
     return line
 
 
-def test_a_silent_site_is_over_when_too_few_of_its_silent_devices_are_left() -> None:
+def test_a_silent_site_is_cleared_when_too_few_of_its_silent_devices_are_left() -> None:
     line = site()
     line.push(device("P2", revision=2, removed=True), at_s=101)
     once(line, 101, 101, hazard=Hazard.SITE_COMM_FAIL, reason=Reason.CONDITION_OVER)
@@ -87,7 +87,7 @@ def test_a_silent_site_is_over_when_too_few_of_its_silent_devices_are_left() -> 
     assert sorted(alert.sources[0].device_id for alert in told_of) == ["P3", "P4"]
 
 
-def test_when_a_gateway_leaves_its_silent_devices_are_told_one_by_one() -> None:
+def test_when_a_gateway_is_removed_its_silent_devices_are_reported_one_by_one() -> None:
     line = site()
     line.push(replace(gateway(), revision=2, removed=True), at_s=101)
     assert once(line, 101, 101, hazard=Hazard.SITE_COMM_FAIL).reason is Reason.DEVICE_LEFT
@@ -95,7 +95,7 @@ def test_when_a_gateway_leaves_its_silent_devices_are_told_one_by_one() -> None:
     assert sorted(alert.sources[0].device_id for alert in told_of) == ["P2", "P3", "P4"]
 
 
-def test_a_device_that_promises_nothing_any_more_is_silent_no_more() -> None:
+def test_the_silence_of_a_device_ends_when_it_has_no_heartbeat_interval_any_more() -> None:
     line = Timeline(device(heartbeat_s=60))
     watch(line, 1, 100)
     line.push(device(revision=2), at_s=101)
@@ -104,7 +104,7 @@ def test_a_device_that_promises_nothing_any_more_is_silent_no_more() -> None:
     never(line, 102, 300)
 
 
-def test_a_silent_device_that_gets_another_gateway_is_watched_anew() -> None:
+def test_a_silent_device_with_a_new_gateway_is_supervised_anew() -> None:
     line = Timeline(gateway(), gateway("G2"), device(heartbeat_s=60, gateway="G1"))
     watch(line, 1, 100)
     line.push(device(revision=2, heartbeat_s=60, gateway="G2"), at_s=101)
@@ -119,7 +119,7 @@ def test_a_test_that_is_not_scheduled_any_more_is_not_missed() -> None:
     assert once(line, 201, 201, hazard=Hazard.TEST_MISSED).reason is Reason.DEVICE_UPDATED
 
 
-def test_a_heartbeat_from_before_the_registry_named_its_device_counts_for_nothing() -> None:
+def test_a_heartbeat_from_before_its_device_was_registered_does_not_count() -> None:
     line = Timeline(device("P9"))
     line.pillar(PillarKind.HEARTBEAT, 5, "P1")
     early = line.entries[-1]

@@ -1,4 +1,4 @@
-"""Requirement 16: the same ack id again is silent."""
+"""Requirement 16: a repeated ack id gives neither an alert nor an answer."""
 
 from processors.state.effect import Decision
 from processors.state.event_ids import WINDOW_SIZE
@@ -18,14 +18,14 @@ def is_silent(decision: Decision) -> bool:
     return is_known and not decision.alerts and decision.result is None
 
 
-def test_req_16_the_same_ack_id_again_is_silent() -> None:
+def test_req_16_a_repeated_ack_id_gives_no_alert_and_no_answer() -> None:
     line, name = call()
     line.say(AckAction.ACCEPT, name, 5, ack_id="once")
     assert is_silent(line.say(AckAction.ACCEPT, name, 6, ack_id="once"))
     assert is_silent(line.say(AckAction.CLOSE, name, 7, ack_id="once", disposition=Disposition.FOUNDED))
 
 
-def test_req_16_the_same_ack_id_is_silent_after_a_rejection() -> None:
+def test_req_16_a_repeated_ack_id_after_a_rejection_is_a_duplicate() -> None:
     line, name = call()
     assert rejected(line.say(AckAction.CLOSE, name, 5, ack_id="once")) is Reason.NOT_POSSIBLE_NOW
     accept(line, name, 6)
@@ -33,7 +33,7 @@ def test_req_16_the_same_ack_id_is_silent_after_a_rejection() -> None:
     assert is_silent(again)
 
 
-def test_req_16_the_same_ack_id_is_silent_after_the_end() -> None:
+def test_req_16_a_repeated_ack_id_after_the_incident_has_ended_is_a_duplicate() -> None:
     line, name = call()
     line.say(AckAction.CANCEL, name, 5, ack_id="once", reason=AckReason.FALSE_ALARM)
     assert is_silent(line.say(AckAction.CANCEL, name, 6, ack_id="once", reason=AckReason.FALSE_ALARM))
@@ -41,14 +41,14 @@ def test_req_16_the_same_ack_id_is_silent_after_the_end() -> None:
     assert is_silent(line.say(AckAction.ACCEPT, name, 8, ack_id="other"))
 
 
-def test_req_16_the_same_ack_id_is_silent_for_an_unknown_incident() -> None:
+def test_req_16_a_repeated_ack_id_of_an_unknown_incident_is_a_duplicate() -> None:
     line, _ = call()
     line.say(AckAction.ACCEPT, "east-unknown", 5, ack_id="once")
     assert is_silent(line.say(AckAction.ACCEPT, "east-unknown", 6, ack_id="once"))
     assert not is_silent(line.say(AckAction.ACCEPT, "east-another", 7, ack_id="once"))
 
 
-def test_req_16_the_same_ack_id_is_silent_after_a_restart() -> None:
+def test_req_16_a_repeated_ack_id_after_a_restart_is_a_duplicate() -> None:
     line, name = call()
     line.say(AckAction.ACCEPT, name, 5, ack_id="once")
     line.say(AckAction.ACCEPT, "east-unknown", 6, ack_id="once")
@@ -65,11 +65,11 @@ def test_req_16_one_ack_id_for_two_incidents_is_two_acknowledgements() -> None:
     assert line.say(AckAction.ACCEPT, other, 6, ack_id="same").reason is Reason.ACCEPTED
 
 
-def test_req_16_the_same_ack_id_is_silent_when_a_pillar_counts_its_events_from_the_start_again() -> None:
+def test_req_16_a_repeated_ack_id_is_a_duplicate_after_a_pillar_has_restarted_its_event_counter() -> None:
     line = Timeline(device(), device("P2", lat=31.0))
     name = only_alert(line.press(0, event_id="1")).incident_id
     line.say(AckAction.CANCEL, name, 5, ack_id="once", reason=AckReason.FALSE_ALARM)
-    for number in range(2, WINDOW_SIZE + 3):  # until the first is forgotten
+    for number in range(2, WINDOW_SIZE + 3):  # until the first has fallen out of the window
         line.press(60 * number, event_id=str(number))
     again_s = 60 * (WINDOW_SIZE + 3) + 340
     assert only_alert(line.press(again_s, event_id="1")).incident_id == name, (

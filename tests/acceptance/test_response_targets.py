@@ -1,4 +1,4 @@
-"""Rings round the nearest response point, in metres."""
+"""Target response times by the rings around the nearest response point."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_without_a_response_point_no_target_is_given() -> None:
     assert only_alert(Timeline().press(0)).target_response_s is None
 
 
-def test_the_rings_are_the_policy_s() -> None:
+def test_the_policy_defines_the_rings() -> None:
     line = Timeline(device(points=(distant(100),)))
     line.policy(FusionPolicy(rings=()))
     assert only_alert(line.press(0)).target_response_s is None

@@ -1,4 +1,4 @@
-"""Requirement 3: no device is silent while nobody reads its feed; the feed is told of itself."""
+"""Requirement 3: no device counts as silent while nobody reads its feed; the feed itself is reported."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from tests.support.timeline import ZONE, Timeline, alive, device, list_age
 
 
 @pytest.mark.parametrize("phase_s", [0.0, 0.3, 0.9])
-def test_req_03_ticks_and_feeds_of_any_phase_are_in_time(phase_s: float) -> None:
+def test_req_03_silence_is_reported_in_time_at_any_phase_of_ticks_and_watermarks(phase_s: float) -> None:
     line = Timeline(device(heartbeat_s=20))
     line.pillar(PillarKind.HEARTBEAT, 0.05)
     for second in range(1, 30):
@@ -33,7 +33,7 @@ def test_req_03_while_nobody_reads_the_feed_no_device_is_silent() -> None:
     never(line, 0, 3_600)
 
 
-def test_req_03_one_partition_that_nobody_reads_is_enough_to_wait() -> None:
+def test_req_03_one_unread_partition_of_the_feed_defers_silence() -> None:
     line = Timeline(device(heartbeat_s=60))
     for second in range(1, 200):
         line.push(alive(second, *((0, 1) if second < 50 else (0,))), at_s=second)
@@ -41,7 +41,7 @@ def test_req_03_one_partition_that_nobody_reads_is_enough_to_wait() -> None:
     never(line, 0, 200, hazard=Hazard.COMM_FAIL)
 
 
-def test_req_03_heartbeats_that_come_after_a_gap_of_the_feed_keep_their_device_alive() -> None:
+def test_req_03_a_heartbeat_read_after_a_gap_of_the_feed_prevents_silence() -> None:
     line = Timeline(device(heartbeat_s=60))
     watch(line, 1, 50, "P1")
     line.run(51, 300)
@@ -50,7 +50,7 @@ def test_req_03_heartbeats_that_come_after_a_gap_of_the_feed_keep_their_device_a
     never(line, 0, 350)
 
 
-def test_req_03_who_stays_silent_when_the_feed_is_read_again_is_told_then() -> None:
+def test_req_03_a_device_that_stays_silent_is_reported_once_the_feed_is_read_again() -> None:
     line = Timeline(device(heartbeat_s=60))
     watch(line, 1, 50, "P1")
     line.run(51, 300)
@@ -70,7 +70,7 @@ def test_a_feed_that_nobody_reads_is_one_blue_in_the_zone_unassigned() -> None:
     assert once(line, 601, 700).reason is Reason.CONDITION_OVER
 
 
-def test_a_feed_that_nobody_reads_is_told_by_no_other_partition() -> None:
+def test_a_feed_that_nobody_reads_is_reported_by_one_partition_of_the_log_only() -> None:
     line = Timeline(zone=ZONE)
     watch(line, 1, 50)
     line.run(51, 600)
@@ -83,7 +83,7 @@ def test_a_list_that_is_too_old_raises_a_blue_and_a_fresh_one_clears_it() -> Non
     stale = once(line, 1, 1, hazard=Hazard.FEED_STALE, action=Action.RAISE, topic=MAINTENANCE)
     line.push(
         list_age(0, stale=True, topic=HOTLIST, feed=Feed.HOTLIST), at_s=60
-    )  # another worker says the same
+    )  # another worker reports the same
     line.push(list_age(90, stale=False, topic=HOTLIST, feed=Feed.HOTLIST), at_s=100)
     over = once(line, 2, 100)
     assert (over.incident_id, over.reason) == (stale.incident_id, Reason.CONDITION_OVER)

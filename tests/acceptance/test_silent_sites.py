@@ -22,7 +22,7 @@ def site(*, gateway_s: int | None = None, children: int = 4) -> Timeline:
     return Timeline(gateway(heartbeat_s=gateway_s), *pillars)
 
 
-def test_req_03_misses_behind_one_gateway_are_one_site_that_inhibits_its_children() -> None:
+def test_req_03_several_silent_devices_behind_one_gateway_are_one_silent_site_that_inhibits_them() -> None:
     line = site()
     watch(line, 1, 300)
     whole = once(line, 60, 66, hazard=Hazard.SITE_COMM_FAIL)
@@ -34,7 +34,7 @@ def test_req_03_misses_behind_one_gateway_are_one_site_that_inhibits_its_childre
     assert len(line.state.incidents) == 1, told(line)
 
 
-def test_req_03_fewer_misses_than_make_a_site_are_told_one_by_one() -> None:
+def test_req_03_fewer_silent_devices_than_make_a_site_are_reported_one_by_one() -> None:
     line = site()
     watch(line, 1, 300, "P1", "P2")
     assert len(within(line, 60, 66, hazard=Hazard.COMM_FAIL, action=Action.RAISE)) == 2
@@ -73,11 +73,11 @@ def test_req_03_a_silent_site_inhibits_nothing_but_silence() -> None:
     once(line, 131, 132, hazard=Hazard.TAMPER)
 
 
-def test_req_03_when_a_site_speaks_again_those_still_silent_are_told_one_by_one() -> None:
+def test_req_03_when_a_site_recovers_the_devices_still_silent_are_reported_one_by_one() -> None:
     line = site()
     watch(line, 1, 100)
     line.pillar(PillarKind.HEARTBEAT, 101, "P1")
-    never(line, 101, 101, reason=Reason.CONDITION_OVER)  # three are silent still
+    never(line, 101, 101, reason=Reason.CONDITION_OVER)  # three are still silent
     line.pillar(PillarKind.HEARTBEAT, 102, "P2")
     once(line, 102, 102, hazard=Hazard.SITE_COMM_FAIL, reason=Reason.CONDITION_OVER)
     own = within(line, 102, 102, hazard=Hazard.COMM_FAIL, action=Action.RAISE)

@@ -1,4 +1,4 @@
-"""Requirement 3: a device that should speak and does not."""
+"""Requirement 3: a device that does not report within its interval."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_req_03_a_missed_heartbeat_is_comm_fail_within_one_interval_and_ten_perc
     never(line, 0, 4.9 + heartbeat_s)
 
 
-def test_req_03_a_device_that_never_spoke_is_supervised_from_when_the_registry_names_it() -> None:
+def test_req_03_a_device_that_never_reported_is_supervised_from_its_registration_on() -> None:
     line = Timeline(device("P9"))
     line.push(device("P1", heartbeat_s=60), at_s=100)
     watch(line, 100, 200)
@@ -35,7 +35,7 @@ def test_req_03_a_device_that_never_spoke_is_supervised_from_when_the_registry_n
 @pytest.mark.parametrize(
     "kind", [PillarKind.HEARTBEAT, PillarKind.PRESS, PillarKind.TEST, PillarKind.RELEASE]
 )
-def test_req_03_any_word_of_a_device_is_a_sign_of_life(kind: PillarKind) -> None:
+def test_req_03_any_report_of_a_device_counts_as_a_sign_of_life(kind: PillarKind) -> None:
     line = Timeline(device(heartbeat_s=60))
     watch(line, 1, 50)
     line.pillar(kind, 50)
@@ -45,13 +45,13 @@ def test_req_03_any_word_of_a_device_is_a_sign_of_life(kind: PillarKind) -> None
     once(line, 110, 116, hazard=Hazard.COMM_FAIL)
 
 
-def test_req_03_a_device_that_speaks_in_time_is_never_silent() -> None:
+def test_req_03_a_device_that_reports_in_time_is_never_silent() -> None:
     line = Timeline(device(heartbeat_s=60))
     watch(line, 1, 600, "P1", every_s=60)
     never(line, 0, 600)
 
 
-def test_req_03_a_device_without_a_heartbeat_class_promises_nothing() -> None:
+def test_req_03_a_device_without_a_heartbeat_interval_is_never_silent() -> None:
     line = Timeline(device(heartbeat_s=None))
     watch(line, 1, 600)
     never(line, 0, 600)
@@ -67,7 +67,7 @@ def test_req_03_a_copy_of_an_old_heartbeat_is_no_sign_of_life() -> None:
     once(line, 60, 66, hazard=Hazard.COMM_FAIL)
 
 
-def test_req_03_a_silent_device_is_told_once_and_its_first_word_ends_it() -> None:
+def test_req_03_a_silent_device_is_reported_once_and_its_first_report_clears_it() -> None:
     line = Timeline(device(heartbeat_s=60))
     watch(line, 1, 500)
     silent = once(line, 0, 500, hazard=Hazard.COMM_FAIL)
@@ -92,7 +92,7 @@ def test_req_03_a_press_of_a_silent_device_is_a_red_first_and_ends_the_silence_a
     assert line.alerts.index(first[0]) < line.alerts.index(second[-1])
 
 
-def test_req_03_silence_is_found_after_a_restart_too() -> None:
+def test_req_03_silence_is_detected_after_a_restart_too() -> None:
     line = Timeline(device(heartbeat_s=60))
     watch(line, 1, 30, "P1")
     restarted(line)

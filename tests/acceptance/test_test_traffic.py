@@ -1,4 +1,4 @@
-"""Requirement 5: what is not real never reaches the live topics, and never meets what is."""
+"""Requirement 5: tests and exercises never reach the live topics, and never join real incidents."""
 
 import pytest
 
@@ -23,7 +23,7 @@ from tests.support.timeline import Timeline, camera, device, flame, ms, only_ale
 
 
 def live(line: Timeline) -> list[str]:
-    """What reached a live topic."""
+    """The alerts that reached a live topic, for messages of failing tests."""
     return [
         f"{alert.hazard} {alert.action}"
         for topic in (ALERTS, MAINTENANCE)
@@ -36,11 +36,11 @@ def pillar() -> Timeline:
 
 
 def exercise(line: Timeline, second: float, device_id: str = "P1") -> str:
-    """An exercise that begins with a press; its incident."""
+    """Begin an exercise with a press; returns the id of its incident."""
     return only_alert(line.pillar(PillarKind.PRESS, second, device_id, exercise=True)).incident_id
 
 
-def test_req_05_a_test_press_has_status_test_and_is_over_at_once() -> None:
+def test_req_05_a_test_press_has_status_test_and_is_closed_at_once() -> None:
     line = pillar()
     line.pillar(PillarKind.TEST, 5)
     tested = once(line, 5, 5, topic=TEST_ALERTS)
@@ -78,7 +78,7 @@ def test_req_05_nobody_can_answer_a_test() -> None:
     assert rejected(line.say(AckAction.ACCEPT, name, 1)) is Reason.UNKNOWN_INCIDENT
 
 
-def test_req_05_the_texts_of_what_is_not_real_say_so_first() -> None:
+def test_req_05_the_texts_of_tests_and_exercises_begin_with_that_word() -> None:
     line = pillar()
     line.pillar(PillarKind.TEST, 0)
     exercise(line, 10)
@@ -88,7 +88,7 @@ def test_req_05_the_texts_of_what_is_not_real_say_so_first() -> None:
         assert alert.texts[1].headline.startswith(chinese)
 
 
-def test_req_05_an_exercise_has_a_whole_life_and_none_of_it_is_live() -> None:
+def test_req_05_an_exercise_has_a_whole_life_cycle_and_none_of_it_reaches_a_live_topic() -> None:
     line = pillar()
     name = exercise(line, 0)
     line.run(1, 100)
@@ -105,7 +105,7 @@ def test_req_05_an_exercise_has_a_whole_life_and_none_of_it_is_live() -> None:
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_req_05_a_press_and_an_exercise_in_one_second_never_meet(is_first: bool) -> None:
+def test_req_05_a_press_and_an_exercise_in_one_second_are_two_incidents(is_first: bool) -> None:
     line = Timeline(device(reports_release=False))
     for number in range(2):
         line.pillar(PillarKind.PRESS, number * 0.5, exercise=(number == 0) is is_first)
@@ -126,7 +126,7 @@ def test_req_05_a_flame_joins_no_exercise() -> None:
     assert (fire.verification_level, fire.source_count, fire.grade) == (1, 1, Grade.YELLOW)
 
 
-def test_req_05_a_cancel_of_an_exercise_leaves_the_call_alone_and_the_other_way_round() -> None:
+def test_req_05_a_cancel_of_an_exercise_does_not_touch_the_call_nor_the_other_way_round() -> None:
     line = pillar()
     call = only_alert(line.press(0)).incident_id
     drill = exercise(line, 10)
@@ -152,7 +152,7 @@ def test_req_05_a_real_press_is_real_while_an_exercise_is_shelved_cancelled_or_o
     assert (real.action, real.grade) == (Action.RAISE, Grade.RED)
 
 
-def test_req_05_an_exercise_is_one_from_the_gateway_on() -> None:
+def test_req_05_the_gateway_marks_a_press_as_an_exercise() -> None:
     line = pillar()
     event = PillarEvent(
         device_id="P1", kind=PillarKind.PRESS, occurred_at=ms(0), received_at=ms(0), exercise=True
@@ -163,7 +163,7 @@ def test_req_05_an_exercise_is_one_from_the_gateway_on() -> None:
 
 
 @pytest.mark.parametrize("kind", [PillarKind.TAMPER, PillarKind.BATTERY, PillarKind.MAINS, PillarKind.COMMS])
-def test_req_05_in_an_exercise_nobody_is_sent_to_mend_anything(kind: PillarKind) -> None:
+def test_req_05_a_fault_in_an_exercise_sends_no_technician(kind: PillarKind) -> None:
     line = pillar()
     line.pillar(kind, 0, exercise=True)
     line.run(1, 60)

@@ -5,7 +5,7 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from processors.incident.lifecycle import DUE, OPEN, TRANSITIONS, Transition, opened
+from processors.incident.lifecycle import DUE, OPEN, TRANSITIONS, Transition, restarted
 from processors.rules.ack import ACK_RULES
 from processors.state.entities import TimerKind
 from processors.state.policy import FusionPolicy
@@ -79,7 +79,7 @@ def test_the_timers_of_each_state_are_those_that_run() -> None:
     assert {row[0].strip("`") for row in table} == set(OPEN)
     for row in table:
         state = IncidentState(row[0].strip("`"))
-        there = opened(replace(incident, state=state), EpochMs(0), FusionPolicy())
+        there = restarted(replace(incident, state=state), EpochMs(0), FusionPolicy())
         running = {kind for kind, due_of in DUE.items() if due_of(there) is not None} - {TimerKind.EXPIRE}
         if state in QUIET:  # for how long, a person says
             running.add(TimerKind.UNSHELVE)

@@ -1,10 +1,11 @@
-"""The bookkeeping of acks and commits against a simple model, whatever the order of fetches, acks and rebalances.
+"""The bookkeeping of processed and committed offsets against a simple model, in any order of fetches and rebalances.
 
     fetch ─► in flight (in order, per partition) ─► ack ─► commit
               │                                      ▲
-              └── revoked: what no agent has taken yet is dropped, the rest is acked whenever it is done
+              └── revoked: batches that no agent has taken are dropped, the others are acked whenever they are done
 
-The laws: a commit says that everything before it is processed; it is of a partition that is ours; it never goes back.
+The laws: everything before a committed offset has been processed; a commit is of an assigned partition; offsets never
+go back.
 """
 
 from collections import defaultdict
@@ -47,7 +48,7 @@ class SeekBack(NamedTuple):
 
 
 class Elsewhere(NamedTuple):
-    """The owner of a partition that is not ours goes on."""
+    """The owner of a partition that is not assigned to us commits."""
 
     place: int
     size: int
@@ -68,7 +69,7 @@ class Rebalance(NamedTuple):
 sizes = st.integers(1, 4)
 numbers = st.integers(0, len(PLACES) - 1)
 steps = st.lists(
-    st.one_of(  # mostly the everyday ones: without records in flight a rebalance shows nothing
+    st.one_of(  # mostly fetches and acks: without records in flight a rebalance has nothing to show
         st.builds(Fetch, numbers, sizes),
         st.builds(Fetch, numbers, sizes),
         st.builds(Fetch, numbers, sizes),
@@ -85,7 +86,7 @@ steps = st.lists(
 
 
 class Group:
-    """A consumer, the broker's memory of the group, and what was really processed."""
+    """A consumer, the group's offsets on the broker, and what was really processed."""
 
     def __init__(self) -> None:
         self.consumer: BatchConsumer

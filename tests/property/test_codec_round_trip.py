@@ -1,4 +1,4 @@
-"""What goes in comes out, and what is damaged is refused with one type of error."""
+"""A record survives encoding and decoding, and damaged bytes are refused with one type of error."""
 
 import contextlib
 import typing

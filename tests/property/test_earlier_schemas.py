@@ -1,4 +1,4 @@
-"""What an earlier release wrote is read by this one, and the other way round by whoever has both schema files."""
+"""Records of earlier releases are read by this one; the other way round, a reader needs both schema files."""
 
 import contextlib
 import io
@@ -34,7 +34,7 @@ _PRIMITIVES: Mapping[str, st.SearchStrategy[Any]] = {
 
 
 def values(schema: Any, named: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """Anything that may be written with a schema."""
+    """Any value that may be written with a schema."""
     if isinstance(schema, list):
         return st.one_of([values(branch, named) for branch in schema])
     if isinstance(schema, str):
@@ -50,7 +50,7 @@ def values(schema: Any, named: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 
 def written(schema: Schema, value: Any) -> bytes:
-    """A record as the release wrote it that had this schema."""
+    """A record as the release with this schema wrote it."""
     body = io.BytesIO()
     fastavro.schemaless_writer(body, schema.parsed, value)
     return schema.header + body.getvalue()
@@ -67,7 +67,7 @@ def test_an_earlier_record_is_read_with_defaults_for_what_is_new(
 
 @EACH
 @given(data=st.data())
-def test_a_record_of_today_is_read_with_an_earlier_schema_by_who_has_both(
+def test_a_present_record_is_readable_with_an_earlier_schema_by_a_reader_that_has_both(
     record: type[msgspec.Struct], earlier: Schema, data: st.DataObject
 ) -> None:
     today = schema_of(record)
@@ -90,7 +90,7 @@ def test_damaged_bytes_of_an_earlier_schema_are_refused_or_read_and_nothing_else
 
 @EACH
 @given(data=st.data())
-def test_an_earlier_record_with_an_end_too_few_or_too_many_is_refused(
+def test_an_earlier_record_with_missing_or_surplus_bytes_is_refused(
     record: type[msgspec.Struct], earlier: Schema, data: st.DataObject
 ) -> None:
     payload = written(earlier, data.draw(values(earlier.parsed, {})))
@@ -111,7 +111,7 @@ def test_an_enum_value_that_an_earlier_reader_does_not_know_is_unknown_to_it() -
     assert fields["kind"] == "UNKNOWN"
 
 
-def test_who_refuses_a_schema_says_which_ones_it_knows() -> None:
+def test_the_error_for_an_unknown_schema_lists_the_known_ones() -> None:
     with pytest.raises(DecodeError) as refusal:
         decode(b"\xc3\x01" + bytes(8), PillarFact)
     assert refusal.value.cause is Cause.UNKNOWN_SCHEMA

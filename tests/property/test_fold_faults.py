@@ -1,4 +1,4 @@
-"""Whatever breaks or comes in damaged, the fold goes on, and a press still raises."""
+"""Whatever fails or is received damaged, the fold continues, and a press still raises."""
 
 from typing import NoReturn
 
@@ -79,7 +79,7 @@ def test_whatever_breaks_the_fold_goes_on_and_presses_still_raise(
             _, record = reducer.read_entry(each)
             is_press = isinstance(record, PillarFact) and record.kind is PillarKind.PRESS
             for decision in failed:
-                is_own = decision is decisions[0]  # the second is about the device that speaks again
+                is_own = decision is decisions[0]  # the second is about the recovery of the device
                 assert len(decision.alerts) == (is_press and is_own)
                 assert all(encode(alert) and alert.grade is Grade.RED for alert in decision.alerts)
             if failed and failed[0] is decisions[0]:
@@ -87,7 +87,7 @@ def test_whatever_breaks_the_fold_goes_on_and_presses_still_raise(
 
 
 def untouched(before: bytes, state: State) -> bool:
-    """Whether only offset, clock and hash have moved."""
+    """Whether only offset, clock and hash have changed."""
     was = load(before)
     was.offset, was.now, was.last_hash = state.offset, state.now, state.last_hash
     return dump(was) == dump(state)
@@ -154,14 +154,16 @@ def test_no_fact_however_absurd_stops_the_fold_and_presses_raise(absurd: PillarF
 
 
 @given(st.binary(max_size=200))
-def test_nonsense_is_no_state(payload: bytes) -> None:
+def test_random_bytes_are_refused_as_a_state(payload: bytes) -> None:
     with pytest.raises(ValueError, match="state"):
         load(payload)
 
 
 @settings(max_examples=200)
 @given(st.sampled_from((1, 2)), st.data())
-def test_a_damaged_state_is_refused_or_can_be_gone_on_from(version: int, data: st.DataObject) -> None:
+def test_a_damaged_state_is_refused_or_the_fold_can_continue_from_it(
+    version: int, data: st.DataObject
+) -> None:
     payload = bytearray(sample_path(version).read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))

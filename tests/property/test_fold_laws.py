@@ -1,4 +1,4 @@
-"""Laws of the fold, for any log that Hypothesis can think of: same bytes, no copy, no press lost, bounded."""
+"""Laws of the fold, for any generated log: equal bytes, copies without effect, no press lost, a bounded state."""
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +20,7 @@ from tests.support.fold_logs import Step, entries, folded, logs, sent, start
 from tests.support.timeline import entry, envelope, fact
 
 MANY = 150
-"""For the laws that a life may hang on: so many logs."""
+"""The number of logs for the laws on which a life may depend."""
 
 
 @given(logs(), st.data())
@@ -36,21 +36,21 @@ def test_copies_of_inputs_inserted_anywhere_later_change_no_byte(
 
 
 def said_twice(steps: list[Step], at: int) -> list[Step]:
-    """A log in which, at a place, everything before it comes once more."""
+    """A log in which, at one position, everything before it is repeated."""
     now = steps[at - 1].at
     return [*steps[:at], *(Step(now, step.given) for step in steps[:at]), *steps[at:]]
 
 
 @settings(max_examples=MANY)
 @given(logs(), st.data())
-def test_a_second_run_of_all_that_was_said_changes_no_byte(steps: list[Step], data: st.DataObject) -> None:
+def test_repeating_all_earlier_inputs_changes_no_byte(steps: list[Step], data: st.DataObject) -> None:
     at = data.draw(st.integers(1, len(steps)), label="again at")
     assert sent(folded(entries(said_twice(steps, at)))) == sent(folded(entries(steps)))
 
 
 @settings(max_examples=MANY)
 @given(logs(max_size=25), st.data())
-def test_a_second_run_of_all_that_was_said_changes_no_byte_even_with_small_memories(
+def test_repeating_all_earlier_inputs_changes_no_byte_even_with_small_bounds(
     steps: list[Step], data: st.DataObject
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -95,7 +95,7 @@ def test_a_log_cut_anywhere_into_snapshot_and_rest_gives_the_same_bytes(
 
 
 @given(logs())
-def test_what_is_derived_is_the_same_after_a_restart(steps: list[Step]) -> None:
+def test_derived_fields_are_equal_after_a_restart(steps: list[Step]) -> None:
     state = start()
     folded(entries(steps), state)
     restored = load(dump(state))
@@ -108,7 +108,7 @@ def test_what_is_derived_is_the_same_after_a_restart(steps: list[Step]) -> None:
 
 
 def presses_of(steps: list[Step], state: State) -> list[tuple[PillarFact, bool, Decision]]:
-    """Every press, whether its id was said before, and what was decided about it."""
+    """Every press, whether its id was used before, and the decision about it."""
     told, seen = [], set()
     for each in entries(steps):
         given_input, record = incidents.read_entry(each)
@@ -125,7 +125,7 @@ def presses_of(steps: list[Step], state: State) -> list[tuple[PillarFact, bool, 
 
 @settings(max_examples=MANY)
 @given(logs())
-def test_every_press_goes_out_in_an_alert_or_is_known_or_bounces(steps: list[Step]) -> None:
+def test_every_press_issues_an_alert_or_is_a_duplicate_or_a_bounce(steps: list[Step]) -> None:
     for press, was_said, decision in presses_of(steps, start()):
         if decision.alerts:
             assert is_press_alert(decision.alerts[0], press)
@@ -177,7 +177,7 @@ def test_no_order_of_the_inputs_makes_two_open_incidents_of_one_press(
 
 
 @given(logs())
-def test_what_is_real_and_what_is_an_exercise_never_meet(steps: list[Step]) -> None:
+def test_real_facts_and_exercises_never_join_one_incident(steps: list[Step]) -> None:
     exercises = {
         (record.device_id, record.event_id)
         for record in (incidents.read_entry(each)[1] for each in entries(steps))
@@ -230,7 +230,7 @@ def test_the_state_is_bounded_by_devices_and_open_incidents(steps: list[Step], s
 
 
 @given(logs())
-def test_every_incident_that_is_due_has_a_timer_that_looks_in_time(steps: list[Step]) -> None:
+def test_every_due_time_of_an_incident_has_a_timer_that_is_not_later(steps: list[Step]) -> None:
     state = start()
     folded(entries(steps), state)
     latest_first = sorted(state.timers, reverse=True)
@@ -242,7 +242,7 @@ def test_every_incident_that_is_due_has_a_timer_that_looks_in_time(steps: list[S
 
 
 @given(logs())
-def test_everything_that_goes_out_can_be_written_and_names_its_incident(steps: list[Step]) -> None:
+def test_every_alert_can_be_encoded_and_names_its_incident(steps: list[Step]) -> None:
     for decision in folded(entries(steps)):
         for alert in decision.alerts:
             assert encode(alert)

@@ -1,4 +1,4 @@
-"""Laws of an incident's life, for any log: it is told in order, only a person lowers it, and it comes to an end."""
+"""Laws of an incident's life cycle, for any log: alerts are in order, only a person lowers a grade, every one ends."""
 
 from collections import Counter
 from itertools import pairwise
@@ -60,9 +60,9 @@ def test_an_incident_is_raised_once_and_ends_once(steps: list[Step]) -> None:
 
 
 @given(logs())
-def test_the_states_that_are_told_are_those_that_the_table_leads_through(steps: list[Step]) -> None:
+def test_the_reported_states_follow_the_table_of_transitions(steps: list[Step]) -> None:
     leads = {(before, to) for arrows in TRANSITIONS.values() for before, to in arrows.items()}
-    # Two steps in one alert: back in service, or out of the drawer, and what was wrong is over.
+    # Two transitions in one alert: in service again, or no longer shelved, and the condition has cleared.
     quiet = (IncidentState.SHELVED, IncidentState.OUT_OF_SERVICE)
     leads |= {(before, IncidentState.CLEARED_UNACKED) for before in quiet}
     for history in histories(steps).values():
@@ -86,7 +86,7 @@ def test_each_tier_is_asked_once_and_tiers_only_rise(steps: list[Step]) -> None:
 
 
 @given(logs())
-def test_a_grade_falls_only_when_a_person_says_so(steps: list[Step]) -> None:
+def test_a_grade_falls_only_by_an_acknowledgement(steps: list[Step]) -> None:
     for history in histories(steps).values():
         for before, now in pairwise(history):
             fell = RANK[now.grade] < RANK[before.grade]
@@ -120,7 +120,7 @@ def test_a_red_ends_by_a_person_or_by_its_time_and_never_by_a_device(steps: list
 
 
 @given(logs())
-def test_what_a_person_says_has_one_answer_and_its_alert_names_them(steps: list[Step]) -> None:
+def test_an_acknowledgement_has_one_answer_and_its_alert_names_the_actor(steps: list[Step]) -> None:
     for decision in folded(entries(steps)):
         result = decision.result
         own = [alert for alert in decision.alerts if alert.ack_id is not None]
@@ -142,7 +142,7 @@ def test_what_a_person_says_has_one_answer_and_its_alert_names_them(steps: list[
 
 
 @given(logs())
-def test_nobody_hears_of_an_incident_within_its_hold_unless_it_is_red(steps: list[Step]) -> None:
+def test_no_alert_is_issued_within_the_hold_of_an_incident_unless_it_is_red(steps: list[Step]) -> None:
     state = start()
     for each in entries(steps):
         _, decisions = fold(state, each)
@@ -180,7 +180,7 @@ def test_timers_run_only_in_the_states_that_they_belong_to(steps: list[Step]) ->
 
 
 class Rest:
-    """What comes after a log: people and ticks, and nothing from the feeds."""
+    """The rest of a log: acknowledgements and ticks, and nothing from the feeds."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -210,12 +210,12 @@ class Rest:
 
 @settings(max_examples=MANY)
 @given(logs())
-def test_every_incident_ends_once_it_is_acknowledged_cleared_and_ticked_on(steps: list[Step]) -> None:
+def test_every_incident_ends_after_acknowledgement_clearing_and_ticks(steps: list[Step]) -> None:
     state = start()
     folded(entries(steps), state)
     rest = Rest(state)
     rest.policy(FusionPolicy(resolve_ms=ByGrade(red=0, yellow=0, blue=0)))
-    rest.tick(3_601_000)  # whatever was held is raised, or was nothing
+    rest.tick(3_601_000)  # every held incident is raised or dropped
     wanted = list(state.incidents)
     for incident_id in wanted:
         for action in (
@@ -228,7 +228,7 @@ def test_every_incident_ends_once_it_is_acknowledged_cleared_and_ticked_on(steps
             rest.say(action, incident_id)
         if incident_id in state.incidents:
             assert state.incidents[incident_id].state is IncidentState.CLEARED
-    rest.tick(1)  # before anything that is not mended shows once more
+    rest.tick(1)  # before any condition that persists is reported again
     assert not set(wanted) & set(state.incidents)
     assert Reason.FOLD_ERROR not in rest.results()
 
@@ -239,7 +239,7 @@ def test_every_emergency_ends_when_nobody_does_anything_at_all(steps: list[Step]
     folded(entries(steps), state)
     rest = Rest(state)
     emergencies = {known.incident_id for known in state.incidents.values() if known.press_count}
-    # However it was put away: at most a day's shelving and a day after it, in steps of any length.
+    # However it was shelved: at most a day of shelving and a day after it, in steps of any length.
     for _ in range(4 // days + 1):
         rest.tick(days * DAY_MS)
     assert not emergencies & set(state.incidents)

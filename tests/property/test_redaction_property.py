@@ -1,4 +1,4 @@
-"""Laws of redaction: whatever the boxes are, it answers, and nothing that a box covers goes out."""
+"""Laws of redaction: it gives a result for any boxes, and nothing that a box covers is published."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -15,7 +15,7 @@ JPEG_TOLERANCE = (
     96  # levels: ringing and halved colour at a fill's edge, where noise, the worst picture, meets it
 )
 SIDES = st.integers(2, 120)
-ANY_ROWS = st.lists(st.tuples(*[st.floats(width=32)] * 4), max_size=4)  # NaN, infinities, 1e38: anything
+ANY_ROWS = st.lists(st.tuples(*[st.floats(width=32)] * 4), max_size=4)  # any float: NaN, infinities, 1e38
 COORDINATES = st.floats(-60, 180, width=32)
 
 

@@ -1,4 +1,4 @@
-"""What people say about an incident, one word each, and two incidents to say it about."""
+"""One function for each action of a person, and two incidents on which to use them."""
 
 from collections.abc import Callable
 
@@ -79,5 +79,5 @@ def fault() -> tuple[Timeline, str]:
 
 
 def after(line: Timeline, name: str, *said: Said) -> Decision:
-    """Each in its own second, from 40 on; what was said last comes back."""
+    """Push acknowledgements one second apart, from second 40 on; returns the decision about the last."""
     return [each(line, name, 40 + number) for number, each in enumerate(said)][-1]

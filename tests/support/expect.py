@@ -1,4 +1,4 @@
-"""What a time line must have said between two seconds, and what it must not.
+"""Assertions about the alerts that a time line must and must not have issued between two seconds.
 
 line.press(0)
 line.run(1, 40)
@@ -18,40 +18,40 @@ from tests.support.timeline import Timeline, alive, ms
 
 
 def within(line: Timeline, from_s: float, to_s: float, **wanted: object) -> list[Alert]:
-    """Alerts sent in [from_s, to_s] whose fields are as wanted; `topic` is where they go."""
+    """Alerts issued in [from_s, to_s] whose fields are as wanted; `topic` is the topic of the alert."""
     return [alert for alert in line.alerts if _is_in(alert, from_s, to_s) and _is_as(alert, wanted)]
 
 
 def once(line: Timeline, from_s: float, to_s: float, **wanted: object) -> Alert:
-    """The one alert of that kind between the two seconds."""
+    """Assert that there is exactly one such alert between the two seconds, and return it."""
     found = within(line, from_s, to_s, **wanted)
     assert len(found) == 1, (len(found), wanted, told(line))
     return found[0]
 
 
 def never(line: Timeline, from_s: float, to_s: float, **wanted: object) -> None:
-    """No such alert between the two seconds."""
+    """Assert that there is no such alert between the two seconds."""
     assert not within(line, from_s, to_s, **wanted), (wanted, told(line))
 
 
 def told(line: Timeline) -> list[str]:
-    """Everything that was said, for people to read when a test fails."""
+    """All alerts in a short form, for the message of a failing test."""
     return [f"{at_s(alert):g}s {alert.hazard} {alert.action} {alert.reason}" for alert in line.alerts]
 
 
 def at_s(alert: Alert) -> float:
-    """When it was sent, seconds since the start of the time line."""
+    """When an alert was issued, seconds since the start of the time line."""
     return (alert.sent - ms(0)) / 1000
 
 
 def result_of(decision: Decision) -> AckResult:
-    """What somebody was answered."""
+    """The answer to an acknowledgement."""
     assert decision.result is not None, decision.reason
     return decision.result
 
 
 def rejected(decision: Decision) -> Reason:
-    """Why somebody was refused: nothing goes out but the answer."""
+    """Assert that an acknowledgement was rejected without any alert, and return the reason."""
     result = result_of(decision)
     assert (result.outcome, decision.alerts) == (AckOutcome.REJECTED, ()), result
     assert result.reason is decision.reason
@@ -59,12 +59,12 @@ def rejected(decision: Decision) -> Reason:
 
 
 def restarted(line: Timeline) -> None:
-    """Another worker takes over: all it has is the snapshot."""
+    """Continue with the state of a snapshot, as another worker does that takes over."""
     line.state = load(dump(line.state))
 
 
 def replayed(line: Timeline) -> list[Alert]:
-    """The alerts that the same log gives once more."""
+    """The alerts that the same log gives when it is folded again."""
     state = new_state(line.state.partition, line.state.partitions)
     return [
         alert for given in line.entries for decision in fold(state, given)[1] for alert in decision.alerts
@@ -72,7 +72,7 @@ def replayed(line: Timeline) -> list[Alert]:
 
 
 def watch(line: Timeline, from_s: int, to_s: int, *speaking: str, every_s: int = 10) -> None:
-    """Seconds in which the feed is read, a tick comes, and some devices speak."""
+    """Push a watermark and a tick every second, and heartbeats of some devices every `every_s` seconds."""
     for second in range(from_s, to_s + 1):
         for device_id in speaking if second % every_s == 0 else ():
             line.pillar(PillarKind.HEARTBEAT, second, device_id)

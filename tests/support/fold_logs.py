@@ -1,6 +1,6 @@
-"""Logs of the fold for Hypothesis: few devices that meet, say things twice, early, late, and in wrong zones.
+"""Logs of the fold for Hypothesis: few devices close together, with repeats, early and late events and wrong zones.
 
-A log is folded while it is drawn, so that people in it speak of incidents that are there.
+A log is folded while it is drawn, so that its acknowledgements are about incidents that exist.
 """
 
 from typing import NamedTuple
@@ -48,7 +48,7 @@ from tests.support.timeline import (
 )
 
 PARTITIONS = 2
-"""So many that the zone of the devices and the zone of feeds meet in one partition."""
+"""With two partitions, the zone of the devices and the zone of feeds share one partition."""
 
 
 class Step(NamedTuple):
@@ -59,7 +59,7 @@ class Step(NamedTuple):
 
 
 def zone_of(*, is_ours: bool) -> str:
-    """Another zone, of the same partition or of another one."""
+    """Another zone, in the same partition as ZONE or in another one."""
     ours = partition_of(ZONE, PARTITIONS)
     return next(name for name in map(str, range(99)) if (partition_of(name, PARTITIONS) == ours) is is_ours)
 
@@ -70,13 +70,13 @@ GHOST = f"{ZONE}-of-which-nobody-heard"
 
 
 class Cast(NamedTuple):
-    """Who plays in one log: few, so that they meet.
+    """The devices and inputs of one log. There are few, so that they have to do with each other.
 
     Attributes:
         speakers: Devices, registered or not.
-        kinds: What comes in: p press, c cancel, k any report of a pillar, h heartbeat, x a fault comes or goes,
-            e exercise, o flame, l camera alive, a acknowledgement, d device, u policy, f letter or list,
-            w watermark, t tick.
+        kinds: The inputs: p press, c cancel, k any report of a pillar, h heartbeat, x fault active or cleared,
+            e exercise, o flame, l camera alive, a acknowledgement, d device, u policy, f dead letter, list age or
+            broken log, w watermark, t tick.
     """
 
     speakers: tuple[str, ...]
@@ -116,7 +116,7 @@ casts = st.builds(
 def inputs(
     draw: st.DrawFn, wanted: str, at_s: float, cast: Cast, state: State, known: list[str]
 ) -> FusionInput:
-    """One input that arrives about when it happened."""
+    """One input that is received about when it happened."""
     if wanted == "t":
         is_next = draw(st.sampled_from((True, True, True, False)))
         return envelope(Tick(number=state.tick + 1 if is_next else draw(st.integers(1, 30))))
@@ -147,7 +147,7 @@ def words(draw: st.DrawFn, wanted: str, at_s: float, speaker: str) -> FusionInpu
 
 @st.composite
 def reports(draw: st.DrawFn, wanted: str, speaker: str, received_s: float, name: str) -> PillarFact:
-    """What a pillar says: p, c, k, h, x or e of a cast; a press where nobody can acknowledge anything yet."""
+    """One report of a pillar: p, c, k, h, x or e; a press in place of an acknowledgement of nothing."""
     any_kind = draw(st.sampled_from(PillarKind))
     kind = {
         "p": PillarKind.PRESS,
@@ -169,7 +169,7 @@ def reports(draw: st.DrawFn, wanted: str, speaker: str, received_s: float, name:
 
 @st.composite
 def device_records(draw: st.DrawFn, speaker: str) -> FusionInput:
-    """A device comes, changes, moves within its zone or to the next, or leaves."""
+    """A registry record: a device is added, changed, moved within its zone or to another one, or removed."""
     site = SITE.get(speaker, device(speaker))
     zone = draw(st.sampled_from((ZONE, ZONE, ZONE, OURS)))
     moved = replace(
@@ -186,7 +186,7 @@ def device_records(draw: st.DrawFn, speaker: str) -> FusionInput:
 
 @st.composite
 def feed_words(draw: st.DrawFn, at_s: float, zone: str, *, is_alive: bool) -> FusionInput:
-    """What workers tell of their feeds."""
+    """One record of a worker about its feed."""
     if is_alive:
         partitions = draw(st.sampled_from(((0,), (1,), (0, 1))))
         if draw(st.booleans()):
@@ -203,7 +203,7 @@ def feed_words(draw: st.DrawFn, at_s: float, zone: str, *, is_alive: bool) -> Fu
             )
         )
     )
-    is_earlier = draw(st.booleans())  # a log of before 0.4.0 has another record for the same
+    is_earlier = draw(st.booleans())  # logs from before 0.4.0 have another record for the same
     return envelope(
         before_0_4(report) if is_earlier else report, zone=draw(st.sampled_from((zone, UNASSIGNED_ZONE)))
     )
@@ -211,7 +211,7 @@ def feed_words(draw: st.DrawFn, at_s: float, zone: str, *, is_alive: bool) -> Fu
 
 @st.composite
 def acknowledgements(draw: st.DrawFn, at_s: float, state: State, known: list[str]) -> FusionInput:
-    """What people say of incidents that are there, or over, or were never there; mostly possible, and complete."""
+    """An acknowledgement of an incident that is open, ended or unknown; mostly possible and complete."""
     about = known[-1 - draw(st.integers(0, min(3, len(known) - 1)))]
     about = draw(st.sampled_from((about,) * 15 + (GHOST,)))
     incident = state.incidents.get(about)
@@ -221,7 +221,7 @@ def acknowledgements(draw: st.DrawFn, at_s: float, state: State, known: list[str
         if incident is not None and is_possible(incident.state, rule.transition)
     )
     actions = draw(st.sampled_from((possible or tuple(AckAction),) * 4 + (tuple(AckAction),)))
-    # The broker has appended it before it comes into the log, and some people send what they said a while ago.
+    # The broker has appended it before it comes into the log, and some are sent long after they were given.
     received_s = at_s - draw(st.sampled_from((0.0, 0.0, 0.5, 30.0)))
     given = envelope(
         ack(
@@ -250,12 +250,12 @@ GAPS = (
 
 
 OPENINGS = ("", "", "", "p", "ot", "xt", "hwtt")
-"""What a log may begin with, so that the rest is often about something that was raised."""
+"""Inputs with which a log may begin, so that the rest is often about an incident that was raised."""
 
 
 @st.composite
 def logs(draw: st.DrawFn, max_size: int = 40) -> list[Step]:
-    """A few devices, known from the start or not, then inputs from milliseconds to half a day apart."""
+    """A few devices, registered from the start or not, then inputs from milliseconds to half a day apart."""
     cast = draw(casts)
     steps = [
         Step(START, envelope(SITE[name])) for name in cast.speakers if name in SITE and draw(st.booleans())
@@ -291,7 +291,7 @@ def folded(log: list[LogEntry], state: State | None = None) -> list[Decision]:
 
 
 def sent(decisions: list[Decision]) -> list[bytes]:
-    """Everything that goes out, in order: alerts, and answers to acknowledgements."""
+    """Everything that is published, in order: alerts, and answers to acknowledgements."""
     out = []
     for decision in decisions:
         out += [encode(alert) for alert in decision.alerts]

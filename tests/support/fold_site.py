@@ -1,4 +1,4 @@
-"""Who stands where, and which policies come into force, in the logs that Hypothesis thinks of."""
+"""The devices and the policies of the logs that Hypothesis generates."""
 
 from msgspec.structs import replace
 
@@ -24,7 +24,7 @@ SITE = {
     "B2": device("B2", lat=LAT + 0.0005, heartbeat_s=20, gateway="G1"),
     "B3": device("B3", lat=LAT + 2.001, heartbeat_s=60, gateway="G1"),
 }
-"""P2 stands 111 m from P1, B2 between them, P3 far away; three devices speak through a gateway."""
+"""P2 is 111 m from P1, B2 is between them, P3 is far away; three devices report through a gateway."""
 
 QUICK = FusionPolicy(
     bounce_ms=1_000,
@@ -47,7 +47,7 @@ QUICK = FusionPolicy(
     flap_cycles=2,
     grade_changes=1,
 )
-"""Everything happens within a minute."""
+"""A policy under which every timer fires within a minute."""
 
 POLICIES = tuple(
     policy_record(policy, revision)
@@ -67,4 +67,4 @@ POLICIES = tuple(
         start=1,
     )
 )
-"""The last contradicts itself."""
+"""The last policy contradicts itself."""

@@ -1,4 +1,4 @@
-"""What the golden logs are recorded from: an hour in which everything happens, and a storm at many places."""
+"""The scenes from which the golden logs are recorded: an hour with every kind of event, and a storm at many places."""
 
 from itertools import count
 from random import Random
@@ -37,7 +37,7 @@ from tests.support.timeline import (
 
 HOUR_S = 3_600
 PARTITIONS = 2
-"""So many that the zone of the devices and the zone of feeds meet in one partition."""
+"""With two partitions, the zone of the devices and the zone of feeds share one partition."""
 
 FOUR_TIERS = tuple(
     ChainLink(tier=tier, unit=f"{tier.value}-1")
@@ -65,7 +65,7 @@ def site() -> tuple[RegistryDevice, ...]:
 
 
 class Hour:
-    """An hour: what beats by itself, and between it what the script says."""
+    """An hour of regular inputs (ticks, heartbeats, frames, watermarks), with scripted inputs in between."""
 
     def __init__(self) -> None:
         assert partition_of(ZONE, PARTITIONS) == partition_of(UNASSIGNED_ZONE, PARTITIONS)
@@ -75,7 +75,7 @@ class Hour:
         self.silent: set[str] = set()
 
     def until(self, at_s: float) -> None:
-        """Ticks, heartbeats, frames and the feeds' words until then."""
+        """Push the ticks, heartbeats, frames and watermarks until a second."""
         while self._at_s + 5 <= at_s:
             self._at_s += 5
             now = self._at_s
@@ -90,7 +90,7 @@ class Hour:
                 self.line.push(CameraAlive(device_id="C2", received_at=ms(now)), at_s=now)
 
     def press(self, at_s: float, name: str = "P1", *, exercise: bool = False) -> str:
-        """A press and the incident that it belongs to."""
+        """Push a press and its release; returns the id of the incident."""
         self.until(at_s)
         decision = self.line.pillar(PillarKind.PRESS, at_s, name, exercise=exercise)
         self.line.pillar(PillarKind.RELEASE, at_s + 1, name)
@@ -110,7 +110,7 @@ class Hour:
 
 
 def hour() -> Timeline:
-    """Presses, flames, people, silence, flapping, exercises, another policy; the last third in peace."""
+    """Presses, flames, acknowledgements, silence, flapping, exercises and another policy; the last third is quiet."""
     play = Hour()
     _calls(play)
     _fires(play)
@@ -134,7 +134,7 @@ def hour() -> Timeline:
 def _calls(play: Hour) -> None:
     say = play.line.say
     first = play.press(12)
-    play.line.press(13.5, "P1")  # bounces
+    play.line.press(13.5, "P1")  # a bounce
     play.press(20)
     play.report(PillarKind.CANCEL, 30, "P1")
     say(AckAction.ACCEPT, first, 70, revision=1)
@@ -147,7 +147,7 @@ def _calls(play: Hour) -> None:
     say(AckAction.ON_SCENE, first, 140)
     say(AckAction.CLEAR, first, 160)
     far = play.press(170, "P3")
-    play.until(420)  # asks every tier
+    play.until(420)  # so that every tier is asked
     say(AckAction.SHELVE, far, 421, reason=AckReason.NUISANCE)
     say(AckAction.REGRADE, far, 422, grade=Grade.YELLOW, reason=AckReason.LESS_SERIOUS)
     say(AckAction.SHELVE, far, 423, reason=AckReason.NUISANCE, shelve_s=60)
@@ -167,7 +167,7 @@ def _fires(play: Hour) -> None:
     say(AckAction.CLEAR, fire, 580)
     play.sees(590)
     say(AckAction.ACCEPT, fire, 600)
-    play.until(900)  # no progress
+    play.until(900)  # without progress
     say(AckAction.CANCEL, fire, 901, reason=AckReason.FALSE_ALARM)
     say(AckAction.ACCEPT, fire, 902)
 
@@ -183,7 +183,7 @@ def _faults(play: Hour) -> None:
     say(AckAction.OUT_OF_SERVICE, mains, 1_101, reason=AckReason.PLANNED_WORK)
     say(AckAction.IN_SERVICE, mains, 1_150)
     play.report(PillarKind.MAINS, 1_160, "B1", active=False)
-    play.line.pillar(PillarKind.PRESS, 1_200, "B2")  # and is not let go
+    play.line.pillar(PillarKind.PRESS, 1_200, "B2")  # and is not released
     play.until(1_300)
     play.report(PillarKind.RELEASE, 1_301, "B2")
     play.report(PillarKind.TEST, 1_310, "P2")
@@ -209,7 +209,7 @@ def _silence(play: Hour) -> None:
 
 
 def storm() -> Timeline:
-    """Sixty devices at odd places of one township, and nobody sleeps."""
+    """Sixty devices at random places of one township, with a random input every few seconds."""
     chance = Random(4)
     devices = [
         device(

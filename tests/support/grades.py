@@ -1,4 +1,4 @@
-"""An incident of each grade, and four tiers that may be asked about it."""
+"""Builders of an incident of each grade, with a chain of four tiers."""
 
 import pytest
 from msgspec.structs import replace
@@ -24,16 +24,16 @@ ACKNOWLEDGE_S = {Grade.RED: 30, Grade.YELLOW: 120, Grade.BLUE: 600}
 every_grade = pytest.mark.parametrize("grade", GRADES)
 
 UNHELD = FusionPolicy(hold_ms=ByGrade(red=0, yellow=0, blue=0))
-"""The defaults, but that an incident is raised in the second of its first fact: times are counted from there."""
+"""The defaults without holds: an incident is raised in the second of its first fact, so times are counted from it."""
 
 
 def site(*, chain: tuple[ChainLink, ...] = FOUR_TIERS) -> Timeline:
-    """A pillar that says nothing of its contact, and a camera beside it."""
+    """A pillar that never reports a release, and a camera beside it."""
     return Timeline(device(chain=chain, reports_release=False), replace(camera(), chain=chain))
 
 
 def begin(line: Timeline, grade: Grade, second: float, number: int = 0) -> None:
-    """A first fact of a grade."""
+    """Push a fact whose incident has the given grade."""
     if grade is Grade.RED:
         line.press(second)
     elif grade is Grade.YELLOW:
@@ -43,7 +43,7 @@ def begin(line: Timeline, grade: Grade, second: float, number: int = 0) -> None:
 
 
 def raised(line: Timeline, grade: Grade) -> Alert:
-    """An incident of a grade that is raised in second 0."""
+    """Raise an incident of a grade in second 0; returns its first alert."""
     line.policy(UNHELD)
     begin(line, grade, 0)
     return once(line, 0, 0, action=Action.RAISE, grade=grade)

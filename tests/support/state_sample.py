@@ -1,4 +1,4 @@
-"""The state that the samples of a format are made from: something of everything that a state can hold.
+"""The state from which the sample of a format is made: it holds at least one of everything that a state can hold.
 
 `python -m tests.support.state_sample` writes the sample of the present format. Do that when FORMAT_VERSION has risen,
 and leave the samples of earlier formats alone: a release wrote them, and the next one must read them.
@@ -45,7 +45,7 @@ BY_STATE: dict[str, Said] = {
         (AckAction.SHELVE, {"reason": AckReason.NUISANCE}),
     ),
 }
-"""What a person says of a press so that it comes into a state."""
+"""The acknowledgements that bring the incident of a press into a state."""
 
 
 def sample_path(version: int) -> Path:
@@ -53,7 +53,7 @@ def sample_path(version: int) -> Path:
 
 
 def everything() -> Timeline:
-    """Half an hour with an incident in each open state, and all that a partition keeps beside them."""
+    """Half an hour with an incident in each open state, and everything else that a partition keeps."""
     line = Timeline(
         gateway("G1", heartbeat_s=20),
         *(device(f"B{n}", lat=LAT + 1 + n, heartbeat_s=20, gateway="G1") for n in range(4)),
@@ -88,7 +88,7 @@ def everything() -> Timeline:
 
 
 def _feeds_and_silence(line: Timeline) -> None:
-    """Three devices behind a gateway fall silent, and one speaks."""
+    """Three devices behind a gateway become silent, and one keeps reporting."""
     for at_s in range(1, 60, 5):
         line.push(alive(at_s, 0, 1), at_s=at_s)
         line.pillar(PillarKind.HEARTBEAT, at_s, "B0", event_id=f"h{at_s}")
@@ -100,7 +100,7 @@ def _feeds_and_silence(line: Timeline) -> None:
 
 
 def _conditions(line: Timeline) -> None:
-    """A tamper that is out of service, a battery that comes and goes, a contact that stays closed."""
+    """A tamper that is out of service, a flapping battery fault, and a contact that stays closed."""
     line.pillar(PillarKind.TAMPER, 126, "P1", event_id="tamper")
     for at_s in range(127, 133):
         line.pillar(PillarKind.BATTERY, at_s, "T1", event_id=f"battery-{at_s}", active=at_s % 2 == 1)

@@ -1,4 +1,4 @@
-"""A test driver for the fold: raw bytes in, decisions out; time moves only when told.
+"""A test driver for the fold: raw bytes in, decisions out; time moves only when a test says so.
 
 `Timeline` pushes records at seconds since the start; `fact`, `device` and their like build the records.
 """
@@ -59,7 +59,7 @@ CHAIN = (
     ChainLink(tier=Tier.TOWNSHIP, unit="town-1"),
 )
 LAT = 30.0
-"""A degree of latitude is 111 km: 0.001 are 111 m."""
+"""Degrees. One degree of latitude is 111 km, so 0.001 degrees are 111 m."""
 
 
 def ms(at_s: float) -> EpochMs:
@@ -153,7 +153,7 @@ def flame(
 
 
 def dead_letter(offset: int = 7, *, at_s: float = 0) -> DeadLetterNotice:
-    """A record of the pillar feed could not be used."""
+    """The notice that a record of the pillar feed could not be used."""
     return DeadLetterNotice(
         feed=Feed.PILLARS,
         topic=PILLAR_EVENTS,
@@ -167,12 +167,12 @@ def dead_letter(offset: int = 7, *, at_s: float = 0) -> DeadLetterNotice:
 def list_age(
     newest_s: float, *, stale: bool, topic: str = PILLAR_EVENTS, feed: Feed = Feed.PILLARS
 ) -> ListAge:
-    """A list, too old or fresh, by the time of its newest entry."""
+    """The age of a list, stale or fresh, by the time of its newest entry."""
     return ListAge(feed=feed, topic=topic, newest_at=ms(newest_s), stale=stale)
 
 
 def log_broken(found: int = 9, *, at_s: float = 0) -> LogBrokenNotice:
-    """Records of the log are gone."""
+    """The notice that records of the log are gone."""
     return LogBrokenNotice(
         topic=FUSION_INPUT, partition=0, expected=4, found=found, cause=Cause.RECORDS_MISSING, at=ms(at_s)
     )
@@ -181,7 +181,7 @@ def log_broken(found: int = 9, *, at_s: float = 0) -> LogBrokenNotice:
 def alive(
     at_s: float, *partitions: int, topic: str = PILLAR_EVENTS, feed: Feed = Feed.PILLARS
 ) -> FeedWatermark:
-    """These partitions of a feed have been read without a hole."""
+    """The watermark of partitions of a feed that have been read without a gap."""
     return FeedWatermark(feed=feed, topic=topic, partitions=partitions or (0,), at=ms(at_s))
 
 
@@ -269,11 +269,11 @@ _NAMES: Mapping[type[msgspec.Struct], tuple[InputKind, Callable[[Any], str]]] = 
     Tick: (InputKind.TICK, lambda record: f"tick:{record.number}"),
     PolicyRecord: (InputKind.POLICY, lambda _record: "policy"),
 }
-"""What the envelope of each record says."""
+"""Kind and event id in the envelope of each record."""
 
 
 def envelope(record: msgspec.Struct, *, zone: str = ZONE) -> FusionInput:
-    """The log's envelope of any record; what is sent to every partition has no zone."""
+    """The log's envelope of any record; one that is sent to every partition has no zone."""
     if isinstance(record, PillarFact):
         return to_input(record, zone)
     kind, name_of = _NAMES[type(record)]
@@ -290,13 +290,13 @@ def entry(given: FusionInput, *, offset: int, append_ms: EpochMs) -> LogEntry:
 
 
 def zone_of(*, is_ours: bool) -> str:
-    """Another zone, of the same partition or of another one."""
+    """Another zone, in the same partition as ZONE or in another one."""
     ours = partition_of(ZONE, PARTITIONS)
     return next(name for name in map(str, range(99)) if (partition_of(name, PARTITIONS) == ours) is is_ours)
 
 
 class Timeline:
-    """The log of one partition, and what comes of it."""
+    """The log of one partition, its state, and the decisions."""
 
     def __init__(self, *devices: RegistryDevice, zone: str = ZONE, partitions: int = PARTITIONS) -> None:
         self.zone = zone
@@ -312,7 +312,7 @@ class Timeline:
         return [alert for decision in self.decisions for alert in decision.alerts]
 
     def push(self, record: msgspec.Struct, *, at_s: float = 0, zone: str | None = None) -> Decision:
-        """Append a record to the log at a second and fold it; the first decision comes back."""
+        """Append a record to the log at a second and fold it; returns the first decision."""
         given = envelope(record, zone=self.zone if zone is None else zone)
         return self.push_entry(entry(given, offset=self.state.offset, append_ms=ms(at_s)))[0]
 
@@ -353,7 +353,7 @@ class Timeline:
         return self.push_entry(entry(given, offset=self.state.offset, append_ms=ms(at_s)))
 
     def run(self, from_s: float, to_s: float, *, every_s: float = 1.0) -> list[Alert]:
-        """One tick a second in [from_s, to_s]; the alerts of all of them."""
+        """Tick once a second in [from_s, to_s]; returns the alerts of all ticks."""
         told = []
         for number in range(int((to_s - from_s) / every_s) + 1):
             decisions = self.tick(from_s + number * every_s)
@@ -373,7 +373,7 @@ class Timeline:
         shelve_s: int | None = None,
         grade: Grade | None = None,
     ) -> Decision:
-        """A person says something about an incident."""
+        """Append an acknowledgement of a person."""
         given = ack(
             incident_id,
             action,

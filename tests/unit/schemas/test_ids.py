@@ -1,4 +1,4 @@
-"""Ids come from content, and a key goes where every other Kafka client would put it."""
+"""Ids are made from content, and a key goes to the same partition as with every other Kafka client."""
 
 from aiokafka.partitioner import murmur2 as theirs
 

@@ -1,4 +1,4 @@
-"""Strict reading: every refusal names the file, the place, what stands there and what may."""
+"""Strict reading: every refusal names the file, the place, the value found and the values allowed."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -44,7 +44,7 @@ def refused(text: str, *, quote_values: bool = True) -> str:
     return str(caught.value)
 
 
-def test_what_is_in_order_is_read() -> None:
+def test_a_valid_file_is_read() -> None:
     town = read_strict('devices = [{ id = "a", kind = "camera", lon = 104 }]', Town, "town.toml")
     assert town == Town(devices=(Device(id="a", kind=Kind.CAMERA, lon=104.0),))
 
@@ -101,7 +101,7 @@ def test_a_value_that_must_not_be_shown_is_not_shown(field: str) -> None:
     assert "B12345" not in said
 
 
-def test_the_hidden_value_does_not_come_back_as_the_cause() -> None:
+def test_the_cause_of_an_error_does_not_contain_a_hidden_value() -> None:
     with pytest.raises(FileRefused) as caught:
         read_strict('devices = [{ id = "a", kind = "B12345" }]', Town, "town.toml", quote_values=False)
     assert caught.value.__cause__ is None
@@ -113,7 +113,7 @@ def test_a_long_value_is_cut() -> None:
     assert len(said) < 200
 
 
-def test_a_file_nested_to_death_is_refused() -> None:
+def test_a_file_that_is_nested_too_deeply_is_refused() -> None:
     assert "nested too deeply" in refused("devices = " + "[" * 50_000)
 
 

@@ -1,4 +1,4 @@
-"""Golden logs give the same bytes in any process: other hash seeds, other vector units, cut anywhere."""
+"""Golden logs give the same bytes in any process: with other hash seeds or vector units, and cut anywhere."""
 
 import json
 import os
@@ -38,7 +38,9 @@ def test_a_golden_log_gives_the_bytes_that_were_recorded(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("seed", "is_wide"), [(1, True), (2, False)])
-def test_it_does_so_with_any_hash_seed_and_without_avx_512(name: str, seed: int, is_wide: bool) -> None:
+def test_a_golden_log_gives_the_same_bytes_with_any_hash_seed_and_without_avx_512(
+    name: str, seed: int, is_wide: bool
+) -> None:
     without = [] if is_wide else wide_features()
     elsewhere = folded_elsewhere(name, seed, without)
     assert elsewhere["golden"] == json.loads((ROOT / f"tests/golden/{name}.json").read_bytes()), HINT
@@ -47,13 +49,15 @@ def test_it_does_so_with_any_hash_seed_and_without_avx_512(name: str, seed: int,
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("tenth", [1, 5, 9])
-def test_it_does_so_when_it_is_cut_into_a_snapshot_and_the_rest(name: str, tenth: int) -> None:
+def test_a_golden_log_gives_the_same_bytes_when_it_is_cut_into_a_snapshot_and_the_rest(
+    name: str, tenth: int
+) -> None:
     log = read_log(name)
     assert folded(log, cut=len(log) * tenth // 10) == wanted(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_wanted_was_written_by_these_rules(name: str) -> None:
+def test_the_recorded_alerts_were_written_by_the_present_rules(name: str) -> None:
     assert wanted(name).fold_version == FOLD_VERSION
     assert Reason.FOLD_ERROR not in wanted(name).decisions
 

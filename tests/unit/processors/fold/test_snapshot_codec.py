@@ -1,4 +1,4 @@
-"""States that earlier releases wrote are read as the present one, and the fold goes on from them."""
+"""States that earlier releases wrote are converted to the present format, and the fold continues from them."""
 
 import msgspec
 import pytest
@@ -24,7 +24,7 @@ from tests.support.timeline import LAT, START, Timeline, alive, camera, device, 
 DAY_S = 86_400
 
 NOW_S = 30
-"""Fold time of the sample of format 1, seconds after the start of time lines."""
+"""Stream time of the sample of format 1, seconds after the start of time lines."""
 
 
 def sample(version: int) -> bytes:
@@ -32,7 +32,7 @@ def sample(version: int) -> bytes:
 
 
 def going_on(version: int = 1) -> Timeline:
-    """A time line that goes on from a sample."""
+    """A time line that continues from a sample."""
     line = Timeline()
     line.state = load(sample(version))
     line.decisions.clear()
@@ -84,7 +84,7 @@ def test_the_sample_of_the_present_format_holds_something_of_everything() -> Non
     )
 
 
-def test_what_format_1_held_is_there() -> None:
+def test_devices_and_incidents_of_format_1_are_kept() -> None:
     state = load(sample(1))
     assert (state.partition, state.partitions, state.offset, state.tick) == (2, 4, 18, 1)
     assert state.now == START + NOW_S * 1000
@@ -109,7 +109,7 @@ def test_calls_and_fires_of_format_1_are_emergencies_that_know_their_feeds() -> 
     assert {family for _, family, _ in state.by_place} == {Family.EMERGENCY, Family.MAINTENANCE}
 
 
-def test_what_nobody_acknowledged_in_format_1_is_escalated_and_said_again_from_then_on() -> None:
+def test_an_unacknowledged_incident_of_format_1_is_escalated_and_gets_reminders() -> None:
     state = load(sample(1))
     for known in state.incidents.values():
         assert known.state is IncidentState.RAISED
@@ -150,7 +150,7 @@ def test_a_press_corroborates_a_fire_of_format_1() -> None:
     assert (corroborated.verification_level, corroborated.grade) == (2, Grade.RED)
 
 
-def test_a_device_of_format_1_is_supervised_once_it_promises_to_speak() -> None:
+def test_a_device_of_format_1_is_supervised_once_it_has_a_heartbeat_interval() -> None:
     line = going_on()
     line.push(device("P2", lat=LAT + 0.001, revision=2, heartbeat_s=20), at_s=NOW_S)
     line.push(alive(NOW_S + 25, 0), at_s=NOW_S + 25)
@@ -158,7 +158,7 @@ def test_a_device_of_format_1_is_supervised_once_it_promises_to_speak() -> None:
     assert [source.device_id for alert in silent for source in alert.sources] == ["P2"]
 
 
-def test_a_device_that_promised_to_speak_before_format_2_is_supervised_from_the_snapshot_on() -> None:
+def test_a_device_that_had_a_heartbeat_interval_in_format_1_is_supervised_from_the_snapshot_on() -> None:
     raw = msgspec.msgpack.decode(sample(1))
     for stored in raw[13][0]:
         if stored[1] == "P2":
@@ -169,7 +169,7 @@ def test_a_device_that_promised_to_speak_before_format_2_is_supervised_from_the_
     assert [source.device_id for alert in silent for source in alert.sources] == ["P2"]
 
 
-def test_every_incident_of_format_1_ends_when_nobody_touches_it() -> None:
+def test_every_incident_of_format_1_ends_when_nobody_updates_it() -> None:
     line = going_on()
     line.run(NOW_S, NOW_S + 3 * DAY_S, every_s=DAY_S / 2)
     assert not line.state.incidents
@@ -178,7 +178,7 @@ def test_every_incident_of_format_1_ends_when_nobody_touches_it() -> None:
     assert len(closed) == 6
 
 
-def test_no_stranger_of_format_1_is_named_in_a_text() -> None:
+def test_no_unregistered_device_of_format_1_is_named_in_a_text() -> None:
     line = going_on()
     line.run(NOW_S + 1, NOW_S + 100)
     texts = [text for alert in line.alerts for text in alert.texts]
@@ -186,7 +186,7 @@ def test_no_stranger_of_format_1_is_named_in_a_text() -> None:
     assert not any("X1" in text.headline + text.description + text.instruction for text in texts)
 
 
-def test_a_camera_of_format_1_still_sees() -> None:
+def test_a_flame_still_raises_a_fire_after_format_1() -> None:
     line = going_on()
     line.push(camera("C9", lat=LAT + 4), at_s=NOW_S + 1)
     line.push(flame("C9", at_s=NOW_S + 2), at_s=NOW_S + 2)

@@ -1,4 +1,4 @@
-"""The latest record of each incident: which one counts, and when it may go."""
+"""Which record of an incident is the current one, and when the incident gets a tombstone."""
 
 import pytest
 from msgspec.structs import replace
@@ -30,15 +30,15 @@ def standing(*alerts: Alert) -> LatestRecord:
     return known
 
 
-def test_the_highest_revision_counts() -> None:
+def test_the_record_of_the_highest_revision_is_the_current_one() -> None:
     assert standing(alert(1), alert(2)) == LatestRecord(2, None, 2, 1)
 
 
-def test_a_repeat_counts_where_it_lies_now() -> None:
+def test_a_repeat_is_the_current_record_at_its_new_offset() -> None:
     assert standing(alert(1), alert(2), alert(2)) == LatestRecord(2, None, 2, 2)
 
 
-def test_a_lower_revision_behind_a_higher_one_asks_for_the_higher_one_again() -> None:
+def test_a_lower_revision_after_a_higher_one_makes_the_higher_one_be_written_again() -> None:
     overtaken = standing(alert(1), alert(3), alert(2))
     assert overtaken == LatestRecord(3, None, 2, 1, is_overtaken=True)
     assert list(overtaken_records({b"i": overtaken})) == [(b"i", overtaken)]
@@ -57,11 +57,11 @@ def test_only_a_close_or_a_cancel_ends_an_incident(action: Action) -> None:
     assert ended == (ms(9) if action in {Action.CLOSE, Action.CANCEL} else None)
 
 
-def test_a_lower_revision_behind_the_end_does_not_open_an_incident_again() -> None:
+def test_a_lower_revision_after_the_end_does_not_reopen_an_incident() -> None:
     assert standing(alert(3, Action.CLOSE, at_s=9), alert(2)).ended_at == ms(9)
 
 
-def test_seven_days_after_its_end_an_incident_may_go() -> None:
+def test_an_incident_gets_a_tombstone_seven_days_after_its_end() -> None:
     standings = {
         b"open": standing(alert(1)),
         b"over": standing(alert(1), alert(2, Action.CLOSE, at_s=0)),

@@ -1,4 +1,4 @@
-"""The table of an incident's life, and nothing but the table: what leads where, and that all leads to an end."""
+"""The table of transitions alone: where each transition leads, and that every state leads to an end."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def arrows(
 def reached(
     start: IncidentState | None, steps: tuple[Transition, ...] = tuple(Transition)
 ) -> set[IncidentState]:
-    """Every state that arrows lead to from here."""
+    """Every state that can be reached from the given ones."""
     found: set[IncidentState] = set()
     waiting = [start]
     while waiting:
@@ -68,7 +68,7 @@ def test_from_every_open_state_people_and_time_reach_closed(state: IncidentState
 
 @pytest.mark.parametrize("state", OPEN)
 @pytest.mark.parametrize("step", [Transition.CANCEL, Transition.EXPIRY, Transition.REMOVE])
-def test_whatever_is_open_may_be_cancelled_expire_or_be_removed(
+def test_every_open_state_may_be_cancelled_expire_or_be_removed(
     state: IncidentState, step: Transition
 ) -> None:
     assert next_state(state, step) in TERMINAL
@@ -76,7 +76,7 @@ def test_whatever_is_open_may_be_cancelled_expire_or_be_removed(
 
 @pytest.mark.parametrize("step", list(Transition))
 @pytest.mark.parametrize("state", [*TERMINAL, IncidentState.UNKNOWN])
-def test_nothing_happens_to_an_incident_that_is_over(state: IncidentState, step: Transition) -> None:
+def test_a_terminal_state_has_no_transition(state: IncidentState, step: Transition) -> None:
     assert not is_possible(state, step)
     with pytest.raises(KeyError):
         next_state(state, step)

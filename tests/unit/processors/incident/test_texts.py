@@ -1,4 +1,4 @@
-"""Words for all that an alert can say: each hazard, and each reason that can stand beside it, in both languages."""
+"""Texts for every alert: each hazard, and each reason that can occur with it, in both languages."""
 
 import pytest
 from hypothesis import given, settings
@@ -14,14 +14,14 @@ from tests.support.timeline import Timeline, device
 _CALL, _FIRE = Hazard.EMERGENCY_CALL, Hazard.FIRE
 EMERGENCIES = {_CALL, _FIRE}
 REPORTED = {Hazard.TAMPER, Hazard.BATTERY, Hazard.MAINS, Hazard.COMMS}
-"""What a device says of itself."""
+"""Faults that a device reports about itself."""
 
 FOUND = {Hazard.COMM_FAIL, Hazard.SITE_COMM_FAIL, Hazard.STUCK_BUTTON, Hazard.TEST_MISSED}
-"""What callbox finds about a device."""
+"""Conditions of a device that callbox itself finds."""
 
 FEEDS = {Hazard.FEED_SILENT, Hazard.FEED_STALE}
 HAPPENED = {Hazard.FEED_FAULT, Hazard.LOG_BROKEN}
-"""What has happened, and does not go on."""
+"""Occurrences, which do not persist."""
 
 GOES_ON = REPORTED | FOUND | FEEDS
 MAINTENANCE = GOES_ON | HAPPENED
@@ -72,21 +72,19 @@ OCCURS: dict[Reason, set[Hazard]] = {
     ),
     ANY,
 )
-"""With which hazards a reason can stand in an alert."""
+"""The hazards with which each reason can occur in an alert."""
 
 PAIRS = sorted((hazard, reason) for reason, hazards in OCCURS.items() for hazard in hazards)
 
 
-def test_every_reason_for_which_an_alert_goes_out_is_asked_about() -> None:
+def test_the_table_of_this_test_covers_every_reason_of_an_alert() -> None:
     goes_out = list(Reason)[1 : list(Reason).index(Reason.FOLD_ERROR) + 1]
     assert set(goes_out) - set(OCCURS) == set()
     assert set(Hazard) - ANY == {Hazard.UNKNOWN}
 
 
 @pytest.mark.parametrize(("hazard", "reason"), PAIRS)
-def test_every_alert_that_goes_out_has_words_of_its_own_in_both_languages(
-    hazard: Hazard, reason: Reason
-) -> None:
+def test_every_alert_has_texts_of_its_own_in_both_languages(hazard: Hazard, reason: Reason) -> None:
     assert (hazard, reason) in DESCRIPTIONS or (None, reason) in DESCRIPTIONS
     english, chinese = texts_for(hazard, reason, zone="east", device_name="P1", count=2, unit="town-1")
     assert (english.lang, chinese.lang) == ("en", "zh")
@@ -103,7 +101,7 @@ def test_every_alert_that_goes_out_has_words_of_its_own_in_both_languages(
 
 @settings(max_examples=50)
 @given(logs())
-def test_no_log_makes_an_alert_that_was_not_thought_of(steps: list[Step]) -> None:
+def test_no_log_gives_an_alert_that_the_table_of_texts_lacks(steps: list[Step]) -> None:
     for decision in folded(entries(steps)):
         for alert in decision.alerts:
             assert alert.hazard in OCCURS[alert.reason], (alert.hazard, alert.reason)
@@ -119,7 +117,7 @@ def test_every_hazard_has_a_headline_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("hazard", sorted(OCCURS[Reason.CONDITION_ACTIVE] - REPORTED))
-def test_only_what_a_device_says_of_itself_is_told_as_its_report(hazard: Hazard) -> None:
+def test_only_faults_that_a_device_reports_itself_are_described_as_its_report(hazard: Hazard) -> None:
     assert (hazard, Reason.CONDITION_ACTIVE) in DESCRIPTIONS
 
 
@@ -138,14 +136,14 @@ def test_an_emergency_that_is_calm_again_is_not_called_a_fault() -> None:
     assert "fault" not in described(calm)
 
 
-def test_a_refusal_does_not_say_that_the_unit_that_refused_is_asked() -> None:
+def test_the_text_of_a_rejection_does_not_name_the_rejecting_unit_as_asked() -> None:
     line = Timeline(device(reports_release=False))
     call = line.press(0).alerts[0].incident_id
     refused = line.say(AckAction.REJECT, call, 5, reason=AckReason.NOT_OURS).alerts[0]
     assert refused.responsible_unit not in described(refused)
 
 
-def test_an_escalation_names_who_is_asked_now() -> None:
+def test_the_text_of_an_escalation_names_the_unit_that_is_asked_now() -> None:
     line = Timeline(device(reports_release=False))
     line.press(0)
     line.run(1, 31)
@@ -163,13 +161,13 @@ def test_a_registered_device_is_named(kind: PillarKind) -> None:
 
 @pytest.mark.parametrize("reason", list(Reason))
 @pytest.mark.parametrize("hazard", list(Hazard))
-def test_no_pair_is_without_words(hazard: Hazard, reason: Reason) -> None:
+def test_every_pair_of_hazard_and_reason_has_texts(hazard: Hazard, reason: Reason) -> None:
     assert all(text.description for text in texts_for(hazard, reason, zone="{zone}"))
 
 
 @pytest.mark.parametrize("status", [Status.TEST, Status.EXERCISE])
 @pytest.mark.parametrize("hazard", list(Hazard))
-def test_what_is_not_real_says_so_before_anything_else(hazard: Hazard, status: Status) -> None:
+def test_headlines_of_tests_and_exercises_begin_with_that_word(hazard: Hazard, status: Status) -> None:
     real = texts_for(hazard, Reason.FIRST_FACT, zone="east")
     told = texts_for(hazard, Reason.FIRST_FACT, zone="east", status=status)
     for ours, theirs in zip(told, real, strict=True):

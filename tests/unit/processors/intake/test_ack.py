@@ -1,4 +1,4 @@
-"""Acknowledgements at the door: which zone is meant, and ids that no sender can make long."""
+"""Intake of acknowledgements: the zone of the incident, and bounded ids."""
 
 import pytest
 
@@ -46,13 +46,13 @@ def test_an_incident_s_id_begins_with_its_zone(zone: str) -> None:
     "incident_id",
     ["", "east", "east-", "-" + "0" * 26, "east-" + "0" * 25, "east-" + "0" * 27, "east-" + "X" * 26],
 )
-def test_an_id_that_is_none_of_ours_goes_to_the_control_room_which_answers(incident_id: str) -> None:
+def test_an_incident_id_of_another_form_goes_to_the_control_room_s_zone(incident_id: str) -> None:
     given = ack_input(ack(incident_id=incident_id), ms(0))
     assert given.zone == UNASSIGNED_ZONE
     assert decode(given.payload, AckFact).incident_id == incident_id
 
 
-def test_everything_that_was_said_is_in_the_log_with_the_broker_s_time() -> None:
+def test_every_field_of_an_acknowledgement_is_in_the_log_with_the_broker_s_time() -> None:
     given = ack_input(ack(), ms(7))
     fact = decode(given.payload, AckFact)
     assert (given.event_id, given.zone) == ("a1", "east")
@@ -62,13 +62,13 @@ def test_everything_that_was_said_is_in_the_log_with_the_broker_s_time() -> None
 
 
 @pytest.mark.parametrize("action", list(AckAction))
-def test_what_takes_an_incident_out_of_sight_is_a_kind_of_its_own(action: AckAction) -> None:
+def test_actions_that_suppress_an_incident_have_a_kind_of_their_own(action: AckAction) -> None:
     is_shelving = action.value in {"shelve", "unshelve", "out_of_service", "in_service"}
     wanted = InputKind.SHELVING if is_shelving else InputKind.ACKNOWLEDGEMENT
     assert ack_input(ack(action), ms(0)).kind is wanted
 
 
-def test_a_sender_does_not_decide_how_much_is_remembered() -> None:
+def test_overlong_ids_of_an_acknowledgement_are_shortened() -> None:
     fact = fact_of(ack(ack_id="a" * 10_000, incident_id="i" * 10_000, name="n" * 10_000))
     assert max(map(len, (fact.ack_id, fact.incident_id, fact.actor.name))) <= ID_LENGTH
     assert fact == fact_of(ack(ack_id="a" * 10_000, incident_id="i" * 10_000, name="n" * 10_000))

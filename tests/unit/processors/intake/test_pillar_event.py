@@ -69,7 +69,7 @@ def test_a_resend_without_an_id_has_the_id_of_the_original(missing: str | None) 
     assert sent.event_id == resent.event_id
 
 
-def test_events_without_an_id_are_told_apart_by_kind_time_and_sequence() -> None:
+def test_events_without_an_id_differ_by_kind_time_and_sequence() -> None:
     told = {
         intake(given, NOW).event_id
         for given in (
@@ -88,7 +88,7 @@ def test_presses_of_a_pillar_with_a_dead_clock_and_no_counter_are_not_one_press(
     assert first.event_id != second.event_id
 
 
-def test_an_overlong_id_is_shortened_and_still_tells_events_apart() -> None:
+def test_an_overlong_id_is_shortened_and_stays_unique() -> None:
     ids = {bounded_id("x" * 1000 + end) for end in "ab"}
     assert len(ids) == 2
     assert all(len(name) <= ID_LENGTH for name in ids)

@@ -12,7 +12,7 @@ TINY_SYMBOLS = 4  # blank and three
 
 
 def tiny(*forms: Sequence[tuple[int, ...]]) -> Grammar:
-    """A grammar over three symbols; a form lists what may stand at each position."""
+    """A grammar over three symbols; a form lists the symbols that are allowed at each position."""
     allowed = np.zeros((len(forms), max(map(len, forms)), TINY_SYMBOLS))
     for form, positions in enumerate(forms):
         for position, symbols in enumerate(positions):
@@ -21,12 +21,12 @@ def tiny(*forms: Sequence[tuple[int, ...]]) -> Grammar:
 
 
 def written(path: tuple[int, ...]) -> tuple[int, ...]:
-    """What CTC makes of a path: repeats merged, blanks dropped."""
+    """The text that a CTC path writes: repeats merged, blanks dropped."""
     return tuple(symbol for symbol, _ in groupby(path) if symbol != 0)
 
 
 def brute_force(lattice: Lattice, positions: list[tuple[int, ...]]) -> tuple[float, np.ndarray]:
-    """Likelihood and posteriors of one form, by walking every path."""
+    """Likelihood and posteriors of one form, by enumerating every path."""
     total, posteriors = 0.0, np.zeros((len(positions), TINY_SYMBOLS))
     for path in product(range(TINY_SYMBOLS), repeat=len(lattice)):
         text = written(path)

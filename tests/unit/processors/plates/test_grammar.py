@@ -51,10 +51,10 @@ def test_a_plate_of_each_series_is_allowed(text: str, series: PlateSeries) -> No
         "A皖12345",  # province first
         "皖112345",  # then a letter
         "皖A1234",  # too short
-        "皖A123456",  # eight characters are of new energy, which has a letter
-        "皖AZ12345",  # of which there are ten
-        "皖AD1234Z",  # and only one stands where a digit might
-        "皖A警1234",  # marks stand last
+        "皖A123456",  # eight characters are a new-energy plate, which has a letter
+        "皖AZ12345",  # and only ten letters are allowed there
+        "皖AD1234Z",  # and only one at a position that also allows a digit
+        "皖A警1234",  # a mark is the last character
     ],
 )
 def test_what_is_no_mainland_plate_is_in_no_series(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The question to a person: what it says, and that it is the same question on a repeat."""
+"""The request for verification: its content, and that a repeat is the same request."""
 
 from msgspec.structs import replace
 
@@ -45,17 +45,17 @@ def test_an_answer_counts_for_five_minutes() -> None:
     assert request().expires_at == ms(3) + ANSWER_WITHIN_MS
 
 
-def test_a_crop_that_reads_as_the_listed_plate_needs_no_remark() -> None:
+def test_a_crop_with_the_listed_text_is_no_review_reason() -> None:
     assert request().review_reasons == ()
 
 
-def test_a_crop_that_reads_otherwise_is_remarked_upon() -> None:
+def test_a_crop_with_another_text_is_a_review_reason() -> None:
     asked = request(crop=SeenPlate("ABC1284", is_certain=True, jpeg=b"crop"))
     assert asked.review_reasons == (ReviewReason.PICTURE_DIFFERS,)
     assert asked.plate_text == "ABC1234", "the listed text, to compare with the crop"
 
 
-def test_a_missing_crop_is_remarked_upon_after_what_the_match_said() -> None:
+def test_a_missing_crop_is_a_review_reason_after_those_of_the_match() -> None:
     asked = request(hit=HIT._replace(review_reasons=(ReviewReason.READ_UNCERTAIN,)), crop=None)
     assert asked.review_reasons == (ReviewReason.READ_UNCERTAIN, ReviewReason.PICTURE_MISSING)
     assert asked.crop_jpeg is None

@@ -1,4 +1,4 @@
-"""Acknowledgements are known again however late a copy comes: of the open, the ended, the held, and of nothing."""
+"""A copy of an acknowledgement is recognised however late it comes: of open, ended, held and unknown incidents."""
 
 from processors.fold.apply import MAX_ENDED
 from processors.state.event_ids import WINDOW_SIZE
@@ -10,7 +10,7 @@ def said(line: Timeline, incident_id: str, at_s: float, ack_id: str) -> Reason:
     return line.push(ack(incident_id, at_s=at_s, ack_id=ack_id), at_s=at_s).reason
 
 
-def test_a_resend_counts_from_its_own_time() -> None:
+def test_a_resent_acknowledgement_is_kept_from_its_own_received_at_on() -> None:
     line = Timeline()
     call = only_alert(line.press(0)).incident_id
     assert said(line, call, 1, "a") is Reason.ACCEPTED
@@ -21,7 +21,7 @@ def test_a_resend_counts_from_its_own_time() -> None:
     assert line.push(resent, at_s=8).result is None
 
 
-def test_what_was_said_of_a_held_incident_is_not_said_again_by_a_copy_once_it_is_raised() -> None:
+def test_a_copy_of_an_acknowledgement_of_a_held_incident_is_a_duplicate_once_the_incident_is_raised() -> None:
     line = Timeline(camera())
     line.push(flame())
     (fire,) = line.state.incidents
@@ -33,7 +33,7 @@ def test_what_was_said_of_a_held_incident_is_not_said_again_by_a_copy_once_it_is
     assert line.push(early, at_s=11).result is None
 
 
-def test_what_was_said_before_an_incident_was_there_is_not_said_again_by_a_copy() -> None:
+def test_a_copy_of_an_acknowledgement_sent_before_its_incident_existed_is_a_duplicate() -> None:
     line = Timeline()
     call = only_alert(Timeline().press(9, event_id="e1")).incident_id
     early = ack(call, at_s=5, ack_id="early")
@@ -44,7 +44,7 @@ def test_what_was_said_before_an_incident_was_there_is_not_said_again_by_a_copy(
     assert line.push(early, at_s=11).result is None
 
 
-def test_what_was_said_of_an_incident_that_ended_long_ago_is_silent() -> None:
+def test_a_copy_of_an_acknowledgement_of_an_incident_that_ended_long_ago_has_no_answer() -> None:
     line = Timeline()
     copies = []
     for number in range(MAX_ENDED + 3):
@@ -58,7 +58,7 @@ def test_what_was_said_of_an_incident_that_ended_long_ago_is_silent() -> None:
     assert all(line.push(copy, at_s=MAX_ENDED * 10 + 100).result is None for copy in copies)
 
 
-def test_a_test_is_no_incident_that_anybody_can_answer() -> None:
+def test_an_acknowledgement_of_a_test_is_rejected() -> None:
     line = Timeline()
     test = only_alert(line.pillar(PillarKind.TEST, 0))
     assert said(line, test.incident_id, 1, "a") is Reason.UNKNOWN_INCIDENT

@@ -1,4 +1,4 @@
-"""Time lines of what a pillar reports beside presses."""
+"""Time lines of the events of a pillar other than presses."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_a_second_cancel_is_a_duplicate_until_the_button_is_pressed_again() -> N
     ]
 
 
-def test_each_of_two_pillars_may_take_back_its_own_press() -> None:
+def test_each_of_two_pillars_may_cancel_its_own_press() -> None:
     line = Timeline(device("P1"), device("P2", lat=LAT + 0.001))
     line.press(0, "P1")
     line.press(1, "P2")
@@ -51,13 +51,13 @@ def test_a_cancel_finds_its_incident_long_after_the_duplicate_window() -> None:
     assert line.pillar(PillarKind.CANCEL, 7_200).reason is Reason.CANCEL_REQUESTED
 
 
-def test_a_cancel_of_nothing_is_told_as_such() -> None:
+def test_a_cancel_without_an_incident_has_nothing_to_cancel() -> None:
     line = Timeline(device("P1"), device("P2", lat=LAT + 0.001))
     line.press(0, "P1")
     assert line.pillar(PillarKind.CANCEL, 5, "P2").reason is Reason.NOTHING_TO_CANCEL
 
 
-def test_a_cancel_that_was_received_before_the_press_takes_nothing_back() -> None:
+def test_a_cancel_that_was_received_before_the_press_cancels_nothing() -> None:
     line = Timeline()
     line.press(100)
     assert (
@@ -81,7 +81,7 @@ def test_a_device_s_cancel_of_a_yellow_ends_it() -> None:
     assert not line.state.by_place
 
 
-def test_a_device_s_cancel_of_a_yellow_that_is_held_ends_it_before_anybody_heard_of_it() -> None:
+def test_a_device_s_cancel_of_a_held_yellow_ends_it_without_an_alert() -> None:
     line = Timeline(camera("C1"))
     line.push(flame())
     assert line.pillar(PillarKind.CANCEL, 5, "C1").reason is Reason.NEVER_RAISED
@@ -119,14 +119,14 @@ def test_only_the_latest_heartbeat_counts() -> None:
     assert not line.alerts
 
 
-def test_a_heartbeat_of_a_stranger_leaves_no_trace() -> None:
+def test_a_heartbeat_of_an_unregistered_device_leaves_no_trace() -> None:
     line = Timeline()
     assert line.pillar(PillarKind.HEARTBEAT, 0, "X1").reason is Reason.UNKNOWN_DEVICE
     assert ("east", "X1") not in line.state.devices
     assert ("east", "X1") not in line.state.heartbeats
 
 
-def test_a_kind_of_a_later_release_is_remembered_and_nothing_else() -> None:
+def test_an_event_of_an_unknown_kind_only_goes_into_the_window() -> None:
     line = Timeline()
     for _ in range(2):
         line.push(fact(PillarKind.UNKNOWN))
@@ -154,7 +154,7 @@ def test_a_report_without_an_alert_has_a_reason_and_its_copy_is_a_duplicate(
     assert not line.alerts
 
 
-def test_a_cancel_before_the_registry_knew_the_pillar_has_no_second_life_as_a_copy() -> None:
+def test_a_copy_of_a_cancel_from_before_its_pillar_was_registered_has_no_effect() -> None:
     line = Timeline(device("P9"))
     cancel = fact(PillarKind.CANCEL, event_id="c", at_s=30)
     line.push(cancel)
@@ -163,7 +163,7 @@ def test_a_cancel_before_the_registry_knew_the_pillar_has_no_second_life_as_a_co
     assert line.push(cancel, at_s=31).reason is Reason.DUPLICATE
 
 
-def test_a_copy_of_a_heartbeat_from_before_the_registry_knew_the_pillar_does_not_count() -> None:
+def test_a_copy_of_a_heartbeat_from_before_its_pillar_was_registered_does_not_count() -> None:
     told = []
     for copies in ((), (15,)):
         line = Timeline()

@@ -47,7 +47,7 @@ FOUR_TIERS = tuple(
 
 
 def burning(*cameras: RegistryDevice) -> tuple[Timeline, Alert]:
-    """A fire that cameras saw, and that was raised after its hold."""
+    """A fire that cameras have reported and that was raised after its hold."""
     line = Timeline(*(cameras or (camera(),)))
     line.push(flame())
     (raised,) = line.run(10, 10)
@@ -73,7 +73,7 @@ def test_a_flame_is_held_then_a_yellow_fire_at_the_camera_with_an_uncertainty() 
     assert topic_for(alert) == ALERTS
 
 
-def test_a_fire_that_still_burns_is_silent_until_a_picture_comes() -> None:
+def test_a_continuing_fire_issues_no_alert_until_a_picture_arrives() -> None:
     line, _ = burning()
     for at_s, picture in ((11, False), (12, True), (13, True)):
         line.push(flame(at_s=at_s, event_id=f"o{at_s}", picture=picture), at_s=at_s)
@@ -86,7 +86,7 @@ def test_a_fire_that_still_burns_is_silent_until_a_picture_comes() -> None:
     )
 
 
-def test_what_comes_while_a_fire_is_held_is_in_its_first_alert() -> None:
+def test_facts_that_join_a_held_fire_are_in_its_first_alert() -> None:
     line = Timeline(camera("C1"), camera("C2", lat=LAT + 0.001))
     line.push(flame("C1"))
     assert line.push(flame("C2", at_s=5, picture=True), at_s=5).reason is Reason.HELD
@@ -112,7 +112,7 @@ def test_another_camera_close_by_is_named() -> None:
     assert update.verification_level == 1, "more of the same feed is no second feed"
 
 
-def test_a_press_at_a_fire_makes_it_one_red_emergency_that_two_feeds_tell_of() -> None:
+def test_a_press_at_a_fire_makes_it_one_red_emergency_that_two_feeds_report() -> None:
     line, fire = burning(device("P1"), camera("C1"))
     call = only_alert(line.press(11))
     assert (call.incident_id, call.action, call.reason) == (
@@ -179,7 +179,7 @@ def test_a_dead_letter_of_the_pillar_feed_is_a_blue_for_maintenance() -> None:
     assert topic_for(alert) == MAINTENANCE
 
 
-def test_more_dead_letters_are_counted_in_silence_for_half_an_hour() -> None:
+def test_more_dead_letters_are_only_counted_for_half_an_hour() -> None:
     line = Timeline(zone=UNASSIGNED_ZONE)
     for offset, at_s in ((7, 0), (8, 1_800), (8, 1_801), (9, 3_601)):
         line.push(dead_letter(offset, at_s=at_s), at_s=at_s)
@@ -192,7 +192,7 @@ def test_more_dead_letters_are_counted_in_silence_for_half_an_hour() -> None:
     assert next(iter(line.state.incidents.values())).source_count == 2
 
 
-def test_a_list_that_is_fresh_as_before_changes_nothing() -> None:
+def test_a_list_that_stays_fresh_changes_nothing() -> None:
     line = Timeline()
     assert line.push(list_age(0, stale=False)).reason is Reason.NOT_ACTIVE
     assert not line.state.incidents
@@ -207,13 +207,13 @@ def test_a_list_that_is_too_old_is_a_blue_until_it_is_fresh_again() -> None:
     assert line.push(list_age(0, stale=True), at_s=10).reason is Reason.DUPLICATE
 
 
-def test_a_broken_log_is_a_blue_that_names_the_place() -> None:
+def test_a_broken_log_is_a_blue_that_names_topic_partition_and_offset() -> None:
     alert = only_alert(Timeline(zone=UNASSIGNED_ZONE).push(log_broken(9)))
     assert (alert.hazard, alert.grade, alert.reason) == (Hazard.LOG_BROKEN, Grade.BLUE, Reason.LOG_BROKEN)
     assert [source.event_id for source in alert.sources] == ["fusion.input.v1:0:9"]
 
 
-def test_a_log_of_before_0_4_0_gives_the_same_alerts_as_todays_records() -> None:
+def test_feed_records_written_before_0_4_0_give_the_same_alerts_as_present_ones() -> None:
     reports: list[tuple[float, FeedRecord]] = [
         (1, alive(1, 0, 1)),
         (2, dead_letter(7, at_s=2)),
@@ -237,7 +237,7 @@ def test_a_log_of_before_0_4_0_gives_the_same_alerts_as_todays_records() -> None
 
 
 @pytest.mark.parametrize(("zone", "told"), [(UNASSIGNED_ZONE, 1), ("east", 0)])
-def test_a_feed_whose_worker_says_nothing_is_told_of_by_one_partition_only(zone: str, told: int) -> None:
+def test_a_silent_feed_is_reported_by_one_partition_only(zone: str, told: int) -> None:
     assert partition_of("east", PARTITIONS) != partition_of(UNASSIGNED_ZONE, PARTITIONS)
     line = Timeline(device(zone=zone), zone=zone)
     line.push(alive(0, 0, 1), at_s=0)
@@ -251,14 +251,14 @@ def test_a_feed_whose_worker_says_nothing_is_told_of_by_one_partition_only(zone:
 
 
 def unheard_for_a_day() -> tuple[Timeline, Alert]:
-    """A press of a stranger, for whom nobody but the control room is asked; reminders are behind it."""
+    """A press of an unregistered device, for which only the control room is asked, after its reminders."""
     line = Timeline()
     raised = only_alert(line.press(0, "X1"))
     line.tick(DAY_S - 1)
     return line, raised
 
 
-def test_an_incident_that_nobody_touches_ends_after_a_day() -> None:
+def test_an_incident_that_nobody_updates_ends_after_a_day() -> None:
     line, raised = unheard_for_a_day()
     assert list(line.state.incidents) == [raised.incident_id]
     closed, ticked = line.tick(DAY_S)

@@ -1,4 +1,4 @@
-"""Time lines of presses: push at a second, see what goes out."""
+"""Time lines of presses: records are pushed at given seconds, and the alerts are checked."""
 
 import pytest
 
@@ -65,7 +65,7 @@ def test_presses_within_three_seconds_of_the_first_are_one_press() -> None:
     assert len(line.alerts) == 1
 
 
-def test_a_train_of_bounces_counts_from_its_first_press() -> None:
+def test_a_series_of_bounces_is_measured_from_its_first_press() -> None:
     line = Timeline()
     for at_s in (0, 2, 4):
         line.press(at_s)
@@ -122,7 +122,7 @@ def test_of_two_open_incidents_the_one_raised_last_is_joined() -> None:
     assert only_alert(line.press(130)).incident_id == latest.incident_id
 
 
-def test_a_press_of_a_pillar_close_by_joins_and_both_are_named() -> None:
+def test_a_press_of_a_pillar_close_by_joins_and_both_are_listed() -> None:
     line = Timeline(device("P1"), device("P2", lat=LAT + 0.0017))
     raised, joined = only_alert(line.press(0, "P1")), only_alert(line.press(1, "P2"))
     assert (joined.incident_id, joined.reason) == (raised.incident_id, Reason.ANOTHER_SOURCE)
@@ -138,7 +138,7 @@ def test_two_pillars_that_number_their_presses_alike_send_two_alerts_with_ids_of
     assert len({alert.alert_id for alert in line.alerts}) == 3
 
 
-def test_what_a_camera_saw_never_makes_a_press_of_the_same_device_look_known() -> None:
+def test_an_observation_never_makes_a_press_of_the_same_device_a_duplicate() -> None:
     line = Timeline(camera("C1"))
     line.push(flame("C1", event_id="1"))
     pressed = line.press(0, "C1", event_id="1")
@@ -146,7 +146,7 @@ def test_what_a_camera_saw_never_makes_a_press_of_the_same_device_look_known() -
     assert only_alert(pressed).press_count == 1
 
 
-def test_a_press_and_a_flame_that_are_named_alike_are_two_incidents_when_they_are_far_apart_in_time() -> None:
+def test_a_press_and_a_flame_with_equal_ids_are_two_incidents_when_they_are_far_apart_in_time() -> None:
     line = Timeline(camera("C1"))
     line.push(flame("C1", event_id="1"))
     (fire,) = line.run(10, 10)
@@ -230,7 +230,7 @@ def test_a_resend_changes_nothing_whatever_its_received_at() -> None:
     assert len(line.alerts) == 1
 
 
-def test_a_copy_that_comes_after_sixty_four_later_events_is_beyond_memory() -> None:
+def test_a_copy_after_sixty_four_later_events_is_beyond_memory() -> None:
     line = Timeline()
     line.press(0, event_id="first")
     for at_s in range(200, 200 + 65 * 200, 200):
@@ -240,7 +240,7 @@ def test_a_copy_that_comes_after_sixty_four_later_events_is_beyond_memory() -> N
     assert len(line.alerts) == raised == 66
 
 
-def test_a_resend_of_what_an_open_incident_rests_on_is_known_however_many_events_came_since() -> None:
+def test_a_resend_of_a_source_of_an_open_incident_is_a_duplicate_however_many_events_followed() -> None:
     line = Timeline()
     line.press(0, event_id="first")
     for at_s in range(200, 200 + 65 * 200, 200):
@@ -248,7 +248,7 @@ def test_a_resend_of_what_an_open_incident_rests_on_is_known_however_many_events
     assert line.push(fact(at_s=20_000, event_id="first"), at_s=20_000).reason is Reason.DUPLICATE
 
 
-def test_an_alert_names_the_first_source_and_the_latest_forty_nine() -> None:
+def test_an_alert_lists_the_first_source_and_the_latest_forty_nine() -> None:
     line = Timeline(device("P1"))
     for at_s in range(0, 60 * 10, 10):
         line.press(at_s, event_id=f"e{at_s}")
@@ -266,14 +266,14 @@ def test_unfounded_presses_never_change_the_grade() -> None:
     assert {alert.grade for alert in line.alerts} == {Grade.RED}
 
 
-def test_fold_time_never_goes_back() -> None:
+def test_stream_time_never_goes_back() -> None:
     line = Timeline()
     line.press(100)
     earlier = only_alert(line.push(fact(device_id="X", at_s=50), at_s=50))
     assert earlier.sent == ms(100)
 
 
-def test_an_append_time_beyond_the_year_9999_does_not_move_fold_time() -> None:
+def test_an_append_time_beyond_the_year_9999_does_not_move_stream_time() -> None:
     line = Timeline()
     line.press(100)
     (decision,) = line.push_entry(LogEntry(9, ms(1e14), None, None))

@@ -1,4 +1,4 @@
-"""Devices and policies in the log, routing, strangers, and what happens when something fails."""
+"""Devices and policies in the log, routing, unregistered devices, and what happens when something fails."""
 
 from typing import NoReturn
 
@@ -31,7 +31,7 @@ from tests.support.timeline import (
 )
 
 
-def test_a_moved_pillar_raises_where_it_stands_now() -> None:
+def test_a_moved_pillar_raises_at_its_new_place() -> None:
     line = Timeline()
     line.push(device(lat=31.0, revision=2))
     position = only_alert(line.press(0)).position
@@ -45,7 +45,7 @@ def test_an_older_or_equal_device_record_is_a_duplicate() -> None:
     assert line.push(device(lat=31.0, revision=4)).reason is Reason.DUPLICATE
 
 
-def test_a_removed_device_keeps_its_memory_and_comes_back_with_it() -> None:
+def test_a_removed_device_keeps_its_event_ids_when_it_is_registered_again() -> None:
     line = Timeline()
     line.press(0, event_id="e1")
     assert line.push(device(revision=2, removed=True)).reason is Reason.DEVICE_REMOVED
@@ -58,7 +58,7 @@ def test_a_device_record_in_another_zone_s_envelope_is_misrouted() -> None:
     assert Timeline().push(device("P2", zone="elsewhere")).reason is Reason.MISROUTED
 
 
-def test_a_device_that_stands_nowhere_on_earth_still_raises() -> None:
+def test_a_device_with_an_impossible_position_still_raises() -> None:
     line = Timeline(replace(device(), lat_e7=2_000_000_000))
     alert = only_alert(line.press(0))
     assert (alert.reason, alert.position, alert.responsible_unit) == (Reason.FIRST_FACT, None, "village-1")
@@ -114,7 +114,7 @@ def test_kinds_of_later_releases_are_not_supported() -> None:
 
 
 @pytest.mark.parametrize("value", [None, b"", b"\xc3\x01", b"not a record at all"])
-def test_what_is_not_readable_is_told_as_such_and_counted_in_the_offset(value: bytes | None) -> None:
+def test_an_unreadable_record_is_undecodable_and_advances_the_offset(value: bytes | None) -> None:
     line = Timeline()
     offset = line.state.offset
     (decision,) = line.push_entry(LogEntry(offset, ms(0), b"east", value))
@@ -138,10 +138,10 @@ def test_the_hash_of_the_last_record_is_that_of_its_key_and_value() -> None:
     assert first != line.state.last_hash
 
 
-def test_unregistered_devices_are_bounded_and_what_was_forgotten_counts_as_known() -> None:
+def test_unregistered_devices_are_bounded_and_events_of_dropped_ones_count_as_known() -> None:
     line = Timeline()
     others = MAX_UNREGISTERED - 2
-    for number in range(others):  # heard of later than all below: room for two is left
+    for number in range(others):  # their events are later than all below: there is room for two more
         name = f"other-{number}"
         line.push(fact(PillarKind.RELEASE, name, at_s=1_000, event_id="e1"))
     for at_s, name in ((10, "X1"), (30, "X2"), (20, "X3"), (40, "X1"), (50, "X4")):
@@ -156,7 +156,7 @@ def test_unregistered_devices_are_bounded_and_what_was_forgotten_counts_as_known
     assert line.press(60, "X2").reason is Reason.PRESSED_AGAIN
 
 
-def test_a_stranger_that_is_registered_counts_no_longer_and_keeps_its_memory() -> None:
+def test_an_unregistered_device_that_is_registered_counts_no_longer_and_keeps_its_event_ids() -> None:
     line = Timeline()
     line.press(0, "P2", event_id="e1")
     line.push(device("P2"))

@@ -128,7 +128,9 @@ def by_grade(red: int = 0, yellow: int = 5_000, blue: int = 6_000) -> ByGrade:
         ),
     ],
 )
-def test_a_policy_that_contradicts_itself_is_told_where(policy: FusionPolicy, problem: str) -> None:
+def test_the_problems_of_a_policy_name_where_it_contradicts_itself(
+    policy: FusionPolicy, problem: str
+) -> None:
     assert any(problem in line for line in validate(policy))
 
 

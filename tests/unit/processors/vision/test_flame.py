@@ -1,4 +1,4 @@
-"""The flame candidate as a time line: pictures at seconds, and what each of them says."""
+"""Flame candidates as time lines: pictures at given seconds, and the decision about each."""
 
 from collections.abc import Callable, Iterable
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""JPEG in and out: what is refused, with which cause, and what it costs."""
+"""Decoding and encoding of JPEG: what is refused, and with which cause."""
 
 import io
 import struct
@@ -93,7 +93,9 @@ def test_a_picture_of_50_megapixels_is_refused_by_its_header() -> None:
 def test_a_header_alone_is_enough_to_refuse_a_large_picture() -> None:
     large = announcing(65_535, 65_535, jpeg())
     header_only = large[: large.find(b"\xff\xda")]
-    assert cause_of(header_only) is Cause.PICTURE_TOO_LARGE  # and not that it cannot be decoded
+    assert (
+        cause_of(header_only) is Cause.PICTURE_TOO_LARGE
+    )  # and not the cause of a picture that cannot be decoded
 
 
 def test_the_limit_itself_is_allowed() -> None:

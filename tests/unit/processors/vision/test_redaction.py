@@ -1,4 +1,4 @@
-"""Redaction: what is hidden, how small it goes out, and when nothing goes out."""
+"""Redaction: what is hidden, the size of the published picture, and when a picture is withheld."""
 
 import dataclasses
 import hashlib
@@ -80,7 +80,7 @@ def test_a_face_becomes_one_solid_colour() -> None:
 
 def test_nothing_of_what_a_box_covers_is_left_anywhere() -> None:
     marked = with_mark(scene(), 600, 300, 720, 450)
-    assert magenta(pixels(redacted(marked))) > 1000  # the mark would be seen
+    assert magenta(pixels(redacted(marked))) > 1000  # without redaction the mark is visible
     assert magenta(pixels(redacted(marked, found((600, 300, 720, 450))))) == 0
 
 
@@ -207,7 +207,7 @@ def test_boxes_of_another_shape_withhold_the_picture() -> None:
     ],
     ids=["empty", "one row", "gray", "four channels", "floats"],
 )
-def test_what_is_no_picture_is_withheld(picture: Picture) -> None:
+def test_a_value_that_is_no_picture_is_withheld(picture: Picture) -> None:
     assert withheld(picture) is WithheldReason.PICTURE_UNUSABLE
 
 
