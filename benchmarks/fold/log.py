@@ -90,7 +90,7 @@ class LogWriter:
         return self.push(Part.TIME, InputKind.TICK, f"tick:{number}", "", Tick(number=number))
 
     def feed_word(self) -> Input:
-        """The feed of the pillars has told everything until now."""
+        """The watermark of the pillars' feed: everything until now has been processed."""
         mark = FeedWatermark(
             feed=Feed.PILLARS,
             topic=PILLAR_EVENTS,

@@ -27,7 +27,6 @@ HISTORY = ("CHANGELOG.md",)
 
 SAME_NAME = {
     "apply": "a command of four groups; topics are applied, and so are changes of the state",
-    "difference": "what a file changes in the registry, or in the policy",
     "list_": "a command of two groups",
     "main": "what a script starts",
     "run": "the CLI, and the demo",

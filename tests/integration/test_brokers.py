@@ -22,7 +22,8 @@ from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from callbox.demo.processes.broker import Broker, MissingBroker
 from callbox.demo.processes.broker_process import free_port
 from callbox.demo.processes.embedded_broker import EmbeddedBroker
-from callbox_testkit.brokers.apache import ApacheKafka, ExistingKafka, kafka_from_environment
+from callbox.demo.processes.existing_kafka import ExistingKafka
+from callbox_testkit.brokers.apache import ApacheKafka, kafka_from_environment
 from schemas.errors import AccessDenied, BrokerUnavailable, InputMissing
 from streams.clock import pause
 from streams.faust.credentials import broker_credentials

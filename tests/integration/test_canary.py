@@ -71,7 +71,7 @@ def reads(crop: Vehicle, front: Vehicle) -> Iterator[bytes]:
     yield PLATE.encode()
 
 
-def test_a_vehicle_on_no_list_is_nowhere_it_must_not_be(cache: Path, tmp_path: Path) -> None:
+def test_a_vehicle_on_no_list_leaves_no_trace(cache: Path, tmp_path: Path) -> None:
     if faults := verify(cache):
         pytest.skip(f"{faults[0]}; run `callbox models fetch`")
     crop, front = canary(cache)

@@ -1,4 +1,4 @@
-"""Shipped workers as child processes: the demo, the kill tests and the benches all run what ships."""
+"""Workers as child processes, for the demo, the tests and the benches."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ class WorkerFailed(CallboxError):
 
 
 class WorkerProcess:
-    """One process of `callbox worker NAME`.
+    """One process of `callbox worker NAME`, or of a program that takes the same arguments.
 
     Args:
         name: Which worker.
@@ -34,6 +34,7 @@ class WorkerProcess:
         options: Options of `callbox` itself, such as `--verbose`.
         replica: The replica that it belongs to; empty for the first.
         folder: Its working folder; None for that of this process.
+        program: The program that is started.
     """
 
     def __init__(

@@ -65,8 +65,8 @@ def test_the_fold_drops_a_retry_of_what_was_already_in(given: PillarEvent) -> No
     assert before == 1
 
 
-def test_from_a_stranger_s_event_to_a_fact_once_the_registry_names_it() -> None:
-    """The worker gives it up, the registry learns of the device, the same worker takes the retry."""
+def test_an_event_of_an_unregistered_device_becomes_a_fact_once_the_registry_names_it() -> None:
+    """The worker rejects it, the registry names the device, the same worker accepts the retry."""
     world = World("alarms")
     site = world.reader.holds(REGISTRY, [])
     agent = AlarmsAgent(world.context)
