@@ -33,14 +33,14 @@ from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.ack import AckResult
 from schemas.codec import decode, encode
 from schemas.enums import AckOutcome, InputKind
-from schemas.fusion_log import FusionInput
 from schemas.ids import fingerprint
 from schemas.registry import RegistryDevice
-from schemas.topics import ACK_RESULTS, FUSION_INPUT, REGISTRY
+from schemas.topics import ACK_RESULTS, REGISTRY
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import read_all
+from streams.worker.log_writer import fact
 
 KINDS: Final = ("alarms", "fusion")
 READY_S: Final = 60.0
@@ -163,13 +163,8 @@ def _p99(values: Sequence[float]) -> float | None:
 def _registry(devices: Iterable[RegistryDevice]) -> Iterable[ProducerRecord]:
     """The records that `callbox registry apply` writes: the log first, then the registry."""
     for device in (known := list(devices)):
-        fact = FusionInput(
-            kind=InputKind.DEVICE,
-            event_id=fingerprint(device.device_id, device.zone, device.revision),
-            zone=device.zone,
-            payload=encode(device),
-        )
-        yield ProducerRecord(FUSION_INPUT, device.zone.encode(), encode(fact))
+        name = fingerprint(device.device_id, device.zone, device.revision)
+        yield fact(InputKind.DEVICE, name, device.zone, device)
     for device in known:
         yield ProducerRecord(REGISTRY, device.device_id.encode(), encode(device))
 

@@ -17,10 +17,9 @@ from callbox.policy.in_force import LOOKED_AT, in_force
 from callbox.terminal.text_file import read_text, refusal
 from processors.state.partition_state import State
 from processors.state.policy import FusionPolicy, policy_record, validate
-from schemas.codec import encode
 from schemas.enums import InputKind
 from schemas.errors import BrokerUnavailable, InputMissing, LogBroken
-from schemas.fusion_log import FusionInput, PolicyRecord
+from schemas.fusion_log import PolicyRecord
 from schemas.ids import fingerprint
 from schemas.strict_toml import read_strict
 from schemas.topics import FUSION_INPUT
@@ -29,6 +28,7 @@ from streams.kafka.admin import assert_reachable
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.topics import partition_count
+from streams.worker.log_writer import broadcast
 
 _LOOK_S = 2.0  # how long a dry run, which needs no broker, waits for one
 
@@ -95,11 +95,11 @@ def put_in_force(
         partitions: How many the log has.
         send: Delivers records, or fails.
     """
-    value = encode(_input(record))
+    name = fingerprint("policy", record.version, record.revision)
     others = [partition for partition in range(partitions) if partition != LOOKED_AT]
-    send(kafka, [ProducerRecord(FUSION_INPUT, b"", value, partition) for partition in others])
+    send(kafka, broadcast(InputKind.POLICY, name, record, others))
     # Last: if an apply is interrupted before, the next one still sees the difference.
-    send(kafka, [ProducerRecord(FUSION_INPUT, b"", value, LOOKED_AT)])
+    send(kafka, broadcast(InputKind.POLICY, name, record, [LOOKED_AT]))
 
 
 def read_policy_file(text: str, origin: str) -> FusionPolicy:
@@ -143,13 +143,3 @@ def _known(kafka: KafkaConfig, partitions: int) -> State | None:
     except LogBroken as error:
         click.echo(f"the policy in force is not known: {error}", err=True)
         return None
-
-
-def _input(record: PolicyRecord) -> FusionInput:
-    """The envelope of a broadcast: it has no zone, because it is for all of them."""
-    return FusionInput(
-        kind=InputKind.POLICY,
-        event_id=fingerprint("policy", record.version, record.revision),
-        zone="",
-        payload=encode(record),
-    )

@@ -23,6 +23,7 @@ from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import latest_by_key
 from streams.kafka.topics import partition_count
+from streams.worker.log_writer import forward
 
 
 @click.group()
@@ -45,7 +46,7 @@ def apply(invocation: Invocation, file: Path, *, dry_run: bool, everything: bool
     _show(changes, unreadable)
     if dry_run or (changes.is_empty and not unreadable):
         return
-    publish(kafka, [ProducerRecord(FUSION_INPUT, i.zone.encode(), encode(i)) for i in log_inputs(changes)])
+    publish(kafka, [forward(made) for made in log_inputs(changes)])
     publish(kafka, _registry(changes, unreadable))
     click.echo(f"applied as revision {changes.revision}")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec.structs import replace
 
-from schemas.codec import encode
+from processors.intake.envelope import envelope
 from schemas.enums import InputKind
 from schemas.fusion_log import FusionInput
 from schemas.ids import fingerprint
@@ -87,9 +87,5 @@ def registry_records(changes: RegistryChange) -> dict[str, RegistryDevice | None
 
 
 def _input(device: RegistryDevice) -> FusionInput:
-    return FusionInput(
-        kind=InputKind.DEVICE,
-        event_id=fingerprint(device.device_id, device.zone, device.revision, int(device.removed)),
-        zone=device.zone,
-        payload=encode(device),
-    )
+    name = fingerprint(device.device_id, device.zone, device.revision, int(device.removed))
+    return envelope(InputKind.DEVICE, name, device.zone, device)

@@ -69,7 +69,7 @@ OURS, FOREIGN = zone_of(is_ours=True), zone_of(is_ours=False)
 GHOST = f"{ZONE}-of-which-nobody-heard"
 
 
-class Cast(NamedTuple):
+class Participants(NamedTuple):
     """The devices and inputs of one log. There are few, so that they have to do with each other.
 
     Attributes:
@@ -84,7 +84,7 @@ class Cast(NamedTuple):
 
 
 casts = st.builds(
-    Cast,
+    Participants,
     st.lists(st.sampled_from((*SITE, "X1", "X2")), min_size=1, max_size=5, unique=True).map(tuple),
     st.sampled_from(
         (
@@ -114,7 +114,7 @@ casts = st.builds(
 
 @st.composite
 def inputs(
-    draw: st.DrawFn, wanted: str, at_s: float, cast: Cast, state: State, known: list[str]
+    draw: st.DrawFn, wanted: str, at_s: float, participants: Participants, state: State, known: list[str]
 ) -> FusionInput:
     """One input that is received about when it happened."""
     if wanted == "t":
@@ -124,7 +124,7 @@ def inputs(
         return envelope(draw(st.sampled_from(POLICIES)))
     if wanted == "a" and known:
         return draw(acknowledgements(at_s, state, known))
-    return draw(words(wanted, at_s, draw(st.sampled_from(cast.speakers))))
+    return draw(words(wanted, at_s, draw(st.sampled_from(participants.speakers))))
 
 
 @st.composite
@@ -256,9 +256,11 @@ OPENINGS = ("", "", "", "p", "ot", "xt", "hwtt")
 @st.composite
 def logs(draw: st.DrawFn, max_size: int = 40) -> list[Step]:
     """A few devices, registered from the start or not, then inputs from milliseconds to half a day apart."""
-    cast = draw(casts)
+    participants = draw(casts)
     steps = [
-        Step(START, envelope(SITE[name])) for name in cast.speakers if name in SITE and draw(st.booleans())
+        Step(START, envelope(SITE[name]))
+        for name in participants.speakers
+        if name in SITE and draw(st.booleans())
     ]
     if draw(st.booleans()):
         steps.append(Step(START, envelope(POLICIES[0])))
@@ -269,8 +271,8 @@ def logs(draw: st.DrawFn, max_size: int = 40) -> list[Step]:
     opening = draw(st.sampled_from(OPENINGS))
     for number in range(draw(st.integers(max(1, len(opening)), max_size))):
         at_s += 2.0 if number < len(opening) else draw(st.sampled_from(gaps))
-        wanted = opening[number] if number < len(opening) else draw(st.sampled_from(cast.kinds))
-        step = Step(ms(at_s), draw(inputs(wanted, at_s, cast, state, known)))
+        wanted = opening[number] if number < len(opening) else draw(st.sampled_from(participants.kinds))
+        step = Step(ms(at_s), draw(inputs(wanted, at_s, participants, state, known)))
         steps.append(step)
         fold(state, entry(step.given, offset=state.offset, append_ms=step.at))
         known += [incident_id for incident_id in state.incidents if incident_id not in known]
