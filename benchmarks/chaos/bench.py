@@ -47,6 +47,7 @@ from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import publish
 from streams.kafka.topics import partition_count
 from streams.replay.refold import read_alerts, read_log, refold
+from streams.worker.log_writer import broadcast
 
 SESSION_MS = {1: 2_000, 3: 6_000}  # three brokers share two cores: shorter ones end without a fault
 CHUNK = 5_000
