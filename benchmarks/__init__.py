@@ -1,1 +1,1 @@
-"""Measurements: each is a command that prints one JSON object last and says what machine it ran on."""
+"""Benches: each is a command whose last line is one JSON object, which names the machine that it ran on."""

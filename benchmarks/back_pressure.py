@@ -1,18 +1,18 @@
-"""Memory while nothing can go on: a log that takes no records, and pictures that come faster than they are looked at.
+"""Memory under back pressure: a log that takes no records, and pictures that come faster than they are processed.
 
     python -m benchmarks.back_pressure --json [--records N] [--frames N] [--seconds N]
 
 The last line is one JSON object. One Apache Kafka, shipped workers with shipped settings.
 
-log       pillar events wait, and a proxy holds every Produce request on its way to the broker; after so many seconds
-          they go through again, and then every event must be in the log
-pictures  frames of 1080p wait, and the one thread for OpenCV is always at work
+log       pillar events wait, and a proxy holds every Produce request on its way to the broker; after --seconds it lets
+          them through, and then every event must be in the log
+pictures  frames of 1080p wait, and the one thread for OpenCV is always busy
 
-Memory is what proc(5) says four times a second. In hand is what a worker has fetched and not processed, by its own
-metrics, which it renews once a second; its limit is `waiting_batches` times `batch_records` of its settings, and one
-more fetch for each partition, which may be on its way. Default Faust comes after `alarms`, with the same backlog and
-producers held as long. Exit code 1: something was written while producers were held, an event is missing, a limit
-was passed, or pictures ran out.
+Memory is read from proc(5) four times a second. In hand are the records that a worker has fetched and not processed,
+by its own metrics, which it updates once a second. Their limit is `waiting_batches` times `batch_records` of its
+settings, and one more fetch for each partition, which may be on its way. Faust with its defaults runs after `alarms`,
+with the same backlog and with producers held for the same time. Exit code 1: something was written while producers
+were held, an event is missing, a limit was exceeded, or pictures ran out.
 """
 
 import argparse
@@ -31,11 +31,11 @@ from benchmarks.support.backlog import frames, register
 from benchmarks.support.machine import describe
 from benchmarks.support.processor_time import machine_time, resident_mib, stolen_share
 from benchmarks.support.proxy import SlowProxy
-from benchmarks.support.scrape import pages_of, samples
+from benchmarks.support.scrape import samples, scrape_metrics
 from benchmarks.throughput.feed import feed_records, lists
 from benchmarks.throughput.runs import PeerProcess, Program
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.cluster import KafkaCluster
 from schemas.codec import decode
 from schemas.enums import InputKind
@@ -51,7 +51,7 @@ from streams.worker.settings import RuntimeSettings, WorkerSettings
 from streams.worker.spec import WorkersSettings
 
 CHUNK: Final = {PILLAR_EVENTS: 20_000, FRAMES: 200}
-"""Records that are sent together: some MiB."""
+"""Records that are sent together: a few MiB."""
 
 LOOK_S: Final = 0.25
 DRAIN_S: Final = 300.0
@@ -59,11 +59,15 @@ MOST_S: Final = RuntimeSettings().give_up_s / 2
 
 
 class Stuck(Exception):
-    """What was held back is not worked off in time."""
+    """The backlog was not processed in time."""
 
 
 def main() -> int:
-    """Run both and print the figures; 1 where they show nothing."""
+    """Run both parts and print the figures.
+
+    Returns:
+        0, or 1 if a bar is not met or the run proves nothing.
+    """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -219,8 +223,8 @@ class _Bench:
 
 
 def _in_hand(worker: WorkerProcess, topic: str) -> int:
-    """Records that a worker has fetched and not processed, by one look at its page; 0 if it does not answer."""
-    page = pages_of(worker) or {}
+    """Records that a worker has fetched and not processed, by its metrics; 0 if it does not answer."""
+    page = scrape_metrics(worker) or {}
     fetched, done = (
         sum(value for labels, value in page.get(metric, ()) if labels["topic"] == topic)
         for metric in ("callbox_fetch_position", "callbox_records_total")

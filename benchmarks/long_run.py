@@ -1,12 +1,12 @@
-"""Half an hour under load: do memory, threads and file descriptors of the shipped workers stay flat, and the latency?
+"""Half an hour under load: whether memory, threads, file descriptors and latency of the shipped workers stay flat.
 
     python -m benchmarks.long_run --json [--minutes N] [--rate N] [--presses N]
 
 The last line is one JSON object. One Apache Kafka, one alarms and one fusion worker with shipped settings, 5,000
 supervised pillars: heartbeats, presses among them, and every incident is accepted, cleared and closed. Each second
-every worker's memory, threads and descriptors are read from proc(5). The slope is that of the time after the warm-up,
-by least squares, with its standard error: `flat` is surely below what is tolerated, `within noise` cannot be told from
-nothing.
+every worker's memory, threads and descriptors are read from proc(5). The slope is taken over the time after the
+warm-up, by least squares, with its standard error: `flat` is below what is tolerated with confidence, `within noise`
+cannot be distinguished from zero.
 """
 
 import argparse
@@ -27,20 +27,20 @@ from benchmarks.endurance.long_feed import PILLARS, Answers, supervised
 from benchmarks.endurance.slopes import slope
 from benchmarks.support.machine import describe
 from benchmarks.support.processor_time import cpu_seconds, machine_time, resident_mib, stolen_share
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.ack import AckResult
 from schemas.codec import decode, encode
 from schemas.enums import AckOutcome, InputKind
-from schemas.fusion_log import FusionInput
 from schemas.ids import fingerprint
 from schemas.registry import RegistryDevice
-from schemas.topics import ACK_RESULTS, FUSION_INPUT, REGISTRY
+from schemas.topics import ACK_RESULTS, REGISTRY
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import read_all
+from streams.worker.log_writer import fact
 
 KINDS: Final = ("alarms", "fusion")
 READY_S: Final = 60.0
@@ -50,11 +50,11 @@ WARM_UP_S: Final = (
 AFTER_S: Final = 15.0
 MINUTE_S: Final = 60.0
 TOLERATED: Final = {"rss_mib": 20.0, "threads": 1.0, "descriptors": 5.0}
-"""Growth an hour that a worker which is started again once a month survives in 16 GiB, in round figures."""
+"""Growth an hour, rounded, that fits into 16 GiB for a worker that is restarted once a month."""
 
 
 class Sample(NamedTuple):
-    """What a process holds."""
+    """The resources of a process at one time."""
 
     at_s: float
     rss_mib: float
@@ -99,7 +99,7 @@ def _run(given: argparse.Namespace, folder: Path, bootstrap: str, ending: ExitSt
     time.sleep(AFTER_S)
     sent = json.loads(out.read_text())
     return {
-        **latencies(sent["scheduled"], answers.raised_at, WARM_UP_S),
+        **latencies(sent["scheduled"], answers.named_at, WARM_UP_S),
         "not_taken": sent["failed"],
         "sender_late_s": sent["late_s"],
         "acknowledgements": answers.said,
@@ -136,14 +136,14 @@ def growth(series: Sequence[Sample], warm_up_s: float) -> dict[str, Any]:
 
 
 def latencies(
-    scheduled: Mapping[str, float], raised_at: Mapping[str, float], warm_up_s: float
+    scheduled: Mapping[str, float], named_at: Mapping[str, float], warm_up_s: float
 ) -> dict[str, object]:
-    """Press to alert, milliseconds, of the first minute after the warm-up and of the last; and what no alert names."""
+    """Press to alert in milliseconds: first minute after the warm-up, last minute; and presses without an alert."""
     began, ended = min(scheduled.values()) + warm_up_s, max(scheduled.values())
-    heard = [(at, 1000 * (raised_at[press] - at)) for press, at in scheduled.items() if press in raised_at]
+    heard = [(at, 1000 * (named_at[press] - at)) for press, at in scheduled.items() if press in named_at]
     return {
         "presses": len(scheduled),
-        "lost": len(scheduled.keys() - raised_at.keys()),
+        "lost": len(scheduled.keys() - named_at.keys()),
         "p99_ms_first_minute": _p99([took for at, took in heard if began <= at < began + MINUTE_S]),
         "p99_ms_last_minute": _p99([took for at, took in heard if at > ended - MINUTE_S]),
         "p50_ms": round(float(np.median([took for _, took in heard])), 1) if heard else None,
@@ -151,7 +151,7 @@ def latencies(
 
 
 def _rejected(kafka: KafkaConfig) -> int:
-    """Answers that are no yes: the mix is then not what it says."""
+    """The number of rejected acknowledgements: if there are any, the traffic is not what it should be."""
     results = (decode(record.value or b"", AckResult) for record in read_all(kafka, ACK_RESULTS))
     return sum(result.outcome is not AckOutcome.ACCEPTED for result in results)
 
@@ -161,15 +161,10 @@ def _p99(values: Sequence[float]) -> float | None:
 
 
 def _registry(devices: Iterable[RegistryDevice]) -> Iterable[ProducerRecord]:
-    """What `callbox registry apply` writes: the log first, then the registry."""
+    """The records that `callbox registry apply` writes: the log first, then the registry."""
     for device in (known := list(devices)):
-        fact = FusionInput(
-            kind=InputKind.DEVICE,
-            event_id=fingerprint(device.device_id, device.zone, device.revision),
-            zone=device.zone,
-            payload=encode(device),
-        )
-        yield ProducerRecord(FUSION_INPUT, device.zone.encode(), encode(fact))
+        name = fingerprint(device.device_id, device.zone, device.revision)
+        yield fact(InputKind.DEVICE, name, device.zone, device)
     for device in known:
         yield ProducerRecord(REGISTRY, device.device_id.encode(), encode(device))
 

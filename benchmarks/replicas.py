@@ -1,11 +1,11 @@
-"""How long nobody is heard after a worker was killed: with two replicas side by side, and with one set of workers.
+"""How long no alert comes out after a worker is killed: with two replicas side by side, and with one set of workers.
 
     python -m benchmarks.replicas --json [--kills N] [--rate N] [--session-ms N] [--seed N]
 
 The last line is one JSON object. One Apache Kafka, two rounds on brokers of their own: alarms and fusion twice (the
 second with --replica b), then once. Presses go on at a rate while one worker after another is killed with SIGKILL and
-started again; each kill waits until the one before is over. A press counts into the gap if it was due within the
-session time-out after a kill; its figure runs from its scheduled time to the first alert that raises it.
+started again; each kill waits until the one before is over. A press belongs to the gap if it was due within the
+session time-out after a kill; its latency runs from its scheduled time to the first red alert that names it.
 """
 
 import argparse
@@ -26,15 +26,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.support import registry_load as county
+from benchmarks.support import registry_load
 from benchmarks.support.machine import describe
 from benchmarks.support.processor_time import machine_time, stolen_share
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
+from processors.incident.press_latency import first_named_press
 from schemas.alert import Alert
 from schemas.codec import decode
-from schemas.enums import Action
 from schemas.topics import ALERTS, MAINTENANCE, PILLAR_EVENTS
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
@@ -51,18 +51,18 @@ heartbeat_interval_ms = {heartbeat_ms}
 
 KINDS = REPLICABLE
 EXAMPLE = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "once.py"))
-"""What a consumer copies: no package, so that it is loaded from where it lies."""
+"""The file that a consumer copies. It belongs to no package, so it is loaded by its path."""
 
 READY_S = 60.0
 WARM_UP_S = 30.0  # a fresh broker is five to ten times slower
-SETTLE_S = 3.0  # after a worker is ready again, before the next kill
+BETWEEN_KILLS_S = 3.0  # after a worker is ready again, before the next kill
 AFTER_S = 5.0
 CHUNK = 20_000
 
 BARS = {"gap_ms_p99": "<= 250 with replicas", "lost": "0", "conflicts": "0"}
 
 
-class Place(NamedTuple):
+class Slot(NamedTuple):
     """One of the workers: which, and of which replica."""
 
     name: str
@@ -70,9 +70,9 @@ class Place(NamedTuple):
 
 
 class Kill(NamedTuple):
-    """Which worker, when, and how long it took until its heir was ready."""
+    """Which worker was killed, when, and how long it took until its successor was ready."""
 
-    place: Place
+    slot: Slot
     at_s: float
     ready_after_s: float
 
@@ -98,7 +98,7 @@ class _Round:
 
     def __init__(self, given: argparse.Namespace, replicas: Sequence[str], kills: int) -> None:
         self._given, self._kills = given, kills
-        self._places = [Place(name, replica) for name in KINDS for replica in replicas]
+        self._slots = [Slot(name, replica) for name in KINDS for replica in replicas]
         self._random = random.Random(given.seed)
 
     def run(self) -> dict[str, object]:
@@ -107,7 +107,7 @@ class _Round:
             folder = Path(name)
             broker = ending.enter_context(ApacheKafka(cache, folder / "kafka.log"))
             self._begin(folder, broker.bootstrap)
-            workers = {place: self._start(place) for place in self._places}
+            workers = {slot: self._start(slot) for slot in self._slots}
             ending.callback(lambda: [worker.stop(5) for worker in workers.values()])
             return self._measure(workers)
 
@@ -118,7 +118,7 @@ class _Round:
         self._config = folder / "callbox.toml"
         self._config.write_text(text)
         topics.apply(self._kafka, i_lose_order=False)
-        records = list(county.records(range(int(self._given.rate * self._longest_s()))))
+        records = list(registry_load.records(range(int(self._given.rate * self._longest_s()))))
         for at in range(0, len(records), CHUNK):
             publish(self._kafka, records[at : at + CHUNK])
 
@@ -128,16 +128,16 @@ class _Round:
         each_s: float = self._given.session_ms / 1000 + settles_s
         return WARM_UP_S + AFTER_S + self._kills * each_s
 
-    def _start(self, place: Place) -> WorkerProcess:
+    def _start(self, slot: Slot) -> WorkerProcess:
         port = free_port()
-        log_file = self._folder / f"{place.name}-{place.replica}-{port}.log"
+        log_file = self._folder / f"{slot.name}-{slot.replica}-{port}.log"
         worker = WorkerProcess(
-            place.name, self._config, http_port=port, log_file=log_file, replica=place.replica
+            slot.name, self._config, http_port=port, log_file=log_file, replica=slot.replica
         )
         worker.wait_until_ready(READY_S)
         return worker
 
-    def _measure(self, workers: dict[Place, WorkerProcess]) -> dict[str, object]:
+    def _measure(self, workers: dict[Slot, WorkerProcess]) -> dict[str, object]:
         stop, sent, got = (self._folder / name for name in ("stop", "sent.json", "got.jsonl"))
         receiver = self._loop("receive", ALERTS, "--expect", "0", "--stop-file", str(stop), "--out", str(got))
         assert receiver.stdout is not None
@@ -160,20 +160,20 @@ class _Round:
         }
 
     def _kill_each_in_turn(
-        self, workers: dict[Place, WorkerProcess], sender: "subprocess.Popen[str]"
+        self, workers: dict[Slot, WorkerProcess], sender: "subprocess.Popen[str]"
     ) -> list[Kill]:
         """Kill every worker equally often, in an order that the seed decides, as long as there are presses."""
         kills: list[Kill] = []
-        rounds = (self._random.sample(self._places, len(self._places)) for _ in itertools.count())
-        for place in itertools.islice(itertools.chain.from_iterable(rounds), self._kills):
+        rounds = (self._random.sample(self._slots, len(self._slots)) for _ in itertools.count())
+        for slot in itertools.islice(itertools.chain.from_iterable(rounds), self._kills):
             at_s = time.time()
-            workers[place].send(signal.SIGKILL)
-            workers[place].wait(10)
-            workers[place] = self._start(place)
-            kills.append(Kill(place, at_s, time.time() - at_s))
-            _say(f"killed {place.name} {place.replica or '(first)'}: {kills[-1].ready_after_s:.1f} s")
-            rest_s = at_s + self._given.session_ms / 1000 + SETTLE_S - time.time()
-            time.sleep(max(SETTLE_S, rest_s))
+            workers[slot].send(signal.SIGKILL)
+            workers[slot].wait(10)
+            workers[slot] = self._start(slot)
+            kills.append(Kill(slot, at_s, time.time() - at_s))
+            _say(f"killed {slot.name} {slot.replica or '(first)'}: {kills[-1].ready_after_s:.1f} s")
+            rest_s = at_s + self._given.session_ms / 1000 + BETWEEN_KILLS_S - time.time()
+            time.sleep(max(BETWEEN_KILLS_S, rest_s))
             if sender.poll() is not None:
                 break
         return kills
@@ -184,7 +184,7 @@ class _Round:
 
 
 def _figures(sent: dict[str, dict[str, float]], got: Path, kills: list[Kill], s: float) -> dict[str, object]:
-    """What became of the presses, and of those that were due within `s` seconds after a kill."""
+    """The figures of all presses, and of those that were due within `s` seconds after a kill."""
     scheduled = {int(number): at for number, at in sent["scheduled"].items()}
     arrived = _arrivals(got)
     heard = {number: (arrived[number] - at) * 1000 for number, at in scheduled.items() if number in arrived}
@@ -200,7 +200,7 @@ def _figures(sent: dict[str, dict[str, float]], got: Path, kills: list[Kill], s:
         "presses_in_gaps": len(gaps),
         "quiet_ms_p50": quiet_p50,
         "quiet_ms_p99": quiet_p99,
-        "kills": [f"{kill.place.name} {kill.place.replica or 'first'}" for kill in kills],
+        "kills": [f"{kill.slot.name} {kill.slot.replica or 'first'}" for kill in kills],
         "longest_by_kill_ms": [_longest(kill, scheduled, heard, s) for kill in kills],
         "sent": len(scheduled),
         "lost": len({int(number) for number in sent["acknowledged"]} - arrived.keys()),
@@ -208,7 +208,7 @@ def _figures(sent: dict[str, dict[str, float]], got: Path, kills: list[Kill], s:
 
 
 def _is_quiet(since_start_s: float, at_s: float, kills: list[Kill]) -> bool:
-    """Whether the broker was warm and every worker there: what a press takes on this machine anyway."""
+    """Whether a press was due while the broker was warm and every worker ran: the latency without kills."""
     gone = any(-0.5 <= at_s - kill.at_s < kill.ready_after_s + 1 for kill in kills)
     return since_start_s > WARM_UP_S / 2 and not gone
 
@@ -225,21 +225,19 @@ def _percentiles(values: list[float]) -> tuple[float, float, float]:
 
 
 def _arrivals(got: Path) -> dict[int, float]:
-    """When the first alert that raises a press came."""
+    """When the first alert that names a press came."""
     arrived: dict[int, float] = {}
     with got.open() as lines:
         for line in lines:
             at, value = json.loads(line)
-            alert = decode(bytes.fromhex(value), Alert)
-            if alert.action is not Action.RAISE:
-                continue
-            for source in alert.sources:
-                arrived.setdefault(int(source.event_id.removeprefix("press-")), at)
+            press = first_named_press(decode(bytes.fromhex(value), Alert))
+            if press is not None:
+                arrived.setdefault(int(press.event_id.removeprefix("press-")), at)
     return arrived
 
 
 def _conflicts(kafka: KafkaConfig) -> list[str]:
-    """The alert ids under which there are two contents, in all that went out."""
+    """The alert ids under which two different contents were published."""
     once = EXAMPLE["Once"]()
     return [
         alert_id

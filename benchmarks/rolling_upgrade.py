@@ -1,4 +1,4 @@
-"""The workers of an earlier commit replaced one by one by today's, while presses go on.
+"""Rolling upgrade: the workers of an earlier commit are replaced one by one by today's, while presses go on.
 
     python -m benchmarks.rolling_upgrade --json [--from COMMIT] [--rate N] [--seconds N]
 
@@ -24,8 +24,8 @@ from benchmarks.chaos.account import escalations, presses_of, wrong_repeats
 from benchmarks.endurance.earlier_tree import TODAY, EarlierTree, newest_with_other_versions
 from benchmarks.support.machine import describe
 from benchmarks.support.processor_time import machine_time, stolen_share
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import COMMAND, WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import COMMAND, WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.alert import Alert
 from schemas.codec import decode
@@ -39,7 +39,7 @@ from streams.replay.refold import repeats
 CONFIG = '[kafka]\nbootstrap = "{bootstrap}"\n'
 ORDER = ("fusion", "fusion", "alarms", "alarms")
 READY_S = 60.0
-SETTLE_S = 2.0  # the rebalance after a worker joins
+REBALANCE_S = 2.0  # the rebalance after a worker joins
 AFTER_S = 10
 ESCALATED_S = 150.0  # a red waits 60 s for an answer; a loaded machine is late
 BARS = {
@@ -151,7 +151,7 @@ class _Upgrade:
         }
 
     def _replace(self, workers: list[WorkerProcess]) -> tuple[float, float]:
-        """Topics first, then one worker after the other; when it began and ended."""
+        """Apply topics, then replace one worker after the other; return when that began and ended."""
         began = time.time()
         self._apply_topics({})
         for place, old in enumerate(workers):
@@ -159,7 +159,7 @@ class _Upgrade:
             code = old.stop()
             workers[place] = self._start(old.name, {})
             _say(f"{old.name}: ended with {code}, today's is ready after {time.time() - at:.1f} s")
-            time.sleep(SETTLE_S)
+            time.sleep(REBALANCE_S)
         return began, time.time()
 
     def _account(self, got: Path, replaced: tuple[float, float]) -> dict[str, object]:
@@ -250,7 +250,7 @@ class _Upgrade:
 
 
 def taken_over(alerts: Sequence[Alert]) -> dict[str, int]:
-    """What became of the incidents that the earlier release raised: today's speaks of them under their ids."""
+    """What became of the incidents that the earlier release raised: today's alerts name them by the same ids."""
     raised = {alert.incident_id for alert in alerts if alert.action is Action.RAISE}
     before = {alert.incident_id for alert in alerts if alert.fold_version != TODAY.fold}
     after = [alert for alert in alerts if alert.fold_version == TODAY.fold]
@@ -263,7 +263,7 @@ def taken_over(alerts: Sequence[Alert]) -> dict[str, int]:
 
 
 def _readable(values: Sequence[bytes]) -> tuple[list[Alert], int]:
-    """The alerts that today's schemas read, and how many they do not."""
+    """The alerts that today's schemas decode, and the number of the others."""
     alerts: list[Alert] = []
     unreadable = 0
     for value in values:

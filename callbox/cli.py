@@ -1,6 +1,6 @@
 """The command line: `callbox [--config FILE] COMMAND`.
 
-A subcommand is imported when it is called: a worker for presses does not carry OpenCV because the demo needs it.
+A subcommand is imported when it is called, so that a worker for presses does not load OpenCV for the demo's sake.
 """
 
 import os
@@ -53,12 +53,12 @@ class _Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the subcommand; that whoever reads our output has left is no error (`callbox tail … | head`)."""
+        """Run the subcommand. It is no error if the reader of our output ends first (`callbox tail … | head`)."""
         try:
             result: object = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            # What is still buffered must not fail once more when the process ends.
+            # Output that is still buffered must not fail again when the process ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return None
         return result
@@ -92,17 +92,18 @@ def main() -> None:
     sys.exit(run())
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def run(arguments: Sequence[str] | None = None, command: click.Command = cli) -> int:
     """Run one command.
 
     Args:
         arguments: Without the program's name; None takes those of the process.
+        command: The command line.
 
     Returns:
         The exit code (docs/reference/exit-codes.md).
     """
     try:
-        code = cli.main(arguments, prog_name="callbox", standalone_mode=False)
+        code = command.main(arguments, prog_name="callbox", standalone_mode=False)
     except CallboxError as error:
         click.echo(f"callbox: {error}", err=True)
         return error.exit_code
@@ -111,7 +112,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except click.Abort:
         return INTERRUPTED
-    except Exception:  # noqa: BLE001 - a bug: say where, and end with a code of our own
+    except Exception:  # noqa: BLE001 - a bug: print where, and end with a code of our own
         traceback.print_exc()
         return EX_SOFTWARE
     return code if isinstance(code, int) else 0

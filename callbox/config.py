@@ -1,8 +1,8 @@
-"""`callbox.toml`: everything an operator may set, in one record, with the defaults that ship.
+"""`callbox.toml`: everything that an operator may set, in one record, with the shipped defaults.
 
-    --config FILE ─► else CALLBOX_CONFIG ─► else ./callbox.toml, if there ─► else the defaults
+    --config FILE ─► else CALLBOX_CONFIG ─► else ./callbox.toml, if it exists ─► else the defaults
 
-A file says only what differs: what it leaves out keeps its default, in nested tables too.
+A file contains only what differs: what it leaves out keeps its default, in nested tables too.
 """
 
 import os
@@ -27,7 +27,7 @@ MASK: Final = "***"
 _MASKED: Final = ("password", "secret")
 
 _PORTS: Final = range(1 << 16)
-_NICE: Final = range(20)  # below 0 needs privileges that a worker should not have
+_NICE: Final = range(20)  # below 0 it needs privileges that a worker should not have
 _POSITIVE: Final = ("batch_records", "merge_records", "waiting_batches", "fetch_bytes", "threads")
 _DURATIONS: Final = ("commit_interval_s", "snapshot_interval_s", "drain_s", "registry_poll_s", "stall_s")
 
@@ -59,7 +59,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def find_config(path: Path | None, environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The config file that is in force; None where there is none and the defaults hold."""
+    """The config file in force; None if there is none and the defaults apply."""
     if path is not None:
         return path
     if named := environment.get(ENVIRONMENT):
@@ -68,14 +68,14 @@ def find_config(path: Path | None, environment: Mapping[str, str] = os.environ) 
 
 
 def load_config(path: Path | None, environment: Mapping[str, str] = os.environ) -> Config:
-    """Read the config that is in force.
+    """Read the config in force.
 
     Args:
-        path: What `--config` names, or None.
-        environment: Where CALLBOX_CONFIG is looked for.
+        path: The file that `--config` names, or None.
+        environment: The environment variables.
 
     Raises:
-        InputMissing: A file that is named is not there.
+        InputMissing: The file that is named does not exist.
         FileRefused: It is not TOML, has an unknown key or a wrong type, or contradicts itself.
     """
     found = find_config(path, environment)
@@ -83,7 +83,7 @@ def load_config(path: Path | None, environment: Mapping[str, str] = os.environ) 
 
 
 def read_config(text: str, origin: str) -> Config:
-    """Read a config file's text over the defaults.
+    """Read the text of a config file; what it leaves out has its default.
 
     Raises:
         FileRefused: As `load_config`.
@@ -97,7 +97,7 @@ def read_config(text: str, origin: str) -> Config:
 
 
 def show(config: Config) -> dict[str, Any]:
-    """The config for people; what is named like a secret is masked, although only references are in it."""
+    """The config to print. Fields that are named like a secret are masked, although they hold references only."""
     shown: dict[str, Any] = _masked(msgspec.to_builtins(config))
     return shown
 
@@ -124,7 +124,7 @@ def _masked(value: Any) -> Any:
 
 
 def _problems(config: Config) -> list[str]:
-    """What no type says."""
+    """What is wrong with a config beyond the types of its fields."""
     workers = {name: getattr(config.workers, name) for name in config.workers.__struct_fields__}
     problems = []
     for name, worker in workers.items():

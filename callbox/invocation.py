@@ -1,4 +1,4 @@
-"""What every subcommand is handed: where the config is, loaded when it is asked for."""
+"""What every subcommand gets: the config, which is loaded when it is first used."""
 
 import os
 from collections.abc import MutableMapping
@@ -9,7 +9,7 @@ from typing import Final
 
 from callbox.config import Config, load_config
 
-MODELS_FOLDER: Final = "CALLBOX_CACHE"  # what models.weights looks for
+MODELS_FOLDER: Final = "CALLBOX_CACHE"  # the variable that models.weights reads
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class Invocation:
     """One call of the command line.
 
     Attributes:
-        config_file: What `--config` names, or None.
-        environment: Of this process.
+        config_file: The file that `--config` names, or None.
+        environment: The environment variables of this process.
     """
 
     config_file: Path | None = None
@@ -26,11 +26,11 @@ class Invocation:
 
     @cached_property
     def config(self) -> Config:
-        """The config; read once. A folder that it names for the models goes into the environment.
+        """The config, which is read once. Its folder for models, if set, is put into the environment.
 
         Raises:
-            InputMissing: A file that is named is not there.
-            FileRefused: It is refused as a whole.
+            InputMissing: The file that is named does not exist.
+            FileRefused: The file is refused as a whole.
         """
         config = load_config(self.config_file, self.environment)
         if config.models.cache is not None:

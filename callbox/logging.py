@@ -1,7 +1,7 @@
-"""Logs: one line for each event on stderr, JSON for machines or text for people.
+"""Logs: one line for each event on stderr, as JSON for machines or as text for people.
 
-Everything goes through stdlib logging, Faust's and aiokafka's lines too. A traceback never shows the variables
-of a frame: they may hold a plate text or a picture.
+Everything goes through the standard library's logging, also the lines of Faust and aiokafka. A traceback never shows
+the variables of a frame, because they may hold a plate text or a picture.
 """
 
 import logging
@@ -13,11 +13,11 @@ import structlog
 from structlog.typing import Processor
 
 LIBRARIES: Final = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio")
-"""They write a line for each assignment and each lost connection; warnings are enough unless `--verbose`."""
+"""They log each assignment and each lost connection; only their warnings are shown unless `--verbose`."""
 
 
 class LogFormat(StrEnum):
-    """How a line looks."""
+    """The form of a log line."""
 
     JSON = "json"
     CONSOLE = "console"

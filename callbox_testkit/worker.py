@@ -22,7 +22,7 @@ from streams.worker.agent import MakeAgent
 from streams.worker.spec import WORKERS
 
 PROGRAM: Final = (sys.executable, "-P", "-m", "callbox_testkit.worker")
-"""For `callbox.demo.worker_process.WorkerProcess`, in the place of the shipped program."""
+"""For `callbox.demo.processes.worker_process.WorkerProcess`, in the place of the shipped program."""
 
 
 def substituted(name: str, make_agent: MakeAgent, environment: Mapping[str, str]) -> MakeAgent:

@@ -1,11 +1,11 @@
-"""Know each message once: what two replicas of callbox send, or one sends again after a crash.
+"""Recognise repeats: messages that two replicas of callbox send, or that one sends again after a crash.
 
 unknown id ──────────────────► NEW       act on it
 known id, the same bytes ────► REPEAT    drop it
-known id, other bytes ───────► CONFLICT  two contents under one id: callbox or somebody beside it is at fault
+known id, other bytes ───────► CONFLICT  two contents under one id: a fault of callbox or of another writer
 
-A file to copy: the standard library only, no clock. What is forgotten, by count or by age, would be NEW again: told
-twice rather than not at all.
+A file to copy: it uses the standard library only, and no clock. An id that is dropped, by count or by age, would be
+NEW again: a message is rather handled twice than not at all.
 """  # noqa: INP001 - a file to copy, no package
 
 from collections import OrderedDict
@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 
 class Sight(Enum):
-    """What a message is to whoever has seen those before it."""
+    """What a message is, compared with those before it."""
 
     NEW = "new"
     REPEAT = "repeat"
@@ -22,11 +22,11 @@ class Sight(Enum):
 
 
 class Once:
-    """Remembers ids, and a digest of what came under each: about 300 bytes for a message.
+    """Remembers ids and a digest of the content of each: about 300 bytes for a message.
 
     Args:
-        most: Ids that are remembered; the oldest goes first.
-        for_s: For how long after the first sight an id is remembered, seconds. Longer than a replica is ever down.
+        most: How many ids are remembered; the oldest is dropped first.
+        for_s: How long after its first message an id is remembered, seconds. Longer than a replica is ever down.
     """
 
     def __init__(self, most: int = 1_000_000, for_s: float = 86_400.0) -> None:

@@ -1,1 +1,1 @@
-"""ONNX models: where the weights come from, how they are run, what goes in and what comes out."""
+"""ONNX models: fetch and check the weights, run them, prepare inputs and decode outputs."""

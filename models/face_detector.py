@@ -29,12 +29,12 @@ class FaceDetector:
     """Finds faces, for redaction only.
 
     Args:
-        cache: Where the weights are.
+        cache: The folder for downloads, which has the weights.
         score_min: Detections from this score on are given.
         long_side: Pixels; larger pictures are made smaller first, smaller ones stay as they are.
 
     Raises:
-        InputMissing: The weights are not there or are not the pinned ones.
+        InputMissing: The weights are missing or are not the pinned ones.
     """
 
     def __init__(self, cache: Path, *, score_min: float = SCORE_MIN, long_side: int = LONG_SIDE_PX) -> None:

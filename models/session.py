@@ -1,6 +1,6 @@
-"""The only module that knows onnxruntime: one model, one thread, on the CPU.
+"""The only module that imports onnxruntime: one model, one thread, on the CPU.
 
-One process a core with one thread each: two processes with two threads each were 2.5 times slower. Full graph
+One process for each core, with one thread each: two processes with two threads each were 2.5 times slower. Full graph
 optimisation is worth a factor of 2 for CenterFace; batches gain nothing.
 """
 
@@ -23,14 +23,16 @@ class Session:
 
     Args:
         model: The ONNX file's bytes, already checked against its manifest.
-        name: For the error.
+        name: Its name in errors.
 
     Raises:
         InputMissing: onnxruntime cannot load the bytes.
     """
 
     def __init__(self, model: bytes, name: str) -> None:
-        cv2.setNumThreads(1)  # OpenCV's own pool would fight with the other workers of this machine
+        cv2.setNumThreads(
+            1
+        )  # OpenCV's own pool of threads would compete with the other workers of this machine
         try:
             self._session = onnxruntime.InferenceSession(
                 model, sess_options=_options(), providers=["CPUExecutionProvider"]

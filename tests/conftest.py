@@ -9,8 +9,8 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 from hypothesis import settings
 
-from callbox.demo.broker import Broker, MissingBroker
-from callbox.demo.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.broker import Broker, MissingBroker
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
 from callbox_testkit.brokers.apache import ApacheKafka, kafka_from_environment
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig

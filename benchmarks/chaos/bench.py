@@ -6,6 +6,8 @@
 The last line is one JSON object. Exit code 0: the broker took every press and read, every fault had its effect, each
 worker that got a SIGTERM ended with 0, and the account is clean; with `--sabotage`: damage was seen. Else 1. A press
 is sent with a plate read of a listed vehicle, from which one verification request must follow. The gap of a press runs
+from streams.worker.log_writer import broadcast
+from streams.worker.log_writer import broadcast
 from when it was due to the arrival of its first alert; the quantiles are over the presses that were due during a fault
 of a broker, of the feed, or of an `alarms` or `fusion` worker. `recovery_s` is the longest time from the beginning of
 a fault until each press in flight had its alert.
@@ -35,18 +37,17 @@ from benchmarks.support.proxy import SlowProxy
 from callbox_testkit.brokers.cluster import KafkaCluster
 from callbox_testkit.sabotage import VARIABLE, Sabotage
 from processors.state.policy import ByGrade, FusionPolicy, policy_record
-from schemas.codec import encode
 from schemas.enums import InputKind
-from schemas.fusion_log import FusionInput
 from schemas.ids import fingerprint
 from schemas.topics import FUSION_INPUT
 from schemas.units import MINUTE_MS, SECOND_MS
 from streams.clock import now_ms
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
-from streams.kafka.producer import ProducerRecord, publish
+from streams.kafka.producer import publish
 from streams.kafka.topics import partition_count
 from streams.replay.refold import read_alerts, read_log, refold
+from streams.worker.log_writer import broadcast
 
 SESSION_MS = {1: 2_000, 3: 6_000}  # three brokers share two cores: shorter ones end without a fault
 CHUNK = 5_000
@@ -165,15 +166,8 @@ class _Run:
         topics.apply(self._kafka, i_lose_order=False)
         partitions = range(partition_count(self._kafka, FUSION_INPUT))
         record = policy_record(POLICY, 1)
-        fact = FusionInput(
-            kind=InputKind.POLICY,
-            event_id=fingerprint("chaos", record.version),
-            zone="",
-            payload=encode(record),
-        )
-        publish(
-            self._kafka, [ProducerRecord(FUSION_INPUT, b"", encode(fact), number) for number in partitions]
-        )
+        name = fingerprint("chaos", record.version)
+        publish(self._kafka, broadcast(InputKind.POLICY, name, record, partitions))
         publish(self._kafka, list(lists(now_ms())))
         records = list(registry_load.records(range(presses)))
         for at in range(0, len(records), CHUNK):

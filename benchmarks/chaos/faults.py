@@ -15,7 +15,7 @@ from benchmarks.chaos.schedule import WORKERS, Fault, Planned
 from benchmarks.chaos.small_disk import NoDisk, SmallDisk
 from benchmarks.chaos.workers import STEP_S, Unsettled, WorkerPool
 from benchmarks.support.proxy import SlowProxy
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.cluster import KafkaCluster, Node
 from schemas.enums import Reason
 from schemas.errors import CallboxError

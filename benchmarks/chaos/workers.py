@@ -13,8 +13,8 @@ from pathlib import Path
 
 from benchmarks.chaos.schedule import WORKERS
 from benchmarks.support.scrape import samples
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import WorkerFailed, WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import WorkerFailed, WorkerProcess
 from callbox_testkit.worker import PROGRAM
 from models.weights import cache_root
 from schemas.topics import BY_NAME

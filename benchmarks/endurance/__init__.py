@@ -1,1 +1,1 @@
-"""What runs for long, and across releases."""
+"""Parts of the benches that run for long or across releases."""

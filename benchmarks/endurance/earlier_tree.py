@@ -1,4 +1,4 @@
-"""The source of an earlier commit beside today's: unpacked into a folder, run with the packages of this environment.
+"""The source of an earlier commit: it is unpacked into a folder and run with the packages of this environment.
 
     git archive COMMIT ─► folder ─► PYTHONPATH ─► found before the editable install of today's tree
 
@@ -26,7 +26,7 @@ _VERSION: Final = re.compile(r"^(FOLD|FORMAT)_VERSION = (\d+)$", re.MULTILINE)
 
 
 class Versions(NamedTuple):
-    """What a release says of its rules and of its snapshots."""
+    """The versions of a release's rules and of its snapshots."""
 
     fold: int
     format: int
@@ -36,7 +36,7 @@ TODAY: Final = Versions(FOLD_VERSION, FORMAT_VERSION)
 
 
 def versions_in(source: str) -> Versions | None:
-    """The versions that the text of processors/state/partition_state.py names, or None where it names none."""
+    """The versions in the text of processors/state/partition_state.py, or None if it has none."""
     found = {name: int(number) for name, number in _VERSION.findall(source)}
     return Versions(found["FOLD"], found["FORMAT"]) if len(found) == len(Versions._fields) else None
 
@@ -57,7 +57,7 @@ def newest_with_other_versions() -> str:
 
 
 def _versions_of(commit: str) -> Versions | None:
-    """What a commit says of itself; None for one from before there were versions."""
+    """The versions of a commit; None for a commit from before there were versions."""
     for path in _STATES:
         try:
             return versions_in(_git("show", f"{commit}:{path}").decode())
@@ -86,7 +86,7 @@ class EarlierTree:
 
     @property
     def versions(self) -> Versions:
-        """What its workers say of themselves, asked in a process of its own.
+        """The versions of its workers, read in a process of its own.
 
         Raises:
             RuntimeError: Some package would come from elsewhere.
@@ -112,7 +112,7 @@ print(state.FOLD_VERSION, state.FORMAT_VERSION)
         return Versions(int(fold), int(snapshot))
 
     def module(self, *candidates: str) -> str:
-        """The first of these modules that the commit has: some were called otherwise until 0.3.0.
+        """The first of these modules that the commit has: some had other names until 0.3.0.
 
         Raises:
             InputMissing: It has none of them.

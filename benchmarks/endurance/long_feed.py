@@ -1,7 +1,7 @@
-"""The traffic of the long run: heartbeats of a county, presses among them, and people who answer every incident.
+"""The traffic of the long run: heartbeats of a county's pillars, presses among them, and an answer to every incident.
 
 press ─► raise ─► accept, at once ─► clear ─► close
-   └───────────── the pillar is pressed again only long after: open incidents stay as many as they are
+   └───────────── the pillar is pressed again only much later, so that the number of open incidents stays the same
 """
 
 import argparse
@@ -16,6 +16,7 @@ from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
 
 from benchmarks.support.open_loop import pillar_id
 from benchmarks.support.registry_load import pillar
+from processors.incident.press_latency import first_named_press
 from schemas.ack import Acknowledgement, Actor
 from schemas.alert import Alert
 from schemas.codec import decode, encode
@@ -28,18 +29,18 @@ from schemas.units import EpochMs
 PILLARS = 5_000
 HEARTBEAT_S = 60
 STEPS_S = {AckAction.ACCEPT: 0.0, AckAction.CLEAR: 5.0, AckAction.CLOSE: 10.0}
-"""What is said of each incident, and how long after its raise."""
+"""Acknowledgements of each incident, and how long after its raise they are sent."""
 
 ACTOR = Actor(name="long run", organisation="bench")
 
 
 def supervised(number: int) -> RegistryDevice:
-    """A pillar that promises to speak, and does not tell when its button is let go."""
+    """A pillar that is supervised by heartbeats and does not report the release of its button."""
     return msgspec.structs.replace(pillar(number), heartbeat_s=HEARTBEAT_S, reports_release=False)
 
 
 def event(index: int, at_s: float, press_every: int) -> PillarEvent:
-    """The event of this place in the feed: every `press_every`-th is a press; pillars take turns at both."""
+    """The event at an index of the feed: every `press_every`-th is a press; pillars take turns at both kinds."""
     at = EpochMs(round(at_s * 1000))
     press, rest = divmod(index, press_every)
     is_press = rest == 0
@@ -53,7 +54,7 @@ def event(index: int, at_s: float, press_every: int) -> PillarEvent:
 
 
 def answer(incident_id: str, action: AckAction, at_s: float) -> Acknowledgement:
-    """What the bench says of an incident."""
+    """An acknowledgement that the bench sends."""
     return Acknowledgement(
         ack_id=f"{incident_id}-{action}",
         incident_id=incident_id,
@@ -65,15 +66,15 @@ def answer(incident_id: str, action: AckAction, at_s: float) -> Acknowledgement:
 
 
 class Answers:
-    """Notes when the raise of each press arrives, and answers it.
+    """Notes when the first alert of each press arrives, and answers each incident.
 
     Attributes:
-        raised_at: Seconds, by event id.
+        named_at: When the first red alert that names a press arrived, seconds, by event id.
         said: How many acknowledgements were sent.
     """
 
     def __init__(self, bootstrap: str) -> None:
-        self.raised_at: dict[str, float] = {}
+        self.named_at: dict[str, float] = {}
         self.said = 0
         self._due: dict[AckAction, deque[tuple[float, str]]] = {action: deque() for action in STEPS_S}
         self._stopping = threading.Event()
@@ -102,11 +103,12 @@ class Answers:
             self._producer.poll(0)
 
     def _note(self, alert: Alert, at: float) -> None:
-        presses = [s.event_id for s in alert.sources if s.event_id.startswith("press-")]
-        if alert.action is not Action.RAISE or not presses or presses[0] in self.raised_at:
+        press = first_named_press(alert)
+        if press is None or press.event_id in self.named_at:
             return
-        for press in presses:
-            self.raised_at.setdefault(press, at)
+        self.named_at[press.event_id] = at
+        if alert.action is not Action.RAISE:
+            return
         for action, after_s in STEPS_S.items():
             self._due[action].append((at + after_s, alert.incident_id))
 

@@ -1,4 +1,4 @@
-"""Does a figure stay flat? A straight line by least squares, with the standard error of its slope."""
+"""Whether a figure stays flat: a straight line by least squares, with the standard error of its slope."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ SURE: Final = 2.0  # standard errors: 95 %
 
 
 class Verdict(StrEnum):
-    """What a slope allows to say."""
+    """What can be concluded from a slope."""
 
     FLAT = "flat"  # surely below what is tolerated
     WITHIN_NOISE = "within noise"  # no growth can be told from noise
@@ -20,7 +20,7 @@ class Verdict(StrEnum):
 class Slope(NamedTuple):
     """How a figure changes, per hour.
 
-    The standard error takes samples for independent. Those of memory are not, so that it is rather too small: a
+    The standard error assumes independent samples. Samples of memory are not, so that it is rather too small, and a
     verdict errs towards `grows`.
     """
 
@@ -28,7 +28,7 @@ class Slope(NamedTuple):
     standard_error: float
 
     def verdict(self, tolerated: float) -> Verdict:
-        """Whether the figure grows by more than `tolerated` an hour, as far as its noise allows to say."""
+        """Whether the figure grows by more than `tolerated` an hour, as far as its noise permits a conclusion."""
         noise = SURE * self.standard_error
         if self.per_hour + noise <= tolerated:
             return Verdict.FLAT

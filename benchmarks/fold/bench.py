@@ -4,9 +4,9 @@
 
 The last line is one JSON object. One partition holds 10,000 devices in 1,000 zones, whose memories are full, and about
 5,000 open incidents. Each round begins with that state again, read from its snapshot: the mix, then presses alone. The
-mix has ticks once a second of fold time, with everything that is due by then; their time counts, they do not. Where
-`core_share` is below 1, something else on the machine had the core meanwhile. How the log is made:
-benchmarks/fold/mix.py. The part on Kafka: benchmarks/fold/kafka.py.
+mix has ticks once a second of stream time, with everything that is due by then; their time counts, but they are not
+counted as inputs. If `core_share` is below 1, something else has used the core. benchmarks/fold/mix.py makes the log,
+benchmarks/fold/kafka.py has the part on Kafka.
 """
 
 import argparse
@@ -40,12 +40,12 @@ INPUTS = 20_000
 PRESSES = 2_000
 QUIET_ZONES = (100, 1_000, 10_000)
 QUIET_TICKS = 2_000
-QUIET_EVERY_MS = 10  # so that nothing is due: devices have spoken, and a minute is longer
+QUIET_EVERY_MS = 10  # so that nothing is due: all ticks lie within the minute after the last heartbeats
 FEWEST_ROUNDS = 5
 SNAPSHOT_ROUNDS = 5
 
 MOST_GROWTH = 1.5
-"""Of a quiet tick's time, from the fewest zones to the most: what caches and other work on the machine may do."""
+"""Ratio of a quiet tick's time with the most zones to that with the fewest: caches and other work have an effect."""
 
 BARS = {
     "inputs_per_s": ">= 60000",
@@ -56,7 +56,7 @@ BARS = {
 
 
 class Prepared(NamedTuple):
-    """What rounds are made of.
+    """The material of the rounds.
 
     Attributes:
         devices: The state with devices and no incident yet.
@@ -105,7 +105,7 @@ def rounds(measure: Callable[[], float], seconds: float) -> list[float]:
 
 
 def outcome(opened: bytes, inputs: Sequence[Input]) -> dict[str, object]:
-    """What comes of a round: counted, not timed."""
+    """The decisions of a round: counted, not timed."""
     state = load(opened)
     before = len(state.incidents)
     reasons: Counter[str] = Counter()

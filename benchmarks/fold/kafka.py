@@ -1,9 +1,9 @@
-"""The fold's mix through codec, agent and delivery on Apache Kafka, beside a loop that only decodes the same records.
+"""The mix through codec, fusion worker and delivery on Apache Kafka, beside a loop that only decodes the same records.
 
     logs ─► fusion.input.v1, all of it before anything reads ─► the shipped fusion worker: delivers and commits
                                                              └► a bare confluent-kafka loop: decodes
 
-Records keep the times that the mix gave them (CreateTime), so that the same timers are due as on one core; everything
+Records keep the times that the mix gave them (CreateTime), so that the same timers are due as on one core. Everything
 else is as shipped.
 """
 
@@ -19,8 +19,8 @@ from msgspec.structs import replace
 from benchmarks.fold.log import Input
 from benchmarks.fold.mix import EVENING_S, PartitionLog, Size
 from benchmarks.support.processor_time import cpu_seconds, machine_time, stolen_share
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import read_entry
@@ -43,7 +43,7 @@ MOST = 1_000
 
 
 class Span(NamedTuple):
-    """What is measured of one partition: offsets, [start, end)."""
+    """The part of a partition that is measured: offsets, [start, end)."""
 
     start: int
     end: int
@@ -93,7 +93,7 @@ def fill(kafka: KafkaConfig, partition: int, size: Size, inputs: int) -> Span:
 
 
 def bare_rate(kafka: KafkaConfig, spans: Sequence[Span]) -> float:
-    """Records a second that a loop reads and decodes, and no more."""
+    """Records a second of a loop that only reads and decodes."""
     consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "bench.bare"})
     consumer.assign([TopicPartition(FUSION_INPUT, number, span.start) for number, span in enumerate(spans)])
     wanted = left = sum(span.end - span.start for span in spans)
@@ -137,7 +137,7 @@ def agent_rate(kafka: KafkaConfig, spans: Sequence[Span], folder: Path) -> dict[
 
 
 def _wait(reader: Consumer, wanted: Sequence[int], spans: Sequence[Span]) -> tuple[float, int]:
-    """When every partition's commit has reached what is wanted, and how far they are together inside the spans."""
+    """Wait until every partition's commit has reached an offset; the time, and the sum of progress in the spans."""
     give_up = time.monotonic() + DONE_WITHIN_S
     while time.monotonic() < give_up:
         places = reader.committed(

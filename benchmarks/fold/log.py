@@ -1,4 +1,4 @@
-"""Writes the log of one partition for the fold bench, and folds it as it is written."""
+"""Write the log of one partition for the fold bench, and fold it at the same time."""
 
 import random
 from enum import StrEnum
@@ -20,7 +20,7 @@ SEED = 7
 
 
 class Part(StrEnum):
-    """What an input is to the mix."""
+    """The kind of an input in the mix."""
 
     HEARTBEAT = "heartbeat"
     DUPLICATE = "duplicate"
@@ -62,7 +62,7 @@ class LogWriter:
         return EpochMs(int(self.at_ms))
 
     def event_id(self) -> str:
-        """An id that nothing had before; of 16 characters, and as hard to compress as any."""
+        """An id that is new; it has 16 characters and does not compress, like real ones."""
         return f"{self.random.getrandbits(64):016x}"
 
     def push(self, part: Part, kind: InputKind, event_id: str, zone: str, record: msgspec.Struct) -> Input:
@@ -71,7 +71,7 @@ class LogWriter:
         return self.fold(part, FusionInput(kind=kind, event_id=event_id, zone=zone, payload=payload), record)
 
     def fold(self, part: Part, envelope: FusionInput, record: msgspec.Struct) -> Input:
-        """Append what is in its envelope already, and fold it."""
+        """Append a record that is in its envelope already, and fold it."""
         value = encode(envelope) if self._on_wire else b""
         entry = LogEntry(self.state.offset, self.now, envelope.zone.encode(), value)
         _, self.last = fold_decoded(self.state, entry, envelope, record)
@@ -85,12 +85,12 @@ class LogWriter:
         return self.push(part, InputKind.PILLAR_EVENT, fact.event_id, device.zone, fact)
 
     def tick(self) -> Input:
-        """A second has passed, or so it is said."""
+        """A tick."""
         number = self.state.tick + 1
         return self.push(Part.TIME, InputKind.TICK, f"tick:{number}", "", Tick(number=number))
 
     def feed_word(self) -> Input:
-        """The feed of the pillars has told everything until now."""
+        """The watermark of the pillars' feed: everything until now has been processed."""
         mark = FeedWatermark(
             feed=Feed.PILLARS,
             topic=PILLAR_EVENTS,

@@ -1,9 +1,9 @@
-"""The log of one partition for the fold bench: a county's day before, then the mix that is measured.
+"""The log of one partition for the fold bench: what happened before, then the mix that is measured.
 
     register ─► heartbeats and what devices said before ─► presses and answers: open incidents ─► mix | presses
 
-The log is folded while it is made, so that every press raises, every acknowledgement is accepted and open incidents
-stay about as many as they were. Time is fold time: inputs come as often as so many devices send heartbeats.
+The log is folded while it is made, so that every press raises an incident, every acknowledgement is accepted and the
+number of open incidents stays about the same. Time is stream time: inputs come as often as so many devices send them.
 """
 
 from collections import deque
@@ -98,7 +98,7 @@ class PartitionLog:
         self._between_ms = HEARTBEAT_S * SECOND_MS * SHARES[Part.HEARTBEAT] / 100 / len(self.devices)
 
     def registered(self) -> Iterator[Input]:
-        """Every device is named, speaks once, and has said something before."""
+        """Register every device; each sends one heartbeat and has reported events before."""
         for device in self.devices:
             event_id = f"{device.device_id}:{device.revision}"
             yield self.writer.push(Part.TIME, InputKind.DEVICE, event_id, device.zone, device)
@@ -113,7 +113,7 @@ class PartitionLog:
             yield self._heartbeat()
 
     def evening(self) -> Iterator[Input]:
-        """Presses and answers, until so many incidents are open as are wanted; heartbeats and time go on."""
+        """Presses and answers, until as many incidents are open as wanted; heartbeats and ticks go on."""
         chosen = self.writer.random.sample(self._pillars, self._size.open_incidents)
         apart_ms = EVENING_S * SECOND_MS / len(chosen)
         pressed_ms = self.writer.at_ms
@@ -131,7 +131,7 @@ class PartitionLog:
                     heappush(due, (self.writer.at_ms + delay_s * SECOND_MS, self._open[-1], action))
 
     def mixed(self, count: int) -> Iterator[Input]:
-        """The mix, with ticks between: `count` inputs of the shares, in hundreds."""
+        """The mix, with ticks between: `count` inputs in the given shares, in hundreds."""
         if not self._mute:
             mute = self.writer.random.sample(self._pillars, len(self.devices) // SILENT_ONE_IN)
             self._mute = frozenset(device.device_id for device in mute)
@@ -168,7 +168,7 @@ class PartitionLog:
                 return self._flame()
 
     def _step(self) -> Iterator[Input]:
-        """Time goes on by one input: what is due of ticks and releases."""
+        """Advance the time by one input: ticks and releases that are due by then are made."""
         self.writer.at_ms += self._between_ms
         while self._releases and self._releases[0][0] <= self.writer.at_ms:
             _, device = self._releases.popleft()
@@ -177,7 +177,7 @@ class PartitionLog:
             yield from self._time()
 
     def _time(self) -> Iterator[Input]:
-        """The feed has told everything until now, and a second has passed."""
+        """Write the feed's watermark of now and a tick."""
         self._ticked_ms = self.writer.now
         yield self.writer.feed_word()
         yield self.writer.tick()
@@ -223,7 +223,7 @@ class PartitionLog:
         return self.writer.fold(Part.DUPLICATE, old.envelope, old.record)
 
     def _flame(self) -> Input:
-        """A camera sees a fire, or still sees it."""
+        """A camera reports a fire, for the first time or again."""
         device = self.writer.random.choice(self._cameras)
         at = EpochMs(self.writer.now - DELAY_MS)
         seen = Observation(
@@ -239,7 +239,7 @@ class PartitionLog:
         )
 
     def _answers(self) -> Iterator[tuple[float, AckAction]]:
-        """What people say of one incident, and when: nine of ten are accepted, most get help, some are over."""
+        """The acknowledgements of one incident and their times: nine of ten accept, most get help, some close."""
         if self.writer.random.random() < 0.1:
             return
         at_s = self.writer.random.uniform(5, 25)
@@ -251,7 +251,7 @@ class PartitionLog:
                 yield at_s + self.writer.random.uniform(30, 120), AckAction.ON_SCENE
 
     def _answerable(self) -> tuple[str, AckAction]:
-        """An open incident and what can be said of it: half of what is said ends one."""
+        """An open incident and an action that is possible on it; half of the actions end one."""
         wanted = self.writer.random.choices(
             (AckAction.ACCEPT, AckAction.CLEAR, AckAction.CLOSE), weights=(30, 20, 50)
         )[0]
@@ -284,5 +284,5 @@ class PartitionLog:
 
 
 def run_through(inputs: Iterable[Input]) -> int:
-    """Make inputs that nobody keeps; how many there were."""
+    """Make inputs without keeping them, and return their number."""
     return sum(1 for _ in inputs)

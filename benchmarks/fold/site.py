@@ -1,6 +1,6 @@
 """A site made for the fold bench: zones of one partition, each with a gateway, pillars and a camera.
 
-Devices stand more than 600 m from each other, so that a press joins nothing but an incident of its own.
+Devices are more than 600 m apart, so that a press joins no incident of another device.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from schemas.units import DegE7
 HEARTBEAT_S = 60
 DEVICES_PER_ZONE = 10
 CLOSED_CONTACT_ONE_IN = 4
-"""Pillars that also tell when their button is let go; the others only say that it is pressed."""
+"""Pillars that also report the release of their button; the others report presses only."""
 
 SPACING_E7 = 120_000  # 0.012 degrees: 1.3 km north-south, 1.2 km east-west at the equator
 

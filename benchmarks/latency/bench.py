@@ -2,9 +2,10 @@
 
     python -m benchmarks.latency --json [--quick]
 
-The last line is one JSON object. Open loop; a press's latency runs from its scheduled time to the arrival of its
-raise at a process of its own. Phases, one after another on one broker: warm-up, idle_200, bare_200, idle_1000,
-bare_1000, busy_200. A phase during which the host took more than 10 % of the CPU time is repeated.
+The last line is one JSON object. Open loop; a press's latency runs from its scheduled time to the arrival of the
+first red alert that names it at a process of its own. Phases, one after another on one broker: warm-up, idle_200,
+bare_200, idle_1000, bare_1000, busy_200. A phase during which the host took more than 10 % of the CPU time is
+repeated.
 """
 
 import argparse
@@ -22,15 +23,14 @@ import numpy as np
 
 from benchmarks.latency import two_hops
 from benchmarks.latency.phases import Ids, Phase
-from benchmarks.support import backlog
-from benchmarks.support import registry_load as county
+from benchmarks.support import backlog, registry_load
 from benchmarks.support.machine import describe
 from benchmarks.support.processor_time import cpu_seconds
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
+from processors.incident.press_latency import first_named_press
 from schemas.alert import Alert
 from schemas.codec import decode
-from schemas.enums import Action
 from schemas.errors import DecodeError
 from schemas.feeds import PillarEvent
 from schemas.topics import ALERTS, BY_NAME, CATALOGUE, PILLAR_EVENTS, Topic
@@ -48,8 +48,8 @@ BROKER_JVM = (
     "-XX:InitiatingHeapOccupancyPercent=35",
     "-XX:G1HeapRegionSize=16M",
 )
-"""What Kafka's documentation gives a broker ("Java version"), with a third of its heap: batches of pictures would be
-humongous objects in smaller regions, and each would start a collection."""
+"""The options of Kafka's documentation ("Java version") with a third of its heap. In smaller regions, batches of
+pictures would be humongous objects, and each would start a collection."""
 
 WARM_UP_S = 30.0
 MOST_STOLEN = 0.10
@@ -68,16 +68,15 @@ BARS = {
 }
 
 
-def raised(value: bytes) -> Iterator[int]:
-    """The presses that an alert raises an incident for."""
-    alert = decode(value, Alert)
-    if alert.action is Action.RAISE:
-        for source in alert.sources:
-            yield int(source.event_id.removeprefix("press-"))
+def first_named(value: bytes) -> Iterator[int]:
+    """The number of the press that an alert names for the first time."""
+    press = first_named_press(decode(value, Alert))
+    if press is not None:
+        yield int(press.event_id.removeprefix("press-"))
 
 
 def pressed(value: bytes) -> Iterator[int]:
-    """The press itself, as the bare hops pass it on."""
+    """The number of a press, as the bare hops forward it."""
     with contextlib.suppress(DecodeError):
         event = decode(value, PillarEvent)
         yield int((event.event_id or "press--1").removeprefix("press-"))
@@ -119,7 +118,7 @@ class _Bench:
         return figures | {"bars": BARS, "machine": describe()}
 
     def _phases(self) -> dict[str, object]:
-        shipped = self._phase(PILLAR_EVENTS, ALERTS, raised)
+        shipped = self._phase(PILLAR_EVENTS, ALERTS, first_named)
         bare = self._phase(two_hops.IN, two_hops.OUT, pressed)
         _say("warm-up")
         self._measured("warm_up", shipped, 200, WARM_UP_S)
@@ -168,7 +167,7 @@ class _Bench:
     def _next_pillars(self, count: int) -> int:
         """Register pillars that have not been pressed yet, and wait until the workers know them."""
         first, self._next = self._next, self._next + count
-        records = list(county.records(range(first, self._next)))
+        records = list(registry_load.records(range(first, self._next)))
         for at in range(0, len(records), CHUNK):
             publish(self._kafka, records[at : at + CHUNK])
         time.sleep(REGISTRY_SETTLES_S)
@@ -200,7 +199,7 @@ def _running(module: str, *arguments: str) -> Iterator[None]:
 
 
 def _first_and_last(pairs: object) -> dict[str, float]:
-    """The p50 of the first and the last ten seconds: does it run away?"""
+    """The p50 of the first and the last ten seconds, which shows whether the latency grows."""
     arrivals = np.array(pairs)
     if not len(arrivals):
         return {}

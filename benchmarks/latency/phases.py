@@ -14,13 +14,13 @@ Ids = Callable[[bytes], Iterable[int]]
 
 
 class Phase:
-    """Presses at a rate for a while, into one topic, awaited on another.
+    """Presses that are sent to one topic at a steady rate, and awaited on another.
 
     Args:
         bootstrap: The broker.
-        folder: For the files that the two processes write.
+        folder: Folder for the files that the two processes write.
         send_to: Topic of the presses.
-        receive_from: Topic of what must come of them.
+        receive_from: Topic of the records that must come out.
         numbers_in: The press numbers that a received record names.
     """
 

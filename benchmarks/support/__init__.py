@@ -1,1 +1,1 @@
-"""What several benches need: load, machine, processes, pages."""
+"""What several benches need: load, fixtures, the machine's figures, a proxy, metrics."""

@@ -1,4 +1,4 @@
-"""Pictures that wait: a process of its own keeps a backlog of frames and plate reads while presses are measured.
+"""A backlog of pictures: a process of its own keeps frames and plate reads waiting while presses are measured.
 
 python -m benchmarks.support.backlog BOOTSTRAP   (until killed)
 """
@@ -13,7 +13,7 @@ import numpy as np
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.support.fixtures import listed_vehicle, standing_device
-from callbox.demo.plates import render_plate
+from callbox.demo.pictures.plates import render_plate
 from models.weights import cache_root, weights_path
 from schemas.codec import encode
 from schemas.enums import DeviceKind
@@ -57,7 +57,7 @@ def keep(bootstrap: str) -> None:
 
 
 def waiting(bootstrap: str, topic: str) -> int:
-    """How many records of a topic its worker has not committed yet."""
+    """The number of records of a topic that its worker has not committed."""
     reader = _reader(bootstrap, topic)
     try:
         return _waiting(reader, topic)
@@ -115,7 +115,7 @@ def _builders() -> dict[str, Build]:
 
 
 def _street(width: int, height: int) -> "cv2.typing.MatLike":
-    """Smooth noise: about as large as a photograph of that size, 250 to 300 kB as JPEG."""
+    """A picture of smooth noise: as JPEG it is about as large as a photograph of that size, 250 to 300 kB."""
     rng = np.random.default_rng(7)
     coarse = rng.integers(0, 255, (height // 8, width // 8, 3), dtype=np.uint8)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)

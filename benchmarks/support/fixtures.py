@@ -1,4 +1,4 @@
-"""What stands in a registry and on a hotlist, made up for benches."""
+"""Fixtures of the benches: entries of a registry and of a hotlist."""
 
 from schemas.enums import DeviceKind, Purpose
 from schemas.hotlist import HotlistEntry
@@ -11,7 +11,7 @@ def listed_vehicle(entry_id: str, plate_text: str, at: EpochMs) -> HotlistEntry:
 
     Args:
         entry_id: Its id.
-        plate_text: A text that no authority gives out.
+        plate_text: A text that no authority issues.
         at: When it is entered.
     """
     return HotlistEntry(
@@ -27,7 +27,7 @@ def listed_vehicle(entry_id: str, plate_text: str, at: EpochMs) -> HotlistEntry:
 
 
 def standing_device(device_id: str, kind: DeviceKind, zone: str) -> RegistryDevice:
-    """A device that only has to be known: it stands where the equator crosses the prime meridian."""
+    """A device that only has to be registered; its position is latitude 0, longitude 0."""
     return RegistryDevice(
         device_id=device_id, kind=kind, zone=zone, lon_e7=DegE7(0), lat_e7=DegE7(0), revision=1
     )

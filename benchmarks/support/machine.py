@@ -1,4 +1,4 @@
-"""What a figure was measured on: every bench prints it beside its figures."""
+"""A description of the machine, which every bench prints beside its figures."""
 
 import os
 import platform
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def describe() -> dict[str, object]:
-    """CPU model, cores, memory, Python and system; nothing that names the machine."""
+    """CPU model, cores, memory, Python and system, without the machine's name."""
     return {
         "cpu": _first("/proc/cpuinfo", "model name"),
         "cores": os.cpu_count(),

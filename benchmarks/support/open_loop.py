@@ -1,7 +1,7 @@
-"""An open loop: presses leave on schedule whatever happens, and a process of its own notes when they arrive.
+"""An open loop: presses are sent on schedule whatever happens, and a process of its own notes when they arrive.
 
-Latency runs from the *scheduled* time of a press, so a sender that falls behind is not forgiven (coordinated
-omission).
+Latency runs from the *scheduled* time of a press, so that a sender that falls behind makes it longer. This avoids
+coordinated omission.
 """
 
 import argparse
@@ -18,8 +18,8 @@ from schemas.feeds import PillarEvent
 from schemas.units import EpochMs
 
 READY = "ready"
-SETTLE_S = 30.0
-"""Lost means: acknowledged by the broker, and not there this long after the last press."""
+LOST_AFTER_S = 30.0
+"""A press is lost if the broker confirmed it and nothing has come out this long after the last press."""
 
 
 def press(number: int, at_s: float) -> PillarEvent:
@@ -98,7 +98,7 @@ def receive(bootstrap: str, topic: str, expected: int, stop_file: Path, out: Pat
             arrived += [(now, message.value() or b"") for message in messages if message.error() is None]
         elif stopped is None and stop_file.exists():
             stopped = time.time()
-        elif stopped is not None and (len(arrived) >= expected or time.time() - stopped > SETTLE_S):
+        elif stopped is not None and (len(arrived) >= expected or time.time() - stopped > LOST_AFTER_S):
             break
     with out.open("wb") as file:
         for at, value in arrived:

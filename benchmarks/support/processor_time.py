@@ -1,4 +1,4 @@
-"""CPU time and memory of a process, and what the machine's host took away from us."""
+"""CPU time and memory of a process, and the CPU time that the machine's host has taken for others."""
 
 import os
 from pathlib import Path
@@ -34,7 +34,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def resident_mib(pid: int) -> float:
-    """What a process holds in memory now (proc(5), VmRSS), MiB."""
+    """The resident memory of a process (proc(5), VmRSS), MiB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     fields = dict(line.split(":", 1) for line in lines)
     return int(fields["VmRSS"].split()[0]) / 1024

@@ -1,4 +1,4 @@
-"""A TCP proxy that can be slow, or hold back who writes: clients are told its address instead of the broker's.
+"""A TCP proxy that can be slow or hold back producers: clients get its address in place of the broker's.
 
     client ─► proxy ─(delay_s each way)─► broker ─► proxy ─(delay_s)─► client
                 └─ a Produce request, while producers are held: waits, and its connection with it
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import threading
 
-from callbox.demo.broker_process import LOOPBACK, free_port
+from callbox.demo.processes.broker_process import LOOPBACK, free_port
 
 CHUNK = 1 << 16
 PRODUCE = b"\x00\x00"
@@ -21,8 +21,8 @@ class SlowProxy:
     """Proxies in front of any number of brokers.
 
     Attributes:
-        delay_s: What every chunk waits for; may be changed at any time.
-        chunks_delayed: How many have waited.
+        delay_s: How long every chunk is delayed; may be changed at any time.
+        chunks_delayed: Number of chunks that were delayed.
         produce_held: How many times a connection was held with a Produce request.
     """
 
@@ -43,7 +43,7 @@ class SlowProxy:
         return f"{LOOPBACK}:{port}"
 
     def hold_producers(self, *, hold: bool) -> None:
-        """From now on no Produce request goes through, or all of them do again."""
+        """Hold every Produce request from now on, or let all of them through again."""
         change = self._may_produce.clear if hold else self._may_produce.set
         self._loop.call_soon_threadsafe(change)
 

@@ -1,16 +1,16 @@
-"""A county made for load: one pillar for each press, more than 1 km from every other, in over 200 zones."""
+"""The registry for load: one pillar for each press, more than 1 km from every other, in over 200 zones."""
 
 from collections.abc import Iterator
 
 from benchmarks.support.open_loop import pillar_id
 from schemas.codec import encode
 from schemas.enums import DeviceKind, InputKind, Tier
-from schemas.fusion_log import FusionInput
 from schemas.ids import fingerprint
 from schemas.registry import ChainLink, RegistryDevice
-from schemas.topics import FUSION_INPUT, REGISTRY
+from schemas.topics import REGISTRY
 from schemas.units import DegE7
 from streams.kafka.producer import ProducerRecord
+from streams.worker.log_writer import fact
 
 ZONES = 240
 SPACING_E7 = 120_000  # 0.012 degrees: 1.3 km north-south, 1.2 km east-west at the equator
@@ -36,15 +36,10 @@ def pillar(number: int) -> RegistryDevice:
 
 
 def records(numbers: range) -> Iterator[ProducerRecord]:
-    """What `callbox registry apply` would write for these pillars: the log first, then the registry."""
+    """The records that `callbox registry apply` would write for these pillars: the log first, then the registry."""
     devices = [pillar(number) for number in numbers]
     for device in devices:
-        fact = FusionInput(
-            kind=InputKind.DEVICE,
-            event_id=fingerprint(device.device_id, device.zone, device.revision),
-            zone=device.zone,
-            payload=encode(device),
-        )
-        yield ProducerRecord(FUSION_INPUT, device.zone.encode(), encode(fact))
+        name = fingerprint(device.device_id, device.zone, device.revision)
+        yield fact(InputKind.DEVICE, name, device.zone, device)
     for device in devices:
         yield ProducerRecord(REGISTRY, device.device_id.encode(), encode(device))

@@ -1,18 +1,18 @@
-"""What a worker says of itself on its metrics page, as an operator would read it."""
+"""Scrape the metrics of a worker, as Prometheus would."""
 
 from collections.abc import Mapping, Sequence
 from http.client import HTTPException
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.worker_process import WorkerProcess
 
 Samples = Sequence[tuple[dict[str, str], float]]
 """Labels and value of each sample of a metric."""
 
 
-def pages_of(worker: WorkerProcess) -> Mapping[str, Samples] | None:
-    """Every metric by name, all of one moment; None if the worker does not answer."""
+def scrape_metrics(worker: WorkerProcess) -> Mapping[str, Samples] | None:
+    """All metrics by name, scraped at one moment; None if the worker does not answer."""
     try:
         page = worker.page("/metrics")
     except (OSError, HTTPException):
@@ -26,5 +26,5 @@ def pages_of(worker: WorkerProcess) -> Mapping[str, Samples] | None:
 
 def samples(worker: WorkerProcess, metric: str) -> Samples | None:
     """The samples of one metric, perhaps none; None if the worker does not answer."""
-    found = pages_of(worker)
+    found = scrape_metrics(worker)
     return None if found is None else found.get(metric, ())

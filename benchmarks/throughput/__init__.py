@@ -1,1 +1,1 @@
-"""The shipped worker beside others: `python -m benchmarks.throughput --json`."""
+"""Throughput of the shipped worker beside other frameworks: `python -m benchmarks.throughput --json`."""

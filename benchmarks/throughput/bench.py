@@ -1,4 +1,4 @@
-"""Throughput on Apache Kafka: the shipped worker beside Faust as it comes, Quix, Bytewax and a bare loop.
+"""Throughput on Apache Kafka: the shipped worker beside Faust with its defaults, Quix, Bytewax and a bare loop.
 
     python -m benchmarks.throughput --json [--topic plates|pillars] [--records N] [--rounds 3]
 

@@ -1,4 +1,4 @@
-"""The preloaded topics of the throughput bench, and the lists that the job needs. Every plate is made up."""
+"""The preloaded topics of the throughput bench, and the lists that the job needs. No plate is a real one."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -16,10 +16,10 @@ from schemas.units import DAY_MS, EpochMs
 from streams.kafka.producer import ProducerRecord
 
 ONE_IN: Final = 100
-"""So many reads for one hit."""
+"""Reads for each hit."""
 
 DEVICES: Final = {"plates": 24, "pillars": 628}
-"""Multiples of the partitions: a device always lies in the same one."""
+"""A multiple of the partitions, so that the records of a device are always in the same one."""
 
 _KINDS: Final = {"plates": DeviceKind.CHECKPOINT, "pillars": DeviceKind.PILLAR}
 _LISTED: Final = 5

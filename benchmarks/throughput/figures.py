@@ -1,4 +1,4 @@
-"""What the throughput bench makes of the answers that it finds: rates, medians, spread, equality, bars."""
+"""The figures of the throughput bench: rates, medians, spread, equality of answers, bars."""
 
 import hashlib
 import statistics

@@ -1,8 +1,8 @@
-"""One round of one runner: start it, watch its answers come, stop it, read them back.
+"""One round of one runner: start it, watch its answers come, stop it, read the answers.
 
     started ──► answering ──► all answered ──► committed ──► stopped
 
-Nothing but the broker is asked how far a runner is, so that all are measured in the same way.
+Only the broker is asked how far a runner is, so that all are measured in the same way.
 """
 
 import os
@@ -19,8 +19,8 @@ from benchmarks.support.processor_time import cpu_seconds, machine_time, stolen_
 from benchmarks.throughput.feed import answers, steps
 from benchmarks.throughput.figures import Answered, Run, digest, rate
 from benchmarks.throughput.peers.jobs import INPUTS, OUTPUTS
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import WorkerProcess
 from schemas.codec import decode
 from schemas.enums import InputKind
 from schemas.fusion_log import FusionInput
@@ -39,7 +39,7 @@ IN_OWN_ENVIRONMENT: Final = frozenset({"quix", "bytewax"})
 KEEPS_OWN_OFFSETS: Final = frozenset({"bytewax"})
 
 ANSWERS_S: Final = 120.0
-"""A runner whose answers do not grow for so long has failed."""
+"""A runner without new answers for this long has failed."""
 
 COMMITS_S: Final = 30.0
 STOP_S: Final = 20.0
@@ -225,10 +225,10 @@ class Rounds:
 
 
 def callbox_config(bootstrap: str, group: str, worker: str) -> str:
-    """The worker as it ships, but for what ships for pictures.
+    """The config of the worker as shipped, except for settings that are meant for pictures.
 
-    The plates worker gives way to everything else and takes 32 records at a time, since each may carry a picture; a
-    feed of texts alone is run with the settings that the alarms worker ships with.
+    The shipped plates worker has a low priority and takes 32 records at a time, since each may carry a picture. A feed
+    of texts is run with the settings of the alarms worker.
     """
     table = (
         "\n[workers.plates]\nnice = 0\nbackground = false\n"
@@ -239,7 +239,7 @@ def callbox_config(bootstrap: str, group: str, worker: str) -> str:
 
 
 def checked_records(feed: str, records: int) -> int:
-    """So many records as whole steps of the feed make, at least two."""
+    """The number of records in whole steps of the feed, at least two steps."""
     return max(2, records // steps(feed)) * steps(feed)
 
 

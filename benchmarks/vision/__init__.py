@@ -1,1 +1,1 @@
-"""How well pictures are read: `python -m benchmarks.vision.plates`, `python -m benchmarks.vision.flame`."""
+"""Accuracy on pictures: `python -m benchmarks.vision.plates`, `python -m benchmarks.vision.flame`."""

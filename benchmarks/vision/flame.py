@@ -1,9 +1,9 @@
-"""How often the flame rule sees a fire, and what else it takes for one: `python -m benchmarks.vision.flame --json`.
+"""How often the flame rule detects a fire, and its false positives: `python -m benchmarks.vision.flame --json`.
 
 Three groups of clips go through `processors.vision.flame` exactly as the frames worker feeds it: the videos of a
 folder (with rectangles where an XML file of the FURG fire data set lies beside them), rendered fires, and
-rendered scenes without any. Beside it stands the rule that everybody tries first: at least 1 % of the picture
-in fire's colour, picture by picture. Rendered scenes say what confuses a rule, not how often a street does.
+rendered scenes without any. It is compared with the simplest rule: at least 1 % of the picture has the colour of
+fire, picture by picture. Rendered scenes show what confuses a rule, not how often that happens in a street.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.support.machine import describe
 from benchmarks.vision.flame_scenes import Scene, clip, fire_scenes, quiet_scenes
-from callbox.demo.scenes import video_frames
+from callbox.demo.pictures.scenes import video_frames
 from processors.vision.boxes import Picture
 from processors.vision.flame import FlameDecision, FlamePolicy, FlameReason, FlameState, observe
 from processors.vision.flicker import Box
@@ -74,7 +74,7 @@ def tally(seen: list[Seen]) -> dict[str, object]:
 
 
 def has_candidate(seen: list[Seen]) -> bool:
-    """Tell whether a fact was due anywhere in a clip."""
+    """Whether the rule reports a fire anywhere in a clip."""
     return any(each.decision.candidate for each in seen)
 
 

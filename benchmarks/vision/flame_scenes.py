@@ -1,8 +1,8 @@
-"""Rendered clips for benchmarks.vision.flame: what is not a fire and likes to be taken for one, and some fires.
+"""Rendered clips for benchmarks.vision.flame: scenes that resemble a fire without being one, and some fires.
 
-Each scene is a function of (seconds, random generator) to a picture, so a clip of any step and length can
-be made of it. The hard ones are here on purpose: cloth and leaves in fire's colours that the wind moves, and
-the low sun on water, are what a rule of colour and flicker cannot tell from a fire.
+Each scene is a function of (seconds, random generator) to a picture, so a clip of any step and length can be made of
+it. The hard ones are here on purpose: a rule of colour and flicker cannot distinguish cloth and leaves in the colours
+of fire that move in the wind, and the low sun on water, from a fire.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from callbox.demo.scenes import Bgr, Field, burn, flame_heat, render_yard, smooth_noise, with_noise
+from callbox.demo.pictures.scenes import (
+    Bgr,
+    FloatImage,
+    burn,
+    flame_heat,
+    render_yard,
+    smooth_noise,
+    with_noise,
+)
 from processors.vision.boxes import Picture
 from processors.vision.jpeg import decode_jpeg
 
@@ -78,7 +86,7 @@ def fire_scenes(seed: int) -> dict[str, Scene]:
     }
 
 
-def _burning(scene: Picture, pattern: Field, box: tuple[int, int, int, int]) -> Scene:
+def _burning(scene: Picture, pattern: FloatImage, box: tuple[int, int, int, int]) -> Scene:
     def at(at_s: float, rng: np.random.Generator) -> Picture:
         heat = flame_heat(cv2.resize(pattern, (box[2], box[3] * 4)).astype(np.float32), box[2:], at_s=at_s)
         return with_noise(burn(scene, heat, box), rng)

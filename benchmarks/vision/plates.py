@@ -1,9 +1,8 @@
-"""How well plates are read: `python -m benchmarks.vision.plates --data DIR [--json]`.
+"""Accuracy of plate reading: `python -m benchmarks.vision.plates --data DIR [--json]`.
 
-DIR holds pictures of one plate each, mostly crops, named by the plate. What reads them is the object that the
-plates worker uses, and it sees pixels only: a name is looked at when its picture has been read. No prior comes from
-these files. Beside it, in the same run, reader A by itself: a general reader without grammar, corners or a second
-opinion.
+DIR holds pictures of one plate each, mostly crops, named by the plate. They are read by the object that the plates
+worker uses, which sees pixels only: a name is compared after its picture has been read, and no prior comes from these
+files. In the same run, reader A is measured by itself: a general reader without grammar, corners or a second reader.
 """
 
 import json
@@ -33,8 +32,8 @@ WARM_UP = 5  # crops; the first runs of a model allocate its memory
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """One crop: what it says, what was read, how long that took."""
+class ReadResult:
+    """One crop: the text on it, the text that was read, how long that took."""
 
     truth: str
     reading: PlateReading
@@ -42,7 +41,7 @@ class Outcome:
     took_ms: float
 
 
-def run(folder: Path, cache: Path) -> list[Outcome]:
+def run(folder: Path, cache: Path) -> list[ReadResult]:
     """Read every crop of a folder.
 
     Args:
@@ -61,7 +60,7 @@ def run(folder: Path, cache: Path) -> list[Outcome]:
     return [_outcome(file, reader, reader_a) for file in files]
 
 
-def summary(outcomes: Sequence[Outcome]) -> dict[str, object]:
+def summary(outcomes: Sequence[ReadResult]) -> dict[str, object]:
     """The figures, each rate with its 95 % interval."""
     n = len(outcomes)
     exact = sum(outcome.reading.text == outcome.truth for outcome in outcomes)
@@ -93,7 +92,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, object]:
 
 
 def wilson(part: int, whole: int) -> tuple[float, float] | None:
-    """The 95 % interval of a rate (Wilson 1927); None of nothing."""
+    """The 95 % interval of a rate (Wilson 1927); None without any samples."""
     if not whole:
         return None
     rate, square = part / whole, NORMAL_95**2
@@ -103,7 +102,7 @@ def wilson(part: int, whole: int) -> tuple[float, float] | None:
 
 
 def edit_distance(one: str, other: str) -> int:
-    """Insertions, deletions and substitutions that make one text of another (Levenshtein)."""
+    """Insertions, deletions and substitutions that turn one text into another (Levenshtein)."""
     row = list(range(len(other) + 1))
     for place, left in enumerate(one, 1):
         before, row[0] = row[0], place
@@ -115,14 +114,14 @@ def edit_distance(one: str, other: str) -> int:
     return row[-1]
 
 
-def _outcome(file: Path, reader: PlateReader, reader_a: ReaderA) -> Outcome:
+def _outcome(file: Path, reader: PlateReader, reader_a: ReaderA) -> ReadResult:
     picture = _picture(file)
     started = time.perf_counter()
     plates = reader.read_picture(picture)
     took_ms = (time.perf_counter() - started) * 1000
     raw_a = _normalised(reader_a.raw_text(picture))
     reading = plates[0].reading if plates else NOTHING_LEGIBLE
-    return Outcome(normalise_plate_text(file.stem), reading, raw_a, took_ms)
+    return ReadResult(normalise_plate_text(file.stem), reading, raw_a, took_ms)
 
 
 def _normalised(raw: str) -> str:
@@ -139,7 +138,7 @@ def _picture(file: Path) -> Picture:
     return np.asarray(picture, dtype=np.uint8)
 
 
-def _show(outcomes: Sequence[Outcome]) -> None:
+def _show(outcomes: Sequence[ReadResult]) -> None:
     for outcome in outcomes:
         if outcome.reading.text != outcome.truth:
             gate = "certain" if outcome.reading.certain else "not certain"

@@ -1,4 +1,4 @@
-"""`callbox incidents ack`, `close` and `shelve`: say something about an incident, and show what the fold answers."""
+"""`callbox incidents ack`, `close` and `shelve`: acknowledge an incident, and show the answer of the fold."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -6,9 +6,9 @@ from typing import Any, Final
 import click
 import msgspec
 
-from callbox.incidents.acknowledge import ask, say
+from callbox.incidents.acknowledge import send, send_and_wait
 from callbox.incidents.board import find, read_board
-from callbox.incidents.lines import answered
+from callbox.incidents.lines import answer_line
 from callbox.invocation import Invocation
 from callbox.terminal.choices import choice
 from callbox.terminal.times import parse_span
@@ -25,7 +25,7 @@ _OTHER_COMMANDS: Final = (AckAction.CLOSE, AckAction.SHELVE)
 
 
 def _span(_context: click.Context, _option: click.Parameter, value: str | None) -> int | None:
-    """A length of time, in seconds."""
+    """Parse a time span, in seconds."""
     try:
         return None if value is None else parse_span(value)
     except ValueError as error:
@@ -33,23 +33,23 @@ def _span(_context: click.Context, _option: click.Parameter, value: str | None) 
 
 
 def _name(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    """A name that people can read."""
+    """Check a name: it must be printable and not too long."""
     text = None if value is None else value.strip()
     if text is not None and not (text and text.isprintable() and len(text) <= _NAME_LENGTH):
         raise click.BadParameter(f"{value!r}, allowed are 1 to {_NAME_LENGTH} characters that can be read")
     return text
 
 
-class _Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What is common to everything that is said.
+class _AckOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options that all acknowledgements have.
 
     Attributes:
-        actor: Who says it.
-        organisation: Theirs.
-        revision: The newest one that they have seen; None is the newest there is.
-        ack_id: Given, or None: made from the content.
-        wait_s: For the answer; 0 is not at all.
-        as_json: The answer as JSON.
+        actor: The person who acts.
+        organisation: Their organisation.
+        revision: The newest revision that they have seen; None for the newest that exists.
+        ack_id: Its id; None: the id is made from the content.
+        wait_s: How long to wait for the answer; 0 for not at all.
+        as_json: Print the answer as JSON.
     """
 
     actor: str
@@ -60,7 +60,7 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True):
     as_json: bool
 
 
-_SAID: Final = (
+_COMMON_OPTIONS: Final = (
     click.option(
         "--actor",
         callback=_name,
@@ -100,8 +100,8 @@ _SAID: Final = (
 
 
 def _common(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of everything that is said, in their order."""
-    for option in reversed(_SAID):
+    """Add the options that all acknowledgements have, in their order."""
+    for option in reversed(_COMMON_OPTIONS):
         command = option(command)
     return command
 
@@ -127,7 +127,7 @@ def ack(
     action: str,
     reason: str | None,
     grade: str | None,
-    **said: Any,
+    **options: Any,
 ) -> None:
     """Acknowledge the incident ID, or say what is done about it."""
     chosen = AckAction(action)
@@ -137,7 +137,7 @@ def ack(
         raise click.UsageError("--action regrade and --grade go together")
     why = None if reason is None else AckReason(reason)
     new = None if grade is None else Grade(grade)
-    _say(invocation, incident_id, _Said(**said), action=chosen, reason=why, grade=new)
+    _send_and_show(invocation, incident_id, _AckOptions(**options), action=chosen, reason=why, grade=new)
 
 
 @click.command()
@@ -145,10 +145,10 @@ def ack(
 @click.option("--disposition", type=choice(Disposition), required=True, help="How it ended.")
 @_common
 @click.pass_obj
-def close(invocation: Invocation, /, incident_id: str, *, disposition: str, **said: Any) -> None:
+def close(invocation: Invocation, /, incident_id: str, *, disposition: str, **options: Any) -> None:
     """Close the incident ID."""
     ended = Disposition(disposition)
-    _say(invocation, incident_id, _Said(**said), action=AckAction.CLOSE, disposition=ended)
+    _send_and_show(invocation, incident_id, _AckOptions(**options), action=AckAction.CLOSE, disposition=ended)
 
 
 @click.command()
@@ -160,41 +160,50 @@ def close(invocation: Invocation, /, incident_id: str, *, disposition: str, **sa
 @_common
 @click.pass_obj
 def shelve(
-    invocation: Invocation, /, incident_id: str, *, reason: str, shelve_s: int | None, **said: Any
+    invocation: Invocation, /, incident_id: str, *, reason: str, shelve_s: int | None, **options: Any
 ) -> None:
     """Shelve the incident ID: it is silent for a while. A red is never shelved."""
     why = AckReason(reason)
-    _say(invocation, incident_id, _Said(**said), action=AckAction.SHELVE, reason=why, shelve_s=shelve_s)
+    _send_and_show(
+        invocation,
+        incident_id,
+        _AckOptions(**options),
+        action=AckAction.SHELVE,
+        reason=why,
+        shelve_s=shelve_s,
+    )
 
 
-def _say(invocation: Invocation, wanted: str, said: _Said, *, action: AckAction, **content: Any) -> None:
-    """Send it, and show the answer.
+def _send_and_show(
+    invocation: Invocation, wanted: str, options: _AckOptions, *, action: AckAction, **content: Any
+) -> None:
+    """Send an acknowledgement and show the answer.
 
     Raises:
-        AckRejected: The answer is no.
-        AnswerMissing: There is none.
+        AckRejected: The acknowledgement was rejected.
+        AnswerMissing: No answer came in time.
     """
     kafka, at = invocation.config.kafka, now_ms()
     assert_reachable(kafka)
     alert = find(read_board(kafka).alerts, wanted)
-    made = fingerprint(alert.incident_id, action.value, said.actor, said.organisation, at)
+    made = fingerprint(alert.incident_id, action.value, options.actor, options.organisation, at)
     acknowledgement = Acknowledgement(
-        ack_id=said.ack_id or made,
+        ack_id=options.ack_id or made,
         incident_id=alert.incident_id,
         action=action,
-        actor=Actor(name=said.actor, organisation=said.organisation),
+        actor=Actor(name=options.actor, organisation=options.organisation),
         at=at,
-        revision=said.revision or alert.revision,
+        revision=options.revision or alert.revision,
         **content,
     )
-    if not said.wait_s:
-        say(kafka, acknowledgement)
+    if not options.wait_s:
+        send(kafka, acknowledgement)
         click.echo(f"sent as {acknowledgement.ack_id}, nobody waits for the answer")
         return
-    result = ask(kafka, acknowledgement, said.wait_s, is_repeat=said.ack_id is not None)
-    if said.as_json:
+    result = send_and_wait(kafka, acknowledgement, options.wait_s, is_repeat=options.ack_id is not None)
+    if options.as_json:
         click.echo(msgspec.json.encode(result).decode())
     if result.outcome is not AckOutcome.ACCEPTED:
-        raise AckRejected(answered(result))
-    if not said.as_json:
-        click.echo(answered(result))
+        raise AckRejected(answer_line(result))
+    if not options.as_json:
+        click.echo(answer_line(result))

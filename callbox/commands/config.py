@@ -1,4 +1,4 @@
-"""`callbox config check` and `callbox config show`: what is in force, before anything runs with it."""
+"""`callbox config check` and `callbox config show`: look at the config in force before anything runs with it."""
 
 import click
 import msgspec
@@ -18,7 +18,7 @@ def config() -> None:
 def check(invocation: Invocation) -> None:
     """Read the config and look for the files and passwords that it names. No broker is asked."""
     loaded = invocation.config
-    librdkafka_settings(loaded.kafka)  # reads what is referred to, and says what is missing
+    librdkafka_settings(loaded.kafka)  # reads the files that it refers to, and names what is missing
     click.echo(f"{_origin(invocation)}: in order, broker {loaded.kafka.bootstrap}")
 
 

@@ -9,20 +9,19 @@ from typing import Final
 import click
 from rich.console import Console
 
-from callbox.demo.broker import Broker, MissingBroker
-from callbox.demo.embedded_broker import EmbeddedBroker
-from callbox.demo.existing_kafka import ExistingKafka
-from callbox.demo.finish import conclude
-from callbox.demo.live import show_for
+from callbox.demo.finish import finish, summary
+from callbox.demo.live import display_for
+from callbox.demo.processes.broker import Broker, MissingBroker
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.existing_kafka import ExistingKafka
+from callbox.demo.report.files import clear
 from callbox.demo.run import read_script, run
-from callbox.demo.summary import summary
-from callbox.demo.write import clear
 from callbox.invocation import Invocation
 from models.weights import cache_root
 from streams.kafka.capabilities import BrokerKind
 
 WRONG: Final = 1
-"""Exit code of a run that was not what the scenario says; one that could not run has another."""
+"""Exit code of a run that differed from its scenario; a run that could not be made has another."""
 
 
 @click.command()
@@ -68,11 +67,11 @@ def demo(
     script = read_script(scenario_file, data, cache)
     out.mkdir(parents=True, exist_ok=True)
     clear(out)
-    show = show_for(Console())
-    story = run(script, broker, out, cache, show)
-    problems = conclude(story, out)
-    for line in summary(story, problems, out):
-        show.say(line)
+    display = display_for(Console())
+    result = run(script, broker, out, cache, display)
+    problems = finish(result, out)
+    for line in summary(result, problems, out):
+        display.note(line)
     if problems:
         raise click.exceptions.Exit(WRONG)
 

@@ -1,6 +1,6 @@
-"""`callbox dlq`: what workers could not use, why, and sending it again.
+"""`callbox dlq`: list and show the records that workers rejected, and send them again.
 
-list, show    TOPIC.dlq ─► counts, the newest records, one letter
+list, show    TOPIC.dlq ─► counts, the newest records, one dead letter
 retry         in callbox/commands/dlq_retry.py
 """
 
@@ -16,9 +16,16 @@ from rich.text import Text
 
 from callbox.commands.dlq_retry import retry
 from callbox.dead_letters import options
-from callbox.dead_letters.ledger import LETTER_TOPICS, counts, ledger
-from callbox.dead_letters.lines import COUNT_HEADINGS, RECORD_HEADINGS, count_row, details, record_row, shown
-from callbox.dead_letters.reading import letter_at, letter_records
+from callbox.dead_letters.ledger import TOPICS_WITH_DEAD_LETTERS, count_by_cause, ledger
+from callbox.dead_letters.lines import (
+    COUNT_HEADINGS,
+    RECORD_HEADINGS,
+    count_row,
+    dead_letter_details,
+    record_row,
+    view_of,
+)
+from callbox.dead_letters.reading import dead_letter_at, dead_letter_records
 from callbox.invocation import Invocation
 from schemas.units import EpochMs
 from streams.kafka.admin import assert_reachable
@@ -62,7 +69,7 @@ def list_(
     """Count the records that were given up, and show the newest; several letters of one record count as one."""
     kafka = invocation.config.kafka
     assert_reachable(kafka)
-    told = ledger(letter_records(kafka, LETTER_TOPICS if topic is None else (topic,), since))
+    told = ledger(dead_letter_records(kafka, TOPICS_WITH_DEAD_LETTERS if topic is None else (topic,), since))
     if told.unreadable:
         click.echo(f"{told.unreadable} letters cannot be read by this release", err=True)
     records = [given for given in told.records if cause in {None, given.cause.value}]
@@ -70,7 +77,7 @@ def list_(
         for given in records:
             click.echo(msgspec.json.encode(given).decode())
     elif records:
-        _print(COUNT_HEADINGS, map(count_row, counts(records)))
+        _print(COUNT_HEADINGS, map(count_row, count_by_cause(records)))
         if newest:
             click.echo()
             _print(RECORD_HEADINGS, map(record_row, records[:newest]))
@@ -86,11 +93,11 @@ def show(invocation: Invocation, *, place: RecordMetadata, as_json: bool) -> Non
     """Show the letter at PLACE (TOPIC.dlq/PARTITION/OFFSET): its cause, and what of its record can be read."""
     kafka = invocation.config.kafka
     assert_reachable(kafka)
-    seen = shown(letter_at(kafka, place))
+    seen = view_of(dead_letter_at(kafka, place))
     if as_json:
         click.echo(msgspec.json.encode(seen).decode())
         return
-    for label, text in details(seen):
+    for label, text in dead_letter_details(seen):
         click.echo(f"{label:13}{text}")
 
 

@@ -1,6 +1,6 @@
-"""`callbox dlq retry`: a record that was given up goes to its topic again, with the key and the id that it had.
+"""`callbox dlq retry`: send a rejected record to its topic again, with the key and the id that it had.
 
-TOPIC.dlq ─► its record, from the letter or where it lay ─► decided (callbox/dead_letters/retry.py) ─► TOPIC
+TOPIC.dlq ─► its record, from the dead letter or from its place ─► decision (callbox/dead_letters/retry.py) ─► TOPIC
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,9 +9,22 @@ from typing import Final, NamedTuple
 import click
 
 from callbox.dead_letters import options
-from callbox.dead_letters.ledger import Found, base_topic, found_in, identity, ledger, spelled
-from callbox.dead_letters.reading import letter_at, letter_records, original_of, registered
-from callbox.dead_letters.retry import BY_DEVICE, Fate, Judgement, judge, never
+from callbox.dead_letters.ledger import (
+    LocatedDeadLetter,
+    base_topic,
+    dead_letter_in,
+    format_place,
+    identity,
+    ledger,
+)
+from callbox.dead_letters.reading import dead_letter_at, dead_letter_records, original_of, registered
+from callbox.dead_letters.retry import (
+    NEEDS_REGISTERED_DEVICE,
+    RetryDecision,
+    RetryResult,
+    decide_retry,
+    refused_for_good,
+)
 from callbox.invocation import Invocation
 from schemas.errors import Cause, DeadLetterRefused, InputMissing
 from schemas.units import EpochMs
@@ -24,15 +37,15 @@ _MOST_BYTES: Final = 32 << 20  # of records in memory before they are sent: one 
 _MOST_RECORDS: Final = 1_000
 
 
-class _Judged(NamedTuple):
-    """A letter's place and what is decided about it."""
+class _Decided(NamedTuple):
+    """The place of a dead letter and the decision about it."""
 
     place: RecordMetadata
-    judgement: Judgement
+    decision: RetryDecision
 
 
 class _Wanted(NamedTuple):
-    """Which letters: some places, or all of a topic and cause."""
+    """Which dead letters are meant: those at some places, or all of a topic and cause."""
 
     places: tuple[RecordMetadata, ...]
     topic: str | None
@@ -41,7 +54,7 @@ class _Wanted(NamedTuple):
 
     @property
     def topics(self) -> list[str]:
-        """Whose letters they are."""
+        """The topics of their records."""
         named = {base_topic(place.topic) for place in self.places}
         return sorted(named if self.topic is None else {self.topic})
 
@@ -80,87 +93,90 @@ def retry(
     for name in wanted.topics:
         assert_may_hold(kafka, name, allow_unsealed=allow_unsealed or dry_run)
     assert_reachable(kafka)
-    fates = _retry(kafka, _judged(kafka, wanted, force=force), dry_run=dry_run)
-    _sum_up(fates, dry_run=dry_run)
+    results = _retry(kafka, _decisions(kafka, wanted, force=force), dry_run=dry_run)
+    _sum_up(results, dry_run=dry_run)
 
 
-def _letters(kafka: KafkaConfig, wanted: _Wanted) -> Iterator[Found]:
-    """What is wanted; of several letters of one record the first, in the order in which they were written."""
+def _dead_letters(kafka: KafkaConfig, wanted: _Wanted) -> Iterator[LocatedDeadLetter]:
+    """The dead letters that are meant: the first one of each record, in the order in which they were written."""
     if wanted.topic is None:
-        unique: dict[object, Found] = {}
-        for found in [letter_at(kafka, place) for place in wanted.places]:  # one that is not there stops all
-            unique.setdefault(identity(found.letter), found)
+        unique: dict[object, LocatedDeadLetter] = {}
+        named = [dead_letter_at(kafka, place) for place in wanted.places]  # one that is not there stops all
+        for found in named:
+            unique.setdefault(identity(found.dead_letter), found)
         yield from unique.values()
         return
-    told = ledger(letter_records(kafka, (wanted.topic,), wanted.since))
+    told = ledger(dead_letter_records(kafka, (wanted.topic,), wanted.since))
     if told.unreadable:
         click.echo(f"{told.unreadable} letters cannot be read by this release", err=True)
     firsts = {given.first for given in told.records if given.cause is wanted.cause}
-    for record in letter_records(kafka, (wanted.topic,), wanted.since) if firsts else ():
-        place = spelled(RecordMetadata(record.topic, record.partition, record.offset))
+    for record in dead_letter_records(kafka, (wanted.topic,), wanted.since) if firsts else ():
+        place = format_place(RecordMetadata(record.topic, record.partition, record.offset))
         if place in firsts:
             firsts.discard(place)
-            yield found_in(record)
+            yield dead_letter_in(record)
 
 
-def _judged(kafka: KafkaConfig, wanted: _Wanted, *, force: bool) -> Iterator[_Judged]:
-    devices = registered(kafka) if BY_DEVICE.intersection(wanted.topics) else frozenset[str]()
-    for found in _letters(kafka, wanted):
-        if (why := never(found)) is not None:
-            yield _Judged(found.place, Judgement(Fate.REFUSED, why))
+def _decisions(kafka: KafkaConfig, wanted: _Wanted, *, force: bool) -> Iterator[_Decided]:
+    devices = registered(kafka) if NEEDS_REGISTERED_DEVICE.intersection(wanted.topics) else frozenset[str]()
+    for found in _dead_letters(kafka, wanted):
+        if (why := refused_for_good(found)) is not None:
+            yield _Decided(found.place, RetryDecision(RetryResult.REFUSED, why))
             continue
-        original = original_of(kafka, found.letter)
-        yield _Judged(found.place, judge(found, original, devices, now_ms(), force=force))
+        original = original_of(kafka, found.dead_letter)
+        yield _Decided(found.place, decide_retry(found, original, devices, now_ms(), force=force))
 
 
-def _in_batches(judged: Iterable[_Judged]) -> Iterator[list[_Judged]]:
-    """A few at a time: the letters of a topic may be more than memory holds."""
-    few: list[_Judged] = []
+def _in_batches(
+    decided: Iterable[_Decided], most_bytes: int = _MOST_BYTES, most_records: int = _MOST_RECORDS
+) -> Iterator[list[_Decided]]:
+    """A few at a time: the dead letters of a topic may be more than memory holds."""
+    few: list[_Decided] = []
     held = 0
-    for each in judged:
+    for each in decided:
         few.append(each)
-        outgoing = each.judgement.outgoing
+        outgoing = each.decision.outgoing
         held += 0 if outgoing is None else len(outgoing.value or b"")
-        if held >= _MOST_BYTES or len(few) >= _MOST_RECORDS:
+        if held >= most_bytes or len(few) >= most_records:
             yield few
             few, held = [], 0
     if few:
         yield few
 
 
-def _retry(kafka: KafkaConfig, judged: Iterable[_Judged], *, dry_run: bool) -> list[Fate]:
-    """Send, and say what became of each letter once the broker has its record."""
-    fates: list[Fate] = []
-    for few in _in_batches(judged):
-        outgoing = [each.judgement.outgoing for each in few if each.judgement.outgoing is not None]
+def _retry(kafka: KafkaConfig, decided: Iterable[_Decided], *, dry_run: bool) -> list[RetryResult]:
+    """Send the records, and print what became of each when the broker has confirmed it."""
+    results: list[RetryResult] = []
+    for few in _in_batches(decided):
+        outgoing = [each.decision.outgoing for each in few if each.decision.outgoing is not None]
         arrived = iter([] if dry_run else publish(kafka, outgoing))
         for each in few:
-            fates.append(each.judgement.fate)
-            click.echo(_line(each, None if each.judgement.outgoing is None else next(arrived, None)))
-    return fates
+            results.append(each.decision.result)
+            click.echo(_line(each, None if each.decision.outgoing is None else next(arrived, None)))
+    return results
 
 
-def _line(judged: _Judged, arrived: RecordMetadata | None) -> str:
-    fate, words, outgoing = judged.judgement
+def _line(decided: _Decided, arrived: RecordMetadata | None) -> str:
+    result, words, outgoing = decided.decision
     if outgoing is None:
-        return f"{fate}  {spelled(judged.place)}: {words}"
-    told = f"would be sent  {spelled(judged.place)} to {outgoing.topic}"
+        return f"{result}  {format_place(decided.place)}: {words}"
+    told = f"would be sent  {format_place(decided.place)} to {outgoing.topic}"
     if arrived is not None:
-        told = f"{fate}  {spelled(judged.place)} as {spelled(arrived)}"
+        told = f"{result}  {format_place(decided.place)} as {format_place(arrived)}"
     return f"{told}; {words}" if words else told
 
 
-def _sum_up(fates: list[Fate], *, dry_run: bool) -> None:
-    """The last line.
+def _sum_up(results: list[RetryResult], *, dry_run: bool) -> None:
+    """Print the last line.
 
     Raises:
-        DeadLetterRefused: One was refused.
-        InputMissing: None was, and the record of one is gone.
+        DeadLetterRefused: At least one was refused.
+        InputMissing: None was refused, and the record of at least one is gone.
     """
-    sent = f"{fates.count(Fate.SENT)} {'would be sent' if dry_run else 'sent'}"
-    told = f"{sent}, {fates.count(Fate.REFUSED)} refused, {fates.count(Fate.GONE)} gone"
-    if Fate.REFUSED in fates:
+    sent = f"{results.count(RetryResult.SENT)} {'would be sent' if dry_run else 'sent'}"
+    told = f"{sent}, {results.count(RetryResult.REFUSED)} refused, {results.count(RetryResult.GONE)} gone"
+    if RetryResult.REFUSED in results:
         raise DeadLetterRefused(told)
-    if Fate.GONE in fates:
+    if RetryResult.GONE in results:
         raise InputMissing(told)
-    click.echo(told if fates else "no such dead letters")
+    click.echo(told if results else "no such dead letters")

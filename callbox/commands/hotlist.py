@@ -1,4 +1,4 @@
-"""`callbox hotlist apply`: the vehicle hotlist as a whole; no plate text is printed.
+"""`callbox hotlist apply`: replace the vehicle hotlist as a whole; no plate text is printed.
 
 Every entry is written anew each time: the newest append time is the list's age, and a list of four hours suppresses
 its hits (processors/plates/hotlist.py). An authority's system runs this on a timer.
@@ -46,7 +46,7 @@ def apply(invocation: Invocation, file: Path, *, dry_run: bool, allow_unsealed: 
     _show(entries, known, len(withdrawn), expired=sum(entry.expires_at <= at for entry in entries))
     if dry_run:
         return
-    # Withdrawn ones first: nobody is stopped for an entry that its authority has taken back.
+    # Withdrawn entries first: no vehicle is stopped for an entry that its authority has withdrawn.
     publish(kafka, [*(ProducerRecord(HOTLIST, key, None) for key in withdrawn), *map(_outgoing, entries)])
     click.echo("applied")
 

@@ -1,9 +1,9 @@
-"""`callbox incidents`: look at incidents, and say something about one.
+"""`callbox incidents`: look at incidents, and acknowledge one.
 
     list, show            dispatch.incident.v1 ─► a table, an incident, or JSON
     ack, close, shelve    ─► dispatch.ack.v1 ─► alarms, fusion ─► dispatch.ack-result.v1 ─► the answer
 
-What is said is in callbox/commands/acks.py.
+The commands of the second line are in callbox/commands/acks.py.
 """
 
 import sys
@@ -17,7 +17,7 @@ from rich.text import Text
 
 from callbox.commands.acks import ack, close, shelve
 from callbox.incidents.board import by_need, find, is_open, read_board, shown_length
-from callbox.incidents.lines import HEADINGS, details, row
+from callbox.incidents.lines import HEADINGS, incident_details, row
 from callbox.invocation import Invocation
 from callbox.terminal.choices import choice
 from schemas.alert import Alert
@@ -85,7 +85,7 @@ def show(invocation: Invocation, incident_id: str, *, as_json: bool) -> None:
     if as_json:
         _show_json(alert)
         return
-    for label, text in details(alert, now_ms()):
+    for label, text in incident_details(alert, now_ms()):
         click.echo(f"{label:12}{text}")
 
 

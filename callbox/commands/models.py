@@ -1,4 +1,4 @@
-"""`callbox models`: bring the pinned model weights, and check them."""
+"""`callbox models`: fetch the pinned model weights, and check them."""
 
 from pathlib import Path
 

@@ -1,26 +1,25 @@
-"""`callbox policy`: the policy in force, and another one in its place.
+"""`callbox policy`: show the policy in force, and replace it.
 
-    file ─► difference to the policy in force ─► every partition of fusion.input.v1, the one that is looked at last
+    file ─► changes to the policy in force ─► every partition of fusion.input.v1, the one that is looked at last
 
-What the policy in force is says callbox/policy/in_force.py.
+callbox/policy/in_force.py says which policy is in force.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 import msgspec
 
 from callbox.invocation import Invocation
-from callbox.policy.difference import Change, as_toml, difference
+from callbox.policy.changes import PolicyChange, as_toml, policy_changes
 from callbox.policy.in_force import LOOKED_AT, in_force
 from callbox.terminal.text_file import read_text, refusal
 from processors.state.partition_state import State
 from processors.state.policy import FusionPolicy, policy_record, validate
-from schemas.codec import encode
 from schemas.enums import InputKind
 from schemas.errors import BrokerUnavailable, InputMissing, LogBroken
-from schemas.fusion_log import FusionInput, PolicyRecord
+from schemas.fusion_log import PolicyRecord
 from schemas.ids import fingerprint
 from schemas.strict_toml import read_strict
 from schemas.topics import FUSION_INPUT
@@ -29,6 +28,7 @@ from streams.kafka.admin import assert_reachable
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.topics import partition_count
+from streams.worker.log_writer import broadcast
 
 _LOOK_S = 2.0  # how long a dry run, which needs no broker, waits for one
 
@@ -70,19 +70,36 @@ def apply(invocation: Invocation, file: Path, *, dry_run: bool, force: bool) -> 
         return
     partitions = partition_count(kafka, FUSION_INPUT)
     state = _known(kafka, partitions)
-    changes = None if state is None else difference(state.policy, wanted)
+    changes = None if state is None else policy_changes(state.policy, wanted)
     _show(changes)
     click.echo(f"version  {version}")
     if changes is not None and not (changes or force):
         click.echo("nothing written")
         return
     revision = max(now_ms(), 0 if state is None else state.policy_revision + 1)
-    value = encode(_input(policy_record(wanted, revision)))
-    others = [partition for partition in range(partitions) if partition != LOOKED_AT]
-    publish(kafka, [ProducerRecord(FUSION_INPUT, b"", value, partition) for partition in others])
-    # Last: when an apply is interrupted before, the next one still sees the difference.
-    publish(kafka, [ProducerRecord(FUSION_INPUT, b"", value, LOOKED_AT)])
+    put_in_force(kafka, policy_record(wanted, revision), partitions)
     click.echo(f"applied as revision {revision} to {partitions} partitions")
+
+
+def put_in_force(
+    kafka: KafkaConfig,
+    record: PolicyRecord,
+    partitions: int,
+    send: Callable[[KafkaConfig, Sequence[ProducerRecord]], object] = publish,
+) -> None:
+    """Write a policy to every partition of the log.
+
+    Args:
+        kafka: The broker.
+        record: The policy.
+        partitions: How many the log has.
+        send: Delivers records, or fails.
+    """
+    name = fingerprint("policy", record.version, record.revision)
+    others = [partition for partition in range(partitions) if partition != LOOKED_AT]
+    send(kafka, broadcast(InputKind.POLICY, name, record, others))
+    # Last: if an apply is interrupted before, the next one still sees the difference.
+    send(kafka, broadcast(InputKind.POLICY, name, record, [LOOKED_AT]))
 
 
 def read_policy_file(text: str, origin: str) -> FusionPolicy:
@@ -98,7 +115,7 @@ def read_policy_file(text: str, origin: str) -> FusionPolicy:
 
 
 def _show_dry(kafka: KafkaConfig, wanted: FusionPolicy, version: str) -> None:
-    """Show it, and the difference where there is a broker."""
+    """Show the policy, and what it changes if there is a broker."""
     click.echo(msgspec.json.format(msgspec.json.encode(wanted, order="sorted")).decode())
     click.echo(f"version  {version}")
     try:
@@ -107,10 +124,10 @@ def _show_dry(kafka: KafkaConfig, wanted: FusionPolicy, version: str) -> None:
     except (BrokerUnavailable, InputMissing) as error:
         click.echo(f"the policy in force is not known: {error}", err=True)
         state = None
-    _show(None if state is None else difference(state.policy, wanted))
+    _show(None if state is None else policy_changes(state.policy, wanted))
 
 
-def _show(changes: Sequence[Change] | None) -> None:
+def _show(changes: Sequence[PolicyChange] | None) -> None:
     if changes is None:
         click.echo("the difference cannot be shown")
     elif not changes:
@@ -120,19 +137,9 @@ def _show(changes: Sequence[Change] | None) -> None:
 
 
 def _known(kafka: KafkaConfig, partitions: int) -> State | None:
-    """The state with the policy in force; None, and a text on stderr, where the log is broken."""
+    """The state with the policy in force; None, with a text on stderr, if the log is broken."""
     try:
         return in_force(kafka, partitions)
     except LogBroken as error:
         click.echo(f"the policy in force is not known: {error}", err=True)
         return None
-
-
-def _input(record: PolicyRecord) -> FusionInput:
-    """The broadcast envelope: no zone, since it is for all of them."""
-    return FusionInput(
-        kind=InputKind.POLICY,
-        event_id=fingerprint("policy", record.version, record.revision),
-        zone="",
-        payload=encode(record),
-    )

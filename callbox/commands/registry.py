@@ -1,9 +1,9 @@
-"""`callbox registry apply`: a town file becomes the registry, and the difference is told to the log.
+"""`callbox registry apply`: a town file becomes the registry, and its changes are written to the log.
 
-    read registry ─► difference ─► device records in fusion.input.v1, delivered ─► site.registry.v1
+    read registry ─► changes ─► device records in fusion.input.v1, delivered ─► site.registry.v1
 
-In this order a device is known to the fold before a worker sends it a fact. When it is interrupted between the two,
-running it again with the same file completes it: a repeat is a newer revision with the same content.
+In this order the fold knows a device before a worker sends a fact about it. If the command is interrupted between the
+two, running it again with the same file completes it: a repeat is a newer revision with the same content.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from callbox.invocation import Invocation
-from callbox.registry.difference import Difference, difference, log_inputs, registry_records
+from callbox.registry.changes import RegistryChange, log_inputs, registry_change, registry_records
 from callbox.registry.registry_file import read_site
 from callbox.terminal.text_file import read_text
 from schemas.codec import decode, encode
@@ -23,6 +23,7 @@ from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import latest_by_key
 from streams.kafka.topics import partition_count
+from streams.worker.log_writer import forward
 
 
 @click.group()
@@ -39,19 +40,19 @@ def apply(invocation: Invocation, file: Path, *, dry_run: bool, everything: bool
     """Make FILE the registry; what it does not name is removed."""
     wanted = read_site(read_text(file), str(file))
     kafka = invocation.config.kafka
-    partition_count(kafka, FUSION_INPUT)  # before anything is written: are broker and log there?
+    partition_count(kafka, FUSION_INPUT)  # fails before anything is written if there is no broker or no log
     known, unreadable = _in_force(kafka)
-    changes = difference(known, wanted, now_ms(), everything=everything)
+    changes = registry_change(known, wanted, now_ms(), everything=everything)
     _show(changes, unreadable)
     if dry_run or (changes.is_empty and not unreadable):
         return
-    publish(kafka, [ProducerRecord(FUSION_INPUT, i.zone.encode(), encode(i)) for i in log_inputs(changes)])
+    publish(kafka, [forward(made) for made in log_inputs(changes)])
     publish(kafka, _registry(changes, unreadable))
     click.echo(f"applied as revision {changes.revision}")
 
 
 def _in_force(kafka: KafkaConfig) -> tuple[dict[str, RegistryDevice], list[bytes]]:
-    """The registry by device id, and the keys of records that nobody can read."""
+    """The registry by device id, and the keys of records that this release cannot decode."""
     known: dict[str, RegistryDevice] = {}
     unreadable = []
     for key, record in latest_by_key(kafka, REGISTRY).items():
@@ -64,8 +65,8 @@ def _in_force(kafka: KafkaConfig) -> tuple[dict[str, RegistryDevice], list[bytes
     return known, unreadable
 
 
-def _registry(changes: Difference, unreadable: list[bytes]) -> list[ProducerRecord]:
-    """What goes into the registry topic; an unreadable record goes first, a device of its name may follow."""
+def _registry(changes: RegistryChange, unreadable: list[bytes]) -> list[ProducerRecord]:
+    """The records for the registry topic. Tombstones of unreadable ones come first: a device may have the same key."""
     records = [ProducerRecord(REGISTRY, key, None) for key in unreadable]
     return records + [
         ProducerRecord(REGISTRY, device_id.encode(), None if device is None else encode(device))
@@ -73,7 +74,7 @@ def _registry(changes: Difference, unreadable: list[bytes]) -> list[ProducerReco
     ]
 
 
-def _show(changes: Difference, unreadable: list[bytes]) -> None:
+def _show(changes: RegistryChange, unreadable: list[bytes]) -> None:
     for device in changes.added:
         click.echo(f"added    {device.device_id}  {device.kind} in {device.zone}")
     for device in changes.changed:

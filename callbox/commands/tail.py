@@ -24,7 +24,7 @@ from streams.kafka.config import KafkaConfig
 from streams.kafka.reader import Follower, LogRecord, Start
 
 _POLL_S: Final = 0.2  # how soon Ctrl-C is noticed
-_LONGEST_TEXT: Final = 80  # characters of a field on a line for people; pictures are text of millions
+_LONGEST_TEXT: Final = 80  # characters of a field on a line for people; a picture has millions
 _COLOURS: Final = {Grade.RED.value: "bold red", Grade.YELLOW.value: "yellow", Grade.BLUE.value: "blue"}
 
 Line = dict[str, Any]
@@ -87,7 +87,7 @@ def _time(text: str) -> EpochMs:
 
 def _records(kafka: KafkaConfig, topic: str, since: EpochMs | None, *, follow: bool) -> Iterator[LogRecord]:
     if follow and since is None and not kafka.capabilities.exact_high_watermark:
-        since = now_ms()  # its end lies within the last batch
+        since = now_ms()  # such a broker does not know the exact end
     start = Start.END if follow else Start.BEGINNING
     with Follower(kafka, topic, start=start, since_ms=since) as follower:
         while follow or not follower.caught_up:

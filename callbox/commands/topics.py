@@ -1,4 +1,4 @@
-"""`callbox topics`: compare the topics of the broker with the catalogue, and make them so."""
+"""`callbox topics`: compare the topics of the broker with the catalogue, and apply the catalogue."""
 
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from streams.worker.settings import RuntimeSettings
 from streams.worker.spec import REPLICABLE, WORKERS
 
 DIFFERENT = 1
-"""`diff` ends with it, as diff(1) does, when there is something to do."""
+"""Exit code of `diff` if there is a difference, as of diff(1)."""
 
 
 class _Config(Protocol):
@@ -25,7 +25,7 @@ class _Config(Protocol):
 
 
 class _Loader(Protocol):
-    """What the root command hands down."""
+    """What the root command passes to this one."""
 
     @property
     def config(self) -> _Config: ...

@@ -1,4 +1,4 @@
-"""What the bytes of a dead letter tell: the schema that they name, and as many of its fields as can be read."""
+"""What can be decoded of a payload in a dead letter: the schema that its header names, and its readable fields."""
 
 import io
 from collections.abc import Iterator
@@ -19,22 +19,22 @@ from schemas.codec import (
 from schemas.topics import CATALOGUE
 
 HEX_BYTES: Final = 64
-"""How much is shown of what cannot be read: enough to recognise a format by its beginning."""
+"""How much is shown of what cannot be decoded: enough to recognise a format by its beginning."""
 
 SEALED_RECORDS: Final = frozenset(topic.record for topic in CATALOGUE if topic.sealed)
-"""Whatever topic they stray into, nothing of them is shown."""
+"""Nothing of these records is shown, even if one is found in another topic."""
 
 _CONFLUENT_BYTES: Final = 5  # a zero and a schema id of four bytes
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be said of a payload.
+    """What is known of a payload.
 
     Attributes:
-        schema: Which one its header names, for people.
-        fields: Those that can be read, from the first on; None where the schema is not known.
-        is_whole: All fields were read, and no byte is left.
-        first_bytes: The beginning in hexadecimal, where not all of it can be read.
+        schema: Description of the schema that its header names.
+        fields: The fields that can be decoded, from the first on; None if the schema is unknown.
+        is_whole: All fields were decoded and no byte is left.
+        first_bytes: The beginning in hexadecimal, if not all of it can be decoded.
     """
 
     schema: str
@@ -44,7 +44,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def content(payload: bytes) -> Content | None:
-    """Look into a payload; None where it is, or holds, a record of a sealed topic: nothing of it may be shown."""
+    """Decode a payload; None if it is or contains a record of a sealed topic, of which nothing may be shown."""
     header = payload[:HEADER_BYTES]
     named = [(record, schema, words) for record, schema, words in _schemas() if schema.header == header]
     if not named:
@@ -64,7 +64,7 @@ def content(payload: bytes) -> Content | None:
 
 
 def _schemas() -> Iterator[tuple[type[msgspec.Struct], Schema, str]]:
-    """Every schema that this release knows: whose it is, and how to say so."""
+    """Every schema that this release knows, with its record and a description."""
     for record in SCHEMA_FILES:
         yield record, schema_of(record), f"{record.__name__}, as this release writes it"
         for earlier in earlier_schemas_of(record).values():
@@ -72,7 +72,7 @@ def _schemas() -> Iterator[tuple[type[msgspec.Struct], Schema, str]]:
 
 
 def _unknown(payload: bytes) -> str:
-    """What is known of a header that names no schema of ours."""
+    """Describe a header that names no schema of ours."""
     if payload.startswith(MARKER) and len(payload) >= HEADER_BYTES:
         return f"{payload[2:HEADER_BYTES].hex()}, which this release does not know"
     if payload.startswith(CONFLUENT_MARKER) and len(payload) >= _CONFLUENT_BYTES:
@@ -81,9 +81,9 @@ def _unknown(payload: bytes) -> str:
 
 
 def _fields(payload: bytes, schema: Schema) -> tuple[dict[str, Any], bool]:
-    """The fields that can be read, and whether that is all there is.
+    """The fields that can be decoded, and whether they are the whole payload.
 
-    Avro has no marks between fields, so a record of the first fields alone is tried, with fewer of them each time.
+    Avro has no marks between fields, so a schema of the first fields alone is tried, with one field less each time.
     """
     declared = schema.parsed["fields"]
     for count in range(len(declared), 0, -1):

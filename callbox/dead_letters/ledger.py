@@ -1,4 +1,4 @@
-"""Which dead letters there are, and which of them tell of one record."""
+"""The ledger of dead letters: those that name the same record and cause are counted as one rejected record."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -14,46 +14,46 @@ from schemas.units import EpochMs
 from streams.kafka.producer import RecordMetadata
 from streams.kafka.record import LogRecord
 
-LETTER_TOPICS: Final = tuple(name for name in BY_NAME if dead_letter_topic(name) in BY_NAME)
-"""The topics that have dead letters."""
+TOPICS_WITH_DEAD_LETTERS: Final = tuple(name for name in BY_NAME if dead_letter_topic(name) in BY_NAME)
+"""Topics whose records can be rejected."""
 
 
-class Found(NamedTuple):
-    """A letter where it lies.
+class LocatedDeadLetter(NamedTuple):
+    """A dead letter and its place.
 
     Attributes:
         place: Its own place, not that of its record.
-        written_at: When.
-        letter: What it says.
+        written_at: When it was written.
+        dead_letter: Its content.
     """
 
     place: RecordMetadata
     written_at: EpochMs
-    letter: DeadLetter
+    dead_letter: DeadLetter
 
 
-class GivenUp(msgspec.Struct, frozen=True, kw_only=True):
-    """One record that was given up for one cause, however often that was said of it.
+class RejectedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One record that was rejected for one cause, with all of its dead letters.
 
-    A bad record of the registry is given up by each worker that follows it, and again at each start.
+    A bad record of the registry is rejected by each worker that reads the registry, and again at each start.
 
     Attributes:
-        place: Of the newest letter.
-        first: Of the first one.
-        letters: How many there are.
-        workers: Who wrote them, sorted.
-        topic: Where the record lay.
+        place: RecordMetadata of the newest dead letter.
+        first: RecordMetadata of the first one.
+        dead_letters: How many there are; `letters` in JSON.
+        workers: The workers that wrote them, sorted.
+        topic: Topic of the record.
         partition: Its partition.
         offset: Its offset.
         appended_at: Its time stamp.
-        cause: Why.
-        first_at: When the first letter was written.
-        newest_at: When the newest one was.
+        cause: Why it was rejected.
+        first_at: When the first dead letter was written.
+        newest_at: When the newest one was written.
     """
 
     place: str
     first: str
-    letters: int
+    dead_letters: int = msgspec.field(name="letters")
     workers: tuple[str, ...]
     topic: str
     partition: int
@@ -64,43 +64,43 @@ class GivenUp(msgspec.Struct, frozen=True, kw_only=True):
     newest_at: EpochMs
 
 
-class Count(NamedTuple):
-    """How many records one group of workers gave up for one cause."""
+class CauseCount(NamedTuple):
+    """How many records of a topic one group of workers rejected for one cause."""
 
     topic: str
     cause: Cause
     workers: tuple[str, ...]
     records: int
-    letters: int
+    dead_letters: int
     newest_at: EpochMs
 
 
 class Ledger(NamedTuple):
-    """What the letters tell.
+    """All rejected records.
 
     Attributes:
-        records: Newest first.
-        unreadable: How many letters nobody can read.
+        records: The rejected records, newest first.
+        unreadable: How many dead letters this release cannot decode.
     """
 
-    records: tuple[GivenUp, ...]
+    records: tuple[RejectedRecord, ...]
     unreadable: int
 
 
-def base_topic(letter_topic: str) -> str:
-    """The topic whose dead letters these are; any other name stays as it is."""
-    return letter_topic.removesuffix(dead_letter_topic(""))
+def base_topic(topic: str) -> str:
+    """The topic that a topic of dead letters belongs to; any other name is returned unchanged."""
+    return topic.removesuffix(dead_letter_topic(""))
 
 
-def place_of(text: str) -> RecordMetadata:
-    """Read the place of a letter.
+def parse_place(text: str) -> RecordMetadata:
+    """Parse the place of a dead letter.
 
     Raises:
-        ValueError: It is none. The text says what is allowed.
+        ValueError: It is not a place; the text says what is allowed.
     """
     topic, _, rest = text.partition("/")
     partition, _, offset = rest.partition("/")
-    if topic not in map(dead_letter_topic, LETTER_TOPICS) or not (
+    if topic not in map(dead_letter_topic, TOPICS_WITH_DEAD_LETTERS) or not (
         _is_number(partition) and _is_number(offset)
     ):
         raise ValueError(
@@ -109,90 +109,96 @@ def place_of(text: str) -> RecordMetadata:
     return RecordMetadata(topic, int(partition), int(offset))
 
 
-def spelled(place: RecordMetadata) -> str:
+def format_place(place: RecordMetadata) -> str:
     """A place as people type it."""
     return f"{place.topic}/{place.partition}/{place.offset}"
 
 
-def found_in(record: LogRecord) -> Found:
-    """The letter that a record of a dead-letter topic holds.
+def dead_letter_in(record: LogRecord) -> LocatedDeadLetter:
+    """The dead letter in a record of a topic of dead letters.
 
     Raises:
-        DecodeError: It is none that this release knows.
+        DecodeError: This release cannot decode it.
     """
     place = RecordMetadata(record.topic, record.partition, record.offset)
-    return Found(place, record.timestamp_ms, decode(record.value, DeadLetter))
+    return LocatedDeadLetter(place, record.timestamp_ms, decode(record.value, DeadLetter))
 
 
-def is_sealed(found: Found) -> bool:
-    """Whether nothing of the record may be shown; also where a letter is not where it belongs."""
-    topic = BY_NAME.get(found.letter.topic)
+def is_sealed(found: LocatedDeadLetter) -> bool:
+    """Whether nothing of the record may be shown: its topic is sealed, or the dead letter is in a wrong topic."""
+    topic = BY_NAME.get(found.dead_letter.topic)
     return topic is None or topic.sealed or found.place.topic != dead_letter_topic(topic.name)
 
 
 def ledger(records: Iterable[LogRecord]) -> Ledger:
-    """Group letters by the record that they tell of.
+    """Group dead letters by record and cause.
 
     Args:
-        records: Of dead-letter topics, in order within each partition.
+        records: Records of topics of dead letters, in order within each partition.
     """
-    known: dict[tuple[str, int, int, EpochMs, Cause], GivenUp] = {}
+    known: dict[tuple[str, int, int, EpochMs, Cause], RejectedRecord] = {}
     unreadable = 0
     for record in records:
         try:
-            found = found_in(record)
+            found = dead_letter_in(record)
         except DecodeError:
             unreadable += 1
             continue
-        said = identity(found.letter)
+        said = identity(found.dead_letter)
         earlier = known.get(said)
         known[said] = _first(found) if earlier is None else _once_more(earlier, found)
     newest_first = sorted(known.values(), key=lambda given: given.newest_at, reverse=True)
     return Ledger(tuple(newest_first), unreadable)
 
 
-def counts(records: Iterable[GivenUp]) -> list[Count]:
-    """How many there are of each topic, cause and group of workers."""
-    found: dict[tuple[str, Cause, tuple[str, ...]], Count] = {}
+def count_by_cause(records: Iterable[RejectedRecord]) -> list[CauseCount]:
+    """Count rejected records by topic, cause and group of workers."""
+    found: dict[tuple[str, Cause, tuple[str, ...]], CauseCount] = {}
     for given in records:
         about = (given.topic, given.cause, given.workers)
-        known = found.get(about, Count(*about, 0, 0, EpochMs(0)))
+        known = found.get(about, CauseCount(*about, 0, 0, EpochMs(0)))
         found[about] = known._replace(
             records=known.records + 1,
-            letters=known.letters + given.letters,
+            dead_letters=known.dead_letters + given.dead_letters,
             newest_at=max(known.newest_at, given.newest_at),
         )
     return [found[about] for about in sorted(found)]
 
 
-def identity(letter: DeadLetter) -> tuple[str, int, int, EpochMs, Cause]:
-    """Equal for letters of one record and cause; the time tells the records of a re-created topic apart."""
-    return letter.topic, letter.partition, letter.offset, letter.appended_at, letter.cause
+def identity(dead_letter: DeadLetter) -> tuple[str, int, int, EpochMs, Cause]:
+    """Equal for dead letters of one record and cause; the time differs for a record of a topic that was re-created."""
+    return (
+        dead_letter.topic,
+        dead_letter.partition,
+        dead_letter.offset,
+        dead_letter.appended_at,
+        dead_letter.cause,
+    )
 
 
-def _first(found: Found) -> GivenUp:
-    letter, place = found.letter, spelled(found.place)
-    return GivenUp(
+def _first(found: LocatedDeadLetter) -> RejectedRecord:
+    dead_letter, place = found.dead_letter, format_place(found.place)
+    return RejectedRecord(
         place=place,
         first=place,
-        letters=1,
-        workers=(letter.worker,),
-        topic=letter.topic,
-        partition=letter.partition,
-        offset=letter.offset,
-        appended_at=letter.appended_at,
-        cause=letter.cause,
+        dead_letters=1,
+        workers=(dead_letter.worker,),
+        topic=dead_letter.topic,
+        partition=dead_letter.partition,
+        offset=dead_letter.offset,
+        appended_at=dead_letter.appended_at,
+        cause=dead_letter.cause,
         first_at=found.written_at,
         newest_at=found.written_at,
     )
 
 
-def _once_more(given: GivenUp, found: Found) -> GivenUp:
+def _once_more(given: RejectedRecord, found: LocatedDeadLetter) -> RejectedRecord:
     return replace(
         given,
-        place=spelled(found.place),
-        letters=given.letters + 1,
-        workers=tuple(sorted({*given.workers, found.letter.worker})),
+        place=format_place(found.place),
+        dead_letters=given.dead_letters + 1,
+        workers=tuple(sorted({*given.workers, found.dead_letter.worker})),
         newest_at=max(given.newest_at, found.written_at),
     )
 

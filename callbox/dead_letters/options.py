@@ -1,10 +1,10 @@
-"""How the commands on dead letters are told which ones."""
+"""Options and arguments of the commands on dead letters: which ones are meant."""
 
 from typing import Final
 
 import click
 
-from callbox.dead_letters.ledger import LETTER_TOPICS, base_topic, place_of
+from callbox.dead_letters.ledger import TOPICS_WITH_DEAD_LETTERS, base_topic, parse_place
 from callbox.terminal.choices import choice
 from callbox.terminal.times import parse_time
 from schemas.errors import Cause
@@ -14,7 +14,7 @@ from streams.kafka.producer import RecordMetadata
 
 
 def time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> EpochMs | None:
-    """A time, or so long ago."""
+    """Parse a time, or a time span before now."""
     try:
         return None if value is None else parse_time(value, now_ms())
     except ValueError as error:
@@ -22,17 +22,17 @@ def time(_context: click.Context, _parameter: click.Parameter, value: str | None
 
 
 def topic(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    """A topic that has dead letters, named by itself or by theirs."""
+    """Parse the name of a topic that has dead letters, or of the topic of its dead letters."""
     name = None if value is None else base_topic(value)
-    if name is not None and name not in LETTER_TOPICS:
-        raise click.BadParameter(f"{value!r} is none of {', '.join(LETTER_TOPICS)}")
+    if name is not None and name not in TOPICS_WITH_DEAD_LETTERS:
+        raise click.BadParameter(f"{value!r} is none of {', '.join(TOPICS_WITH_DEAD_LETTERS)}")
     return name
 
 
 def place(_context: click.Context, _parameter: click.Parameter, value: str) -> RecordMetadata:
-    """The place of one letter."""
+    """Parse the place of one dead letter."""
     try:
-        return place_of(value)
+        return parse_place(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
@@ -40,7 +40,7 @@ def place(_context: click.Context, _parameter: click.Parameter, value: str) -> R
 def places(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> tuple[RecordMetadata, ...]:
-    """The places of letters."""
+    """Parse the places of dead letters."""
     return tuple(place(context, parameter, value) for value in values)
 
 

@@ -1,10 +1,10 @@
-"""Whether the record of a dead letter may be sent again, and as what.
+"""Whether the record of a dead letter may be sent again, and in which form.
 
-    letter ─► its record: in the letter, or read again at its place ─► nothing there          gone
-                                                                    ─► it would come back     refused, or --force
-                                                                    ─► else                   sent
+    dead letter ─► its record: in it, or read again at its place ─► not there any more           gone
+                                                                 ─► it would be rejected again   refused, or --force
+                                                                 ─► else                         sent
 
-A letter stays where it is: its topic is only ever appended to.
+The dead letter stays in its topic, which is append-only.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from callbox.dead_letters.ledger import Found, spelled
+from callbox.dead_letters.ledger import LocatedDeadLetter, format_place
 from callbox.terminal.times import format_span
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import read_entry
@@ -39,10 +39,10 @@ from schemas.topics import (
 from schemas.units import EpochMs
 from streams.kafka.producer import ProducerRecord, RecordMetadata
 
-BY_DEVICE: Final = frozenset({PILLAR_EVENTS, FRAMES, PLATE_READS})
-"""Here the registry must know who speaks."""
+NEEDS_REGISTERED_DEVICE: Final = frozenset({PILLAR_EVENTS, FRAMES, PLATE_READS})
+"""Topics whose records are rejected if the registry does not name their device."""
 
-BEYOND_MENDING: Final = frozenset(
+UNFIXABLE_CAUSES: Final = frozenset(
     {
         Cause.PICTURE_EMPTY,
         Cause.PICTURE_NOT_JPEG,
@@ -51,50 +51,50 @@ BEYOND_MENDING: Final = frozenset(
         Cause.PLATE_TEXT_INVALID,
     }
 )
-"""Neither a registry nor another release makes these records better."""
+"""A record with one of these causes would be rejected again, whatever the registry or the release."""
 
 _ENVELOPE_BYTES: Final = 256  # Kafka's batch and record headers have about 80
 
 
 class Original(NamedTuple):
-    """The record that was given up, as it was written."""
+    """The rejected record, as it was written."""
 
     key: bytes | None
     value: bytes | None
 
 
-class Fate(StrEnum):
-    """What becomes of a record that is to be sent again."""
+class RetryResult(StrEnum):
+    """What becomes of a record for which a retry was asked."""
 
     SENT = "sent"
     REFUSED = "refused"
     GONE = "gone"
 
 
-class Judgement(NamedTuple):
-    """What is decided about one letter.
+class RetryDecision(NamedTuple):
+    """The decision about one dead letter.
 
     Attributes:
-        fate: What becomes of it.
+        result: What becomes of its record.
         words: Why, for people; nothing of the record is in it.
-        outgoing: What is to be sent, or None.
+        outgoing: The record to send, or None.
     """
 
-    fate: Fate
+    result: RetryResult
     words: str
     outgoing: ProducerRecord | None = None
 
 
-def kept(letter: DeadLetter) -> Original | None:
-    """The record as the letter has it; None where that is not all of it: sealed, too large, without a key."""
-    if letter.payload is None or letter.key is None or BY_NAME[letter.topic].sealed:
+def record_kept_in(dead_letter: DeadLetter) -> Original | None:
+    """The record in a dead letter; None if it does not have all of it: sealed, too large, without a key."""
+    if dead_letter.payload is None or dead_letter.key is None or BY_NAME[dead_letter.topic].sealed:
         return None
-    return Original(letter.key, letter.payload)
+    return Original(dead_letter.key, dead_letter.payload)
 
 
-def never(found: Found) -> str | None:
-    """Why a letter is never sent again, whatever it holds; None where it may be."""
-    topic = BY_NAME.get(found.letter.topic)
+def refused_for_good(found: LocatedDeadLetter) -> str | None:
+    """Why the record of a dead letter is never sent again, whatever it is; None if it may be."""
+    topic = BY_NAME.get(found.dead_letter.topic)
     if topic is None or found.place.topic != dead_letter_topic(topic.name):
         return "the letter names a topic that it does not belong to"
     if topic.cleanup is Cleanup.COMPACT:
@@ -106,71 +106,82 @@ def never(found: Found) -> str | None:
     return None
 
 
-def judge(
-    found: Found, original: Original | None, devices: Collection[str], now: EpochMs, *, force: bool
-) -> Judgement:
-    """Decide about one letter that `never` does not refuse.
+def decide_retry(
+    found: LocatedDeadLetter,
+    original: Original | None,
+    devices: Collection[str],
+    now: EpochMs,
+    *,
+    force: bool,
+) -> RetryDecision:
+    """Decide about one dead letter that `refused_for_good` lets pass.
 
     Args:
-        found: The letter.
-        original: Its record, or None where that is no longer to be had.
-        devices: What the registry names; used for topics of `BY_DEVICE`.
-        now: The time of the second attempt.
-        force: Send it also where it would come back.
+        found: The dead letter.
+        original: Its record, or None if it is no longer available.
+        devices: The devices in the registry; used for the topics in `NEEDS_REGISTERED_DEVICE`.
+        now: The time of the retry.
+        force: Send it even if it would be rejected again.
     """
-    letter = found.letter
+    dead_letter = found.dead_letter
     if original is None:
-        return Judgement(Fate.GONE, _gone(letter))
-    if not _fits(original, letter.topic):
-        return Judgement(Fate.REFUSED, f"it is larger than {letter.topic} takes: it came in compressed")
-    why = _obstacle(letter, original.value, devices)
+        return RetryDecision(RetryResult.GONE, _gone(dead_letter))
+    if not _fits(original, dead_letter.topic):
+        return RetryDecision(
+            RetryResult.REFUSED, f"it is larger than {dead_letter.topic} takes: it came in compressed"
+        )
+    why = _obstacle(dead_letter, original.value, devices)
     if why is not None and not force:
-        return Judgement(Fate.REFUSED, f"it would come back: {why} (--force sends it all the same)")
+        return RetryDecision(
+            RetryResult.REFUSED, f"it would come back: {why} (--force sends it all the same)"
+        )
     value, words = original.value, why or ""
-    if letter.topic == PILLAR_EVENTS:
-        words = words or _age_warning(value, letter.appended_at, now)
-        value = with_its_id(value, letter.appended_at, now)
-    # Without a key there is nothing to choose a partition by; an empty one names none (ticks, policies).
-    partition = None if original.key else letter.partition
-    return Judgement(Fate.SENT, words, ProducerRecord(letter.topic, original.key, value, partition))
+    if dead_letter.topic == PILLAR_EVENTS:
+        words = words or _age_warning(value, dead_letter.appended_at, now)
+        value = with_original_id(value, dead_letter.appended_at, now)
+    # A record without a key, or with an empty one (ticks, policies), goes to the partition that it was in.
+    partition = None if original.key else dead_letter.partition
+    return RetryDecision(
+        RetryResult.SENT, words, ProducerRecord(dead_letter.topic, original.key, value, partition)
+    )
 
 
-def with_its_id(value: bytes | None, appended_at: EpochMs, now: EpochMs) -> bytes | None:
-    """The same bytes, where intake gives them the id that it gave the original; else the event with that id in it.
+def with_original_id(value: bytes | None, appended_at: EpochMs, now: EpochMs) -> bytes | None:
+    """The same bytes if intake gives them the id that the original had; else the event with that id in it.
 
-    The id of an event that names neither itself nor its number may hang on when it was appended, since that says
-    whether its clock can be trusted (processors/intake/pillar_event.py).
+    The id of an event that has neither an id nor a sequence number may depend on its append time, by which intake
+    decides whether the device's clock can be trusted (processors/intake/pillar_event.py).
     """
-    original, again = _taken_in(value, appended_at), _taken_in(value, now)
+    original, again = _fact_of(value, appended_at), _fact_of(value, now)
     if original is None or again is None or original.event_id == again.event_id:
         return value
     return encode(replace(decode(value, PillarEvent), event_id=original.event_id))
 
 
 def _age_warning(value: bytes | None, appended_at: EpochMs, now: EpochMs) -> str:
-    original, again = _taken_in(value, appended_at), _taken_in(value, now)
+    original, again = _fact_of(value, appended_at), _fact_of(value, now)
     if original is None or again is None or original.clock_suspect or not again.clock_suspect:
         return ""
     return "it is so old that intake takes it for one of now, as clock_suspect"
 
 
-def _taken_in(value: bytes | None, at: EpochMs) -> PillarFact | None:
-    """What intake makes of a pillar's event, or None where it fails."""
+def _fact_of(value: bytes | None, at: EpochMs) -> PillarFact | None:
+    """What intake makes of a pillar's event; None if it fails."""
     try:
         return intake(decode(value, PillarEvent), at)
-    except Exception:  # noqa: BLE001 - it may be sent by force, whatever it is
+    except Exception:  # noqa: BLE001 - with --force anything may be sent
         return None
 
 
-def _obstacle(letter: DeadLetter, value: bytes | None, devices: Collection[str]) -> str | None:
-    """Why a worker would give the record up again, as far as this release can tell."""
-    if letter.cause in BEYOND_MENDING:
-        return f"{letter.cause}, and neither the registry nor another release mends that"
+def _obstacle(dead_letter: DeadLetter, value: bytes | None, devices: Collection[str]) -> str | None:
+    """Why a worker would reject the record again, as far as this release can tell."""
+    if dead_letter.cause in UNFIXABLE_CAUSES:
+        return f"{dead_letter.cause}, and neither the registry nor another release mends that"
     try:
-        device_id = _SPEAKERS[letter.topic](value, letter.appended_at)
+        device_id = _DEVICE_OF[dead_letter.topic](value, dead_letter.appended_at)
     except DecodeError as error:
         return f"this release does not read it either ({error.cause})"
-    except Exception as error:  # noqa: BLE001 - the worker's rules may fail on it as they did before
+    except Exception as error:  # noqa: BLE001 - the worker's rules may fail on it again
         return f"this release fails on it too ({type(error).__name__})"
     if device_id is not None and device_id not in devices:
         return "the registry does not name its device: callbox registry apply"
@@ -182,9 +193,9 @@ def _fits(original: Original, topic: str) -> bool:
     return size + _ENVELOPE_BYTES <= BY_NAME[topic].max_message_bytes
 
 
-def _gone(letter: DeadLetter) -> str:
-    retention_ms = BY_NAME[letter.topic].retention_ms or 0
-    place = spelled(RecordMetadata(letter.topic, letter.partition, letter.offset))
+def _gone(dead_letter: DeadLetter) -> str:
+    retention_ms = BY_NAME[dead_letter.topic].retention_ms or 0
+    place = format_place(RecordMetadata(dead_letter.topic, dead_letter.partition, dead_letter.offset))
     return (
         f"{place} is no longer there (its topic keeps records for {format_span(retention_ms)}) and the letter does "
         "not hold it: nothing is sent"
@@ -194,7 +205,9 @@ def _gone(letter: DeadLetter) -> str:
 def _pillar(value: bytes | None, appended_at: EpochMs) -> str | None:
     event = decode(value, PillarEvent)
     intake(event, appended_at)
-    return None if event.kind is PillarKind.PRESS else event.device_id  # a stranger's press is heard
+    return (
+        None if event.kind is PillarKind.PRESS else event.device_id
+    )  # a press of an unregistered device is accepted
 
 
 def _frame(value: bytes | None, _appended_at: EpochMs) -> str:
@@ -213,11 +226,11 @@ def _of_the_log(value: bytes | None, appended_at: EpochMs) -> None:
     read_entry(LogEntry(0, appended_at, None, value))
 
 
-_SPEAKERS: Final[Mapping[str, Callable[[bytes | None, EpochMs], str | None]]] = {
+_DEVICE_OF: Final[Mapping[str, Callable[[bytes | None, EpochMs], str | None]]] = {
     PILLAR_EVENTS: _pillar,
     FRAMES: _frame,
     PLATE_READS: _plate_read,
     ACKS: _ack,
     FUSION_INPUT: _of_the_log,
 }
-"""Read a record as its worker would, and name the device that the registry must know, if any."""
+"""Decode a record as its worker would; return the device that the registry must name, if any."""

@@ -1,10 +1,10 @@
-"""Who takes part: the vehicles with their plates and pictures, what the cameras see. Drawn, or real where given.
+"""The fixtures of a scenario: vehicles with their plates and pictures, and the scenes that the cameras see.
 
     no --data: rendered plates, a rendered car, a rendered yard with a fire
     --data DIR: DIR/plates-cn (crops named by their plate), DIR/checkpoint, DIR/flame/*.mp4; the quiet yard is rendered
 
-A vehicle takes part only with a picture that the shipped models read right: that another plate is on no list would
-mean nothing if its picture could not be read. How many they read right is the benchmark's business.
+Each picture is one that the shipped models read right: that a plate is found on no list proves nothing if its picture
+cannot be read. How many pictures they read right is measured by `benchmarks.vision.plates`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,9 +13,9 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Final
 
-from callbox.demo.plates import render_plate
+from callbox.demo.pictures.plates import render_plate
+from callbox.demo.pictures.scenes import checkpoint_scene, flame_frames, quiet_frames, video_frames
 from callbox.demo.scenario import ListedAs, Scenario
-from callbox.demo.scenes import checkpoint_scene, flame_frames, quiet_frames, video_frames
 from callbox.demo.steps import Scene, VideoStep
 from models.weights import weights_path
 from processors.vision.boxes import Picture
@@ -30,11 +30,11 @@ FONT: Final = "cjk_font"
 
 @dataclass(frozen=True)
 class Vehicle:
-    """A vehicle that passes a checkpoint. Its text form leaves out what must not reach a log.
+    """A vehicle that passes a checkpoint. Its repr leaves out what must not reach a log.
 
     Attributes:
-        name: How the scenario names it.
-        plate: What is on its plate.
+        name: Its name in the scenario.
+        plate: The text of its plate.
         picture: JPEG of its plate, or of its front.
         entry: Its entry in the hotlist, or None.
     """
@@ -46,13 +46,13 @@ class Vehicle:
 
 
 @dataclass(frozen=True)
-class Cast:
-    """Everybody and everything that the steps show.
+class Fixtures:
+    """What the records of the steps show.
 
     Attributes:
-        vehicles: By their names; pictures of plates.
-        fronts: Vehicles on no list, from the front.
-        scenes: Pictures of each scene in their order, JPEG.
+        vehicles: Vehicles by name, with pictures of their plates.
+        fronts: Vehicles on no list, with pictures from the front.
+        scenes: The pictures of each scene in their order, JPEG.
     """
 
     vehicles: Mapping[str, Vehicle]
@@ -61,15 +61,15 @@ class Cast:
 
     @property
     def all_vehicles(self) -> list[Vehicle]:
-        """Whoever passes."""
+        """Every vehicle that passes a checkpoint."""
         return [*self.vehicles.values(), *self.fronts]
 
 
-def make_cast(scenario: Scenario, data: Path | None, cache: Path) -> Cast:
-    """Draw the cast, or take it from files.
+def make_fixtures(scenario: Scenario, data: Path | None, cache: Path) -> Fixtures:
+    """Draw the fixtures, or take them from files.
 
     Args:
-        scenario: Whom it needs.
+        scenario: The scenario that needs them.
         data: Folder with real pictures, or None.
         cache: Where the models and the font are.
 
@@ -86,11 +86,11 @@ def make_cast(scenario: Scenario, data: Path | None, cache: Path) -> Cast:
         vehicle.name for vehicle in [*vehicles, *fronts] if vehicle.plate not in _read(vehicle, reader)
     ]:
         raise InputMissing(f"the models do not read the plates of the vehicles {', '.join(unread)}")
-    return Cast({vehicle.name: vehicle for vehicle in vehicles}, fronts, scenes)
+    return Fixtures({vehicle.name: vehicle for vehicle in vehicles}, fronts, scenes)
 
 
 def _drawn(scenario: Scenario, font: Path) -> tuple[list[Vehicle], list[Vehicle]]:
-    """The vehicles of the scenario, and the last of them from the front too."""
+    """The vehicles of the scenario, and the last of them also from the front."""
     plates = [render_plate(role.plate, font) for role in scenario.vehicles]
     vehicles = [
         Vehicle(role.name, role.plate, _jpeg(plate), role.entry)
@@ -104,7 +104,7 @@ def _drawn(scenario: Scenario, font: Path) -> tuple[list[Vehicle], list[Vehicle]
 
 
 def _real_vehicles(scenario: Scenario, data: Path, reader: PlatePictures) -> list[Vehicle]:
-    """The first crops that are read as their names say."""
+    """The first crops whose reading is their name."""
     folder = data / "plates-cn"
     crops = (Vehicle(path.stem, path.stem, path.read_bytes()) for path in _files(folder))
     legible = list(
@@ -119,7 +119,7 @@ def _real_vehicles(scenario: Scenario, data: Path, reader: PlatePictures) -> lis
 
 
 def _real_fronts(data: Path, reader: PlatePictures) -> list[Vehicle]:
-    """Every picture in which a plate is read; nobody knows what is on it, so the reading counts as its plate."""
+    """Every picture in which a plate is read. These pictures have no labels, so the reading counts as the plate."""
     pictures = [path.read_bytes() for path in _files(data / "checkpoint")]
     seen = [reader.read(picture) for picture in pictures]
     return [
@@ -134,7 +134,7 @@ def _read(vehicle: Vehicle, reader: PlatePictures) -> list[str]:
 
 
 def _scene(step: VideoStep, data: Path | None) -> Iterator[bytes]:
-    """As many pictures as the step wants; a video that is too short begins again."""
+    """As many pictures as the step has; a video that is too short is repeated."""
     if step.scene is Scene.QUIET:
         return _jpegs(quiet_frames(step.times, FRAME_SIZE, seed=2))
     if data is None:
@@ -147,7 +147,7 @@ def _scene(step: VideoStep, data: Path | None) -> Iterator[bytes]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """The pictures of a folder by name.
+    """The pictures of a folder, sorted by name.
 
     Raises:
         InputMissing: There are none.

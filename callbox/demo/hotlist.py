@@ -1,4 +1,4 @@
-"""The demo's hotlist file: made at each run, because its expiries count from now."""
+"""The demo's hotlist file. It is made at each run, because its entries expire a while after the run begins."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -28,7 +28,7 @@ def hotlist_file(vehicles: Iterable[Vehicle], now: EpochMs) -> str:
 
 
 def listed_text(vehicle: Vehicle) -> str:
-    """The plate of a vehicle's entry: its own, or one that differs in one character."""
+    """The plate in a vehicle's entry: its own, or one that differs in one character."""
     entry = vehicle.entry
     if entry is None or entry.other_character is None:
         return vehicle.plate

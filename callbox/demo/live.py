@@ -1,5 +1,7 @@
-"""What people see while it runs: alerts in a table that grows on a terminal, plain lines anywhere else."""
+"""What people see while the demo runs: on a terminal a table that grows with each alert, anywhere else plain lines."""
 
+from collections.abc import Sequence
+from queue import Empty, SimpleQueue
 from typing import Final, Protocol
 
 from rich.console import Console, Group
@@ -7,36 +9,81 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from callbox.demo.latency import press_to_alert_ms
+from callbox.demo.result import press_to_alert_ms
+from callbox.demo.scenario import Scenario
 from callbox.demo.watch import Arrival
 from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import Grade, Status
 from schemas.hotlist import VerificationRequest
 from schemas.topics import VERIFICATION_REQUESTS
+from schemas.units import SECOND_MS, EpochMs
+from streams.clock import now_ms
 
 STYLES: Final = {Grade.RED: "bold red", Grade.YELLOW: "bold yellow", Grade.BLUE: "blue"}
 COLUMNS: Final = ("s", "grade", "action", "why", "zone", "device", "press to alert")
 
 
-class Show(Protocol):
-    """Where it is shown."""
+class Display(Protocol):
+    """Where a run is shown."""
 
     def step(self, at_s: float, what: str) -> None:
-        """A step begins."""
+        """Show that a step of the scenario begins."""
 
     def arrived(self, at_s: float, arrival: Arrival) -> None:
-        """Something came out."""
+        """Show a record that came out."""
 
-    def say(self, text: str) -> None:
-        """Something happens around the play."""
+    def note(self, text: str) -> None:
+        """Show a line about the run itself."""
 
     def close(self) -> None:
-        """It is over."""
+        """End the display; what it shows stays."""
+
+
+class RunProgress:
+    """Shows what is new: the steps that have begun and the records that have arrived.
+
+    The thread that sends calls `sent`, the main thread calls `refresh`.
+
+    Args:
+        scenario: Its steps are shown by their own words.
+        arrivals: What the watcher has seen; it grows while the run goes on.
+        display: Where it is shown.
+    """
+
+    def __init__(self, scenario: Scenario, arrivals: Sequence[Arrival], display: Display) -> None:
+        self._scenario, self._arrivals, self._display = scenario, arrivals, display
+        self._sent: SimpleQueue[tuple[EpochMs, int]] = SimpleQueue()
+        self._steps: set[int] = set()
+        self._shown = 0
+        self._start = now_ms()
+
+    def sent(self, step: int) -> None:
+        """Note that a record of a step, given by its index, is sent now."""
+        self._sent.put((now_ms(), step))
+
+    def refresh(self) -> None:
+        """Show the steps of which a record was sent for the first time, then what arrived."""
+        while True:
+            try:
+                at, step = self._sent.get_nowait()
+            except Empty:
+                break
+            if not self._steps:
+                self._start = at
+            if step not in self._steps:
+                self._steps.add(step)
+                self._display.step(self._seconds(at), self._scenario.steps[step].what)
+        for arrival in self._arrivals[self._shown :]:
+            self._shown += 1
+            self._display.arrived(self._seconds(arrival.at), arrival)
+
+    def _seconds(self, at: EpochMs) -> float:
+        return (at - self._start) / SECOND_MS
 
 
 def cells(at_s: float, arrival: Arrival) -> tuple[list[str], str]:
-    """What is shown of a record: a cell for each column, and its style."""
+    """How a record is shown: a cell for each of `COLUMNS`, and the style of the row."""
     if arrival.topic == VERIFICATION_REQUESTS:
         request = decode(arrival.value, VerificationRequest)
         why = f"{request.purpose}: a person is asked"
@@ -51,33 +98,33 @@ def cells(at_s: float, arrival: Arrival) -> tuple[list[str], str]:
 
 
 class Lines:
-    """Plain lines, for a log."""
+    """A display of plain lines, for a log."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     def step(self, at_s: float, what: str) -> None:
-        """One line in."""
+        """Print a line marked `in`."""
         self._print(f"{at_s:5.1f} s  in   {what}")
 
     def arrived(self, at_s: float, arrival: Arrival) -> None:
-        """One line out."""
+        """Print a line marked `out`."""
         shown, _style = cells(at_s, arrival)
         self._print(f"{at_s:5.1f} s  out  {'  '.join(cell for cell in shown[1:] if cell)}")
 
-    def say(self, text: str) -> None:
-        """One line."""
+    def note(self, text: str) -> None:
+        """Print the line."""
         self._print(text)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no display is open."""
 
     def _print(self, text: str) -> None:
         self._console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 class Screen:
-    """The last step over a table of what came out."""
+    """A display of a table of what came out, with the latest step below it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -86,21 +133,21 @@ class Screen:
         self._live: Live | None = None
 
     def step(self, at_s: float, what: str) -> None:
-        """It stands above the table."""
+        """Replace the step that is shown."""
         self._step = Text(f"{at_s:5.1f} s  {what}", style="bold")
         self._refresh()
 
     def arrived(self, at_s: float, arrival: Arrival) -> None:
-        """A row more."""
+        """Add a row."""
         self._rows.append(cells(at_s, arrival))
         self._refresh()
 
-    def say(self, text: str) -> None:
-        """One line above the table."""
+    def note(self, text: str) -> None:
+        """Print a line above the table."""
         (self._live.console if self._live else self._console).print(text, markup=False, highlight=False)
 
     def close(self) -> None:
-        """The table stays."""
+        """Remove the step and leave the table."""
         self._step = Text("")
         self._refresh()
         if self._live is not None:
@@ -119,6 +166,6 @@ class Screen:
         return table
 
 
-def show_for(console: Console) -> Show:
-    """A table for a terminal, lines for anything else."""
+def display_for(console: Console) -> Display:
+    """The display for a console: a table on a terminal, lines anywhere else."""
     return Screen(console) if console.is_terminal else Lines(console)

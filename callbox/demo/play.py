@@ -1,11 +1,11 @@
-"""The player: sends each record at its time and notes where it lies."""
+"""The player sends each record at its time and notes its place on the broker."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from callbox.demo.schedule import Due
+from callbox.demo.schedule import ScheduledRecord
 from schemas.units import SECOND_MS, EpochMs
 from streams.clock import monotonic, now_ms
 from streams.kafka.client_settings import librdkafka_settings
@@ -22,8 +22,8 @@ class Sent:
 
     Attributes:
         step: Index of its step.
-        at: When.
-        place: Where it lies.
+        at: When it was sent.
+        place: Its topic, partition and offset.
     """
 
     step: int
@@ -31,13 +31,15 @@ class Sent:
     place: RecordMetadata
 
 
-def play(kafka: KafkaConfig, records: Sequence[Due], on_send: Callable[[Due], None]) -> list[Sent]:
+def play(
+    kafka: KafkaConfig, records: Sequence[ScheduledRecord], on_send: Callable[[ScheduledRecord], None]
+) -> list[Sent]:
     """Send records, each at its time; returns when all of them are delivered.
 
     Args:
         kafka: The broker.
         records: In the order of their times.
-        on_send: Told of each record when it is sent.
+        on_send: Called with each record when it is sent.
 
     Raises:
         DeliveryFailed: The broker did not take one.
@@ -45,7 +47,9 @@ def play(kafka: KafkaConfig, records: Sequence[Due], on_send: Callable[[Due], No
     return asyncio.run(_play(kafka, records, on_send))
 
 
-async def _play(kafka: KafkaConfig, records: Sequence[Due], on_send: Callable[[Due], None]) -> list[Sent]:
+async def _play(
+    kafka: KafkaConfig, records: Sequence[ScheduledRecord], on_send: Callable[[ScheduledRecord], None]
+) -> list[Sent]:
     delivery = Delivery(librdkafka_settings(kafka) | {"delivery.timeout.ms": _GIVE_UP_MS})
     try:
         for topic in sorted({record.topic for record in records}):
@@ -62,7 +66,7 @@ async def _play(kafka: KafkaConfig, records: Sequence[Due], on_send: Callable[[D
         await asyncio.to_thread(delivery.close, _ANSWER_S)
 
 
-async def _send(delivery: Delivery, record: Due, scheduled: EpochMs) -> Sent:
+async def _send(delivery: Delivery, record: ScheduledRecord, scheduled: EpochMs) -> Sent:
     """Send a record that happened when the scenario says, and is received now, however late the machine is."""
     now = now_ms()
     value = record.make(min(scheduled, now), now)

@@ -1,63 +1,75 @@
-"""Waiting for the end: every record that went in is processed, and everything that is expected is there.
+"""Wait until a run is quiescent: every record that was sent is processed, and everything expected has come out.
 
-    inputs sent ─► alarms, frames, plates have acked them all ─► fusion has acked the log as it is then ─► settled
+    inputs sent ─► alarms, frames, plates have processed them all ─► fusion has processed the log as it is then ─► done
 
-What a worker has acked it has delivered before, so after this nothing more can come out but ticks.
+A record counts as processed when what follows from it is delivered, so after this nothing can come out but ticks.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from callbox.demo.environment import READ_BY, Answering, records_done
 from callbox.demo.play import Sent
+from callbox.demo.processes.environment import READ_BY, WorkerProbe, records_done
 from schemas.topics import FUSION_INPUT
 from streams.clock import monotonic, pause
-from streams.kafka.config import KafkaConfig
-from streams.kafka.reader import read_all
-
-PROCESSED_WITHIN_S: Final = 60.0  # 0.5-3 s measured; pictures on a loaded machine take longer
-COMPLETE_WITHIN_S: Final = 10.0  # workers look at the registry and the hotlist once a second
-_STEP_S: Final = 0.2
 
 
-def settle(
-    kafka: KafkaConfig,
-    workers: Mapping[str, Answering],
+class Limits(NamedTuple):
+    """How long to wait, in seconds.
+
+    Attributes:
+        processed_s: For a worker to process what it was sent: 0.5-3 s measured; pictures on a loaded machine take
+            longer.
+        complete_s: For what is expected, once all is processed: workers look at registry and hotlist once a second.
+        step_s: Between two questions.
+    """
+
+    processed_s: float = 60.0
+    complete_s: float = 10.0
+    step_s: float = 0.2
+
+
+LIMITS: Final = Limits()
+
+
+def quiesce(
+    workers: Mapping[str, WorkerProbe],
     sent: Sequence[Sent],
+    *,
+    appended: Callable[[], int],
     is_complete: Callable[[], bool],
+    limits: Limits = LIMITS,
 ) -> list[str]:
     """Wait until nothing is left to do.
 
     Args:
-        kafka: The broker.
-        workers: The four, by name.
-        sent: What went in.
-        is_complete: Whether everything that is expected is there.
+        workers: The four workers, by name.
+        sent: The records that were sent.
+        appended: How many records the log has; asked when the workers that append to it are done.
+        is_complete: Whether everything that is expected has come out.
+        limits: How long to wait.
 
     Returns:
-        What is wrong: work that was not done in time, a worker that is not ready; a line each.
+        What is wrong, a line each: work that was not done in time, a worker that is not ready.
     """
     given = Counter(record.place.topic for record in sent)
     problems = [
-        problem
+        _wait_for(workers[name], sum(given[topic] for topic in topics), limits)
         for name, topics in READ_BY.items()
         if FUSION_INPUT not in topics
-        and (problem := _wait_for(workers[name], sum(given[topic] for topic in topics), PROCESSED_WITHIN_S))
-        is not None
     ]
-    appended = sum(1 for _record in read_all(kafka, FUSION_INPUT))
-    if (problem := _wait_for(workers["fusion"], appended, PROCESSED_WITHIN_S)) is not None:
-        problems.append(problem)
-    give_up = monotonic() + COMPLETE_WITHIN_S
+    problems.append(_wait_for(workers["fusion"], appended(), limits))
+    give_up = monotonic() + limits.complete_s
     while not is_complete() and monotonic() < give_up:
-        pause(_STEP_S)
-    return problems + [f"worker {name} is not ready" for name in workers if not workers[name].is_ready()]
+        pause(limits.step_s)
+    not_ready = [f"worker {name} is not ready" for name in workers if not workers[name].is_ready()]
+    return [problem for problem in problems if problem is not None] + not_ready
 
 
-def _wait_for(worker: Answering, records: int, within_s: float) -> str | None:
-    """Return once the worker has processed so many records; what is wrong if it has not in time."""
-    give_up = monotonic() + within_s
+def _wait_for(worker: WorkerProbe, records: int, limits: Limits) -> str | None:
+    """Return when the worker has processed so many records; what is wrong if it has not in time."""
+    give_up = monotonic() + limits.processed_s
     while True:
         try:
             done = records_done(worker)
@@ -66,5 +78,5 @@ def _wait_for(worker: Answering, records: int, within_s: float) -> str | None:
         if done >= records:
             return None
         if monotonic() > give_up:
-            return f"worker {worker.name} processed {done} of {records} records within {within_s:.0f} s"
-        pause(_STEP_S)
+            return f"worker {worker.name} processed {done} of {records} records within {limits.processed_s:.0f} s"
+        pause(limits.step_s)

@@ -1,17 +1,44 @@
-"""Everything that is known of one run: what was played, what came out, what was wrong."""
+"""Everything that is known about one run: what was played, what came out, how fast, and what was wrong."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import NamedTuple
 
-from callbox.demo.collect import Harvest
-from callbox.demo.fixtures import Cast
-from callbox.demo.latency import Latency, latency
+from callbox.demo.check.collect import Collected
+from callbox.demo.fixtures import Fixtures
 from callbox.demo.play import Sent
 from callbox.demo.scenario import Scenario
+from processors.incident.press_latency import first_named_press
+from schemas.alert import Alert
 from schemas.registry import RegistryDevice
 from schemas.units import SECOND_MS, EpochMs
 from streams.kafka.capabilities import BrokerKind
+
+
+class Latency(NamedTuple):
+    """From press to alert, in milliseconds, over some presses."""
+
+    presses: int
+    p50_ms: float
+    max_ms: int
+
+
+def press_to_alert_ms(alert: Alert, arrived_at: EpochMs) -> int | None:
+    """How long a press took to this consumer; None for an alert that is not the first red to name a press."""
+    press = first_named_press(alert)
+    return None if press is None else max(0, arrived_at - press.received_at)
+
+
+def latency_of(alerts: Sequence[Alert], arrived: Mapping[str, EpochMs]) -> Latency | None:
+    """Over all alerts that are the first to name a press; None where there is none."""
+    found = [
+        took
+        for alert in alerts
+        if alert.alert_id in arrived
+        and (took := press_to_alert_ms(alert, arrived[alert.alert_id])) is not None
+    ]
+    return Latency(len(found), median(found), max(found)) if found else None
 
 
 @dataclass(frozen=True)
@@ -21,12 +48,12 @@ class Script:
     Attributes:
         scenario: The steps.
         town: Its devices.
-        cast: Its vehicles and pictures.
+        fixtures: Its vehicles and pictures.
     """
 
     scenario: Scenario
     town: Sequence[RegistryDevice]
-    cast: Cast
+    fixtures: Fixtures
 
 
 class Durations(NamedTuple):
@@ -38,23 +65,23 @@ class Durations(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Story:
+class RunResult:
     """One run.
 
     Attributes:
         script: What was played.
         sent: What went in.
-        found: What lay on the broker at the end.
+        collected: What lay on the broker at the end.
         arrived: When an alert first arrived at the watcher, by its id.
         plate_reads: How many reads the plates worker counted, by outcome.
         problems: What went wrong while it ran, a line each.
         durations: How long it took.
-        broker: Which kind.
+        broker: Which kind of broker it ran on.
     """
 
     script: Script
     sent: Sequence[Sent]
-    found: Harvest
+    collected: Collected
     arrived: Mapping[str, EpochMs]
     plate_reads: Mapping[str, int]
     problems: Sequence[str]
@@ -72,5 +99,5 @@ class Story:
 
     @property
     def latency(self) -> Latency | None:
-        """From press to alert."""
-        return latency([placed.alert for placed in self.found.alerts], self.arrived)
+        """From press to alert, over all alerts of the run."""
+        return latency_of([placed.alert for placed in self.collected.alerts], self.arrived)

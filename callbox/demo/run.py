@@ -1,43 +1,43 @@
 """The demo from end to end: broker, commands, workers, play, watch, stop, read everything, check.
 
-broker ─► topics, registry, policy, hotlist ─► four workers ready ─► play ─► settled ─► stopped ─► read ─► checked
+broker ─► topics, registry, policy, hotlist ─► four workers ready ─► play ─► quiescent ─► stopped ─► read ─► checked
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack
 from importlib.resources import as_file, files
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Final
+from threading import Thread
+from typing import Final, TypeVar
 
-from callbox.demo.background import in_background
-from callbox.demo.broker import Broker
-from callbox.demo.collect import ALERT_TOPICS, harvest
-from callbox.demo.environment import run_command, running_workers, stop, write_config
-from callbox.demo.fixtures import make_cast
+from callbox.demo.check.collect import ALERT_TOPICS, collect
+from callbox.demo.check.outcome import expected, observed, plate_read_counts
+from callbox.demo.fixtures import make_fixtures
 from callbox.demo.hotlist import hotlist_file
-from callbox.demo.live import Show
-from callbox.demo.outcome import expected, observed
-from callbox.demo.plate_reads import outcomes
+from callbox.demo.live import Display, RunProgress
 from callbox.demo.play import Sent, play
-from callbox.demo.quiesce import settle
-from callbox.demo.result import Durations, Script, Story
-from callbox.demo.scenario import Scenario, read_scenario
-from callbox.demo.schedule import Due, due_records
+from callbox.demo.processes.broker import Broker
+from callbox.demo.processes.environment import run_command, running_workers, stop, write_config
+from callbox.demo.processes.worker_process import WorkerProcess
+from callbox.demo.quiesce import quiesce
+from callbox.demo.result import Durations, RunResult, Script
+from callbox.demo.scenario import read_scenario
+from callbox.demo.schedule import schedule_records
 from callbox.demo.watch import Watcher
-from callbox.demo.worker_process import WorkerProcess
 from callbox.registry.registry_file import read_site
 from callbox.terminal.text_file import read_text
 from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.errors import TopicRefused
-from schemas.topics import BY_NAME, VERIFICATION_REQUESTS
-from schemas.units import SECOND_MS, EpochMs
+from schemas.topics import BY_NAME, FUSION_INPUT, VERIFICATION_REQUESTS
 from streams.clock import monotonic, now_ms, pause
 from streams.kafka.admin import admin_client
 from streams.kafka.config import KafkaConfig
 from streams.kafka.reader import read_all
+
+T = TypeVar("T")
 
 WATCHED: Final = (*ALERT_TOPICS, VERIFICATION_REQUESTS)
 _STEP_S: Final = 0.05
@@ -50,7 +50,7 @@ def shipped(name: str) -> str:
 
 
 def read_script(file: Path | None, data: Path | None, cache: Path) -> Script:
-    """The scenario, its town and its cast.
+    """Read the scenario and its town, and make its fixtures.
 
     Args:
         file: A scenario, or None for the shipped one.
@@ -64,10 +64,10 @@ def read_script(file: Path | None, data: Path | None, cache: Path) -> Script:
     text = shipped("scenario.toml") if file is None else read_text(file)
     scenario = read_scenario(text, "scenario.toml" if file is None else str(file))
     town = read_site(shipped("town.toml"), "town.toml")
-    return Script(scenario, town, make_cast(scenario, data, cache))
+    return Script(scenario, town, make_fixtures(scenario, data, cache))
 
 
-def run(script: Script, broker: Broker, out: Path, cache: Path, show: Show) -> Story:
+def run(script: Script, broker: Broker, out: Path, cache: Path, display: Display) -> RunResult:
     """Run the demo.
 
     Args:
@@ -75,10 +75,10 @@ def run(script: Script, broker: Broker, out: Path, cache: Path, show: Show) -> S
         broker: Not started yet; its callbox topics are empty.
         out: Folder for what the workers print, in `logs/`.
         cache: Where the models are.
-        show: Where people see it.
+        display: Where people see it.
 
     Raises:
-        CallboxError: The house could not be set up.
+        CallboxError: The environment could not be set up.
     """
     began = monotonic()
     logs = out / "logs"
@@ -87,19 +87,19 @@ def run(script: Script, broker: Broker, out: Path, cache: Path, show: Show) -> S
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="callbox-demo-")))
         stack.enter_context(broker)
         kafka = KafkaConfig(bootstrap=broker.bootstrap, kind=broker.kind)
-        show.say(f"broker      {broker.kind} at {broker.bootstrap}")
+        display.note(f"broker      {broker.kind} at {broker.bootstrap}")
         config = scratch / "callbox.toml"
         write_config(config, kafka, cache)
-        _set_up(config, kafka, script, scratch, show)
+        _set_up(config, kafka, script, scratch, display)
         with running_workers(config, logs) as workers:
-            show.say(f"workers     {', '.join(workers)} are ready after {monotonic() - began:.1f} s")
+            display.note(f"workers     {', '.join(workers)} are ready after {monotonic() - began:.1f} s")
             ready = monotonic()
             with Watcher(kafka, WATCHED) as watcher:
-                sent, problems = _perform(script, kafka, workers, watcher, show)
+                sent, problems = _play_and_show(script, kafka, workers, watcher, display)
             played = monotonic()
             pages = {name: worker.page("/metrics") for name, worker in workers.items()}
             problems += stop(workers)
-        found = harvest(kafka)
+        collected = collect(kafka)
     for name, page in pages.items():
         (logs / f"{name}.metrics").write_text(page, encoding="utf-8")
     durations = Durations(ready - began, played - ready, monotonic() - began)
@@ -108,26 +108,28 @@ def run(script: Script, broker: Broker, out: Path, cache: Path, show: Show) -> S
         for arrival in reversed(watcher.arrivals)  # the first of each counts
         if arrival.topic in ALERT_TOPICS
     }
-    return Story(script, sent, found, arrived, outcomes(pages["plates"]), problems, durations, broker.kind)
+    return RunResult(
+        script, sent, collected, arrived, plate_read_counts(pages["plates"]), problems, durations, broker.kind
+    )
 
 
-def _set_up(config: Path, kafka: KafkaConfig, script: Script, scratch: Path, show: Show) -> None:
-    """Run the commands that an operator runs; the hotlist's file is gone with the folder it lies in."""
+def _set_up(config: Path, kafka: KafkaConfig, script: Script, scratch: Path, display: Display) -> None:
+    """Run the commands that an operator runs. The hotlist's file is removed with the folder that it is in."""
     _refuse_a_used_broker(kafka)
     run_command(config, ["topics", "apply"])
     hotlist = scratch / "hotlist.toml"
-    hotlist.write_text(hotlist_file(script.cast.vehicles.values(), now_ms()), encoding="utf-8")
+    hotlist.write_text(hotlist_file(script.fixtures.vehicles.values(), now_ms()), encoding="utf-8")
     with ExitStack() as opened:
         for name in ("registry", "policy"):
             file = {"registry": "town.toml", "policy": "policy.toml"}[name]
             path = opened.enter_context(as_file(files("callbox.demo").joinpath(file)))
             printed = run_command(config, [name, "apply", str(path)])
-            show.say(f"{name:10}  {printed.strip().splitlines()[-1]}")
-    show.say(f"hotlist     {run_command(config, ['hotlist', 'apply', str(hotlist)]).splitlines()[0]}")
+            display.note(f"{name:10}  {printed.strip().splitlines()[-1]}")
+    display.note(f"hotlist     {run_command(config, ['hotlist', 'apply', str(hotlist)]).splitlines()[0]}")
 
 
 def _refuse_a_used_broker(kafka: KafkaConfig) -> None:
-    """The demo replaces registry, policy and hotlist, and checks all that is in the topics.
+    """Refuse a broker that is in use: the demo replaces registry, policy and hotlist, and checks all topics.
 
     Raises:
         TopicRefused: A topic holds records.
@@ -138,58 +140,47 @@ def _refuse_a_used_broker(kafka: KafkaConfig) -> None:
             raise TopicRefused(f"{kafka.bootstrap}: {name} holds records; the demo needs a broker of its own")
 
 
-def _perform(
+def _play_and_show(
     script: Script,
     kafka: KafkaConfig,
     workers: Mapping[str, WorkerProcess],
     watcher: Watcher,
-    show: Show,
+    display: Display,
 ) -> tuple[list[Sent], list[str]]:
-    """Play and settle in a thread, and show meanwhile what goes in and comes out."""
-    due = due_records(script.scenario, script.town, script.cast)
-    begun: SimpleQueue[tuple[EpochMs, Due]] = SimpleQueue()
+    """Play and quiesce in a thread; show meanwhile what goes in and what comes out."""
+    records = schedule_records(script.scenario, script.town, script.fixtures)
+    progress = RunProgress(script.scenario, watcher.arrivals, display)
 
-    def perform() -> tuple[list[Sent], list[str]]:
-        sent = play(kafka, due, lambda record: begun.put((now_ms(), record)))
+    def play_and_quiesce() -> tuple[list[Sent], list[str]]:
+        sent = play(kafka, records, lambda record: progress.sent(record.step))
         wanted = expected(script.scenario, script.town, sent)
-        return sent, settle(kafka, workers, sent, lambda: not wanted - observed(harvest(kafka)))
+        return sent, quiesce(
+            workers,
+            sent,
+            appended=lambda: sum(1 for _record in read_all(kafka, FUSION_INPUT)),
+            is_complete=lambda: not wanted - observed(collect(kafka)),
+        )
 
-    screening = _Screening(script.scenario, watcher, show)
-    performance = in_background(perform)
+    playing = in_background(play_and_quiesce)
     try:
-        while not performance.done():
-            screening.refresh(begun)
+        while not playing.done():
+            progress.refresh()
             pause(_STEP_S)
-        screening.refresh(begun)
+        progress.refresh()
     finally:
-        show.close()
-    return performance.result()
+        display.close()
+    return playing.result()
 
 
-class _Screening:
-    """Hands what is new to the show."""
+def in_background(work: Callable[[], T]) -> Future[T]:
+    """Run `work` in a daemon thread: Python would wait for the thread of an executor after Ctrl-C."""
+    future: Future[T] = Future()
 
-    def __init__(self, scenario: Scenario, watcher: Watcher, show: Show) -> None:
-        self._scenario, self._watcher, self._show = scenario, watcher, show
-        self._steps: set[int] = set()
-        self._shown = 0
-        self._start = now_ms()
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - whoever asks for the result gets it
+            future.set_exception(error)
 
-    def refresh(self, begun: SimpleQueue[tuple[EpochMs, Due]]) -> None:
-        """Show the steps that began, then what arrived."""
-        while True:
-            try:
-                at, record = begun.get_nowait()
-            except Empty:
-                break
-            if not self._steps:
-                self._start = at
-            if record.step not in self._steps:
-                self._steps.add(record.step)
-                self._show.step(self._seconds(at), self._scenario.steps[record.step].what)
-        for arrival in self._watcher.arrivals[self._shown :]:
-            self._shown += 1
-            self._show.arrived(self._seconds(arrival.at), arrival)
-
-    def _seconds(self, at: EpochMs) -> float:
-        return (at - self._start) / SECOND_MS
+    Thread(target=run, name="background", daemon=True).start()
+    return future

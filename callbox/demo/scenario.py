@@ -1,6 +1,6 @@
-"""The scenario file: who takes part, what goes in, when, and exactly what must come out of it.
+"""The scenario file: its vehicles, what is sent and when, and exactly what must come out of it.
 
-It is taken as a whole or refused as a whole, as every file that people write.
+Like every file that people write, it is accepted as a whole or refused as a whole.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ from schemas.enums import Purpose
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from schemas.strict_toml import read_strict
 
-LONGEST_S: Final = 120.0  # people watch it
+LONGEST_S: Final = 120.0  # as long as people watch it
 
 
 class ListedAs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A vehicle's entry in the hotlist.
 
     Attributes:
-        entry_id: Its name.
-        purpose: Why.
-        expires_in_s: Seconds from the moment in which the list is written.
-        other_character: Index of a character that the entry has otherwise: then another vehicle is listed.
+        entry_id: Id of the entry.
+        purpose: Why the vehicle is listed.
+        expires_in_s: Seconds from the moment when the list is written.
+        other_character: Index of a character that differs in the entry, so that another vehicle is listed; or None.
     """
 
     entry_id: str
@@ -37,8 +37,8 @@ class VehicleRole(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """A vehicle that passes a checkpoint.
 
     Attributes:
-        name: How steps name it.
-        plate: What is drawn on its plate, unless real crops are given.
+        name: Its name in the steps.
+        plate: The text that is drawn on its plate, unless real crops are given.
         entry: Its entry in the hotlist, or None.
     """
 
@@ -48,7 +48,7 @@ class VehicleRole(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file."""
+    """The content of a scenario file."""
 
     vehicles: tuple[VehicleRole, ...]
     steps: Annotated[tuple[AnyStep, ...], msgspec.Meta(min_length=1)]
@@ -58,7 +58,7 @@ def read_scenario(text: str, origin: str) -> Scenario:
     """Read a scenario file.
 
     Raises:
-        FileRefused: Unknown key, wrong type, a vehicle that is not there, or too long.
+        FileRefused: An unknown key, a wrong type, an unknown vehicle, or a scenario that takes too long.
     """
     scenario = read_strict(text, Scenario, origin)
     if problems := _problems(scenario):
@@ -66,7 +66,7 @@ def read_scenario(text: str, origin: str) -> Scenario:
     return scenario
 
 
-def zone_of(device: str, town: Sequence[RegistryDevice]) -> str:
+def zone_of_device(device: str, town: Sequence[RegistryDevice]) -> str:
     """The zone of a device; `unassigned` for one that no registry names."""
     return next((known.zone for known in town if known.device_id == device), UNASSIGNED_ZONE)
 

@@ -1,4 +1,4 @@
-"""From steps to records: what is sent, where to, when, and with which event id."""
+"""The schedule of a scenario: its steps become records, each with its topic, time and event id."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from callbox.demo.fixtures import Cast
-from callbox.demo.scenario import Scenario, zone_of
+from callbox.demo.fixtures import Fixtures
+from callbox.demo.scenario import Scenario, zone_of_device
 from callbox.demo.steps import (
     AckStep,
     AnyStep,
@@ -17,7 +17,7 @@ from callbox.demo.steps import (
     PillarStep,
     PlateStep,
     PoisonStep,
-    Says,
+    ReaderText,
     Shows,
     SilenceStep,
     VideoStep,
@@ -35,34 +35,29 @@ from schemas.topics import ACKS, FRAMES, PILLAR_EVENTS, PLATE_READS
 from schemas.units import EpochMs
 
 POISON: Final = b"these bytes are no record\xff\x00"
-
-
 JURISDICTION: Final = "CN"
-
-
-BETWEEN_FRONTS_S: Final = 0.3
-
-
-CONFIDENCE: Final = 0.97
-
-
+BETWEEN_FRONTS_S: Final = 0.3  # pictures from the front go through two models, one after another
+CONFIDENCE: Final = 0.97  # what a reader states about text of its own
 OPERATOR: Final = Actor(name="Desk 4", organisation="County control room")
 
+_SMALL: Final = np.zeros((8, 8, 3), np.uint8)
+_BASELINE_FRAME: Final = b"\xff\xc0"
+"""Start of a JPEG frame header. Length (2 bytes), precision (1), height (2) and width (2) follow: ITU T.81, B.2.2."""
 
 Maker = Callable[[EpochMs, EpochMs], bytes]
-"""Encodes a record by the times when it happened and when it was received."""
+"""Encodes a record, given the times when it happened and when it was received."""
 
 
 @dataclass(frozen=True)
-class Due:
-    """One record to send.
+class ScheduledRecord:
+    """One record that will be sent.
 
     Attributes:
-        at_s: When, seconds since the start.
-        step: Index of the step that it belongs to.
-        topic: Where to.
+        at_s: When it is sent, seconds since the start.
+        step: Index of its step.
+        topic: Its topic.
         key: Its key.
-        make: Makes its bytes when it is sent.
+        make: Encodes it when it is sent.
     """
 
     at_s: float
@@ -72,65 +67,75 @@ class Due:
     make: Maker
 
 
-def due_records(scenario: Scenario, town: Sequence[RegistryDevice], cast: Cast) -> list[Due]:
+def schedule_records(
+    scenario: Scenario, town: Sequence[RegistryDevice], fixtures: Fixtures
+) -> list[ScheduledRecord]:
     """Every record of a scenario, in the order of their times."""
     silent = {step.device for step in scenario.steps if isinstance(step, SilenceStep)}
-    speaking = [
+    supervised = [
         device.device_id
         for device in town
         if device.kind in {DeviceKind.PILLAR, DeviceKind.GATEWAY} and device.device_id not in silent
     ]
     presses = _first_presses(scenario, town)
     records = [
-        due
+        record
         for number, step in enumerate(scenario.steps)
-        for due in _records(number, step, Setting(speaking, presses, cast))
+        for record in _records(number, step, Setting(supervised, presses, fixtures))
     ]
-    return sorted(records, key=lambda due: due.at_s)
+    return sorted(records, key=lambda record: record.at_s)
 
 
 class Setting(NamedTuple):
-    """What steps refer to.
+    """What the records of steps are made from.
 
     Attributes:
-        speaking: The devices that send heartbeats.
-        incidents: The incident of each pillar's first press.
-        cast: Vehicles and pictures.
+        supervised: The devices that send heartbeats.
+        incidents: The id of the incident that each pillar's first press raises.
+        fixtures: Vehicles and pictures.
     """
 
-    speaking: list[str]
+    supervised: list[str]
     incidents: Mapping[str, str]
-    cast: Cast
+    fixtures: Fixtures
 
 
 def _first_presses(scenario: Scenario, town: Sequence[RegistryDevice]) -> dict[str, str]:
-    """The incident that each pillar's first press raises, as the fold will name it."""
+    """The id of the incident that each pillar's first press raises, as the fold will make it."""
     return {
         step.device: incident_id_of(
-            zone_of(step.device, town), Hazard.EMERGENCY_CALL, step.device, f"{step.event}-{number}-0"
+            zone_of_device(step.device, town), Hazard.EMERGENCY_CALL, step.device, f"{step.event}-{number}-0"
         )
         for number, step in reversed(list(enumerate(scenario.steps)))
         if isinstance(step, PillarStep) and step.event is PillarKind.PRESS and not step.exercise
     }
 
 
-def _records(number: int, step: AnyStep, setting: Setting) -> Iterator[Due]:
+def _records(number: int, step: AnyStep, setting: Setting) -> Iterator[ScheduledRecord]:
     match step:
         case Heartbeats() | PillarStep():
-            return _pillar_records(number, step, setting.speaking)
+            return _pillar_records(number, step, setting.supervised)
         case SilenceStep():
             return iter(())
         case AckStep():
             return iter([_acknowledgement(number, step, setting.incidents)])
         case VideoStep() | PictureStep():
-            return _frame_records(number, step, setting.cast)
+            return _frame_records(number, step, setting.fixtures)
         case PlateStep():
-            return _read_records(number, step, setting.cast)
+            return _read_records(number, step, setting.fixtures)
         case PoisonStep():
-            return iter([Due(step.at_s, number, step.topic, b"poison", lambda _happened, _received: POISON)])
+            return iter(
+                [
+                    ScheduledRecord(
+                        step.at_s, number, step.topic, b"poison", lambda _happened, _received: POISON
+                    )
+                ]
+            )
 
 
-def _pillar_records(number: int, step: Heartbeats | PillarStep, pillars: list[str]) -> Iterator[Due]:
+def _pillar_records(
+    number: int, step: Heartbeats | PillarStep, pillars: list[str]
+) -> Iterator[ScheduledRecord]:
     if isinstance(step, Heartbeats):
         devices, kind, is_resent, active, exercise = pillars, PillarKind.HEARTBEAT, False, True, False
     else:
@@ -141,10 +146,10 @@ def _pillar_records(number: int, step: Heartbeats | PillarStep, pillars: list[st
         for device in devices:
             at_s = step.at_s + turn * step.every_s
             make = _pillar(device, kind, event_id, active=active, exercise=exercise)
-            yield Due(at_s, number, PILLAR_EVENTS, device.encode(), make)
+            yield ScheduledRecord(at_s, number, PILLAR_EVENTS, device.encode(), make)
 
 
-def _acknowledgement(number: int, step: AckStep, incidents: Mapping[str, str]) -> Due:
+def _acknowledgement(number: int, step: AckStep, incidents: Mapping[str, str]) -> ScheduledRecord:
     incident_id = incidents.get(step.device, f"{step.device}-{fingerprint(number)}")
 
     def make(happened: EpochMs, _received: EpochMs) -> bytes:
@@ -160,23 +165,27 @@ def _acknowledgement(number: int, step: AckStep, incidents: Mapping[str, str]) -
             )
         )
 
-    return Due(step.at_s, number, ACKS, incident_id.encode(), make)
+    return ScheduledRecord(step.at_s, number, ACKS, incident_id.encode(), make)
 
 
-def _frame_records(number: int, step: VideoStep | PictureStep, cast: Cast) -> Iterator[Due]:
+def _frame_records(
+    number: int, step: VideoStep | PictureStep, fixtures: Fixtures
+) -> Iterator[ScheduledRecord]:
     if isinstance(step, VideoStep):
-        seen = [(turn * step.every_s, jpeg) for turn, jpeg in enumerate(cast.scenes[step.scene])]
+        seen = [(turn * step.every_s, jpeg) for turn, jpeg in enumerate(fixtures.scenes[step.scene])]
     else:
-        seen = [(0.0, _damaged(step.damage, cast))]
+        seen = [(0.0, _damaged(step.damage, fixtures))]
     for turn, (after_s, jpeg) in enumerate(seen):
         make = _frame(step.device, jpeg, f"frame-{number}-{turn}")
-        yield Due(step.at_s + after_s, number, FRAMES, step.device.encode(), make)
+        yield ScheduledRecord(step.at_s + after_s, number, FRAMES, step.device.encode(), make)
 
 
-def _read_records(number: int, step: PlateStep, cast: Cast) -> Iterator[Due]:
-    for turn, picture in enumerate(_pictures(step, cast)):
-        make = _plate_read(step, cast, picture, f"read-{number}-{turn}")
-        yield Due(step.at_s + turn * BETWEEN_FRONTS_S, number, PLATE_READS, step.device.encode(), make)
+def _read_records(number: int, step: PlateStep, fixtures: Fixtures) -> Iterator[ScheduledRecord]:
+    for turn, picture in enumerate(_pictures(step, fixtures)):
+        make = _plate_read(step, fixtures, picture, f"read-{number}-{turn}")
+        yield ScheduledRecord(
+            step.at_s + turn * BETWEEN_FRONTS_S, number, PLATE_READS, step.device.encode(), make
+        )
 
 
 def _pillar(device: str, kind: PillarKind, event_id: str, *, active: bool, exercise: bool) -> Maker:
@@ -201,8 +210,8 @@ def _frame(device: str, jpeg: bytes, event_id: str) -> Maker:
     )
 
 
-def _plate_read(step: PlateStep, cast: Cast, picture: bytes | None, event_id: str) -> Maker:
-    text = _text(step, cast)
+def _plate_read(step: PlateStep, fixtures: Fixtures, picture: bytes | None, event_id: str) -> Maker:
+    text = _text(step, fixtures)
     return lambda happened, received: encode(
         PlateRead(
             checkpoint_id=step.device,
@@ -217,39 +226,31 @@ def _plate_read(step: PlateStep, cast: Cast, picture: bytes | None, event_id: st
     )
 
 
-def _text(step: PlateStep, cast: Cast) -> str | None:
-    plate = cast.vehicles[step.vehicle].plate
+def _text(step: PlateStep, fixtures: Fixtures) -> str | None:
+    plate = fixtures.vehicles[step.vehicle].plate
     match step.says:
-        case Says.PLATE:
+        case ReaderText.PLATE:
             return plate
-        case Says.CONTROL_CHARACTERS:
+        case ReaderText.CONTROL_CHARACTERS:
             return f"{plate[:3]}\x1b[2J\x00{plate[3:]}"
-        case Says.NOTHING:
+        case ReaderText.NOTHING:
             return None
 
 
-def _pictures(step: PlateStep, cast: Cast) -> Sequence[bytes | None]:
+def _pictures(step: PlateStep, fixtures: Fixtures) -> Sequence[bytes | None]:
     match step.shows:
         case Shows.CROP:
-            return [cast.vehicles[step.vehicle].picture]
+            return [fixtures.vehicles[step.vehicle].picture]
         case Shows.FRONT:
-            return [vehicle.picture for vehicle in cast.fronts]
+            return [vehicle.picture for vehicle in fixtures.fronts]
         case Shows.NOTHING:
             return [None]
 
 
-def _damaged(damage: Damage, cast: Cast) -> bytes:
+def _damaged(damage: Damage, fixtures: Fixtures) -> bytes:
     if damage is Damage.TOO_LARGE:
         return claims_50_megapixels()
-    return truncated(next(iter(cast.scenes.values()))[0])
-
-
-_SMALL = np.zeros((8, 8, 3), np.uint8)
-
-
-_BASELINE_FRAME = (
-    b"\xff\xc0"  # then two bytes each of length, one of precision, height, width (ITU T.81, B.2.2)
-)
+    return truncated(next(iter(fixtures.scenes.values()))[0])
 
 
 def truncated(jpeg: bytes) -> bytes:
@@ -258,7 +259,7 @@ def truncated(jpeg: bytes) -> bytes:
 
 
 def claims_50_megapixels() -> bytes:
-    """A small picture whose frame header says 10,000 x 5,000 pixels."""
+    """A small picture whose frame header states 10,000 x 5,000 pixels."""
     jpeg = bytearray(encode_jpeg(_SMALL, 90))
     size_at = jpeg.index(_BASELINE_FRAME) + 5
     jpeg[size_at : size_at + 4] = (5_000).to_bytes(2, "big") + (10_000).to_bytes(2, "big")

@@ -1,4 +1,4 @@
-"""The steps of a scenario: one record each kind of thing that happens, with what it must cause."""
+"""The steps of a scenario: a type for each kind of thing that happens, with what it must cause."""
 
 from enum import StrEnum
 from typing import Annotated, TypeAlias
@@ -14,7 +14,7 @@ Times = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 
 class AlertTopic(StrEnum):
-    """Where an alert may be expected."""
+    """The topics in which an alert may be expected."""
 
     DISPATCH = ALERTS
     MAINTENANCE = MAINTENANCE
@@ -29,8 +29,8 @@ class Shows(StrEnum):
     NOTHING = "nothing"
 
 
-class Says(StrEnum):
-    """What a plate reader's own text is."""
+class ReaderText(StrEnum):
+    """What a plate reader itself has read."""
 
     NOTHING = "nothing"
     PLATE = "plate"
@@ -62,7 +62,7 @@ class ExpectedAlert(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     picture: bool = False
 
 
-class ExpectedLetter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ExpectedDeadLetter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A dead letter that each of some workers must write for each record of a step."""
 
     cause: Cause
@@ -70,27 +70,27 @@ class ExpectedLetter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class ExpectedAnswer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an acknowledgement must be answered."""
+    """The answer that an acknowledgement must get."""
 
     outcome: AckOutcome
     reason: Reason
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
-    """What happens at one time; the subclasses say what.
+class ScenarioStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """Something that happens at one time; the subclasses are the kinds.
 
     Attributes:
         at_s: When its first record is sent, seconds since the start.
-        what: For people, one line.
-        alerts: What it must cause.
-        letters: Dead letters of each of its records.
-        requests: Hotlist entries about which it must ask a person.
+        what: One line that describes it to people.
+        alerts: The alerts that it must cause.
+        dead_letters: The dead letters that each of its records must cause; `letters` in the file.
+        requests: Hotlist entries for which it must cause a verification request.
     """
 
     at_s: Seconds
     what: str
     alerts: tuple[ExpectedAlert, ...] = ()
-    letters: tuple[ExpectedLetter, ...] = ()
+    dead_letters: tuple[ExpectedDeadLetter, ...] = msgspec.field(default=(), name="letters")
     requests: tuple[str, ...] = ()
 
     @property
@@ -99,15 +99,25 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return ""
 
 
-class Heartbeats(Step, frozen=True, kw_only=True, tag="heartbeats"):
-    """Every pillar and gateway of the town says that it is there, but those that a step of silence names."""
+class Heartbeats(ScenarioStep, frozen=True, kw_only=True, tag="heartbeats"):
+    """Every pillar and gateway of the town sends a heartbeat, except those of silence steps."""
 
     times: Times = 1
     every_s: Seconds = 0.0
 
 
-class PillarStep(Step, frozen=True, kw_only=True, tag="pillar"):
-    """One pillar reports; `resend`: the same event each time; `active`: false when a fault is over."""
+class PillarStep(ScenarioStep, frozen=True, kw_only=True, tag="pillar"):
+    """One pillar reports an event.
+
+    Attributes:
+        event: Its kind.
+        device: The pillar.
+        times: How often it is sent.
+        every_s: Seconds between two of them.
+        resend: The same event is sent each time.
+        active: False if a fault is over.
+        exercise: It is marked as an exercise.
+    """
 
     event: PillarKind
     device: str
@@ -123,8 +133,8 @@ class PillarStep(Step, frozen=True, kw_only=True, tag="pillar"):
         return self.device
 
 
-class SilenceStep(Step, frozen=True, kw_only=True, tag="silence"):
-    """One device never says anything: nothing is sent, and that must be noticed."""
+class SilenceStep(ScenarioStep, frozen=True, kw_only=True, tag="silence"):
+    """One device sends nothing at all, and that must be noticed."""
 
     device: str
 
@@ -134,10 +144,10 @@ class SilenceStep(Step, frozen=True, kw_only=True, tag="silence"):
         return self.device
 
 
-class AckStep(Step, frozen=True, kw_only=True, tag="acknowledge"):
-    """A person says something about the incident that a pillar's first press has raised.
+class AckStep(ScenarioStep, frozen=True, kw_only=True, tag="acknowledge"):
+    """A person acknowledges the incident that a pillar's first press has raised.
 
-    `device` may be one that was never pressed: then there is no such incident.
+    If `device` was never pressed, the acknowledgement names an incident that does not exist.
     """
 
     action: AckAction
@@ -148,20 +158,20 @@ class AckStep(Step, frozen=True, kw_only=True, tag="acknowledge"):
 
     @property
     def subject(self) -> str:
-        """The pillar that was pressed last for it."""
+        """The pillar: the latest source of the incident."""
         return self.device
 
 
-class PlateStep(Step, frozen=True, kw_only=True, tag="plate-read"):
+class PlateStep(ScenarioStep, frozen=True, kw_only=True, tag="plate-read"):
     """A vehicle passes a checkpoint."""
 
     device: str
     vehicle: str
     shows: Shows = Shows.CROP
-    says: Says = Says.NOTHING
+    says: ReaderText = ReaderText.NOTHING
 
 
-class VideoStep(Step, frozen=True, kw_only=True, tag="video"):
+class VideoStep(ScenarioStep, frozen=True, kw_only=True, tag="video"):
     """A camera sends pictures of a scene."""
 
     device: str
@@ -175,21 +185,21 @@ class VideoStep(Step, frozen=True, kw_only=True, tag="video"):
         return self.device
 
 
-class PictureStep(Step, frozen=True, kw_only=True, tag="picture"):
-    """A camera sends one picture that is not whole."""
+class PictureStep(ScenarioStep, frozen=True, kw_only=True, tag="picture"):
+    """A camera sends one picture that is damaged."""
 
     device: str
     damage: Damage
 
 
-class PoisonStep(Step, frozen=True, kw_only=True, tag="poison"):
-    """Bytes that are no record."""
+class PoisonStep(ScenarioStep, frozen=True, kw_only=True, tag="poison"):
+    """Bytes that cannot be decoded are sent to a topic."""
 
     topic: str
 
     @property
     def subject(self) -> str:
-        """An alert about a feed names its topic."""
+        """The topic: an alert about a feed names it as its device."""
         return self.topic
 
 
@@ -199,12 +209,12 @@ AnyStep: TypeAlias = (
 
 
 def last_at_s(step: AnyStep) -> float:
-    """When the last record of a step is sent, seconds."""
+    """When the last record of a step is sent, seconds since the start."""
     if isinstance(step, Heartbeats | PillarStep | VideoStep):
         return step.at_s + step.every_s * (step.times - 1)
     return step.at_s
 
 
 def ack_id_of(number: int) -> str:
-    """The id of what a step of this number says about an incident."""
+    """The id of the acknowledgement that the step with this number sends."""
     return f"ack-{number}"

@@ -1,4 +1,4 @@
-"""The watcher: a consumer of its own, as a dispatch system has one, that notes when each alert arrives."""
+"""The watcher: a consumer beside the workers, as a dispatch system has one, that notes when each alert arrives."""
 
 import threading
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from streams.kafka.client_settings import consumer_settings
 from streams.kafka.config import KafkaConfig
 from streams.kafka.topics import partition_count
 
-_GROUP: Final = "callbox-demo-watcher"  # librdkafka wants a name; nothing is committed under it
+_GROUP: Final = "callbox-demo-watcher"  # librdkafka requires a group; no offset is committed
 _POLL_S: Final = 0.1
 
 
@@ -20,9 +20,9 @@ class Arrival(NamedTuple):
     """A record that arrived.
 
     Attributes:
-        topic: Where.
+        topic: Its topic.
         value: Its bytes.
-        at: When, by this process's clock.
+        at: When it arrived, by the clock of this process.
     """
 
     topic: str
@@ -31,11 +31,11 @@ class Arrival(NamedTuple):
 
 
 class Watcher:
-    """Reads topics from their beginning in a thread, until it is left.
+    """A context manager that reads topics from their beginning in a thread.
 
     Args:
         kafka: The broker.
-        topics: Which; they are on the broker.
+        topics: Topics that exist on the broker.
     """
 
     def __init__(self, kafka: KafkaConfig, topics: Sequence[str]) -> None:
@@ -54,9 +54,7 @@ class Watcher:
     def _watch(self) -> None:
         while not self._stopping.is_set():
             message = self._consumer.poll(_POLL_S)
-            if (
-                message is None or message.error() is not None
-            ):  # errors pass, or the final reading tells of them
+            if message is None or message.error() is not None:  # an error that lasts fails in `collect`
                 continue
             arrival = Arrival(message.topic() or "", message.value() or b"", now_ms())
             self.arrivals.append(arrival)

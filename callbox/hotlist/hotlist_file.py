@@ -1,4 +1,4 @@
-"""The hotlist file of `callbox hotlist apply`: vehicles that an authority looks for, for one of the closed purposes.
+"""The hotlist file of `callbox hotlist apply`: vehicles that an authority searches for one of the closed purposes.
 
     [[entries]]
     entry_id = "H-2031"
@@ -10,7 +10,7 @@
     entered_by = "Duty desk 4"
     expires_at = 2031-03-01T00:00:00+08:00
 
-There is no field for a person and no free purpose. No error, log line or output shows a plate text.
+There is no field for a person and no free-text purpose. No error, log line or output shows a plate text.
 """
 
 import re
@@ -34,13 +34,13 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _JURISDICTION: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")  # ISO 3166-1 alpha-2, or -2
 _SEPARATORS: Final = re.compile(r"[\W_]+")
-_TELLING: Final = 5  # characters: a shorter plate text stands in other words by chance
+_TELLING: Final = 5  # characters: a shorter plate text occurs in other words by chance
 _COPIED_TO: Final = ("entry_id", "authority", "case_ref", "entered_by")
-"""Fields that alerts, logs and requests carry: the plate text must not travel in them."""
+"""Fields that appear in alerts, logs and requests: they must not contain the plate text."""
 
 
 class VehicleEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One vehicle, as people write it."""
+    """An entry of the file: one vehicle."""
 
     entry_id: str
     plate_text: str
@@ -55,7 +55,7 @@ class VehicleEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class HotlistFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole list. `entries = []` empties it; a file without it is refused."""
+    """The content of the file. `entries = []` empties the hotlist; a file without `entries` is refused."""
 
     entries: tuple[VehicleEntry, ...]
 
@@ -66,13 +66,13 @@ def read_hotlist(text: str, origin: str, at: EpochMs) -> tuple[HotlistEntry, ...
     Args:
         text: The file, TOML.
         origin: Its name, for the error.
-        at: Now: lifetimes are counted from here.
+        at: The time now, from which the lifetime of entries is counted.
 
     Returns:
         Its entries in the order of their ids, plate texts normalised.
 
     Raises:
-        FileRefused: Unknown key, wrong type, empty field, unknown purpose, too long a life. No plate text is shown.
+        FileRefused: An unknown key or purpose, a wrong type, an empty field, too long a lifetime. Shows no plate text.
     """
     listed = read_strict(text, HotlistFile, origin, quote_values=False).entries
     problems = repeated(
@@ -83,7 +83,7 @@ def read_hotlist(text: str, origin: str, at: EpochMs) -> tuple[HotlistEntry, ...
         path = f"entries[{number}]"
         try:
             record = _record(entry)
-        except CallboxError:  # its text may show the plate
+        except CallboxError:  # its text may contain the plate
             problems.append(f"{path}.plate_text: not the text of a plate")
             continue
         problems += [f"{path}: {problem}" for problem in _problems(record, at)]

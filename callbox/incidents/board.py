@@ -1,7 +1,7 @@
-"""The incidents as `dispatch.incident.v1` tells of them: the newest alert of each, in the order of their need.
+"""The board: the newest alert of each incident in `dispatch.incident.v1`, sorted by urgency.
 
-The topic is compacted. Which alert of an incident is newest is said by its revision, not by its place: a repeat
-after a crash lies behind what it repeats. A tombstone takes the incident off the board.
+The topic is compacted. The newest alert of an incident is the one with the highest revision, not the last one: after a
+crash, repeats of earlier alerts follow. A tombstone removes the incident from the board.
 """
 
 from collections import Counter
@@ -19,19 +19,19 @@ from streams.kafka.config import KafkaConfig
 from streams.kafka.reader import read_all
 from streams.kafka.record import LogRecord
 
-SHORTEST: Final = 4  # characters of an id that name an incident, if no other has them
-_SHOWN: Final = 6  # of an id in a list, or as many as it takes to tell all apart
-_CANDIDATES: Final = 10  # that an error names
+SHORTEST: Final = 4  # characters of an id that are enough to name an incident
+_SHOWN: Final = 6  # characters of an id in a list, or as many as it takes to distinguish all
+_CANDIDATES: Final = 10  # incidents that an error names at most
 
 _RANKS: Final = {Grade.YELLOW: 1, Grade.BLUE: 2}  # red is 0, and so is a grade that is not known
 
 
 class Board(NamedTuple):
-    """What the topic told.
+    """The content of the topic.
 
     Attributes:
-        alerts: The newest alert of each incident, in no order.
-        unreadable: How many records nobody can read.
+        alerts: The newest alert of each incident, unsorted.
+        unreadable: How many records this release cannot decode.
     """
 
     alerts: tuple[Alert, ...]
@@ -39,10 +39,10 @@ class Board(NamedTuple):
 
 
 def board(records: Iterable[LogRecord]) -> Board:
-    """Read the topic.
+    """Make the board of records.
 
     Args:
-        records: All of it, in order within each partition.
+        records: All records of the topic, in order within each partition.
     """
     newest: dict[bytes, Alert] = {}
     unreadable = 0
@@ -64,7 +64,7 @@ def board(records: Iterable[LogRecord]) -> Board:
 
 
 def read_board(kafka: KafkaConfig) -> Board:
-    """The board as of now.
+    """Read the board as it is now.
 
     Raises:
         BrokerUnavailable, AccessDenied, InputMissing: As `streams.kafka.reader.read`.
@@ -73,7 +73,7 @@ def read_board(kafka: KafkaConfig) -> Board:
 
 
 def is_open(alert: Alert) -> bool:
-    """Whether the incident goes on; a state that this release does not know counts as open."""
+    """Whether the incident is open; a state that this release does not know counts as open."""
     return alert.state in OPEN or alert.state is IncidentState.UNKNOWN
 
 
@@ -83,7 +83,7 @@ def wants_answer(alert: Alert) -> bool:
 
 
 def by_need(alerts: Iterable[Alert]) -> list[Alert]:
-    """Open ones first, of these red ones, of these unacknowledged ones, of these the oldest."""
+    """Sort alerts: open ones first, among them the red ones, then the unacknowledged ones, then the oldest."""
     return sorted(
         alerts,
         key=lambda alert: (
@@ -97,10 +97,10 @@ def by_need(alerts: Iterable[Alert]) -> list[Alert]:
 
 
 def find(alerts: Iterable[Alert], wanted: str) -> Alert:
-    """The incident of an id, or of the beginning or the end of one.
+    """Find an incident by its id, or by the beginning or the end of its id.
 
     Raises:
-        InputMissing: No incident has it, or several have; the text names them.
+        InputMissing: No incident matches, or several do; the text names them.
     """
     by_id = {alert.incident_id: alert for alert in alerts}
     if wanted in by_id:
@@ -118,7 +118,7 @@ def find(alerts: Iterable[Alert], wanted: str) -> Alert:
 
 
 def shown_length(alerts: Sequence[Alert]) -> int:
-    """How many last characters of the ids tell all of them apart, and are no id's beginning either."""
+    """How many last characters of the ids distinguish all of them, and are not the beginning of another one."""
     ids = {alert.incident_id for alert in alerts}
     longest = max(map(len, ids), default=_SHOWN)
     for length in range(_SHOWN, longest):

@@ -1,6 +1,6 @@
-"""An incident as people read it at a terminal: a row of a list, or the whole of it.
+"""An incident as lines of a terminal: a row of a list, or all of its details.
 
-Whatever a device, an operator or another program may have written goes through `printable`.
+Text that a device, an operator or another program may have written goes through `printable`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +27,7 @@ REJECTIONS: Final[Mapping[Reason, str]] = {
     Reason.TOO_LONG: "longer than the policy allows: see callbox policy show",
     Reason.UNKNOWN_ACTION: "the fusion that runs does not know this action",
 }
-"""What an answer means to whoever typed the command."""
+"""What a rejection means to the operator who typed the command."""
 
 HEADINGS: Final = ("id", "grade", "state", "age", "zone", "asked", "headline", "ack due")
 
@@ -50,8 +50,8 @@ def row(alert: Alert, now: EpochMs, length: int) -> Row:
 
     Args:
         alert: Its newest alert.
-        now: What ages count from.
-        length: How many last characters of the id are shown.
+        now: The time to which ages refer.
+        length: How many of the id's last characters are shown.
     """
     is_real = alert.status is Status.ACTUAL
     cells = Row(
@@ -67,8 +67,8 @@ def row(alert: Alert, now: EpochMs, length: int) -> Row:
     return Row(*map(printable, cells))
 
 
-def details(alert: Alert, now: EpochMs) -> list[tuple[str, str]]:
-    """Everything about an incident: what a line is about, empty where that goes on, and what it says."""
+def incident_details(alert: Alert, now: EpochMs) -> list[tuple[str, str]]:
+    """Everything about an incident: a label and a text for each line; the label is empty on a continued line."""
     told = [
         *_what(alert),
         *_where(alert),
@@ -80,8 +80,8 @@ def details(alert: Alert, now: EpochMs) -> list[tuple[str, str]]:
     return [(label, printable(text)) for label, text in told]
 
 
-def answered(result: AckResult) -> str:
-    """What became of an acknowledgement, in one line."""
+def answer_line(result: AckResult) -> str:
+    """The answer to an acknowledgement as one line."""
     told = f"{result.incident_id}: {result.outcome}: {result.reason}"
     if (words := REJECTIONS.get(result.reason)) is not None:
         told += f": {words}"

@@ -1,6 +1,6 @@
-"""The policy in force: that of the fold's state at the end of one partition of the log.
+"""The policy in force: the one in the fold's state at the end of one partition of the log.
 
-A policy goes into every partition, and into this one last: what is in force here is in force everywhere.
+A policy is written to every partition, and to this one last: what is in force here is in force everywhere.
 """
 
 from collections import deque
@@ -16,7 +16,7 @@ from streams.kafka.reader import BrokerReader, read
 from streams.state.restore import restore
 
 LOOKED_AT: Final = 0
-"""The partition."""
+"""The partition that is looked at."""
 
 
 def in_force(kafka: KafkaConfig, partitions: int) -> State:

@@ -1,4 +1,4 @@
-"""The town file of `callbox registry apply`: zones, who answers in them, and what stands where.
+"""The town file of `callbox registry apply`: zones, the chain of units that answer in each, and devices.
 
     [[zones]]
     name = "riverside"
@@ -16,7 +16,7 @@
     reports_release = false      # pillars only, like test_every_s
     test_every_s = 604800
 
-It is taken as a whole or refused as a whole, with every problem named by its path.
+It is accepted as a whole or refused as a whole; every problem is named by its path.
 """
 
 import re
@@ -35,7 +35,8 @@ Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
 Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
 Heading = Annotated[int, msgspec.Meta(ge=0, le=359)]
 HeartbeatInterval = Annotated[int, msgspec.Meta(ge=20, le=86_400)]
-"""Shorter and a silence cannot be told within a tenth (docs/adr/0013); less than daily promises nothing."""
+"""With a shorter period, silence cannot be detected within a tenth of it (docs/adr/0013). A period of more than a day
+is no supervision."""
 
 TestInterval = Annotated[int, msgspec.Meta(ge=60, le=31 * 86_400)]
 
@@ -45,7 +46,7 @@ NAME_RULE: Final = "letters, digits, '.', '_' and '-', 1 to 64 of them"
 
 
 class ChainEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who answers: a level and the organisation on it."""
+    """A unit that answers: its level and its name."""
 
     tier: Tier
     unit: str
@@ -60,7 +61,7 @@ class PointEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ZoneEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A zone: cut large, because nothing fuses across its border."""
+    """A zone. It should be large, because nothing is fused across its border."""
 
     name: str
     chain: tuple[ChainEntry, ...]
@@ -70,7 +71,7 @@ class ZoneEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device; degrees, WGS 84; the heading of a camera clockwise from north.
 
-    Only a pillar has `reports_release` (false: it never says that its button was let go) and `test_every_s`.
+    Only a pillar has `reports_release` (false: it never reports the release of its button) and `test_every_s`.
     """
 
     id: str
@@ -86,7 +87,7 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class SiteFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file. Both lists must be there: an empty file must not empty a registry by accident."""
+    """The content of a town file. Both lists are required, so that an empty file does not empty a registry."""
 
     zones: tuple[ZoneEntry, ...]
     devices: tuple[DeviceEntry, ...]
@@ -103,7 +104,7 @@ def read_site(text: str, origin: str) -> tuple[RegistryDevice, ...]:
         Its devices in the order of their ids, with revision 0.
 
     Raises:
-        FileRefused: Unknown key, wrong type, or content that contradicts itself.
+        FileRefused: An unknown key, a wrong type, or contradictory content.
     """
     site = read_strict(text, SiteFile, origin)
     if problems := [*_zone_problems(site.zones), *_device_problems(site)]:
@@ -119,7 +120,7 @@ def name_problems(path: str, name: str) -> list[str]:
 
 
 def repeated(paths_and_names: Iterable[tuple[str, str]]) -> list[str]:
-    """Which names stand twice; the text holds their places only."""
+    """The names that occur twice; the text has their places only."""
     first: dict[str, str] = {}
     problems = []
     for path, name in paths_and_names:
@@ -167,7 +168,7 @@ def _device_problems(site: SiteFile) -> list[str]:
 
 
 def _repeated_devices(devices: tuple[DeviceEntry, ...]) -> list[str]:
-    """Devices that stand twice; each belongs into exactly one zone."""
+    """Devices that occur twice; each belongs to exactly one zone."""
     first: dict[str, int] = {}
     problems = []
     for number, device in enumerate(devices):
@@ -182,7 +183,7 @@ def _repeated_devices(devices: tuple[DeviceEntry, ...]) -> list[str]:
 
 
 def _kind_problems(path: str, device: DeviceEntry) -> list[str]:
-    """What only a pillar may have."""
+    """Keys that only a pillar may have."""
     given = {"reports_release": device.reports_release, "test_every_s": device.test_every_s}
     return [
         f"{path}.{name}: only a pillar has it, this is of kind {device.kind.value}"
@@ -202,7 +203,7 @@ def _gateway_problems(path: str, device: DeviceEntry, gateway: DeviceEntry | Non
 
 
 def _text_problems(path: str, text: str) -> list[str]:
-    """Names that people read: anything that can be printed."""
+    """Names for people that are not printable."""
     is_readable = bool(text.strip()) and text.isprintable()
     return [] if is_readable else [f"{path}: found {text!r}, allowed is text that can be read"]
 

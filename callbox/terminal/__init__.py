@@ -1,1 +1,1 @@
-"""What commands share: files, choices, times and text for people."""
+"""What all commands share: text files, options, times, and text for people."""

@@ -1,8 +1,8 @@
-"""Text from elsewhere on a terminal."""
+"""Make text of unknown origin safe to print on a terminal."""
 
 
 def printable(text: str) -> str:
-    """A device can call itself what it likes: nothing that moves a terminal's cursor gets through."""
+    """Replace everything that is not printable: a device's name may contain control characters of terminals."""
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )

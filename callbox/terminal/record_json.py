@@ -1,7 +1,8 @@
 """A record of any unsealed topic as JSON, for `callbox tail`.
 
-{topic, partition, offset, timestamp, key, record}: times are milliseconds since 1970, bytes are Base64, a tombstone's
-record is null, and one that cannot be read is {"undecodable": cause}. The payload of `fusion.input.v1` is decoded too.
+{topic, partition, offset, timestamp, key, record}: times are milliseconds since 1970, bytes are Base64, the record of
+a tombstone is null, and a record that cannot be decoded is {"undecodable": cause}. The payload of `fusion.input.v1` is
+decoded too.
 """
 
 from collections.abc import Mapping
@@ -21,8 +22,8 @@ def as_line(topic: Topic, record: LogRecord) -> dict[str, Any]:
     """Decode one record.
 
     Args:
-        topic: Its topic; not sealed, and with a schema.
-        record: As it lies there.
+        topic: Its topic, which is not sealed.
+        record: The record as it was read.
     """
     return {
         "topic": record.topic,
@@ -35,7 +36,7 @@ def as_line(topic: Topic, record: LogRecord) -> dict[str, Any]:
 
 
 def is_of_incident(line: Mapping[str, Any], incident_id: str) -> bool:
-    """Whether a decoded record belongs to an incident: by its field, or by its key."""
+    """Whether a decoded record belongs to an incident, by its field or its key."""
     record = line["record"]
     named = record.get("incident_id") if isinstance(record, dict) else None
     return incident_id in (named, line["key"])

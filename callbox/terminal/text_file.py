@@ -1,4 +1,4 @@
-"""The files that people hand to callbox."""
+"""Text files that people write, and what is wrong with one."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ from schemas.errors import FileRefused, InputMissing
 
 
 def read_text(path: Path) -> str:
-    """A whole UTF-8 text file; a byte-order mark, as some editors leave it, is taken off.
+    """Read a UTF-8 text file, without the byte-order mark that some editors write.
 
     Raises:
-        InputMissing: It is not there or may not be read.
+        InputMissing: It does not exist or cannot be read.
         FileRefused: It is not UTF-8.
     """
     try:
@@ -21,7 +21,7 @@ def read_text(path: Path) -> str:
 
 
 def refusal(origin: str, problems: list[str]) -> FileRefused:
-    """The error that names everything that is wrong with a file, one problem a line."""
+    """The error that names everything that is wrong with a file, one problem on each line."""
     if len(problems) == 1:
         return FileRefused(f"{origin}: {problems[0]}")
     return FileRefused(

@@ -1,4 +1,4 @@
-"""Times as people type and read them: RFC 3339, so long ago, for so long."""
+"""Times and time spans as people type and read them."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -17,10 +17,10 @@ def parse_time(text: str, now: EpochMs) -> EpochMs:
 
     Args:
         text: `2031-03-01T08:00:00Z`, `2031-03-01T16:00:00+08:00`, or `-90s`, `-5m`, `-2h`, `-1d`.
-        now: What the latter count back from.
+        now: The time from which the latter count back.
 
     Raises:
-        ValueError: It is neither, or names no time zone. The text says what is allowed.
+        ValueError: It is neither, or has no time zone; the text says what is allowed.
     """
     if (ago := _AGO.fullmatch(text)) is not None:
         return EpochMs(max(0, now - int(ago[1]) * _UNITS[ago[2]]))
@@ -36,13 +36,13 @@ def parse_time(text: str, now: EpochMs) -> EpochMs:
 
 
 def parse_span(text: str) -> int:
-    """Read how long something takes: `90s`, `30m`, `2h`, `1d`.
+    """Read a time span: `90s`, `30m`, `2h`, `1d`.
 
     Returns:
         Seconds, above 0.
 
     Raises:
-        ValueError: It is no such text. The text says what is allowed.
+        ValueError: It is not a time span; the text says what is allowed.
     """
     found = _SPAN.fullmatch(text)
     seconds = 0 if found is None else int(found[1]) * _UNITS[found[2]] // SECOND_MS
@@ -52,7 +52,7 @@ def parse_span(text: str) -> int:
 
 
 def format_span(ms: int) -> str:
-    """How long, to two units: `12s`, `5m`, `2h 5m`, `3d 4h`; below zero is `0s`."""
+    """A time span in at most two units: `12s`, `5m`, `2h 5m`, `3d 4h`; a negative one is `0s`."""
     for unit, below, name, below_name in ((DAY_MS, HOUR_MS, "d", "h"), (HOUR_MS, MINUTE_MS, "h", "m")):
         if ms >= unit:
             rest = ms % unit // below
@@ -61,7 +61,7 @@ def format_span(ms: int) -> str:
 
 
 def format_time(at: EpochMs) -> str:
-    """RFC 3339 in UTC with milliseconds; the bare number where no calendar has it (a writer may send anything)."""
+    """RFC 3339 in UTC with milliseconds; just the number if it is outside the calendar."""
     try:
         moment = _EPOCH + timedelta(milliseconds=at)
     except OverflowError:

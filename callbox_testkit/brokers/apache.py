@@ -15,9 +15,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from callbox.demo.broker import Broker
-from callbox.demo.broker_process import LOOPBACK, Process, end, free_port, spawn, tail, wait_until_answering
-from callbox.demo.existing_kafka import ExistingKafka
+from callbox.demo.processes.broker import Broker
+from callbox.demo.processes.broker_process import (
+    LOOPBACK,
+    Process,
+    end,
+    free_port,
+    spawn,
+    tail,
+    wait_until_answering,
+)
+from callbox.demo.processes.existing_kafka import ExistingKafka
 from callbox_testkit.brokers.guard import Guard
 from callbox_testkit.brokers.kafka_jars import java_program, kafka_classpath
 from schemas.errors import BrokerUnavailable

@@ -14,7 +14,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from callbox.demo.broker_process import LOOPBACK, Process, end, free_port, spawn, tail, wait_until_answering
+from callbox.demo.processes.broker_process import (
+    LOOPBACK,
+    Process,
+    end,
+    free_port,
+    spawn,
+    tail,
+    wait_until_answering,
+)
 from callbox_testkit.brokers.kafka_jars import java_program, kafka_classpath
 from schemas.errors import BrokerUnavailable
 from streams.kafka.config import KafkaConfig

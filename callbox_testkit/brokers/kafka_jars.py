@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from callbox.demo.broker import MissingBroker
+from callbox.demo.processes.broker import MissingBroker
 
 KAFKA_VERSION: Final = "4.1.1"  # as in kafka-pom.xml
 _MARKER: Final = "complete"

@@ -15,13 +15,13 @@ import structlog
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import Decision, fold
 from processors.incident.issue import topic_for
+from processors.incident.press_latency import first_named_press
 from processors.state.partition_state import State
-from schemas.alert import Alert
 from schemas.codec import encode
-from schemas.enums import Action, Grade, Hazard, Reason, Status
+from schemas.enums import Grade, Reason, Status
 from schemas.errors import Cause
 from schemas.topics import ACK_RESULTS, FUSION_INPUT, INCIDENTS
-from schemas.units import EpochMs
+from schemas.units import SECOND_MS, EpochMs
 from streams.faust.batching import Batch
 from streams.kafka.dead_letters import as_log_record
 from streams.kafka.producer import ProducerRecord
@@ -175,10 +175,10 @@ class FusionAgent:
                 log.error("fold.refused", reason=decision.reason, detail=decision.detail)
             for alert in decision.alerts:
                 metrics.alerts.labels(alert.action, alert.grade).inc()
+                if (press := first_named_press(alert)) is not None:
+                    metrics.press_to_alert.observe(max(0, now - press.received_at) / SECOND_MS)
             if decision.result is not None:
                 metrics.ack_results.labels(decision.result.outcome, decision.result.reason).inc()
-            if decision.received_at is not None and any(_is_heard_press(alert) for alert in decision.alerts):
-                metrics.press_to_alert.observe(max(0, now - decision.received_at) / 1000)
 
 
 def _messages(decision: Decision) -> Iterable[ProducerRecord]:
@@ -190,9 +190,3 @@ def _messages(decision: Decision) -> Iterable[ProducerRecord]:
             yield ProducerRecord(INCIDENTS, key, value)
     if decision.result is not None:
         yield ProducerRecord(ACK_RESULTS, decision.result.ack_id.encode(), encode(decision.result))
-
-
-def _is_heard_press(alert: Alert) -> bool:
-    """Whether this alert is the first that dispatch hears of a person who pressed a button."""
-    is_call = alert.hazard is Hazard.EMERGENCY_CALL and alert.status is Status.ACTUAL
-    return is_call and alert.action is Action.RAISE

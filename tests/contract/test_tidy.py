@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.former_words import MODULES, NAMES, NOT_YET, WORDS
+from tests.support.former_words import MODULES, NAMES, WORDS
 from tests.support.paths import ROOT
 from tests.support.source_tree import (
     BESIDES,
@@ -27,7 +27,6 @@ HISTORY = ("CHANGELOG.md",)
 
 SAME_NAME = {
     "apply": "a command of four groups; topics are applied, and so are changes of the state",
-    "difference": "what a file changes in the registry, or in the policy",
     "list_": "a command of two groups",
     "main": "what a script starts",
     "run": "the CLI, and the demo",
@@ -112,16 +111,9 @@ TABLES: tuple[tuple[Mapping[str, str], Callable[[str], list[str]]], ...] = (
 def test_no_private_word_of_the_former_code_is_said(
     former: Mapping[str, str], places_of: Callable[[str], list[str]]
 ) -> None:
-    said = {word: places_of(word) for word in former if word not in NOT_YET}
+    said = {word: places_of(word) for word in former}
     wrong = [f"{word} (say {former[word]}): {', '.join(places)}" for word, places in said.items() if places]
     assert not wrong, "\n".join(wrong)
-
-
-def test_what_is_not_yet_put_right_is_still_wrong() -> None:
-    said = {word for former, places_of in TABLES for word in former if places_of(word)}
-    twice = {name for name, homes in public_homes().items() if len(homes) > 1}
-    right = sorted(set(NOT_YET) - said - twice)
-    assert not right, f"take them out of NOT_YET: {', '.join(right)}"
 
 
 def test_numbers_have_a_zero_before_the_point() -> None:
@@ -136,9 +128,10 @@ def test_numbers_have_a_zero_before_the_point() -> None:
 
 def test_two_modules_do_not_give_one_public_name_to_two_things() -> None:
     homes = public_homes()
-    fine = {*SAME_NAME, *NOT_YET}
     twice = [
-        f"{name}: {', '.join(found)}" for name, found in homes.items() if len(found) > 1 and name not in fine
+        f"{name}: {', '.join(found)}"
+        for name, found in homes.items()
+        if len(found) > 1 and name not in SAME_NAME
     ]
     assert not twice, "\n".join(twice)
     assert [name for name in SAME_NAME if len(homes[name]) < 2] == [], "take them out of SAME_NAME"

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from benchmarks.support.registry_load import pillar, records
-from callbox.demo.broker_process import free_port
-from callbox.demo.embedded_broker import EmbeddedBroker
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.worker_process import WorkerProcess
 from schemas.ack import Acknowledgement, AckResult, Actor
 from schemas.alert import Alert
 from schemas.codec import decode, encode
@@ -43,7 +43,7 @@ RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 Found = TypeVar("Found")
 
 
-class Station:
+class AckHarness:
     """An alarms and a fusion worker on a broker of their own, and a desk that answers."""
 
     def __init__(self, kafka: KafkaConfig, folder: Path) -> None:
@@ -140,9 +140,9 @@ def partitions_of(metrics: str, topic: str) -> set[int]:
         pytest.param("kafka", marks=pytest.mark.kafka),
     ],
 )
-def station(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+def harness(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AckHarness]:
     """A broker with both workers, and nothing of callbox on it before. Each test has pillars and ids of its own."""
-    folder = tmp_path_factory.mktemp("station")
+    folder = tmp_path_factory.mktemp("harness")
     with ExitStack() as stack:
         if request.param == "embedded":
             broker = stack.enter_context(EmbeddedBroker(folder / "broker.log"))
@@ -150,48 +150,48 @@ def station(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         else:
             broker = request.getfixturevalue("own_kafka")
             kafka = stack.enter_context(wiped(KafkaConfig(bootstrap=broker.bootstrap)))
-        made = Station(kafka, folder)
+        made = AckHarness(kafka, folder)
         stack.callback(made.close)
         made.start("alarms")
         made.start("fusion")
         yield made
 
 
-def test_an_acknowledgement_is_answered_and_the_incident_moves(station: Station) -> None:
-    station.press(PILLARS)
-    incident_id = station.alert_of(PILLARS).incident_id
-    station.say(incident_id, "first")
-    answer = station.answer_to("first")
+def test_an_acknowledgement_is_answered_and_the_incident_moves(harness: AckHarness) -> None:
+    harness.press(PILLARS)
+    incident_id = harness.alert_of(PILLARS).incident_id
+    harness.say(incident_id, "first")
+    answer = harness.answer_to("first")
     assert (answer.outcome, answer.reason) == (AckOutcome.ACCEPTED, Reason.ACCEPTED)
     assert (answer.incident_id, answer.state) == (incident_id, IncidentState.ACKED)
-    latest = decode(latest_by_key(station.kafka, INCIDENTS)[incident_id.encode()].value, Alert)
+    latest = decode(latest_by_key(harness.kafka, INCIDENTS)[incident_id.encode()].value, Alert)
     assert (latest.state, latest.ack_id, latest.revision) == (IncidentState.ACKED, "first", 2)
-    assert latest in station.all_of(ALERTS, Alert)
+    assert latest in harness.all_of(ALERTS, Alert)
 
 
-def test_a_wrong_one_is_answered_a_repeat_is_not_and_poison_is_kept(station: Station) -> None:
-    publish(station.kafka, [ProducerRecord(ACKS, b"x", b"poison")])
-    station.say("nowhere", "wrong")
-    station.say("nowhere", "wrong")
-    station.say("nowhere", "later")
-    assert station.answer_to("wrong").reason is Reason.UNKNOWN_INCIDENT
-    assert station.answer_to("later").outcome is AckOutcome.REJECTED
-    assert [each.ack_id for each in station.all_of(ACK_RESULTS, AckResult)].count("wrong") == 1
-    (letter,) = station.all_of(dead_letter_topic(ACKS), DeadLetter)
+def test_a_wrong_one_is_answered_a_repeat_is_not_and_poison_is_kept(harness: AckHarness) -> None:
+    publish(harness.kafka, [ProducerRecord(ACKS, b"x", b"poison")])
+    harness.say("nowhere", "wrong")
+    harness.say("nowhere", "wrong")
+    harness.say("nowhere", "later")
+    assert harness.answer_to("wrong").reason is Reason.UNKNOWN_INCIDENT
+    assert harness.answer_to("later").outcome is AckOutcome.REJECTED
+    assert [each.ack_id for each in harness.all_of(ACK_RESULTS, AckResult)].count("wrong") == 1
+    (letter,) = harness.all_of(dead_letter_topic(ACKS), DeadLetter)
     assert (letter.topic, letter.payload) == (ACKS, b"poison")
 
 
-@pytest.mark.parametrize("station", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
-def test_two_workers_share_both_topics_and_the_one_that_is_left_takes_all(station: Station) -> None:
-    first, second = station.workers[0], station.start("alarms")
-    station.wait_for(lambda: shared(first, second) or None)
+@pytest.mark.parametrize("harness", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
+def test_two_workers_share_both_topics_and_the_one_that_is_left_takes_all(harness: AckHarness) -> None:
+    first, second = harness.workers[0], harness.start("alarms")
+    harness.wait_for(lambda: shared(first, second) or None)
     half = PILLARS // 2
     for number in range(half):
-        station.press(number)
-        station.say(station.alert_of(number).incident_id, f"a{number}")
+        harness.press(number)
+        harness.say(harness.alert_of(number).incident_id, f"a{number}")
     second.stop(30)
     for number in range(half, PILLARS):
-        station.press(number)
-        station.say(station.alert_of(number).incident_id, f"a{number}")
-    outcomes = {station.answer_to(f"a{number}").outcome for number in range(PILLARS)}
+        harness.press(number)
+        harness.say(harness.alert_of(number).incident_id, f"a{number}")
+    outcomes = {harness.answer_to(f"a{number}").outcome for number in range(PILLARS)}
     assert outcomes == {AckOutcome.ACCEPTED}

@@ -13,10 +13,10 @@ import pytest
 import structlog
 
 from callbox.cli import run
-from callbox.commands import policy as policy_command
-from callbox.demo.embedded_broker import EmbeddedBroker
-from callbox.policy import in_force as policy_in_force
+from callbox.commands.policy import put_in_force
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
 from processors.state.partition_state import State
+from processors.state.policy import FusionPolicy, policy_record
 from schemas.codec import encode
 from schemas.enums import PillarKind
 from schemas.errors import DeliveryFailed, LogBroken
@@ -226,9 +226,7 @@ def test_the_policy_in_force_is_shown_as_the_file_that_apply_reads(call: Call, b
     assert as_json["policy"]["reach_m"] == 150
 
 
-def test_an_apply_that_was_interrupted_is_seen_as_a_difference(
-    call: Call, broker: KafkaConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_apply_that_was_interrupted_is_seen_as_a_difference(call: Call, broker: KafkaConfig) -> None:
     sent: list[ProducerRecord] = []
 
     def interrupted(kafka: KafkaConfig, records: Sequence[ProducerRecord]) -> None:
@@ -237,9 +235,9 @@ def test_an_apply_that_was_interrupted_is_seen_as_a_difference(
         sent.extend(records)
         publish(kafka, records)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(policy_command, "publish", interrupted)
-        call("policy", "apply", policy("reach_m = 150"), code=70)
+    record = policy_record(FusionPolicy(reach_m=150), revision=1)
+    with pytest.raises(DeliveryFailed):
+        put_in_force(broker, record, LOG_PARTITIONS, interrupted)
     assert policies_told(call) == list(range(1, LOG_PARTITIONS))
     assert call("policy", "apply", policy("reach_m = 150"))[0] == "changes  reach_m: 200 -> 150"
 
@@ -250,7 +248,7 @@ def test_a_policy_is_applied_also_where_the_log_is_broken_and_no_difference_can_
     def broken(*_arguments: object) -> State:
         raise LogBroken("nothing to begin with")
 
-    monkeypatch.setattr(policy_in_force, "restore", broken)
+    monkeypatch.setattr("callbox.policy.in_force.restore", broken)
     assert call("policy", "apply", policy("reach_m = 150"))[0] == "the difference cannot be shown"
     assert policies_told(call) == list(range(LOG_PARTITIONS))
     call("policy", "show", code=70)

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from callbox.demo.broker import Broker
+from callbox.demo.processes.broker import Broker
 from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import Hazard, Reason

@@ -19,10 +19,10 @@ from confluent_kafka.admin import (
 )
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
-from callbox.demo.broker import Broker, MissingBroker
-from callbox.demo.broker_process import free_port
-from callbox.demo.embedded_broker import EmbeddedBroker
-from callbox.demo.existing_kafka import ExistingKafka
+from callbox.demo.processes.broker import Broker, MissingBroker
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.existing_kafka import ExistingKafka
 from callbox_testkit.brokers.apache import ApacheKafka, kafka_from_environment
 from schemas.errors import AccessDenied, BrokerUnavailable, InputMissing
 from streams.clock import pause

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from callbox.demo.collect import Harvest, harvest
-from callbox.demo.embedded_broker import EmbeddedBroker
-from callbox.demo.environment import records_done, run_command, running_workers, stop, write_config
+from callbox.demo.check.collect import Collected, collect
+from callbox.demo.check.leak_check import in_files, in_topics, secrets_of
+from callbox.demo.check.outcome import plate_read_counts
 from callbox.demo.fixtures import FONT, Vehicle
 from callbox.demo.hotlist import hotlist_file
-from callbox.demo.leak_check import in_files, in_topics, needles
-from callbox.demo.plate_reads import outcomes
-from callbox.demo.plates import render_plate
+from callbox.demo.pictures.plates import render_plate
+from callbox.demo.pictures.scenes import checkpoint_scene
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.environment import records_done, run_command, running_workers, stop, write_config
 from callbox.demo.run import shipped
 from callbox.demo.scenario import ListedAs
-from callbox.demo.scenes import checkpoint_scene
 from callbox.demo.schedule import truncated
 from models.weights import verify, weights_path
 from processors.vision.jpeg import encode_jpeg
@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.embedded, pytest.mark.weights]
 PLATE = "鲁Q7X2M9"
 CHECKPOINT = "checkpoint-1"
 LISTED = ListedAs(entry_id="H-1", purpose=Purpose.STOLEN_VEHICLE, expires_in_s=600)
-SETTLE_S = 3.0  # workers look at their lists, write ticks and snapshots, commit
+IDLE_S = 3.0  # workers look at their lists, write ticks and snapshots, commit
 WITHIN_S = 60.0
 
 
@@ -81,15 +81,17 @@ def test_a_vehicle_on_no_list_leaves_no_trace(cache: Path, tmp_path: Path) -> No
     assert counted["not_listed"] >= 6, "text and pictures must be read, else nothing is proved"
     assert counted["dead_lettered"] >= 20
     assert "hit" not in counted
-    assert all(letter.payload is None and letter.detail is None for letter in found.letters)
+    assert all(
+        dead_letter.payload is None and dead_letter.detail is None for dead_letter in found.dead_letters
+    )
     assert found.requests == []
-    wanted = needles([crop, front])
+    wanted = secrets_of([crop, front])
     assert in_topics(wanted, found.records) == []
     assert in_files(wanted, printed) == []
     assert_it_would_be_found(crop, found, tmp_path)
 
 
-def processed(sent: list[bytes], cache: Path, folder: Path) -> tuple[Harvest, list[Path], dict[str, int]]:
+def processed(sent: list[bytes], cache: Path, folder: Path) -> tuple[Collected, list[Path], dict[str, int]]:
     """Run the four workers over the reads: what is on the broker, what they printed and served, and their counts."""
     logs = folder / "logs"
     logs.mkdir()
@@ -108,20 +110,20 @@ def processed(sent: list[bytes], cache: Path, folder: Path) -> tuple[Harvest, li
             give_up = monotonic() + WITHIN_S
             while records_done(workers["plates"]) < len(sent) and monotonic() < give_up:
                 pause(0.1)
-            pause(SETTLE_S)
+            pause(IDLE_S)
             for name, worker in workers.items():
                 for page in ("healthz", "readyz", "metrics"):
                     (logs / f"{name}.{page}").write_text(worker.page(f"/{page}"), encoding="utf-8")
             assert stop(workers) == []
-        found = harvest(kafka)
-    counted = outcomes((logs / "plates.metrics").read_text("utf-8"))
+        found = collect(kafka)
+    counted = plate_read_counts((logs / "plates.metrics").read_text("utf-8"))
     return found, [folder / "broker.log", *logs.iterdir()], counted
 
 
-def assert_it_would_be_found(crop: Vehicle, found: Harvest, folder: Path) -> None:
+def assert_it_would_be_found(crop: Vehicle, found: Collected, folder: Path) -> None:
     """The search is no formality: in the feed itself, and in a log that has the plate, it finds it."""
     feed = {"another topic": found.records[PLATE_READS]}
-    assert len(in_topics(needles([crop]), feed)) > 10
+    assert len(in_topics(secrets_of([crop]), feed)) > 10
     log = folder / "careless.log"
     log.write_text('{"event": "read", "plate": "\\u9c81Q7X2M9"}', encoding="utf-8")
-    assert in_files(needles([crop]), [log])
+    assert in_files(secrets_of([crop]), [log])

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from callbox.demo.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
 from processors.incident.issue import topic_for
 from schemas.alert import Alert
 from schemas.codec import encode

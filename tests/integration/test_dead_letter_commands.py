@@ -12,8 +12,8 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from callbox.cli import run
-from callbox.dead_letters.ledger import spelled
-from callbox.demo.embedded_broker import EmbeddedBroker
+from callbox.dead_letters.ledger import format_place
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
 from processors.intake.pillar_event import intake
 from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter
@@ -115,14 +115,14 @@ def lying_at(broker: KafkaConfig, place: RecordMetadata) -> LogRecord:
     )
 
 
-def buried(
+def rejected(
     broker: KafkaConfig, topic: str, key: bytes, value: bytes, cause: Cause, *workers: str
 ) -> tuple[LogRecord, str]:
     """Write a record, give it up, and say where it lies and where its newest letter does."""
     (place,) = publish(broker, [ProducerRecord(topic, key, value)])
     record = lying_at(broker, place)
     letters = [make_dead_letter(record, cause, "what was found", worker) for worker in workers or ("worker",)]
-    return record, spelled(publish(broker, letters)[-1])
+    return record, format_place(publish(broker, letters)[-1])
 
 
 def register(broker: KafkaConfig, given: RegistryDevice) -> None:
@@ -138,7 +138,7 @@ def place_in(printed: str, letter: str) -> RecordMetadata:
 
 def test_a_record_that_several_workers_gave_up_is_listed_once(call: Call, broker: KafkaConfig) -> None:
     began = now_ms()
-    bad, letter = buried(
+    bad, letter = rejected(
         broker, REGISTRY, name("bad").encode(), b"poison", Cause.UNDECODABLE, "plates", "alarms", "alarms"
     )
     lines = [json.loads(line) for line in call("dlq", "list", REGISTRY, "--json").splitlines()]
@@ -156,7 +156,7 @@ def test_a_record_that_several_workers_gave_up_is_listed_once(call: Call, broker
 
 def test_a_letter_is_shown_by_its_place(call: Call, broker: KafkaConfig) -> None:
     given = event(name("shown"))
-    _, letter = buried(broker, PILLAR_EVENTS, b"k", encode(given), Cause.UNKNOWN_DEVICE)
+    _, letter = rejected(broker, PILLAR_EVENTS, b"k", encode(given), Cause.UNKNOWN_DEVICE)
     seen = json.loads(call("dlq", "show", letter, "--json"))
     assert seen["content"]["fields"]["device_id"] == given.device_id
     assert "PillarEvent, as this release writes it" in call("dlq", "show", letter)
@@ -167,8 +167,8 @@ def test_a_letter_is_shown_by_its_place(call: Call, broker: KafkaConfig) -> None
 
 def test_what_is_no_letter_is_neither_shown_nor_sent(call: Call, broker: KafkaConfig) -> None:
     (place,) = publish(broker, [ProducerRecord(dead_letter_topic(ACKS), None, b"poison")])
-    assert "no letter that this release can read" in call("dlq", "show", spelled(place), code=65)
-    call("dlq", "retry", spelled(place), code=65)
+    assert "no letter that this release can read" in call("dlq", "show", format_place(place), code=65)
+    call("dlq", "retry", format_place(place), code=65)
     assert "cannot be read by this release" in call("dlq", "list", ACKS)
 
 
@@ -177,7 +177,7 @@ def test_once_the_registry_names_its_device_a_record_is_sent_with_its_key_and_it
 ) -> None:
     given = event(name("pillar"))
     key = given.device_id.encode()
-    record, letter = buried(broker, PILLAR_EVENTS, key, encode(given), Cause.UNKNOWN_DEVICE)
+    record, letter = rejected(broker, PILLAR_EVENTS, key, encode(given), Cause.UNKNOWN_DEVICE)
     refused = call("dlq", "retry", letter, code=65)
     assert "the registry does not name its device" in refused
     assert "0 sent, 1 refused, 0 gone" in refused
@@ -196,7 +196,7 @@ def test_once_the_registry_names_its_device_a_record_is_sent_with_its_key_and_it
 def test_an_id_that_hangs_on_the_time_is_kept_too(call: Call, broker: KafkaConfig) -> None:
     """A dead clock, no id and no number: intake names such an event by when the broker took it."""
     given = event(name("clockless"), occurred_at=EpochMs(0), received_at=EpochMs(0), kind=PillarKind.PRESS)
-    record, letter = buried(
+    record, letter = rejected(
         broker, PILLAR_EVENTS, given.device_id.encode(), encode(given), Cause.UNKNOWN_SCHEMA
     )
     again = lying_at(broker, place_in(call("dlq", "retry", letter), letter))
@@ -214,7 +214,7 @@ def test_all_of_a_topic_and_cause_go_out_once_each_and_in_their_order(
     since = "-60s"
     key = name("ack").encode()
     pairs = [
-        buried(broker, ACKS, key, f"poison {n}".encode(), Cause.PROCESSING_FAILED, "a", "a") for n in (1, 2)
+        rejected(broker, ACKS, key, f"poison {n}".encode(), Cause.PROCESSING_FAILED, "a", "a") for n in (1, 2)
     ]
     arguments = ("dlq", "retry", "--topic", ACKS, "--cause", "processing_failed", "--since", since)
     assert "0 sent" in call(*arguments, code=65)
@@ -237,7 +237,7 @@ def test_a_sealed_record_is_read_again_where_it_lay_and_nothing_of_it_is_printed
 ) -> None:
     given = checkpoint(name("gate"))
     key, value = given.device_id.encode(), plate_read(given.device_id)
-    _, letter = buried(broker, PLATE_READS, key, value, Cause.UNKNOWN_DEVICE)
+    _, letter = rejected(broker, PLATE_READS, key, value, Cause.UNKNOWN_DEVICE)
     printed = call("dlq", "retry", letter, code=65)
     register(broker, given)
     sent = call("dlq", "retry", letter)
@@ -259,17 +259,17 @@ def test_a_sealed_record_that_is_gone_is_said_to_be_gone(
     broker = _made(kafka_config)
     given = checkpoint(name("gate"))
     key, value = given.device_id.encode(), plate_read(given.device_id)
-    record, gone = buried(broker, PLATE_READS, key, value, Cause.UNKNOWN_DEVICE)
+    record, gone = rejected(broker, PLATE_READS, key, value, Cause.UNKNOWN_DEVICE)
     register(broker, given)
     admin = AdminClient(librdkafka_settings(broker))
     behind = TopicPartition(PLATE_READS, record.partition, record.offset + 1)
     for future in admin.delete_records([behind]).values():
         future.result(20)
-    there, kept = buried(broker, PLATE_READS, key, value, Cause.UNKNOWN_DEVICE)
+    there, kept = rejected(broker, PLATE_READS, key, value, Cause.UNKNOWN_DEVICE)
 
     printed = call("dlq", "retry", gone, code=66)
     assert (
-        f"{spelled(RecordMetadata(PLATE_READS, record.partition, record.offset))} is no longer there"
+        f"{format_place(RecordMetadata(PLATE_READS, record.partition, record.offset))} is no longer there"
         in printed
     )
     assert "0 sent, 0 refused, 1 gone" in printed
@@ -294,4 +294,4 @@ def test_a_letter_of_a_topic_that_was_made_anew_does_not_lead_to_another_record(
     outgoing = make_dead_letter(earlier, Cause.UNKNOWN_DEVICE, None, "plates")
     assert decode(outgoing.value, DeadLetter).offset == record.offset
     (letter,) = publish(broker, [outgoing])
-    assert "1 gone" in call("dlq", "retry", spelled(letter), code=66)
+    assert "1 gone" in call("dlq", "retry", format_place(letter), code=66)

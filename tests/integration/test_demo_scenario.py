@@ -7,14 +7,14 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from callbox.demo.broker import Broker
-from callbox.demo.embedded_broker import EmbeddedBroker
-from callbox.demo.finish import conclude
+from callbox.demo.check.outcome import expected, mismatches, observed
+from callbox.demo.finish import finish
 from callbox.demo.live import Lines
-from callbox.demo.outcome import compare, expected, observed
-from callbox.demo.result import Story
+from callbox.demo.processes.broker import Broker
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
+from callbox.demo.report.files import ALERTS_FILE, PAGE, RECORDING, SNAPSHOTS
+from callbox.demo.result import RunResult
 from callbox.demo.run import read_script, run
-from callbox.demo.write import ALERTS_FILE, PAGE, RECORDING, SNAPSHOTS
 from callbox_testkit.brokers.apache import ApacheKafka
 from models.weights import verify
 from processors.fold.log_entry import LogEntry
@@ -39,43 +39,45 @@ def fresh_broker(kind: BrokerKind, cache: Path, folder: Path) -> Broker:
     return EmbeddedBroker(folder / "broker.log")
 
 
-def played(kind: BrokerKind, cache: Path, out: Path) -> Story:
+def played(kind: BrokerKind, cache: Path, out: Path) -> RunResult:
     if faults := verify(cache):
         pytest.skip(f"{faults[0]}; run `callbox models fetch`")
-    with kafka_or_skip(), (out / "show.txt").open("w") as show:
-        lines = Lines(Console(file=show))
+    with kafka_or_skip(), (out / "display.txt").open("w") as display:
+        lines = Lines(Console(file=display))
         return run(read_script(None, None, cache), fresh_broker(kind, cache, out), out, cache, lines)
 
 
 @pytest.mark.parametrize("kind", BROKERS)
 def test_what_comes_out_is_what_the_scenario_says(kind: BrokerKind, cache: Path, tmp_path: Path) -> None:
-    story = played(kind, cache, tmp_path)
-    assert conclude(story, tmp_path) == []
-    assert_files_hold_what_came_out(story, tmp_path)
-    assert_a_hit_is_a_question_and_no_alert(story)
-    assert_a_change_of_the_log_is_noticed(story, tmp_path / RECORDING)
-    assert_a_change_of_what_came_out_is_noticed(story)
+    result = played(kind, cache, tmp_path)
+    assert finish(result, tmp_path) == []
+    assert_files_hold_what_came_out(result, tmp_path)
+    assert_a_hit_is_a_question_and_no_alert(result)
+    assert_a_change_of_the_log_is_noticed(result, tmp_path / RECORDING)
+    assert_a_change_of_what_came_out_is_noticed(result)
 
 
-def assert_files_hold_what_came_out(story: Story, out: Path) -> None:
+def assert_files_hold_what_came_out(result: RunResult, out: Path) -> None:
     lines = [msgspec.json.decode(line) for line in (out / ALERTS_FILE).read_bytes().splitlines()]
-    assert [line["alert"]["alert_id"] for line in lines] == [p.alert.alert_id for p in story.found.alerts]
+    assert [line["alert"]["alert_id"] for line in lines] == [
+        p.alert.alert_id for p in result.collected.alerts
+    ]
     assert all(line["arrived_at"] for line in lines)
     with (out / RECORDING).open("rb") as file:
-        assert sum(1 for _record in fastavro.reader(file)) == len(story.found.log().entries)
+        assert sum(1 for _record in fastavro.reader(file)) == len(result.collected.log().entries)
     pictures = list((out / SNAPSHOTS).glob("*.jpg"))
     page = (out / PAGE).read_text("utf-8")
     assert [path.name in page for path in pictures] == [True]
     assert "http" not in page.replace("http-equiv", "")  # nothing from outside
 
 
-def assert_a_hit_is_a_question_and_no_alert(story: Story) -> None:
-    assert [request.entry_id for request in story.found.requests] == ["H-1001"]
-    assert all(placed.alert.hit is None for placed in story.found.alerts)
-    assert len(story.found.records[VERIFICATION_REQUESTS]) >= 1
+def assert_a_hit_is_a_question_and_no_alert(result: RunResult) -> None:
+    assert [request.entry_id for request in result.collected.requests] == ["H-1001"]
+    assert all(placed.alert.hit is None for placed in result.collected.alerts)
+    assert len(result.collected.records[VERIFICATION_REQUESTS]) >= 1
 
 
-def assert_a_change_of_the_log_is_noticed(story: Story, recording: Path) -> None:
+def assert_a_change_of_the_log_is_noticed(result: RunResult, recording: Path) -> None:
     """The replay check is no formality: one record less, and it finds the difference."""
     log = load_log(recording)
     of_device = next(
@@ -88,12 +90,12 @@ def assert_a_change_of_the_log_is_noticed(story: Story, recording: Path) -> None
         (partition, LogEntry(entry.offset, entry.append_ms, entry.key, None)) if index == of_device else each
         for index, each in enumerate(log.entries)
     ]
-    assert differences(refold(changed, log.partitions), story.found.live())
+    assert differences(refold(changed, log.partitions), result.collected.live())
 
 
-def assert_a_change_of_what_came_out_is_noticed(story: Story) -> None:
-    script = story.script
-    wanted, found = expected(script.scenario, script.town, story.sent), observed(story.found)
+def assert_a_change_of_what_came_out_is_noticed(result: RunResult) -> None:
+    script = result.script
+    wanted, found = expected(script.scenario, script.town, result.sent), observed(result.collected)
     for outcome in wanted:
-        assert compare(wanted, found - type(found)({outcome: 1}))[0] == f"missing: {outcome}"
-        assert compare(wanted - type(found)({outcome: 1}), found)[0] == f"unexpected: {outcome}"
+        assert mismatches(wanted, found - type(found)({outcome: 1}))[0] == f"missing: {outcome}"
+        assert mismatches(wanted - type(found)({outcome: 1}), found)[0] == f"unexpected: {outcome}"

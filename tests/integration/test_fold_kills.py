@@ -12,7 +12,7 @@ import zstandard
 from msgspec.structs import replace
 
 from benchmarks.support.registry_load import pillar
-from callbox.demo.broker import Broker
+from callbox.demo.processes.broker import Broker
 from processors.fold.snapshot_codec import load
 from processors.incident.issue import incident_id_of
 from processors.intake.pillar_event import to_input

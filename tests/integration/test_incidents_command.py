@@ -13,8 +13,6 @@ import structlog
 from msgspec.structs import replace
 
 from callbox.cli import run
-from callbox.incidents import acknowledge as acknowledging
-from callbox.incidents import board as incident_board
 from schemas.ack import Acknowledgement, AckResult
 from schemas.alert import Alert
 from schemas.codec import decode, encode
@@ -41,9 +39,9 @@ class Desk:
     def __init__(self, config: KafkaConfig, make_topic: MakeTopic, monkeypatch: pytest.MonkeyPatch) -> None:
         self.config = config
         self.incidents, self.acks, self.results = (make_topic(config, 2) for _ in range(3))
-        monkeypatch.setattr(incident_board, "INCIDENTS", self.incidents)
-        monkeypatch.setattr(acknowledging, "ACKS", self.acks)
-        monkeypatch.setattr(acknowledging, "ACK_RESULTS", self.results)
+        monkeypatch.setattr("callbox.incidents.board.INCIDENTS", self.incidents)
+        monkeypatch.setattr("callbox.incidents.acknowledge.ACKS", self.acks)
+        monkeypatch.setattr("callbox.incidents.acknowledge.ACK_RESULTS", self.results)
 
     def raises(self, *alerts: Alert) -> None:
         publish(

@@ -9,9 +9,9 @@ import pytest
 import structlog
 
 from callbox.cli import run
-from callbox.demo.broker_process import free_port
-from callbox.demo.embedded_broker import EmbeddedBroker
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.worker_process import WorkerProcess
 from schemas.codec import encode
 from schemas.enums import PillarKind
 from schemas.feeds import PillarEvent

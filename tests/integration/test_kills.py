@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from callbox.demo.broker import Broker
+from callbox.demo.processes.broker import Broker
 from schemas.codec import decode
 from schemas.enums import InputKind
 from schemas.fusion_log import FusionInput

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from callbox.demo.plates import render_plate
+from callbox.demo.pictures.plates import render_plate
 from models.face_detector import FaceDetector
 from models.plate_detector import READING_SCORE_MIN, PlateDetector
 from models.plate_geometry import rectify_plate

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from callbox.demo.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
 from schemas.errors import BrokerUnavailable, InputMissing, LogBroken
 from schemas.units import EpochMs
 from streams.kafka.client_settings import librdkafka_settings

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 
-from callbox.demo.broker import Broker
+from callbox.demo.processes.broker import Broker
 from examples.once import Once, Sight
 from schemas.alert import Alert
 from schemas.codec import decode

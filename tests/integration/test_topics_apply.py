@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from callbox.commands import topics as command
-from callbox.demo.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
 from schemas.errors import InputMissing, TopicRefused
 from schemas.topics import ALERTS, CATALOGUE, FUSION_INPUT, LOG_PARTITIONS, Cleanup, Topic
 from streams.kafka.client_settings import librdkafka_settings

@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaConnectionError
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
-from callbox.demo.broker_process import LOOPBACK, free_port
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker_process import LOOPBACK, free_port
+from callbox.demo.processes.worker_process import WorkerProcess
 from callbox.incidents.acknowledge import ask
 from callbox_testkit.brokers.apache import ApacheKafka
 from callbox_testkit.brokers.guard import Guard

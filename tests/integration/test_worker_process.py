@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from callbox.demo.broker_process import free_port
-from callbox.demo.embedded_broker import EmbeddedBroker
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.embedded_broker import EmbeddedBroker
+from callbox.demo.processes.worker_process import WorkerProcess
 from streams.clock import monotonic, pause
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from callbox.dead_letters.ledger import Found
-from callbox.dead_letters.retry import Judgement, Original, judge, kept
+from callbox.dead_letters.ledger import LocatedDeadLetter
+from callbox.dead_letters.retry import Original, RetryDecision, decide_retry, record_kept_in
 from schemas.codec import encode
 from schemas.dead_letter import DeadLetter
 from schemas.enums import PillarKind
@@ -26,7 +26,7 @@ def event(kind: PillarKind = PillarKind.TAMPER, **fields: object) -> PillarEvent
     return replace(given, **fields)
 
 
-def letter(
+def dead_letter(
     payload: bytes | None = None,
     *,
     topic: str = PILLAR_EVENTS,
@@ -49,11 +49,11 @@ def letter(
     )
 
 
-def found(given: DeadLetter, *, offset: int = 0, topic: str | None = None) -> Found:
-    return Found(RecordMetadata(topic or dead_letter_topic(given.topic), 0, offset), ms(9), given)
+def found(given: DeadLetter, *, offset: int = 0, topic: str | None = None) -> LocatedDeadLetter:
+    return LocatedDeadLetter(RecordMetadata(topic or dead_letter_topic(given.topic), 0, offset), ms(9), given)
 
 
-def lying(*letters: DeadLetter | bytes) -> list[LogRecord]:
+def lying(*dead_letters: DeadLetter | bytes) -> list[LogRecord]:
     """Letters one second after another."""
     return [
         LogRecord(
@@ -64,16 +64,16 @@ def lying(*letters: DeadLetter | bytes) -> list[LogRecord]:
             None,
             each if isinstance(each, bytes) else encode(each),
         )
-        for offset, each in enumerate(letters)
+        for offset, each in enumerate(dead_letters)
     ]
 
 
-def judged(
+def decided(
     given: DeadLetter,
     *,
     original: Original | None = None,
     devices: Iterable[str] = KNOWN,
     now: EpochMs = LATER,
     force: bool = False,
-) -> Judgement:
-    return judge(found(given), original or kept(given), frozenset(devices), now, force=force)
+) -> RetryDecision:
+    return decide_retry(found(given), original or record_kept_in(given), frozenset(devices), now, force=force)

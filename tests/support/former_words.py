@@ -88,29 +88,3 @@ WORDS = {
     "fold time": "stream time",
 }
 """In a docstring, a comment, a page, or as a part of a name."""
-
-NOT_YET: tuple[str, ...] = (
-    "Shown",
-    "Says",
-    "Cast",
-    "make_cast",
-    "Harvest",
-    "harvest",
-    "Due",
-    "Story",
-    "Needle",
-    "Station",
-    "buried",
-    "stranger",
-    "fold time",
-    "Change",
-    "place_of",
-    "Tensor",
-    "Field",
-    "compare",
-    "Difference",
-    "counts",
-    "details",
-)
-"""Of the three tables what is still said, then the public names that still mean two things. To be emptied, then taken
-away with its test; nothing may be added."""

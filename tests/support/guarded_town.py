@@ -14,7 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, onl
 )
 
 from benchmarks.support.registry_load import pillar, records
-from callbox.demo.worker_process import WorkerProcess
+from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from schemas.alert import Alert
 from schemas.codec import decode, encode

@@ -12,9 +12,9 @@ import pytest
 from confluent_kafka import KafkaError, Message, Producer
 
 from benchmarks.support.registry_load import pillar, records
-from callbox.demo.broker import Broker, MissingBroker
-from callbox.demo.broker_process import free_port
-from callbox.demo.worker_process import COMMAND, WorkerProcess
+from callbox.demo.processes.broker import Broker, MissingBroker
+from callbox.demo.processes.broker_process import free_port
+from callbox.demo.processes.worker_process import COMMAND, WorkerProcess
 from callbox_testkit import fail_points
 from callbox_testkit import worker as wrapper
 from schemas.alert import Alert

@@ -1,1 +1,1 @@
-"""The runners that the shipped worker is measured beside."""
+"""The runners beside which the shipped worker is measured."""

@@ -1,4 +1,4 @@
-"""Faust as it comes: one agent over events, `topic.send` awaited until delivered, everything else at its default."""
+"""Faust with its defaults: one agent over events; each `topic.send` is awaited until it is delivered."""
 
 import sys
 from typing import Any

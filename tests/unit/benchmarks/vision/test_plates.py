@@ -3,13 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.vision.plates import Outcome, edit_distance, run, summary, wilson
+from benchmarks.vision.plates import ReadResult, edit_distance, run, summary, wilson
 from processors.plates.consensus import PlateReading, PlateSeries
 from schemas.errors import InputMissing
 
 
-def outcome(truth: str, text: str, *, certain: bool = False, took_ms: float = 10) -> Outcome:
-    return Outcome(truth, PlateReading(text, 0.9, certain, PlateSeries.ORDINARY), raw_a="", took_ms=took_ms)
+def outcome(truth: str, text: str, *, certain: bool = False, took_ms: float = 10) -> ReadResult:
+    return ReadResult(
+        truth, PlateReading(text, 0.9, certain, PlateSeries.ORDINARY), raw_a="", took_ms=took_ms
+    )
 
 
 def test_the_figures_are_counted_over_all_pictures() -> None:

@@ -8,9 +8,8 @@ import pytest
 import structlog
 
 from callbox.cli import run
-from callbox.commands import dlq_retry
-from callbox.commands.dlq_retry import _in_batches, _Judged, _sum_up
-from callbox.dead_letters.retry import Fate, Judgement
+from callbox.commands.dlq_retry import _Decided, _in_batches, _sum_up
+from callbox.dead_letters.retry import RetryDecision, RetryResult
 from schemas.errors import DeadLetterRefused, InputMissing
 from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
 from streams.kafka.producer import ProducerRecord, RecordMetadata
@@ -37,9 +36,11 @@ def bootstrap(address: str) -> None:
     Path("callbox.toml").write_text(f'[kafka]\nbootstrap = "{address}"', encoding="utf-8")
 
 
-def judged(fate: Fate, size: int = 0) -> _Judged:
-    outgoing = ProducerRecord(PILLAR_EVENTS, b"k", bytes(size)) if fate is Fate.SENT else None
-    return _Judged(RecordMetadata(dead_letter_topic(PILLAR_EVENTS), 0, 0), Judgement(fate, "why", outgoing))
+def decided(result: RetryResult, size: int = 0) -> _Decided:
+    outgoing = ProducerRecord(PILLAR_EVENTS, b"k", bytes(size)) if result is RetryResult.SENT else None
+    return _Decided(
+        RecordMetadata(dead_letter_topic(PILLAR_EVENTS), 0, 0), RetryDecision(result, "why", outgoing)
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,20 +87,18 @@ def test_a_sealed_record_is_not_sent_to_another_machine_unsealed(
 
 def test_one_refusal_ends_with_65_and_one_that_is_gone_with_66(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(DeadLetterRefused, match="1 sent, 1 refused, 1 gone"):
-        _sum_up([Fate.SENT, Fate.GONE, Fate.REFUSED], dry_run=False)
+        _sum_up([RetryResult.SENT, RetryResult.GONE, RetryResult.REFUSED], dry_run=False)
     with pytest.raises(InputMissing, match="1 would be sent, 0 refused, 1 gone"):
-        _sum_up([Fate.SENT, Fate.GONE], dry_run=True)
-    _sum_up([Fate.SENT], dry_run=False)
+        _sum_up([RetryResult.SENT, RetryResult.GONE], dry_run=True)
+    _sum_up([RetryResult.SENT], dry_run=False)
     _sum_up([], dry_run=False)
     assert capsys.readouterr().out == "1 sent, 0 refused, 0 gone\nno such dead letters\n"
 
 
-def test_few_records_are_held_at_a_time_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dlq_retry, "_MOST_BYTES", 10)
-    monkeypatch.setattr(dlq_retry, "_MOST_RECORDS", 3)
-    large = [judged(Fate.SENT, 6) for _ in range(3)]
-    small = [judged(Fate.REFUSED) for _ in range(4)]
-    batches = list(_in_batches([*large, *small]))
+def test_few_records_are_held_at_a_time_in_their_order() -> None:
+    large = [decided(RetryResult.SENT, 6) for _ in range(3)]
+    small = [decided(RetryResult.REFUSED) for _ in range(4)]
+    batches = list(_in_batches([*large, *small], most_bytes=10, most_records=3))
     assert [len(few) for few in batches] == [2, 3, 2]
     assert [each for few in batches for each in few] == [*large, *small]
     assert list(_in_batches([])) == []

@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from callbox.dead_letters.content import HEX_BYTES, Content, content
-from callbox.dead_letters.ledger import Found, counts, ledger
-from callbox.dead_letters.lines import count_row, details, record_row, shown
+from callbox.dead_letters.ledger import LocatedDeadLetter, count_by_cause, ledger
+from callbox.dead_letters.lines import count_row, dead_letter_details, record_row, view_of
 from schemas.codec import HEADER_BYTES, MARKER, earlier_schemas_of, encode
 from schemas.dead_letter import DeadLetter
 from schemas.enums import PillarKind
@@ -33,8 +33,8 @@ def found(
     topic: str = PILLAR_EVENTS,
     key: bytes | None = b"P1",
     detail: str = "what",
-) -> Found:
-    letter = DeadLetter(
+) -> LocatedDeadLetter:
+    dead_letter = DeadLetter(
         topic=topic,
         partition=3,
         offset=17,
@@ -45,7 +45,7 @@ def found(
         payload=payload,
         worker="alarms",
     )
-    return Found(RecordMetadata(dead_letter_topic(topic), 0, 4), ms(9), letter)
+    return LocatedDeadLetter(RecordMetadata(dead_letter_topic(topic), 0, 4), ms(9), dead_letter)
 
 
 def looked(payload: bytes) -> Content:
@@ -54,10 +54,10 @@ def looked(payload: bytes) -> Content:
     return seen
 
 
-def text_of(given: Found) -> str:
+def text_of(given: LocatedDeadLetter) -> str:
     """Everything that either form of `show` prints."""
-    seen = shown(given)
-    return msgspec.json.encode(seen).decode() + repr(details(seen))
+    seen = view_of(given)
+    return msgspec.json.encode(seen).decode() + repr(dead_letter_details(seen))
 
 
 def test_a_whole_record_is_shown_by_its_fields_and_schema() -> None:
@@ -123,7 +123,7 @@ def test_the_log_s_envelope_is_opened_as_far_as_it_goes() -> None:
 def test_a_sealed_record_in_the_wrong_topic_is_not_shown(payload: bytes) -> None:
     assert content(payload) is None
     given = found(payload, key=CANARY.encode(), detail=CANARY)
-    assert shown(given).sealed
+    assert view_of(given).sealed
     assert CANARY not in text_of(given)
     assert payload[:HEADER_BYTES].hex() not in text_of(given)
 
@@ -146,7 +146,7 @@ def test_a_letter_of_a_sealed_record_under_an_open_topic_s_name_is_not_shown() -
 
 
 def test_a_letter_is_shown_with_place_cause_key_size_and_schema() -> None:
-    lines = dict(details(shown(found())))
+    lines = dict(dead_letter_details(view_of(found())))
     assert lines["letter"].startswith("alarm.pillar-event.v1.dlq/0/4, written ")
     assert lines["record"].startswith("alarm.pillar-event.v1/3/17, appended ")
     assert (lines["cause"], lines["given up by"], lines["key"]) == ("undecodable", "alarms", "P1")
@@ -155,7 +155,7 @@ def test_a_letter_is_shown_with_place_cause_key_size_and_schema() -> None:
 
 
 def test_a_letter_without_a_payload_says_so() -> None:
-    lines = dict(details(shown(found(None, key=None))))
+    lines = dict(dead_letter_details(view_of(found(None, key=None))))
     assert "no payload" in lines["size"]
     assert "schema" not in lines
 
@@ -163,9 +163,9 @@ def test_a_letter_without_a_payload_says_so() -> None:
 def test_nothing_that_a_device_wrote_moves_the_cursor() -> None:
     evil = "evil\x1b[2J"
     event = PillarEvent(device_id=evil, kind=PillarKind.PRESS, occurred_at=ms(0), received_at=ms(0))
-    for _, text in details(shown(found(encode(event), key=evil.encode(), detail=evil))):
+    for _, text in dead_letter_details(view_of(found(encode(event), key=evil.encode(), detail=evil))):
         assert text.isprintable()
-    letter = encode(replace(found().letter, worker=evil))
-    records = ledger([LogRecord(dead_letter_topic(PILLAR_EVENTS), 0, 0, ms(0), None, letter)]).records
-    for row in (*map(record_row, records), *map(count_row, counts(records))):
+    dead_letter = encode(replace(found().dead_letter, worker=evil))
+    records = ledger([LogRecord(dead_letter_topic(PILLAR_EVENTS), 0, 0, ms(0), None, dead_letter)]).records
+    for row in (*map(record_row, records), *map(count_row, count_by_cause(records))):
         assert all(cell.isprintable() for cell in row)

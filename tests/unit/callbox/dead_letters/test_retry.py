@@ -3,8 +3,15 @@
 import pytest
 from msgspec.structs import replace
 
-from callbox.dead_letters.ledger import LETTER_TOPICS
-from callbox.dead_letters.retry import BEYOND_MENDING, Fate, Original, judge, kept, never
+from callbox.dead_letters.ledger import TOPICS_WITH_DEAD_LETTERS
+from callbox.dead_letters.retry import (
+    UNFIXABLE_CAUSES,
+    Original,
+    RetryResult,
+    decide_retry,
+    record_kept_in,
+    refused_for_good,
+)
 from processors.intake.pillar_event import intake
 from schemas.ack import Acknowledgement
 from schemas.codec import HEADER_BYTES, MARKER, decode, encode
@@ -23,50 +30,50 @@ from schemas.topics import (
     dead_letter_topic,
 )
 from schemas.units import HOUR_MS, EpochMs
-from tests.support.dead_letters import LATER, event, found, judged, letter
+from tests.support.dead_letters import LATER, dead_letter, decided, event, found
 from tests.support.timeline import ACTOR, envelope, fact, ms
 
 
 def test_the_bytes_and_the_key_are_those_of_the_original_and_the_key_chooses_the_partition() -> None:
     payload = encode(event())
-    fate, words, outgoing = judged(letter(payload), now=EpochMs(ms(0) + HOUR_MS))
-    assert (fate, words) == (Fate.SENT, "")
+    result, words, outgoing = decided(dead_letter(payload), now=EpochMs(ms(0) + HOUR_MS))
+    assert (result, words) == (RetryResult.SENT, "")
     assert outgoing == (PILLAR_EVENTS, b"P1", payload, None)
 
 
 @pytest.mark.parametrize("key", [None, b""])
 def test_what_has_no_key_goes_to_the_partition_that_it_came_from(key: bytes | None) -> None:
     payload = encode(event())
-    outgoing = judged(letter(payload), original=Original(key, payload)).outgoing
+    outgoing = decided(dead_letter(payload), original=Original(key, payload)).outgoing
     assert outgoing == (PILLAR_EVENTS, key, payload, 3)
 
 
 def test_a_device_that_nobody_has_registered_would_come_back() -> None:
-    given = letter(encode(event()))
-    fate, words, outgoing = judged(given, devices=())
-    assert (fate, outgoing) == (Fate.REFUSED, None)
+    given = dead_letter(encode(event()))
+    result, words, outgoing = decided(given, devices=())
+    assert (result, outgoing) == (RetryResult.REFUSED, None)
     assert "callbox registry apply" in words
     assert "--force" in words
 
 
 def test_an_event_of_days_ago_goes_out_with_a_word_of_warning() -> None:
     """Intake gives it the broker's time: it would look like one of now."""
-    given = judged(letter(encode(event(PillarKind.PRESS))), now=LATER)
-    assert given.fate is Fate.SENT
+    given = decided(dead_letter(encode(event(PillarKind.PRESS))), now=LATER)
+    assert given.result is RetryResult.SENT
     assert "takes it for one of now" in given.words
     dead_clock = event(occurred_at=EpochMs(0), received_at=EpochMs(0))
-    assert judged(letter(encode(dead_clock)), now=LATER).words == ""  # it never had a time of its own
+    assert decided(dead_letter(encode(dead_clock)), now=LATER).words == ""  # it never had a time of its own
 
 
-def test_a_stranger_s_event_keeps_its_id_by_force_too() -> None:
+def test_an_event_of_an_unregistered_device_keeps_its_id_by_force_too() -> None:
     given = event(event_id=None)
-    outgoing = judged(letter(encode(given)), devices=(), force=True).outgoing
+    outgoing = decided(dead_letter(encode(given)), devices=(), force=True).outgoing
     assert outgoing is not None
     assert intake(decode(outgoing.value, PillarEvent), LATER).event_id == intake(given, ms(0)).event_id
 
 
-def test_a_press_of_a_stranger_does_not_come_back() -> None:
-    assert judged(letter(encode(event(PillarKind.PRESS))), devices=()).fate is Fate.SENT
+def test_a_press_of_an_unregistered_device_is_not_rejected_again() -> None:
+    assert decided(dead_letter(encode(event(PillarKind.PRESS))), devices=()).result is RetryResult.SENT
 
 
 @pytest.mark.parametrize(
@@ -82,12 +89,12 @@ def test_a_press_of_a_stranger_does_not_come_back() -> None:
 def test_what_cannot_be_read_here_would_come_back_and_goes_out_by_force_alone(
     payload: bytes, cause: Cause
 ) -> None:
-    given = letter(payload, cause=Cause.UNKNOWN_SCHEMA)
-    fate, words, _ = judged(given)
-    assert fate is Fate.REFUSED
+    given = dead_letter(payload, cause=Cause.UNKNOWN_SCHEMA)
+    result, words, _ = decided(given)
+    assert result is RetryResult.REFUSED
     assert str(cause) in words
-    forced = judged(given, force=True)
-    assert forced.fate is Fate.SENT
+    forced = decided(given, force=True)
+    assert forced.result is RetryResult.SENT
     assert str(cause) in forced.words
     assert forced.outgoing is not None
     assert forced.outgoing.value == payload
@@ -95,14 +102,14 @@ def test_what_cannot_be_read_here_would_come_back_and_goes_out_by_force_alone(
 
 def test_what_an_upgrade_can_read_goes_out() -> None:
     """Its cause is history: only what the record is now counts."""
-    assert judged(letter(encode(event()), cause=Cause.UNKNOWN_SCHEMA)).fate is Fate.SENT
+    assert decided(dead_letter(encode(event()), cause=Cause.UNKNOWN_SCHEMA)).result is RetryResult.SENT
 
 
-@pytest.mark.parametrize("cause", sorted(BEYOND_MENDING))
+@pytest.mark.parametrize("cause", sorted(UNFIXABLE_CAUSES))
 def test_a_picture_does_not_mend(cause: Cause) -> None:
     read = encode(PlateRead(checkpoint_id="K1", occurred_at=ms(0), received_at=ms(0), plate_text="ABC1234"))
-    given = letter(topic=PLATE_READS, key=None, cause=cause)
-    assert judged(given, original=Original(b"K1", read)).fate is Fate.REFUSED
+    given = dead_letter(topic=PLATE_READS, key=None, cause=cause)
+    assert decided(given, original=Original(b"K1", read)).result is RetryResult.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -113,27 +120,27 @@ def test_a_picture_does_not_mend(cause: Cause) -> None:
     ],
 )
 def test_a_sealed_record_goes_out_as_it_lies_once_its_device_is_known(topic: str, value: bytes) -> None:
-    given = letter(topic=topic, key=None)
-    assert judged(given, original=Original(b"key", value)).outgoing == (topic, b"key", value, None)
-    assert judged(given, original=Original(b"key", value), devices=()).fate is Fate.REFUSED
+    given = dead_letter(topic=topic, key=None)
+    assert decided(given, original=Original(b"key", value)).outgoing == (topic, b"key", value, None)
+    assert decided(given, original=Original(b"key", value), devices=()).result is RetryResult.REFUSED
 
 
 def test_an_acknowledgement_and_a_record_of_the_log_need_no_registry() -> None:
     said = Acknowledgement(ack_id="a", incident_id="i", action=AckAction.ACCEPT, actor=ACTOR, at=ms(0))
     of_the_log = encode(envelope(fact()))
-    assert judged(letter(encode(said), topic=ACKS), devices=()).fate is Fate.SENT
-    assert judged(letter(of_the_log, topic=FUSION_INPUT), devices=()).fate is Fate.SENT
+    assert decided(dead_letter(encode(said), topic=ACKS), devices=()).result is RetryResult.SENT
+    assert decided(dead_letter(of_the_log, topic=FUSION_INPUT), devices=()).result is RetryResult.SENT
 
 
 def test_an_envelope_that_holds_poison_would_come_back() -> None:
     bad = encode(replace(envelope(fact()), payload=b"poison"))
-    assert judged(letter(bad, topic=FUSION_INPUT)).fate is Fate.REFUSED
+    assert decided(dead_letter(bad, topic=FUSION_INPUT)).result is RetryResult.REFUSED
 
 
 def test_what_is_gone_is_said_to_be_gone_and_nothing_is_sent_even_by_force() -> None:
-    given = letter(topic=PLATE_READS, key=None)
-    fate, words, outgoing = judged(given, force=True)
-    assert (fate, outgoing) == (Fate.GONE, None)
+    given = dead_letter(topic=PLATE_READS, key=None)
+    result, words, outgoing = decided(given, force=True)
+    assert (result, outgoing) == (RetryResult.GONE, None)
     assert words.startswith(
         "checkpoint.plate-read.v1/3/17 is no longer there (its topic keeps records for 10m)"
     )
@@ -141,30 +148,34 @@ def test_what_is_gone_is_said_to_be_gone_and_nothing_is_sent_even_by_force() -> 
 
 def test_what_its_topic_would_not_take_is_refused() -> None:
     large = encode(event(event_id="e" * BY_NAME[PILLAR_EVENTS].max_message_bytes))
-    assert judged(letter(), original=Original(b"P1", large), force=True).fate is Fate.REFUSED
+    assert decided(dead_letter(), original=Original(b"P1", large), force=True).result is RetryResult.REFUSED
 
 
 def test_a_letter_that_does_not_hold_all_of_its_record_leads_to_where_it_lay() -> None:
-    assert kept(letter(b"x")) == Original(b"P1", b"x")
-    assert kept(letter(None)) is None
-    assert kept(letter(b"x", key=None)) is None
-    assert kept(letter(b"x", topic=FRAMES)) is None  # whoever wrote that: a sealed letter holds nothing
+    assert record_kept_in(dead_letter(b"x")) == Original(b"P1", b"x")
+    assert record_kept_in(dead_letter(None)) is None
+    assert record_kept_in(dead_letter(b"x", key=None)) is None
+    assert (
+        record_kept_in(dead_letter(b"x", topic=FRAMES)) is None
+    )  # whoever wrote that: a sealed letter holds nothing
 
 
 @pytest.mark.parametrize("topic", [REGISTRY, HOTLIST])
 def test_no_old_record_takes_the_place_of_a_newer_one(topic: str) -> None:
-    assert "the newest record of each key" in (never(found(letter(b"x", topic=topic))) or "")
+    assert "the newest record of each key" in (refused_for_good(found(dead_letter(b"x", topic=topic))) or "")
 
 
 def test_a_letter_in_another_topic_s_place_is_never_sent() -> None:
-    stray = found(letter(encode(event())), topic=dead_letter_topic(ACKS))
-    assert never(stray) is not None
-    assert never(found(letter(b"x", topic="weather.v1"), topic="weather.v1.dlq")) is not None
+    stray = found(dead_letter(encode(event())), topic=dead_letter_topic(ACKS))
+    assert refused_for_good(stray) is not None
+    assert refused_for_good(found(dead_letter(b"x", topic="weather.v1"), topic="weather.v1.dlq")) is not None
 
 
-@pytest.mark.parametrize("topic", LETTER_TOPICS)
+@pytest.mark.parametrize("topic", TOPICS_WITH_DEAD_LETTERS)
 def test_every_topic_with_dead_letters_has_a_rule(topic: str) -> None:
-    given = found(letter(b"poison", topic=topic))
+    given = found(dead_letter(b"poison", topic=topic))
     assert (
-        never(given) or judge(given, Original(b"k", b"poison"), (), LATER, force=False).fate is Fate.REFUSED
+        refused_for_good(given)
+        or decide_retry(given, Original(b"k", b"poison"), (), LATER, force=False).result
+        is RetryResult.REFUSED
     )

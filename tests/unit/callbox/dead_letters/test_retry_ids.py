@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from callbox.dead_letters.ledger import Found, found_in
-from callbox.dead_letters.retry import with_its_id
+from callbox.dead_letters.ledger import LocatedDeadLetter, dead_letter_in
+from callbox.dead_letters.retry import with_original_id
 from processors.intake.pillar_event import intake
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind, Reason
@@ -14,9 +14,9 @@ from schemas.topics import FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_to
 from schemas.units import DAY_MS, HOUR_MS, EpochMs
 from streams.kafka.producer import RecordMetadata
 from streams.workers.alarms import AlarmsAgent
-from tests.support.dead_letters import LATER, event, judged, letter, lying
+from tests.support.dead_letters import LATER, dead_letter, decided, event, lying
 from tests.support.fakes import World, batch, registered, run
-from tests.support.fakes import kept as lying_in
+from tests.support.fakes import kept as record_in
 from tests.support.timeline import Timeline, device, ms
 
 NAMELESS = (
@@ -31,21 +31,21 @@ NAMELESS = (
 @pytest.mark.parametrize("now", [EpochMs(ms(0) + 1), EpochMs(ms(0) + 2 * HOUR_MS), LATER])
 @pytest.mark.parametrize("given", [event(), *NAMELESS])
 def test_a_retry_has_the_id_that_intake_gave_the_original(given: PillarEvent, now: EpochMs) -> None:
-    again = with_its_id(encode(given), ms(0), now)
+    again = with_original_id(encode(given), ms(0), now)
     assert intake(decode(again, PillarEvent), now).event_id == intake(given, ms(0)).event_id
 
 
 def test_bytes_are_left_alone_where_they_lead_to_the_same_id() -> None:
     for given in (event(), event(event_id=None, sequence=4)):
-        assert with_its_id(encode(given), ms(0), LATER) == encode(given)
-    assert with_its_id(encode(event(event_id=None)), ms(0), EpochMs(ms(0) + HOUR_MS)) == encode(
+        assert with_original_id(encode(given), ms(0), LATER) == encode(given)
+    assert with_original_id(encode(event(event_id=None)), ms(0), EpochMs(ms(0) + HOUR_MS)) == encode(
         event(event_id=None)
     )
 
 
 def test_of_a_nameless_event_only_its_name_is_added() -> None:
     given = event(event_id=None)
-    again = decode(with_its_id(encode(given), ms(0), LATER), PillarEvent)
+    again = decode(with_original_id(encode(given), ms(0), LATER), PillarEvent)
     assert again != given
     assert replace(again, event_id=None) == given
 
@@ -57,7 +57,7 @@ def test_the_fold_drops_a_retry_of_what_was_already_in(given: PillarEvent) -> No
     line = Timeline()
     line.push(intake(given, ms(0)))
     before = len(line.alerts)
-    outgoing = judged(letter(encode(given))).outgoing
+    outgoing = decided(dead_letter(encode(given))).outgoing
     assert outgoing is not None
     again = intake(decode(outgoing.value, PillarEvent), LATER)
     decision = line.push(again, at_s=(LATER - ms(0)) / 1000)
@@ -65,8 +65,8 @@ def test_the_fold_drops_a_retry_of_what_was_already_in(given: PillarEvent) -> No
     assert before == 1
 
 
-def test_from_a_stranger_s_event_to_a_fact_once_the_registry_names_it() -> None:
-    """The worker gives it up, the registry learns of the device, the same worker takes the retry."""
+def test_an_event_of_an_unregistered_device_becomes_a_fact_once_the_registry_names_it() -> None:
+    """The worker rejects it, the registry names the device, the same worker accepts the retry."""
     world = World("alarms")
     site = world.reader.holds(REGISTRY, [])
     agent = AlarmsAgent(world.context)
@@ -76,9 +76,9 @@ def test_from_a_stranger_s_event_to_a_fact_once_the_registry_names_it() -> None:
     (rejected,) = world.delivery.dead_letters(PILLAR_EVENTS)
     rejected = replace(rejected, key=b"P1")
 
-    site.arrive(lying_in(REGISTRY, "P1", registered(device("P1"))[0].value))
+    site.arrive(record_in(REGISTRY, "P1", registered(device("P1"))[0].value))
     run(agent.every_second())
-    outgoing = judged(rejected).outgoing
+    outgoing = decided(rejected).outgoing
     assert outgoing is not None
     days_later = (LATER - ms(0)) / 1000
     run(agent.process([batch(outgoing.value, topic=PILLAR_EVENTS, start=1, at_s=days_later)]))
@@ -89,5 +89,7 @@ def test_from_a_stranger_s_event_to_a_fact_once_the_registry_names_it() -> None:
 
 
 def test_what_lies_in_the_topic_is_found_as_a_letter() -> None:
-    (record,) = lying(letter())
-    assert found_in(record) == Found(RecordMetadata(dead_letter_topic(PILLAR_EVENTS), 0, 0), ms(0), letter())
+    (record,) = lying(dead_letter())
+    assert dead_letter_in(record) == LocatedDeadLetter(
+        RecordMetadata(dead_letter_topic(PILLAR_EVENTS), 0, 0), ms(0), dead_letter()
+    )

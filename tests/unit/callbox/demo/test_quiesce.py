@@ -1,24 +1,14 @@
 """A run is over when everything that went in is processed; what hangs is named, and nothing waits for ever."""
 
-import threading
 from collections.abc import Mapping
 from itertools import count
-from pathlib import Path
 
-import pytest
-
-from callbox.cli import run as callbox
-from callbox.demo import quiesce as settling
-from callbox.demo.background import in_background
 from callbox.demo.play import Sent
-from callbox.demo.quiesce import settle
-from schemas.topics import FRAMES, PILLAR_EVENTS, PLATE_READS
+from callbox.demo.quiesce import Limits, quiesce
+from schemas.topics import FRAMES, FUSION_INPUT, PILLAR_EVENTS, PLATE_READS
 from schemas.units import EpochMs
-from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import RecordMetadata
-from streams.kafka.record import LogRecord
 
-KAFKA = KafkaConfig(bootstrap="127.0.0.1:9")
 LOG_RECORDS = 7
 
 
@@ -38,64 +28,40 @@ class Worker:
         return self._ready
 
 
-def house(**changed: Worker) -> dict[str, Worker]:
-    topics = {"alarms": PILLAR_EVENTS, "frames": FRAMES, "plates": PLATE_READS, "fusion": "fusion.input.v1"}
+def four_workers(**changed: Worker) -> dict[str, Worker]:
+    topics = {"alarms": PILLAR_EVENTS, "frames": FRAMES, "plates": PLATE_READS, "fusion": FUSION_INPUT}
     return {name: Worker(name, topic) for name, topic in topics.items()} | changed
 
 
-def settled(workers: Mapping[str, Worker], *, complete_at: int = 1) -> list[str]:
+def quiesced(workers: Mapping[str, Worker], *, complete_at: int = 1) -> list[str]:
     sent = [Sent(0, EpochMs(1), RecordMetadata(PILLAR_EVENTS, 0, offset)) for offset in range(3)]
     asked = count(1)
-    return settle(
-        KAFKA,
+    return quiesce(
         workers,
         sent,
-        lambda: next(asked) >= complete_at,
+        appended=lambda: LOG_RECORDS,
+        is_complete=lambda: next(asked) >= complete_at,
+        limits=Limits(processed_s=0.05, complete_s=0.05, step_s=0.0),
     )
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    records = [LogRecord("fusion.input.v1", 0, offset, EpochMs(1), b"", b"") for offset in range(LOG_RECORDS)]
-    monkeypatch.setattr(settling, "read_all", lambda _kafka, _topic: iter(records))
-    monkeypatch.setattr(settling, "_STEP_S", 0.0)
-    monkeypatch.setattr(settling, "PROCESSED_WITHIN_S", 0.05)
-    monkeypatch.setattr(settling, "COMPLETE_WITHIN_S", 0.05)
-
-
 def test_it_waits_until_every_input_and_the_whole_log_are_processed() -> None:
-    workers = house()
-    assert settled(workers, complete_at=3) == []
+    workers = four_workers()
+    assert quiesced(workers, complete_at=3) == []
     assert workers["alarms"].done >= 3
     assert workers["fusion"].done >= LOG_RECORDS
 
 
 def test_a_worker_that_hangs_is_named() -> None:
-    (problem,) = settled(house(alarms=Worker("alarms", PILLAR_EVENTS, most=2)))
+    (problem,) = quiesced(four_workers(alarms=Worker("alarms", PILLAR_EVENTS, most=2)))
     assert problem.startswith("worker alarms processed 2 of 3 records")
 
 
 def test_a_worker_that_is_not_ready_is_named() -> None:
-    assert settled(house(frames=Worker("frames", FRAMES, ready=False))) == ["worker frames is not ready"]
+    assert quiesced(four_workers(frames=Worker("frames", FRAMES, ready=False))) == [
+        "worker frames is not ready"
+    ]
 
 
 def test_it_does_not_wait_for_ever_for_what_never_comes() -> None:
-    assert settled(house(), complete_at=10**9) == []
-
-
-def test_background_work_hands_over_its_result_or_its_error() -> None:
-    assert in_background(lambda: threading.current_thread().daemon).result(5) is True
-    with pytest.raises(ZeroDivisionError):
-        in_background(lambda: 1 // 0).result(5)
-
-
-def test_a_scenario_that_is_not_there_or_wrong_ends_before_anything_starts(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file, out = tmp_path / "scenario.toml", tmp_path / "out"
-    arguments = ["demo", "--scenario", str(file), "--out", str(out)]
-    assert callbox(arguments) == 66
-    file.write_text("vehicles = []\nsteps = []\n")
-    assert callbox(arguments) == 78
-    assert "scenario.toml: steps" in capsys.readouterr().err
-    assert not out.exists()
+    assert quiesced(four_workers(), complete_at=10**9) == []

@@ -5,7 +5,7 @@ import pytest
 
 from callbox.commands.policy import read_policy_file
 from callbox.demo.run import shipped
-from callbox.demo.scenario import Scenario, read_scenario, zone_of
+from callbox.demo.scenario import Scenario, read_scenario, zone_of_device
 from callbox.demo.steps import PoisonStep, last_at_s
 from callbox.registry.registry_file import read_site
 from processors.state.policy import FusionPolicy
@@ -62,8 +62,8 @@ def test_every_topic_that_a_worker_reads_is_poisoned() -> None:
 
 def test_a_device_of_no_registry_is_in_the_zone_unassigned() -> None:
     town = read_site(shipped("town.toml"), "town.toml")
-    assert zone_of("pillar-01", town) == "riverside"
-    assert zone_of("pillar-99", town) == UNASSIGNED_ZONE
+    assert zone_of_device("pillar-01", town) == "riverside"
+    assert zone_of_device("pillar-99", town) == UNASSIGNED_ZONE
 
 
 @pytest.mark.parametrize(

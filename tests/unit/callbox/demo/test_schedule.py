@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from callbox.demo.fixtures import Cast, Vehicle
+from callbox.demo.fixtures import Fixtures, Vehicle
 from callbox.demo.run import shipped
 from callbox.demo.scenario import Scenario, VehicleRole, read_scenario
-from callbox.demo.schedule import POISON, Due, claims_50_megapixels, due_records, truncated
+from callbox.demo.schedule import POISON, ScheduledRecord, claims_50_megapixels, schedule_records, truncated
 from callbox.demo.steps import (
     AckStep,
     AnyStep,
@@ -15,7 +15,7 @@ from callbox.demo.steps import (
     PillarStep,
     PlateStep,
     PoisonStep,
-    Says,
+    ReaderText,
     Scene,
     Shows,
     SilenceStep,
@@ -36,19 +36,19 @@ TOWN = read_site(shipped("town.toml"), "town.toml")
 NOW = EpochMs(1_760_000_000_000)
 LATER = EpochMs(NOW + 40)
 ROLE = VehicleRole(name="car", plate="ABC123")
-CAST = Cast(
+FIXTURES = Fixtures(
     vehicles={"car": Vehicle("car", "ABC123", b"crop")},
     fronts=[Vehicle("f", "X", b"front-0"), Vehicle("g", "Y", b"front-1")],
     scenes={Scene.FLAME: [b"f0", b"f1", b"f2"], Scene.QUIET: [b"quiet picture"]},
 )
 
 
-def due(step: AnyStep) -> list[Due]:
-    return due_records(Scenario(vehicles=(ROLE,), steps=(step,)), TOWN, CAST)
+def scheduled(step: AnyStep) -> list[ScheduledRecord]:
+    return schedule_records(Scenario(vehicles=(ROLE,), steps=(step,)), TOWN, FIXTURES)
 
 
 def pillar_events(step: AnyStep) -> list[PillarEvent]:
-    return [decode(record.make(NOW, LATER), PillarEvent) for record in due(step)]
+    return [decode(record.make(NOW, LATER), PillarEvent) for record in scheduled(step)]
 
 
 def pressed(*, times: int, resend: bool = False) -> PillarStep:
@@ -67,7 +67,9 @@ def test_heartbeats_come_of_every_pillar_and_gateway_each_time_but_of_those_that
     beats = Heartbeats(at_s=0, what="", times=2, every_s=5)
     silence = SilenceStep(at_s=0, what="", device="pillar-08")
     scenario = Scenario(vehicles=(ROLE,), steps=(beats, silence))
-    events = [decode(record.make(NOW, LATER), PillarEvent) for record in due_records(scenario, TOWN, CAST)]
+    events = [
+        decode(record.make(NOW, LATER), PillarEvent) for record in schedule_records(scenario, TOWN, FIXTURES)
+    ]
     assert len(events) == 2 * 8
     assert {event.device_id for event in events} == {"gateway-1"} | {f"pillar-0{n}" for n in range(1, 8)}
     assert all(event.kind is PillarKind.HEARTBEAT for event in events)
@@ -82,12 +84,16 @@ def test_an_acknowledgement_names_the_incident_that_the_press_will_raise() -> No
         answer=ExpectedAnswer(outcome=AckOutcome.ACCEPTED, reason=Reason.ACCEPTED),
     )
     scenario = Scenario(vehicles=(ROLE,), steps=(pressed(times=2), said))
-    *presses, told = due_records(scenario, TOWN, CAST)
+    *presses, sent_ack = schedule_records(scenario, TOWN, FIXTURES)
     first = decode(presses[0].make(NOW, LATER), PillarEvent)
     timeline = Timeline(device("pillar-01", zone="riverside"), zone="riverside")
     raised = timeline.press(1, "pillar-01", event_id=first.event_id).alerts[0]
-    ack = decode(told.make(NOW, LATER), Acknowledgement)
-    assert (told.topic, told.key, ack.incident_id) == (ACKS, ack.incident_id.encode(), raised.incident_id)
+    ack = decode(sent_ack.make(NOW, LATER), Acknowledgement)
+    assert (sent_ack.topic, sent_ack.key, ack.incident_id) == (
+        ACKS,
+        ack.incident_id.encode(),
+        raised.incident_id,
+    )
 
 
 def test_bounces_have_ids_of_their_own_and_a_resend_has_not() -> None:
@@ -96,7 +102,7 @@ def test_bounces_have_ids_of_their_own_and_a_resend_has_not() -> None:
 
 
 def test_records_are_due_in_the_order_of_their_times_keyed_by_device() -> None:
-    records = due(pressed(times=3))
+    records = scheduled(pressed(times=3))
     assert [record.at_s for record in records] == [1.0, 1.25, 1.5]
     assert {(record.topic, record.key) for record in records} == {(PILLAR_EVENTS, b"pillar-01")}
 
@@ -108,15 +114,15 @@ def test_a_record_happens_when_it_is_due_and_is_received_when_it_is_sent() -> No
 
 def test_a_video_is_sent_picture_by_picture() -> None:
     step = VideoStep(at_s=2.0, what="", device="camera-01", scene=Scene.FLAME, times=3, every_s=0.5)
-    frames = [decode(record.make(NOW, LATER), CameraFrame) for record in due(step)]
+    frames = [decode(record.make(NOW, LATER), CameraFrame) for record in scheduled(step)]
     assert [frame.jpeg for frame in frames] == [b"f0", b"f1", b"f2"]
-    assert {record.topic for record in due(step)} == {FRAMES}
+    assert {record.topic for record in scheduled(step)} == {FRAMES}
 
 
-def reads(shows: Shows, says: Says = Says.NOTHING) -> list[PlateRead]:
+def reads(shows: Shows, says: ReaderText = ReaderText.NOTHING) -> list[PlateRead]:
     step = PlateStep(at_s=0, what="", device="checkpoint-1", vehicle="car", shows=shows, says=says)
-    assert {record.topic for record in due(step)} == {PLATE_READS}
-    return [decode(record.make(NOW, LATER), PlateRead) for record in due(step)]
+    assert {record.topic for record in scheduled(step)} == {PLATE_READS}
+    return [decode(record.make(NOW, LATER), PlateRead) for record in scheduled(step)]
 
 
 def test_a_read_shows_the_crop_without_text_so_that_the_models_must_read_it() -> None:
@@ -128,8 +134,10 @@ def test_a_front_read_is_one_record_for_each_picture() -> None:
     assert [read.picture for read in reads(Shows.FRONT)] == [b"front-0", b"front-1"]
 
 
-@pytest.mark.parametrize(("says", "is_clean"), [(Says.PLATE, True), (Says.CONTROL_CHARACTERS, False)])
-def test_a_reader_says_its_text_or_control_characters(says: Says, is_clean: bool) -> None:
+@pytest.mark.parametrize(
+    ("says", "is_clean"), [(ReaderText.PLATE, True), (ReaderText.CONTROL_CHARACTERS, False)]
+)
+def test_a_reader_says_its_text_or_control_characters(says: ReaderText, is_clean: bool) -> None:
     (read,) = reads(Shows.NOTHING, says)
     assert read.picture is None
     assert read.plate_text is not None
@@ -137,7 +145,7 @@ def test_a_reader_says_its_text_or_control_characters(says: Says, is_clean: bool
 
 
 def test_poison_is_no_record_of_any_kind() -> None:
-    (record,) = due(PoisonStep(at_s=0, what="", topic=HOTLIST))
+    (record,) = scheduled(PoisonStep(at_s=0, what="", topic=HOTLIST))
     assert record.make(NOW, LATER) == POISON
     with pytest.raises(DecodeError) as refused:
         decode(POISON, PillarEvent)
@@ -154,14 +162,14 @@ def test_the_broken_pictures_are_broken_in_the_way_they_say() -> None:
         assert refused.value.cause is cause
 
 
-def test_the_shipped_scenario_can_be_played_with_a_cast_of_its_names() -> None:
+def test_the_shipped_scenario_can_be_played_with_fixtures_of_its_names() -> None:
     scenario = read_scenario(shipped("scenario.toml"), "scenario.toml")
-    cast = Cast(
+    fixtures = Fixtures(
         vehicles={role.name: Vehicle(role.name, role.plate, b"crop") for role in scenario.vehicles},
         fronts=[Vehicle("front", "X", b"front")],
         scenes=dict.fromkeys(Scene, [b"picture"] * 100),
     )
-    records = due_records(scenario, TOWN, cast)
+    records = schedule_records(scenario, TOWN, fixtures)
     silent = {n for n, step in enumerate(scenario.steps) if isinstance(step, SilenceStep)}
     assert {record.step for record in records} == set(range(len(scenario.steps))) - silent
     assert all(record.make(NOW, LATER) for record in records)

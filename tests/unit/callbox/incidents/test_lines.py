@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from callbox.incidents.lines import HEADINGS, REJECTIONS, Row, answered, details, row
+from callbox.incidents.lines import HEADINGS, REJECTIONS, Row, answer_line, incident_details, row
 from callbox.terminal.times import format_span, parse_span
 from schemas.ack import AckResult, Actor
 from schemas.alert import Alert, AlertText, Hit, PriorAlert
@@ -36,7 +36,7 @@ def line(label: str, told: Alert, at_s: float = 61) -> list[str]:
     """What is told under a label, with the lines that go on there."""
     found: list[str] = []
     under = ""
-    for name, text in details(told, ms(at_s)):
+    for name, text in incident_details(told, ms(at_s)):
         under = name or under
         if under == label:
             found.append(text)
@@ -88,7 +88,7 @@ def texts(told: Alert, lang: str) -> tuple[str, str, str]:
 
 
 def test_what_is_not_there_has_no_line() -> None:
-    labels = {label for label, _ in details(alert(ack_by=None, escalate_at=None), ms(61))}
+    labels = {label for label, _ in incident_details(alert(ack_by=None, escalate_at=None), ms(61))}
     assert not labels & {
         "hit",
         "related",
@@ -149,7 +149,7 @@ def test_nothing_that_a_device_or_a_program_may_choose_moves_the_cursor() -> Non
         sources=tuple(replace(source, device_id=EVIL, event_id=EVIL) for source in alert().sources),
         policy_version=EVIL,
     )
-    shown = [*row(evil, ms(2), 99), *(text for _, text in details(evil, ms(2)))]
+    shown = [*row(evil, ms(2), 99), *(text for _, text in incident_details(evil, ms(2)))]
     assert any("evil" in text for text in shown)
     assert all(text.isprintable() for text in shown)
 
@@ -161,25 +161,25 @@ def result(reason: Reason, outcome: AckOutcome = AckOutcome.REJECTED) -> AckResu
 
 
 def test_an_answer_says_the_state_or_what_to_do() -> None:
-    accepted = answered(result(Reason.ACCEPTED, AckOutcome.ACCEPTED))
+    accepted = answer_line(result(Reason.ACCEPTED, AckOutcome.ACCEPTED))
     assert accepted == "east-1: accepted: accepted; the incident is acked"
-    assert answered(result(Reason.TOO_LONG)).startswith(
+    assert answer_line(result(Reason.TOO_LONG)).startswith(
         "east-1: rejected: too_long: longer than the policy allows"
     )
 
 
 @pytest.mark.parametrize("reason", REJECTIONS)
 def test_every_rejection_has_words(reason: Reason) -> None:
-    assert answered(result(reason)).endswith(f"{REJECTIONS[reason]}; the incident is acked")
+    assert answer_line(result(reason)).endswith(f"{REJECTIONS[reason]}; the incident is acked")
 
 
 def test_where_there_is_no_incident_no_state_is_told() -> None:
     unknown = replace(result(Reason.UNKNOWN_INCIDENT), state=IncidentState.UNKNOWN)
-    assert answered(unknown) == "east-1: rejected: unknown_incident: fusion knows no such incident"
+    assert answer_line(unknown) == "east-1: rejected: unknown_incident: fusion knows no such incident"
 
 
 def test_a_rejection_without_words_is_still_told() -> None:
-    assert answered(result(Reason.BOUNCE)) == "east-1: rejected: bounce; the incident is acked"
+    assert answer_line(result(Reason.BOUNCE)) == "east-1: rejected: bounce; the incident is acked"
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1_800), ("2h", 7_200), ("1d", 86_400)])

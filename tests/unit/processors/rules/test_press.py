@@ -211,7 +211,7 @@ def test_a_press_under_a_wrong_key_raises_at_its_pillar() -> None:
     assert (decision.reason, only_alert(decision).responsible_unit) == (Reason.FIRST_FACT, "village-1")
 
 
-def test_a_late_press_raises_and_says_that_it_is_late() -> None:
+def test_a_late_press_raises_and_is_marked_late() -> None:
     line = Timeline()
     in_time = line.pillar(PillarKind.PRESS, 100, occurred_s=60)
     late = line.pillar(PillarKind.PRESS, 300, occurred_s=259.999)
@@ -219,7 +219,7 @@ def test_a_late_press_raises_and_says_that_it_is_late() -> None:
     assert only_alert(late).onset == ms(259.999)
 
 
-def test_a_press_with_a_replaced_time_says_so() -> None:
+def test_a_press_with_a_replaced_time_is_marked_as_suspect() -> None:
     assert only_alert(Timeline().push(fact(clock_suspect=True))).clock_suspect
 
 

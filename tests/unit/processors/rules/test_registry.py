@@ -84,7 +84,7 @@ def test_an_older_policy_is_a_duplicate() -> None:
     assert line.state.policy.bounce_ms == 1
 
 
-def test_a_policy_that_contradicts_itself_is_refused_and_says_where() -> None:
+def test_a_policy_that_contradicts_itself_is_refused_and_the_detail_says_where() -> None:
     line = Timeline()
     decision = line.policy(FusionPolicy(windows=Windows(red=Window(rolling_ms=9, at_most_ms=8)), bounce_ms=0))
     assert decision.reason is Reason.POLICY_REFUSED

@@ -30,7 +30,18 @@ from streams.state.ticks import WAKE
 from streams.worker.settings import RuntimeSettings
 from streams.workers.fusion import FusionAgent
 from tests.support.fakes import World, consumed, run
-from tests.support.timeline import PARTITIONS, ZONE, ack, dead_letter, device, envelope, fact, ms
+from tests.support.timeline import (
+    PARTITIONS,
+    ZONE,
+    ack,
+    camera,
+    dead_letter,
+    device,
+    envelope,
+    fact,
+    flame,
+    ms,
+)
 
 PARTITION = partition_of(ZONE, PARTITIONS)
 
@@ -274,6 +285,21 @@ def test_the_time_from_press_to_alert_is_counted_when_it_is_delivered(
     assert world.count("callbox_press_to_alert_seconds_sum") == 2
     assert world.count("callbox_alerts_total", action="raise", grade="red") == 1
     assert world.count("callbox_decisions_total", reason="first_fact") == 1
+
+
+def test_a_press_that_turns_a_held_fire_red_is_counted(agent: FusionAgent, world: World) -> None:
+    world.clock.seconds = 5
+    run(agent.process([log(device(), camera(), flame(at_s=1), fact(at_s=2))]))
+    assert world.count("callbox_decisions_total", reason="corroborated") == 1
+    assert world.count("callbox_press_to_alert_seconds_count") == 1
+    assert world.count("callbox_press_to_alert_seconds_sum") == 3
+
+
+def test_a_press_that_joins_is_counted_and_an_answer_to_it_is_not(agent: FusionAgent, world: World) -> None:
+    run(agent.process([log(device(), fact(event_id="a"), fact(at_s=20, event_id="b"))]))
+    (raised, _updated) = alerts(world)
+    run(agent.process([log(ack(raised.incident_id, at_s=21), start=3)]))
+    assert world.count("callbox_press_to_alert_seconds_count") == 2
 
 
 # --- incidents and answers ----------------------------------------------------------------------------------------

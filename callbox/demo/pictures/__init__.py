@@ -1,0 +1,1 @@
+"""Pictures that the demo draws where no real ones are given."""

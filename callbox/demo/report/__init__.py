@@ -1,0 +1,1 @@
+"""What people get of a run: a summary, a page, files."""
