@@ -1,1 +1,1 @@
-"""The language everyone speaks: records, their wire format, units, errors and the catalogue of topics."""
+"""What all parts share: records, their wire format, units, errors and the catalogue of topics."""

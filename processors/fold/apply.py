@@ -168,8 +168,8 @@ def _set_timer(state: State, change: SetTimer) -> None:
 
 def prune_timers(state: State) -> None:
     """Drop obsolete timers when there are many: those of ended incidents, and all but the first of a kind."""
-    things = len(state.incidents) + len(state.devices) + len(state.watermarks)
-    if len(state.timers) <= 4 * things + MAX_STALE_TIMERS:
+    entities = len(state.incidents) + len(state.devices) + len(state.watermarks)
+    if len(state.timers) <= 4 * entities + MAX_STALE_TIMERS:
         return
     first: dict[tuple[str, str], Timer] = {}
     for timer in sorted(state.timers):

@@ -31,9 +31,9 @@ class ConditionSignal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         hazard: Which condition.
-        who: The device id, or the topic of a feed, with the partition where there is one.
+        subject: The device id, or the topic of a feed, with the partition where there is one.
         zone: The zone it belongs to.
-        event_id: Id of the signal; unique for each `who`.
+        event_id: Id of the signal; unique for each subject.
         feed: The feed that reported it.
         occurred_at: When it happened.
         received_at: When it was reported.
@@ -46,7 +46,7 @@ class ConditionSignal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
 
     hazard: Hazard
-    who: str
+    subject: str
     zone: str
     event_id: str
     feed: Feed
@@ -62,7 +62,7 @@ class ConditionSignal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def on_active(state: State, signal: ConditionSignal) -> Effect:
     """Decide about a condition that is active: raise its incident, raise it again, or record that it persists."""
-    known = by_name(state, signal.zone, fault_name(signal.hazard, signal.who))
+    known = by_name(state, signal.zone, fault_name(signal.hazard, signal.subject))
     if known is None:
         return _open(state, signal)
     policy, now = state.policy, state.now
@@ -85,7 +85,7 @@ def on_active(state: State, signal: ConditionSignal) -> Effect:
 
 def on_cleared(state: State, signal: ConditionSignal) -> Effect:
     """Decide about a condition that has cleared."""
-    known = by_name(state, signal.zone, fault_name(signal.hazard, signal.who))
+    known = by_name(state, signal.zone, fault_name(signal.hazard, signal.subject))
     if known is None or not known.active:
         return Effect(Reason.NOT_ACTIVE)
     policy, now = state.policy, state.now
@@ -104,9 +104,9 @@ def close_incident(
     state: State, incident: Incident, reason: Reason, event_id: str, disposition: Disposition | None = None
 ) -> Effect:
     """Close an incident whatever its state: its device has left, or another incident covers the same cause."""
-    over = advance(incident, Transition.REMOVE, state.now, state.policy)
+    closed = advance(incident, Transition.REMOVE, state.now, state.policy)
     if incident.revision == 0:
-        return Effect(reason, (), (EndIncident(over),))
+        return Effect(reason, (), (EndIncident(closed),))
     context = AlertContext(
         action=Action.CLOSE,
         reason=reason,
@@ -115,8 +115,8 @@ def close_incident(
         policy_version=state.policy_version,
         disposition=disposition,
     )
-    over, alert = issue_alert(over, context)
-    return Effect(reason, (alert,), (EndIncident(over),))
+    closed, alert = issue_alert(closed, context)
+    return Effect(reason, (alert,), (EndIncident(closed),))
 
 
 def _on_flapping(state: State, known: Incident, incident: Incident, signal: ConditionSignal) -> Effect:
@@ -133,7 +133,7 @@ def _open(state: State, signal: ConditionSignal) -> Effect:
     incident = opened(_fault(state, signal), transition, state.now, state.policy)
     if is_held:
         return Effect(Reason.HELD, (), (PutIncident(incident),))
-    around = None if signal.is_alone else Surroundings(state, (signal.zone, signal.who), signal.place)
+    around = None if signal.is_alone else Surroundings(state, (signal.zone, signal.subject), signal.place)
     context = _context(state, incident, signal, signal.reason, is_alarm=True)
     return raise_incident(state, incident, context, around)[1]
 
@@ -142,13 +142,13 @@ def _fault(state: State, signal: ConditionSignal) -> Incident:
     place = signal.place
     assessment = ASSESSMENTS[signal.hazard]
     return Incident(
-        incident_id=incident_id_of(signal.zone, signal.hazard, signal.who, signal.event_id),
+        incident_id=incident_id_of(signal.zone, signal.hazard, signal.subject, signal.event_id),
         zone=signal.zone,
         family=assessment.family,
         hazard=signal.hazard,
         grade=grade_of(state.policy, signal.hazard),
         state=IncidentState.CANDIDATE,  # until it is opened
-        place_key=fault_name(signal.hazard, signal.who),
+        place_key=fault_name(signal.hazard, signal.subject),
         place=place,
         uncertainty_m=None if place is None else state.policy.pillar_reach_m,
         verification_level=assessment.verification_level,
@@ -158,7 +158,7 @@ def _fault(state: State, signal: ConditionSignal) -> Incident:
         first_at=state.now,
         last_at=state.now,
         expires_at=EpochMs(state.now + state.policy.expire_after_ms),
-        devices=(signal.who,),
+        devices=(signal.subject,),
         sources=(_source(signal),),
         source_count=1,
         device_name=signal.name,
@@ -180,7 +180,7 @@ def _context(
     return AlertContext(
         action=Action.UPDATE if incident.revision else Action.RAISE,
         reason=reason,
-        cause=(signal.feed, signal.who, signal.event_id),
+        cause=(signal.feed, signal.subject, signal.event_id),
         at=state.now,
         policy_version=state.policy_version,
         device_name=signal.name,
@@ -191,7 +191,7 @@ def _context(
 def _source(signal: ConditionSignal) -> Source:
     return Source(
         feed=signal.feed,
-        device_id=signal.who,
+        device_id=signal.subject,
         event_id=signal.event_id,
         occurred_at=signal.occurred_at,
         received_at=signal.received_at,
@@ -213,7 +213,7 @@ def signal_of(
     """A signal about a device that callbox itself has found, such as silence; it needs no further hold."""
     return ConditionSignal(
         hazard=hazard,
-        who=key[1],
+        subject=key[1],
         zone=key[0],
         event_id=event_id,
         feed=Feed.INTAKE,

@@ -123,7 +123,7 @@ def _with(state: State, device: Device, incident: Incident, report: Report) -> I
     hazard = report.hazard if incident.hazard is Hazard.EMERGENCY_CALL else incident.hazard
     grade = worse(incident.grade, grade_of(state.policy, report.hazard))
     level = max(incident.verification_level, verification_level(hazard, feeds))
-    asked = incident.cancel_requested
+    requested = incident.cancel_requested
     score = report.score_permille
     joined = replace(
         incident,
@@ -137,7 +137,9 @@ def _with(state: State, device: Device, incident: Incident, report: Report) -> I
         devices=devices,
         device_name=incident.device_name or device.name,
         feeds=feeds,
-        cancel_requested=tuple(n for n in asked if n != name) if asked and report.is_press else asked,
+        cancel_requested=tuple(n for n in requested if n != name)
+        if requested and report.is_press
+        else requested,
         sources=with_source(incident.sources, report.source),
         source_count=incident.source_count + 1,
         media=incident.media or (() if report.media is None else (report.media,)),

@@ -102,8 +102,8 @@ def on_recovered(state: State, device: Device) -> Effect:
     put = PutDevice(replace(device, silent_since=None))
     timer = silence_timer(key, state.now, heartbeat_ms(device))
     if device.site is not None and device.site.kind is DeviceKind.GATEWAY:
-        left = state.by_gateway.get(key, [])
-        return _clear_site_if_recovered(state, key, left, is_gateway_silent=False).after(put, timer)
+        still_silent = state.by_gateway.get(key, [])
+        return _clear_site_if_recovered(state, key, still_silent, is_gateway_silent=False).after(put, timer)
     own = on_cleared(state, _comm_fail(state, device, is_alone=True, event_id=f"heard:{state.now}"))
     site = on_device_left_site(state, device)
     both = own.then(site) if own.alerts else Effect(site.reason).then(own, site)
@@ -126,18 +126,18 @@ def _on_site_silent(state: State, gateway: Device, event_id: str) -> Effect:
 
 
 def _clear_site_if_recovered(
-    state: State, gateway: DeviceKey, left: list[str], *, is_gateway_silent: bool
+    state: State, gateway: DeviceKey, still_silent: list[str], *, is_gateway_silent: bool
 ) -> Effect:
     """Clear the site if its gateway reports and fewer of its devices are silent than make a silent site.
 
     The devices that are still silent are then reported one by one.
     """
-    if is_gateway_silent or len(left) >= state.policy.site_misses:
+    if is_gateway_silent or len(still_silent) >= state.policy.site_misses:
         return Effect(Reason.INHIBITED)
     site = Effect(Reason.HEARTBEAT)
     if _silent_site(state, gateway) is not None:
         site = on_cleared(state, _site_signal(state, state.devices[gateway], f"over:{state.now}"))
-    return site.then(*(_report_after_site(state, (gateway[0], name)) for name in left))
+    return site.then(*(_report_after_site(state, (gateway[0], name)) for name in still_silent))
 
 
 def _report_after_site(state: State, key: DeviceKey) -> Effect:
@@ -183,10 +183,10 @@ def on_device_left_site(state: State, device: Device) -> Effect:
     gateway = device.gateway
     if gateway is None or device.silent_since is None:
         return Effect(Reason.DEVICE_UPDATED)
-    left = [name for name in state.by_gateway.get(gateway, ()) if name != device.device_id]
+    still_silent = [name for name in state.by_gateway.get(gateway, ()) if name != device.device_id]
     owner = state.devices.get(gateway)
     is_gateway_silent = owner is not None and owner.silent_since is not None
-    return _clear_site_if_recovered(state, gateway, left, is_gateway_silent=is_gateway_silent)
+    return _clear_site_if_recovered(state, gateway, still_silent, is_gateway_silent=is_gateway_silent)
 
 
 def _silent_site(state: State, gateway: DeviceKey) -> Incident | None:

@@ -107,8 +107,8 @@ def _derived_id(event: PillarEvent, received_at: EpochMs, *, suspect: bool) -> s
     differ: a resend may then count as a press, but no press is taken for a resend.
     """
     counter = "" if event.sequence is None else event.sequence
-    apart = received_at if suspect and event.sequence is None else ""
-    return fingerprint(event.device_id, event.kind, event.occurred_at, counter, apart)
+    received = received_at if suspect and event.sequence is None else ""
+    return fingerprint(event.device_id, event.kind, event.occurred_at, counter, received)
 
 
 def _is_possible(at: EpochMs, by: EpochMs) -> bool:

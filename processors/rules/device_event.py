@@ -87,7 +87,7 @@ def _fault(state: State, device: Device, fact: PillarFact) -> Effect:
         return Effect(Reason.NOT_SUPPORTED, (), (PutDevice(device),))
     signal = ConditionSignal(
         hazard=FAULTS[fact.kind],
-        who=fact.device_id,
+        subject=fact.device_id,
         zone=device.zone,
         event_id=fact.event_id,
         feed=Feed.PILLARS,
@@ -125,14 +125,14 @@ def _cancel(state: State, device: Device, fact: PillarFact) -> Effect:
     transition = transition_of_device_cancel(incident.grade) if is_everybody else Transition.CANCEL_ASKED
     ends_it = transition is Transition.CANCEL
     reason = Reason.CANCELLED_BY_DEVICE if ends_it else Reason.CANCEL_REQUESTED
-    asked = replace(incident, cancel_requested=asked_by)
-    asked = advance(asked, transition, state.now, state.policy, restart=False)
+    requested = replace(incident, cancel_requested=asked_by)
+    requested = advance(requested, transition, state.now, state.policy, restart=False)
     if not incident.revision:  # a candidate: no alert has been issued for it
         reason = Reason.NEVER_RAISED if ends_it else reason
-        return Effect(reason, (), (PutDevice(device), _put_or_end(asked, ends_it=ends_it)))
+        return Effect(reason, (), (PutDevice(device), _put_or_end(requested, ends_it=ends_it)))
     context = _context(state, device, fact, Action.CANCEL if ends_it else Action.UPDATE, reason)
-    asked, alert = issue_alert(asked, context)
-    return Effect(reason, (alert,), (PutDevice(device), _put_or_end(asked, ends_it=ends_it)))
+    requested, alert = issue_alert(requested, context)
+    return Effect(reason, (alert,), (PutDevice(device), _put_or_end(requested, ends_it=ends_it)))
 
 
 def _put_or_end(incident: Incident, *, ends_it: bool) -> Change:

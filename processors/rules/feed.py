@@ -116,7 +116,7 @@ def on_feed_silent(state: State, subject: str) -> Effect:
 def _silence_signal(state: State, subject: str, event_id: str) -> ConditionSignal:
     return ConditionSignal(
         hazard=Hazard.FEED_SILENT,
-        who=subject,
+        subject=subject,
         zone=UNASSIGNED_ZONE,
         event_id=event_id,
         feed=Feed.INTAKE,
@@ -139,7 +139,7 @@ def list_age(state: State, envelope: FusionInput, age: ListAge) -> Effect:
     """Decide about the age of a list; its newest entry names the report, so that a copy is recognised."""
     signal = ConditionSignal(
         hazard=Hazard.FEED_STALE,
-        who=age.topic,
+        subject=age.topic,
         zone=envelope.zone,
         event_id=f"{FeedState.STALE if age.stale else FeedState.OK}:{age.newest_at}",
         feed=age.feed,
@@ -152,8 +152,8 @@ def list_age(state: State, envelope: FusionInput, age: ListAge) -> Effect:
     known = check_event(window, signal.event_id, age.newest_at)
     if known is not None:
         return Effect(known)
-    seen = PutFeed(key, add_event(window, signal.event_id, age.newest_at))
-    return (on_active(state, signal) if age.stale else on_cleared(state, signal)).after(seen)
+    put = PutFeed(key, add_event(window, signal.event_id, age.newest_at))
+    return (on_active(state, signal) if age.stale else on_cleared(state, signal)).after(put)
 
 
 def dead_letter(state: State, envelope: FusionInput, notice: DeadLetterNotice) -> Effect:
@@ -199,14 +199,12 @@ def _report_occurrence(state: State, zone: str, occurrence: _Occurrence) -> Effe
     known = check_event(window, occurrence.event_id, occurrence.at)
     if known is Reason.BEYOND_MEMORY:
         return Effect(known)
-    seen = PutFeed(key, add_event(window, occurrence.event_id, occurrence.at))
+    put = PutFeed(key, add_event(window, occurrence.event_id, occurrence.at))
     if known is not None:
-        return Effect(known, (), (seen,))
+        return Effect(known, (), (put,))
     joined = by_name(state, zone, occurrence.topic)
     if joined is not None and joined.state not in OVER and is_in_window(state, joined):
-        return Effect(
-            Reason.FEED_STATUS, (), (seen, PutIncident(_with_occurrence(state, joined, occurrence)))
-        )
+        return Effect(Reason.FEED_STATUS, (), (put, PutIncident(_with_occurrence(state, joined, occurrence))))
     context = AlertContext(
         action=Action.RAISE,
         reason=_REASONS[occurrence.hazard],
@@ -215,7 +213,7 @@ def _report_occurrence(state: State, zone: str, occurrence: _Occurrence) -> Effe
         policy_version=state.policy_version,
         is_alarm=True,
     )
-    return raise_incident(state, _fault_of(state, zone, occurrence), context, None)[1].after(seen)
+    return raise_incident(state, _fault_of(state, zone, occurrence), context, None)[1].after(put)
 
 
 def _with_occurrence(state: State, incident: Incident, occurrence: _Occurrence) -> Incident:

@@ -88,10 +88,10 @@ def _on_removed(state: State, device: Device, site: RegistryDevice) -> Effect:
     ]
     is_gateway = device.site is not None and device.site.kind is DeviceKind.GATEWAY
     others = on_gateway_removed(state, device) if is_gateway else on_device_left_site(state, device)
-    left = replace(
+    removed = replace(
         device, site=site, place=None, silent_since=None, closed_at=None, is_stuck=False, test_due=None
     )
-    return Effect(Reason.DEVICE_REMOVED, (), (PutDevice(left),)).then(*faults, others)
+    return Effect(Reason.DEVICE_REMOVED, (), (PutDevice(removed),)).then(*faults, others)
 
 
 def policy_update(state: State, _envelope: FusionInput, record: PolicyRecord) -> Effect:

@@ -89,10 +89,10 @@ def _escalate(state: State, timer: Timer, incident: Incident) -> Effect:
     if not has_next_tier(incident):
         return Effect(None, (), (PutIncident(replace(incident, escalate_at=None)),))
     was_refused = incident.state is IncidentState.REJECTED
-    asked = replace(incident, tier=incident.tier + 1)
-    asked = advance(asked, Transition.ESCALATE, state.now, state.policy)
+    escalated = replace(incident, tier=incident.tier + 1)
+    escalated = advance(escalated, Transition.ESCALATE, state.now, state.policy)
     reason = Reason.REJECTED_BY_UNIT if was_refused else Reason.NOBODY_ACKNOWLEDGED
-    return _issue(asked, _context(state, timer, Action.ESCALATE, reason, str(asked.tier)))
+    return _issue(escalated, _context(state, timer, Action.ESCALATE, reason, str(escalated.tier)))
 
 
 def _notify(state: State, timer: Timer, incident: Incident) -> Effect:
@@ -152,9 +152,9 @@ def _expire(state: State, timer: Timer, incident: Incident) -> Effect:
 
 
 def _end(state: State, timer: Timer, incident: Incident, transition: Transition, reason: Reason) -> Effect:
-    over = advance(incident, transition, state.now, state.policy)
-    over, alert = issue_alert(over, _context(state, timer, Action.CLOSE, reason, "1"))
-    return Effect(reason, (alert,), (EndIncident(over),))
+    closed = advance(incident, transition, state.now, state.policy)
+    closed, alert = issue_alert(closed, _context(state, timer, Action.CLOSE, reason, "1"))
+    return Effect(reason, (alert,), (EndIncident(closed),))
 
 
 def _issue(incident: Incident, context: AlertContext) -> Effect:

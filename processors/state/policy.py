@@ -55,7 +55,7 @@ class ByGrade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Ring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How soon somebody should be there, by the distance to the nearest response point.
+    """The target response time within a distance of the nearest response point.
 
     Attributes:
         within_m: The ring's outer limit, metres, inclusive.

@@ -14,7 +14,7 @@ from schemas.enums import (
     Reason,
 )
 from tests.support.ack_actions import (
-    Said,
+    AckStep,
     accept,
     after,
     call,
@@ -38,7 +38,7 @@ _S = IncidentState
 
 TEN_MINUTES_S = 600
 
-RED_WAYS: list[tuple[tuple[Said, ...], _S, Action, Reason]] = [
+RED_WAYS: list[tuple[tuple[AckStep, ...], _S, Action, Reason]] = [
     ((accept,), _S.ACKED, Action.ACK, Reason.ACCEPTED),
     ((reject,), _S.REJECTED, Action.UPDATE, Reason.REJECTED_BY_UNIT),
     ((reject, accept), _S.ACKED, Action.ACK, Reason.ACCEPTED),
@@ -64,7 +64,7 @@ RED_WAYS: list[tuple[tuple[Said, ...], _S, Action, Reason]] = [
 
 @pytest.mark.parametrize(("said", "state", "action", "reason"), RED_WAYS)
 def test_req_16_a_possible_action_is_applied_reported_and_answered(
-    said: tuple[Said, ...], state: IncidentState, action: Action, reason: Reason
+    said: tuple[AckStep, ...], state: IncidentState, action: Action, reason: Reason
 ) -> None:
     line, name = call()
     decision = after(line, name, *said)
@@ -75,7 +75,7 @@ def test_req_16_a_possible_action_is_applied_reported_and_answered(
     assert (result.incident_id, result.at) == (name, alert.sent)
 
 
-BLUE_WAYS: list[tuple[tuple[Said, ...], _S, Reason]] = [
+BLUE_WAYS: list[tuple[tuple[AckStep, ...], _S, Reason]] = [
     ((shelve,), _S.SHELVED, Reason.SHELVED),
     ((accept, shelve), _S.SHELVED, Reason.SHELVED),
     ((shelve, shelve), _S.SHELVED, Reason.SHELVED),
@@ -92,7 +92,7 @@ BLUE_WAYS: list[tuple[tuple[Said, ...], _S, Reason]] = [
 
 @pytest.mark.parametrize(("said", "state", "reason"), BLUE_WAYS)
 def test_req_16_a_fault_can_be_shelved_or_taken_out_of_service(
-    said: tuple[Said, ...], state: IncidentState, reason: Reason
+    said: tuple[AckStep, ...], state: IncidentState, reason: Reason
 ) -> None:
     line, name = fault()
     decision = after(line, name, *said)
@@ -120,7 +120,7 @@ def test_req_16_a_fault_can_be_shelved_or_taken_out_of_service(
     ],
 )
 def test_req_16_an_action_that_contradicts_the_state_is_rejected_as_not_possible_now(
-    said: tuple[Said, ...],
+    said: tuple[AckStep, ...],
 ) -> None:
     line, name = call()
     assert rejected(after(line, name, *said)) is Reason.NOT_POSSIBLE_NOW
@@ -169,9 +169,9 @@ def test_req_16_an_answer_to_a_yellow_is_rejected_once_it_has_become_red() -> No
     fire = once(line, 10, 10, grade=Grade.YELLOW)
     line.press(12)
     name = fire.incident_id
-    decision = line.say(AckAction.ACCEPT, name, 13, revision=fire.revision)
+    decision = line.acknowledge(AckAction.ACCEPT, name, 13, revision=fire.revision)
     assert rejected(decision) is Reason.OUTDATED_REVISION
-    assert line.say(AckAction.ACCEPT, name, 14, revision=fire.revision + 1).reason is Reason.ACCEPTED
+    assert line.acknowledge(AckAction.ACCEPT, name, 14, revision=fire.revision + 1).reason is Reason.ACCEPTED
 
 
 def test_req_16_a_unit_on_the_way_to_a_yellow_has_not_answered_the_red_that_it_became() -> None:
@@ -180,10 +180,10 @@ def test_req_16_a_unit_on_the_way_to_a_yellow_has_not_answered_the_red_that_it_b
     line.run(1, 10)
     fire = once(line, 10, 10)
     line.press(12)
-    decision = line.say(AckAction.EN_ROUTE, fire.incident_id, 13, revision=fire.revision)
+    decision = line.acknowledge(AckAction.EN_ROUTE, fire.incident_id, 13, revision=fire.revision)
     assert rejected(decision) is Reason.OUTDATED_REVISION
-    line.say(AckAction.ACCEPT, fire.incident_id, 14)
-    decision = line.say(AckAction.EN_ROUTE, fire.incident_id, 15, revision=fire.revision)
+    line.acknowledge(AckAction.ACCEPT, fire.incident_id, 14)
+    decision = line.acknowledge(AckAction.EN_ROUTE, fire.incident_id, 15, revision=fire.revision)
     assert (
         decision.reason is Reason.EN_ROUTE
     )  # the incident is acknowledged, so that the report counts whatever revision its sender has seen
@@ -192,7 +192,7 @@ def test_req_16_a_unit_on_the_way_to_a_yellow_has_not_answered_the_red_that_it_b
 def test_req_16_another_press_does_not_revoke_an_acknowledgement() -> None:
     line, name = call()
     line.press(5)
-    assert line.say(AckAction.ACCEPT, name, 6, revision=1).reason is Reason.ACCEPTED
+    assert line.acknowledge(AckAction.ACCEPT, name, 6, revision=1).reason is Reason.ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -202,28 +202,28 @@ def test_req_16_another_press_does_not_revoke_an_acknowledgement() -> None:
 @pytest.mark.parametrize("reason", [None, AckReason.UNKNOWN])
 def test_req_16_reject_cancel_and_regrade_need_a_reason(action: AckAction, reason: AckReason | None) -> None:
     line, name = call()
-    decision = line.say(action, name, 5, reason=reason, grade=Grade.YELLOW)
+    decision = line.acknowledge(action, name, 5, reason=reason, grade=Grade.YELLOW)
     assert rejected(decision) is Reason.REASON_MISSING
 
 
 @pytest.mark.parametrize("action", [AckAction.SHELVE, AckAction.OUT_OF_SERVICE])
 def test_req_16_shelving_a_fault_or_taking_it_out_of_service_needs_a_reason(action: AckAction) -> None:
     line, name = fault()
-    assert rejected(line.say(action, name, 40)) is Reason.REASON_MISSING
+    assert rejected(line.acknowledge(action, name, 40)) is Reason.REASON_MISSING
 
 
 @pytest.mark.parametrize("disposition", [None, Disposition.UNKNOWN])
 def test_req_16_close_needs_a_disposition(disposition: Disposition | None) -> None:
     line, name = call()
     accept(line, name, 5)
-    decision = line.say(AckAction.CLOSE, name, 6, disposition=disposition)
+    decision = line.acknowledge(AckAction.CLOSE, name, 6, disposition=disposition)
     assert rejected(decision) is Reason.DISPOSITION_MISSING
 
 
 @pytest.mark.parametrize("grade", [None, Grade.UNKNOWN])
 def test_req_16_regrade_needs_a_grade(grade: Grade | None) -> None:
     line, name = call()
-    decision = line.say(AckAction.REGRADE, name, 5, reason=AckReason.LESS_SERIOUS, grade=grade)
+    decision = line.acknowledge(AckAction.REGRADE, name, 5, reason=AckReason.LESS_SERIOUS, grade=grade)
     assert rejected(decision) is Reason.GRADE_MISSING
 
 
@@ -231,7 +231,7 @@ def test_req_16_a_red_is_never_shelved_nor_out_of_service_nor_made_a_blue() -> N
     line, name = call()
     assert rejected(shelve(line, name, 5)) is Reason.NEVER_FOR_GRADE
     assert rejected(out_of_service(line, name, 6)) is Reason.NEVER_FOR_GRADE
-    to_blue = line.say(AckAction.REGRADE, name, 7, reason=AckReason.LESS_SERIOUS, grade=Grade.BLUE)
+    to_blue = line.acknowledge(AckAction.REGRADE, name, 7, reason=AckReason.LESS_SERIOUS, grade=Grade.BLUE)
     assert rejected(to_blue) is Reason.NEVER_FOR_GRADE
     line.run(8, 40)
     once(line, 30, 31, action=Action.ESCALATE)
@@ -240,17 +240,17 @@ def test_req_16_a_red_is_never_shelved_nor_out_of_service_nor_made_a_blue() -> N
 @pytest.mark.parametrize("grade", [Grade.RED, Grade.YELLOW])
 def test_req_16_a_fault_is_never_made_an_emergency(grade: Grade) -> None:
     line, name = fault()
-    decision = line.say(AckAction.REGRADE, name, 40, reason=AckReason.MORE_SERIOUS, grade=grade)
+    decision = line.acknowledge(AckAction.REGRADE, name, 40, reason=AckReason.MORE_SERIOUS, grade=grade)
     assert rejected(decision) is Reason.NEVER_FOR_GRADE
 
 
 @pytest.mark.parametrize("shelve_s", [-1, 0, 8 * 3_600 + 1])
 def test_req_16_shelving_for_no_time_or_too_long_is_rejected(shelve_s: int) -> None:
     line, name = fault()
-    decision = line.say(AckAction.SHELVE, name, 40, reason=AckReason.NUISANCE, shelve_s=shelve_s)
+    decision = line.acknowledge(AckAction.SHELVE, name, 40, reason=AckReason.NUISANCE, shelve_s=shelve_s)
     assert rejected(decision) is Reason.TOO_LONG
 
 
 def test_req_16_an_action_of_a_later_release_is_rejected() -> None:
     line, name = call()
-    assert rejected(line.say(AckAction.UNKNOWN, name, 5)) is Reason.UNKNOWN_ACTION
+    assert rejected(line.acknowledge(AckAction.UNKNOWN, name, 5)) is Reason.UNKNOWN_ACTION

@@ -29,7 +29,7 @@ from tests.support.ack_actions import (
     shelve,
     unshelve,
 )
-from tests.support.expect import never, once, told
+from tests.support.expect import never, once, summary
 from tests.support.timeline import Timeline, alive, camera, device, flame, only_alert
 
 DAY_S = 86_400
@@ -39,7 +39,7 @@ DAY_S = 86_400
 def test_a_closing_alert_carries_the_disposition(disposition: Disposition) -> None:
     line, name = call()
     accept(line, name, 5)
-    closed = only_alert(line.say(AckAction.CLOSE, name, 6, disposition=disposition))
+    closed = only_alert(line.acknowledge(AckAction.CLOSE, name, 6, disposition=disposition))
     assert closed.disposition is disposition
 
 
@@ -173,14 +173,16 @@ def test_a_person_may_raise_the_grade_of_a_fire() -> None:
     line.push(flame())
     line.run(1, 10)
     name = once(line, 10, 10).incident_id
-    risen = only_alert(line.say(AckAction.REGRADE, name, 15, grade=Grade.RED, reason=AckReason.MORE_SERIOUS))
+    risen = only_alert(
+        line.acknowledge(AckAction.REGRADE, name, 15, grade=Grade.RED, reason=AckReason.MORE_SERIOUS)
+    )
     assert (risen.grade, risen.reason) == (Grade.RED, Reason.REGRADED)
 
 
 def test_every_alert_of_an_incident_carries_its_complete_content() -> None:
     line, name = call()
     after(line, name, accept, en_route, on_scene, clear, close)
-    assert [alert.revision for alert in line.alerts] == [1, 2, 3, 4, 5, 6], told(line)
+    assert [alert.revision for alert in line.alerts] == [1, 2, 3, 4, 5, 6], summary(line)
     assert {alert.incident_id for alert in line.alerts} == {name}
     assert {alert.press_count for alert in line.alerts} == {1}
     assert [prior.alert_id for prior in line.alerts[-1].prior] == [each.alert_id for each in line.alerts[:-1]]

@@ -34,7 +34,7 @@ def test_req_06_a_second_cancel_of_a_device_is_a_duplicate() -> None:
 def test_req_06_a_person_s_cancel_carries_a_name_and_a_reason() -> None:
     line = Timeline()
     call = only_alert(line.press(0))
-    line.say(AckAction.CANCEL, call.incident_id, 5, reason=AckReason.FALSE_ALARM)
+    line.acknowledge(AckAction.CANCEL, call.incident_id, 5, reason=AckReason.FALSE_ALARM)
     cancelled = once(line, 5, 5)
     assert (cancelled.action, cancelled.state) == (Action.CANCEL, IncidentState.CANCELLED)
     assert cancelled.actor is not None
@@ -44,7 +44,7 @@ def test_req_06_a_person_s_cancel_carries_a_name_and_a_reason() -> None:
 def test_req_06_a_person_s_cancel_without_a_reason_is_rejected() -> None:
     line = Timeline()
     call = only_alert(line.press(0))
-    assert line.say(AckAction.CANCEL, call.incident_id, 5).reason is Reason.REASON_MISSING
+    assert line.acknowledge(AckAction.CANCEL, call.incident_id, 5).reason is Reason.REASON_MISSING
     line.press(10)
     once(line, 10, 10, incident_id=call.incident_id, state=IncidentState.RAISED)
 

@@ -15,7 +15,7 @@ from schemas.enums import (
 )
 from schemas.topics import ALERTS, MAINTENANCE
 from schemas.units import DAY_MS
-from tests.support.expect import at_s, never, once, told, within
+from tests.support.expect import at_s, never, once, summary, within
 from tests.support.grades import ACKNOWLEDGE_S, FOUR_TIERS, begin, every_grade, raised, site
 from tests.support.timeline import Timeline, dead_letter, flame, ms, only_alert
 
@@ -30,7 +30,7 @@ SHELVE_S = {Grade.RED: 0, Grade.YELLOW: 1_800, Grade.BLUE: 8 * 3_600}
 
 def accepted(line: Timeline, grade: Grade) -> Alert:
     alert = raised(line, grade)
-    line.say(AckAction.ACCEPT, alert.incident_id, 0)
+    line.acknowledge(AckAction.ACCEPT, alert.incident_id, 0)
     return alert
 
 
@@ -53,7 +53,7 @@ def test_a_condition_that_clears_within_its_hold_is_never_reported_but_a_red_alw
     else:
         line.pillar(PillarKind.CANCEL, 5, "P1" if grade is Grade.RED else "C1")
     line.run(6, 60)
-    assert bool(line.alerts) is (grade is Grade.RED), told(line)
+    assert bool(line.alerts) is (grade is Grade.RED), summary(line)
 
 
 @every_grade
@@ -97,7 +97,7 @@ def test_an_acknowledgement_without_progress_goes_stale(grade: Grade) -> None:
 def test_an_acknowledgement_with_progress_does_not_go_stale(grade: Grade) -> None:
     line = site()
     alert = accepted(line, grade)
-    line.say(AckAction.EN_ROUTE, alert.incident_id, STALE_S[grade] - 1)
+    line.acknowledge(AckAction.EN_ROUTE, alert.incident_id, STALE_S[grade] - 1)
     line.run(STALE_S[grade], STALE_S[grade] + 100)
     never(line, STALE_S[grade], STALE_S[grade] + 100)
 
@@ -110,7 +110,7 @@ def test_a_fact_joins_within_the_rolling_window_of_its_grade(grade: Grade, is_wi
     second = ROLLING_S[grade] + (0 if is_within else 0.001)
     begin(line, grade, second, number=1)
     others = {alert.incident_id for alert in line.alerts} - {first.incident_id}
-    assert bool(others) is not is_within, told(line)
+    assert bool(others) is not is_within, summary(line)
 
 
 @pytest.mark.parametrize("grade", [Grade.RED, Grade.YELLOW])
@@ -147,7 +147,7 @@ def test_shelving_ends_after_the_longest_time_of_its_grade(grade: Grade) -> None
     line = site()
     alert = raised(line, grade)
     longest_s = SHELVE_S[grade]
-    decision = line.say(
+    decision = line.acknowledge(
         AckAction.SHELVE, alert.incident_id, 1, reason=AckReason.KNOWN_FAULT, shelve_s=longest_s or 1
     )
     if not longest_s:
@@ -165,17 +165,17 @@ def test_shelving_for_longer_than_allowed_or_without_a_reason_is_rejected(grade:
     line = site()
     name = raised(line, grade).incident_id
     longest_s = SHELVE_S[grade]
-    too_long = line.say(
+    too_long = line.acknowledge(
         AckAction.SHELVE, name, 1, reason=AckReason.KNOWN_FAULT, shelve_s=longest_s + 1, ack_id="long"
     )
     assert too_long.reason is Reason.TOO_LONG
-    assert line.say(AckAction.SHELVE, name, 1, shelve_s=60).reason is Reason.REASON_MISSING
+    assert line.acknowledge(AckAction.SHELVE, name, 1, shelve_s=60).reason is Reason.REASON_MISSING
 
 
 def test_a_shelved_yellow_that_becomes_red_is_no_longer_shelved() -> None:
     line = site()
     fire = raised(line, Grade.YELLOW)
-    line.say(AckAction.SHELVE, fire.incident_id, 1, reason=AckReason.KNOWN_FAULT)
+    line.acknowledge(AckAction.SHELVE, fire.incident_id, 1, reason=AckReason.KNOWN_FAULT)
     line.press(5)
     risen = once(line, 5, 5)
     assert (risen.incident_id, risen.grade, risen.state) == (

@@ -12,7 +12,7 @@ from schemas.enums import (
     Reason,
     Tier,
 )
-from tests.support.expect import at_s, never, once, replayed, restarted, told, within
+from tests.support.expect import at_s, never, once, replayed, restarted, summary, within
 from tests.support.grades import ACKNOWLEDGE_S, FOUR_TIERS, every_grade, raised, site
 from tests.support.timeline import ms
 
@@ -28,7 +28,7 @@ def test_req_15_each_tier_is_asked_when_the_one_before_has_not_acknowledged(grad
         asked = once(line, due, due + 1, action=Action.ESCALATE, reason=Reason.NOBODY_ACKNOWLEDGED)
         assert (asked.tier, asked.responsible_unit, asked.chain) == (tier, f"{tier}-unit", FOUR_TIERS)
     assert first.tier is Tier.VILLAGE
-    assert len(within(line, 0, 5 * interval_s, action=Action.ESCALATE)) == 3, told(line)
+    assert len(within(line, 0, 5 * interval_s, action=Action.ESCALATE)) == 3, summary(line)
 
 
 def test_req_15_the_last_tier_gets_reminders_and_its_alerts_announce_no_escalation() -> None:
@@ -63,7 +63,7 @@ def test_req_15_escalation_survives_a_restart_at_any_moment(cut_s: int) -> None:
     line.run(cut_s + 1, 130)
     for due in (30, 60, 90):
         once(line, due, due + 1, action=Action.ESCALATE)
-    assert len(within(line, 0, 130, action=Action.ESCALATE)) == 3, told(line)
+    assert len(within(line, 0, 130, action=Action.ESCALATE)) == 3, summary(line)
 
 
 def test_req_15_a_restart_between_any_two_records_asks_each_tier_once() -> None:
@@ -135,7 +135,7 @@ def test_req_15_an_acknowledgement_between_two_tiers_stops_escalation_at_that_ti
     line = site()
     first = raised(line, Grade.RED)
     line.run(1, 45)
-    line.say(AckAction.ACCEPT, first.incident_id, 46)
+    line.acknowledge(AckAction.ACCEPT, first.incident_id, 46)
     line.run(47, 300)
     assert once(line, 1, 300, action=Action.ESCALATE).tier is Tier.TOWNSHIP
     assert once(line, 46, 46, action=Action.ACK).tier is Tier.TOWNSHIP
@@ -147,9 +147,9 @@ def test_req_15_each_tier_is_asked_once_even_if_an_acknowledgement_goes_stale() 
     for second in range(1, 2_000):
         line.tick(second)
         if second in {10, 500, 1_000}:
-            line.say(AckAction.ACCEPT, first.incident_id, second)
+            line.acknowledge(AckAction.ACCEPT, first.incident_id, second)
     tiers = [alert.tier for alert in within(line, 0, 2_000, action=Action.ESCALATE)]
-    assert len(tiers) == len(set(tiers)) == 3, told(line)
+    assert len(tiers) == len(set(tiers)) == 3, summary(line)
 
 
 def test_req_15_a_cleared_unacknowledged_incident_still_gets_reminders() -> None:

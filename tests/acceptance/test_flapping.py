@@ -10,7 +10,7 @@ from schemas.enums import (
     PillarKind,
     Reason,
 )
-from tests.support.expect import at_s, never, once, told, within
+from tests.support.expect import at_s, never, once, summary, within
 from tests.support.timeline import Timeline, device, only_alert
 
 
@@ -24,7 +24,7 @@ def faulty() -> Timeline:
     line = Timeline()
     line.pillar(PillarKind.BATTERY, 0)
     line.run(1, 30)
-    line.say(AckAction.ACCEPT, once(line, 30, 30).incident_id, 31)
+    line.acknowledge(AckAction.ACCEPT, once(line, 30, 30).incident_id, 31)
     return line
 
 
@@ -46,7 +46,7 @@ def test_req_14_the_minute_is_counted_between_the_first_and_the_third_cycle(gap_
     line.pillar(PillarKind.BATTERY, 100, active=False)
     cycle(line, 100 + gap_s - 1)
     cycle(line, 100 + 2 * gap_s - 1)
-    assert bool(within(line, 100, 200, reason=Reason.FLAPPING)) is flaps, told(line)
+    assert bool(within(line, 100, 200, reason=Reason.FLAPPING)) is flaps, summary(line)
 
 
 def test_req_14_two_cycles_are_not_flapping() -> None:
@@ -82,13 +82,13 @@ def test_req_14_a_red_never_flaps_however_often_it_is_pressed_and_cancelled() ->
     for number in range(10):
         line.press(number * 5)
         line.pillar(PillarKind.CANCEL, number * 5 + 2)
-    assert len(line.alerts) == 20, told(line)
+    assert len(line.alerts) == 20, summary(line)
     assert not any(alert.flapping for alert in line.alerts)
 
 
 def regraded(line: Timeline, name: str, second: float, grade: Grade) -> None:
     reason = AckReason.MORE_SERIOUS if grade is Grade.RED else AckReason.LESS_SERIOUS
-    line.say(AckAction.REGRADE, name, second, grade=grade, reason=reason)
+    line.acknowledge(AckAction.REGRADE, name, second, grade=grade, reason=reason)
 
 
 @pytest.mark.parametrize(("last_s", "flaps"), [(1_800, True), (1_801, False)])

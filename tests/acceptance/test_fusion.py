@@ -15,8 +15,8 @@ from schemas.enums import (
     PillarKind,
     Reason,
 )
-from tests.support.expect import once, replayed, restarted, told, within
-from tests.support.timeline import LAT, Timeline, camera, device, flame, only_alert, zone_of
+from tests.support.expect import once, replayed, restarted, summary, within
+from tests.support.timeline import LAT, Timeline, camera, device, flame, only_alert, other_zone
 
 FAR = LAT + 0.1
 
@@ -67,7 +67,7 @@ def test_req_09_severity_is_not_in_the_key(grade: Grade) -> None:
     line = Timeline()
     call = only_alert(line.press(0))
     if grade is Grade.YELLOW:
-        line.say(AckAction.REGRADE, call.incident_id, 5, grade=grade, reason=AckReason.LESS_SERIOUS)
+        line.acknowledge(AckAction.REGRADE, call.incident_id, 5, grade=grade, reason=AckReason.LESS_SERIOUS)
     line.press(10)
     assert once(line, 10, 10).incident_id == call.incident_id
 
@@ -82,7 +82,7 @@ def test_req_09_a_press_and_a_flame_are_one_incident_in_either_order(first: str)
         line.push(flame())
         line.press(5)
     line.run(6, 20)
-    assert len(incidents_of(line)) == 1, told(line)
+    assert len(incidents_of(line)) == 1, summary(line)
     assert once(line, 5, 5).grade is Grade.RED
 
 
@@ -108,7 +108,7 @@ def test_req_10_facts_on_both_sides_of_a_cell_s_edge_fuse() -> None:
 
 
 def test_req_10_facts_of_two_zones_never_fuse() -> None:
-    other = zone_of(is_ours=True)
+    other = other_zone(same_partition=True)
     line = Timeline()
     line.push(device("P2", zone=other), zone=other)
     call = only_alert(line.press(0))
@@ -131,11 +131,11 @@ def busy() -> Timeline:
     line.push(flame(at_s=5), at_s=5)
     line.pillar(PillarKind.TAMPER, 6, "P2")
     line.run(7, 60)
-    line.say(AckAction.ACCEPT, call.incident_id, 61)
+    line.acknowledge(AckAction.ACCEPT, call.incident_id, 61)
     line.press(62, "P2")
     line.pillar(PillarKind.TEST, 70, "P3")
     line.run(71, 400)
-    line.say(AckAction.CLOSE, call.incident_id, 401, disposition=Disposition.FOUNDED)
+    line.acknowledge(AckAction.CLOSE, call.incident_id, 401, disposition=Disposition.FOUNDED)
     return line
 
 

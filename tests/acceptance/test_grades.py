@@ -45,7 +45,7 @@ def test_req_11_a_risen_grade_needs_a_new_acknowledgement() -> None:
     line.push(flame())
     line.run(1, 12)
     fire = line.alerts[0]
-    line.say(AckAction.ACCEPT, fire.incident_id, 13)
+    line.acknowledge(AckAction.ACCEPT, fire.incident_id, 13)
     line.press(15)
     assert once(line, 15, 15).state is IncidentState.RAISED
     line.run(16, 50)
@@ -56,7 +56,7 @@ def test_req_11_a_risen_grade_keeps_the_state_where_somebody_is_on_scene() -> No
     line = Timeline(device(), camera())
     line.push(flame())
     line.run(1, 12)
-    line.say(AckAction.ON_SCENE, line.alerts[0].incident_id, 13)
+    line.acknowledge(AckAction.ON_SCENE, line.alerts[0].incident_id, 13)
     line.press(15)
     assert once(line, 15, 15, grade=Grade.RED).state is IncidentState.ON_SCENE
 
@@ -75,7 +75,9 @@ def test_req_11_no_fact_lowers_a_grade() -> None:
 def test_req_11_a_person_lowers_a_grade_and_the_alert_names_them() -> None:
     line = Timeline()
     call = only_alert(line.press(0))
-    line.say(AckAction.REGRADE, call.incident_id, 5, grade=Grade.YELLOW, reason=AckReason.LESS_SERIOUS)
+    line.acknowledge(
+        AckAction.REGRADE, call.incident_id, 5, grade=Grade.YELLOW, reason=AckReason.LESS_SERIOUS
+    )
     lowered = once(line, 5, 5, grade=Grade.YELLOW, reason=Reason.REGRADED)
     assert lowered.actor is not None
     line.press(10)
@@ -85,7 +87,7 @@ def test_req_11_a_person_lowers_a_grade_and_the_alert_names_them() -> None:
 def test_req_11_nobody_can_regrade_an_emergency_to_maintenance() -> None:
     line = Timeline()
     call = only_alert(line.press(0))
-    decision = line.say(
+    decision = line.acknowledge(
         AckAction.REGRADE, call.incident_id, 5, grade=Grade.BLUE, reason=AckReason.LESS_SERIOUS
     )
     assert (decision.reason, decision.alerts) == (Reason.NEVER_FOR_GRADE, ())

@@ -17,8 +17,8 @@ from schemas.feeds import PillarEvent
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import ALERTS, MAINTENANCE
 from schemas.units import DAY_MS, EpochMs
-from tests.support.expect import at_s, once, told
-from tests.support.timeline import ZONE, Timeline, dead_letter, device, entry, envelope, ms, zone_of
+from tests.support.expect import at_s, once, summary
+from tests.support.timeline import ZONE, Timeline, dead_letter, device, entry, envelope, ms, other_zone
 
 
 def pressed(
@@ -109,7 +109,9 @@ def test_req_08a_a_removed_device_raises_as_an_unregistered_one() -> None:
 
 def test_req_08a_a_press_in_the_wrong_partition_still_raises() -> None:
     line = Timeline()
-    given = envelope(intake(pressed(occurred_s=0, received_s=0), ms(0)), zone=zone_of(is_ours=False))
+    given = envelope(
+        intake(pressed(occurred_s=0, received_s=0), ms(0)), zone=other_zone(same_partition=False)
+    )
     line.push_entry(
         LogEntry(line.state.offset, ms(0), b"anything", entry(given, offset=0, append_ms=ms(0)).value)
     )
@@ -139,5 +141,5 @@ def test_req_08a_presses_still_raise_while_the_feed_has_dead_letters() -> None:
     line.push(dead_letter(7), at_s=1)
     line.press(2)
     once(line, 2, 2, grade=Grade.RED, status=Status.ACTUAL)
-    assert [at_s(alert) for alert in line.alerts] == [1, 2], told(line)
+    assert [at_s(alert) for alert in line.alerts] == [1, 2], summary(line)
     assert {alert.zone for alert in line.alerts} == {ZONE}

@@ -8,7 +8,7 @@ from schemas.registry import UNASSIGNED_ZONE
 from tests.support.timeline import LAT, PARTITIONS, Timeline, alive, device, gateway
 
 
-def told(line: Timeline, hazard: Hazard, reason: Reason | None = None) -> list[str]:
+def reported(line: Timeline, hazard: Hazard, reason: Reason | None = None) -> list[str]:
     return [
         alert.incident_id
         for alert in line.alerts
@@ -21,14 +21,14 @@ def test_a_silent_feed_whose_incident_was_closed_is_reported_again() -> None:
     assert line.state.partition == partition_of(UNASSIGNED_ZONE, PARTITIONS)
     line.push(alive(1), at_s=1)
     line.run(2, 40)
-    (first,) = told(line, Hazard.FEED_SILENT)
-    line.say(AckAction.ACCEPT, first, 41)
-    line.say(AckAction.CLOSE, first, 42, disposition=Disposition.FOUNDED)
+    (first,) = reported(line, Hazard.FEED_SILENT)
+    line.acknowledge(AckAction.ACCEPT, first, 41)
+    line.acknowledge(AckAction.CLOSE, first, 42, disposition=Disposition.FOUNDED)
     for second in range(43, 60):
         line.push(alive(second), at_s=second)
         line.tick(second)
     line.run(60, 120)
-    assert len(set(told(line, Hazard.FEED_SILENT))) == 2
+    assert len(set(reported(line, Hazard.FEED_SILENT))) == 2
 
 
 def site() -> Timeline:
@@ -39,9 +39,9 @@ def site() -> Timeline:
 def test_a_device_that_stays_silent_after_its_closed_site_recovers_is_reported() -> None:
     line = site()
     line.run(1, 100)
-    (name,) = set(told(line, Hazard.SITE_COMM_FAIL))
-    line.say(AckAction.ACCEPT, name, 101)
-    line.say(AckAction.CLOSE, name, 102, disposition=Disposition.FOUNDED)
+    (name,) = set(reported(line, Hazard.SITE_COMM_FAIL))
+    line.acknowledge(AckAction.ACCEPT, name, 101)
+    line.acknowledge(AckAction.CLOSE, name, 102, disposition=Disposition.FOUNDED)
     for second, speaker in enumerate(("G1", "K2", "K3", "K4"), start=103):
         line.pillar(PillarKind.HEARTBEAT, second, speaker)
     open_faults = {
@@ -53,9 +53,9 @@ def test_a_device_that_stays_silent_after_its_closed_site_recovers_is_reported()
 def test_a_new_heartbeat_interval_of_a_silent_gateway_ends_its_site_and_reports_its_silent_devices() -> None:
     line = site()
     line.run(1, 100)
-    assert told(line, Hazard.SITE_COMM_FAIL)
+    assert reported(line, Hazard.SITE_COMM_FAIL)
     line.push(replace(gateway(heartbeat_s=120), revision=2), at_s=101)
-    assert told(line, Hazard.SITE_COMM_FAIL, Reason.DEVICE_UPDATED)
+    assert reported(line, Hazard.SITE_COMM_FAIL, Reason.DEVICE_UPDATED)
     line.pillar(PillarKind.HEARTBEAT, 102, "G1")
     for child in ("K1", "K2", "K3"):
         line.pillar(PillarKind.HEARTBEAT, 103, child)
@@ -67,7 +67,7 @@ def test_the_cancel_of_one_device_does_not_end_what_another_has_reported() -> No
     line = Timeline(device("P1"), device("P2", lat=LAT + 0.001))
     name = line.press(0, "P1").alerts[0].incident_id
     line.press(5, "P2")
-    line.say(AckAction.REGRADE, name, 6, grade=Grade.YELLOW, reason=AckReason.LESS_SERIOUS)
+    line.acknowledge(AckAction.REGRADE, name, 6, grade=Grade.YELLOW, reason=AckReason.LESS_SERIOUS)
     assert line.pillar(PillarKind.CANCEL, 20, "P1").reason is Reason.CANCEL_REQUESTED
     assert line.pillar(PillarKind.CANCEL, 21, "P2").reason is Reason.CANCELLED_BY_DEVICE
 
@@ -77,7 +77,7 @@ def test_a_held_button_that_repeats_its_press_is_stuck() -> None:
     for second in (0, 40, 80):
         line.press(second)
         line.run(second + 1, second + 39)
-    assert told(line, Hazard.STUCK_BUTTON)
+    assert reported(line, Hazard.STUCK_BUTTON)
 
 
 def test_a_button_that_bounces_and_is_then_held_is_stuck() -> None:
@@ -86,20 +86,20 @@ def test_a_button_that_bounces_and_is_then_held_is_stuck() -> None:
     line.pillar(PillarKind.RELEASE, 1)
     assert line.press(2).reason is Reason.BOUNCE
     line.run(3, 70)
-    assert told(line, Hazard.STUCK_BUTTON)
+    assert reported(line, Hazard.STUCK_BUTTON)
 
 
 def test_a_fault_that_returned_while_it_was_flapping_does_not_close_as_cleared() -> None:
     line = Timeline(device())
     for number in range(6):
         line.pillar(PillarKind.TAMPER, number * 5, active=number % 2 == 0)
-    (name,) = set(told(line, Hazard.TAMPER))
-    line.say(AckAction.ACCEPT, name, 30)
-    line.say(AckAction.CLEAR, name, 31)
+    (name,) = set(reported(line, Hazard.TAMPER))
+    line.acknowledge(AckAction.ACCEPT, name, 30)
+    line.acknowledge(AckAction.CLEAR, name, 31)
     line.pillar(PillarKind.TAMPER, 40, active=True)
     line.run(41, 1_500)
     assert line.state.incidents[name].active
-    assert told(line, Hazard.TAMPER, Reason.CONDITION_BACK) == [name]
+    assert reported(line, Hazard.TAMPER, Reason.CONDITION_BACK) == [name]
 
 
 def test_a_worker_whose_clock_is_ahead_does_not_invalidate_the_watermarks_of_others() -> None:
@@ -108,4 +108,4 @@ def test_a_worker_whose_clock_is_ahead_does_not_invalidate_the_watermarks_of_oth
     for second in range(2, 80):
         line.push(alive(second), at_s=second)
         line.tick(second)
-    assert told(line, Hazard.COMM_FAIL)
+    assert reported(line, Hazard.COMM_FAIL)

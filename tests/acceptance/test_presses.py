@@ -90,8 +90,8 @@ def test_req_02_a_new_press_after_release_raises_again() -> None:
 def test_req_02_a_cleared_call_is_raised_again_by_a_press_after_release() -> None:
     line = Timeline()
     call = only_alert(line.press(0))
-    line.say(AckAction.ACCEPT, call.incident_id, 5)
-    line.say(AckAction.CLEAR, call.incident_id, 6)
+    line.acknowledge(AckAction.ACCEPT, call.incident_id, 5)
+    line.acknowledge(AckAction.CLEAR, call.incident_id, 6)
     line.pillar(PillarKind.RELEASE, 7)
     again = only_alert(line.press(8))
     assert (again.incident_id, again.state) == (call.incident_id, IncidentState.RAISED)
@@ -120,7 +120,7 @@ def test_req_07_repeated_unfounded_presses_never_change_the_grade() -> None:
         second = number * 200
         call = only_alert(line.press(second))
         assert (call.action, call.grade, call.reason) == (Action.RAISE, Grade.RED, Reason.FIRST_FACT)
-        line.say(AckAction.ACCEPT, call.incident_id, second + 1)
-        line.say(AckAction.CLOSE, call.incident_id, second + 2, disposition=Disposition.UNFOUNDED)
+        line.acknowledge(AckAction.ACCEPT, call.incident_id, second + 1)
+        line.acknowledge(AckAction.CLOSE, call.incident_id, second + 2, disposition=Disposition.UNFOUNDED)
     assert {alert.grade for alert in line.alerts} == {Grade.RED}
     assert not any(alert.flapping for alert in line.alerts)

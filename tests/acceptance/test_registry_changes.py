@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from schemas.enums import Action, Hazard, PillarKind, Reason
 from tests.support.expect import never, once, watch, within
-from tests.support.timeline import LAT, Timeline, device, gateway, ms, zone_of
+from tests.support.timeline import LAT, Timeline, device, gateway, ms, other_zone
 
 
 def test_a_removed_device_is_not_supervised_any_more() -> None:
@@ -31,7 +31,7 @@ def test_the_faults_of_a_removed_device_are_closed_and_its_call_stays_open() -> 
 
 
 def test_a_moved_device_is_supervised_where_it_is_now_and_nowhere_else() -> None:
-    there = zone_of(is_ours=True)
+    there = other_zone(same_partition=True)
     line = Timeline(device(heartbeat_s=60))
     watch(line, 1, 30)
     line.push(device(revision=2, removed=True), at_s=30)

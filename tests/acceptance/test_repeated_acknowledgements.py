@@ -20,55 +20,57 @@ def is_silent(decision: Decision) -> bool:
 
 def test_req_16_a_repeated_ack_id_gives_no_alert_and_no_answer() -> None:
     line, name = call()
-    line.say(AckAction.ACCEPT, name, 5, ack_id="once")
-    assert is_silent(line.say(AckAction.ACCEPT, name, 6, ack_id="once"))
-    assert is_silent(line.say(AckAction.CLOSE, name, 7, ack_id="once", disposition=Disposition.FOUNDED))
+    line.acknowledge(AckAction.ACCEPT, name, 5, ack_id="once")
+    assert is_silent(line.acknowledge(AckAction.ACCEPT, name, 6, ack_id="once"))
+    assert is_silent(
+        line.acknowledge(AckAction.CLOSE, name, 7, ack_id="once", disposition=Disposition.FOUNDED)
+    )
 
 
 def test_req_16_a_repeated_ack_id_after_a_rejection_is_a_duplicate() -> None:
     line, name = call()
-    assert rejected(line.say(AckAction.CLOSE, name, 5, ack_id="once")) is Reason.NOT_POSSIBLE_NOW
+    assert rejected(line.acknowledge(AckAction.CLOSE, name, 5, ack_id="once")) is Reason.NOT_POSSIBLE_NOW
     accept(line, name, 6)
-    again = line.say(AckAction.CLOSE, name, 7, ack_id="once", disposition=Disposition.FOUNDED)
+    again = line.acknowledge(AckAction.CLOSE, name, 7, ack_id="once", disposition=Disposition.FOUNDED)
     assert is_silent(again)
 
 
 def test_req_16_a_repeated_ack_id_after_the_incident_has_ended_is_a_duplicate() -> None:
     line, name = call()
-    line.say(AckAction.CANCEL, name, 5, ack_id="once", reason=AckReason.FALSE_ALARM)
-    assert is_silent(line.say(AckAction.CANCEL, name, 6, ack_id="once", reason=AckReason.FALSE_ALARM))
-    assert rejected(line.say(AckAction.ACCEPT, name, 7, ack_id="other")) is Reason.INCIDENT_OVER
-    assert is_silent(line.say(AckAction.ACCEPT, name, 8, ack_id="other"))
+    line.acknowledge(AckAction.CANCEL, name, 5, ack_id="once", reason=AckReason.FALSE_ALARM)
+    assert is_silent(line.acknowledge(AckAction.CANCEL, name, 6, ack_id="once", reason=AckReason.FALSE_ALARM))
+    assert rejected(line.acknowledge(AckAction.ACCEPT, name, 7, ack_id="other")) is Reason.INCIDENT_OVER
+    assert is_silent(line.acknowledge(AckAction.ACCEPT, name, 8, ack_id="other"))
 
 
 def test_req_16_a_repeated_ack_id_of_an_unknown_incident_is_a_duplicate() -> None:
     line, _ = call()
-    line.say(AckAction.ACCEPT, "east-unknown", 5, ack_id="once")
-    assert is_silent(line.say(AckAction.ACCEPT, "east-unknown", 6, ack_id="once"))
-    assert not is_silent(line.say(AckAction.ACCEPT, "east-another", 7, ack_id="once"))
+    line.acknowledge(AckAction.ACCEPT, "east-unknown", 5, ack_id="once")
+    assert is_silent(line.acknowledge(AckAction.ACCEPT, "east-unknown", 6, ack_id="once"))
+    assert not is_silent(line.acknowledge(AckAction.ACCEPT, "east-another", 7, ack_id="once"))
 
 
 def test_req_16_a_repeated_ack_id_after_a_restart_is_a_duplicate() -> None:
     line, name = call()
-    line.say(AckAction.ACCEPT, name, 5, ack_id="once")
-    line.say(AckAction.ACCEPT, "east-unknown", 6, ack_id="once")
+    line.acknowledge(AckAction.ACCEPT, name, 5, ack_id="once")
+    line.acknowledge(AckAction.ACCEPT, "east-unknown", 6, ack_id="once")
     restarted(line)
-    assert is_silent(line.say(AckAction.ACCEPT, name, 7, ack_id="once"))
-    assert is_silent(line.say(AckAction.ACCEPT, "east-unknown", 8, ack_id="once"))
+    assert is_silent(line.acknowledge(AckAction.ACCEPT, name, 7, ack_id="once"))
+    assert is_silent(line.acknowledge(AckAction.ACCEPT, "east-unknown", 8, ack_id="once"))
 
 
 def test_req_16_one_ack_id_for_two_incidents_is_two_acknowledgements() -> None:
     line = Timeline(device(), device("P2", lat=31.0))
     first = only_alert(line.press(0)).incident_id
     other = only_alert(line.press(1, "P2")).incident_id
-    assert line.say(AckAction.ACCEPT, first, 5, ack_id="same").reason is Reason.ACCEPTED
-    assert line.say(AckAction.ACCEPT, other, 6, ack_id="same").reason is Reason.ACCEPTED
+    assert line.acknowledge(AckAction.ACCEPT, first, 5, ack_id="same").reason is Reason.ACCEPTED
+    assert line.acknowledge(AckAction.ACCEPT, other, 6, ack_id="same").reason is Reason.ACCEPTED
 
 
 def test_req_16_a_repeated_ack_id_is_a_duplicate_after_a_pillar_has_restarted_its_event_counter() -> None:
     line = Timeline(device(), device("P2", lat=31.0))
     name = only_alert(line.press(0, event_id="1")).incident_id
-    line.say(AckAction.CANCEL, name, 5, ack_id="once", reason=AckReason.FALSE_ALARM)
+    line.acknowledge(AckAction.CANCEL, name, 5, ack_id="once", reason=AckReason.FALSE_ALARM)
     for number in range(2, WINDOW_SIZE + 3):  # until the first has fallen out of the window
         line.press(60 * number, event_id=str(number))
     again_s = 60 * (WINDOW_SIZE + 3) + 340
@@ -76,11 +78,11 @@ def test_req_16_a_repeated_ack_id_is_a_duplicate_after_a_pillar_has_restarted_it
         "the same id, for the same first event"
     )
     assert is_silent(
-        line.say(AckAction.CANCEL, name, again_s + 5, ack_id="once", reason=AckReason.FALSE_ALARM)
+        line.acknowledge(AckAction.CANCEL, name, again_s + 5, ack_id="once", reason=AckReason.FALSE_ALARM)
     )
-    assert line.say(AckAction.ACCEPT, name, again_s + 6, ack_id="other").reason is Reason.ACCEPTED
-    line.say(AckAction.CANCEL, name, again_s + 10, ack_id="more", reason=AckReason.FALSE_ALARM)
+    assert line.acknowledge(AckAction.ACCEPT, name, again_s + 6, ack_id="other").reason is Reason.ACCEPTED
+    line.acknowledge(AckAction.CANCEL, name, again_s + 10, ack_id="more", reason=AckReason.FALSE_ALARM)
     for said in ("once", "other", "more"):
         assert is_silent(
-            line.say(AckAction.CANCEL, name, again_s + 20, ack_id=said, reason=AckReason.FALSE_ALARM)
+            line.acknowledge(AckAction.CANCEL, name, again_s + 20, ack_id=said, reason=AckReason.FALSE_ALARM)
         )

@@ -12,7 +12,7 @@ from schemas.enums import (
 )
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import HOTLIST, MAINTENANCE
-from tests.support.expect import never, once, told, watch
+from tests.support.expect import never, once, summary, watch
 from tests.support.timeline import ZONE, Timeline, alive, device, list_age
 
 
@@ -65,7 +65,7 @@ def test_a_feed_that_nobody_reads_is_one_blue_in_the_zone_unassigned() -> None:
     silent = once(line, 80, 81, hazard=Hazard.FEED_SILENT, action=Action.RAISE, topic=MAINTENANCE)
     assert (silent.zone, silent.grade) == (UNASSIGNED_ZONE, Grade.BLUE)
     assert silent.responsible_unit == "control-room"
-    assert len({alert.incident_id for alert in line.alerts}) == 1, told(line)
+    assert len({alert.incident_id for alert in line.alerts}) == 1, summary(line)
     watch(line, 601, 700)
     assert once(line, 601, 700).reason is Reason.CONDITION_OVER
 

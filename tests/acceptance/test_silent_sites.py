@@ -10,7 +10,7 @@ from schemas.enums import (
     Reason,
 )
 from schemas.topics import ALERTS
-from tests.support.expect import never, once, told, watch, within
+from tests.support.expect import never, once, summary, watch, within
 from tests.support.timeline import LAT, Timeline, device, gateway
 
 
@@ -31,7 +31,7 @@ def test_req_03_several_silent_devices_behind_one_gateway_are_one_silent_site_th
     ended = within(line, 60, 66, reason=Reason.INHIBITED, action=Action.CLOSE)
     assert told_of == {alert.incident_id for alert in ended}
     assert {alert.disposition for alert in ended} == {Disposition.DUPLICATE}
-    assert len(line.state.incidents) == 1, told(line)
+    assert len(line.state.incidents) == 1, summary(line)
 
 
 def test_req_03_fewer_silent_devices_than_make_a_site_are_reported_one_by_one() -> None:

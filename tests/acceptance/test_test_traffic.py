@@ -18,7 +18,7 @@ from schemas.enums import (
 from schemas.feeds import PillarEvent
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import ALERTS, MAINTENANCE, TEST_ALERTS
-from tests.support.expect import never, once, rejected, told, within
+from tests.support.expect import never, once, rejected, summary, within
 from tests.support.timeline import Timeline, camera, device, flame, ms, only_alert
 
 
@@ -75,7 +75,7 @@ def test_req_05_a_press_right_after_a_test_is_a_red() -> None:
 def test_req_05_nobody_can_answer_a_test() -> None:
     line = pillar()
     name = only_alert(line.pillar(PillarKind.TEST, 0)).incident_id
-    assert rejected(line.say(AckAction.ACCEPT, name, 1)) is Reason.UNKNOWN_INCIDENT
+    assert rejected(line.acknowledge(AckAction.ACCEPT, name, 1)) is Reason.UNKNOWN_INCIDENT
 
 
 def test_req_05_the_texts_of_tests_and_exercises_begin_with_that_word() -> None:
@@ -95,9 +95,9 @@ def test_req_05_an_exercise_has_a_whole_life_cycle_and_none_of_it_reaches_a_live
     once(line, 30, 31, action=Action.ESCALATE, tier=Tier.TOWNSHIP)
     once(line, 90, 91, reason=Reason.STILL_UNACKNOWLEDGED)
     for second, action in ((101, AckAction.ACCEPT), (102, AckAction.EN_ROUTE), (103, AckAction.ON_SCENE)):
-        line.say(action, name, second)
-    line.say(AckAction.CLEAR, name, 104)
-    line.say(AckAction.CLOSE, name, 105, disposition=Disposition.TEST)
+        line.acknowledge(action, name, second)
+    line.acknowledge(AckAction.CLEAR, name, 104)
+    line.acknowledge(AckAction.CLOSE, name, 105, disposition=Disposition.TEST)
     assert line.alerts[-1].state is IncidentState.CLOSED
     assert {alert.status for alert in line.alerts} == {Status.EXERCISE}
     assert {alert.incident_id for alert in line.alerts} == {name}
@@ -111,7 +111,7 @@ def test_req_05_a_press_and_an_exercise_in_one_second_are_two_incidents(is_first
         line.pillar(PillarKind.PRESS, number * 0.5, exercise=(number == 0) is is_first)
     real = once(line, 0, 1, topic=ALERTS)
     other = once(line, 0, 1, topic=TEST_ALERTS)
-    assert (real.action, other.action) == (Action.RAISE, Action.RAISE), told(line)
+    assert (real.action, other.action) == (Action.RAISE, Action.RAISE), summary(line)
     assert real.incident_id != other.incident_id
     assert (real.press_count, other.press_count) == (1, 1)
     assert real.related_incidents == other.related_incidents == ()
@@ -146,7 +146,7 @@ def test_req_05_an_exercise_of_an_unknown_device_is_an_exercise() -> None:
 def test_req_05_a_real_press_is_real_while_an_exercise_is_shelved_cancelled_or_over() -> None:
     line = pillar()
     drill = exercise(line, 0)
-    line.say(AckAction.CANCEL, drill, 1, reason=AckReason.NO_LONGER_NEEDED)
+    line.acknowledge(AckAction.CANCEL, drill, 1, reason=AckReason.NO_LONGER_NEEDED)
     line.press(2)
     real = once(line, 2, 2, topic=ALERTS)
     assert (real.action, real.grade) == (Action.RAISE, Grade.RED)

@@ -177,7 +177,7 @@ class Group:
 
 @settings(deadline=None, max_examples=300)
 @given(steps)
-def test_a_commit_never_passes_what_is_processed_and_never_touches_what_is_revoked(
+def test_a_commit_never_passes_an_unprocessed_record_and_never_touches_a_revoked_partition(
     played: list[object],
 ) -> None:
     async def scene() -> None:
@@ -190,7 +190,7 @@ def test_a_commit_never_passes_what_is_processed_and_never_touches_what_is_revok
 
 @settings(deadline=None, max_examples=50)
 @given(steps)
-def test_after_all_is_acked_a_commit_says_so(played: list[object]) -> None:
+def test_after_everything_is_processed_a_commit_covers_all_of_it(played: list[object]) -> None:
     async def scene() -> None:
         group = Group()
         for step in played:

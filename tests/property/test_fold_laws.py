@@ -35,7 +35,7 @@ def test_copies_of_inputs_inserted_anywhere_later_change_no_byte(
     assert sent(folded(entries(copied))) == sent(folded(entries(steps)))
 
 
-def said_twice(steps: list[Step], at: int) -> list[Step]:
+def repeated(steps: list[Step], at: int) -> list[Step]:
     """A log in which, at one position, everything before it is repeated."""
     now = steps[at - 1].at
     return [*steps[:at], *(Step(now, step.given) for step in steps[:at]), *steps[at:]]
@@ -45,7 +45,7 @@ def said_twice(steps: list[Step], at: int) -> list[Step]:
 @given(logs(), st.data())
 def test_repeating_all_earlier_inputs_changes_no_byte(steps: list[Step], data: st.DataObject) -> None:
     at = data.draw(st.integers(1, len(steps)), label="again at")
-    assert sent(folded(entries(said_twice(steps, at)))) == sent(folded(entries(steps)))
+    assert sent(folded(entries(repeated(steps, at)))) == sent(folded(entries(steps)))
 
 
 @settings(max_examples=MANY)
@@ -58,14 +58,14 @@ def test_repeating_all_earlier_inputs_changes_no_byte_even_with_small_bounds(
         patch.setattr(changes, "MAX_UNREGISTERED", data.draw(st.integers(1, 3), label="strangers"))
         patch.setattr(changes, "MAX_ENDED", data.draw(st.integers(1, 3), label="ended"))
         at = data.draw(st.integers(1, len(steps)), label="again at")
-        assert sent(folded(entries(said_twice(steps, at)))) == sent(folded(entries(steps)))
+        assert sent(folded(entries(repeated(steps, at)))) == sent(folded(entries(steps)))
 
 
 @given(logs())
 def test_no_acknowledgement_is_answered_twice(steps: list[Step]) -> None:
     answered = [
         (decision.result.incident_id, decision.result.ack_id)
-        for decision in folded(entries(said_twice(steps, len(steps))))
+        for decision in folded(entries(repeated(steps, len(steps))))
         if decision.result is not None
     ]
     assert len(set(answered)) == len(answered)

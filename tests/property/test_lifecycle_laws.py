@@ -191,7 +191,7 @@ class Rest:
         number = max(self.state.tick, 100) + 1
         self._push(Step(EpochMs(self.state.now + after_ms), envelope(Tick(number=number))))
 
-    def say(self, action: AckAction, incident_id: str) -> None:
+    def acknowledge(self, action: AckAction, incident_id: str) -> None:
         self._said += 1
         at_s = (self.state.now - START) / 1000
         said = ack(incident_id, action, at_s=at_s, ack_id=f"rest-{self._said}")
@@ -225,7 +225,7 @@ def test_every_incident_ends_after_acknowledgement_clearing_and_ticks(steps: lis
             AckAction.CLEAR,
             AckAction.ACCEPT,
         ):
-            rest.say(action, incident_id)
+            rest.acknowledge(action, incident_id)
         if incident_id in state.incidents:
             assert state.incidents[incident_id].state is IncidentState.CLEARED
     rest.tick(1)  # before any condition that persists is reported again

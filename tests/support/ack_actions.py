@@ -13,55 +13,55 @@ from schemas.enums import (
 from tests.support.expect import once
 from tests.support.timeline import Timeline, device, only_alert
 
-Said = Callable[[Timeline, str, float], Decision]
+AckStep = Callable[[Timeline, str, float], Decision]
 
 
 def accept(line: Timeline, name: str, at_s: float) -> Decision:
-    return line.say(AckAction.ACCEPT, name, at_s)
+    return line.acknowledge(AckAction.ACCEPT, name, at_s)
 
 
 def reject(line: Timeline, name: str, at_s: float) -> Decision:
-    return line.say(AckAction.REJECT, name, at_s, reason=AckReason.NOT_OURS)
+    return line.acknowledge(AckAction.REJECT, name, at_s, reason=AckReason.NOT_OURS)
 
 
 def en_route(line: Timeline, name: str, at_s: float) -> Decision:
-    return line.say(AckAction.EN_ROUTE, name, at_s)
+    return line.acknowledge(AckAction.EN_ROUTE, name, at_s)
 
 
 def on_scene(line: Timeline, name: str, at_s: float) -> Decision:
-    return line.say(AckAction.ON_SCENE, name, at_s)
+    return line.acknowledge(AckAction.ON_SCENE, name, at_s)
 
 
 def clear(line: Timeline, name: str, at_s: float) -> Decision:
-    return line.say(AckAction.CLEAR, name, at_s)
+    return line.acknowledge(AckAction.CLEAR, name, at_s)
 
 
 def close(line: Timeline, name: str, at_s: float) -> Decision:
-    return line.say(AckAction.CLOSE, name, at_s, disposition=Disposition.FOUNDED)
+    return line.acknowledge(AckAction.CLOSE, name, at_s, disposition=Disposition.FOUNDED)
 
 
 def cancel(line: Timeline, name: str, at_s: float) -> Decision:
-    return line.say(AckAction.CANCEL, name, at_s, reason=AckReason.FALSE_ALARM)
+    return line.acknowledge(AckAction.CANCEL, name, at_s, reason=AckReason.FALSE_ALARM)
 
 
 def regrade(line: Timeline, name: str, at_s: float) -> Decision:
-    return line.say(AckAction.REGRADE, name, at_s, grade=Grade.YELLOW, reason=AckReason.LESS_SERIOUS)
+    return line.acknowledge(AckAction.REGRADE, name, at_s, grade=Grade.YELLOW, reason=AckReason.LESS_SERIOUS)
 
 
 def shelve(line: Timeline, name: str, at_s: float) -> Decision:
-    return line.say(AckAction.SHELVE, name, at_s, reason=AckReason.KNOWN_FAULT, shelve_s=600)
+    return line.acknowledge(AckAction.SHELVE, name, at_s, reason=AckReason.KNOWN_FAULT, shelve_s=600)
 
 
 def unshelve(line: Timeline, name: str, at_s: float) -> Decision:
-    return line.say(AckAction.UNSHELVE, name, at_s)
+    return line.acknowledge(AckAction.UNSHELVE, name, at_s)
 
 
 def out_of_service(line: Timeline, name: str, at_s: float) -> Decision:
-    return line.say(AckAction.OUT_OF_SERVICE, name, at_s, reason=AckReason.PLANNED_WORK)
+    return line.acknowledge(AckAction.OUT_OF_SERVICE, name, at_s, reason=AckReason.PLANNED_WORK)
 
 
 def in_service(line: Timeline, name: str, at_s: float) -> Decision:
-    return line.say(AckAction.IN_SERVICE, name, at_s)
+    return line.acknowledge(AckAction.IN_SERVICE, name, at_s)
 
 
 def call() -> tuple[Timeline, str]:
@@ -78,6 +78,6 @@ def fault() -> tuple[Timeline, str]:
     return line, once(line, 30, 30).incident_id
 
 
-def after(line: Timeline, name: str, *said: Said) -> Decision:
+def after(line: Timeline, name: str, *said: AckStep) -> Decision:
     """Push acknowledgements one second apart, from second 40 on; returns the decision about the last."""
     return [each(line, name, 40 + number) for number, each in enumerate(said)][-1]

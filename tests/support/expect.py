@@ -25,16 +25,16 @@ def within(line: Timeline, from_s: float, to_s: float, **wanted: object) -> list
 def once(line: Timeline, from_s: float, to_s: float, **wanted: object) -> Alert:
     """Assert that there is exactly one such alert between the two seconds, and return it."""
     found = within(line, from_s, to_s, **wanted)
-    assert len(found) == 1, (len(found), wanted, told(line))
+    assert len(found) == 1, (len(found), wanted, summary(line))
     return found[0]
 
 
 def never(line: Timeline, from_s: float, to_s: float, **wanted: object) -> None:
     """Assert that there is no such alert between the two seconds."""
-    assert not within(line, from_s, to_s, **wanted), (wanted, told(line))
+    assert not within(line, from_s, to_s, **wanted), (wanted, summary(line))
 
 
-def told(line: Timeline) -> list[str]:
+def summary(line: Timeline) -> list[str]:
     """All alerts in a short form, for the message of a failing test."""
     return [f"{at_s(alert):g}s {alert.hazard} {alert.action} {alert.reason}" for alert in line.alerts]
 

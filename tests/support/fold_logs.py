@@ -58,18 +58,20 @@ class Step(NamedTuple):
     given: FusionInput
 
 
-def zone_of(*, is_ours: bool) -> str:
+def other_zone(*, same_partition: bool) -> str:
     """Another zone, in the same partition as ZONE or in another one."""
     ours = partition_of(ZONE, PARTITIONS)
-    return next(name for name in map(str, range(99)) if (partition_of(name, PARTITIONS) == ours) is is_ours)
+    return next(
+        name for name in map(str, range(99)) if (partition_of(name, PARTITIONS) == ours) is same_partition
+    )
 
 
-OURS, FOREIGN = zone_of(is_ours=True), zone_of(is_ours=False)
+OURS, FOREIGN = other_zone(same_partition=True), other_zone(same_partition=False)
 
-GHOST = f"{ZONE}-of-which-nobody-heard"
+UNKNOWN_INCIDENT = f"{ZONE}-of-which-nobody-heard"
 
 
-class Participants(NamedTuple):
+class LogPlan(NamedTuple):
     """The devices and inputs of one log. There are few, so that they have to do with each other.
 
     Attributes:
@@ -83,8 +85,8 @@ class Participants(NamedTuple):
     kinds: str
 
 
-casts = st.builds(
-    Participants,
+log_plans = st.builds(
+    LogPlan,
     st.lists(st.sampled_from((*SITE, "X1", "X2")), min_size=1, max_size=5, unique=True).map(tuple),
     st.sampled_from(
         (
@@ -114,7 +116,7 @@ casts = st.builds(
 
 @st.composite
 def inputs(
-    draw: st.DrawFn, wanted: str, at_s: float, participants: Participants, state: State, known: list[str]
+    draw: st.DrawFn, wanted: str, at_s: float, plan: LogPlan, state: State, known: list[str]
 ) -> FusionInput:
     """One input that is received about when it happened."""
     if wanted == "t":
@@ -124,18 +126,18 @@ def inputs(
         return envelope(draw(st.sampled_from(POLICIES)))
     if wanted == "a" and known:
         return draw(acknowledgements(at_s, state, known))
-    return draw(words(wanted, at_s, draw(st.sampled_from(participants.speakers))))
+    return draw(device_inputs(wanted, at_s, draw(st.sampled_from(plan.speakers))))
 
 
 @st.composite
-def words(draw: st.DrawFn, wanted: str, at_s: float, speaker: str) -> FusionInput:
+def device_inputs(draw: st.DrawFn, wanted: str, at_s: float, speaker: str) -> FusionInput:
     """One input of a device or a feed."""
     if wanted == "d":
-        return draw(device_records(speaker))
+        return draw(registry_records(speaker))
     received_s = at_s + draw(st.sampled_from((0.0, 0.0, 0.0, -0.5, -2.0, -30.0, 15.0)))
     zone = draw(st.sampled_from((ZONE,) * 12 + (OURS, FOREIGN)))
     if wanted in "fw":
-        return draw(feed_words(received_s, zone, is_alive=wanted == "w"))
+        return draw(feed_records(received_s, zone, is_alive=wanted == "w"))
     if wanted == "l":
         return envelope(CameraAlive(device_id=speaker, received_at=ms(received_s)), zone=zone)
     name = f"e{draw(st.integers(0, 15))}"
@@ -168,7 +170,7 @@ def reports(draw: st.DrawFn, wanted: str, speaker: str, received_s: float, name:
 
 
 @st.composite
-def device_records(draw: st.DrawFn, speaker: str) -> FusionInput:
+def registry_records(draw: st.DrawFn, speaker: str) -> FusionInput:
     """A registry record: a device is added, changed, moved within its zone or to another one, or removed."""
     site = SITE.get(speaker, device(speaker))
     zone = draw(st.sampled_from((ZONE, ZONE, ZONE, OURS)))
@@ -185,7 +187,7 @@ def device_records(draw: st.DrawFn, speaker: str) -> FusionInput:
 
 
 @st.composite
-def feed_words(draw: st.DrawFn, at_s: float, zone: str, *, is_alive: bool) -> FusionInput:
+def feed_records(draw: st.DrawFn, at_s: float, zone: str, *, is_alive: bool) -> FusionInput:
     """One record of a worker about its feed."""
     if is_alive:
         partitions = draw(st.sampled_from(((0,), (1,), (0, 1))))
@@ -213,7 +215,7 @@ def feed_words(draw: st.DrawFn, at_s: float, zone: str, *, is_alive: bool) -> Fu
 def acknowledgements(draw: st.DrawFn, at_s: float, state: State, known: list[str]) -> FusionInput:
     """An acknowledgement of an incident that is open, ended or unknown; mostly possible and complete."""
     about = known[-1 - draw(st.integers(0, min(3, len(known) - 1)))]
-    about = draw(st.sampled_from((about,) * 15 + (GHOST,)))
+    about = draw(st.sampled_from((about,) * 15 + (UNKNOWN_INCIDENT,)))
     incident = state.incidents.get(about)
     possible = tuple(
         a
@@ -256,11 +258,9 @@ OPENINGS = ("", "", "", "p", "ot", "xt", "hwtt")
 @st.composite
 def logs(draw: st.DrawFn, max_size: int = 40) -> list[Step]:
     """A few devices, registered from the start or not, then inputs from milliseconds to half a day apart."""
-    participants = draw(casts)
+    plan = draw(log_plans)
     steps = [
-        Step(START, envelope(SITE[name]))
-        for name in participants.speakers
-        if name in SITE and draw(st.booleans())
+        Step(START, envelope(SITE[name])) for name in plan.speakers if name in SITE and draw(st.booleans())
     ]
     if draw(st.booleans()):
         steps.append(Step(START, envelope(POLICIES[0])))
@@ -271,8 +271,8 @@ def logs(draw: st.DrawFn, max_size: int = 40) -> list[Step]:
     opening = draw(st.sampled_from(OPENINGS))
     for number in range(draw(st.integers(max(1, len(opening)), max_size))):
         at_s += 2.0 if number < len(opening) else draw(st.sampled_from(gaps))
-        wanted = opening[number] if number < len(opening) else draw(st.sampled_from(participants.kinds))
-        step = Step(ms(at_s), draw(inputs(wanted, at_s, participants, state, known)))
+        wanted = opening[number] if number < len(opening) else draw(st.sampled_from(plan.kinds))
+        step = Step(ms(at_s), draw(inputs(wanted, at_s, plan, state, known)))
         steps.append(step)
         fold(state, entry(step.given, offset=state.offset, append_ms=step.at))
         known += [incident_id for incident_id in state.incidents if incident_id not in known]

@@ -132,30 +132,30 @@ def hour() -> Timeline:
 
 
 def _calls(play: Hour) -> None:
-    say = play.line.say
+    acknowledge = play.line.acknowledge
     first = play.press(12)
     play.line.press(13.5, "P1")  # a bounce
     play.press(20)
     play.report(PillarKind.CANCEL, 30, "P1")
-    say(AckAction.ACCEPT, first, 70, revision=1)
-    say(AckAction.ACCEPT, first, 71, ack_id="a-1")
-    say(AckAction.ACCEPT, first, 71, ack_id="a-1")
+    acknowledge(AckAction.ACCEPT, first, 70, revision=1)
+    acknowledge(AckAction.ACCEPT, first, 71, ack_id="a-1")
+    acknowledge(AckAction.ACCEPT, first, 71, ack_id="a-1")
     play.press(80, "P2")
-    say(AckAction.REJECT, first, 90, reason=AckReason.NO_UNIT_FREE)
+    acknowledge(AckAction.REJECT, first, 90, reason=AckReason.NO_UNIT_FREE)
     play.until(100)
-    say(AckAction.EN_ROUTE, first, 101)
-    say(AckAction.ON_SCENE, first, 140)
-    say(AckAction.CLEAR, first, 160)
+    acknowledge(AckAction.EN_ROUTE, first, 101)
+    acknowledge(AckAction.ON_SCENE, first, 140)
+    acknowledge(AckAction.CLEAR, first, 160)
     far = play.press(170, "P3")
     play.until(420)  # so that every tier is asked
-    say(AckAction.SHELVE, far, 421, reason=AckReason.NUISANCE)
-    say(AckAction.REGRADE, far, 422, grade=Grade.YELLOW, reason=AckReason.LESS_SERIOUS)
-    say(AckAction.SHELVE, far, 423, reason=AckReason.NUISANCE, shelve_s=60)
-    say(AckAction.CLOSE, "east-nothing", 424, disposition=Disposition.FOUNDED)
+    acknowledge(AckAction.SHELVE, far, 421, reason=AckReason.NUISANCE)
+    acknowledge(AckAction.REGRADE, far, 422, grade=Grade.YELLOW, reason=AckReason.LESS_SERIOUS)
+    acknowledge(AckAction.SHELVE, far, 423, reason=AckReason.NUISANCE, shelve_s=60)
+    acknowledge(AckAction.CLOSE, "east-nothing", 424, disposition=Disposition.FOUNDED)
 
 
 def _fires(play: Hour) -> None:
-    say = play.line.say
+    acknowledge = play.line.acknowledge
     play.sees(500)
     play.sees(504, picture=True)
     play.until(515)
@@ -163,25 +163,25 @@ def _fires(play: Hour) -> None:
     play.report(PillarKind.TAMPER, 520, "P1")
     play.press(525)
     play.until(560)
-    say(AckAction.ACCEPT, fire, 561)
-    say(AckAction.CLEAR, fire, 580)
+    acknowledge(AckAction.ACCEPT, fire, 561)
+    acknowledge(AckAction.CLEAR, fire, 580)
     play.sees(590)
-    say(AckAction.ACCEPT, fire, 600)
+    acknowledge(AckAction.ACCEPT, fire, 600)
     play.until(900)  # without progress
-    say(AckAction.CANCEL, fire, 901, reason=AckReason.FALSE_ALARM)
-    say(AckAction.ACCEPT, fire, 902)
+    acknowledge(AckAction.CANCEL, fire, 901, reason=AckReason.FALSE_ALARM)
+    acknowledge(AckAction.ACCEPT, fire, 902)
 
 
 def _faults(play: Hour) -> None:
-    say = play.line.say
+    acknowledge = play.line.acknowledge
     play.report(PillarKind.BATTERY, 912, "B0")
     for at_s in range(960, 1_020, 8):
         play.report(PillarKind.BATTERY, at_s, "B0", active=at_s % 16 == 0)
     play.report(PillarKind.MAINS, 1_030, "B1")
     play.until(1_100)
     mains = play.last(Hazard.MAINS).incident_id
-    say(AckAction.OUT_OF_SERVICE, mains, 1_101, reason=AckReason.PLANNED_WORK)
-    say(AckAction.IN_SERVICE, mains, 1_150)
+    acknowledge(AckAction.OUT_OF_SERVICE, mains, 1_101, reason=AckReason.PLANNED_WORK)
+    acknowledge(AckAction.IN_SERVICE, mains, 1_150)
     play.report(PillarKind.MAINS, 1_160, "B1", active=False)
     play.line.pillar(PillarKind.PRESS, 1_200, "B2")  # and is not released
     play.until(1_300)
@@ -203,9 +203,9 @@ def _silence(play: Hour) -> None:
     play.silent.clear()
     play.until(2_100)
     exercise = play.press(2_110, "P3", exercise=True)
-    play.line.say(AckAction.ACCEPT, exercise, 2_115)
+    play.line.acknowledge(AckAction.ACCEPT, exercise, 2_115)
     play.press(2_120, "P3")
-    play.line.say(AckAction.CLOSE, exercise, 2_130, disposition=Disposition.TEST)
+    play.line.acknowledge(AckAction.CLOSE, exercise, 2_130, disposition=Disposition.TEST)
 
 
 def storm() -> Timeline:
@@ -230,7 +230,7 @@ def storm() -> Timeline:
         if step % 3 == 0:
             line.tick(at_s)
         elif what < 0.3 and open_ids:
-            line.say(
+            line.acknowledge(
                 chance.choice((AckAction.ACCEPT, AckAction.ON_SCENE, AckAction.CLEAR, AckAction.CANCEL)),
                 chance.choice(open_ids),
                 at_s,

@@ -30,9 +30,9 @@ from tests.support.timeline import (
 
 SAMPLES = TESTS / "samples"
 
-Said = tuple[tuple[AckAction, dict[str, Any]], ...]
+AckSteps = tuple[tuple[AckAction, dict[str, Any]], ...]
 
-BY_STATE: dict[str, Said] = {
+BY_STATE: dict[str, AckSteps] = {
     "acked": ((AckAction.ACCEPT, {}),),
     "assigned": ((AckAction.EN_ROUTE, {}),),
     "on_scene": ((AckAction.ON_SCENE, {}),),
@@ -72,8 +72,8 @@ def everything() -> Timeline:
         line.push(device(pressed, lat=LAT - 1 - number), at_s=100)
         raised = line.press(101 + number, pressed, event_id=f"press-{name}").alerts[0]
         for place, (action, details) in enumerate(said):
-            line.say(action, raised.incident_id, 110 + number, ack_id=f"{name}-{place}", **details)
-    line.say(AckAction.ACCEPT, "east-nobody-knows-it", 125, ack_id="stray")
+            line.acknowledge(action, raised.incident_id, 110 + number, ack_id=f"{name}-{place}", **details)
+    line.acknowledge(AckAction.ACCEPT, "east-nobody-knows-it", 125, ack_id="stray")
     _conditions(line)
     line.push(flame("C1", at_s=150, picture=True), at_s=150)
     line.press(151, "P1", event_id="at-the-fire")
@@ -83,7 +83,7 @@ def everything() -> Timeline:
     line.push(device("R1", lat=LAT + 11, revision=2, removed=True), at_s=158)
     line.push(flame("C2", event_id="held", at_s=159), at_s=159)
     refused = line.press(160, "S-closed", event_id="again").alerts[0]
-    line.say(AckAction.REJECT, refused.incident_id, 161, ack_id="refused", reason=AckReason.NOT_OURS)
+    line.acknowledge(AckAction.REJECT, refused.incident_id, 161, ack_id="refused", reason=AckReason.NOT_OURS)
     return line
 
 
@@ -106,7 +106,9 @@ def _conditions(line: Timeline) -> None:
         line.pillar(PillarKind.BATTERY, at_s, "T1", event_id=f"battery-{at_s}", active=at_s % 2 == 1)
     line.tick(157)
     tamper = next(alert for alert in line.alerts if alert.hazard is Hazard.TAMPER)
-    line.say(AckAction.OUT_OF_SERVICE, tamper.incident_id, 157, ack_id="works", reason=AckReason.PLANNED_WORK)
+    line.acknowledge(
+        AckAction.OUT_OF_SERVICE, tamper.incident_id, 157, ack_id="works", reason=AckReason.PLANNED_WORK
+    )
 
 
 def point(name: str, lat: float) -> ResponsePoint:

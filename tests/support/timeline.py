@@ -289,10 +289,12 @@ def entry(given: FusionInput, *, offset: int, append_ms: EpochMs) -> LogEntry:
     return LogEntry(offset, append_ms, given.zone.encode(), encode(given))
 
 
-def zone_of(*, is_ours: bool) -> str:
+def other_zone(*, same_partition: bool) -> str:
     """Another zone, in the same partition as ZONE or in another one."""
     ours = partition_of(ZONE, PARTITIONS)
-    return next(name for name in map(str, range(99)) if (partition_of(name, PARTITIONS) == ours) is is_ours)
+    return next(
+        name for name in map(str, range(99)) if (partition_of(name, PARTITIONS) == ours) is same_partition
+    )
 
 
 class Timeline:
@@ -360,7 +362,7 @@ class Timeline:
             told += [alert for decision in decisions for alert in decision.alerts]
         return told
 
-    def say(
+    def acknowledge(
         self,
         action: AckAction,
         incident_id: str,

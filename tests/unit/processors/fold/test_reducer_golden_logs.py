@@ -62,7 +62,7 @@ def test_the_recorded_alerts_were_written_by_the_present_rules(name: str) -> Non
     assert Reason.FOLD_ERROR not in wanted(name).decisions
 
 
-def test_the_golden_logs_hold_what_people_devices_and_time_do() -> None:
+def test_the_golden_logs_cover_the_reasons_of_people_devices_and_timers() -> None:
     seen = {reason for name in NAMES for reason in wanted(name).decisions}
     assert seen >= {
         *(

@@ -129,7 +129,7 @@ def test_a_call_of_format_1_is_escalated_once_and_can_be_acknowledged() -> None:
     escalated, again = told_of(line, call)
     assert (escalated.action, escalated.tier, escalated.revision) == (Action.ESCALATE, Tier.TOWNSHIP, 4)
     assert again.reason is Reason.STILL_UNACKNOWLEDGED
-    answered = only_alert(line.say(AckAction.ACCEPT, call, NOW_S + 91))
+    answered = only_alert(line.acknowledge(AckAction.ACCEPT, call, NOW_S + 91))
     assert (answered.state, answered.revision) == (IncidentState.ACKED, 6)
 
 

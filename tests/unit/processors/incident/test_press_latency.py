@@ -59,11 +59,11 @@ def test_a_flame_that_joins_a_call_names_no_press() -> None:
     assert named_in(timeline) == [("P1", "a"), None]
 
 
-def test_what_people_and_timers_cause_later_names_no_press() -> None:
+def test_alerts_caused_by_people_and_timers_name_no_press() -> None:
     timeline = Timeline()
     (alert,) = timeline.press(1, event_id="a").alerts
     timeline.run(2, 400)
-    timeline.say(AckAction.ACCEPT, alert.incident_id, 401)
+    timeline.acknowledge(AckAction.ACCEPT, alert.incident_id, 401)
     first, *later = named_in(timeline)
     assert first == ("P1", "a")
     assert len(later) >= 2

@@ -130,7 +130,7 @@ def test_an_emergency_that_is_calm_again_is_not_called_a_fault() -> None:
     call = line.press(0).alerts[0].incident_id
     for second, grade in ((10, Grade.YELLOW), (20, Grade.RED), (30, Grade.YELLOW)):
         reason = AckReason.MORE_SERIOUS if grade is Grade.RED else AckReason.LESS_SERIOUS
-        line.say(AckAction.REGRADE, call, second, grade=grade, reason=reason)
+        line.acknowledge(AckAction.REGRADE, call, second, grade=grade, reason=reason)
     line.run(31, 95)
     (calm,) = within(line, 90, 91)
     assert "fault" not in described(calm)
@@ -139,7 +139,7 @@ def test_an_emergency_that_is_calm_again_is_not_called_a_fault() -> None:
 def test_the_text_of_a_rejection_does_not_name_the_rejecting_unit_as_asked() -> None:
     line = Timeline(device(reports_release=False))
     call = line.press(0).alerts[0].incident_id
-    refused = line.say(AckAction.REJECT, call, 5, reason=AckReason.NOT_OURS).alerts[0]
+    refused = line.acknowledge(AckAction.REJECT, call, 5, reason=AckReason.NOT_OURS).alerts[0]
     assert refused.responsible_unit not in described(refused)
 
 

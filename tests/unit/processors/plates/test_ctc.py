@@ -113,7 +113,7 @@ def test_readers_that_contradict_each_other_about_the_province_are_not_certain()
     assert not reading.certain
 
 
-def test_the_grammar_settles_what_no_plate_can_say() -> None:
+def test_the_grammar_rules_out_a_text_that_no_plate_can_have() -> None:
     # The fourth place of a new-energy plate may be a letter, the fifth may not.
     reading = read_plate(lattice_of("粤AD1Z345", {4: "2"}), lattice_of("粤AD1Z345", {4: "2"}))
     assert reading.text == "粤AD12345"

@@ -57,7 +57,7 @@ def test_a_plate_of_each_series_is_allowed(text: str, series: PlateSeries) -> No
         "皖A警1234",  # a mark is the last character
     ],
 )
-def test_what_is_no_mainland_plate_is_in_no_series(text: str) -> None:
+def test_a_text_that_is_no_mainland_plate_is_in_no_series(text: str) -> None:
     assert series_of(text) == set()
 
 
@@ -66,7 +66,7 @@ def test_the_open_grammar_takes_four_to_nine_latin_characters(text: str) -> None
     assert series_of(text, OPEN) == {PlateSeries.OPEN}
 
 
-def test_the_blank_is_no_character_and_nothing_stands_past_the_end() -> None:
+def test_the_blank_is_no_character_and_no_symbol_is_allowed_past_the_end() -> None:
     for grammar in (MAINLAND, OPEN):
         assert not grammar.allowed[:, :, BLANK].any()
         for form, length in enumerate(grammar.lengths):
@@ -114,7 +114,7 @@ def test_no_character_is_ever_taken_for_another(pair: tuple[str, str]) -> None:
         "A" + "-" * 100_000,
     ],
 )
-def test_what_cannot_be_a_plate_is_refused_without_showing_it(raw: str) -> None:
+def test_a_text_that_cannot_be_a_plate_is_refused_without_quoting_it(raw: str) -> None:
     with pytest.raises(DecodeError) as refused:
         normalise_plate_text(raw)
     assert refused.value.cause is Cause.PLATE_TEXT_INVALID

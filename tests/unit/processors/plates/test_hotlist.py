@@ -111,7 +111,7 @@ def test_a_purpose_that_is_not_on_the_closed_list_is_a_problem() -> None:
     assert all(purpose.value in problem for purpose in MAX_LIFETIME_MS)
 
 
-def test_a_problem_says_nothing_of_the_plate() -> None:
+def test_a_problem_never_quotes_the_plate() -> None:
     broken = replace(entry_of("B12345"), authority="", purpose=Purpose.UNKNOWN)
     assert "B12345" not in "".join(problems(broken, START))
 

@@ -27,7 +27,7 @@ def request(read: PlateRead = READ, hit: Match = HIT, crop: SeenPlate | None = C
     return verification_request(read, hit, zone="east", at=ms(3), list_age_ms=500, crop=crop)
 
 
-def test_a_request_says_who_looks_for_the_vehicle_why_and_where_it_passed() -> None:
+def test_a_request_carries_the_authority_the_purpose_and_where_the_vehicle_passed() -> None:
     asked = request()
     assert asked.purpose is Purpose.MISSING_CHILD_ALERT
     assert (asked.entry_id, asked.authority, asked.case_ref) == (

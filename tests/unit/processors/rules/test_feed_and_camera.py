@@ -137,7 +137,7 @@ def test_a_press_at_a_fire_that_is_held_raises_it_at_once() -> None:
 def test_a_flame_at_a_call_corroborates_it_and_changes_neither_its_grade_nor_its_answer() -> None:
     line = Timeline(device("P1"), camera("C1"))
     call = only_alert(line.press(0))
-    line.say(AckAction.ACCEPT, call.incident_id, 1)
+    line.acknowledge(AckAction.ACCEPT, call.incident_id, 1)
     fire = only_alert(line.push(flame(at_s=2), at_s=2))
     assert (fire.incident_id, fire.reason, fire.verification_level) == (
         call.incident_id,

@@ -32,8 +32,8 @@ from tests.support.timeline import (
     flame,
     ms,
     only_alert,
+    other_zone,
     reasons,
-    zone_of,
 )
 
 
@@ -165,7 +165,7 @@ def test_presses_fuse_across_a_cell_s_edge_up_to_two_hundred_metres(north_e7: in
 
 
 def test_nothing_fuses_across_a_zone_s_border() -> None:
-    other = zone_of(is_ours=True)
+    other = other_zone(same_partition=True)
     line = Timeline(device("P1"))
     line.push(device("P2", zone=other), zone=other)
     line.press(0, "P1")
@@ -199,7 +199,7 @@ def test_a_press_of_a_removed_pillar_raises_as_unregistered() -> None:
 
 
 def test_a_press_of_another_partition_s_zone_raises_with_what_is_known() -> None:
-    other = zone_of(is_ours=False)
+    other = other_zone(same_partition=False)
     decision = Timeline().push(fact(), zone=other)
     assert (decision.reason, only_alert(decision).zone) == (Reason.UNREGISTERED_DEVICE, other)
 
@@ -211,7 +211,7 @@ def test_a_press_under_a_wrong_key_raises_at_its_pillar() -> None:
     assert (decision.reason, only_alert(decision).responsible_unit) == (Reason.FIRST_FACT, "village-1")
 
 
-def test_a_late_press_raises_and_says_that_it_is_late() -> None:
+def test_a_late_press_raises_and_is_marked_late() -> None:
     line = Timeline()
     in_time = line.pillar(PillarKind.PRESS, 100, occurred_s=60)
     late = line.pillar(PillarKind.PRESS, 300, occurred_s=259.999)
@@ -219,7 +219,7 @@ def test_a_late_press_raises_and_says_that_it_is_late() -> None:
     assert only_alert(late).onset == ms(259.999)
 
 
-def test_a_press_with_a_replaced_time_says_so() -> None:
+def test_a_press_with_a_replaced_time_is_marked_as_suspect() -> None:
     assert only_alert(Timeline().push(fact(clock_suspect=True))).clock_suspect
 
 

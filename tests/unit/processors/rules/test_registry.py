@@ -27,7 +27,7 @@ from tests.support.timeline import (
     flame,
     ms,
     only_alert,
-    zone_of,
+    other_zone,
 )
 
 
@@ -84,7 +84,7 @@ def test_an_older_policy_is_a_duplicate() -> None:
     assert line.state.policy.bounce_ms == 1
 
 
-def test_a_policy_that_contradicts_itself_is_refused_and_says_where() -> None:
+def test_a_policy_that_contradicts_itself_is_refused_and_the_detail_says_where() -> None:
     line = Timeline()
     decision = line.policy(FusionPolicy(windows=Windows(red=Window(rolling_ms=9, at_most_ms=8)), bounce_ms=0))
     assert decision.reason is Reason.POLICY_REFUSED
@@ -102,7 +102,7 @@ def test_anything_but_a_press_under_a_wrong_key_is_misrouted(key: bytes | None) 
 def test_anything_but_a_press_of_another_partition_s_zone_is_misrouted() -> None:
     line = Timeline()
     for record in (fact(PillarKind.CANCEL), flame(), dead_letter()):
-        assert line.push(record, zone=zone_of(is_ours=False)).reason is Reason.MISROUTED
+        assert line.push(record, zone=other_zone(same_partition=False)).reason is Reason.MISROUTED
 
 
 def test_kinds_of_later_releases_are_not_supported() -> None:

@@ -36,7 +36,7 @@ def test_an_overlap_of_exactly_the_threshold_is_two_objects() -> None:
     assert len(non_max_suppression(pair, scores(0.9, 0.8), 1 / 3 - 1e-6)) == 1
 
 
-def test_what_a_dropped_box_overlaps_is_not_dropped_for_it() -> None:
+def test_a_dropped_box_does_not_drop_the_boxes_that_it_overlaps() -> None:
     chain = boxes((0, 0, 10, 10), (4, 0, 14, 10), (8, 0, 18, 10))
     assert non_max_suppression(chain, scores(0.9, 0.8, 0.7), 0.3).tolist() == [0, 2]
 

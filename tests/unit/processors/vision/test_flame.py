@@ -273,7 +273,7 @@ def shaking_camera(_: float, yard: Picture, rng: np.random.Generator) -> Picture
         shaking_camera,
     ],
 )
-def test_what_only_looks_like_a_fire_is_no_candidate(
+def test_a_scene_that_only_looks_like_a_fire_is_no_candidate(
     draw: Callable[[float, Picture, np.random.Generator], Picture],
 ) -> None:
     assert not any(decision.candidate for decision in watch(clip(draw))[1])

@@ -137,7 +137,7 @@ def test_a_second_frame_header_cannot_smuggle_a_size_in() -> None:
 
 
 @pytest.mark.parametrize("payload", [b"secret plate text", jpeg()[:300], announcing(10_000, 5_000, jpeg())])
-def test_a_refusal_says_nothing_of_the_content(payload: bytes) -> None:
+def test_an_error_never_quotes_the_picture_s_content(payload: bytes) -> None:
     with pytest.raises(PictureError) as refused:
         decode_jpeg(payload)
     assert "secret" not in str(refused.value)
@@ -168,7 +168,7 @@ def test_pillow_reads_the_same_picture() -> None:
     ],
     ids=["empty", "gray", "four channels", "floats"],
 )
-def test_what_is_no_picture_is_not_encoded(picture: Picture) -> None:
+def test_an_array_that_is_no_picture_is_not_encoded(picture: Picture) -> None:
     with pytest.raises(ValueError, match="a picture is"):
         encode_jpeg(picture, 80)
 
@@ -179,7 +179,7 @@ def test_a_quality_out_of_range_is_refused(quality: int) -> None:
         encode_jpeg(scene(), quality)
 
 
-def test_a_side_longer_than_jpeg_can_say_is_an_error_with_a_cause() -> None:
+def test_a_side_longer_than_jpeg_allows_is_an_error_with_a_cause() -> None:
     with pytest.raises(PictureError) as refused:
         encode_jpeg(np.zeros((1, 65_536, 3), np.uint8), 80)
     assert refused.value.cause is Cause.PROCESSING_FAILED

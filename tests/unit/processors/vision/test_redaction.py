@@ -103,7 +103,7 @@ def test_a_box_grows_by_the_dilation_around_its_centre() -> None:
     assert magenta(pixels(redacted(grown_only, found((600, 300, 720, 450))))) == 0
 
 
-def test_what_lies_outside_a_grown_box_stays() -> None:
+def test_pixels_outside_a_grown_box_stay_visible() -> None:
     picture = pixels(redacted(scene(), found((600, 300, 720, 450))))
     filled = (picture.max(axis=2) < 40).mean()
     assert filled == pytest.approx(120 * 1.4 * 150 * 1.4 / (1920 * 1080), rel=0.06)

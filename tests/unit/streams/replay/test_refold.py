@@ -24,7 +24,7 @@ def three_alerts() -> Log:
     timeline.press(10)
     timeline.pillar(PillarKind.TEST, 20)
     for incident_id in ("east-1", "east-2"):
-        timeline.say(AckAction.ACCEPT, incident_id, 30, ack_id="a")
+        timeline.acknowledge(AckAction.ACCEPT, incident_id, 30, ack_id="a")
     return Log(PARTITIONS, [(timeline.state.partition, entry) for entry in timeline.entries])
 
 
