@@ -6,6 +6,7 @@
     the error classes                     ─► docs/reference/exit-codes.md
     what each worker reads and writes     ─► docs/reference/acls.md
     the alert record                      ─► docs/reference/alert.md
+    every other record of those outside   ─► docs/reference/records.md
     the table of an incident's states      ─► docs/reference/lifecycle.md
 
 A page says what the docstrings of the code say, so that nobody has to keep the two equal.
