@@ -1,8 +1,9 @@
 """docs/feed.md is true of intake, and its example writes a record that the workers read."""
 
 import sys
+from types import ModuleType, SimpleNamespace
+from typing import cast
 
-import confluent_kafka
 import pytest
 
 from schemas.codec import decode
@@ -35,7 +36,9 @@ def test_the_example_writes_an_event_that_the_workers_read(monkeypatch: pytest.M
     (source,) = [content for language, content in blocks(PAGE) if language == "python"]
     schema = str(ROOT / "schemas/avro/pillar_event.avsc")
     monkeypatch.setattr(sys, "argv", ["feed.py", "kafka:9092", schema, "pillar-07"])
-    monkeypatch.setattr(confluent_kafka, "Producer", Producer)
+    monkeypatch.setitem(
+        sys.modules, "confluent_kafka", cast("ModuleType", SimpleNamespace(Producer=Producer))
+    )
     exec(compile(source, "docs/feed.md", "exec"), {})
     ((topic, value, key),) = Producer.sent
     event = decode(value, PillarEvent)

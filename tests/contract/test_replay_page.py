@@ -1,15 +1,17 @@
 """The examples of docs/replay.md run as they stand."""
 
+import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import cast
 
 import pytest
 
 from schemas.enums import AckAction
 from schemas.topics import ACK_RESULTS, ALERTS
 from streams.kafka.config import KafkaConfig
-from streams.replay import refold as replay
 from streams.replay.recording import load_log, write_log
-from streams.replay.refold import Log
+from streams.replay.refold import Log, differences, refold
 from tests.support.documents import blocks, text_of
 from tests.support.paths import ROOT
 from tests.support.recorded_log import PARTITION
@@ -54,10 +56,12 @@ def test_the_other_example_records_a_log_and_names_what_differs(
 
     def read_alerts(_kafka: KafkaConfig) -> dict[str, list[bytes]]:
         log = recorded()
-        return replay.refold(log.entries, log.partitions) | {ACK_RESULTS: []}
+        return refold(log.entries, log.partitions) | {ACK_RESULTS: []}
 
-    monkeypatch.setattr(replay, "read_log", read_log)
-    monkeypatch.setattr(replay, "read_alerts", read_alerts)
+    with_a_broker = SimpleNamespace(
+        differences=differences, read_alerts=read_alerts, read_log=read_log, refold=refold
+    )
+    monkeypatch.setitem(sys.modules, "streams.replay.refold", cast("ModuleType", with_a_broker))
     exec(compile(RECORD, "docs/replay.md", "exec"), {})
     assert load_log(tmp_path / "log.avro") == recorded()
     assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == ["missing"]
