@@ -2,7 +2,7 @@
 
     config structs, policy and its limits ─► docs/reference/config.md, policy.md
     the catalogue of topics               ─► docs/reference/topics.md
-    a worker's registry of metrics        ─► docs/reference/metrics.md
+    the table of a worker's metrics        ─► docs/reference/metrics.md
     the error classes                     ─► docs/reference/exit-codes.md
     what each worker reads and writes     ─► docs/reference/acls.md
     the alert record                      ─► docs/reference/alert.md
