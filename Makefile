@@ -30,7 +30,7 @@ demo: models
 # With FILE only the tests of that file. What needs minutes by nature is marked `long` and runs in test-long.
 test: models
 	files=$(if $(FILE),$$(PYTHONPATH=. $(BIN)/python -m tests.support.which $(FILE))) && \
-	$(RUN_TESTS) -m 'not long' $(PYTEST) $$files
+	$(RUN_TESTS) $(if $(FILE),,-m 'not long') $(PYTEST) $$files
 
 test-long: models
 	$(RUN_TESTS) -m long $(PYTEST)

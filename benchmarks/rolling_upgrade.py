@@ -19,9 +19,10 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.chaos.account import escalations, presses_of, wrong_repeats
-from benchmarks.endurance.earlier_tree import TODAY, EarlierTree, newest_with_other_versions
+from benchmarks.endurance.earlier_tree import TODAY, EarlierTree, release_before
 from benchmarks.support.machine import describe
 from benchmarks.support.processor_time import machine_time, stolen_share
 from callbox.demo.processes.broker_process import free_port
@@ -32,6 +33,7 @@ from schemas.codec import decode
 from schemas.enums import Action
 from schemas.errors import DecodeError, InputMissing
 from schemas.topics import ALERTS, FUSION_INPUT, MAINTENANCE, PILLAR_EVENTS, dead_letter_topic
+from schemas.units import SECOND_MS
 from streams.kafka.config import KafkaConfig
 from streams.kafka.reader import read_all
 from streams.replay.refold import repeats
@@ -75,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="(always) print one JSON object last")
-    parser.add_argument("--from", dest="commit", help="default: the newest one with another fold or format")
+    parser.add_argument("--from", dest="commit", help="default: the last release")
     parser.add_argument("--rate", type=int, default=100, help="presses a second")
     parser.add_argument("--seconds", type=int, default=90, help="for how long the earlier gateway presses")
     parser.add_argument("--warm-up", type=int, default=25, help="seconds before the first worker is replaced")
@@ -84,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name, ExitStack() as ending:
         folder = Path(name)
         try:
-            earlier = EarlierTree(given.commit or newest_with_other_versions(), folder / "earlier")
+            earlier = EarlierTree(given.commit or release_before(), folder / "earlier")
         except InputMissing as error:
             print(f"rolling_upgrade: {error}", file=sys.stderr)
             return error.exit_code
@@ -150,19 +152,20 @@ class _Upgrade:
             "machine": describe(),
         }
 
-    def _replace(self, workers: list[WorkerProcess]) -> tuple[float, float]:
-        """Apply topics, then replace one worker after the other; return when that began and ended."""
-        began = time.time()
+    def _replace(self, workers: list[WorkerProcess]) -> "Replaced":
+        """Apply topics, then replace one worker after the other."""
+        began = fold_ended = time.time()
         self._apply_topics({})
         for place, old in enumerate(workers):
             at = time.time()
             code = old.stop()
+            fold_ended = time.time() if old.name == "fusion" else fold_ended
             workers[place] = self._start(old.name, {})
             _say(f"{old.name}: ended with {code}, today's is ready after {time.time() - at:.1f} s")
             time.sleep(REBALANCE_S)
-        return began, time.time()
+        return Replaced(began, fold_ended, time.time())
 
-    def _account(self, got: Path, replaced: tuple[float, float]) -> dict[str, object]:
+    def _account(self, got: Path, replaced: "Replaced") -> dict[str, object]:
         scheduled, taken = self._sent("earlier.json", "today.json")
         live = {
             topic: [record.value or b"" for record in read_all(self._kafka, topic)]
@@ -175,7 +178,7 @@ class _Upgrade:
         gaps = [
             1000 * (arrived[press] - at)
             for press, at in scheduled.items()
-            if press in arrived and replaced[0] <= at < replaced[1]
+            if press in arrived and replaced.began <= at < replaced.ended
         ]
         figures: dict[str, object] = {
             "presses": len(taken),
@@ -193,7 +196,7 @@ class _Upgrade:
             "handover_gap_ms_max": round(max(gaps), 1) if gaps else None,
             "presses_while_replacing": len(gaps),
         }
-        return figures | taken_over(readable)
+        return figures | taken_over(readable, replaced)
 
     def _wait_for_escalations(self) -> None:
         give_up = time.monotonic() + ESCALATED_S
@@ -249,11 +252,33 @@ class _Upgrade:
         return process
 
 
-def taken_over(alerts: Sequence[Alert]) -> dict[str, int]:
-    """What became of the incidents that the earlier release raised: today's alerts name them by the same ids."""
+class Replaced(NamedTuple):
+    """When the workers were replaced, seconds since 1970: broker and bench have one clock.
+
+    Attributes:
+        began: The first worker of the earlier release is stopped after this.
+        fold_ended: No fusion worker of the earlier release runs after this.
+        ended: Every worker is today's.
+    """
+
+    began: float
+    fold_ended: float
+    ended: float
+
+
+def taken_over(alerts: Sequence[Alert], replaced: Replaced) -> dict[str, int]:
+    """What became of the incidents that the earlier release raised: today's alerts name them by the same ids.
+
+    Who sent an alert is told by its time: before the first worker was stopped only the earlier release folded, and
+    after its last fusion worker had ended only today's.
+    """
     raised = {alert.incident_id for alert in alerts if alert.action is Action.RAISE}
-    before = {alert.incident_id for alert in alerts if alert.fold_version != TODAY.fold}
-    after = [alert for alert in alerts if alert.fold_version == TODAY.fold]
+    before = {
+        alert.incident_id
+        for alert in alerts
+        if alert.action is Action.RAISE and alert.sent < replaced.began * SECOND_MS
+    }
+    after = [alert for alert in alerts if alert.sent >= replaced.fold_ended * SECOND_MS]
     return {
         "incidents_before": len(before),
         "never_raised": len({alert.incident_id for alert in alerts} - raised),

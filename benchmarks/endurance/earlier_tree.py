@@ -6,6 +6,7 @@ A worktree would write into the clone; an archive only reads it.
 """
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,8 @@ import sys
 import tarfile
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from processors.state.partition_state import FOLD_VERSION, FORMAT_VERSION
 from schemas.errors import InputMissing
@@ -23,6 +26,10 @@ _STATES: Final = ("processors/state/partition_state.py", "processors/state.py")
 """Where a commit names its versions; the second until 0.3.0."""
 
 _VERSION: Final = re.compile(r"^(FOLD|FORMAT)_VERSION = (\d+)$", re.MULTILINE)
+
+
+_LOG_SCHEMA: Final = "schemas/avro/fusion_input.avsc"
+"""The envelope of the log: a release whose envelope is another one is not read by the release before."""
 
 
 class Versions(NamedTuple):
@@ -41,19 +48,47 @@ def versions_in(source: str) -> Versions | None:
     return Versions(found["FOLD"], found["FORMAT"]) if len(found) == len(Versions._fields) else None
 
 
-def newest_with_other_versions() -> str:
-    """The newest commit before today's whose rules or snapshots have another version.
+LAST_RELEASE: Final = "75ba23a"
+"""0.3.0 (CHANGELOG.md): what operators upgrade from. To be raised with each release."""
+
+
+def release_before() -> str:
+    """The last release, or where the clone does not hold it the newest commit that differs.
+
+    Raises:
+        InputMissing: The clone holds neither.
+    """
+    try:
+        return _git("rev-parse", "--verify", f"{LAST_RELEASE}^{{commit}}").decode().strip()
+    except InputMissing:
+        return newest_that_differs()
+
+
+def newest_that_differs() -> str:
+    """The newest commit before today's whose rules, snapshots or envelope of the log are others.
 
     Raises:
         InputMissing: The clone holds none: it is shallow, or no clone at all.
     """
-    for commit in _git("rev-list", "HEAD").decode().split():
-        if _versions_of(commit) not in (None, TODAY):
+    today = log_schema((ROOT / _LOG_SCHEMA).read_text("utf-8"))
+    for commit in _git("rev-list", "--first-parent", "HEAD").decode().split():
+        versions = _versions_of(commit)
+        if versions is not None and (versions != TODAY or _log_schema_of(commit) != today):
             return commit
     raise InputMissing(
-        f"no commit of this clone has other versions than {TODAY}: fetch its history (git fetch --unshallow), "
-        "or name a commit with --from"
+        f"no commit of this clone differs from {TODAY} and log schema {today}: fetch its history "
+        "(git fetch --unshallow), or name a commit with --from"
     )
+
+
+def log_schema(text: str) -> str:
+    """The fingerprint of a schema file's canonical form: docstrings do not count, symbols do."""
+    canonical = to_parsing_canonical_form(json.loads(text))
+    return str(fingerprint(canonical, "CRC-64-AVRO"))
+
+
+def _log_schema_of(commit: str) -> str:
+    return log_schema(_git("show", f"{commit}:{_LOG_SCHEMA}").decode())
 
 
 def _versions_of(commit: str) -> Versions | None:

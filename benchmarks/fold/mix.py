@@ -44,7 +44,6 @@ RECENT = 100  # presses, and heartbeats, of which copies come
 ACTOR = Actor(name="operator 1", organisation="control room")
 ATTENDED = (IncidentState.ACKED, IncidentState.ASSIGNED, IncidentState.ON_SCENE)
 
-
 SHARES = {
     Part.HEARTBEAT: 85,
     Part.DUPLICATE: 8,

@@ -89,7 +89,9 @@ def _apache_kafka(cache: Path, log_file: Path) -> Broker:
     try:
         # Not at the top: an operator's installation has no test brokers.
         from callbox_testkit.brokers.apache import ApacheKafka  # noqa: PLC0415
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != "callbox_testkit":
+            raise
         raise MissingBroker(
             "callbox-testkit, which starts Apache Kafka, is not installed: run `pip install ./callbox_testkit` in a "
             "checkout, or name a Kafka that runs with --kafka HOST:PORT"

@@ -38,8 +38,8 @@ class RejectedRecord(msgspec.Struct, frozen=True, kw_only=True):
     A bad record of the registry is rejected by each worker that reads the registry, and again at each start.
 
     Attributes:
-        place: RecordMetadata of the newest dead letter.
-        first: RecordMetadata of the first one.
+        place: Where the newest dead letter lies.
+        first: Where the first one lies.
         dead_letters: How many there are; `letters` in JSON.
         workers: The workers that wrote them, sorted.
         topic: Topic of the record.

@@ -35,11 +35,9 @@ from processors.state.partition_state import State, age_of, places_of
 MAX_UNREGISTERED = 10_000
 """Unregistered devices that one partition keeps. A county has 630 pillars; more is a flood of made-up ids."""
 
-
 MAX_STALE_TIMERS = 1_000
 """Obsolete timers are dropped when they are due, or when the heap is longer than this and four timers for each entity
 together."""
-
 
 MAX_ENDED = 1_000
 """Ended incidents that a partition keeps, so that an acknowledgement of one is answered with INCIDENT_OVER."""

@@ -147,7 +147,7 @@ def fold_decoded(
     except Exception as error:  # noqa: BLE001 — one record must not stop a partition and all its replicas
         return state, (_failed(state, envelope, record, error),)
     apply(state, effect.changes)
-    decision = _decision(effect, envelope.event_id, getattr(record, "received_at", None))
+    decision = _decision(effect, envelope.event_id)
     last = effect.changes[-1] if effect.changes else None
     if type(last) is RecordHeartbeat or type(last) is RecordReport:
         device = state.devices[last.key]
@@ -156,13 +156,12 @@ def fold_decoded(
     return state, (decision,)
 
 
-def _decision(effect: Effect, event_id: str, received_at: EpochMs | None) -> Decision:
+def _decision(effect: Effect, event_id: str) -> Decision:
     return Decision(
         reason=effect.reason or Reason.UNKNOWN,
         alerts=effect.alerts,
         result=effect.result,
         event_id=event_id,
-        received_at=received_at,
         detail=effect.detail,
     )
 
@@ -174,7 +173,7 @@ def _recover(state: State, envelope: FusionInput, device: Device) -> Decision:
     except Exception as error:  # noqa: BLE001 — the decision about its record has been made and stays
         return _failed(state, envelope, None, error)
     apply(state, effect.changes)
-    return _decision(effect, envelope.event_id, None)
+    return _decision(effect, envelope.event_id)
 
 
 def _advance(state: State, entry: LogEntry) -> None:
@@ -205,7 +204,6 @@ def _failed(state: State, envelope: FusionInput, record: object, error: Exceptio
         reason=Reason.FOLD_ERROR,
         alerts=(minimal_red(envelope.zone, record, state.now),),
         event_id=record.event_id,
-        received_at=record.received_at,
         detail=detail,
     )
 
@@ -237,7 +235,7 @@ def _fire_if_due(state: State, envelope: FusionInput, timer: Timer) -> Decision 
             effect = fire(state, timer)
             apply(state, effect.changes)
             if effect.reason is not None:
-                decision = _decision(effect, f"timer:{timer.kind}", None)
+                decision = _decision(effect, f"timer:{timer.kind}")
             due = due_of(state, timer)
             if due is not None:
                 due = EpochMs(max(due, state.now + 1))  # at most once a tick, whatever the rule sets

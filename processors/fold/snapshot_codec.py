@@ -79,7 +79,6 @@ _SCALARS = (
 )
 """Fields that are written as the state holds them."""
 
-
 SLICE = 256
 """How many devices, incidents or timers are encoded at once, which takes about half a millisecond."""
 
@@ -102,9 +101,7 @@ class Frozen(NamedTuple):
 
 _ENCODER = msgspec.msgpack.Encoder()
 
-
 _DECODER = msgspec.msgpack.Decoder(_Snapshot)
-
 
 _HEAD = msgspec.msgpack.Decoder(_Head)
 

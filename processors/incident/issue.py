@@ -25,7 +25,6 @@ MAX_SOURCES = 50
 MAX_PRIOR = 10
 """Earlier alerts that an alert lists."""
 
-
 _ID_NAMES: Mapping[Hazard, str] = {Hazard.EMERGENCY_CALL: "call", Hazard.FEED_FAULT: "maintenance"}
 """Names that ids of these hazards were made from before the other hazards existed. They must stay: an incident that
 one release has raised must have the same id when the next release folds the same press."""

@@ -153,7 +153,6 @@ QUIET = _QUIET
 OVER = (_S.CLEARED, _S.CLEARED_UNACKED)
 """States in which the condition is over: a new fact raises the incident again."""
 
-
 DueOf = Callable[[Incident], EpochMs | None]
 
 DUE: Mapping[TimerKind, DueOf] = {

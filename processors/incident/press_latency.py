@@ -6,7 +6,8 @@ or turn a held fire red. The worker's metric, the demo and the latency bench all
 
 Nothing has to be remembered between alerts. A press that changes an incident is the latest source of the alert that
 it causes, and the reason of that alert is one that a new fact has. An alert that a person or a timer causes later has
-the same latest source, but a reason of its own. An exercise or a device test names no press here: nobody is sent out.
+the same latest source, but a reason of its own; the end of a hold has FIRST_FACT too, but no red is held. An exercise
+or a device test names no press here: nobody is sent out.
 """
 
 from typing import Final

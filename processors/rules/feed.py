@@ -75,7 +75,8 @@ def feed_watermark(state: State, _envelope: FusionInput, mark: FeedWatermark) ->
         for partition in mark.partitions
         if _is_newer(state, (mark.topic, partition), mark.at)
     ]
-    return Effect(Reason.FEED_STATUS if effects else Reason.DUPLICATE).then(*effects)
+    is_copy = bool(mark.partitions) and not effects
+    return Effect(Reason.DUPLICATE if is_copy else Reason.FEED_STATUS).then(*effects)
 
 
 def _is_newer(state: State, key: WatermarkKey, at: EpochMs) -> bool:

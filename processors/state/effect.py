@@ -34,8 +34,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         alerts: The alerts to publish, in order.
         result: The answer to an acknowledgement, or None.
         event_id: The input's event id; empty where the input could not be read.
-        received_at: When the fact was received, to measure the time from press to alert; None where the input has no
-            such time.
         detail: For the application's log: which field, which error. It never holds a record's content.
     """
 
@@ -43,7 +41,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     alerts: tuple[Alert, ...] = ()
     result: AckResult | None = None
     event_id: str = ""
-    received_at: EpochMs | None = None
     detail: str | None = None
 
 

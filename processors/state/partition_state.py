@@ -29,7 +29,6 @@ FORMAT_VERSION = 2
 FOLD_VERSION = 2
 """The version of the rules. It rises when the same log may give other alerts."""
 
-
 LATEST_MS = EpochMs(253_402_300_799_999)
 """The last millisecond of the year 9999. A later append time is an error and does not move stream time."""
 

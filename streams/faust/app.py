@@ -4,6 +4,7 @@ Turned off: topic declaration, the leader topic, tables, Faust's web with its ta
 Faust's own producer. Offsets are committed after delivery, by us.
 """
 
+from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 from faust.app.base import BootStrategy
 from faust.types import TopicT
 
@@ -91,6 +92,14 @@ def create_app(
     app.transport_class = _transport_of(kafka, waiting_batches * batch_records)
     app.boot_strategy = _Boot(app)
     return app
+
+
+_ACL_REMOVED = (TopicAuthorizationFailedError, GroupAuthorizationFailedError)
+
+
+def is_access_denied(error: BaseException | None) -> bool:
+    """Whether the consumer has ended because an ACL of ours is missing, and not because of a fault."""
+    return isinstance(error, _ACL_REMOVED)
 
 
 def batched_topic(app: BatchApp, name: str) -> TopicT:

@@ -19,7 +19,7 @@ _NOT_OURS = (ConsumerNotStarted, IllegalStateError, AssertionError, AttributeErr
 """Not started, not fetched from yet, or revoked this moment."""
 
 
-class TopicPartition(NamedTuple):
+class AssignedPartition(NamedTuple):
     """One partition of one topic."""
 
     topic: str
@@ -46,33 +46,33 @@ class Assignment:
         """Whether the group has given us our share, which may be nothing, and does not rebalance now."""
         return self._was_assigned and not self._app.rebalancing
 
-    def of(self, topics: Iterable[str]) -> list[TopicPartition]:
+    def of(self, topics: Iterable[str]) -> list[AssignedPartition]:
         """Our partitions of these topics now, in order."""
         wanted = frozenset(topics)
         found = self._ask(lambda consumer: consumer.assignment()) or ()
-        return sorted(TopicPartition(*tp) for tp in found if tp.topic in wanted)
+        return sorted(AssignedPartition(*tp) for tp in found if tp.topic in wanted)
 
-    def committed(self, place: TopicPartition) -> int | None:
+    def committed(self, place: AssignedPartition) -> int | None:
         """The offset that was committed last; None before the first commit."""
         return self._ask(lambda consumer: consumer.committed(TP(*place)))
 
-    def has_waiting(self, place: TopicPartition) -> bool | None:
+    def has_waiting(self, place: AssignedPartition) -> bool | None:
         """Whether anything is not fetched, not done or not committed yet."""
         return self._ask(lambda consumer: consumer.has_waiting(TP(*place)))
 
-    def has_unprocessed(self, place: TopicPartition) -> bool | None:
+    def has_unprocessed(self, place: AssignedPartition) -> bool | None:
         """Whether anything is not fetched or not done yet."""
         return self._ask(lambda consumer: consumer.has_unprocessed(TP(*place)))
 
-    def fetched_until(self, place: TopicPartition) -> int | None:
+    def fetched_until(self, place: AssignedPartition) -> int | None:
         """The next offset that is fetched; 0 before the first fetch."""
         return self._ask(lambda consumer: consumer.fetched_until(TP(*place)))
 
-    def answered_at(self, place: TopicPartition) -> int | None:
+    def answered_at(self, place: AssignedPartition) -> int | None:
         """When the broker last said where the partition ends, milliseconds of our clock; 0 before the first time."""
         return self._ask(lambda consumer: consumer.answered_at(TP(*place)))
 
-    def has_leader(self, place: TopicPartition) -> bool | None:
+    def has_leader(self, place: AssignedPartition) -> bool | None:
         """Whether there is a broker to fetch the partition from."""
         return self._ask(lambda consumer: consumer.has_leader(TP(*place)))
 

@@ -23,7 +23,9 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message, ack_lock
 from mode.utils.futures import notify
 
+from schemas.units import EpochMs
 from streams.faust.leader_refresh import has_leader, refresh_leaders
+from streams.kafka.record import LogRecord
 
 CODEC = "callbox-batch"
 IN_HAND_PAUSE_S = 0.005
@@ -51,6 +53,13 @@ class Batch(tuple[Any, ...]):
     def __repr__(self) -> str:
         """Where it lies and no content: it may come from a sealed topic, and Faust writes events into log lines."""
         return f"Batch({self[0].topic}[{self[0].partition}]@{self.start}-{self.end})"
+
+
+def as_log_record(record: Any) -> LogRecord:
+    """The fetching thread's record (aiokafka.ConsumerRecord) as the rest of callbox knows records."""
+    return LogRecord(
+        record.topic, record.partition, record.offset, EpochMs(record.timestamp), record.key, record.value
+    )
 
 
 class BatchRecord:

@@ -13,7 +13,6 @@ from streams.kafka.errors import explain, is_refusal
 
 _DESCRIBE_S: Final = 10.0
 
-
 _ASK_S: Final = 0.5  # one metadata request; between two of them the errors of the connection are looked at
 
 

@@ -1,12 +1,9 @@
 """Dead letters: a record that could not be used is kept with its place and the cause, and the worker goes on."""
 
-from typing import Any
-
 from schemas.codec import encode
 from schemas.dead_letter import DeadLetter
 from schemas.errors import Cause
 from schemas.topics import BY_NAME, dead_letter_topic
-from schemas.units import EpochMs
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
 
@@ -15,13 +12,6 @@ MOST_KEY = 1 << 10
 MOST_PAYLOAD = 1 << 20
 """Bytes: more is left out, so that a dead letter always fits its topic (2 MiB). A record is below 1 MiB where the
 broker checks it, but a compressed one may be far above."""
-
-
-def as_log_record(record: Any) -> LogRecord:
-    """The fetching thread's record (aiokafka.ConsumerRecord) as the rest of callbox knows records."""
-    return LogRecord(
-        record.topic, record.partition, record.offset, EpochMs(record.timestamp), record.key, record.value
-    )
 
 
 def make_dead_letter(record: LogRecord, cause: Cause, detail: str | None, worker: str) -> ProducerRecord:

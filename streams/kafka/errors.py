@@ -22,7 +22,6 @@ _REFUSALS: Final = frozenset(
     }
 )
 
-
 _NO_TOPIC: Final = frozenset(
     {
         KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001

@@ -21,9 +21,7 @@ from streams.kafka.errors import is_refusal
 
 POLL_S = 0.1
 
-
 QUEUE_FULL_PAUSE_S = 0.005
-
 
 ANY_PARTITION = -1  # RD_KAFKA_PARTITION_UA: the partitioner decides
 
@@ -194,7 +192,6 @@ def _failed(topic: str, error: KafkaError) -> DeliveryFailed:
 
 
 _GIVE_UP_MS: Final = 15_000  # a person waits; a worker waits for minutes
-
 
 _FLUSH_S: Final = 2.0
 

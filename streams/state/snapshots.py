@@ -17,7 +17,7 @@ from schemas.codec import encode
 from schemas.errors import DeliveryFailed
 from schemas.fusion_log import FusionSnapshot
 from schemas.topics import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
-from streams.clock import monotonic
+from streams.clock import Clock
 from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 
@@ -90,7 +90,9 @@ class Snapshots:
 
     async def _send(self, state: Frozen, snapshot: FusionSnapshot) -> None:
         metrics, partition, offset = self._context.metrics, snapshot.partition, snapshot.next_offset
-        packed, self._took_s[partition] = await self._context.blocking(_compressed, state)
+        packed, self._took_s[partition] = await self._context.blocking(
+            _compressed, state, self._context.clock
+        )
         payload = encode(replace(snapshot, state=packed))
         slot = self._slot[partition] = (self._slot.get(partition, -1) + 1) % SNAPSHOT_SLOTS
         key = self._key(partition, slot)
@@ -115,8 +117,8 @@ class Snapshots:
         await self._context.delivery.deliver([snapshot])
 
 
-def _compressed(state: Frozen) -> tuple[bytes, float]:
+def _compressed(state: Frozen, clock: Clock) -> tuple[bytes, float]:
     """The written state, and how long that took, seconds."""
-    began = monotonic()
+    began = clock.monotonic()
     packed = zstandard.compress(pack(state), COMPRESSION_LEVEL)
-    return packed, monotonic() - began
+    return packed, clock.monotonic() - began

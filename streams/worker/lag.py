@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from schemas.errors import WorkerStalled
 from streams.clock import SYSTEM_CLOCK, Clock
-from streams.faust.assignment import Assignment, TopicPartition
+from streams.faust.assignment import AssignedPartition, Assignment
 from streams.faust.batching import Batch
 from streams.worker.metrics import Metrics
 
@@ -27,10 +27,10 @@ class LagMonitor:
         self, assignment: Assignment, topics: Sequence[str], metrics: Metrics, clock: Clock = SYSTEM_CLOCK
     ) -> None:
         self._assignment, self._topics, self._metrics, self._clock = assignment, tuple(topics), metrics, clock
-        self._processed_until_ms: dict[TopicPartition, int] = {}
-        self._complete_until_ms: dict[TopicPartition, int] = {}
-        self._committed: dict[TopicPartition, int] = {}
-        self._advanced_at: dict[TopicPartition, float] = {}
+        self._processed_until_ms: dict[AssignedPartition, int] = {}
+        self._complete_until_ms: dict[AssignedPartition, int] = {}
+        self._committed: dict[AssignedPartition, int] = {}
+        self._advanced_at: dict[AssignedPartition, float] = {}
         self._excused_at = 0.0
 
     @property
@@ -58,7 +58,7 @@ class LagMonitor:
     def note_done(self, batch: Batch) -> None:
         """A batch is done."""
         last = batch[-1]
-        tp = TopicPartition(last.topic, last.partition)
+        tp = AssignedPartition(last.topic, last.partition)
         self._processed_until_ms[tp] = last.timestamp
         self._complete_until_ms[tp] = last.timestamp
 
@@ -108,14 +108,14 @@ class LagMonitor:
                     f"committed {self._committed.get(tp, 0)}, fetched until {fetched}"
                 )
 
-    def _complete(self, tp: TopicPartition, now: int) -> int:
+    def _complete(self, tp: AssignedPartition, now: int) -> int:
         """Until when everything of a partition is processed, by the broker's clock or, if nothing waits, by ours."""
         answered_at = self._assignment.answered_at(tp) or 0
         if now - answered_at < MOMENT_MS and self._assignment.has_unprocessed(tp) is False:
             self._complete_until_ms[tp] = answered_at
         return self._complete_until_ms.get(tp, 0)
 
-    def _lag_s(self, tp: TopicPartition, *, waiting: bool) -> float:
+    def _lag_s(self, tp: AssignedPartition, *, waiting: bool) -> float:
         """Age of the last processed record while others wait; without any, everything until now is processed."""
         now = self._clock.now_ms()
         if not waiting:
@@ -123,7 +123,7 @@ class LagMonitor:
             return 0.0
         return max(0.0, (now - self._processed_until_ms.setdefault(tp, now)) / 1000)
 
-    def _forget(self, tp: TopicPartition) -> None:
+    def _forget(self, tp: AssignedPartition) -> None:
         for known in (
             self._processed_until_ms,
             self._complete_until_ms,

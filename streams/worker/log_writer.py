@@ -1,8 +1,10 @@
-"""The writer of the log: every record of `fusion.input.v1` that callbox writes is made here.
+"""The writer of the log: every new record of `fusion.input.v1` is made here.
 
-a fact of one zone ─► fact ───────► the zone's partition, by its key
-a fact of intake ──► forward ────► the same
-for everybody ─────► broadcast ──► each of the partitions that are named, without a key
+    a fact of one zone ─► fact ──────► the zone's partition, by its key
+    a fact of intake ───► forward ───► the same
+    for every partition ► broadcast ─► each of the partitions that are named, without a key
+
+`callbox dlq retry` writes there too: the bytes of a record that was made here before.
 """
 
 from collections.abc import Iterable

@@ -21,11 +21,11 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from schemas.errors import AccessDenied, CallboxError, InputMissing
-from streams.faust.app import batched_topic, create_app
+from streams.clock import SYSTEM_CLOCK, Clock
+from streams.faust.app import batched_topic, create_app, is_access_denied
 from streams.faust.assignment import Assignment
 from streams.faust.batch_merge import EX_SOFTWARE, drain_pending
 from streams.faust.batching import BatchApp
-from streams.faust.errors import is_access_denied
 from streams.kafka.acls import assert_acls, group_of
 from streams.kafka.admin import admin_client, assert_reachable
 from streams.kafka.client_settings import librdkafka_settings
@@ -126,7 +126,9 @@ class _Worker:
         partitions: Mapping[str, int],
         cache: Path,
         replica: str = "",
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._clock = clock
         self._spec, self._name, self._replica = spec, spec.name, replica
         self._kafka, self._settings, self._runtime = kafka, settings, runtime
         self._make_agent, self._partitions, self._cache = make_agent, partitions, cache
@@ -138,7 +140,7 @@ class _Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         app = self._make_app()
-        lag = LagMonitor(Assignment(app), self._spec.reads, self._metrics)
+        lag = LagMonitor(Assignment(app), self._spec.reads, self._metrics, self._clock)
         delivery = Delivery(librdkafka_settings(self._kafka))
         agent = self._make_agent(self._make_context(delivery, lag))
         hooks = hooks_of(agent)
@@ -151,7 +153,7 @@ class _Worker:
             await hooks.start()
             health.agent_started = True
             for topic in self._spec.reads:
-                self._attach(app, agent, lag, topic)
+                self._attach(app, agent, hooks, lag, topic)
             await _started(app)
 
         crashed = False
@@ -196,11 +198,12 @@ class _Worker:
             partitions=self._partitions,
             cache=self._cache,
             replica=self._replica,
+            clock=self._clock,
         )
 
-    def _attach(self, app: BatchApp, agent: Agent, lag: LagMonitor, topic: str) -> None:
+    def _attach(self, app: BatchApp, agent: Agent, hooks: Hooks, lag: LagMonitor, topic: str) -> None:
         """Give one topic a stream and a loop of its own."""
-        settings, metrics, after_batch = self._settings, self._metrics, hooks_of(agent).after_batch
+        settings, metrics = self._settings, self._metrics
 
         async def consume(stream: Any) -> None:
             async for events in drain_pending(
@@ -211,7 +214,7 @@ class _Worker:
                     for event in events:
                         event.ack()
                         lag.note_done(event.value)
-                    await after_batch()
+                    await hooks.after_batch()
                 except BaseException as error:  # whatever it is: no exception may leave an agent
                     if isinstance(error, asyncio.CancelledError) and app.should_stop:
                         raise

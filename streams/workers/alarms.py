@@ -23,8 +23,7 @@ from schemas.ids import fingerprint
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from schemas.topics import ACKS, PILLAR_EVENTS, REGISTRY
 from schemas.units import EpochMs
-from streams.faust.batching import Batch
-from streams.kafka.dead_letters import as_log_record
+from streams.faust.batching import Batch, as_log_record
 from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 from streams.worker.log_writer import fact, forward

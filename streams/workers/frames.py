@@ -25,8 +25,7 @@ from schemas.fusion_log import Media
 from schemas.registry import RegistryDevice
 from schemas.topics import EVIDENCE, FRAMES, REGISTRY
 from schemas.units import EpochMs
-from streams.faust.batching import Batch
-from streams.kafka.dead_letters import as_log_record
+from streams.faust.batching import Batch, as_log_record
 from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 from streams.worker.log_writer import forward
@@ -42,7 +41,6 @@ FORGET_AFTER_S = 600.0
 
 WATERMARK_S = 5.0  # a camera's heartbeat interval is minutes
 
-
 FlameRule = Callable[[FlameState | None, Picture, EpochMs, FlamePolicy], tuple[FlameState, FlameDecision]]
 
 
@@ -52,16 +50,16 @@ class FramesAgent:
     Args:
         context: The worker.
         make_redactor: Loads the redaction models; blocks.
-        look: The flame rule.
+        rule: Decides whether a picture shows a fire.
     """
 
     def __init__(
         self,
         context: Context,
         make_redactor: Callable[[Path], Redactor] = Redactor,
-        look: FlameRule = observe,
+        rule: FlameRule = observe,
     ) -> None:
-        self._context, self._make_redactor, self._rule = context, make_redactor, look
+        self._context, self._make_redactor, self._rule = context, make_redactor, rule
         self._policy = FlamePolicy()
         self._registry = context.table(REGISTRY, RegistryDevice)
         self._states: dict[str, FlameState] = {}
@@ -124,7 +122,7 @@ class FramesAgent:
     async def _watch(
         self, frame: CameraFrame, device: RegistryDevice, picture: Picture
     ) -> list[ProducerRecord]:
-        decision = await self._context.blocking(self._look, frame, picture)
+        decision = await self._context.blocking(self._decide, frame, picture)
         self._context.metrics.decisions.labels(decision.reason).inc()
         if not decision.candidate:
             return []
@@ -132,7 +130,7 @@ class FramesAgent:
         fact = fire_input(frame, device.zone, decision.score, media)
         return [forward(fact)]
 
-    def _look(self, frame: CameraFrame, picture: Picture) -> FlameDecision:
+    def _decide(self, frame: CameraFrame, picture: Picture) -> FlameDecision:
         """Ask the rule; runs in the executor."""
         state, decision = self._rule(
             self._states.get(frame.camera_id), picture, frame.captured_at, self._policy

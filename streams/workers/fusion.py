@@ -22,8 +22,7 @@ from schemas.enums import Grade, Reason, Status
 from schemas.errors import Cause
 from schemas.topics import ACK_RESULTS, FUSION_INPUT, INCIDENTS
 from schemas.units import SECOND_MS, EpochMs
-from streams.faust.batching import Batch
-from streams.kafka.dead_letters import as_log_record
+from streams.faust.batching import Batch, as_log_record
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.reader import BrokerReader
 from streams.state.incident_topic import IncidentTopic

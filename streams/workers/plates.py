@@ -25,8 +25,7 @@ from schemas.hotlist import HotlistEntry
 from schemas.registry import RegistryDevice
 from schemas.topics import HOTLIST, REGISTRY, VERIFICATION_REQUESTS
 from schemas.units import EpochMs
-from streams.faust.batching import Batch
-from streams.kafka.dead_letters import as_log_record
+from streams.faust.batching import Batch, as_log_record
 from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 from streams.workers.hotlist_freshness import ListFreshness

@@ -205,7 +205,7 @@ def test_a_zone_with_5000_open_incidents_is_restored_while_presses_go_on(
         record, newest = max(snapshots(running), key=lambda found: found[1].next_offset)
         state = state_of(newest)
         assert len(state.incidents) >= OPEN
-        assert sum(len(device.memory.ids) for device in state.devices.values()) >= OPEN * REMEMBERED
+        assert sum(len(device.event_ids.ids) for device in state.devices.values()) >= OPEN * REMEMBERED
         assert len(record.value or b"") < BY_NAME[FUSION_SNAPSHOT].max_message_bytes
 
 

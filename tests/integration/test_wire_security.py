@@ -14,7 +14,7 @@ from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
 from callbox.demo.processes.broker_process import LOOPBACK, free_port
 from callbox.demo.processes.worker_process import WorkerProcess
-from callbox.incidents.acknowledge import ask
+from callbox.incidents.acknowledge import send_and_wait
 from callbox_testkit.brokers.apache import ApacheKafka
 from callbox_testkit.brokers.guard import Guard
 from schemas.ack import Acknowledgement, Actor
@@ -116,7 +116,7 @@ def test_a_press_becomes_an_alert_and_an_acknowledgement_is_answered(town: Town,
         actor=Actor(name="Duty desk", organisation="County"),
         at=EpochMs(now_ms()),
     )
-    answer = ask(town.as_user(DISPATCHER), said, ARRIVES_S, is_repeat=False)
+    answer = send_and_wait(town.as_user(DISPATCHER), said, ARRIVES_S, is_repeat=False)
     assert answer.outcome is AckOutcome.ACCEPTED
     poison = ProducerRecord(PILLAR_EVENTS, b"nobody", b"not a record")
     publish(town.as_user(GATEWAY), [poison])

@@ -83,7 +83,6 @@ class AnswerOutcome:
 
 AnyOutcome = AlertOutcome | DeadLetterOutcome | RequestOutcome | AnswerOutcome
 
-
 Outcomes = Counter[AnyOutcome]
 
 
@@ -172,12 +171,9 @@ def _times(count: int) -> str:
 
 METRIC: Final = "callbox_plate_reads_total"
 
-
 NOT_LISTED: Final = "not_listed"
 
-
 HIT: Final = "hit"
-
 
 DEAD_LETTERED: Final = "dead_lettered"
 

@@ -8,14 +8,14 @@ from aiokafka.errors import GroupAuthorizationFailedError, IllegalStateError, To
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
-from streams.faust.assignment import Assignment, TopicPartition
-from streams.faust.errors import is_access_denied
+from streams.faust.app import is_access_denied
+from streams.faust.assignment import AssignedPartition, Assignment
 from tests.support.fakes import run
 
 if TYPE_CHECKING:
     from streams.faust.batching import BatchApp
 
-PLACE = TopicPartition("topic", 1)
+PLACE = AssignedPartition("topic", 1)
 QUESTIONS = ("committed", "has_waiting", "has_unprocessed", "fetched_until", "answered_at", "has_leader")
 
 

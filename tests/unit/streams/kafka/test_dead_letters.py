@@ -8,7 +8,8 @@ from schemas.dead_letter import DeadLetter
 from schemas.errors import Cause
 from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
 from schemas.units import EpochMs
-from streams.kafka.dead_letters import MOST_DETAIL, MOST_KEY, MOST_PAYLOAD, as_log_record, make_dead_letter
+from streams.faust.batching import as_log_record
+from streams.kafka.dead_letters import MOST_DETAIL, MOST_KEY, MOST_PAYLOAD, make_dead_letter
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
 from tests.support.fakes import World, consumed

@@ -66,7 +66,7 @@ def test_a_failure_ends_the_process_with_the_code_of_its_error(
 async def consume(worker: _Worker, agent: FakeAgent, *events: FakeEvent) -> FakeLag:
     """Run the worker's loop over these events for a moment."""
     app, lag = FakeApp(), FakeLag()
-    worker._attach(cast("BatchApp", app), agent, cast("LagMonitor", lag), "topic")
+    worker._attach(cast("BatchApp", app), agent, hooks_of(agent), cast("LagMonitor", lag), "topic")
     loop = asyncio.ensure_future(app.agent_functions["topic"](FakeStream(*events)))
     done, _ = await asyncio.wait({loop}, timeout=0.05)
     if done:
@@ -105,7 +105,9 @@ def test_what_waits_in_one_topic_keeps_no_other_one_waiting() -> None:
     async def scene() -> list[str]:
         worker, app, agent = make_worker(), FakeApp(), Slow()
         for topic in ("presses", "acks"):
-            worker._attach(cast("BatchApp", app), agent, cast("LagMonitor", FakeLag()), topic)
+            worker._attach(
+                cast("BatchApp", app), agent, hooks_of(agent), cast("LagMonitor", FakeLag()), topic
+            )
         streams = {
             topic: FakeStream(FakeEvent(batch(b"1", topic=topic)), FakeEvent(batch(b"2", topic=topic)))
             for topic in ("acks", "presses")
@@ -153,7 +155,7 @@ def test_an_agent_that_is_cancelled_while_the_worker_stops_just_ends(ends: list[
     async def scene() -> FakeEvent:
         worker, agent, app, taken = make_worker(), FakeAgent(), FakeApp(), event()
         agent.working = asyncio.Event()
-        worker._attach(cast("BatchApp", app), agent, cast("LagMonitor", FakeLag()), "topic")
+        worker._attach(cast("BatchApp", app), agent, hooks_of(agent), cast("LagMonitor", FakeLag()), "topic")
         loop = asyncio.ensure_future(app.agent_functions["topic"](FakeStream(taken)))
         await agent.working.wait()
         app.should_stop = True
