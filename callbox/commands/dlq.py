@@ -37,7 +37,7 @@ _WIDTH: Final = 200  # of a table that goes into a file or a pipe
 
 @click.group()
 def dlq() -> None:
-    """Dead letters: what workers could not use, why, and sending it again."""
+    """Dead letters: records that workers rejected, why, and sending them again."""
 
 
 dlq.add_command(retry)
@@ -66,12 +66,12 @@ def list_(
     newest: int,
     as_json: bool,
 ) -> None:
-    """Count the records that were given up, and show the newest; several letters of one record count as one."""
+    """Count the records that were rejected, and show the newest; several dead letters of one count as one."""
     kafka = invocation.config.kafka
     assert_reachable(kafka)
     told = ledger(dead_letter_records(kafka, TOPICS_WITH_DEAD_LETTERS if topic is None else (topic,), since))
     if told.unreadable:
-        click.echo(f"{told.unreadable} letters cannot be read by this release", err=True)
+        click.echo(f"{told.unreadable} dead letters cannot be read by this release", err=True)
     records = [given for given in told.records if cause in {None, given.cause.value}]
     if as_json:
         for given in records:
@@ -90,7 +90,7 @@ def list_(
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_obj
 def show(invocation: Invocation, *, place: RecordMetadata, as_json: bool) -> None:
-    """Show the letter at PLACE (TOPIC.dlq/PARTITION/OFFSET): its cause, and what of its record can be read."""
+    """Show the dead letter at PLACE (TOPIC.dlq/PARTITION/OFFSET): its cause, and what of its record can be read."""
     kafka = invocation.config.kafka
     assert_reachable(kafka)
     seen = view_of(dead_letter_at(kafka, place))

@@ -62,7 +62,7 @@ class _Wanted(NamedTuple):
 @click.command()
 @click.argument("places", metavar="[PLACE]...", nargs=-1, callback=options.places)
 @click.option("--topic", callback=options.topic, help="In place of PLACE: all of this topic and of --cause.")
-@click.option("--cause", type=options.CAUSES, help="With --topic: why they were given up.")
+@click.option("--cause", type=options.CAUSES, help="With --topic: why they were rejected.")
 @options.SINCE
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
 @click.option("--force", is_flag=True, help="Send also what would come back as a dead letter.")
@@ -79,9 +79,9 @@ def retry(
     force: bool,
     allow_unsealed: bool,
 ) -> None:
-    """Send records again to their topics, with the key and the event id that they had. No letter is changed.
+    """Send records again to their topics, with the key and the event id that they had. No dead letter is changed.
 
-    PLACE is that of a letter: TOPIC.dlq/PARTITION/OFFSET. What would come back is refused. A record of a sealed
+    PLACE is that of a dead letter: TOPIC.dlq/PARTITION/OFFSET. What would come back is refused. A record of a sealed
     topic is read again where it lay, as long as it is there.
     """
     if bool(places) is bool(topic or cause) or (topic is None) is not (cause is None):
@@ -108,7 +108,7 @@ def _dead_letters(kafka: KafkaConfig, wanted: _Wanted) -> Iterator[LocatedDeadLe
         return
     told = ledger(dead_letter_records(kafka, (wanted.topic,), wanted.since))
     if told.unreadable:
-        click.echo(f"{told.unreadable} letters cannot be read by this release", err=True)
+        click.echo(f"{told.unreadable} dead letters cannot be read by this release", err=True)
     firsts = {given.first for given in told.records if given.cause is wanted.cause}
     for record in dead_letter_records(kafka, (wanted.topic,), wanted.since) if firsts else ():
         place = format_place(RecordMetadata(record.topic, record.partition, record.offset))

@@ -47,5 +47,8 @@ def places(
 CAUSES: Final = choice(Cause, Cause.UNKNOWN)
 
 SINCE: Final = click.option(
-    "--since", callback=time, metavar="TIME", help="Letters since then: RFC 3339, or -90s, -5m, -2h, -1d."
+    "--since",
+    callback=time,
+    metavar="TIME",
+    help="Dead letters since then: RFC 3339, or -90s, -5m, -2h, -1d.",
 )

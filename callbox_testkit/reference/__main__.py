@@ -10,6 +10,7 @@ from callbox_testkit.reference.alert import alert_page
 from callbox_testkit.reference.exit_codes import exit_codes_page
 from callbox_testkit.reference.lifecycle import lifecycle_page
 from callbox_testkit.reference.metrics import metrics_page
+from callbox_testkit.reference.records import records_page
 from callbox_testkit.reference.settings import config_page, policy_page
 from callbox_testkit.reference.topics import topics_page
 
@@ -23,6 +24,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "lifecycle": lifecycle_page,
     "metrics": metrics_page,
     "policy": policy_page,
+    "records": records_page,
     "topics": topics_page,
 }
 

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from callbox_testkit.reference.markdown import names, page, table
+from schemas.topics import FUSION_INPUT
 from streams.kafka.acls import group_of
+from streams.replay.refold import OUTPUTS
 from streams.worker.settings import RuntimeSettings
 from streams.worker.spec import WORKERS
 
@@ -56,7 +58,8 @@ def acls_page() -> str:
         table(("command", "needs"), [(names(commands), needs) for commands, needs in COMMANDS]),
         "## Others\n\nA gateway that feeds callbox needs WRITE on its feed's topic. A dispatch system needs READ on "
         "the alert topics, on `dispatch.incident.v1` and `dispatch.ack-result.v1` and on its own group, and WRITE on "
-        "`dispatch.ack.v1`.",
+        "`dispatch.ack.v1`. Whoever records a log and compares it ([replay](../replay.md)) needs READ on "
+        f"{names((FUSION_INPUT, *OUTPUTS))}, and no group.",
     )
 
 

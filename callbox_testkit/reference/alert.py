@@ -1,16 +1,10 @@
 """docs/reference/alert.md: every field of an alert, with its type, its words and its place in CAP 1.2."""
 
-import types
-import typing
-from collections.abc import Iterator
-from enum import Enum
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
-from callbox_testkit.reference.markdown import described, names, page, table
+from callbox_testkit.reference.markdown import described, page
+from callbox_testkit.reference.record_tables import enumerations_table, enums_in, record_table, records_in
 from schemas.alert import Alert
-from schemas.units import EpochMs
 
 CAP: Final = {
     "alert_id": "`identifier`",
@@ -38,14 +32,6 @@ CAP: Final = {
 }
 """OASIS CAP 1.2 (docs/requirements.md, standards); every other field is a `parameter`."""
 
-_PLAIN: Final[dict[Any, str]] = {
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    str: "string",
-    EpochMs: "time (timestamp-millis)",
-}
-
 
 def alert_page() -> str:
     """The record of the alert topics, and the records inside it."""
@@ -55,56 +41,14 @@ def alert_page() -> str:
             "`dispatch.incident.v1` (`schemas/avro/alert.avsc`).\nHow to read it, and what null means: "
             "[consume alerts](../consume.md). The third column is where the field belongs in CAP 1.2."
         ),
-        _record_table(Alert, with_cap=True),
+        record_table(Alert, ("CAP 1.2", CAP)),
     ]
-    for record in _records(Alert):
+    for record in records_in(Alert):
         words, _ = described(record)
-        blocks += [f"## {record.__name__}", words, _record_table(record)]
+        blocks += [f"## {record.__name__}", words, record_table(record)]
     blocks += [
         "## Enumerations",
         "Each has a default `UNKNOWN`, which a reader sees in place of a value that its schema does not know.",
-        table(("enumeration", "values"), [(kind.__name__, _values(kind)) for kind in _enums(Alert)]),
+        enumerations_table(enums_in(Alert)),
     ]
     return page("Alert", *blocks)
-
-
-def _record_table(record: type[msgspec.Struct], *, with_cap: bool = False) -> str:
-    _, texts = described(record)
-    hints = typing.get_type_hints(record)
-    head = ("field", "type", "CAP 1.2", "meaning") if with_cap else ("field", "type", "meaning")
-    rows = []
-    for name in record.__struct_fields__:
-        cap = (CAP.get(name, "`parameter`"),) if with_cap else ()
-        rows.append((f"`{name}`", _type(hints[name]), *cap, texts[name]))
-    return table(head, rows)
-
-
-def _type(kind: Any) -> str:
-    arguments = typing.get_args(kind)
-    if arguments[1:] == (types.NoneType,):
-        return f"{_type(arguments[0])} or null"
-    if arguments[1:] == (...,):
-        return f"list of {_type(arguments[0])}"
-    return _PLAIN.get(kind) or f"{kind.__name__}"
-
-
-def _parts(record: type[msgspec.Struct]) -> Iterator[type]:
-    """The types of a record's fields, and of the fields of what it holds."""
-    for kind in typing.get_type_hints(record).values():
-        for part in (kind, *typing.get_args(kind)):
-            if isinstance(part, type) and part not in _PLAIN:
-                yield part
-                if issubclass(part, msgspec.Struct):
-                    yield from _parts(part)
-
-
-def _records(record: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
-    return [part for part in dict.fromkeys(_parts(record)) if issubclass(part, msgspec.Struct)]
-
-
-def _enums(record: type[msgspec.Struct]) -> list[type[Enum]]:
-    return [part for part in dict.fromkeys(_parts(record)) if issubclass(part, Enum)]
-
-
-def _values(kind: type[Enum]) -> str:
-    return names(str(member.value) for member in kind if member.name != "UNKNOWN")

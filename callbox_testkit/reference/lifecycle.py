@@ -64,4 +64,4 @@ def _states() -> list[str]:
         lines.append(
             f"| `{state}` | {', '.join(on) or '-'} | {', '.join(stays) or '-'} | {', '.join(timers) or '-'} |"
         )
-    return [*lines, "", "`expire` and `calm` run in every state."]
+    return [*lines, "", "`expire` runs in every state, and `calm` while an incident flaps."]

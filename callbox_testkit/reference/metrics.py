@@ -1,35 +1,43 @@
 """docs/reference/metrics.md: every metric of a worker, read from its own registry."""
 
 from collections.abc import Iterator
-
-from prometheus_client import CollectorRegistry
+from typing import Final
 
 from callbox_testkit.reference.markdown import names, page, table
-from streams.worker.metrics import Metrics
+from streams.worker.metrics import LATENCY_BUCKETS_S, METRICS
+
+SET_BY: Final = {
+    "decisions": ("fusion", "frames"),
+    "alerts": ("fusion",),
+    "ack_results": ("fusion",),
+    "open_incidents": ("fusion",),
+    "press_to_alert": ("fusion",),
+    "clock_difference": ("fusion",),
+    "snapshot_age": ("fusion",),
+    "snapshot_bytes": ("fusion",),
+    "snapshots_failed": ("fusion",),
+    "restores": ("fusion",),
+    "log_broken": ("fusion",),
+    "pictures": ("frames",),
+    "plate_reads": ("plates",),
+}
+"""Metrics that not every worker sets; tests/contract/test_reference.py holds it against the code."""
 
 
 def metrics_page() -> str:
-    """Every metric with its kind, its labels and what it says."""
+    """Every metric with its kind, its labels, the workers that set it, and what it says."""
+    buckets = ", ".join(f"{bound:g}" for bound in LATENCY_BUCKETS_S)
     return page(
         "Metrics",
-        "Each worker serves them at `/metrics`. Labels come from topic names and closed lists, never from a record.\n"
-        "What to watch and what to do about it: [watch](../guides/watch.md).",
-        table(("metric", "kind", "labels", "meaning"), _rows(Metrics().registry)),
+        "Each worker serves all of them at `/metrics`; one that it does not set stays at 0 or has no sample.\n"
+        "Labels come from topic names and closed lists, never from a record.\nWhat to watch and what to do about it: "
+        "[watch](../guides/watch.md).",
+        table(("metric", "kind", "labels", "set by", "meaning"), _rows()),
+        f"Upper bounds of the histogram's buckets, seconds: {buckets}.",
     )
 
 
-def _rows(registry: CollectorRegistry) -> Iterator[tuple[str, str, str, str]]:
-    labels = _labels(registry)
-    for family in registry.collect():
-        name = family.name + ("_total" if family.type == "counter" else "")
-        yield f"`{name}`", family.type, names(labels[family.name]), family.documentation
-
-
-def _labels(registry: CollectorRegistry) -> dict[str, tuple[str, ...]]:
-    """The labels of each family. A family without a sample yet tells them nowhere else."""
-    collectors = set(registry._names_to_collectors.values())  # noqa: SLF001 - the library has no public way
-    return {
-        family.name: tuple(getattr(collector, "_labelnames", ()))
-        for collector in collectors
-        for family in collector.collect()
-    }
+def _rows() -> Iterator[tuple[str, str, str, str, str]]:
+    for attribute, metric in METRICS.items():
+        workers = names(SET_BY[attribute]) if attribute in SET_BY else "every worker"
+        yield f"`{metric.name}`", metric.kind.__name__.lower(), names(metric.labels), workers, metric.text

@@ -10,6 +10,7 @@ import msgspec
 from callbox.config import Config
 from callbox_testkit.reference.markdown import code, described, page, table
 from processors.state.policy import GRADES_ALLOWED, LIMITS, MAX_RINGS, FusionPolicy
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
 ALLOWED: Final = {
     "kafka.session_timeout_ms": "from 1",
@@ -112,7 +113,7 @@ def _policy_rows() -> Iterator[tuple[str, str, str, str]]:
     _, texts = described(FusionPolicy)
     for key, default in _leaves(msgspec.to_builtins(FusionPolicy())):
         top = key.partition(".")[0]
-        yield f"`{key}`", _default(default), _policy_allowed(key), _policy_text(key, texts[top])
+        yield f"`{key}`", _default(key, default), _policy_allowed(key), _policy_text(key, texts[top])
 
 
 def _leaves(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -123,14 +124,33 @@ def _leaves(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", value
 
 
-def _default(value: Any) -> str:
-    return "see below" if isinstance(value, (list, tuple)) else code(value)
+def _default(key: str, value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return "see below"
+    return f"{code(value)} ({span_of(value)})" if value and _is_time(key) else code(value)
+
+
+def _is_time(key: str) -> bool:
+    return any(name.endswith("_ms") for name in key.split("."))
+
+
+def span_of(milliseconds: int) -> str:
+    """A time as people say it, in the largest unit of which it is a whole number."""
+    if not milliseconds:
+        return "0"
+    for unit, length in (("days", DAY_MS), ("h", HOUR_MS), ("min", MINUTE_MS)):
+        if milliseconds % length == 0:
+            return "1 day" if milliseconds == DAY_MS else f"{milliseconds // length} {unit}"
+    return f"{milliseconds / SECOND_MS:g} s"
 
 
 def _policy_allowed(key: str) -> str:
     if key in LIMITS:
         lowest, highest = LIMITS[key]
-        return f"{lowest} to {highest}"
+        if lowest == highest:
+            return f"{lowest}"
+        told = f"{lowest} to {highest}"
+        return f"{told} ({span_of(lowest)} to {span_of(highest)})" if _is_time(key) else told
     table_name, _, name = key.partition(".")
     if table_name == "grades":
         return ", ".join(code(grade.value) for grade in GRADES_ALLOWED[name])

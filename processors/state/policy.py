@@ -18,8 +18,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How long a fact joins an open incident; both limits are inclusive.
 
     Attributes:
-        rolling_ms: Time since the incident's last fact, milliseconds.
-        at_most_ms: Time since its first fact, milliseconds.
+        rolling_ms: Counted from the incident's last fact, milliseconds.
+        at_most_ms: Counted from the incident's first fact, milliseconds.
     """
 
     rolling_ms: int
@@ -95,7 +95,7 @@ class FusionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     Attributes:
         bounce_ms: Presses of one pillar this close together are one press (requirement 1).
         reach_m: Facts of one hazard family this close together are one incident (docs/requirements.md: a 200 m grid).
-        windows: How long facts join an incident, by grade.
+        windows: How long a fact joins an open incident of the grade.
         late_after_ms: A fact that is received later than this after it happened is late (SIA DC-09: -40 s).
         expire_after_ms: An incident that nobody updates ends after this long (docs/requirements.md: stale after 24 h).
         pillar_reach_m: How far from a pillar the caller may be.
@@ -113,10 +113,12 @@ class FusionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         stuck_ms: A button that is held for longer is stuck (requirement 2).
         site_misses: This many silent devices behind one gateway are one silent site (requirement 3).
         feed_silent_ms: A feed whose worker reports nothing for longer is silent.
-        flap_cycles: A condition that clears this many times ...
-        flap_within_ms: ... within this time is flapping (requirement 14).
-        grade_changes: An incident whose grade changes more often than this ...
-        grade_changes_within_ms: ... within this time is flapping (requirement 14).
+        flap_cycles: A condition that clears this many times within `flap_within_ms` is flapping (requirement 14).
+        flap_within_ms: The time within which a condition that clears `flap_cycles` times is flapping (requirement 14).
+        grade_changes: An incident whose grade changes more often than this within `grade_changes_within_ms` is
+            flapping (requirement 14).
+        grade_changes_within_ms: The time within which an incident whose grade changes more often than `grade_changes`
+            is flapping (requirement 14).
     """
 
     bounce_ms: int = 3 * SECOND_MS

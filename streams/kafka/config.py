@@ -47,16 +47,17 @@ class KafkaConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     Attributes:
         bootstrap: `host:port`, several separated by commas; an IPv6 address in brackets.
         kind: A Kafka cluster, or the embedded broker of the demo.
-        security_protocol: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.
+        security_protocol: How connections are protected, as Kafka names it.
         ssl_ca_file: PEM file of the authorities to trust; None trusts those of the system.
         ssl_certificate_file: PEM file of our own certificate, where the broker asks for one.
-        ssl_key_file: PEM file of its key.
-        sasl_mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.
-        sasl_username: Who we are.
-        sasl_password_file: File that holds the password, or
-        sasl_password_env: name of the environment variable that holds it.
-        session_timeout_ms: A worker silent for so long loses its partitions; None: 30 s, embedded 2 s.
-        heartbeat_interval_ms: At most a third of it; None: 3 s, embedded 0.3 s.
+        ssl_key_file: PEM file of the key of `ssl_certificate_file`.
+        sasl_mechanism: How the user proves who it is; needed with SASL_PLAINTEXT and SASL_SSL.
+        sasl_username: The user that logs in.
+        sasl_password_file: File that holds the password; name it or `sasl_password_env`, one of them.
+        sasl_password_env: Environment variable that holds the password, in place of `sasl_password_file`.
+        session_timeout_ms: A worker that is silent for so long loses its partitions; None: 30 s, embedded 2 s.
+        heartbeat_interval_ms: How often a worker reports to its group, at most a third of `session_timeout_ms`; None:
+            3 s, embedded 0.3 s.
     """
 
     bootstrap: str

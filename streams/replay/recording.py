@@ -1,7 +1,8 @@
 """A recorded log: `fusion.input.v1` as one Avro object container file, to be folded again anywhere.
 
 Each entry has partition, offset, append time, key and value as they lay on the broker; the number of partitions is in
-the file's metadata. The log holds no plate text and no picture, so a recording may be kept and sent (docs/privacy.md).
+the file's metadata. The log holds no plate text and no picture, but the names of the operators who acknowledged: a
+recording is personal data (docs/privacy.md).
 """
 
 from pathlib import Path

@@ -8,7 +8,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     Attributes:
         http_host: Where the probes and metrics listen; anything but loopback is the operator's decision.
-        http_port: Their port; 0 turns them off.
+        http_port: Port of the probes and metrics; 0 turns them off.
         nice: Added to the process's niceness at start, so that pictures never take a CPU from presses.
         background: Run only while nothing else wants the CPU (Linux: SCHED_IDLE; elsewhere niceness alone counts).
         batch_records: The most records in one batch.
@@ -34,12 +34,14 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     Attributes:
         group_prefix: Begins the name of every consumer group.
-        commit_interval_s: How often progress is committed; a crash repeats at most this much.
+        commit_interval_s: How often progress is committed; a crash repeats at most what was done in this time.
         snapshot_interval_s: How often the fold's state is saved; three of them must cover a commit interval.
-        drain_s: After SIGTERM a worker that is not done by then ends anyway.
+        drain_s: A worker that is not done so long after SIGTERM ends anyway.
         registry_poll_s: How often the registry and the hotlist are looked at.
-        stall_s: Not ready when a partition has not advanced for so long, and records wait or none were ever fetched.
-        give_up_s: The worker ends when that goes on for so long, or when its clock is wrong for so long.
+        stall_s: A worker is not ready once one of its partitions has not advanced for so long although records wait
+            in it, or although none was ever fetched from it.
+        give_up_s: A worker ends with exit code 70 once one of its partitions has not advanced for so long although
+            records wait in it or none was ever fetched, or once its clock and the broker's have differed for so long.
     """
 
     group_prefix: str = "callbox"

@@ -1,4 +1,4 @@
-"""docs/incidents.md is true of the fold: states, steps, timers, defaults, acknowledgements."""
+"""docs/incidents.md is true of the fold: states, transitions, timers, defaults, acknowledgements."""
 
 import re
 
@@ -55,20 +55,20 @@ def test_every_state_is_mapped_to_the_standard_that_it_is_derived_from() -> None
     assert {name for row in table for name in names(row[0])} == set(IncidentState) - {IncidentState.UNKNOWN}
 
 
-def test_the_steps_of_the_page_are_those_of_the_machine() -> None:
-    steps: dict[Transition, dict[IncidentState | None, IncidentState]] = {}
+def test_the_transitions_of_the_page_are_those_of_the_machine() -> None:
+    found: dict[Transition, dict[IncidentState | None, IncidentState]] = {}
     for heading in ("### What the feeds do", "### What people do", "### What time does"):
         (table,) = tables(heading)
-        for step, before, after in table:
-            known = steps.setdefault(Transition(step.strip("`")), {})
+        for name, before, after in table:
+            known = found.setdefault(Transition(name.strip("`")), {})
             for state in states(before):
-                assert state not in known, (step, state)
+                assert state not in known, (name, state)
                 if after == "as before":
                     assert state is not None
                     known[state] = state
                 else:
                     known[state] = IncidentState(after.strip("`"))
-    assert steps == TRANSITIONS
+    assert found == TRANSITIONS
 
 
 def test_the_timers_of_each_state_are_those_that_run() -> None:

@@ -1,5 +1,6 @@
 """The reference pages are what `python -m callbox_testkit.reference` writes, and what it adds of its own is true."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -10,10 +11,14 @@ from callbox_testkit.reference.__main__ import FOLDER, PAGES, main
 from callbox_testkit.reference.acls import COMMANDS
 from callbox_testkit.reference.alert import CAP
 from callbox_testkit.reference.markdown import table
-from callbox_testkit.reference.settings import ALLOWED
+from callbox_testkit.reference.metrics import SET_BY
+from callbox_testkit.reference.settings import ALLOWED, span_of
 from schemas.alert import Alert
 from schemas.errors import FileRefused
-from tests.support.documents import assert_command
+from streams.worker.metrics import METRICS
+from streams.worker.spec import WORKERS
+from tests.support.documents import assert_command, text_of
+from tests.support.paths import ROOT
 
 
 def test_the_pages_are_what_the_code_says(capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,6 +79,35 @@ def test_every_command_with_a_right_is_a_command() -> None:
     for commands, _ in COMMANDS:
         for command in commands:
             assert_command(command.removeprefix("callbox "))
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "told"),
+    [
+        (0, "0"),
+        (300, "0.3 s"),
+        (90_000, "90 s"),
+        (900_000, "15 min"),
+        (14_400_000, "4 h"),
+        (86_400_000, "1 day"),
+        (2_592_000_000, "30 days"),
+    ],
+)
+def test_a_time_is_told_in_the_largest_unit_that_holds_it_whole(milliseconds: int, told: str) -> None:
+    assert span_of(milliseconds) == told
+
+
+def test_a_metric_is_set_by_the_workers_that_its_page_names() -> None:
+    for attribute in METRICS:
+        uses = [
+            path.relative_to(ROOT / "streams")
+            for path in (ROOT / "streams").rglob("*.py")
+            if re.search(rf"metrics\.{attribute}\b", text_of(path))
+        ]
+        assert uses, attribute
+        shared = {"worker": tuple(WORKERS), "state": ("fusion",)}
+        found = {name for path in uses for name in shared.get(path.parts[0], (path.stem,))}
+        assert found == set(SET_BY.get(attribute, WORKERS)), attribute
 
 
 def test_an_upright_stroke_in_a_cell_does_not_end_it() -> None:

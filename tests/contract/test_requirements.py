@@ -9,12 +9,25 @@ from tests.support.paths import ROOT
 
 PAGE = text_of(ROOT / "docs/requirements.md")
 ACCEPTANCE = [*map(str, range(1, 9)), "8a", *map(str, range(9, 17))]
-REQUIREMENTS = [*ACCEPTANCE, *map(str, range(17, 38)), *(f"F{number}" for number in range(1, 22))]
-ROWS = {row[0]: row[1:] for row in rows(PAGE) if re.fullmatch(r"F?\d+a?", row[0])}
+REQUIREMENTS = [
+    *ACCEPTANCE,
+    *map(str, range(17, 38)),
+    *(f"F{number}" for number in range(1, 22)),
+    *(f"S{number}" for number in range(1, 6)),
+]
+ROWS = {row[0]: row[1:] for row in rows(PAGE) if re.fullmatch(r"[FS]?\d+a?", row[0])}
+STANDARDS = {row[0]: row[1] for row in rows(PAGE, "## Standards")[1:]}
+TEST = re.compile(r"`(tests/[\w/]+\.py(?:::\w+)?)`")
 
 
 def named_tests(number: str) -> list[str]:
-    return re.findall(r"`(tests/[\w/]+\.py(?:::\w+)?)`", ROWS[number][1])
+    return TEST.findall(ROWS[number][1])
+
+
+def assert_there(test: str) -> None:
+    path, _, name = test.partition("::")
+    source = text_of(ROOT / path)
+    assert not name or re.search(rf"^(async )?def {name}\(", source, re.MULTILINE), test
 
 
 def test_every_requirement_is_there_in_order() -> None:
@@ -27,9 +40,19 @@ def test_a_requirement_has_tests_that_exist_or_is_not_there_yet(number: str) -> 
     tests = named_tests(number)
     assert tests or ROWS[number][1].startswith("not yet"), number
     for test in tests:
-        path, _, name = test.partition("::")
-        source = text_of(ROOT / path)
-        assert not name or re.search(rf"^(async )?def {name}\(", source, re.MULTILINE), test
+        assert_there(test)
+
+
+@pytest.mark.parametrize("standard", STANDARDS)
+def test_a_standard_has_tests_that_exist_or_says_what_is_not_there_yet(standard: str) -> None:
+    tests = TEST.findall(STANDARDS[standard])
+    assert tests or "Not yet" in STANDARDS[standard]
+    for test in tests:
+        assert_there(test)
+
+
+def test_nothing_stands_outside_of_the_tables_that_would_need_a_test() -> None:
+    assert re.findall(r"^- ", PAGE, re.MULTILINE) == []
 
 
 @pytest.mark.parametrize("number", ACCEPTANCE)
