@@ -154,8 +154,8 @@ class _Bench:
         limit = settings.waiting_batches * settings.batch_records + fetches
         self._until(lambda: bool(samples(worker, "callbox_fetch_position")), worker)
         at_first, most, held = resident_mib(worker.pid), 0.0, []
-        give_up = time.monotonic() + seconds
-        while time.monotonic() < give_up:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
             time.sleep(LOOK_S)
             if worker.exit_code is not None:
                 raise Stuck(f"{worker.name}: exit code {worker.exit_code}: {worker.log_tail()}")
@@ -179,8 +179,8 @@ class _Bench:
             program.stop()
 
     def _most(self, program: Program, seconds: float) -> float:
-        give_up, most = time.monotonic() + seconds, 0.0
-        while time.monotonic() < give_up:
+        deadline, most = time.monotonic() + seconds, 0.0
+        while time.monotonic() < deadline:
             if program.exit_code is not None:
                 raise Stuck(program.log_tail())
             most = max(most, resident_mib(program.pid))
@@ -189,9 +189,9 @@ class _Bench:
 
     def _until(self, done: Callable[[], bool], worker: WorkerProcess) -> float:
         """Wait; the most memory that the worker held meanwhile, MiB."""
-        give_up, most = time.monotonic() + DRAIN_S, 0.0
+        deadline, most = time.monotonic() + DRAIN_S, 0.0
         while not done():
-            if worker.exit_code is not None or time.monotonic() > give_up:
+            if worker.exit_code is not None or time.monotonic() > deadline:
                 raise Stuck(f"{worker.name}: exit code {worker.exit_code}: {worker.log_tail()}")
             most = max(most, resident_mib(worker.pid))
             time.sleep(LOOK_S)

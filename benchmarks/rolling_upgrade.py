@@ -199,8 +199,8 @@ class _Upgrade:
         return figures | taken_over(readable, replaced)
 
     def _wait_for_escalations(self) -> None:
-        give_up = time.monotonic() + ESCALATED_S
-        while time.monotonic() < give_up:
+        deadline = time.monotonic() + ESCALATED_S
+        while time.monotonic() < deadline:
             readable, _ = _readable([record.value or b"" for record in read_all(self._kafka, ALERTS)])
             missing, _ = escalations(readable)
             if not missing:

@@ -43,7 +43,9 @@ class Sabotage(StrEnum):
         RANDOM_IDS: Alerts and incidents get ids that no replay can find again.
     """
 
-    ACK_BEFORE_DELIVERY = "ack-before-delivery"
+    ACK_BEFORE_DELIVERY = (
+        "ack-before-delivery"  # the name that the bench command takes; what is meant is a commit
+    )
     SKIP_RESTORE = "skip-restore"
     RANDOM_IDS = "random-ids"
 

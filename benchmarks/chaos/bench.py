@@ -199,8 +199,8 @@ class _Run:
         )
 
     def _wait_until(self, is_done: Callable[[], bool]) -> None:
-        give_up = time.monotonic() + (SABOTAGED_PATIENCE_S if self._sabotage else PATIENCE_S)
-        while not is_done() and time.monotonic() < give_up:
+        deadline = time.monotonic() + (SABOTAGED_PATIENCE_S if self._sabotage else PATIENCE_S)
+        while not is_done() and time.monotonic() < deadline:
             time.sleep(0.2)
 
     def _figures(self, struck: list[Struck], arrivals: Arrivals, presses: int, unsent: int) -> dict[str, Any]:

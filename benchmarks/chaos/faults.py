@@ -88,8 +88,8 @@ class Faults:
     def _prepare(self, planned: Planned) -> None:
         if planned.fault is Fault.JOIN_AND_LEAVE:  # its imports take seconds; only the joining is the fault
             self._joining = self._pool.start(planned.worker)
-            give_up = time.monotonic() + FEW_S
-            while not self._answers(self._joining) and time.monotonic() < give_up:
+            deadline = time.monotonic() + FEW_S
+            while not self._answers(self._joining) and time.monotonic() < deadline:
                 time.sleep(0.02)
         if planned.fault is Fault.FULL_DISK:
             self._disk = SmallDisk()
@@ -207,8 +207,8 @@ class Faults:
         self._cluster.wait(node)
         down_s = round(time.monotonic() - began, 2)
         if len(self._cluster.nodes) == 1:  # nothing was delivered meanwhile: a press must have waited
-            give_up = time.monotonic() + TAKE_OVER_S
-            while not (seen := self._slowest(planned) >= down_s / 2) and time.monotonic() < give_up:
+            deadline = time.monotonic() + TAKE_OVER_S
+            while not (seen := self._slowest(planned) >= down_s / 2) and time.monotonic() < deadline:
                 time.sleep(STEP_S)
         return {
             "seen": seen,
@@ -233,8 +233,8 @@ class Faults:
         topic = dead_letter_topic(PILLAR_EVENTS)
         before = self._length(topic)
         self._presses.send_poison(POISONED)
-        give_up = time.monotonic() + FEW_S
-        while (found := self._length(topic) - before) < POISONED and time.monotonic() < give_up:
+        deadline = time.monotonic() + FEW_S
+        while (found := self._length(topic) - before) < POISONED and time.monotonic() < deadline:
             time.sleep(STEP_S)
         return {"seen": found >= POISONED, "sent": POISONED, "dead_letters": found}
 
@@ -242,8 +242,8 @@ class Faults:
         before = self._dropped()
         sent = len([name for name in self._presses.taken.copy() if _is_of(name, planned)])
         self._presses.send_copies(range(planned.first, planned.first + min(sent, COPIES)))
-        give_up = time.monotonic() + FEW_S
-        while (dropped := self._dropped() - before) < min(sent, COPIES) and time.monotonic() < give_up:
+        deadline = time.monotonic() + FEW_S
+        while (dropped := self._dropped() - before) < min(sent, COPIES) and time.monotonic() < deadline:
             time.sleep(STEP_S)
         return {"seen": dropped > 0, "sent": min(sent, COPIES), "dropped_by_the_fold": int(dropped)}
 
@@ -254,8 +254,8 @@ class Faults:
         effect = {"owned": sorted(owned), "taken_over_s": round(time.monotonic() - began, 2)}
         if victim.name != "fusion":
             return effect | {"seen": seen and bool(owned)}
-        give_up = time.monotonic() + FEW_S
-        while (restores := self._restores(victim) - before) < 1 and time.monotonic() < give_up:
+        deadline = time.monotonic() + FEW_S
+        while (restores := self._restores(victim) - before) < 1 and time.monotonic() < deadline:
             time.sleep(STEP_S)
         return effect | {"seen": seen and bool(owned) and restores > 0, "restores": int(restores)}
 
@@ -280,8 +280,8 @@ class Faults:
         }
 
     def _lost_the_lead(self, node: Node) -> bool:
-        give_up = time.monotonic() + TAKE_OVER_S
-        while time.monotonic() < give_up:
+        deadline = time.monotonic() + TAKE_OVER_S
+        while time.monotonic() < deadline:
             leaders = set(self._leaders().values())
             if node.number not in leaders and -1 not in leaders:
                 return True

@@ -137,8 +137,8 @@ class Arrivals:
 
     def close(self) -> None:
         """Stop once nothing has arrived for a while: the last records of a worker count too."""
-        give_up = time.monotonic() + AT_MOST_S
-        while time.monotonic() < min(give_up, self._came_at + QUIET_S):
+        deadline = time.monotonic() + AT_MOST_S
+        while time.monotonic() < min(deadline, self._came_at + QUIET_S):
             time.sleep(0.05)
         self._stopping.set()
         self._thread.join(10)

@@ -122,9 +122,9 @@ class WorkerPool:
         for worker in self._running(name):
             if worker is but:
                 continue
-            give_up = time.monotonic() + ANSWERS_S
+            deadline = time.monotonic() + ANSWERS_S
             while (found := samples(worker, metric)) is None:
-                if worker.exit_code is not None or time.monotonic() > give_up:
+                if worker.exit_code is not None or time.monotonic() > deadline:
                     raise Unsettled(f"a {name} worker does not answer")
                 time.sleep(STEP_S)
             total += sum(value for known, value in found if labels.items() <= known.items())
@@ -132,8 +132,8 @@ class WorkerPool:
 
     def wait_taken_over(self, victim: WorkerProcess, partitions: frozenset[int], within_s: float) -> bool:
         """Whether others own the victim's partitions, in time."""
-        give_up = time.monotonic() + within_s
-        while time.monotonic() < give_up:
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
             others = [worker for worker in self._running(victim.name) if worker is not victim]
             if partitions <= frozenset().union(*(self.owned(worker) for worker in others)):
                 return True
@@ -170,7 +170,7 @@ class WorkerPool:
         Raises:
             Unsettled: That does not happen in time.
         """
-        give_up = time.monotonic() + READY_S
+        deadline = time.monotonic() + READY_S
         every = frozenset(range(BY_NAME[SPECS[name].reads[0]].partitions))
         while True:
             self._replace(name)
@@ -180,7 +180,7 @@ class WorkerPool:
             is_shared = all(shares) and total == len(every) and frozenset().union(*shares) == every
             if is_shared and all(worker.is_ready() for worker in running):
                 return
-            if time.monotonic() > give_up:
+            if time.monotonic() > deadline:
                 tails = "\n".join(worker.log_tail()[-600:] for worker in running)
                 raise Unsettled(f"{name}: {[sorted(share) for share in shares]}\n{tails}")
             time.sleep(STEP_S)

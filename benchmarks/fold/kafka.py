@@ -138,8 +138,8 @@ def agent_rate(kafka: KafkaConfig, spans: Sequence[Span], folder: Path) -> dict[
 
 def _wait(reader: Consumer, wanted: Sequence[int], spans: Sequence[Span]) -> tuple[float, int]:
     """Wait until every partition's commit has reached an offset; the time, and the sum of progress in the spans."""
-    give_up = time.monotonic() + DONE_WITHIN_S
-    while time.monotonic() < give_up:
+    deadline = time.monotonic() + DONE_WITHIN_S
+    while time.monotonic() < deadline:
         places = reader.committed(
             [TopicPartition(FUSION_INPUT, number) for number in range(len(spans))], timeout=10
         )

@@ -186,9 +186,9 @@ class Rounds:
         return PeerProcess(command, self._folder / group)
 
     def _wait(self, program: Program, done: Callable[[], bool], within_s: float, what: str) -> None:
-        give_up = time.monotonic() + within_s
+        deadline = time.monotonic() + within_s
         while not done():
-            if program.exit_code is not None or time.monotonic() > give_up:
+            if program.exit_code is not None or time.monotonic() > deadline:
                 raise RunnerFailed(f"no {what} came, exit code {program.exit_code}: {program.log_tail()}")
             time.sleep(_LOOK_S)
 

@@ -69,10 +69,10 @@ def list_(
     """Count the records that were rejected, and show the newest; several dead letters of one count as one."""
     kafka = invocation.config.kafka
     assert_reachable(kafka)
-    told = ledger(dead_letter_records(kafka, TOPICS_WITH_DEAD_LETTERS if topic is None else (topic,), since))
-    if told.unreadable:
-        click.echo(f"{told.unreadable} dead letters cannot be read by this release", err=True)
-    records = [given for given in told.records if cause in {None, given.cause.value}]
+    found = ledger(dead_letter_records(kafka, TOPICS_WITH_DEAD_LETTERS if topic is None else (topic,), since))
+    if found.unreadable:
+        click.echo(f"{found.unreadable} dead letters cannot be read by this release", err=True)
+    records = [given for given in found.records if cause in {None, given.cause.value}]
     if as_json:
         for given in records:
             click.echo(msgspec.json.encode(given).decode())

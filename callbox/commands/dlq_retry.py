@@ -106,10 +106,10 @@ def _dead_letters(kafka: KafkaConfig, wanted: _Wanted) -> Iterator[LocatedDeadLe
             unique.setdefault(identity(found.dead_letter), found)
         yield from unique.values()
         return
-    told = ledger(dead_letter_records(kafka, (wanted.topic,), wanted.since))
-    if told.unreadable:
-        click.echo(f"{told.unreadable} dead letters cannot be read by this release", err=True)
-    firsts = {given.first for given in told.records if given.cause is wanted.cause}
+    listed = ledger(dead_letter_records(kafka, (wanted.topic,), wanted.since))
+    if listed.unreadable:
+        click.echo(f"{listed.unreadable} dead letters cannot be read by this release", err=True)
+    firsts = {given.first for given in listed.records if given.cause is wanted.cause}
     for record in dead_letter_records(kafka, (wanted.topic,), wanted.since) if firsts else ():
         place = format_place(RecordMetadata(record.topic, record.partition, record.offset))
         if place in firsts:
@@ -160,10 +160,10 @@ def _line(decided: _Decided, arrived: RecordMetadata | None) -> str:
     result, words, outgoing = decided.decision
     if outgoing is None:
         return f"{result}  {format_place(decided.place)}: {words}"
-    told = f"would be sent  {format_place(decided.place)} to {outgoing.topic}"
+    text = f"would be sent  {format_place(decided.place)} to {outgoing.topic}"
     if arrived is not None:
-        told = f"{result}  {format_place(decided.place)} as {format_place(arrived)}"
-    return f"{told}; {words}" if words else told
+        text = f"{result}  {format_place(decided.place)} as {format_place(arrived)}"
+    return f"{text}; {words}" if words else text
 
 
 def _sum_up(results: list[RetryResult], *, dry_run: bool) -> None:
@@ -174,9 +174,9 @@ def _sum_up(results: list[RetryResult], *, dry_run: bool) -> None:
         InputMissing: None was refused, and the record of at least one is gone.
     """
     sent = f"{results.count(RetryResult.SENT)} {'would be sent' if dry_run else 'sent'}"
-    told = f"{sent}, {results.count(RetryResult.REFUSED)} refused, {results.count(RetryResult.GONE)} gone"
+    text = f"{sent}, {results.count(RetryResult.REFUSED)} refused, {results.count(RetryResult.GONE)} gone"
     if RetryResult.REFUSED in results:
-        raise DeadLetterRefused(told)
+        raise DeadLetterRefused(text)
     if RetryResult.GONE in results:
-        raise InputMissing(told)
-    click.echo(told if results else "no such dead letters")
+        raise InputMissing(text)
+    click.echo(text if results else "no such dead letters")

@@ -101,7 +101,7 @@ def apply(obj: _Loader, i_lose_order: bool, allow_unsealed: bool, replication: i
 )
 @click.pass_obj
 def acls(obj: _Loader, principal_prefix: str, replica: str) -> None:
-    """Print what gives each worker's user its rights, as options of kafka-acls.sh. Asks no broker."""
+    """Print the ACLs of each worker's user, as options of kafka-acls.sh. Asks no broker."""
     prefix = obj.config.runtime.group_prefix
     for worker in REPLICABLE if replica else WORKERS:
         group, first = group_of(worker, prefix, replica), group_of(worker, prefix)

@@ -60,8 +60,8 @@ def quiesce(
         if FUSION_INPUT not in topics
     ]
     problems.append(_wait_for(workers["fusion"], appended(), limits))
-    give_up = monotonic() + limits.complete_s
-    while not is_complete() and monotonic() < give_up:
+    deadline = monotonic() + limits.complete_s
+    while not is_complete() and monotonic() < deadline:
         pause(limits.step_s)
     not_ready = [f"worker {name} is not ready" for name in workers if not workers[name].is_ready()]
     return [problem for problem in problems if problem is not None] + not_ready
@@ -69,7 +69,7 @@ def quiesce(
 
 def _wait_for(worker: WorkerProbe, records: int, limits: Limits) -> str | None:
     """Return when the worker has processed so many records; what is wrong if it has not in time."""
-    give_up = monotonic() + limits.processed_s
+    deadline = monotonic() + limits.processed_s
     while True:
         try:
             done = records_done(worker)
@@ -77,6 +77,6 @@ def _wait_for(worker: WorkerProbe, records: int, limits: Limits) -> str | None:
             return f"worker {worker.name} does not answer: {error}"
         if done >= records:
             return None
-        if monotonic() > give_up:
+        if monotonic() > deadline:
             return f"worker {worker.name} processed {done} of {records} records within {limits.processed_s:.0f} s"
         pause(limits.step_s)

@@ -50,8 +50,8 @@ def send_and_wait(
         send(kafka, acknowledgement)
         if earlier is not None:
             return earlier
-        give_up = monotonic() + wait_s
-        while (left := give_up - monotonic()) > 0:
+        deadline = monotonic() + wait_s
+        while (left := deadline - monotonic()) > 0:
             if (found := _answer(answers.poll(min(left, _POLL_S)), acknowledgement)) is not None:
                 return found
     incident_id, ack_id = acknowledgement.incident_id, acknowledgement.ack_id

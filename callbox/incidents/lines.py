@@ -69,7 +69,7 @@ def row(alert: Alert, now: EpochMs, length: int) -> Row:
 
 def incident_details(alert: Alert, now: EpochMs) -> list[tuple[str, str]]:
     """Everything about an incident: a label and a text for each line; the label is empty on a continued line."""
-    told = [
+    fields = [
         *_what(alert),
         *_where(alert),
         *_when(alert, now),
@@ -77,17 +77,17 @@ def incident_details(alert: Alert, now: EpochMs) -> list[tuple[str, str]]:
         *_sources(alert),
         *_rest(alert),
     ]
-    return [(label, printable(text)) for label, text in told]
+    return [(label, printable(text)) for label, text in fields]
 
 
 def answer_line(result: AckResult) -> str:
     """The answer to an acknowledgement as one line."""
-    told = f"{result.incident_id}: {result.outcome}: {result.reason}"
+    text = f"{result.incident_id}: {result.outcome}: {result.reason}"
     if (words := REJECTIONS.get(result.reason)) is not None:
-        told += f": {words}"
+        text += f": {words}"
     if result.state is not IncidentState.UNKNOWN:
-        told += f"; the incident is {result.state}"
-    return printable(told)
+        text += f"; the incident is {result.state}"
+    return printable(text)
 
 
 def _due(at: EpochMs | None, now: EpochMs) -> str:

@@ -39,17 +39,17 @@ COMMANDS: Final = (
 
 
 def acls_page() -> str:
-    """The rights of each worker's user, of a replica's, of each command's, and of those outside."""
+    """The ACLs of each worker's user, of a replica's, of each command's, and of those outside."""
     return page(
         "ACLs",
         "What each worker's user needs, and no more. READ and WRITE include DESCRIBE in Kafka, so DESCRIBE is not "
-        "listed.\nNobody needs a right on the cluster or a transactional id. `callbox topics acls` prints the first "
+        "listed.\nNobody needs an ACL on the cluster or a transactional id. `callbox topics acls` prints the first "
         "table as options of `kafka-acls.sh`.",
         table(("worker", "READ on topics", "WRITE on topics", "READ on group"), _worker_rows()),
         "- Groups begin with `runtime.group_prefix`, by default `callbox`.\n"
         "- The registry, the hotlist, snapshots, `dispatch.incident.v1` and the rest of the log are read from the "
-        "side, without a group: that takes READ on the topic and no right on any group.\n"
-        "- A replica `b` has the same rights on topics, READ on the groups `callbox.alarms.b` and "
+        "side, without a group: that takes READ on the topic and no ACL on any group.\n"
+        "- A replica `b` has the same ACLs on topics, READ on the groups `callbox.alarms.b` and "
         "`callbox.fusion.b`, and DESCRIBE on the groups of the first set. `callbox topics acls --replica b` prints "
         "them.\n"
         "- A worker asks the broker at its start what its user may do. It names all that is missing and ends with "

@@ -54,11 +54,11 @@ _CODES: Final = {
     ),
     77: (
         (
-            "The broker refuses us: the password, a right that is missing or was taken away; or its certificate is "
+            "The broker refuses us: the password, an ACL that is missing or was removed; or its certificate is "
             "not one that `ssl_ca_file` vouches for"
         ),
         (
-            "mend credentials, `ssl_ca_file` or ACLs; the text names each right, `callbox topics acls` prints what a "
+            "mend credentials, `ssl_ca_file` or ACLs; the text names each ACL, `callbox topics acls` prints what a "
             "worker needs"
         ),
     ),

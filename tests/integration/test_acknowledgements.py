@@ -88,8 +88,8 @@ class AckHarness:
         return [decode(record.value, kind) for record in read_all(self.kafka, topic)]
 
     def wait_for(self, find: Callable[[], Found | None]) -> Found:
-        give_up = monotonic() + PATIENCE_S
-        while monotonic() < give_up:
+        deadline = monotonic() + PATIENCE_S
+        while monotonic() < deadline:
             if (found := find()) is not None:
                 return found
             pause(0.2)

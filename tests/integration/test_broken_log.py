@@ -40,9 +40,9 @@ def told(running: KillHarness) -> set[Reason]:
 
 
 def wait_until_told(running: KillHarness) -> None:
-    give_up = time.monotonic() + WITHIN_S
+    deadline = time.monotonic() + WITHIN_S
     while Reason.LOG_BROKEN not in told(running):
-        assert time.monotonic() < give_up, "nobody was told"
+        assert time.monotonic() < deadline, "nobody was told"
         time.sleep(0.3)
 
 

@@ -107,8 +107,8 @@ def processed(sent: list[bytes], cache: Path, folder: Path) -> tuple[Collected, 
             run_command(config, [str(arguments[0]), "apply", *map(str, arguments[1:])])
         with running_workers(config, logs, verbose=True) as workers:
             publish(kafka, [ProducerRecord(PLATE_READS, CHECKPOINT.encode(), read) for read in sent])
-            give_up = monotonic() + WITHIN_S
-            while records_done(workers["plates"]) < len(sent) and monotonic() < give_up:
+            deadline = monotonic() + WITHIN_S
+            while records_done(workers["plates"]) < len(sent) and monotonic() < deadline:
                 pause(0.1)
             pause(IDLE_S)
             for name, worker in workers.items():

@@ -54,9 +54,9 @@ RATE = 50
 
 
 def until(is_so: Callable[[], bool], what: str) -> None:
-    give_up = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not is_so():
-        assert time.monotonic() < give_up, what
+        assert time.monotonic() < deadline, what
         time.sleep(0.2)
 
 

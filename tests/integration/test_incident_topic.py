@@ -75,9 +75,9 @@ def test_a_consumer_that_joins_late_is_caught_up_from_what_compaction_left(
     write(kafka_config, topic, b"over", alert(1, Action.RAISE), alert(2, Action.CLOSE, ago_ms=AGO_MS))
     write(kafka_config, topic, b"just over", alert(1, Action.RAISE), alert(2, Action.CLOSE))
     tend(kafka_config, topic)
-    give_up = monotonic() + COMPACTED_WITHIN_S
+    deadline = monotonic() + COMPACTED_WITHIN_S
     write(kafka_config, topic, b"later", alert(1))
-    while len(list(read_all(kafka_config, topic))) > 10 and monotonic() < give_up:
+    while len(list(read_all(kafka_config, topic))) > 10 and monotonic() < deadline:
         pause(0.5)  # the segment in use is never compacted: each record here begins another
         write(kafka_config, topic, b"later", alert(1), alert(1))
     assert len(list(read_all(kafka_config, topic))) <= 10, "nothing was compacted"

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.kafka
 
 
 def wait_until(is_so: Callable[[], bool], within_s: float = 20.0) -> None:
-    give_up = time.monotonic() + within_s
+    deadline = time.monotonic() + within_s
     while not is_so():
-        assert time.monotonic() < give_up
+        assert time.monotonic() < deadline
         time.sleep(0.1)
 
 

@@ -120,9 +120,9 @@ def test_a_press_becomes_an_alert_and_an_acknowledgement_is_answered(town: Town,
     assert answer.outcome is AckOutcome.ACCEPTED
     poison = ProducerRecord(PILLAR_EVENTS, b"nobody", b"not a record")
     publish(town.as_user(GATEWAY), [poison])
-    give_up = monotonic() + ARRIVES_S
+    deadline = monotonic() + ARRIVES_S
     while not list(read_all(town.as_user("admin"), dead_letter_topic(PILLAR_EVENTS))):
-        assert monotonic() < give_up
+        assert monotonic() < deadline
         pause(0.1)
     assert [worker.stop() for worker in workers] == [0, 0]
     snapshots = list(read_all(town.as_user("admin"), FUSION_SNAPSHOT))
@@ -277,9 +277,9 @@ def test_without_the_right_to_save_its_state_a_running_fusion_worker_says_so_and
         worker.wait_until_ready(READY_S)
     town.forbid(SHORT, (TOPIC, FUSION_SNAPSHOT, WRITE))
     pressed = press(town, 2)
-    give_up = monotonic() + ARRIVES_S
+    deadline = monotonic() + ARRIVES_S
     while "snapshot.failed" not in printed(fusion):
-        assert monotonic() < give_up
+        assert monotonic() < deadline
         pause(0.1)
     assert alert_of(town, pressed).incident_id
     assert fusion.exit_code is None

@@ -67,8 +67,8 @@ def log_lines(worker: WorkerProcess) -> list[str]:
 
 
 def wait_until_alive(worker: WorkerProcess) -> None:
-    give_up = monotonic() + READY_S
-    while monotonic() < give_up:
+    deadline = monotonic() + READY_S
+    while monotonic() < deadline:
         try:
             worker.page("/healthz")
         except OSError:

@@ -83,9 +83,9 @@ class Town:
         self._wait(user, grants[-1], is_there=False)
 
     def _wait(self, user: str, grant: Grant, *, is_there: bool) -> None:
-        give_up = monotonic() + 20
+        deadline = monotonic() + 20
         while bool(self._admin.describe_acls(_filter(user, grant)).result(20)) is not is_there:
-            assert monotonic() < give_up
+            assert monotonic() < deadline
             pause(0.02)
 
     def _password_file(self, user: str) -> Path:
@@ -160,8 +160,8 @@ def press(town: Town, number: int) -> str:
 
 def alert_of(town: Town, event_id: str) -> Alert:
     """The first alert that names a press, as the dispatcher reads it."""
-    give_up = monotonic() + ARRIVES_S
-    while monotonic() < give_up:
+    deadline = monotonic() + ARRIVES_S
+    while monotonic() < deadline:
         for record in read_all(town.as_user(DISPATCHER), ALERTS):
             alert = decode(record.value or b"", Alert)
             if any(source.event_id == event_id for source in alert.sources):

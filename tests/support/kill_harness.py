@@ -133,8 +133,8 @@ class KillHarness:
 
     def lost(self) -> set[str]:
         """Presses that the broker confirmed and that no alert names, after some patience."""
-        give_up = time.monotonic() + ARRIVED_S
-        while (missing := self.confirmed - self.raised()) and time.monotonic() < give_up:
+        deadline = time.monotonic() + ARRIVED_S
+        while (missing := self.confirmed - self.raised()) and time.monotonic() < deadline:
             time.sleep(0.5)
         return missing
 

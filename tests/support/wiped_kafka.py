@@ -49,14 +49,14 @@ def wipe(kafka: KafkaConfig) -> None:
 
 
 def _delete_group(admin: AdminClient, group: str) -> None:
-    give_up = monotonic() + EMPTY_WITHIN_S
+    deadline = monotonic() + EMPTY_WITHIN_S
     while True:
         try:
             admin.delete_consumer_groups([group])[group].result(ASK_S)
         except KafkaException as error:
             if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
                 return
-            if error.args[0].code() != KafkaError.NON_EMPTY_GROUP or monotonic() > give_up:
+            if error.args[0].code() != KafkaError.NON_EMPTY_GROUP or monotonic() > deadline:
                 raise
             pause(0.2)
         else:

@@ -52,19 +52,19 @@ def wait_until_answering(process: Process, config: KafkaConfig, log_file: Path, 
     Raises:
         BrokerUnavailable: The process ended, or did not answer within `within_s`.
     """
-    give_up = monotonic() + within_s
+    deadline = monotonic() + within_s
     ((host, port),) = addresses(config.bootstrap)
     while not _is_open(host, port):
         if process.poll() is not None:
             raise BrokerUnavailable(
                 f"the broker ended with code {process.returncode} before it answered\n{tail(log_file)}"
             )
-        if monotonic() >= give_up:
+        if monotonic() >= deadline:
             raise BrokerUnavailable(
                 f"the broker did not open {config.bootstrap} within {within_s:g} s\n{tail(log_file)}"
             )
         pause(_RETRY_S)
-    assert_reachable(config, timeout_s=max(1.0, give_up - monotonic()))
+    assert_reachable(config, timeout_s=max(1.0, deadline - monotonic()))
 
 
 def end(process: Process, grace_s: float) -> None:

@@ -102,11 +102,11 @@ class WorkerProcess:
         Raises:
             WorkerFailed: It ended, or was not ready in time; the text has the end of its log.
         """
-        give_up = monotonic() + within_s
+        deadline = monotonic() + within_s
         while not self.is_ready():
             if self.exit_code is not None:
                 raise WorkerFailed(f"{self.name} ended with {self.exit_code}: {self.log_tail()}")
-            if monotonic() > give_up:
+            if monotonic() > deadline:
                 raise WorkerFailed(f"{self.name} is not ready after {within_s:.0f} s: {self.log_tail()}")
             pause(_STEP_S)
 
