@@ -21,6 +21,10 @@ READY = "ready"
 LOST_AFTER_S = 30.0
 """A press is lost if the broker confirmed it and nothing has come out this long after the last press."""
 
+SETTLE_S = 2.0
+"""Records are still awaited for so long when as many have come as were expected: reminders of earlier incidents may be
+among them, and the last presses still on their way. Longer than any latency that was measured."""
+
 
 def press(number: int, at_s: float) -> PillarEvent:
     """The press of pillar `number`; its event id carries the number."""
@@ -80,7 +84,7 @@ def _noting(acknowledged: set[int], number: int) -> Callable[[object, object], N
 def receive(bootstrap: str, topic: str, expected: int, stop_file: Path, out: Path) -> None:
     """Note the arrival time of every record; bytes are kept, not decoded.
 
-    It ends when the stop file is there and either all expected records have come or `SETTLE_S` have passed.
+    It ends when the stop file is there and as many records as expected have come, or `LOST_AFTER_S` have passed.
     """
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench", "enable.auto.commit": False})
     partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
@@ -98,8 +102,10 @@ def receive(bootstrap: str, topic: str, expected: int, stop_file: Path, out: Pat
             arrived += [(now, message.value() or b"") for message in messages if message.error() is None]
         elif stopped is None and stop_file.exists():
             stopped = time.time()
-        elif stopped is not None and (len(arrived) >= expected or time.time() - stopped > LOST_AFTER_S):
-            break
+        elif stopped is not None:
+            wait_s = SETTLE_S if len(arrived) >= expected else LOST_AFTER_S
+            if time.time() - stopped > wait_s:
+                break
     with out.open("wb") as file:
         for at, value in arrived:
             file.write(json.dumps([at, value.hex()]).encode() + b"\n")
