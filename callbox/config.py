@@ -29,7 +29,14 @@ _MASKED: Final = ("password", "secret")
 _PORTS: Final = range(1 << 16)
 _NICE: Final = range(20)  # below 0 it needs privileges that a worker should not have
 _POSITIVE: Final = ("batch_records", "merge_records", "waiting_batches", "fetch_bytes", "threads")
-_DURATIONS: Final = ("commit_interval_s", "snapshot_interval_s", "drain_s", "registry_poll_s", "stall_s")
+_DURATIONS: Final = (
+    "commit_interval_s",
+    "snapshot_interval_s",
+    "drain_s",
+    "registry_poll_s",
+    "stall_s",
+    "give_up_s",
+)
 
 
 class ModelsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -20,6 +20,7 @@ ALLOWED: Final = {
     "runtime.drain_s": "above 0",
     "runtime.registry_poll_s": "above 0",
     "runtime.stall_s": "above 0",
+    "runtime.give_up_s": "above 0",
     "workers.http_port": "0 to 65535",
     "workers.nice": "0 to 19",
     "workers.batch_records": "from 1",

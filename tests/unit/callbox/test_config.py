@@ -12,6 +12,7 @@ from callbox.config import MASK, Config, find_config, load_config, read_config, 
 from callbox.invocation import Invocation
 from schemas.errors import FileRefused, InputMissing
 from streams.kafka.config import KafkaConfig, SaslMechanism, SecurityProtocol
+from streams.worker.settings import RuntimeSettings
 from streams.worker.spec import WorkersSettings
 from tests.support.paths import ROOT
 
@@ -77,6 +78,15 @@ def test_the_broker_keeps_its_default_address() -> None:
 )
 def test_a_refusal_names_the_path_and_what_is_allowed(text: str, said: str) -> None:
     assert refused(text).startswith(f"callbox.toml: {said}")
+
+
+@pytest.mark.parametrize(
+    "name", [field.name for field in msgspec.structs.fields(RuntimeSettings) if field.type is float]
+)
+def test_no_duration_of_the_runtime_may_be_zero(name: str) -> None:
+    assert refused(f"[runtime]\n{name} = 0").startswith(
+        f"callbox.toml: runtime.{name}: found 0.0, allowed is"
+    )
 
 
 def test_every_problem_is_named_at_once() -> None:
