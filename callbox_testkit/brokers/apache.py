@@ -12,8 +12,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from callbox.demo.processes.broker import Broker
 from callbox.demo.processes.broker_process import (
@@ -29,7 +28,7 @@ from callbox.demo.processes.existing_kafka import ExistingKafka
 from callbox_testkit.brokers.guard import Guard
 from callbox_testkit.brokers.kafka_jars import java_program, kafka_classpath
 from schemas.errors import BrokerUnavailable
-from streams.kafka.capabilities import CAPABILITIES, BrokerKind, Capabilities
+from streams.kafka.capabilities import BrokerKind
 from streams.kafka.config import KafkaConfig
 
 _CLUSTER_ID: Final = "Y2FsbGJveC1vbmUtbm9kZQ"  # base64 of "callbox-one-node": Kafka wants 16 bytes
@@ -58,7 +57,7 @@ def kafka_from_environment(
     return ApacheKafka(cache, log_file, environment=environment)
 
 
-class ApacheKafka:
+class ApacheKafka(Broker):
     """One node on free ports of the loopback address, with its data in a temporary folder."""
 
     def __init__(
@@ -106,11 +105,6 @@ class ApacheKafka:
     def kind(self) -> BrokerKind:
         """Kafka."""
         return BrokerKind.KAFKA
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Everything."""
-        return CAPABILITIES[self.kind]
 
     def start(self) -> None:
         """Fetch the jars if need be, format a fresh folder, start, return once it answers.
@@ -185,15 +179,3 @@ class ApacheKafka:
             ) from None
         if code != 0:
             raise BrokerUnavailable(f"Kafka's storage cannot be formatted\n{tail(self._log_file)}")
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()

@@ -5,10 +5,9 @@ one-record batches. streams/kafka/capabilities.py says what it cannot do.
 """
 
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from callbox.demo.processes.broker import MissingBroker
+from callbox.demo.processes.broker import Broker, MissingBroker
 from callbox.demo.processes.broker_process import (
     LOOPBACK,
     Process,
@@ -17,7 +16,7 @@ from callbox.demo.processes.broker_process import (
     spawn,
     wait_until_answering,
 )
-from streams.kafka.capabilities import CAPABILITIES, BrokerKind, Capabilities
+from streams.kafka.capabilities import BrokerKind
 from streams.kafka.config import KafkaConfig
 
 _START_WITHIN_S: Final = 15.0  # 0.1 s measured on an idle machine; a loaded one may take longer
@@ -26,7 +25,7 @@ _GRACE_S: Final = (
 )
 
 
-class EmbeddedBroker:
+class EmbeddedBroker(Broker):
     """Tansu on a free port of the loopback address."""
 
     def __init__(self, log_file: Path) -> None:
@@ -44,11 +43,6 @@ class EmbeddedBroker:
     def kind(self) -> BrokerKind:
         """`BrokerKind.EMBEDDED`."""
         return BrokerKind.EMBEDDED
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Those of the embedded kind: see streams/kafka/capabilities.py."""
-        return CAPABILITIES[self.kind]
 
     def start(self) -> None:
         """Return when it answers.
@@ -75,18 +69,6 @@ class EmbeddedBroker:
         process, self._process = self._process, None
         if process is not None:
             end(process, _GRACE_S)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 def _binary() -> str:
