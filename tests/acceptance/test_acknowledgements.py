@@ -32,7 +32,8 @@ from tests.support.ack_actions import (
     unshelve,
 )
 from tests.support.expect import once, rejected, result_of
-from tests.support.timeline import ACTOR, Timeline, ack, camera, device, flame, only_alert
+from tests.support.log_records import ACTOR, ack, camera, device, flame
+from tests.support.timeline import Timeline, only_alert
 
 _S = IncidentState
 

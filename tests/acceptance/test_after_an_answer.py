@@ -30,7 +30,8 @@ from tests.support.ack_actions import (
     unshelve,
 )
 from tests.support.expect import never, once, summary
-from tests.support.timeline import Timeline, alive, camera, device, flame, only_alert
+from tests.support.log_records import alive, camera, device, flame
+from tests.support.timeline import Timeline, only_alert
 
 DAY_S = 86_400
 

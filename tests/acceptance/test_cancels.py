@@ -10,7 +10,8 @@ from schemas.enums import (
     Reason,
 )
 from tests.support.expect import never, once
-from tests.support.timeline import Timeline, fact, flame, only_alert
+from tests.support.log_records import fact, flame
+from tests.support.timeline import Timeline, only_alert
 
 
 def test_req_06_a_device_s_cancel_of_a_red_asks_and_leaves_it_open() -> None:

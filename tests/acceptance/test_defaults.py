@@ -17,7 +17,8 @@ from schemas.topics import ALERTS, MAINTENANCE
 from schemas.units import DAY_MS
 from tests.support.expect import at_s, never, once, summary, within
 from tests.support.grades import ACKNOWLEDGE_S, FOUR_TIERS, begin, every_grade, raised, site
-from tests.support.timeline import Timeline, dead_letter, flame, ms, only_alert
+from tests.support.log_records import dead_letter, flame, ms
+from tests.support.timeline import Timeline, only_alert
 
 HOLD_S = {Grade.RED: 0, Grade.YELLOW: 10, Grade.BLUE: 30}
 NOTIFY_S = {Grade.RED: 60, Grade.YELLOW: 300, Grade.BLUE: 1_800}

@@ -14,7 +14,7 @@ from schemas.enums import (
 )
 from tests.support.expect import at_s, never, once, replayed, restarted, summary, within
 from tests.support.grades import ACKNOWLEDGE_S, FOUR_TIERS, every_grade, raised, site
-from tests.support.timeline import ms
+from tests.support.log_records import ms
 
 
 @every_grade

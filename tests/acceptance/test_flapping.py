@@ -11,7 +11,8 @@ from schemas.enums import (
     Reason,
 )
 from tests.support.expect import at_s, never, once, summary, within
-from tests.support.timeline import Timeline, device, only_alert
+from tests.support.log_records import device
+from tests.support.timeline import Timeline, only_alert
 
 
 def cycle(line: Timeline, second: float, *, off_after_s: float = 1) -> None:

@@ -16,7 +16,8 @@ from schemas.enums import (
     Reason,
 )
 from tests.support.expect import once, replayed, restarted, summary, within
-from tests.support.timeline import LAT, Timeline, camera, device, flame, only_alert, other_zone
+from tests.support.log_records import LAT, camera, device, flame, other_zone
+from tests.support.timeline import Timeline, only_alert
 
 FAR = LAT + 0.1
 

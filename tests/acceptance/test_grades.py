@@ -18,7 +18,8 @@ from schemas.enums import (
 )
 from schemas.topics import ALERTS, MAINTENANCE
 from tests.support.expect import never, once, within
-from tests.support.timeline import LAT, Timeline, alive, camera, device, flame, only_alert
+from tests.support.log_records import LAT, alive, camera, device, flame
+from tests.support.timeline import Timeline, only_alert
 
 JUST_WITHIN, JUST_BEYOND = LAT + 0.0017986, LAT + 0.0017987
 

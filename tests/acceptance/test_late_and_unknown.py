@@ -18,7 +18,8 @@ from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import ALERTS, MAINTENANCE
 from schemas.units import DAY_MS, EpochMs
 from tests.support.expect import at_s, once, summary
-from tests.support.timeline import ZONE, Timeline, dead_letter, device, entry, envelope, ms, other_zone
+from tests.support.log_records import ZONE, dead_letter, device, entry, envelope, ms, other_zone
+from tests.support.timeline import Timeline
 
 
 def pressed(

@@ -12,7 +12,8 @@ from schemas.enums import (
 )
 from schemas.topics import ALERTS, MAINTENANCE
 from tests.support.expect import never, once, watch, within
-from tests.support.timeline import Timeline, device, only_alert
+from tests.support.log_records import device
+from tests.support.timeline import Timeline, only_alert
 
 FAULTS = {
     PillarKind.TAMPER: Hazard.TAMPER,

@@ -5,7 +5,8 @@ from msgspec.structs import replace
 from schemas.enums import AckAction, AckReason, Disposition, Grade, Hazard, PillarKind, Reason
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE
-from tests.support.timeline import LAT, PARTITIONS, Timeline, alive, device, gateway
+from tests.support.log_records import LAT, PARTITIONS, alive, device, gateway
+from tests.support.timeline import Timeline
 
 
 def reported(line: Timeline, hazard: Hazard, reason: Reason | None = None) -> list[str]:

@@ -14,7 +14,8 @@ from schemas.enums import (
 )
 from schemas.topics import ALERTS, MAINTENANCE
 from tests.support.expect import never, once, within
-from tests.support.timeline import Timeline, device, only_alert
+from tests.support.log_records import device
+from tests.support.timeline import Timeline, only_alert
 
 
 def test_req_01_a_first_press_raises_a_red_with_no_hold() -> None:

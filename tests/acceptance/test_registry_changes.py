@@ -4,7 +4,8 @@ from msgspec.structs import replace
 
 from schemas.enums import Action, Hazard, PillarKind, Reason
 from tests.support.expect import never, once, watch, within
-from tests.support.timeline import LAT, Timeline, device, gateway, ms, other_zone
+from tests.support.log_records import LAT, device, gateway, ms, other_zone
+from tests.support.timeline import Timeline
 
 
 def test_a_removed_device_is_not_supervised_any_more() -> None:

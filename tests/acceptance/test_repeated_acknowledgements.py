@@ -10,7 +10,8 @@ from schemas.enums import (
 )
 from tests.support.ack_actions import accept, call
 from tests.support.expect import rejected, restarted
-from tests.support.timeline import Timeline, device, only_alert
+from tests.support.log_records import device
+from tests.support.timeline import Timeline, only_alert
 
 
 def is_silent(decision: Decision) -> bool:

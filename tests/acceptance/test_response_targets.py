@@ -9,7 +9,8 @@ from schemas.enums import (
 from schemas.registry import ResponsePoint
 from schemas.units import deg_e7
 from tests.support.expect import once
-from tests.support.timeline import LAT, Timeline, device, flame, only_alert
+from tests.support.log_records import LAT, device, flame
+from tests.support.timeline import Timeline, only_alert
 
 
 def distant(metres: float) -> ResponsePoint:

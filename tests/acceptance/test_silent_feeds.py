@@ -13,7 +13,8 @@ from schemas.enums import (
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import HOTLIST, MAINTENANCE
 from tests.support.expect import never, once, summary, watch
-from tests.support.timeline import ZONE, Timeline, alive, device, list_age
+from tests.support.log_records import ZONE, alive, device, list_age
+from tests.support.timeline import Timeline
 
 
 @pytest.mark.parametrize("phase_s", [0.0, 0.3, 0.9])

@@ -11,7 +11,8 @@ from schemas.enums import (
 )
 from schemas.topics import ALERTS
 from tests.support.expect import never, once, summary, watch, within
-from tests.support.timeline import LAT, Timeline, device, gateway
+from tests.support.log_records import LAT, device, gateway
+from tests.support.timeline import Timeline
 
 
 def site(*, gateway_s: int | None = None, children: int = 4) -> Timeline:

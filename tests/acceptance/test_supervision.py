@@ -12,7 +12,8 @@ from schemas.enums import (
 )
 from schemas.topics import MAINTENANCE
 from tests.support.expect import never, once, restarted, watch, within
-from tests.support.timeline import Timeline, device, ms
+from tests.support.log_records import device, ms
+from tests.support.timeline import Timeline
 
 
 @pytest.mark.parametrize("heartbeat_s", [20, 60, 300, 3_600])

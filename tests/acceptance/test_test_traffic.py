@@ -19,7 +19,8 @@ from schemas.feeds import PillarEvent
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import ALERTS, MAINTENANCE, TEST_ALERTS
 from tests.support.expect import never, once, rejected, summary, within
-from tests.support.timeline import Timeline, camera, device, flame, ms, only_alert
+from tests.support.log_records import camera, device, flame, ms
+from tests.support.timeline import Timeline, only_alert
 
 
 def live(line: Timeline) -> list[str]:

@@ -13,9 +13,10 @@ from streams.kafka.config import KafkaConfig
 from streams.replay.recording import load_log, write_log
 from streams.replay.refold import Log, differences, refold
 from tests.support.documents import blocks, text_of
+from tests.support.log_records import PARTITIONS, device
 from tests.support.paths import ROOT
 from tests.support.recorded_log import PARTITION
-from tests.support.timeline import PARTITIONS, Timeline, device
+from tests.support.timeline import Timeline
 
 FOLD_A_FILE, RECORD = [
     content for language, content in blocks(text_of(ROOT / "docs/replay.md")) if language == "python"

@@ -1,7 +1,6 @@
 """The commands on a real broker: topics, registry, policy and hotlist applied, and `tail` that shows what came."""
 
 import json
-import logging
 import signal
 import subprocess
 import sys
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from callbox.cli import run
 from callbox.commands.policy import put_in_force
@@ -28,6 +26,7 @@ from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import read_all
 from streams.kafka.topics import apply as make_topics
+from tests.support.logs import restored_logs
 
 pytestmark = pytest.mark.embedded
 
@@ -59,8 +58,6 @@ def broker(empty_broker: KafkaConfig) -> KafkaConfig:
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str]) -> Iterator[Call]:
     """Run a command and look at its exit code."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
 
     def called(*arguments: str, code: int = 0) -> list[str]:
         found = run(arguments)
@@ -68,11 +65,8 @@ def call(capsys: pytest.CaptureFixture[str]) -> Iterator[Call]:
         assert found == code, captured.err
         return captured.out.splitlines()
 
-    yield called
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    with restored_logs():
+        yield called
 
 
 def town(**zones: str) -> str:

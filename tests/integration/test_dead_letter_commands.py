@@ -1,13 +1,11 @@
 """`callbox dlq` on real brokers: counted, shown, sent again with the key and the id it had, or said to be gone."""
 
 import json
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -32,7 +30,8 @@ from streams.kafka.reader import read
 from streams.kafka.record import LogRecord
 from streams.kafka.topics import apply as make_topics
 from tests.support.fakes import checkpoint
-from tests.support.timeline import device
+from tests.support.log_records import device
+from tests.support.logs import restored_logs
 
 PLATE = "XYZ9876"
 
@@ -69,8 +68,6 @@ def _made(config: KafkaConfig) -> KafkaConfig:
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str]) -> Iterator[Call]:
     """Run a command and look at its exit code."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
 
     def called(*arguments: str, code: int = 0) -> str:
         capsys.readouterr()
@@ -79,11 +76,8 @@ def call(capsys: pytest.CaptureFixture[str]) -> Iterator[Call]:
         assert found == code, captured.out + captured.err
         return captured.out + captured.err
 
-    yield called
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    with restored_logs():
+        yield called
 
 
 def name(base: str) -> str:

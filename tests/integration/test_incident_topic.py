@@ -18,7 +18,8 @@ from streams.kafka.reader import BrokerReader, Follower, latest_by_key, read_all
 from streams.state.incident_topic import IncidentKeeper
 from tests.conftest import MakeTopic
 from tests.support.fakes import World
-from tests.support.timeline import Timeline, fact
+from tests.support.log_records import fact
+from tests.support.timeline import Timeline
 
 pytestmark = pytest.mark.kafka
 

@@ -1,7 +1,6 @@
 """`callbox incidents` on a real broker: what is listed and shown, what is said, and what is answered."""
 
 import json
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,6 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
-import structlog
 from msgspec.structs import replace
 
 from callbox.cli import run
@@ -21,6 +19,7 @@ from streams.clock import now_ms
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import Follower, read_all
+from tests.support.logs import restored_logs
 from tests.support.timeline import Timeline
 
 ME = ("--actor", "Li", "--organisation", "Town")
@@ -103,8 +102,6 @@ def desk(
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str]) -> Iterator[Call]:
     """Run `callbox incidents …` and look at its exit code; with an error the lines are those of stderr."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
 
     def called(*arguments: str, code: int = 0) -> list[str]:
         found = run(["incidents", *arguments])
@@ -112,11 +109,8 @@ def call(capsys: pytest.CaptureFixture[str]) -> Iterator[Call]:
         assert found == code, captured.err
         return (captured.err if code else captured.out).splitlines()
 
-    yield called
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    with restored_logs():
+        yield called
 
 
 def incident(incident_id: str, **fields: Any) -> Alert:

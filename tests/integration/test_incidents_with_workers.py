@@ -1,12 +1,10 @@
 """A press, from the shipped workers to an operator at a terminal and back."""
 
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from callbox.cli import run
 from callbox.demo.processes.broker_process import free_port
@@ -20,6 +18,7 @@ from streams.clock import now_ms, pause
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, publish
+from tests.support.logs import restored_logs
 
 READY_S = 60.0
 TRIES = 200
@@ -31,9 +30,7 @@ def pressed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Workers, and a press of a pillar that nobody has registered; the config is in the working folder."""
     monkeypatch.chdir(tmp_path)
     config = tmp_path / "callbox.toml"
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    with EmbeddedBroker(tmp_path / "broker.log") as broker:
+    with restored_logs(), EmbeddedBroker(tmp_path / "broker.log") as broker:
         config.write_text(f'[kafka]\nbootstrap = "{broker.bootstrap}"\nkind = "{broker.kind}"\n')
         kafka = KafkaConfig(bootstrap=broker.bootstrap, kind=broker.kind)
         topics.apply(kafka, i_lose_order=False)
@@ -51,10 +48,6 @@ def pressed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         finally:
             for worker in workers:
                 worker.stop()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
 
 
 @pytest.mark.embedded

@@ -19,8 +19,8 @@ from schemas.fusion_log import PillarFact, Tick
 from schemas.units import EpochMs
 from tests.support.fold_logs import Step, entries, folded, logs, start
 from tests.support.fold_site import SITE
+from tests.support.log_records import START, ZONE, entry, envelope, fact
 from tests.support.state_sample import sample_path
-from tests.support.timeline import START, ZONE, entry, envelope, fact
 
 
 def broken(*_arguments: object, **_named: object) -> NoReturn:

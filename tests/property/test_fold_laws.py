@@ -17,7 +17,7 @@ from schemas.codec import encode
 from schemas.enums import Action, Grade, InputKind, PillarKind, Reason, Status
 from schemas.fusion_log import PillarFact, Tick
 from tests.support.fold_logs import Step, entries, folded, logs, sent, start
-from tests.support.timeline import entry, envelope, fact
+from tests.support.log_records import entry, envelope, fact
 
 MANY = 150
 """The number of logs for the laws on which a life may depend."""

@@ -24,7 +24,7 @@ from schemas.enums import (
 from schemas.fusion_log import Tick
 from schemas.units import DAY_MS, SECOND_MS, EpochMs
 from tests.support.fold_logs import Step, entries, folded, logs, start
-from tests.support.timeline import START, ack, entry, envelope
+from tests.support.log_records import START, ack, entry, envelope
 
 RANK = {Grade.BLUE: 1, Grade.YELLOW: 2, Grade.RED: 3}
 MANY = 150

@@ -11,7 +11,8 @@ from schemas.enums import (
     PillarKind,
 )
 from tests.support.expect import once
-from tests.support.timeline import Timeline, device, only_alert
+from tests.support.log_records import device
+from tests.support.timeline import Timeline, only_alert
 
 AckStep = Callable[[Timeline, str, float], Decision]
 

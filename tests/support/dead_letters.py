@@ -15,7 +15,7 @@ from schemas.topics import PILLAR_EVENTS, dead_letter_topic
 from schemas.units import DAY_MS, EpochMs
 from streams.kafka.producer import RecordMetadata
 from streams.kafka.record import LogRecord
-from tests.support.timeline import ms
+from tests.support.log_records import ms
 
 KNOWN = frozenset({"P1", "C1", "K1"})
 LATER = EpochMs(ms(0) + 3 * DAY_MS)

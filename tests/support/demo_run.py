@@ -21,7 +21,8 @@ from schemas.topics import (
 from schemas.units import EpochMs
 from streams.kafka.capabilities import BrokerKind
 from streams.kafka.producer import RecordMetadata
-from tests.support.timeline import START, Timeline, device
+from tests.support.log_records import START, device
+from tests.support.timeline import Timeline
 
 SCENARIO = read_scenario(shipped("scenario.toml"), "scenario.toml")
 PLATE = "沪B70Y26"

@@ -14,7 +14,8 @@ from processors.state.partition_state import new_state
 from schemas.ack import AckResult
 from schemas.alert import Alert
 from schemas.enums import AckOutcome, PillarKind, Reason
-from tests.support.timeline import Timeline, alive, ms
+from tests.support.log_records import alive, ms
+from tests.support.timeline import Timeline
 
 
 def within(line: Timeline, from_s: float, to_s: float, **wanted: object) -> list[Alert]:

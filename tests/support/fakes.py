@@ -26,7 +26,7 @@ from streams.worker.context import Context
 from streams.worker.metrics import Metrics
 from streams.worker.settings import RuntimeSettings, WorkerSettings
 from streams.worker.spec import WORKERS
-from tests.support.timeline import device, ms
+from tests.support.log_records import device, ms
 
 if TYPE_CHECKING:
     from streams.kafka.reader import BrokerReader

@@ -29,7 +29,7 @@ from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FRAMES, HOTLIST
 from schemas.units import EpochMs, deg_e7
 from tests.support.fold_site import POLICIES, SITE
-from tests.support.timeline import (
+from tests.support.log_records import (
     START,
     ZONE,
     FeedRecord,

@@ -6,7 +6,7 @@ from processors.state.policy import ByGrade, FusionPolicy, Grades, Window, Windo
 from schemas.enums import DeviceKind, Grade, Tier
 from schemas.registry import ChainLink
 from schemas.units import DAY_MS
-from tests.support.timeline import LAT, camera, device
+from tests.support.log_records import LAT, camera, device
 
 FOUR_TIERS = tuple(
     ChainLink(tier=tier, unit=tier.value)

@@ -22,8 +22,8 @@ from schemas.codec import encode
 from schemas.partitioning import partition_of
 from schemas.units import EpochMs
 from tests.support.golden_scenes import PARTITIONS, SCENES
+from tests.support.log_records import ZONE
 from tests.support.paths import TESTS
-from tests.support.timeline import ZONE
 
 FOLDER = TESTS / "golden"
 NAMES = tuple(SCENES)

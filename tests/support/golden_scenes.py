@@ -21,10 +21,9 @@ from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE, ChainLink, RegistryDevice, ResponsePoint
 from schemas.topics import FRAMES, HOTLIST
 from schemas.units import deg_e7
-from tests.support.timeline import (
+from tests.support.log_records import (
     LAT,
     ZONE,
-    Timeline,
     alive,
     camera,
     dead_letter,
@@ -34,6 +33,7 @@ from tests.support.timeline import (
     list_age,
     ms,
 )
+from tests.support.timeline import Timeline
 
 HOUR_S = 3_600
 PARTITIONS = 2

@@ -13,7 +13,8 @@ from schemas.enums import (
 )
 from schemas.registry import ChainLink
 from tests.support.expect import once
-from tests.support.timeline import Timeline, camera, device, flame
+from tests.support.log_records import camera, device, flame
+from tests.support.timeline import Timeline
 
 FOUR_TIERS = tuple(
     ChainLink(tier=tier, unit=f"{tier}-unit")

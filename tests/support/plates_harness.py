@@ -15,7 +15,7 @@ from schemas.topics import HOTLIST, PLATE_READS, REGISTRY, VERIFICATION_REQUESTS
 from streams.worker.settings import RuntimeSettings
 from streams.workers.plates import PlatesAgent
 from tests.support.fakes import World, batch, checkpoint, listed, registered, run
-from tests.support.timeline import ms
+from tests.support.log_records import ms
 
 LISTED = "ABC1234"
 CANARY = "XYZ9876"

@@ -16,7 +16,8 @@ from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT
 from schemas.units import EpochMs
 from streams.kafka.record import LogRecord
 from streams.state.restore import Restored, restore
-from tests.support.timeline import PARTITIONS, ZONE, Timeline, device
+from tests.support.log_records import PARTITIONS, ZONE, device
+from tests.support.timeline import Timeline
 
 PARTITION = partition_of(ZONE, PARTITIONS)
 

@@ -16,8 +16,9 @@ from types import FrameType
 from typing import Any
 
 from processors.fold.reducer import fold
+from tests.support.log_records import ZONE, entry, envelope, fact, ms
 from tests.support.source_tree import BESIDES, EVERYTHING, PRODUCT, TESTS, Module, modules, users_of
-from tests.support.timeline import ZONE, Timeline, entry, envelope, fact, ms
+from tests.support.timeline import Timeline
 
 LONG_FUNCTION = 40
 """Lines; a longer function no longer fits a screen."""

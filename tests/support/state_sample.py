@@ -14,19 +14,9 @@ from schemas.enums import AckAction, AckReason, DeviceKind, Disposition, Grade, 
 from schemas.fusion_log import CameraAlive
 from schemas.registry import ResponsePoint
 from schemas.units import deg_e7
+from tests.support.log_records import LAT, alive, camera, dead_letter, device, flame, gateway, list_age, ms
 from tests.support.paths import TESTS
-from tests.support.timeline import (
-    LAT,
-    Timeline,
-    alive,
-    camera,
-    dead_letter,
-    device,
-    flame,
-    gateway,
-    list_age,
-    ms,
-)
+from tests.support.timeline import Timeline
 
 SAMPLES = TESTS / "samples"
 

@@ -1,6 +1,5 @@
 """The command line's exit codes (docs/reference/exit-codes.md) and its one text on stderr."""
 
-import logging
 import re
 import subprocess
 import sys
@@ -10,13 +9,13 @@ from pathlib import Path
 
 import click
 import pytest
-import structlog
 
 from callbox import cli
 from callbox.cli import COMMANDS, run
 from callbox.demo.processes.broker_process import free_port
 from schemas.errors import CallboxError
 from schemas.topics import CATALOGUE
+from tests.support.logs import restored_logs
 from tests.support.paths import ROOT
 
 DOCUMENT = ROOT / "docs/reference/exit-codes.md"
@@ -40,13 +39,8 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty folder, no config in the environment, and the logging of the test run afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CALLBOX_CONFIG", raising=False)
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    with restored_logs():
+        yield
 
 
 def write(name: str, text: str) -> str:

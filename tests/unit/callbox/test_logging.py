@@ -7,21 +7,14 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from callbox.logging import LIBRARIES, LogFormat, configure_logs
+from callbox.logging import LogFormat, configure_logs
+from tests.support.logs import restored_logs
 
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in LIBRARIES}
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name, was in levels.items():
-        logging.getLogger(name).setLevel(was)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    with restored_logs():
+        yield
 
 
 def fail_with_a_plate_in_hand() -> None:

@@ -1,11 +1,9 @@
 """`callbox dlq` without a broker: what it refuses to begin, and how it sums up."""
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from callbox.cli import run
 from callbox.commands.dlq_retry import _Decided, _in_batches, _sum_up
@@ -13,6 +11,7 @@ from callbox.dead_letters.retry import RetryDecision, RetryResult
 from schemas.errors import DeadLetterRefused, InputMissing
 from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
 from streams.kafka.producer import ProducerRecord, RecordMetadata
+from tests.support.logs import restored_logs
 
 PLACE = "alarm.pillar-event.v1.dlq/0/0"
 BOTH = ["--topic", PILLAR_EVENTS, "--cause", "unknown_device"]
@@ -23,13 +22,8 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty folder, no config in the environment, and the logging of the test run afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CALLBOX_CONFIG", raising=False)
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    with restored_logs():
+        yield
 
 
 def bootstrap(address: str) -> None:

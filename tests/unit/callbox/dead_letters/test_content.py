@@ -17,7 +17,7 @@ from schemas.feeds import PillarEvent, PlateRead
 from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
 from streams.kafka.producer import RecordMetadata
 from streams.kafka.record import LogRecord
-from tests.support.timeline import envelope, fact, ms
+from tests.support.log_records import envelope, fact, ms
 
 CANARY = "XYZ9876"
 PLATE = encode(PlateRead(checkpoint_id="K1", occurred_at=ms(0), received_at=ms(0), plate_text=CANARY))

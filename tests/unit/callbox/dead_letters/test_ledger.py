@@ -8,7 +8,7 @@ from schemas.errors import Cause
 from schemas.topics import ACKS, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from streams.kafka.producer import RecordMetadata
 from tests.support.dead_letters import dead_letter, lying
-from tests.support.timeline import ms
+from tests.support.log_records import ms
 
 
 def test_a_place_is_read_as_it_is_written() -> None:

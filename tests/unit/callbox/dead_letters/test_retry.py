@@ -31,7 +31,7 @@ from schemas.topics import (
 )
 from schemas.units import HOUR_MS, EpochMs
 from tests.support.dead_letters import LATER, dead_letter, decided, event, found
-from tests.support.timeline import ACTOR, envelope, fact, ms
+from tests.support.log_records import ACTOR, envelope, fact, ms
 
 
 def test_the_bytes_and_the_key_are_those_of_the_original_and_the_key_chooses_the_partition() -> None:

@@ -17,7 +17,8 @@ from streams.workers.alarms import AlarmsAgent
 from tests.support.dead_letters import LATER, dead_letter, decided, event, lying
 from tests.support.fakes import World, batch, registered, run
 from tests.support.fakes import kept as record_in
-from tests.support.timeline import Timeline, device, ms
+from tests.support.log_records import device, ms
+from tests.support.timeline import Timeline
 
 NAMELESS = (
     event(event_id=None),

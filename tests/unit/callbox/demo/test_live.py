@@ -13,7 +13,7 @@ from schemas.topics import (
 )
 from schemas.units import EpochMs
 from tests.support.demo_run import alerts, request
-from tests.support.timeline import START
+from tests.support.log_records import START
 
 
 def shown_by(display: Display, console: Console) -> str:

@@ -3,7 +3,7 @@
 from callbox.demo.result import latency_of, press_to_alert_ms
 from schemas.units import EpochMs
 from tests.support.demo_run import alerts
-from tests.support.timeline import START
+from tests.support.log_records import START
 
 
 def test_latency_counts_presses_only() -> None:

@@ -30,7 +30,8 @@ from schemas.errors import Cause, DecodeError, PictureError
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
 from schemas.topics import ACKS, FRAMES, HOTLIST, PILLAR_EVENTS, PLATE_READS
 from schemas.units import EpochMs
-from tests.support.timeline import Timeline, device
+from tests.support.log_records import device
+from tests.support.timeline import Timeline
 
 TOWN = read_site(shipped("town.toml"), "town.toml")
 NOW = EpochMs(1_760_000_000_000)

@@ -14,7 +14,8 @@ from schemas.errors import InputMissing
 from schemas.topics import INCIDENTS
 from schemas.units import EpochMs
 from streams.kafka.record import LogRecord
-from tests.support.timeline import Timeline, ms
+from tests.support.log_records import ms
+from tests.support.timeline import Timeline
 
 
 def incident(incident_id: str, at_s: float = 1, **fields: Any) -> Alert:

@@ -20,7 +20,8 @@ from schemas.enums import (
     Status,
 )
 from schemas.fusion_log import Media
-from tests.support.timeline import Timeline, ms
+from tests.support.log_records import ms
+from tests.support.timeline import Timeline
 
 EVIL = "evil\x1b[2J\x9b\u202e\r\n"
 

@@ -18,8 +18,9 @@ from schemas.enums import (
     Status,
     Tier,
 )
+from tests.support.log_records import LAT, START, alive, camera, device, flame
 from tests.support.state_sample import sample_path
-from tests.support.timeline import LAT, START, Timeline, alive, camera, device, flame, only_alert
+from tests.support.timeline import Timeline, only_alert
 
 DAY_S = 86_400
 

@@ -13,7 +13,8 @@ from processors.incident.incident_compaction import (
 from schemas.alert import Alert
 from schemas.enums import Action
 from schemas.units import EpochMs
-from tests.support.timeline import Timeline, device, fact, ms
+from tests.support.log_records import device, fact, ms
+from tests.support.timeline import Timeline
 
 
 def alert(revision: int, action: Action = Action.UPDATE, *, at_s: float = 0) -> Alert:

@@ -9,7 +9,8 @@ from schemas.codec import decode
 from schemas.enums import AckAction, Feed, Grade, InputKind, PillarKind, Reason, Status
 from schemas.fusion_log import PillarFact
 from tests.support.fold_logs import Step, entries, folded, logs
-from tests.support.timeline import ZONE, Timeline, camera, device, fact, flame, ms
+from tests.support.log_records import ZONE, camera, device, fact, flame, ms
+from tests.support.timeline import Timeline
 
 
 def named(alert: Alert) -> tuple[str, str] | None:

@@ -9,7 +9,8 @@ from schemas.alert import Alert
 from schemas.enums import AckAction, AckReason, Grade, Hazard, PillarKind, Reason, Status
 from tests.support.expect import within
 from tests.support.fold_logs import Step, entries, folded, logs
-from tests.support.timeline import Timeline, device
+from tests.support.log_records import device
+from tests.support.timeline import Timeline
 
 _CALL, _FIRE = Hazard.EMERGENCY_CALL, Hazard.FIRE
 EMERGENCIES = {_CALL, _FIRE}

@@ -9,7 +9,7 @@ from schemas.ack import AckFact, Acknowledgement, Actor
 from schemas.codec import decode
 from schemas.enums import AckAction, AckReason, Hazard, InputKind
 from schemas.registry import UNASSIGNED_ZONE
-from tests.support.timeline import ms
+from tests.support.log_records import ms
 
 INCIDENT = incident_id_of("east", Hazard.EMERGENCY_CALL, "P1", "e1")
 

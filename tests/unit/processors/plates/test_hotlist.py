@@ -16,7 +16,7 @@ from schemas.enums import PlateClass, PlateColour, Purpose, ReviewReason
 from schemas.hotlist import HotlistEntry
 from schemas.units import DAY_MS, EpochMs
 from tests.support.fakes import entry_of
-from tests.support.timeline import START, ms
+from tests.support.log_records import START, ms
 
 
 def vehicle(

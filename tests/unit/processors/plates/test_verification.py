@@ -9,7 +9,7 @@ from schemas.feeds import PlateRead
 from schemas.hotlist import VerificationRequest
 from schemas.units import MINUTE_MS, EpochMs
 from tests.support.fakes import entry_of
-from tests.support.timeline import ms
+from tests.support.log_records import ms
 
 READ = PlateRead(
     checkpoint_id="K1",

@@ -3,7 +3,8 @@
 from processors.fold.apply import MAX_ENDED
 from processors.state.event_ids import WINDOW_SIZE
 from schemas.enums import AckAction, AckReason, PillarKind, Reason
-from tests.support.timeline import Timeline, ack, camera, flame, only_alert
+from tests.support.log_records import ack, camera, flame
+from tests.support.timeline import Timeline, only_alert
 
 
 def said(line: Timeline, incident_id: str, at_s: float, ack_id: str) -> Reason:

@@ -5,7 +5,8 @@ import pytest
 from processors.incident.issue import topic_for
 from schemas.enums import Action, Disposition, Grade, Hazard, IncidentState, PillarKind, Reason, Status
 from schemas.topics import TEST_ALERTS
-from tests.support.timeline import LAT, Timeline, camera, device, fact, flame, only_alert, reasons
+from tests.support.log_records import LAT, camera, device, fact, flame
+from tests.support.timeline import Timeline, only_alert, reasons
 
 
 def test_a_device_s_cancel_of_a_red_is_an_update_and_it_stays_open() -> None:

@@ -21,11 +21,10 @@ from schemas.fusion_log import Tick
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE, ChainLink, RegistryDevice
 from schemas.topics import ALERTS, MAINTENANCE
-from tests.support.timeline import (
+from tests.support.log_records import (
     LAT,
     PARTITIONS,
     FeedRecord,
-    Timeline,
     alive,
     before_0_4,
     camera,
@@ -35,9 +34,8 @@ from tests.support.timeline import (
     list_age,
     log_broken,
     ms,
-    only_alert,
-    reasons,
 )
+from tests.support.timeline import Timeline, only_alert, reasons
 
 DAY_S = 86_400
 FOUR_TIERS = tuple(

@@ -19,11 +19,10 @@ from schemas.enums import (
 )
 from schemas.topics import ALERTS
 from schemas.units import DAY_MS
-from tests.support.timeline import (
+from tests.support.log_records import (
     CHAIN,
     LAT,
     ZONE,
-    Timeline,
     camera,
     device,
     entry,
@@ -31,10 +30,9 @@ from tests.support.timeline import (
     fact,
     flame,
     ms,
-    only_alert,
     other_zone,
-    reasons,
 )
+from tests.support.timeline import Timeline, only_alert, reasons
 
 
 def test_a_first_press_raises_a_red_at_once_with_everything_that_is_known() -> None:

@@ -15,9 +15,8 @@ from processors.state.partition_state import State
 from processors.state.policy import DEFAULT_VERSION, FusionPolicy, Window, Windows, policy_record
 from schemas.enums import Action, Grade, InputKind, PillarKind, Reason
 from schemas.fusion_log import FusionInput
-from tests.support.timeline import (
+from tests.support.log_records import (
     LAT,
-    Timeline,
     camera,
     dead_letter,
     device,
@@ -26,9 +25,9 @@ from tests.support.timeline import (
     fact,
     flame,
     ms,
-    only_alert,
     other_zone,
 )
+from tests.support.timeline import Timeline, only_alert
 
 
 def test_a_moved_pillar_raises_at_its_new_place() -> None:

@@ -11,7 +11,7 @@ from streams.kafka.compacted_table import CompactedTable
 from streams.kafka.record import LogRecord
 from streams.worker.settings import RuntimeSettings
 from tests.support.fakes import FakeFollower, World, entry_of, kept, listed, registered, run
-from tests.support.timeline import device, ms
+from tests.support.log_records import device, ms
 
 AT_ONCE = RuntimeSettings(registry_poll_s=0)
 

@@ -13,7 +13,7 @@ from streams.kafka.dead_letters import MOST_DETAIL, MOST_KEY, MOST_PAYLOAD, make
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
 from tests.support.fakes import World, consumed
-from tests.support.timeline import ms
+from tests.support.log_records import ms
 
 CANARY = b"B\xc3\x8412345"
 SEALED = [topic.name for topic in CATALOGUE if topic.sealed]

@@ -14,7 +14,8 @@ from schemas.errors import FileRefused, InputMissing, LogBroken
 from schemas.topics import ACK_RESULTS, ALERTS, TEST_ALERTS
 from streams.replay.recording import load_log, write_log
 from streams.replay.refold import Difference, DifferenceKind, Log, differences, refold, repeats
-from tests.support.timeline import PARTITIONS, Timeline
+from tests.support.log_records import PARTITIONS
+from tests.support.timeline import Timeline
 
 
 def three_alerts() -> Log:

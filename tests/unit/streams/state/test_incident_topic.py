@@ -20,7 +20,8 @@ from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
 from streams.state.incident_topic import IncidentKeeper, IncidentTopic
 from tests.support.fakes import FakeFollower, World, run
-from tests.support.timeline import Timeline, fact, ms
+from tests.support.log_records import fact, ms
+from tests.support.timeline import Timeline
 
 
 def alert(revision: int, action: Action = Action.UPDATE, *, at_s: float = 0) -> Alert:

@@ -20,9 +20,10 @@ from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT
 from schemas.units import EpochMs
 from streams.kafka.record import LogRecord
 from streams.state.restore import LAST_RECORDS, Broken, broken_log
+from tests.support.log_records import PARTITIONS
 from tests.support.paths import TESTS
 from tests.support.recorded_log import END, LOG, PARTITION, Cluster, folded, snapshot, state_at
-from tests.support.timeline import PARTITIONS, Timeline
+from tests.support.timeline import Timeline
 
 SAMPLES = TESTS / "samples"
 

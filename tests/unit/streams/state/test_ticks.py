@@ -13,7 +13,7 @@ from streams.kafka.producer import ProducerRecord
 from streams.state.ticks import WAKE, Ticker
 from streams.worker.metrics import Metrics
 from tests.support.fakes import HandClock, consumed
-from tests.support.timeline import ms
+from tests.support.log_records import ms
 
 NOW = ms(0)
 GIVE_UP_S = 90.0

@@ -14,7 +14,7 @@ from streams.faust.assignment import Assignment
 from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 from tests.support.fakes import batch, run
-from tests.support.timeline import ms
+from tests.support.log_records import ms
 
 if TYPE_CHECKING:
     from streams.faust.batching import BatchApp

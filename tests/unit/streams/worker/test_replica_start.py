@@ -27,8 +27,9 @@ from streams.worker.spec import REPLICABLE, WORKERS
 from streams.workers.alarms import AlarmsAgent
 from tests.support.expect import never, once
 from tests.support.fakes import HandClock, World, batch, consumed, registered, run
+from tests.support.log_records import alive, dead_letter, device, ms
 from tests.support.recorded_log import PARTITION, state_at
-from tests.support.timeline import Timeline, alive, dead_letter, device, ms
+from tests.support.timeline import Timeline
 
 
 def feed() -> list[Batch]:

@@ -19,7 +19,7 @@ from schemas.units import EpochMs
 from streams.workers import alarms
 from streams.workers.alarms import ACKS_AT_ONCE, AlarmsAgent
 from tests.support.fakes import World, batch, registered, run
-from tests.support.timeline import ZONE, device, ms
+from tests.support.log_records import ZONE, device, ms
 
 
 def event(

@@ -32,7 +32,7 @@ from schemas.topics import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY
 from schemas.units import EpochMs
 from streams.workers.frames import FORGET_AFTER_S, FramesAgent
 from tests.support.fakes import World, batch, registered, run
-from tests.support.timeline import ZONE, camera, ms
+from tests.support.log_records import ZONE, camera, ms
 
 JPEG = encode_jpeg(np.full((32, 48, 3), 90, np.uint8), 80)
 CANARY = b"a face"

@@ -30,7 +30,7 @@ from streams.state.ticks import WAKE
 from streams.worker.settings import RuntimeSettings
 from streams.workers.fusion import FusionAgent
 from tests.support.fakes import World, consumed, run
-from tests.support.timeline import (
+from tests.support.log_records import (
     PARTITIONS,
     ZONE,
     ack,

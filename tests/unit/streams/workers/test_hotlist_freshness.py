@@ -10,8 +10,8 @@ from schemas.topics import FUSION_INPUT, HOTLIST
 from schemas.units import HOUR_MS, EpochMs
 from streams.workers.hotlist_freshness import AGAIN_S, ListFreshness
 from tests.support.fakes import World, entry_of, listed, run
+from tests.support.log_records import ms
 from tests.support.plates_harness import Checkpoint
-from tests.support.timeline import ms
 
 STALE_S = 4 * HOUR_MS / 1000 + 1
 

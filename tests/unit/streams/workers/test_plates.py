@@ -7,8 +7,8 @@ from schemas.enums import ReviewReason
 from schemas.errors import Cause, PictureError
 from schemas.topics import VERIFICATION_REQUESTS
 from tests.support.fakes import entry_of
+from tests.support.log_records import ZONE, ms
 from tests.support.plates_harness import CROP, JPEG, LISTED, Checkpoint, read
-from tests.support.timeline import ZONE, ms
 
 
 @pytest.fixture

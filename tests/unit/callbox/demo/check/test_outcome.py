@@ -22,7 +22,8 @@ from schemas.fusion_log import Media
 from schemas.topics import ALERTS, PLATE_READS, REGISTRY, TEST_ALERTS
 from schemas.units import EpochMs
 from streams.kafka.producer import RecordMetadata
-from tests.support.timeline import Timeline, camera, flame
+from tests.support.log_records import camera, flame
+from tests.support.timeline import Timeline
 
 SCENARIO = read_scenario(shipped("scenario.toml"), "scenario.toml")
 TOWN = read_site(shipped("town.toml"), "town.toml")
