@@ -85,11 +85,20 @@ class InputKind(StrEnum):
     DEVICE = "device"
     POLICY = "policy"
     FEED_STATUS = "feed_status"
+    MAINTENANCE_PLANNED = "maintenance_planned"
+    MAINTENANCE_ENDED = "maintenance_ended"
+    MAINTENANCE_REFUSED = "maintenance_refused"
+    EXERCISE_STARTED = "exercise_started"
+    EXERCISE_ENDED = "exercise_ended"
     TICK = "tick"
     FEED_WATERMARK = "feed_watermark"
     DEAD_LETTER = "dead_letter"
     LIST_AGE = "list_age"
     LOG_BROKEN = "log_broken"
+    MAINTENANCE = "maintenance"
+    EXERCISE = "exercise"
+    CLOCK = "clock"
+    EXPECTED_FEEDS = "expected_feeds"
 
 
 class Hazard(StrEnum):
@@ -110,6 +119,8 @@ class Hazard(StrEnum):
     SITE_COMM_FAIL = "site_comm_fail"
     STUCK_BUTTON = "stuck_button"
     TEST_MISSED = "test_missed"
+    CLOCK_DIFFERS = "clock_differs"
+    EXERCISE_OVERDUE = "exercise_overdue"
 
 
 class Family(StrEnum):
@@ -252,6 +263,7 @@ class AckAction(StrEnum):
     UNSHELVE = "unshelve"
     OUT_OF_SERVICE = "out_of_service"
     IN_SERVICE = "in_service"
+    NOTE = "note"
 
 
 class AckReason(StrEnum):
@@ -322,11 +334,20 @@ class Reason(StrEnum):
     SITE_SILENT = "site_silent"
     INHIBITED = "inhibited"
     DEVICE_LEFT = "device_left"
+    DEVICE_MOVED = "device_moved"
+    NOTED = "noted"
+    AREA_FAULT = "area_fault"
+    STILL_AFTER_AREA = "still_after_area"
+    STILL_AFTER_WORK = "still_after_work"
+    STILL_THERE = "still_there"
+    MORE_RECORDS = "more_records"
+    EXERCISE_OVER = "exercise_over"
     FOLD_ERROR = "fold_error"
     # No alert is issued.
     HELD = "held"
     NEVER_RAISED = "never_raised"
     BOUNCE = "bounce"
+    RESENT = "resent"
     DUPLICATE = "duplicate"
     BEYOND_MEMORY = "beyond_memory"
     HEARTBEAT = "heartbeat"
@@ -358,3 +379,7 @@ class Reason(StrEnum):
     NEVER_FOR_GRADE = "never_for_grade"
     TOO_LONG = "too_long"
     UNKNOWN_ACTION = "unknown_action"
+    ACTOR_MISSING = "actor_missing"
+    NOTE_MISSING = "note_missing"
+    NOTE_TOO_LONG = "note_too_long"
+    REVISION_NOT_OUT = "revision_not_out"
