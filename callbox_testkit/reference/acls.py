@@ -33,6 +33,14 @@ COMMANDS: Final = (
             "topic too where the dead letter does not hold the record, as for sealed ones"
         ),
     ),
+    (
+        ("callbox send",),
+        (
+            "READ on `site.registry.v1`, WRITE on `alarm.pillar-event.v1`; with `--wait` READ on the topic of the "
+            "alert: `dispatch.alert.v1` for a press, `dispatch.test-alert.v1` for a test and an exercise, "
+            "`maintenance.alert.v1` for a fault"
+        ),
+    ),
     (("callbox tail",), "READ on the topic"),
 )
 """The first rows were tried by hand on Apache Kafka 4.1.1, with a user for each."""
