@@ -22,7 +22,12 @@ COMMANDS: Final = (
     (("callbox hotlist apply",), "READ and WRITE on `vehicle.hotlist.v1`"),
     (("callbox incidents list", "callbox incidents show"), "READ on `dispatch.incident.v1`"),
     (
-        ("callbox incidents ack", "callbox incidents close", "callbox incidents shelve"),
+        (
+            "callbox incidents ack",
+            "callbox incidents close",
+            "callbox incidents shelve",
+            "callbox incidents note",
+        ),
         "READ on `dispatch.incident.v1` and `dispatch.ack-result.v1`, WRITE on `dispatch.ack.v1`",
     ),
     (("callbox dlq list", "callbox dlq show"), "READ on the dead-letter topics"),
