@@ -11,7 +11,7 @@ running it again completes it.
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
-from typing import Final
+from typing import Any, Final
 
 import click
 import msgspec
@@ -84,6 +84,32 @@ def _note(_context: click.Context, _option: click.Parameter, value: str | None) 
     return text or None
 
 
+class _PlanOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of `add` that say when, why and by whom.
+
+    Attributes:
+        begins: When the first period begins, as it was typed.
+        ends: When it ends, as it was typed.
+        rule: The recurrence rule, as it was typed.
+        until: Its end, as it was typed.
+        timezone: The zone of local time; None for the machine's.
+        reason: Why.
+        note: What else there is to say.
+        actor: Who plans it.
+        organisation: Their organisation.
+    """
+
+    begins: str
+    ends: str
+    rule: str | None
+    until: str | None
+    timezone: tzinfo | None
+    reason: str
+    note: str | None
+    actor: str
+    organisation: str
+
+
 _TIMEZONE = click.option(
     "--timezone",
     callback=_zone,
@@ -130,16 +156,8 @@ def add(
     devices: tuple[str, ...],
     site: str | None,
     zone: str | None,
-    begins: str,
-    ends: str,
-    rule: str | None,
-    until: str | None,
-    timezone: tzinfo | None,
-    reason: str,
-    note: str | None,
-    actor: str,
-    organisation: str,
     dry_run: bool,
+    **options: Any,
 ) -> None:
     """Plan work on devices, a site or a zone.
 
@@ -152,7 +170,8 @@ def add(
         raise click.UsageError(
             "name what is worked on: --device (several times if need be), --site or --zone"
         )
-    recurrence, periods = _periods(begins, ends, rule, until, timezone, now)
+    plan = _PlanOptions(**options)
+    recurrence, periods = _periods(plan, now)
     kafka = invocation.config.kafka
     partition_count(kafka, FUSION_INPUT)  # fails before anything is written if there is no broker or no log
     coverages = _coverages(read_registry(kafka)[0], devices, site, zone)
@@ -161,18 +180,18 @@ def add(
         make_window(
             coverage,
             periods,
-            rule=rule_text(recurrence, timezone),
-            reason=AckReason(reason),
-            note=note,
-            actor=Actor(name=actor, organisation=organisation),
+            rule=rule_text(recurrence, plan.timezone),
+            reason=AckReason(plan.reason),
+            note=plan.note,
+            actor=Actor(name=plan.actor, organisation=plan.organisation),
             before=known,
             now=now,
         )
         for coverage in coverages
     ]
-    _show_plan(windows, timezone)
+    _show_plan(windows, plan.timezone)
     if recurrence is not None and recurrence.is_endless:
-        last = format_local_time(EpochMs(now + HORIZON_MS), timezone)
+        last = format_local_time(EpochMs(now + HORIZON_MS), plan.timezone)
         click.echo(f"the rule has no end: what lies after {last} must be planned again")
     if dry_run:
         click.echo("nothing written")
@@ -238,17 +257,17 @@ def end_window(
     click.echo(printable(f"{window.window_id}: ended as revision {ended.revision}; it was {state}"))
 
 
-def _periods(
-    begins: str, ends: str, rule: str | None, until: str | None, zone: tzinfo | None, now: EpochMs
-) -> tuple[RecurrenceRule | None, tuple[Period, ...]]:
+def _periods(plan: _PlanOptions, now: EpochMs) -> tuple[RecurrenceRule | None, tuple[Period, ...]]:
     """The rule and the periods that the options say."""
-    if until is not None and rule is None:
+    if plan.until is not None and plan.rule is None:
         raise click.UsageError("--until is the end of a --rule")
+    zone = plan.timezone
     try:
         first = Period(
-            begins_at=parse_planned_time(begins, now, zone), ends_at=parse_planned_time(ends, now, zone)
+            begins_at=parse_planned_time(plan.begins, now, zone),
+            ends_at=parse_planned_time(plan.ends, now, zone),
         )
-        recurrence = None if rule is None else parse_rule(rule, until, now, zone)
+        recurrence = None if plan.rule is None else parse_rule(plan.rule, plan.until, now, zone)
         return recurrence, plan_periods(first, recurrence, zone, now)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
