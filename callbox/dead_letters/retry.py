@@ -18,7 +18,7 @@ from callbox.terminal.times import format_span
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import read_entry
 from processors.intake.ack import ack_input
-from processors.intake.pillar_event import intake, place_of
+from processors.intake.pillar_event import intake, record_place
 from schemas.ack import Acknowledgement
 from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter
@@ -138,7 +138,7 @@ def decide_retry(
     value, words = original.value, why or ""
     if dead_letter.topic == PILLAR_EVENTS:
         words = words or _age_warning(value, dead_letter.appended_at, now)
-        place = place_of(dead_letter.topic, dead_letter.partition, dead_letter.offset)
+        place = record_place(dead_letter.topic, dead_letter.partition, dead_letter.offset)
         value = with_original_id(value, dead_letter.appended_at, now, place=place)
     # A record without a key, or with an empty one (ticks, policies), goes to the partition that it was in.
     partition = None if original.key else dead_letter.partition

@@ -48,7 +48,7 @@ def intake(event: PillarEvent, appended_at: EpochMs, *, place: str = "") -> Pill
     Args:
         event: The event as the pillar or its gateway sent it.
         appended_at: When the broker appended it. A second forwarder makes the same fact of it, since this is equal.
-        place: Its topic, partition and offset (`place_of`); a part of the id that is derived where received_at is
+        place: Its topic, partition and offset (`record_place`); a part of the id that is derived where received_at is
             impossible.
 
     Raises:
@@ -75,7 +75,7 @@ def bare_press(event: PillarEvent, appended_at: EpochMs, *, place: str) -> Pilla
     Args:
         event: The press.
         appended_at: When the broker appended it.
-        place: Its place (`place_of`), from which the id is made.
+        place: Its place (`record_place`), from which the id is made.
     """
     return PillarFact(
         event_id=fingerprint("press-at", place),
@@ -100,7 +100,7 @@ def bounded_id(value: str) -> str:
     return f"{value[:_KEPT]}~{fingerprint(value)}"
 
 
-def place_of(topic: str, partition: int, offset: int) -> str:
+def record_place(topic: str, partition: int, offset: int) -> str:
     """A record's place in its topic, as a part of ids: equal when the record is read again, but not on a resend."""
     return f"{topic}/{partition}/{offset}"
 

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from processors.intake.ack import ack_input
-from processors.intake.pillar_event import bare_press, bounded_id, intake, place_of, to_input
+from processors.intake.pillar_event import bare_press, bounded_id, intake, record_place, to_input
 from schemas.ack import Acknowledgement
 from schemas.codec import decode
 from schemas.enums import Feed, InputKind, PillarKind
@@ -193,7 +193,7 @@ def _forwarded(held: Sequence[HeldEvent], device: RegistryDevice) -> list[Produc
 
 
 def _place(record: Any) -> str:
-    return place_of(record.topic, record.partition, record.offset)
+    return record_place(record.topic, record.partition, record.offset)
 
 
 def _unknown(device_id: str) -> DecodeError:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from processors.intake.observation import alive_input, fire_input, frame_id, is_alive_due
-from processors.intake.pillar_event import place_of, trusted_times
+from processors.intake.pillar_event import record_place, trusted_times
 from processors.vision.boxes import Picture
 from processors.vision.flame import FlameDecision, FlamePolicy, FlameReason, FlameState, observe
 from processors.vision.jpeg import decode_jpeg
@@ -149,7 +149,7 @@ class FramesAgent:
         if device is None:
             raise DecodeError("no registry names the camera", Cause.UNKNOWN_DEVICE)
         self._seen_at[frame.camera_id] = self._context.clock.monotonic()
-        place = place_of(record.topic, record.partition, record.offset)
+        place = record_place(record.topic, record.partition, record.offset)
         return ReadFrame(frame, device, EpochMs(record.timestamp), place)
 
     def _alive(self, read: ReadFrame) -> list[ProducerRecord]:

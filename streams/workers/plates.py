@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from processors.intake.pillar_event import place_of, replaced_receipt
+from processors.intake.pillar_event import record_place, replaced_receipt
 from processors.plates.consensus import normalise_plate_text
 from processors.plates.hotlist import Match, VehicleRead, index, is_stale, match, problems
 from processors.plates.verification import CONFIDENT, SeenPlate, verification_request
@@ -187,7 +187,7 @@ class PlatesAgent:
     ) -> list[ProducerRecord]:
         at = EpochMs(record.timestamp)
         receipt = replaced_receipt(
-            read.received_at, at, place_of(record.topic, record.partition, record.offset)
+            read.received_at, at, record_place(record.topic, record.partition, record.offset)
         )
         age_ms = max(0, at - self._hotlist.newest_at)
         requests = [

@@ -22,7 +22,7 @@ from schemas.fusion_log import PillarFact
 from streams.worker.context import Context
 
 HOLD_S: Final = 5.0
-"""`callbox registry apply` of 5,000 devices writes both topics in about a second."""
+"""Writing 5,000 devices took 0.9 to 1.9 s, the log and the registry together (Apache Kafka 4.1.1, shared cores)."""
 
 MOST_RECORDS: Final = 1_000
 MOST_BYTES: Final = 8 << 20

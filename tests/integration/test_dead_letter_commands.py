@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from callbox.cli import run
 from callbox.dead_letters.ledger import format_place
 from callbox.demo.processes.embedded_broker import EmbeddedBroker
-from processors.intake.pillar_event import intake, place_of
+from processors.intake.pillar_event import intake, record_place
 from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter
 from schemas.enums import PillarKind
@@ -196,7 +196,7 @@ def test_an_id_that_hangs_on_the_time_is_kept_too(call: Call, broker: KafkaConfi
     again = lying_at(broker, place_in(call("dlq", "retry", letter), letter))
     assert again.value != record.value
     later = EpochMs(again.timestamp_ms + 9 * DAY_MS)
-    place = place_of(record.topic, record.partition, record.offset)
+    place = record_place(record.topic, record.partition, record.offset)
     assert (
         intake(decode(again.value, PillarEvent), later).event_id
         == intake(given, record.timestamp_ms, place=place).event_id

@@ -43,7 +43,10 @@ class Site:
     def __init__(self, kafka: KafkaConfig, folder: Path) -> None:
         self.kafka, self._folder = kafka, folder
         self._config = folder / "callbox.toml"
-        self._config.write_text(f'[kafka]\nbootstrap = "{kafka.bootstrap}"\n', encoding="utf-8")
+        self._config.write_text(
+            f'[kafka]\nbootstrap = "{kafka.bootstrap}"\nsession_timeout_ms = 6000\nheartbeat_interval_ms = 2000\n',
+            encoding="utf-8",
+        )
         topics.apply(kafka, i_lose_order=False)
         publish(kafka, list(records(KNOWN)))
         self.worker = self.start()
@@ -105,9 +108,7 @@ def site(own_kafka: Broker, tmp_path: Path) -> Iterator[Site]:
     with wiped(KafkaConfig(bootstrap=own_kafka.bootstrap)) as kafka:
         made = Site(kafka, tmp_path)
         yield made
-        if made.worker.exit_code is None:
-            made.worker.send(signal.SIGKILL)
-            made.worker.wait(10)
+        made.worker.stop(10)
 
 
 def test_no_heartbeat_becomes_a_dead_letter_while_the_registry_is_applied(site: Site) -> None:

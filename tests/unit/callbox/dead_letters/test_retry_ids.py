@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from callbox.dead_letters.ledger import LocatedDeadLetter, dead_letter_in
 from callbox.dead_letters.retry import with_original_id
-from processors.intake.pillar_event import intake, place_of
+from processors.intake.pillar_event import intake, record_place
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind, Reason
 from schemas.feeds import PillarEvent
@@ -21,7 +21,7 @@ from tests.support.fakes import kept as record_in
 from tests.support.log_records import device, ms
 from tests.support.timeline import Timeline
 
-HERE = place_of(PILLAR_EVENTS, 3, 17)
+HERE = record_place(PILLAR_EVENTS, 3, 17)
 """Where `dead_letter` says that its record lay."""
 
 NAMELESS = (
@@ -37,7 +37,7 @@ NAMELESS = (
 @pytest.mark.parametrize("given", [event(), *NAMELESS])
 def test_a_retry_has_the_id_that_intake_gave_the_original(given: PillarEvent, now: EpochMs) -> None:
     again = with_original_id(encode(given), ms(0), now, place=HERE)
-    sent_again = intake(decode(again, PillarEvent), now, place=place_of(PILLAR_EVENTS, 3, 40))
+    sent_again = intake(decode(again, PillarEvent), now, place=record_place(PILLAR_EVENTS, 3, 40))
     assert sent_again.event_id == intake(given, ms(0), place=HERE).event_id
 
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from processors.intake.observation import PERMILLE, fire_input, frame_id
-from processors.intake.pillar_event import ID_LENGTH, place_of
+from processors.intake.pillar_event import ID_LENGTH, record_place
 from schemas.codec import decode, encode
 from schemas.enums import Hazard, InputKind
 from schemas.feeds import CameraFrame
@@ -14,7 +14,7 @@ from schemas.fusion_log import Observation
 from schemas.units import DAY_MS, EpochMs
 
 NOW = EpochMs(1_760_000_000_000)
-HERE, THERE = place_of("topic", 1, 7), place_of("topic", 1, 8)
+HERE, THERE = record_place("topic", 1, 7), record_place("topic", 1, 8)
 
 
 def frame(**changes: Any) -> CameraFrame:

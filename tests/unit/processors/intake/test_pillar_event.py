@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.intake.pillar_event import ID_LENGTH, bounded_id, intake, place_of, to_input
+from processors.intake.pillar_event import ID_LENGTH, bounded_id, intake, record_place, to_input
 from schemas.codec import decode, encode
 from schemas.enums import InputKind, PillarKind
 from schemas.errors import Cause, DecodeError
@@ -69,7 +69,7 @@ def test_a_press_with_any_times_becomes_a_fact_with_possible_ones(occurred: int,
 # --- ids (F1) -----------------------------------------------------------------------------------------------------
 
 
-HERE, THERE = place_of("topic", 1, 7), place_of("topic", 1, 8)
+HERE, THERE = record_place("topic", 1, 7), record_place("topic", 1, 8)
 
 
 def nameless(**changes: Any) -> PillarEvent:
@@ -77,7 +77,7 @@ def nameless(**changes: Any) -> PillarEvent:
 
 
 @pytest.mark.parametrize("missing", [None, ""])
-def test_a_resend_in_the_same_bytes_has_the_id_of_the_original_wherever_and_whenever_it_arrives(
+def test_a_resend_without_an_id_has_the_id_of_the_original(
     missing: str | None,
 ) -> None:
     given = encode(nameless(event_id=missing))
@@ -118,8 +118,8 @@ def test_a_fault_that_comes_and_goes_within_one_second_of_the_device_s_clock_is_
 
 
 @pytest.mark.parametrize("sequence", [None, 0, 1])
-@pytest.mark.parametrize("occurred", [-NOW, 0, -3_600_000], ids=["dead", "right", "frozen"])
-def test_two_presses_are_two_whatever_the_device_s_clock_and_counter_repeat(
+@pytest.mark.parametrize("occurred", [-NOW, 0, -3_600_000], ids=["dead clock", "right clock", "frozen clock"])
+def test_presses_of_a_pillar_with_a_dead_clock_and_no_counter_are_not_one_press(
     occurred: int, sequence: int | None
 ) -> None:
     first = event(event_id=None, occurred=occurred, sequence=sequence, received=0)
