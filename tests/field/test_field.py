@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.field_file import read_field_file
+from tests.support.field_inputs import folded
 from tests.support.field_judge import is_equal_from_a_snapshot, problems_of
-from tests.support.field_log import FieldRun
 
 FILES = sorted(Path(__file__).parent.glob("*.toml"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
 def test_what_the_field_did_comes_out_as_the_rules_say(file: Path) -> None:
-    run = FieldRun(read_field_file(file))
+    run = folded(read_field_file(file))
     problems = problems_of(run)
     if not is_equal_from_a_snapshot(run):
         problems.append("another worker that takes over in the middle publishes something else")

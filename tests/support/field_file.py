@@ -27,7 +27,7 @@ from schemas.enums import (
 )
 from schemas.errors import Cause
 from schemas.strict_toml import read_strict
-from schemas.topics import FRAMES, PILLAR_EVENTS
+from schemas.topics import PILLAR_EVENTS
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -196,6 +196,7 @@ class Listen(_Table, frozen=True, kw_only=True):
     from_: float = msgspec.field(name="from")
     to: float
     every: float = 1
+    feed: Feed = Feed.PILLARS
     topic: str = PILLAR_EVENTS
     partitions: tuple[int, ...] = (0, 1, 2, 3)
     partition_count: int = 4
@@ -204,11 +205,6 @@ class Listen(_Table, frozen=True, kw_only=True):
     watermark_clock: float = 0
     tick_clock: float = 0
     append_clock: float = 0
-
-    @property
-    def feed(self) -> Feed:
-        """The feed of the topic."""
-        return Feed.CAMERAS if self.topic == FRAMES else Feed.PILLARS
 
 
 class DeadLetter(Repeated, frozen=True, kw_only=True):

@@ -10,13 +10,15 @@ from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import IncidentState
 from tests.support.field_file import Expectation, FieldFile, Wanted
-from tests.support.field_log import Answered, FieldRun, place_of, published
+from tests.support.field_inputs import place_of
+from tests.support.field_run import Answered, FieldRun, published
 from tests.support.log_records import ms
 
 OVER = (IncidentState.CLOSED, IncidentState.CANCELLED)
 TEN_MINUTES_S = 600
 ABOUT_A_METRE = 0.00001  # degrees
 MOST_LINES = 40
+MOST_ANSWERS = 10
 
 _PLAIN = (
     "hazard",
@@ -40,10 +42,16 @@ def problems_of(run: FieldRun) -> list[str]:
     labels: dict[str, str] = {}
     found = [line for wanted in run.file.expect for line in _expected(run, wanted, labels)]
     found += [line for wanted in run.file.never for line in _unwanted(run, wanted, labels)]
-    found += [line for answered in run.acks for line in _unanswered(answered)]
+    found += _few([line for answered in run.acks for line in _unanswered(answered)])
     found += _still_open(run)
     found += _laws(run)
     return found and [*found, "What came:", *what_came(run)]
+
+
+def _few(lines: list[str]) -> list[str]:
+    if len(lines) <= MOST_ANSWERS:
+        return lines
+    return [*lines[:MOST_ANSWERS], f"… and {len(lines) - MOST_ANSWERS} more acknowledgements"]
 
 
 def what_came(run: FieldRun) -> list[str]:
@@ -54,7 +62,8 @@ def what_came(run: FieldRun) -> list[str]:
         for at, alert in run.alerts
     ]
     lines += [
-        f"  {answered.at:g}s ack {answered.ack.action} of {answered.incident_id[-4:]}: {result.outcome} {result.reason}"
+        f"  {answered.at:g}s ack {answered.ack.action} of {answered.incident_id[-4:]}: "
+        f"{result.outcome} {result.reason}"
         for answered in run.acks[:MOST_LINES]
         for result in answered.results
     ]
@@ -96,7 +105,9 @@ def _is_as(file: FieldFile, alert: Alert, wanted: Wanted, labels: dict[str, str]
         and all(name in words for name in wanted.names)
         and (wanted.position_of is None or _stands_at(file, alert, wanted.position_of))
         and (wanted.same_incident_as is None or alert.incident_id == labels.get(wanted.same_incident_as))
-        and (wanted.other_incident_than is None or alert.incident_id != labels.get(wanted.other_incident_than))
+        and (
+            wanted.other_incident_than is None or alert.incident_id != labels.get(wanted.other_incident_than)
+        )
         and (wanted.related_to is None or labels.get(wanted.related_to) in has - {alert.incident_id})
         and (wanted.not_related_to is None or labels.get(wanted.not_related_to) not in has)
     )
@@ -126,7 +137,9 @@ def _expected(run: FieldRun, wanted: Expectation, labels: dict[str, str]) -> Ite
         yield f"{incidents} incidents in place of {wanted.incidents}: {_said(wanted)}"
     if wanted.most_incidents is not None and incidents > wanted.most_incidents:
         yield f"{incidents} incidents, at most {wanted.most_incidents}: {_said(wanted)}"
-    if wanted.ack_by is not None and any((alert.ack_by is not None) is not wanted.ack_by for _, alert in found):
+    if wanted.ack_by is not None and any(
+        (alert.ack_by is not None) is not wanted.ack_by for _, alert in found
+    ):
         yield f"ack_by is {'missing' if wanted.ack_by else 'set'}: {_said(wanted)}"
     if wanted.most_in_10_min is not None:
         worst = worst_ten_minutes([at for at, _ in found])
@@ -165,7 +178,10 @@ def _unwanted(run: FieldRun, wanted: Wanted, labels: dict[str, str]) -> Iterator
 
 def _said(wanted: Wanted) -> str:
     names = [name for name in wanted.__struct_fields__ if name not in {"from_", "to"}]
-    said = [f"{name}={value}" for name in names if (value := getattr(wanted, name)) not in {None, ()}]
+    values = {name: value for name in names if (value := getattr(wanted, name)) not in {None, ()}}
+    said = [
+        f"{name}={'|'.join(value) if isinstance(value, tuple) else value}" for name, value in values.items()
+    ]
     return f"[{wanted.from_:g}, {wanted.to:g}] s {' '.join(said)}"
 
 
@@ -209,4 +225,3 @@ def _laws(run: FieldRun) -> Iterator[str]:
         revisions[alert.incident_id] = alert.revision
         if at > 0 and alert.sent < ms(0):
             yield f"{at:g} s: sent before the start"
-
