@@ -11,7 +11,8 @@ alerts                   all of them, those of presses too
 alerts_an_hour_operator  the same an hour
 alerts_beyond_presses_10min  the most in ten minutes, without the incidents of presses
 presses, presses_heard   pressed, and told at once in a red that names the pillar
-press_p99_ms             from the arrival of a press until it is folded, behind what has come before it
+press_p99_ms             from the arrival of a press until it is folded, behind what has come before it; press_max_ms
+                         is the longest
 tick_max_ms              the longest that one tick of one partition takes, with the alerts that it issues
 open_after               open incidents at the end, as far as anybody has been told
 
@@ -73,6 +74,7 @@ def figures_of(storm: Storm, rounds: int) -> dict[str, object]:
         "presses": storm.presses,
         "presses_heard": log.heard,
         "press_p99_ms": round(waits_ms[int(0.99 * (len(waits_ms) - 1))], 2),
+        "press_max_ms": round(waits_ms[-1], 2),
         "tick_max_ms": round(max(1000 * record.taken_s for record in folded if record.is_tick), 2),
         "open_after": len(open_alerts(log)),
     }

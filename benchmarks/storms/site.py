@@ -21,11 +21,13 @@ class County(NamedTuple):
 
     Attributes:
         zones: How many zones, each with one gateway.
-        pillars: Behind each gateway.
+        pillars: In each zone.
+        is_direct: Its pillars report over a mobile network, each by itself; nothing is behind the gateways.
     """
 
     zones: int
     pillars: int
+    is_direct: bool = False
 
     @property
     def devices(self) -> int:
@@ -63,7 +65,7 @@ def registry_of(county: County) -> Iterator[RegistryDevice]:
                 lat_e7=DegE7(row * SPACING_E7),
                 revision=1,
                 heartbeat_s=HEARTBEAT_S,
-                gateway=None if is_gateway else f"{zone}.gateway",
+                gateway=None if is_gateway or county.is_direct else f"{zone}.gateway",
                 chain=chain,
                 reports_release=False,
             )

@@ -2,6 +2,7 @@
 
     mains   630 pillars lose mains within a second, and have it back half an hour later; presses when their hold ends
     uplink  5,000 devices behind one uplink are silent for ten minutes; presses in the second in which it is back
+    mobile  the same with pillars that report over one mobile network, without gateways
     broker  nothing is appended for ten minutes, then all that gateways kept in one second; presses in that second
 
 Ticks and watermarks come once a second, heartbeats once a minute, spread over it. Somebody accepts each press within
@@ -34,7 +35,7 @@ AWAY_S = 600.0
 
 MAINS_BACK_S = BEGINS_S + 1_800.0
 HELD_S = 30.0
-"""A blue is held for so long: in the tick after that, a mains failure is told."""
+"""A blue is held for so long: all that began within a second is told by the tick a second later."""
 
 ANSWERS = ((AckAction.ACCEPT, 5, 25), (AckAction.ON_SCENE, 60, 240), (AckAction.CLOSE, 300, 600))
 """What people say of each press, and when: earliest and latest, seconds after it."""
@@ -78,10 +79,13 @@ STORMS = {
     "mains": Storm(
         County(zones=21, pillars=30),
         7_200,
-        BEGINS_S + HELD_S,
+        BEGINS_S + HELD_S + 1,
         faults=(PillarKind.MAINS, BEGINS_S, MAINS_BACK_S),
     ),
     "uplink": Storm(County(zones=20, pillars=249), 3_600, BEGINS_S + AWAY_S, is_silent=_is_uplink_away),
+    "mobile": Storm(
+        County(zones=20, pillars=249, is_direct=True), 3_600, BEGINS_S + AWAY_S, is_silent=_is_uplink_away
+    ),
     "broker": Storm(
         County(zones=21, pillars=30), 3_600, BEGINS_S + AWAY_S, away=(BEGINS_S, BEGINS_S + AWAY_S)
     ),
