@@ -121,6 +121,7 @@ class Heartbeats(_Table, frozen=True, kw_only=True):
     """Heartbeats of devices, from..to; `{n}` in a name with `count` is the number.
 
     Attributes:
+        feed: With `cameras` they are frames, of which intake reports that the camera is alive.
         offset: Each device is so many seconds after the one before it.
         kept_until: They are received in time, and arrive only then: the gateway has kept them.
         clock: Seconds by which the clock of device and gateway is ahead.
@@ -128,6 +129,7 @@ class Heartbeats(_Table, frozen=True, kw_only=True):
     """
 
     devices: tuple[str, ...]
+    feed: Feed = Feed.PILLARS
     count: int = 1
     from_: float = msgspec.field(name="from")
     to: float

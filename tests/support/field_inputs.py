@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 
 from processors.intake.ack import ack_input
 from processors.intake.envelope import envelope
+from processors.intake.observation import alive_input
 from processors.intake.pillar_event import intake, to_input
 from processors.state.policy import policy_record
 from schemas.ack import Acknowledgement, Actor
-from schemas.enums import Hazard, InputKind, PillarKind
-from schemas.feeds import PillarEvent
+from schemas.enums import Feed, Hazard, InputKind, PillarKind
+from schemas.feeds import CameraFrame, PillarEvent
 from schemas.fusion_log import (
     ClockNotice,
     DeadLetterNotice,
@@ -202,10 +203,17 @@ def _beats_of(beats: Heartbeats, device: str, first: float) -> Iterator[_Made]:
         received = first + number * beats.every
         at = received if beats.kept_until is None else beats.kept_until
         by_clock = ms(received + beats.clock - beats.drift * (received - beats.from_))
-        event = PillarEvent(
-            device_id=device, kind=PillarKind.HEARTBEAT, occurred_at=by_clock, received_at=by_clock
-        )
-        yield at, None, _intake_of(event, at, None), None
+        yield at, None, _beat(beats.feed, device, by_clock, at), None
+
+
+def _beat(feed: Feed, device: str, by_clock: EpochMs, at: float) -> Callable[[FieldRun], FusionInput]:
+    if feed is Feed.CAMERAS:
+        frame = CameraFrame(camera_id=device, captured_at=by_clock, received_at=by_clock, jpeg=b"")
+        return lambda run: alive_input(frame, run.zones.get(device, UNASSIGNED_ZONE), ms(at))
+    event = PillarEvent(
+        device_id=device, kind=PillarKind.HEARTBEAT, occurred_at=by_clock, received_at=by_clock
+    )
+    return _intake_of(event, at, None)
 
 
 def _flames(file: FieldFile) -> Iterator[_Made]:
