@@ -57,8 +57,9 @@ def _contact(state: State, device: Device, fact: PillarFact) -> tuple[EpochMs | 
 def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
     """Whether this is a bounce of the last press; a series of bounces is measured from its first press.
 
-    Both must have come into the log together as well: the clock of a gateway may stand still. It is no bounce after a cancel, since the caller has changed their mind. Nor is it one if the incident of the last
-    press is over, or if one of the two presses belongs to an exercise and the other does not.
+    Both must have come into the log together as well, since the clock of a gateway may stand still. It is no bounce
+    after a cancel, since the caller has changed their mind. Nor is it one if the incident of the last press is over,
+    or if one of the two presses belongs to an exercise and the other does not.
     """
     if device.press_at is None or device.press_incident is None:
         return False
@@ -82,7 +83,7 @@ def status_of(fact: PillarFact) -> Status:
 def report_of(state: State, device: Device, fact: PillarFact) -> Report:
     """A press as a report of an emergency."""
     return Report(
-        first_reason=Reason.UNREGISTERED_DEVICE if device.site is None else Reason.FIRST_FACT,
+        first_reason=Reason.FIRST_FACT if device.is_registered else Reason.UNREGISTERED_DEVICE,
         hazard=Hazard.EMERGENCY_CALL,
         source=source_of(fact),
         repeat_reason=Reason.PRESSED_AGAIN,
