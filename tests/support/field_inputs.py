@@ -182,10 +182,7 @@ def _pressed(pillar: Pillar, number: int, at: float) -> Callable[[FieldRun], Fus
 def _intake_of(event: PillarEvent, append: float, zone: str | None) -> Callable[[FieldRun], FusionInput]:
     def make(run: FieldRun) -> FusionInput:
         place = f"{PILLAR_EVENTS}/0/{sum(map(len, run.logs))}"
-        try:
-            fact = intake(event, ms(append), place=place)
-        except TypeError:
-            fact = intake(event, ms(append))
+        fact = intake(event, ms(append), place=place)
         return to_input(fact, zone or run.zones.get(event.device_id, UNASSIGNED_ZONE))
 
     return make
