@@ -32,7 +32,7 @@ from processors.state.entities import (
     Incident,
     Timer,
 )
-from processors.state.partition_state import State, age_of, places_of
+from processors.state.partition_state import State, age_of, heard_of, places_of
 
 MAX_UNREGISTERED = 10_000
 """Unregistered devices that one partition keeps. A county has 630 pillars; more is a flood of made-up ids."""
@@ -86,7 +86,7 @@ def _list_silent(state: State, known: Device | None, device: Device) -> None:
 
 
 def _forget_unregistered(state: State) -> None:
-    """Drop the unregistered device whose last event is the oldest, and keep the time of that event.
+    """Drop the unregistered device whose last event is the oldest.
 
     The heap may hold an outdated time for a device. Times only grow, so the least entry that is still correct belongs
     to the device to drop.
@@ -101,7 +101,6 @@ def _forget_unregistered(state: State) -> None:
         return
     del state.devices[zone, device_id]
     state.unregistered_count -= 1
-    state.forgotten_until = age if state.forgotten_until is None else max(state.forgotten_until, age)
 
 
 def _record_report(state: State, change: RecordReport) -> None:
@@ -201,6 +200,7 @@ def _put_feed(state: State, change: PutFeed) -> None:
 
 def _put_watermark(state: State, change: PutWatermark) -> None:
     _put(state.watermarks, change.key, change.watermark)
+    _put(state.heard, change.key[0], heard_of(state, change.key[0]))
 
 
 def _put_area(state: State, change: PutArea) -> None:

@@ -51,13 +51,14 @@ def advance_time(state: State, entry: LogEntry, record: object) -> None:
         record: The record that it carries; None where it could not be read.
     """
     append = entry.append_ms
-    if append > LATEST_MS:
-        return
-    if isinstance(record, Tick):
-        _follow_tick(state, append, record)
-    elif append > state.now:
+    if type(record) is Tick:
+        if append <= LATEST_MS:
+            _follow_tick(state, append, record)
+    elif append - state.now <= PACE_MS:
+        state.now = max(append, state.now)
+    elif append <= LATEST_MS:
         clock = _second_clock(record)
-        if not state.now or append - state.now <= (LEAP_MS if clock is None else PACE_MS):
+        if not state.now or (clock is None and append - state.now <= LEAP_MS):
             state.now = append
         elif clock is not None:
             state.now = append if append - clock <= PACE_MS else max(state.now, clock)
@@ -132,6 +133,7 @@ def _set_right(state: State, now: EpochMs) -> None:
     for mark_key, mark in state.watermarks.items():
         at_most = replace(mark, reported_at=min(mark.reported_at, now), since=min(mark.since, now))
         state.watermarks[mark_key] = at_most
+    state.heard = {topic: (min(since, now), min(until, now)) for topic, (since, until) in state.heard.items()}
     state.heard_since = min(state.heard_since, now)
     state.ticked_at = min(state.ticked_at, now)
 

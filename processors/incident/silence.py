@@ -28,12 +28,12 @@ from processors.incident.device_condition import (
 )
 from processors.incident.grading import chain_of
 from processors.incident.lifecycle import QUIET
-from processors.incident.listening import RETRY_MS, feed_of, heard_since, proven_at
+from processors.incident.listening import RETRY_MS, feed_of, heard_since, proof_due, proven_at
 from processors.incident.matching import by_name, fault_name
 from processors.incident.planned import planned_until
 from processors.incident.sign_of_life import heartbeat_ms, last_report
-from processors.state.effect import Effect, EndIncident, PutDevice, SetTimer
-from processors.state.entities import Device, DeviceKey, Incident, Timer, TimerKind, device_subject
+from processors.state.effect import Effect, EndIncident, PutArea, PutDevice, SetTimer
+from processors.state.entities import Area, Device, DeviceKey, Incident, Timer, TimerKind, device_subject
 from processors.state.partition_state import State
 from schemas.enums import DeviceKind, Disposition, Hazard, IncidentState, Reason
 from schemas.units import MINUTE_MS, SECOND_MS, EpochMs
@@ -60,8 +60,12 @@ def silence_due(state: State, key: DeviceKey) -> EpochMs | None:
     topic = feed_of(device)
     since = heard_since(state, topic)
     if since is None:
-        return EpochMs(state.now + RETRY_MS)
+        return EpochMs(state.now + max(RETRY_MS, interval_ms))
     start = max(last_report(state, device), since)
+    if device.gateway is not None and _stands_alone(state, device):
+        start += _hold_ms(
+            state.devices.get(device.gateway), device
+        )  # its incident is told at once, so after its site
     return proven_at(state, topic, start + interval_ms + max(0, interval_ms // 10 - REPORTED_WITHIN_MS))
 
 
@@ -81,22 +85,46 @@ def on_silent(state: State, device: Device) -> Effect:
     last = last_report(state, device)
     if _is_gateway(device):
         effect = _on_gateway_silent(state, device, f"gateway:{last}")
+    elif _is_of_site(state, device):
+        effect = Effect(Reason.INHIBITED)
     elif _stands_alone(state, device):
         effect = on_active(state, _comm_fail(state, device, is_alone=False))
     elif device.gateway is None:
-        joined = join_area(state, (device.zone, Hazard.COMM_FAIL), _overdue(state, device))
-        effect = joined if joined.reason is not None else _alone(state, device, joined)
+        effect = _on_unattached_silent(state, device)
     else:
         effect = _on_child_silent(state, device, device.gateway, last)
     return effect.after(PutDevice(replace(device, silent_since=last)))
 
 
+def _on_unattached_silent(state: State, device: Device) -> Effect:
+    """A device without a gateway is silent. Others that are about to be silent too show that it is one of many."""
+    key = (device.zone, Hazard.COMM_FAIL)
+    area = state.areas.get(key, Area())
+    joined = join_area(state, key, device.device_id, [device.device_id])
+    if joined.reason is not None:
+        return joined
+    if area.looked_at != state.now:
+        overdue = _overdue(state, device)
+        seen = PutArea(key, replace(_put_of(joined, area), looked_at=state.now))
+        joined = Effect(None, (), (*joined.changes, seen))
+        if len(overdue) > 1:
+            together = join_area(state, key, device.device_id, overdue)
+            joined = together if together.reason is not None else joined
+    return joined if joined.reason is not None else _alone(state, device, joined)
+
+
+def _put_of(joined: Effect, area: Area) -> Area:
+    """The area as joining it has made it."""
+    puts = [
+        change.area for change in joined.changes if isinstance(change, PutArea) and change.area is not None
+    ]
+    return puts[-1] if puts else area
+
+
 def _on_child_silent(state: State, device: Device, gateway: DeviceKey, last: EpochMs) -> Effect:
     """A device behind a gateway is silent: its site or its area may be, and else it is held until that is known."""
     owner = state.devices.get(gateway)
-    if _open_site(state, gateway) is not None or (owner is not None and owner.settles_at is not None):
-        return Effect(Reason.INHIBITED)
-    joined = join_area(state, (device.zone, Hazard.COMM_FAIL), [device.device_id])
+    joined = join_area(state, (device.zone, Hazard.COMM_FAIL), gateway[1], [device.device_id])
     if joined.reason is not None:
         return joined
     silent = [*state.by_gateway.get(gateway, ()), device.device_id]
@@ -108,10 +136,24 @@ def _on_child_silent(state: State, device: Device, gateway: DeviceKey, last: Epo
 
 def _on_gateway_silent(state: State, gateway: Device, event_id: str) -> Effect:
     """The gateway of a site is silent: with other sites it is an area, else a site."""
-    joined = join_area(state, (gateway.zone, Hazard.COMM_FAIL), [gateway.device_id])
-    if joined.reason is not None and not _stands_alone_as_site(state, gateway):
+    if _stands_alone_as_site(state, gateway):
+        return _on_site_silent(state, gateway, event_id, _hold_ms(gateway, gateway))
+    names = [
+        gateway.device_id,
+        *_children(state, gateway.key),
+    ]  # nobody can hear from the devices behind it either
+    joined = join_area(state, (gateway.zone, Hazard.COMM_FAIL), gateway.device_id, names)
+    if joined.reason is not None:
         return joined
     return _on_site_silent(state, gateway, event_id, _hold_ms(gateway, gateway)).after(*joined.changes)
+
+
+def _children(state: State, gateway: DeviceKey) -> list[str]:
+    return [
+        device.device_id
+        for device in state.devices.values()
+        if device.gateway == gateway and device.is_registered and heartbeat_ms(device)
+    ]
 
 
 def _alone(state: State, device: Device, counted: Effect, *, hold_ms: int | None = None) -> Effect:
@@ -176,6 +218,9 @@ def _settle(state: State, gateway: Device, for_ms: int) -> Effect:
 
 def on_settled(state: State, gateway: Device) -> Effect:
     """Judge a site that has had time to come back: those that are still silent are a site, or are told one by one."""
+    later = proof_due(state, feed_of(gateway), _hold_ms(gateway, gateway))
+    if later is not None:
+        return Effect(None, (), (PutDevice(replace(gateway, settles_at=later)),))
     settled = PutDevice(replace(gateway, settles_at=None))
     still_silent = state.by_gateway.get(gateway.key, [])
     if gateway.silent_since is not None or len(still_silent) >= state.policy.site_misses:
@@ -289,6 +334,27 @@ def on_device_left_site(state: State, device: Device) -> Effect:
     if not still_silent:
         return _clear_site(state, gateway)
     return _settle(state, owner, _hold_ms(owner, device))
+
+
+def _is_of_site(state: State, device: Device) -> bool:
+    """Whether the site of a device is silent, or is coming back: the site is told, or the device when that is over."""
+    owner = None if device.gateway is None else state.devices.get(device.gateway)
+    is_settling = owner is not None and owner.settles_at is not None
+    return is_settling or _open_site(state, device.gateway) is not None
+
+
+def held_for(state: State, incident: Incident) -> EpochMs | None:
+    """Until when the incident of a silence must be held although its own hold is over; None where it can be judged.
+
+    A site that is coming back has its time. After a hole in the feed a device has its interval anew (F7).
+    """
+    device = state.devices.get((incident.zone, incident.devices[0] if incident.devices else ""))
+    if device is None or incident.hazard not in {Hazard.COMM_FAIL, Hazard.SITE_COMM_FAIL}:
+        return None
+    owner = device if device.gateway is None else state.devices.get(device.gateway, device)
+    if owner.settles_at is not None and owner.settles_at > state.now:
+        return owner.settles_at
+    return proof_due(state, feed_of(device), heartbeat_ms(device) or SETTLE_MS)
 
 
 def _open_site(state: State, gateway: DeviceKey | None) -> Incident | None:

@@ -327,14 +327,14 @@ def texts_for(
     instruction = INSTRUCTIONS_BY_REASON.get(reason, by_hazard)
     prefix = PREFIXES.get(status, _NONE)
     values = {"count": count, "unit": unit}
-    named = _readable(device_name)
+    named, where = _readable(device_name), _place(place)
     arrived_en, arrived_zh = ("", "") if late is None else _late(*late)
     return (
         AlertText(
             lang="en",
             headline=prefix.en + headline.en.format(zone=zone),
             description=description.en.format(
-                device=named or "A device", place=_place(place) or "a place that is not known", **values
+                device=named or "A device", place=where or "a place that is not known", **values
             )
             + arrived_en,
             instruction=instruction.en,
@@ -342,9 +342,7 @@ def texts_for(
         AlertText(
             lang="zh",
             headline=prefix.zh + headline.zh.format(zone=zone),
-            description=description.zh.format(
-                device=named or "设备", place=_place(place) or "未知位置", **values
-            )
+            description=description.zh.format(device=named or "设备", place=where or "未知位置", **values)
             + arrived_zh,
             instruction=instruction.zh,
         ),
@@ -353,6 +351,8 @@ def texts_for(
 
 def _readable(name: str) -> str:
     """A name of a device or topic that people can read, since anybody may have made it up."""
+    if name.isprintable():
+        return name
     return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
