@@ -1,0 +1,156 @@
+"""What falls silent: told in time, never too early, never while nobody listened, and as one site (3, 5, F7 to F9, F18)."""
+
+from collections.abc import Iterator
+
+from schemas.alert import Alert
+from schemas.enums import Hazard, IncidentState, PillarKind, Reason, Status
+from schemas.fusion_log import CameraAlive, Observation, PillarFact, Tick
+from schemas.registry import RegistryDevice
+from tests.reference.drive import Entry
+from tests.reference.limits import SECOND
+from tests.reference.view import View
+
+BEGINS = (Reason.CONDITION_ACTIVE, Reason.CONDITION_BACK, Reason.SITE_SILENT)
+SLACK_MS = 4 * SECOND
+"""Ticks and watermarks come once a second, and an interval below 20 s may be reported two seconds later."""
+
+EARLY_MS = SECOND
+SAME_TIME_MS = 6 * SECOND
+"""Devices that fell silent within this time have one cause."""
+
+
+class Silence:
+    """Checks what is told of silence, and what should have been."""
+
+    rule = "silence"
+
+    def __init__(self) -> None:
+        self._spoke: dict[str, int] = {}
+        self._registered: dict[str, int] = {}
+        self._pressed: dict[str, int] = {}
+        self._tested: dict[str, int] = {}
+        self._told: dict[str, int] = {}
+        self._missed: set[str] = set()
+
+    def check(self, entry: Entry, view: View) -> Iterator[str]:
+        for alert in entry.alerts:
+            is_new = alert.revision == 1 or alert.reason in BEGINS
+            if not is_new or alert.status is not Status.ACTUAL or not alert.sources:
+                continue
+            device_id = alert.sources[0].device_id
+            if alert.hazard is Hazard.COMM_FAIL:
+                self._told[device_id] = view.now
+                yield from self._silent(entry, alert, device_id, view)
+            elif alert.hazard is Hazard.STUCK_BUTTON:
+                pressed = self._pressed.get(device_id)
+                yield from _too_early("stuck", pressed, view.limits.of("stuck_ms"), view)
+            elif alert.hazard is Hazard.TEST_MISSED and device_id in view.registry:
+                every_ms = (view.registry[device_id].test_every_s or 0) * 1_000
+                yield from _too_early("test missed", self._tested.get(device_id), every_ms, view)
+        yield from _one_feed(entry, view)
+
+    def after(self, entry: Entry, view: View) -> Iterator[str]:
+        record = entry.record
+        if isinstance(record, PillarFact):
+            self._spoke[record.device_id] = view.now
+            if record.kind is PillarKind.PRESS:
+                self._pressed[record.device_id] = view.now
+            elif record.kind is PillarKind.TEST:
+                self._tested[record.device_id] = view.now
+        elif isinstance(record, (Observation, CameraAlive)):
+            self._spoke[record.device_id] = view.now
+        elif isinstance(record, RegistryDevice):
+            self._registered[record.device_id] = self._tested[record.device_id] = view.now
+        elif isinstance(record, Tick):
+            yield from self._overdue(view)
+
+    def _silent(self, entry: Entry, alert: Alert, device_id: str, view: View) -> Iterator[str]:
+        device = view.registry.get(device_id)
+        if device is None or not device.heartbeat_s:
+            yield f"{device_id} is told silent, but promises nothing"
+            return
+        interval_ms = device.heartbeat_s * 1_000
+        spoke = max(self._spoke.get(device_id, 0), self._registered[device_id])
+        if view.now - spoke < interval_ms - EARLY_MS:
+            yield f"{device_id} is told silent, but spoke {(view.now - spoke) / 1000:g} s ago (3, F9)"
+        since = view.listening_since()
+        if since is None:
+            yield f"{device_id} is told silent while nobody listens (F7)"
+        elif view.now - since < interval_ms * 1.1 - EARLY_MS and since > self._registered[device_id] + SLACK_MS:
+            yield f"{device_id} is told silent {(view.now - since) / 1000:g} s after a hole (F7)"
+        if device.gateway is not None and alert.reason is not Reason.STILL_THERE:
+            yield from self._child(entry, device, view)
+
+    def _child(self, entry: Entry, device: RegistryDevice, view: View) -> Iterator[str]:
+        site = next(
+            (
+                known
+                for known in view.incidents.values()
+                if known.hazard is Hazard.SITE_COMM_FAIL and known.is_open and known.names(device.gateway or "")
+            ),
+            None,
+        )
+        changes_now = site is not None and any(alert.incident_id == site.incident_id for alert in entry.alerts)
+        if site is not None and site.state is IncidentState.RAISED and not site.flapping and not changes_now:
+            yield f"{device.device_id} is told silent beside its silent site (3)"
+        gateway = view.registry.get(device.gateway or "")
+        if gateway is None or gateway.removed or gateway.heartbeat_s != device.heartbeat_s:
+            return
+        spoke, at = self._spoke.get(device.gateway or "", 0), self._spoke.get(device.device_id, 0)
+        if spoke and at and abs(spoke - at) < SAME_TIME_MS:
+            yield f"{device.device_id} is told silent before its site, which fell silent with it (F18)"
+
+    def _overdue(self, view: View) -> Iterator[str]:
+        since = view.listening_since()
+        if since is None:
+            return
+        for device_id, device in view.registry.items():
+            if device.removed or not device.heartbeat_s or device.zone == "unassigned":
+                continue
+            begin = max(since, self._spoke.get(device_id, 0), self._registered[device_id])
+            due = begin + device.heartbeat_s * 1_100 + SLACK_MS
+            if device.gateway is not None or _has_children(device_id, view):
+                due += device.heartbeat_s * 1_100
+            if view.now <= due:
+                self._missed.discard(device_id)
+            elif device_id not in self._missed and not self._is_told(device, begin, view):
+                self._missed.add(device_id)
+                yield f"{device_id} is silent since {(view.now - begin) / 1000:g} s, and nobody is told (3)"
+
+    def _is_told(self, device: RegistryDevice, begin: int, view: View) -> bool:
+        if self._told.get(device.device_id, 0) > begin or view.area_hazards & {Hazard.COMM_FAIL}:
+            return True
+        names = {device.device_id} if device.gateway is None else {device.device_id, device.gateway}
+        return any(
+            known.hazard in (Hazard.COMM_FAIL, Hazard.SITE_COMM_FAIL)
+            and any(known.names(name) for name in names)
+            and (known.is_open or known.spoken_at > begin)
+            for known in view.incidents.values()
+        )
+
+
+def _has_children(device_id: str, view: View) -> bool:
+    return any(device.gateway == device_id for device in view.registry.values())
+
+
+def _too_early(what: str, begin: int | None, limit_ms: int, view: View) -> Iterator[str]:
+    since = view.listening_since()
+    if since is None:
+        yield f"{what} is told while nobody listens (F7)"
+    elif begin is None or view.now - begin < limit_ms - EARLY_MS:
+        yield f"{what} is told too early"
+    elif view.now - since < limit_ms - EARLY_MS and since > begin:
+        yield f"{what} is told {(view.now - since) / 1000:g} s after a hole (F7)"
+
+
+def _one_feed(entry: Entry, view: View) -> Iterator[str]:
+    if not any(alert.hazard is Hazard.FEED_SILENT and alert.revision == 1 for alert in entry.alerts):
+        return
+    names = {alert.incident_id for alert in entry.alerts if alert.hazard is Hazard.FEED_SILENT}
+    names |= {
+        known.incident_id
+        for known in view.incidents.values()
+        if known.hazard is Hazard.FEED_SILENT and known.is_open
+    }
+    if len(names) > 1:
+        yield f"one feed is told silent in {len(names)} incidents (F8)"
