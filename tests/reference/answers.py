@@ -28,7 +28,9 @@ AFTER: dict[AckAction, dict[IncidentState, IncidentState]] = {
         **dict.fromkeys((S.RAISED, S.REJECTED), S.CLEARED_UNACKED),
         **dict.fromkeys((S.ACKED, S.ASSIGNED, S.ON_SCENE, S.SHELVED), S.CLEARED),
     },
-    A.CLOSE: dict.fromkeys((S.ACKED, S.ASSIGNED, S.ON_SCENE, S.CLEARED, S.SHELVED, S.OUT_OF_SERVICE), S.CLOSED),
+    A.CLOSE: dict.fromkeys(
+        (S.ACKED, S.ASSIGNED, S.ON_SCENE, S.CLEARED, S.SHELVED, S.OUT_OF_SERVICE), S.CLOSED
+    ),
     A.CANCEL: dict.fromkeys(OPEN, S.CANCELLED),
     A.REGRADE: {state: state for state in OPEN if state not in (S.SHELVED, S.OUT_OF_SERVICE)},
     A.SHELVE: dict.fromkeys((S.RAISED, S.REJECTED, S.ACKED, S.CLEARED_UNACKED, S.SHELVED), S.SHELVED),
@@ -130,7 +132,9 @@ def _revision(record: AckFact, incident: Incident, surely: set[Reason], perhaps:
         surely.add(R.REVISION_NOT_OUT)
     elif record.action in JUDGING and record.revision < incident.joined_revision:
         surely.add(R.OUTDATED_REVISION)
-    elif record.action is not A.NOTE and record.revision < max(incident.joined_revision, incident.alarm_revision):
+    elif record.action is not A.NOTE and record.revision < max(
+        incident.joined_revision, incident.alarm_revision
+    ):
         perhaps.add(R.OUTDATED_REVISION)
 
 
@@ -150,9 +154,7 @@ def _grade(record: AckFact, incident: Incident, view: View, surely: set[Reason])
             surely.add(R.NOT_POSSIBLE_NOW)
 
 
-def _judge(
-    entry: Entry, record: AckFact, result: AckResult, expected: Expected, view: View
-) -> Iterator[str]:
+def _judge(entry: Entry, record: AckFact, result: AckResult, expected: Expected, view: View) -> Iterator[str]:
     action = record.action.value
     if result.outcome is AckOutcome.REJECTED:
         if result.reason not in expected.refusals | expected.perhaps:

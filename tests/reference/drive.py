@@ -16,7 +16,7 @@ from processors.state.partition_state import State, new_state
 from schemas.ack import Actor
 from schemas.alert import Alert
 from schemas.feeds import PillarEvent
-from schemas.fusion_log import FeedWatermark, FusionInput, PillarFact, Tick
+from schemas.fusion_log import DeadLetterNotice, FeedWatermark, FusionInput, PillarFact, Tick
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from schemas.units import EpochMs
 from tests.reference.steps import Answer, Fact, Report, Second, Step
@@ -99,7 +99,7 @@ class Drive:
             case Fact(record):
                 if isinstance(record, FeedWatermark):
                     return _watermark(record), record
-                return envelope(record, zone=ZONE), record
+                return envelope(record, zone=_zone_of(record)), record
 
     def _acknowledgement(self, at: EpochMs, answer: Answer) -> msgspec.Struct:
         names = list(self._revisions)
@@ -118,6 +118,11 @@ class Drive:
         actor = record.actor if answer.has_actor else Actor(name="", organisation="")
         sent_at = EpochMs(at - answer.age_ms)
         return replace(record, actor=actor, note=answer.note, at=sent_at, received_at=at)
+
+
+def _zone_of(record: msgspec.Struct) -> str:
+    """The zone of a device's record, or of what concerns the whole county."""
+    return UNASSIGNED_ZONE if isinstance(record, DeadLetterNotice) else ZONE
 
 
 def taken_in(report: Report) -> PillarFact:

@@ -17,8 +17,8 @@ HAZARDS = {
     PillarKind.COMMS: Hazard.COMMS,
 }
 
-CALM_MS = 90 * SECOND
-"""A fault that has come and gone is quiet after this long; what flaps is told after a minute."""
+SETTLED_MS, CALM_MS = 4 * SECOND, 65 * SECOND
+"""A fault that was reported once or twice is told after its hold; what comes and goes may flap for a minute."""
 
 
 @dataclass
@@ -28,6 +28,7 @@ class Truth:
     received: int
     active: bool
     arrived: int
+    count: int = 1
     is_unsure: bool = False
 
 
@@ -67,9 +68,10 @@ class Faults:
         self._wrong.discard(key)
         is_registered = record.device_id in view.registry and not view.registry[record.device_id].removed
         if known is None:
-            truth = Truth(int(record.received_at), record.active, view.now, not is_registered)
+            truth = Truth(int(record.received_at), record.active, view.now, is_unsure=not is_registered)
             self._truth[key] = truth
             return
+        known.count += 1
         if record.received_at == known.received and record.active is not known.active:
             known.is_unsure = True
         elif record.received_at > known.received:
@@ -81,12 +83,11 @@ class Faults:
         device_id, hazard = key
         hold_ms = view.limits.of_grade("hold_ms", Grade.BLUE)
         since = view.listening_since()
-        quiet_from = max(truth.arrived, since or view.now) + hold_ms + CALM_MS
+        calm_ms = CALM_MS if truth.count > 2 else SETTLED_MS
+        quiet_from = max(truth.arrived, since or view.now) + hold_ms + calm_ms
         if since is None or view.now < quiet_from or hazard in view.area_hazards:
             return
-        about = [
-            each for each in view.incidents.values() if each.hazard is hazard and each.names(device_id)
-        ]
+        about = [each for each in view.incidents.values() if each.hazard is hazard and each.names(device_id)]
         if any(each.touched_by_person_at or each.flapping or each.is_unsure for each in about):
             return
         yield from self._compare(key, truth, [each for each in about if each.is_open])
@@ -103,5 +104,3 @@ class Faults:
         elif not truth.active and [each for each in open_ if each.state in (*ASKING, *ANSWERED)]:
             self._wrong.add(key)
             yield f"{hazard.value} of {device_id} is over, but still {open_[0].state.value} (F9)"
-
-

@@ -6,18 +6,31 @@ heartbeats, with scenes laid into it and now and then a hole in which nothing at
 
 from collections.abc import Callable, Iterator
 from random import Random
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from schemas.enums import AckAction, AckReason, Disposition, Grade, PillarKind
-from schemas.registry import RegistryDevice
+from schemas.errors import Cause
 from schemas.units import EpochMs, deg_e7
 from tests.reference.limits import QUICK, policy
 from tests.reference.steps import Answer, Fact, Report, Second, Step
-from tests.reference.town import CAMERAS, CHILDREN, GATEWAY, HARMLESS, OTHER_CHAIN, PILLARS, STRANGER, TOWN
+from tests.reference.town import (
+    CAMERAS,
+    CHILDREN,
+    GATEWAY,
+    HARMLESS,
+    OTHER_CHAIN,
+    PILLARS,
+    ROW,
+    TOWN,
+    UNREGISTERED,
+)
 from tests.support.log_records import START, alive, dead_letter, flame, ms
+
+if TYPE_CHECKING:
+    from schemas.registry import RegistryDevice
 
 A = AckAction
 
@@ -52,13 +65,12 @@ class Generator:
     """Draws one log."""
 
     def __init__(self, seed: int) -> None:
-        self.random = Random(seed)  # noqa: S311
+        self.random = Random(seed)
         self.steps: list[tuple[int, int, Step]] = []
         self.length_s = self.random.choice((40, 80, 150, 150, 260, 400))
-        names = (*PILLARS, GATEWAY, STRANGER)
-        self.clocks = {
-            name: Clockwork(self.random.choice(CLOCKS), self.random.choice(IDS)) for name in names
-        }
+        names = (*PILLARS, GATEWAY, UNREGISTERED, *ROW)
+        self.has_row = self.random.random() < 0.06
+        self.clocks = {name: Clockwork(self.random.choice(CLOCKS), self.random.choice(IDS)) for name in names}
         self.counters = dict.fromkeys(names, 0)
         self.quiet: list[tuple[str, float, float]] = []
         self.reports: list[tuple[float, Report]] = []
@@ -129,7 +141,7 @@ class Generator:
     # --- scenes -------------------------------------------------------------------------------------------------
 
     def presses(self, at_s: float) -> None:
-        device_id = self.random.choice((*PILLARS, *PILLARS, STRANGER))
+        device_id = self.random.choice((*PILLARS, *PILLARS, UNREGISTERED))
         exercise = self.random.random() < 0.1
         for _ in range(self.random.choice((1, 1, 2, 3, 5))):
             self.report(at_s, device_id, PillarKind.PRESS, exercise=exercise)
@@ -143,7 +155,9 @@ class Generator:
 
     def calls_and_answers(self, at_s: float) -> None:
         """A call, an answer, and somebody beside it who presses too."""
-        first, second = self.random.choice((("P1", "P2"), ("P2", "P1"), ("P3", "P4"), ("P4", "P3"), ("P5", "P5")))
+        first, second = self.random.choice(
+            (("P1", "P2"), ("P2", "P1"), ("P3", "P4"), ("P4", "P3"), ("P5", "P5"))
+        )
         self.report(at_s, first, PillarKind.PRESS)
         for _ in range(self.random.choice((1, 2, 3, 4))):
             at_s += self.random.choice((1.0, 4.0, 12.0, 33.0))
@@ -188,14 +202,27 @@ class Generator:
             active = not active if self.random.random() < 0.9 else active
             at_s += self.random.choice((0.3, 2.0, 7.0, 35.0, 60.0))
 
+    def area(self, at_s: float) -> None:
+        """An area loses its mains, and somebody presses."""
+        kind = self.random.choice((PillarKind.MAINS, PillarKind.COMMS))
+        lasts_s = self.random.choice((10.0, 60.0, 120.0, 1_000.0))
+        for device_id in ROW:
+            lost_s = at_s + self.random.uniform(0.0, 20.0)
+            self.report(lost_s, device_id, kind)
+            if lost_s + lasts_s < self.length_s:
+                self.report(lost_s + lasts_s, device_id, kind, active=False)
+        for _ in range(3):
+            pressed_s = at_s + self.random.uniform(5.0, 70.0)
+            self.report(pressed_s, self.random.choice(tuple(ROW)), PillarKind.PRESS)
+
     def tests(self, at_s: float) -> None:
         self.report(at_s, self.random.choice(("P3", "P3", *PILLARS)), PillarKind.TEST)
 
-    def falls_silent(self, at_s: float) -> None:
+    def goes_silent(self, at_s: float) -> None:
         device_id = self.random.choice(("P2", "P3", *CHILDREN))
         self.quiet.append((device_id, at_s, at_s + self.random.choice((30.0, 70.0, 1_000.0))))
 
-    def site_falls_silent(self, at_s: float) -> None:
+    def site_goes_silent(self, at_s: float) -> None:
         until = at_s + self.random.choice((25.0, 60.0, 100.0, 1_000.0))
         for device_id in (GATEWAY, *CHILDREN):
             self.quiet.append((device_id, at_s, until))
@@ -238,7 +265,14 @@ class Generator:
             self.add(at_s + number / 1_000, Answer(-1, A.ACCEPT, f"many-{self.number}"))
 
     def dead_letters(self, at_s: float) -> None:
-        self.fact(at_s, dead_letter(self.number, at_s=at_s))
+        """Records of the feed that cannot be used; a second worker may say it again."""
+        for _ in range(self.random.choice((1, 2, 5))):
+            cause = self.random.choice((Cause.UNDECODABLE, Cause.UNDECODABLE, Cause.UNKNOWN_DEVICE))
+            notice = replace(dead_letter(self.number, at_s=at_s), cause=cause)
+            self.fact(at_s, notice)
+            if self.random.random() < 0.3:
+                self.fact(at_s + 0.1, notice)
+            at_s += self.random.choice((0.2, 5.0, 30.0))
 
     def wrong_time(self, at_s: float) -> None:
         """One record that means nothing has an append time far ahead."""
@@ -246,7 +280,9 @@ class Generator:
             return
         lie_s = at_s + self.random.choice(LIES_S)
         if self.random.random() < 0.5:
-            beat = Report(HARMLESS, PillarKind.HEARTBEAT, ms(at_s), ms(at_s), ms(at_s), 0, event_id="harmless")
+            beat = Report(
+                HARMLESS, PillarKind.HEARTBEAT, ms(at_s), ms(at_s), ms(at_s), 0, event_id="harmless"
+            )
             self.add(lie_s, beat, honest_s=at_s)
         else:
             self.add(lie_s, Second(ms(at_s)), honest_s=at_s)
@@ -281,12 +317,14 @@ class Generator:
     # --- the whole ----------------------------------------------------------------------------------------------
 
     def generate(self) -> list[Step]:
-        for record in TOWN.values():
+        for record in (*TOWN.values(), *(ROW.values() if self.has_row else ())):
             self.fact(0, record)
         self.fact(0.5, alive(0.5, 0, 1))
         if self.random.random() < 0.4:
             self.fact(0.1, policy(QUICK, 1))
         scenes = self.random.choices(SCENES, k=self.random.choice((1, 2, 3, 5, 8)))
+        if self.has_row:
+            self.area(self.second())
         for scene in scenes:
             scene(self, self.second())
         self._heartbeats()
@@ -332,8 +370,8 @@ SCENES: tuple[Scene, ...] = (
     *(Generator.faults,) * 3,
     *(Generator.answers,) * 4,
     Generator.tests,
-    Generator.falls_silent,
-    Generator.site_falls_silent,
+    Generator.goes_silent,
+    Generator.site_goes_silent,
     *(Generator.moves,) * 2,
     Generator.new_policy,
     Generator.flush,
@@ -350,7 +388,11 @@ def _later(step: Step, by_ms: int) -> Step:
         what = Second(what.writer_ms + by_ms)
     elif isinstance(what, Report) and what.feed_ms >= step.at - 60_000:
         received = what.received_ms + by_ms
-        occurred = what.occurred_ms + by_ms if abs(what.occurred_ms - what.received_ms) < 60_000 else what.occurred_ms
+        occurred = (
+            what.occurred_ms + by_ms
+            if abs(what.occurred_ms - what.received_ms) < 60_000
+            else what.occurred_ms
+        )
         what = what._replace(received_ms=received, feed_ms=what.feed_ms + by_ms, occurred_ms=occurred)
     elif isinstance(what, Fact):
         changes = {

@@ -1,14 +1,17 @@
 """Whose name is whose: incident ids, alert ids, event ids, revisions (F1, F3)."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from schemas.alert import Alert
 from schemas.enums import IncidentState, Reason
 from schemas.fusion_log import PillarFact
 from tests.reference.drive import Entry
 from tests.reference.presses import Same, same_of
 from tests.reference.steps import Report
 from tests.reference.view import View
+
+if TYPE_CHECKING:
+    from schemas.alert import Alert
 
 
 class Ids:

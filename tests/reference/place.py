@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from schemas.alert import Alert
-from schemas.enums import Reason
-from schemas.registry import UNASSIGNED_ZONE
+from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from tests.reference.drive import Entry
 from tests.reference.town import CAMERAS, place_of
 from tests.reference.view import View
@@ -16,14 +15,26 @@ class Places:
     rule = "place"
 
     def check(self, entry: Entry, view: View) -> Iterator[str]:
-        for alert in entry.alerts:
-            if alert.press_count and alert.zone != UNASSIGNED_ZONE and alert.reason is not Reason.DEVICE_MOVED:
-                yield from _call(alert, view)
+        """A change of a pillar reaches its open calls at once."""
+        record = entry.record
+        known = view.registry.get(record.device_id) if isinstance(record, RegistryDevice) else None
+        if known is None or not isinstance(record, RegistryDevice) or record.revision <= known.revision:
+            return
+        is_changed = place_of(record) != place_of(known) or record.chain != known.chain
+        if record.removed or known.removed or record.zone != known.zone or not is_changed:
+            return
+        told = {alert.incident_id for alert in entry.alerts}
+        for incident in view.incidents.values():
+            pillars = {name for _, name in incident.devices} - set(CAMERAS)
+            is_its_call = incident.is_open and incident.press_count and pillars == {record.device_id}
+            if is_its_call and incident.zone == record.zone and incident.incident_id not in told:
+                yield f"{record.device_id} has another place or chain, and its open call does not say so (F14)"
 
     def after(self, entry: Entry, view: View) -> Iterator[str]:
-        """A change of a device reaches its open calls: the alert goes out with it."""
-        del entry, view
-        return iter(())
+        """What is told of a call names a place and a chain of its pillars, as the registry has them now."""
+        for alert in entry.alerts:
+            if alert.press_count and alert.zone != UNASSIGNED_ZONE:
+                yield from _call(alert, view)
 
 
 def _call(alert: Alert, view: View) -> Iterator[str]:

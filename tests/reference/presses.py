@@ -20,6 +20,8 @@ MEMORY = 30
 MARGIN_MS = 5 * SECOND
 """A fact this close to the end of a window may be inside or outside, because clocks differ by that much."""
 
+LATE_MS = 40 * SECOND
+
 HELD_MS = MINUTE
 """A flame may be held for this long before anybody is told of it."""
 
@@ -76,7 +78,9 @@ def same_of(report: Report, record: PillarFact) -> Same:
     replaced = record.received_at != report.received_ms
     place = report.place if replaced else -1
     return Same(
-        record.kind, report.exercise, (report.occurred_ms, report.sequence, report.received_ms, report.active, place)
+        record.kind,
+        report.exercise,
+        (report.occurred_ms, report.sequence, report.received_ms, report.active, place),
     )
 
 
@@ -118,6 +122,7 @@ class Presses:
             yield f"is not heard: {verdict.why}; the fold says {entry.decisions[0].reason.value}"
         elif named and not verdict.must_be_silent:
             yield from _judge(named, told, verdict, record, view)
+            yield from _late(named[0], entry, record, view)
         self._remember(same, record, named, view, verdict)
 
     def verdict(self, same: Same, record: PillarFact, zone: str, view: View) -> Verdict:
@@ -174,7 +179,11 @@ class Presses:
         ]
         own = [each for each in candidates if each.names(record.device_id)]
         if own:
-            return frozenset(each.incident_id for each in own), False, "its own device's open incident (F14, F15)"
+            return (
+                frozenset(each.incident_id for each in own),
+                False,
+                "its own device's open incident (F14, F15)",
+            )
         reach = [(each, self._reach(each, record, view)) for each in candidates]
         surely = [each for each, sure in reach if sure]
         maybe = frozenset(each.incident_id for each, sure in reach if sure is not False)
@@ -201,7 +210,9 @@ class Presses:
         rolling, at_most = view.limits.window(incident.grade)
         times = (int(record.received_at), int(record.occurred_at), view.now)
         since_last = [
-            at - last for at in times for last in (incident.last_received, incident.last_fact_now, incident.spoken_at)
+            at - last
+            for at in times
+            for last in (incident.last_received, incident.last_fact_now, incident.spoken_at)
         ]
         since_first = [at - first for at in times for first in (incident.first_received, incident.first_now)]
         if min(since_last) > rolling + MARGIN_MS or min(since_first) > at_most + MARGIN_MS:
@@ -245,6 +256,14 @@ def _judge(
         yield f"is not counted: {alert.press_count} presses"
     if alert.state in OVER:
         yield f"leaves the incident {alert.state.value}"
+
+
+def _late(alert: Alert, entry: Entry, record: PillarFact, view: View) -> Iterator[str]:
+    """Whether it says that it comes late: the whole way counts, from the press to the log (F13)."""
+    way_ms = entry.given.append_ms - record.occurred_at
+    is_certain = abs(way_ms - LATE_MS) > MARGIN_MS and not view.clock.is_unsure
+    if is_certain and alert.late is not (way_ms > LATE_MS):
+        yield f"came {way_ms / 1000:g} s after it was pressed, and the alert says late={alert.late} (F13)"
 
 
 def _sources(alert: Alert) -> set[tuple[str, str]]:

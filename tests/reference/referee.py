@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from processors.state.partition_state import State
 from schemas.alert import Alert
 from tests.reference.answers import Answers
+from tests.reference.dead_letters import DeadLetters
 from tests.reference.drive import Entry, drive, fold_all
 from tests.reference.faults import Faults
 from tests.reference.ids import Ids
@@ -15,9 +16,9 @@ from tests.reference.place import Places
 from tests.reference.presses import Presses
 from tests.reference.silence import Silence
 from tests.reference.steps import Second, Step
+from tests.reference.storms import Storms
 from tests.reference.timers import Timers
 from tests.reference.view import View
-
 
 Change = Callable[[State], None] | None
 """What a test does to the state before the first entry."""
@@ -50,9 +51,19 @@ class Oracle(Protocol):
 def judge(entries: Sequence[Entry]) -> list[Violation]:
     """Judge a run with every model."""
     view = View()
-    timers, silence, faults = Timers(), Silence(), Faults()
-    oracles: list[Oracle] = [Presses(), Answers(), timers, Ids(), Places(), silence, faults]
-    late = (timers, silence, faults)
+    timers, places, silence, faults = Timers(), Places(), Silence(), Faults()
+    oracles: list[Oracle] = [
+        Presses(),
+        Answers(),
+        timers,
+        Ids(),
+        places,
+        silence,
+        faults,
+        DeadLetters(),
+        Storms(),
+    ]
+    late = (timers, places, silence, faults)
     found = []
     for number, entry in enumerate(entries):
         view.before(entry)
@@ -67,11 +78,13 @@ def judge(entries: Sequence[Entry]) -> list[Violation]:
 def restarted(entries: Sequence[Entry], seed: int) -> list[Violation]:
     """Fold the log again with restarts anywhere: the same decisions must follow (10, 15)."""
     count = min(4, len(entries))
-    cuts = frozenset(Random(seed).sample(range(len(entries)), count))  # noqa: S311
+    cuts = frozenset(Random(seed).sample(range(len(entries)), count))
     again = fold_all([entry.given for entry in entries], cuts)
     for number, (entry, decisions) in enumerate(zip(entries, again, strict=True)):
         if entry.decisions != decisions:
-            return [Violation("restart", number, f"after restarts at {sorted(cuts)} something else is decided")]
+            return [
+                Violation("restart", number, f"after restarts at {sorted(cuts)} something else is decided")
+            ]
     return []
 
 
@@ -95,7 +108,9 @@ def one_wrong_time(steps: Sequence[Step], entries: Sequence[Entry], change: Chan
     more, less = differing[0] - differing[1], differing[1] - differing[0]
     if not more and not less:
         return []
-    text = "; ".join(f"{sign} {each}" for sign, group in (("+", more), ("-", less)) for each in list(group)[:3])
+    text = "; ".join(
+        f"{sign} {each}" for sign, group in (("+", more), ("-", less)) for each in list(group)[:3]
+    )
     return [Violation("clock", numbers[0], f"one wrong append time changes who is told what: {text} (F11)")]
 
 

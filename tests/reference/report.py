@@ -35,6 +35,8 @@ def explain(seed: int, change: Change = None) -> str:
     again = [each for each in verdict(short, seed, change) if _kind(each) == _kind(found[0])]
     lines = [f"seed {seed}: {len(found)} violations in {len(steps)} steps"]
     lines += [f"  {each.rule}: {each.text} (step {each.number})" for each in found[:5]]
-    lines.append(f"shortest log, wrong after step {again[0].number if again else '?'}: {again[0].text if again else ''}")
+    lines.append(
+        f"shortest log, wrong after step {again[0].number if again else '?'}: {again[0].text if again else ''}"
+    )
     lines += [f"  {number:4} {describe(step, START)}" for number, step in enumerate(short)]
     return "\n".join(lines)

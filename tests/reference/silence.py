@@ -1,4 +1,4 @@
-"""What falls silent: told in time, never too early, never while nobody listened, and as one site (3, 5, F7 to F9, F18)."""
+"""What falls silent: told in time, never too early nor while nobody listened, and as one site (3, F7 to F9, F18)."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from schemas.fusion_log import CameraAlive, Observation, PillarFact, Tick
 from schemas.registry import RegistryDevice
 from tests.reference.drive import Entry
 from tests.reference.limits import SECOND
-from tests.reference.view import View
+from tests.reference.view import OVER, View
 
 BEGINS = (Reason.CONDITION_ACTIVE, Reason.CONDITION_BACK, Reason.SITE_SILENT)
 SLACK_MS = 4 * SECOND
@@ -27,6 +27,9 @@ class Silence:
     def __init__(self) -> None:
         self._spoke: dict[str, int] = {}
         self._registered: dict[str, int] = {}
+        self._promised: dict[str, int] = {}
+        self._promises: dict[str, tuple[object, ...]] = {}
+        self._back: dict[str, int] = {}
         self._pressed: dict[str, int] = {}
         self._tested: dict[str, int] = {}
         self._told: dict[str, int] = {}
@@ -34,6 +37,8 @@ class Silence:
 
     def check(self, entry: Entry, view: View) -> Iterator[str]:
         for alert in entry.alerts:
+            if alert.hazard is Hazard.SITE_COMM_FAIL and alert.reason in BEGINS and alert.sources:
+                self._back.pop(alert.sources[0].device_id, None)
             is_new = alert.revision == 1 or alert.reason in BEGINS
             if not is_new or alert.status is not Status.ACTUAL or not alert.sources:
                 continue
@@ -52,15 +57,22 @@ class Silence:
     def after(self, entry: Entry, view: View) -> Iterator[str]:
         record = entry.record
         if isinstance(record, PillarFact):
+            self._comes_back(record.device_id, view)
             self._spoke[record.device_id] = view.now
             if record.kind is PillarKind.PRESS:
-                self._pressed[record.device_id] = view.now
+                self._pressed.setdefault(record.device_id, view.now)  # a held contact may repeat its press
+            elif record.kind is PillarKind.RELEASE:
+                self._pressed.pop(record.device_id, None)
             elif record.kind is PillarKind.TEST:
                 self._tested[record.device_id] = view.now
         elif isinstance(record, (Observation, CameraAlive)):
             self._spoke[record.device_id] = view.now
         elif isinstance(record, RegistryDevice):
-            self._registered[record.device_id] = self._tested[record.device_id] = view.now
+            self._registered[record.device_id] = view.now
+            promise = (record.zone, record.removed, record.heartbeat_s, record.gateway, record.test_every_s)
+            if self._promises.get(record.device_id) != promise:
+                self._promises[record.device_id] = promise
+                self._promised[record.device_id] = self._tested[record.device_id] = view.now
         elif isinstance(record, Tick):
             yield from self._overdue(view)
 
@@ -70,13 +82,13 @@ class Silence:
             yield f"{device_id} is told silent, but promises nothing"
             return
         interval_ms = device.heartbeat_s * 1_000
-        spoke = max(self._spoke.get(device_id, 0), self._registered[device_id])
+        spoke = max(self._spoke.get(device_id, 0), self._promised[device_id])
         if view.now - spoke < interval_ms - EARLY_MS:
             yield f"{device_id} is told silent, but spoke {(view.now - spoke) / 1000:g} s ago (3, F9)"
         since = view.listening_since()
         if since is None:
             yield f"{device_id} is told silent while nobody listens (F7)"
-        elif view.now - since < interval_ms * 1.1 - EARLY_MS and since > self._registered[device_id] + SLACK_MS:
+        elif view.now - since < interval_ms * 1.1 - EARLY_MS and since > self._promised[device_id] + SLACK_MS:
             yield f"{device_id} is told silent {(view.now - since) / 1000:g} s after a hole (F7)"
         if device.gateway is not None and alert.reason is not Reason.STILL_THERE:
             yield from self._child(entry, device, view)
@@ -86,19 +98,32 @@ class Silence:
             (
                 known
                 for known in view.incidents.values()
-                if known.hazard is Hazard.SITE_COMM_FAIL and known.is_open and known.names(device.gateway or "")
+                if known.hazard is Hazard.SITE_COMM_FAIL
+                and known.is_open
+                and known.names(device.gateway or "")
             ),
             None,
         )
-        changes_now = site is not None and any(alert.incident_id == site.incident_id for alert in entry.alerts)
+        changes_now = site is not None and any(
+            alert.incident_id == site.incident_id for alert in entry.alerts
+        )
         if site is not None and site.state is IncidentState.RAISED and not site.flapping and not changes_now:
             yield f"{device.device_id} is told silent beside its silent site (3)"
+        back = self._back.get(device.gateway or "")
+        if back is not None and view.now - back < (device.heartbeat_s or 0) * 1_000 - EARLY_MS:
+            yield f"{device.device_id} is told silent {(view.now - back) / 1000:g} s after its site is back (F18)"
         gateway = view.registry.get(device.gateway or "")
         if gateway is None or gateway.removed or gateway.heartbeat_s != device.heartbeat_s:
             return
         spoke, at = self._spoke.get(device.gateway or "", 0), self._spoke.get(device.device_id, 0)
         if spoke and at and abs(spoke - at) < SAME_TIME_MS:
             yield f"{device.device_id} is told silent before its site, which fell silent with it (F18)"
+
+    def _comes_back(self, device_id: str, view: View) -> None:
+        for known in view.incidents.values():
+            is_site = known.hazard is Hazard.SITE_COMM_FAIL and known.names(device_id)
+            if is_site and known.is_open and known.state not in OVER and device_id not in self._back:
+                self._back[device_id] = view.now
 
     def _overdue(self, view: View) -> Iterator[str]:
         since = view.listening_since()

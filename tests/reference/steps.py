@@ -99,7 +99,9 @@ def describe(step: Step, start: int) -> str:
         off = what.writer_ms - (step.honest_at or step.at)
         text = "tick" + (f" writer {off / 1000:+g} s" if off else "")
     elif isinstance(what, Report):
-        times = f"occurred {(what.occurred_ms - start) / 1000:g}, received {(what.received_ms - start) / 1000:g}"
+        times = (
+            f"occurred {(what.occurred_ms - start) / 1000:g}, received {(what.received_ms - start) / 1000:g}"
+        )
         extra = _rest(what, {"device_id", "kind", "occurred_ms", "received_ms", "feed_ms", "place"})
         text = f"{what.device_id} {what.kind.value} {times}{extra}"
     elif isinstance(what, Answer):
@@ -112,5 +114,9 @@ def describe(step: Step, start: int) -> str:
 def _rest(what: Any, without: set[str]) -> str:
     defaults = type(what)._field_defaults
     pairs = zip(what._fields, what, strict=True)
-    shown = [f"{name}={value!r}" for name, value in pairs if name not in without and value != defaults.get(name, ...)]
+    shown = [
+        f"{name}={value!r}"
+        for name, value in pairs
+        if name not in without and value != defaults.get(name, ...)
+    ]
     return f" [{', '.join(shown)}]" if shown else ""

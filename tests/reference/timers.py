@@ -31,7 +31,7 @@ class Timers:
 
     def check(self, entry: Entry, view: View) -> Iterator[str]:
         for alert in entry.alerts:
-            if alert.sent > view.now + LEAP_MS:
+            if alert.sent > view.now + LEAP_MS and not view.clock.is_unsure:
                 yield f"an alert is sent {(alert.sent - view.now) / 1000:g} s in the future (F11)"
             known = view.incidents.get(alert.incident_id)
             if known is not None:
@@ -76,9 +76,14 @@ class Timers:
             due = known.asked_until + (0 if known.state is S.REJECTED else ack_ms)
             if ticked > due + SLACK_MS:
                 known.is_unsure = True  # one violation is enough
-                yield f"nobody has answered for {(ticked - due) / 1000:g} s too long, and {left[0]} is not asked (15, F5)"
+                over_s = (ticked - due) / 1000
+                yield f"nobody has answered for {over_s:g} s too long, and {left[0]} is not asked (15, F5)"
         notify_ms = view.limits.of_grade("notify_ms", known.grade)
-        if known.state in ASKING and not known.flapping and ticked > known.spoken_at + 2 * notify_ms + SLACK_MS:
+        if (
+            known.state in ASKING
+            and not known.flapping
+            and ticked > known.spoken_at + 2 * notify_ms + SLACK_MS
+        ):
             known.is_unsure = True
             yield "no reminder comes while nobody has answered"
         for state, name in ((S.ACKED, "stale_ms"), (S.CLEARED, "resolve_ms")):
@@ -107,9 +112,10 @@ def _reminder(known: Incident, view: View) -> Iterator[str]:
         yield f"a reminder of an incident that is {known.state.value}"
     if known.flapping:
         yield "a reminder of what flaps (14)"
-    if known.state is S.CLEARED_UNACKED and len(known.over_reminders) >= OVER_REMINDERS:
-        if view.now - known.over_reminders[-1] < DAY - HOUR:
-            yield f"reminder {len(known.over_reminders) + 1} of what is over (F16)"
+    told = known.over_reminders
+    is_over = known.state is S.CLEARED_UNACKED and len(told) >= OVER_REMINDERS
+    if is_over and view.now - told[-1] < DAY - HOUR:
+        yield f"reminder {len(known.over_reminders) + 1} of what is over (F16)"
 
 
 def _end(alert: Alert, known: Incident, view: View) -> Iterator[str]:
@@ -133,5 +139,3 @@ def _ends_and_asks(alerts: list[Alert]) -> Iterator[str]:
     asked = {alert.incident_id for alert in alerts if alert.reason in ESCALATIONS}
     if asked & {alert.incident_id for alert in alerts if alert.reason is R.EXPIRED}:
         yield "expires in the tick that asks the next tier (F11)"
-
-

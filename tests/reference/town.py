@@ -1,4 +1,4 @@
-"""The town of the random logs: six pillars, two cameras, a gateway with three children, a stranger."""
+"""The town of the random logs: six pillars, two cameras, a gateway with three children, an unregistered pillar."""
 
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ OTHER_CHAIN = (
 
 GATEWAY = "G1"
 CHILDREN = ("P4", "P5", "P6")
-STRANGER = "X1"
+UNREGISTERED = "X1"
 """A pillar that no registry names."""
 
 HARMLESS = "P1"
@@ -45,6 +45,9 @@ TOWN = {
     )
 }
 """P2 is 111 m from P1 and both are 55 m from C1; P4 is 100 m from P3; P5 is 44 m from C2. All else is far apart."""
+
+ROW = {f"Q{number}": device(f"Q{number}", lat=LAT + 0.3 + 0.01 * number) for number in range(40)}
+"""More pillars, in some of the logs: enough of them for a fault of the area."""
 
 PILLARS = ("P1", "P2", "P3", "P4", "P5", "P6")
 CAMERAS = ("C1", "C2")

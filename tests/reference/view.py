@@ -114,7 +114,7 @@ class Watch:
     since: int | None = None
     last: int = 0
 
-    def hear(self, at: int) -> None:
+    def read(self, at: int) -> None:
         if self.since is None or at - self.last > HOLE_MS:
             self.since = at
         self.last = max(self.last, at)
@@ -153,11 +153,11 @@ class View:
         """Take in what the entry says and what came of it, after it was judged."""
         record = entry.record
         if isinstance(record, Tick):
-            self.ticks.hear(self.now)
+            self.ticks.read(self.now)
             self.last_tick_now = self.now
         elif isinstance(record, FeedWatermark):
             for number in record.partitions:
-                self.feed.setdefault(number, Watch()).hear(self.now)
+                self.feed.setdefault(number, Watch()).read(self.now)
         elif isinstance(record, PolicyRecord) and self.limits.apply(record):
             for incident in self.incidents.values():
                 incident.is_unsure = True
@@ -181,7 +181,12 @@ class View:
         is_first = known is None
         if known is None:
             known = Incident(
-                alert.incident_id, len(self.incidents), alert.zone, alert.status, alert.hazard, first_now=self.now
+                alert.incident_id,
+                len(self.incidents),
+                alert.zone,
+                alert.status,
+                alert.hazard,
+                first_now=self.now,
             )
             self.incidents[alert.incident_id] = known
         _take(known, alert, entry, self, is_first=is_first)
@@ -213,15 +218,26 @@ def _take(known: Incident, alert: Alert, entry: Entry, view: View, *, is_first: 
         known.touched_by_person_at = view.now
     known.devices |= devices
     known.sources |= sources
-    known.hazard, known.state, known.grade, known.revision = alert.hazard, alert.state, alert.grade, alert.revision
-    known.press_count, known.source_count, known.flapping = alert.press_count, alert.source_count, alert.flapping
+    known.hazard, known.state, known.grade, known.revision = (
+        alert.hazard,
+        alert.state,
+        alert.grade,
+        alert.revision,
+    )
+    known.press_count, known.source_count, known.flapping = (
+        alert.press_count,
+        alert.source_count,
+        alert.flapping,
+    )
     known.position, known.chain = alert.position, alert.chain
     known.spoken_at, known.spoken_ticked = max(view.now, alert.sent), view.clock.ticked_ms
 
 
 def _ask(known: Incident, alert: Alert, entry: Entry, view: View, *, again: bool) -> None:
     """Since when somebody is being asked to answer, and by whom: two times where two clocks disagree."""
-    is_escalation = alert.reason in (Reason.NOBODY_ACKNOWLEDGED, Reason.REJECTED_BY_UNIT) and alert.ack_id is None
+    is_escalation = (
+        alert.reason in (Reason.NOBODY_ACKNOWLEDGED, Reason.REJECTED_BY_UNIT) and alert.ack_id is None
+    )
     if alert.tier.value not in known.tiers:
         known.tiers.append(alert.tier.value)
     restarts = again or is_escalation or alert.reason is Reason.REGRADED
