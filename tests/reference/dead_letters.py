@@ -26,7 +26,8 @@ class DeadLetters:
         if not isinstance(record, DeadLetterNotice) or record.feed is not Feed.PILLARS:
             return
         place = (record.topic, record.partition, record.offset)
-        is_copy, _ = place in self._seen, self._seen.add(place)
+        is_copy = place in self._seen
+        self._seen.add(place)
         told = [alert for alert in entry.alerts if alert.hazard is Hazard.FEED_FAULT]
         if is_copy:
             if told:
@@ -34,14 +35,14 @@ class DeadLetters:
             return
         known = view.incidents.get(self._incident_of.get(record.cause, ""))
         if known is None or not known.is_open:
-            yield from self._first(record, told and told[0].incident_id, view)
+            yield from self._first(record, told[0].incident_id if told else "", view)
         if any(alert.grade is not Grade.BLUE for alert in told):
             yield "a dead letter is no blue"
 
-    def _first(self, record: DeadLetterNotice, name: str | list[object], view: View) -> Iterator[str]:
+    def _first(self, record: DeadLetterNotice, name: str, view: View) -> Iterator[str]:
         if not name:
             yield f"a dead letter ({record.cause.value}) is told to nobody (8a, F20)"
             return
-        if name in self._incident_of.values() and view.incidents[str(name)].is_open:
+        if name in self._incident_of.values() and view.incidents[name].is_open:
             yield f"a dead letter ({record.cause.value}) is told in the incident of another cause (F20)"
-        self._incident_of[record.cause] = str(name)
+        self._incident_of[record.cause] = name

@@ -13,10 +13,19 @@ from processors.fold.snapshot_codec import dump, load
 from processors.intake import pillar_event
 from processors.state.effect import Decision
 from processors.state.partition_state import State, new_state
-from schemas.ack import Actor
+from schemas.ack import AckFact, Actor
 from schemas.alert import Alert
+from schemas.codec import encode
+from schemas.enums import InputKind
 from schemas.feeds import PillarEvent
-from schemas.fusion_log import DeadLetterNotice, FeedWatermark, FusionInput, PillarFact, Tick
+from schemas.fusion_log import (
+    DeadLetterNotice,
+    FeedWatermark,
+    FusionInput,
+    MaintenanceWindow,
+    PillarFact,
+    Tick,
+)
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from schemas.units import EpochMs
 from tests.reference.steps import Answer, Fact, Report, Second, Step
@@ -93,15 +102,14 @@ class Drive:
                 fact = taken_in(step.what)
                 return envelope(fact, zone=zone), fact
             case Answer():
-                record = self._acknowledgement(step.at, step.what)
-                zone = record.incident_id.rpartition("-")[0]
-                return envelope(record, zone=zone), record
+                said = self._acknowledgement(step.at, step.what)
+                return envelope(said, zone=said.incident_id.rpartition("-")[0]), said
             case Fact(record):
                 if isinstance(record, FeedWatermark):
                     return _watermark(record), record
-                return envelope(record, zone=_zone_of(record)), record
+                return _envelope(record), record
 
-    def _acknowledgement(self, at: EpochMs, answer: Answer) -> msgspec.Struct:
+    def _acknowledgement(self, at: EpochMs, answer: Answer) -> AckFact:
         names = list(self._revisions)
         name = names[-1 - answer.pick] if 0 <= answer.pick < len(names) else NOBODY
         revision = None if answer.behind is None else self._revisions.get(name, 1) - answer.behind
@@ -120,9 +128,12 @@ class Drive:
         return replace(record, actor=actor, note=answer.note, at=sent_at, received_at=at)
 
 
-def _zone_of(record: msgspec.Struct) -> str:
-    """The zone of a device's record, or of what concerns the whole county."""
-    return UNASSIGNED_ZONE if isinstance(record, DeadLetterNotice) else ZONE
+def _envelope(record: msgspec.Struct) -> FusionInput:
+    """The envelope of a record in the zone of the town, or in that of what concerns everybody."""
+    if isinstance(record, MaintenanceWindow):
+        name = f"{record.window_id}:{record.revision}"
+        return FusionInput(kind=InputKind.MAINTENANCE, event_id=name, zone=ZONE, payload=encode(record))
+    return envelope(record, zone=UNASSIGNED_ZONE if isinstance(record, DeadLetterNotice) else ZONE)
 
 
 def taken_in(report: Report) -> PillarFact:

@@ -84,7 +84,8 @@ class Faults:
         hold_ms = view.limits.of_grade("hold_ms", Grade.BLUE)
         since = view.listening_since()
         calm_ms = CALM_MS if truth.count > 2 else SETTLED_MS
-        quiet_from = max(truth.arrived, since or view.now) + hold_ms + calm_ms
+        begins = (truth.arrived, since or view.now, view.covered_until(device_id))
+        quiet_from = max(begins) + hold_ms + calm_ms
         if since is None or view.now < quiet_from or hazard in view.area_hazards:
             return
         about = [each for each in view.incidents.values() if each.hazard is hazard and each.names(device_id)]

@@ -7,12 +7,14 @@ from typing import NamedTuple, Protocol
 
 from processors.state.partition_state import State
 from schemas.alert import Alert
+from schemas.units import EpochMs
 from tests.reference.answers import Answers
 from tests.reference.dead_letters import DeadLetters
 from tests.reference.drive import Entry, drive, fold_all
 from tests.reference.faults import Faults
 from tests.reference.ids import Ids
 from tests.reference.place import Places
+from tests.reference.planned import Planned
 from tests.reference.presses import Presses
 from tests.reference.silence import Silence
 from tests.reference.steps import Second, Step
@@ -62,6 +64,7 @@ def judge(entries: Sequence[Entry]) -> list[Violation]:
         faults,
         DeadLetters(),
         Storms(),
+        Planned(),
     ]
     late = (timers, places, silence, faults)
     found = []
@@ -90,7 +93,11 @@ def restarted(entries: Sequence[Entry], seed: int) -> list[Violation]:
 
 def honest(steps: Sequence[Step]) -> list[Step]:
     """The same log without its wrong append time."""
-    return [step if step.honest_at is None else Step(step.honest_at, step.what) for step in steps]
+    return [step if step.honest_at is None else _corrected(step, step.honest_at) for step in steps]
+
+
+def _corrected(step: Step, at: EpochMs) -> Step:
+    return Step(at, Second(at) if isinstance(step.what, Second) else step.what)
 
 
 EDGE_MS = 5_000

@@ -133,7 +133,7 @@ class Silence:
             if device.removed or not device.heartbeat_s or device.zone == "unassigned":
                 continue
             begin = max(since, self._spoke.get(device_id, 0), self._registered[device_id])
-            due = begin + device.heartbeat_s * 1_100 + SLACK_MS
+            due = max(begin, view.covered_until(device_id)) + device.heartbeat_s * 1_100 + SLACK_MS
             if device.gateway is not None or _has_children(device_id, view):
                 due += device.heartbeat_s * 1_100
             if view.now <= due:

@@ -1,10 +1,11 @@
 """What somebody knows who sees only the inputs and the alerts: the time, the limits, the devices, the incidents."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from schemas.alert import Alert, Position
 from schemas.enums import AckAction, Grade, Hazard, IncidentState, PillarKind, Reason, Status
-from schemas.fusion_log import FeedWatermark, Observation, PillarFact, PolicyRecord, Tick
+from schemas.fusion_log import FeedWatermark, MaintenanceWindow, Observation, PillarFact, PolicyRecord, Tick
 from schemas.registry import ChainLink, RegistryDevice
 from tests.reference.drive import Entry
 from tests.reference.limits import MINUTE, SECOND, Limits
@@ -120,6 +121,20 @@ class Watch:
         self.last = max(self.last, at)
 
 
+class Work(NamedTuple):
+    """Planned work, from when the log has said it.
+
+    Attributes:
+        record: The window.
+        begins: Its first moment.
+        ends: The first moment after it.
+    """
+
+    record: MaintenanceWindow
+    begins: int
+    ends: int
+
+
 class View:
     """Everything that an outsider remembers; oracles read it as it was before the entry that they judge."""
 
@@ -133,6 +148,7 @@ class View:
         self.feed: dict[int, Watch] = {}
         self.last_tick_now = 0
         self.area_hazards: set[Hazard] = set()
+        self.windows: dict[str, Work] = {}
 
     @property
     def now(self) -> int:
@@ -144,6 +160,23 @@ class View:
         if not self.feed or any(watch.since is None or self.now - watch.last > HOLE_MS for watch in watches):
             return None
         return max(watch.since or 0 for watch in watches)
+
+    def is_covered(self, device_id: str, at: int) -> bool:
+        """Whether planned work covers a device at a time."""
+        return any(
+            self._covers(work, device_id) and work.begins <= at < work.ends for work in self.windows.values()
+        )
+
+    def covered_until(self, device_id: str) -> int:
+        """When the planned work on a device ends that ends last; 0 where none was ever said."""
+        return max((work.ends for work in self.windows.values() if self._covers(work, device_id)), default=0)
+
+    def _covers(self, work: Work, device_id: str) -> bool:
+        record, device = work.record, self.registry.get(device_id)
+        if not record.devices and record.gateway is None:
+            return True
+        behind = device is not None and record.gateway is not None and device.gateway == record.gateway
+        return device_id in record.devices or device_id == record.gateway or behind
 
     def before(self, entry: Entry) -> None:
         """Take in the time and what arrives, before the entry is judged."""
@@ -158,6 +191,11 @@ class View:
         elif isinstance(record, FeedWatermark):
             for number in record.partitions:
                 self.feed.setdefault(number, Watch()).read(self.now)
+        elif isinstance(record, MaintenanceWindow):
+            period = record.periods[0]
+            begins = max(int(period.begins_at), self.now)
+            ends = min(int(period.ends_at), self.now) if record.ended else int(period.ends_at)
+            self.windows[record.window_id] = Work(record, begins, ends)
         elif isinstance(record, PolicyRecord) and self.limits.apply(record):
             for incident in self.incidents.values():
                 incident.is_unsure = True
@@ -242,7 +280,7 @@ def _ask(known: Incident, alert: Alert, entry: Entry, view: View, *, again: bool
         known.tiers.append(alert.tier.value)
     restarts = again or is_escalation or alert.reason is Reason.REGRADED
     answer = entry.step.what
-    is_answer = isinstance(answer, Answer) and alert.ack_id is not None
+    action = answer.action if isinstance(answer, Answer) and alert.ack_id is not None else AckAction.NOTE
     new_caller = calls_again(known, alert, entry)
     if alert.state in ASKING:
         known.is_pending = False
@@ -256,7 +294,7 @@ def _ask(known: Incident, alert: Alert, entry: Entry, view: View, *, again: bool
         known.is_unsure = view.clock.is_unsure
     elif known.is_pending and is_escalation:
         known.asked_from, known.asked_until = min(view.now, alert.sent), max(view.now, alert.sent)
-    elif alert.state not in ANSWERED or (is_answer and answer.action is not AckAction.NOTE):
+    elif alert.state not in ANSWERED or action is not AckAction.NOTE:
         known.is_pending, known.asked_from, known.asked_until = False, None, None
 
 
