@@ -20,6 +20,7 @@ from schemas.enums import InputKind
 from schemas.feeds import PillarEvent
 from schemas.fusion_log import (
     DeadLetterNotice,
+    ExpectedFeeds,
     FeedWatermark,
     FusionInput,
     MaintenanceWindow,
@@ -133,6 +134,9 @@ def _envelope(record: msgspec.Struct) -> FusionInput:
     if isinstance(record, MaintenanceWindow):
         name = f"{record.window_id}:{record.revision}"
         return FusionInput(kind=InputKind.MAINTENANCE, event_id=name, zone=ZONE, payload=encode(record))
+    if isinstance(record, ExpectedFeeds):
+        name = f"feeds:{record.revision}"
+        return FusionInput(kind=InputKind.EXPECTED_FEEDS, event_id=name, zone="", payload=encode(record))
     return envelope(record, zone=UNASSIGNED_ZONE if isinstance(record, DeadLetterNotice) else ZONE)
 
 

@@ -12,6 +12,8 @@ import msgspec
 from msgspec.structs import replace
 
 from schemas.enums import PillarKind
+from schemas.fusion_log import ExpectedFeeds
+from schemas.topics import PILLAR_EVENTS
 from schemas.units import EpochMs
 from tests.reference.limits import QUICK, policy
 from tests.reference.scenes import DAY_S, HOUR_S, SCENES, area
@@ -53,6 +55,9 @@ class Generator:
         self.quiet: list[tuple[str, float, float]] = []
         self.reports: list[tuple[float, Report]] = []
         self.number = 0
+        self.unread: tuple[float, float, tuple[int, ...]] = (0.0, 0.0, ())
+        """From when to when not all partitions of the feed are read, and which are."""
+        self.is_never_read = self.happens(0.04)
         self.shift_s = self.random.choice((0.0,) * 9 + (-3_600.0,))
         """How far the clock of the gateway is off."""
 
@@ -129,7 +134,8 @@ class Generator:
     def generate(self) -> list[Step]:
         for record in (*TOWN.values(), *(ROW.values() if self.has_row else ())):
             self.fact(0, record)
-        self.fact(0.5, alive(0.5, 0, 1))
+        self.fact(0.4, ExpectedFeeds(revision=1, topics=(PILLAR_EVENTS,)))
+        self._watermark(0.5)
         if self.random.random() < 0.4:
             self.fact(0.1, policy(QUICK, 1))
         scenes = self.random.choices(SCENES, k=self.random.choice((1, 2, 3, 5, 8)))
@@ -154,8 +160,14 @@ class Generator:
 
     def _seconds(self) -> None:
         for second in range(1, self.length_s + 1):
-            self.fact(second - 0.1, alive(second - 0.1, 0, 1))
+            self._watermark(second - 0.1)
             self.add(second, Second(ms(second)))
+
+    def _watermark(self, at_s: float) -> None:
+        begins, ends, read = self.unread
+        partitions = read if begins <= at_s < ends else (0, 1)
+        if partitions and not self.is_never_read:
+            self.fact(at_s, alive(at_s, *partitions))
 
     def _with_holes(self) -> Iterator[tuple[int, int, Step]]:
         """Now and then everything after a moment comes later, and nothing comes in between."""

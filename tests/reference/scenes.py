@@ -137,6 +137,14 @@ def site_goes_silent(log: Generator, at_s: float) -> None:
     log.quiet += [(device_id, at_s, until) for device_id in (GATEWAY, *CHILDREN)]
 
 
+def feed_unread(log: Generator, at_s: float) -> None:
+    """One partition of the pillars' feed, or all of it, is not read for a while; ticks go on."""
+    until = at_s + log.choose(40.0, 70.0, 130.0, 1_000.0)
+    log.unread = (at_s, until, log.choose((), (0,)))
+    if not log.unread[2]:
+        log.quiet += [(device_id, at_s, until) for device_id in TOWN]
+
+
 def registry_change(log: Generator, at_s: float) -> None:
     """The registry changes a pillar while it may have an open call."""
     device_id = log.choose(*PILLARS)
@@ -163,14 +171,14 @@ def new_policy(log: Generator, at_s: float) -> None:
 def flush(log: Generator, at_s: float) -> None:
     """A gateway empties its buffer: many reports with one received_at, then somebody presses."""
     device_id = log.choose("P1", "P2", "P5")
-    for number in range(log.choose(20, 66, 90)):
+    for number in range(log.choose(20, 66, 90, 200)):
         log.report(at_s + number / 1_000, device_id, K.HEARTBEAT, delay_s=number / 1_000)
     log.report(at_s + 0.2, device_id, K.PRESS, delay_s=0.2)
 
 
 def many_answers(log: Generator, at_s: float) -> None:
     """People answer to what nobody knows any more, in one batch."""
-    for number in range(log.choose(10, 70, 120)):
+    for number in range(log.choose(10, 70, 250)):
         log.add(at_s + number / 1_000, Answer(-1, A.ACCEPT, f"many-{log.number}"))
 
 
@@ -272,6 +280,7 @@ SCENES: tuple[Scene, ...] = (
     tests,
     goes_silent,
     site_goes_silent,
+    feed_unread,
     new_policy,
     flush,
     many_answers,

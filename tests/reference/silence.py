@@ -14,6 +14,9 @@ BEGINS = (Reason.CONDITION_ACTIVE, Reason.CONDITION_BACK, Reason.SITE_SILENT)
 SLACK_MS = 4 * SECOND
 """Ticks and watermarks come once a second, and an interval below 20 s may be reported two seconds later."""
 
+FEED_SILENT_MS = 30 * SECOND
+"""A feed whose worker reports nothing for longer is silent."""
+
 EARLY_MS = SECOND
 SAME_TIME_MS = 6 * SECOND
 """Devices that fell silent within this time have one cause."""
@@ -75,6 +78,7 @@ class Silence:
                 self._promised[record.device_id] = self._tested[record.device_id] = view.now
         elif isinstance(record, Tick):
             yield from self._overdue(view)
+            yield from self._feed(view)
 
     def _silent(self, entry: Entry, alert: Alert, device_id: str, view: View) -> Iterator[str]:
         device = view.registry.get(device_id)
@@ -119,6 +123,22 @@ class Silence:
         if spoke and at and abs(spoke - at) < SAME_TIME_MS:
             yield f"{device.device_id} is told silent before its site, which fell silent with it (F18)"
 
+    def _feed(self, view: View) -> Iterator[str]:
+        """The pillars' feed is not read, or not all of it, or it never was: one incident says so (F8)."""
+        if view.feed_expected_at is None or view.ticks.since is None:
+            return
+        last = min((watch.last for watch in view.feed.values()), default=view.feed_expected_at)
+        is_silent = view.now > max(last, view.ticks.since) + FEED_SILENT_MS + SLACK_MS
+        is_told = any(
+            known.hazard is Hazard.FEED_SILENT and (known.spoken_at > last or known.is_open)
+            for known in view.incidents.values()
+        )
+        if not is_silent:
+            self._missed.discard("feed")
+        elif not is_told and "feed" not in self._missed:
+            self._missed.add("feed")
+            yield f"the feed is not read for {(view.now - last) / 1000:g} s, and nobody is told (F8)"
+
     def _comes_back(self, device_id: str, view: View) -> None:
         for known in view.incidents.values():
             is_site = known.hazard is Hazard.SITE_COMM_FAIL and known.names(device_id)
@@ -136,7 +156,7 @@ class Silence:
             due = max(begin, view.covered_until(device_id)) + device.heartbeat_s * 1_100 + SLACK_MS
             if device.gateway is not None or _has_children(device_id, view):
                 due += device.heartbeat_s * 1_100
-            if view.now <= due:
+            if min(watch.last for watch in view.feed.values()) <= due:
                 self._missed.discard(device_id)
             elif device_id not in self._missed and not self._is_told(device, begin, view):
                 self._missed.add(device_id)

@@ -5,7 +5,15 @@ from typing import NamedTuple
 
 from schemas.alert import Alert, Position
 from schemas.enums import AckAction, Grade, Hazard, IncidentState, PillarKind, Reason, Status
-from schemas.fusion_log import FeedWatermark, MaintenanceWindow, Observation, PillarFact, PolicyRecord, Tick
+from schemas.fusion_log import (
+    ExpectedFeeds,
+    FeedWatermark,
+    MaintenanceWindow,
+    Observation,
+    PillarFact,
+    PolicyRecord,
+    Tick,
+)
 from schemas.registry import ChainLink, RegistryDevice
 from tests.reference.drive import Entry
 from tests.reference.limits import MINUTE, SECOND, Limits
@@ -146,6 +154,7 @@ class View:
         self.incidents: dict[str, Incident] = {}
         self.ticks = Watch()
         self.feed: dict[int, Watch] = {}
+        self.feed_expected_at: int | None = None
         self.last_tick_now = 0
         self.area_hazards: set[Hazard] = set()
         self.windows: dict[str, Work] = {}
@@ -191,6 +200,8 @@ class View:
         elif isinstance(record, FeedWatermark):
             for number in record.partitions:
                 self.feed.setdefault(number, Watch()).read(self.now)
+        elif isinstance(record, ExpectedFeeds):
+            self.feed_expected_at = self.now
         elif isinstance(record, MaintenanceWindow):
             period = record.periods[0]
             begins = max(int(period.begins_at), self.now)
