@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "models": "callbox.commands.models:models",
     "policy": "callbox.commands.policy:policy",
     "registry": "callbox.commands.registry:registry",
+    "send": "callbox.commands.send:send_group",
     "tail": "callbox.commands.tail:tail",
     "topics": "callbox.commands.topics:topics",
     "worker": "callbox.commands.worker:worker",

@@ -5,7 +5,6 @@ import msgspec
 from schemas.enums import AckAction, AckOutcome, AckReason, Disposition, Grade, IncidentState, Reason
 from schemas.units import EpochMs
 
-
 NOTE_LENGTH = 500
 """The longest note, characters (docs/requirements.md, F6)."""
 

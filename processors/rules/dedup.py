@@ -1,14 +1,24 @@
-"""Whether a device's event is a duplicate. It is checked before any rule runs, for pillars and cameras alike."""
+"""Whether a device's event is a copy. It is checked before any rule runs, for pillars and cameras alike.
+
+A press is heard unless it is certain that it was heard before (docs/requirements.md, F2):
+
+    known id, received within the bounce window of the remembered press ─► duplicate
+    known id of an open incident of the device, at another time ────────► resent: counted, nothing goes out
+    anything else ──────────────────────────────────────────────────────► a press, also where an id comes round again
+
+Of other events a known id is a duplicate at any time, and one from before a full memory is `beyond_memory`.
+"""
 
 import msgspec
 from msgspec.structs import replace
 
-from processors.incident.matching import is_source
+from processors.incident.matching import of_device
 from processors.state.effect import Change, PutDevice
 from processors.state.entities import Device, DeviceKey
-from processors.state.event_ids import add_event, check_event
+from processors.state.event_ids import add_event, add_press, check_event, has_press
 from processors.state.partition_state import State, device_at
-from schemas.enums import Feed, Reason
+from schemas.enums import Family, Feed, Reason, Status
+from schemas.fusion_log import PillarFact
 from schemas.units import EpochMs
 
 
@@ -26,18 +36,56 @@ class DedupResult(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
 
 
+def check_press(state: State, key: DeviceKey, fact: PillarFact, status: Status) -> DedupResult:
+    """Compare a press with those that the device's window and its open incidents remember.
+
+    Args:
+        state: Read only.
+        key: The device.
+        fact: The press.
+        status: Whether it is real or part of an exercise.
+    """
+    device = state.devices.get(key) or device_at(state, key)
+    if has_press(device.press_ids, fact.event_id, fact.received_at, state.policy.bounce_ms):
+        return DedupResult(device, Reason.DUPLICATE, ())
+    is_resent = key in state.by_device and _is_resent(state, key, fact.event_id, status)
+    repeat = Reason.RESENT if is_resent else None
+    device = replace(device, press_ids=add_press(device.press_ids, fact.event_id, fact.received_at))
+    return DedupResult(device, repeat, (PutDevice(device),))
+
+
+def _is_resent(state: State, key: DeviceKey, event_id: str, status: Status) -> bool:
+    """Whether an open incident lists the press already, and its device has not asked to cancel it since."""
+    return any(
+        incident.status is status
+        and incident.family is Family.EMERGENCY
+        and key[1] not in incident.cancel_requested
+        and any(
+            source.event_id == event_id and source.device_id == key[1] and source.feed is Feed.PILLARS
+            for source in incident.sources
+        )
+        for incident in of_device(state, key)
+    )
+
+
 def check_duplicate(
     state: State, key: DeviceKey, feed: Feed, event_id: str, received_at: EpochMs
 ) -> DedupResult:
-    """Compare an event with the device's window for that feed, and with the sources of the device's open incidents."""
+    """Compare an event that is no press with the device's window for that feed.
+
+    Args:
+        state: Read only.
+        key: The device.
+        feed: Pillars or cameras.
+        event_id: Its id; that of a pillar's event with its kind, since a source may number each kind by itself.
+        received_at: When its gateway received it.
+    """
     device = state.devices.get(key) or device_at(state, key)
     is_seen = feed is Feed.CAMERAS
     known = device.camera_event_ids if is_seen else device.event_ids
     repeat = check_event(known, event_id, received_at)
     if repeat is Reason.BEYOND_MEMORY:
         return DedupResult(device, repeat, ())
-    if repeat is None and key in state.by_device and is_source(state, key, feed, event_id):
-        repeat = Reason.DUPLICATE
     window = add_event(known, event_id, received_at)
     if window is known:
         return DedupResult(device, Reason.DUPLICATE, ())

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from processors.incident.lifecycle import OVER
 from processors.incident.merge import Report, apply_report
+from processors.incident.sign_of_life import in_order
 from processors.state.effect import Change, Effect, PutDevice, SetTimer
 from processors.state.entities import Device, Timer, TimerKind, device_subject
 from processors.state.partition_state import State
@@ -30,7 +31,11 @@ def press(state: State, device: Device, fact: PillarFact) -> Effect:
         return Effect(Reason.BOUNCE, (), (PutDevice(replace(device, closed_at=closed_at)), *watch))
     incident, effect = apply_report(state, device, report_of(state, device, fact))
     pressed = replace(
-        device, press_at=fact.received_at, press_incident=incident.incident_id, closed_at=closed_at
+        device,
+        press_at=in_order(state, device.key, fact.received_at),
+        press_incident=incident.incident_id,
+        press_seen_at=state.now,
+        closed_at=closed_at,
     )
     return replace(effect, changes=(PutDevice(pressed), *effect.changes, *watch))
 
@@ -52,14 +57,16 @@ def _contact(state: State, device: Device, fact: PillarFact) -> tuple[EpochMs | 
 def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
     """Whether this is a bounce of the last press; a series of bounces is measured from its first press.
 
-    It is no bounce after a cancel, since the caller has changed their mind. Nor is it one if the incident of the last
+    Both must have come into the log together as well: the clock of a gateway may stand still. It is no bounce after a cancel, since the caller has changed their mind. Nor is it one if the incident of the last
     press is over, or if one of the two presses belongs to an exercise and the other does not.
     """
     if device.press_at is None or device.press_incident is None:
         return False
     incident = state.incidents.get(device.press_incident)
+    seen_ms = 0 if device.press_seen_at is None else state.now - device.press_seen_at
     return (
-        abs(fact.received_at - device.press_at) <= state.policy.bounce_ms
+        abs(in_order(state, device.key, fact.received_at) - device.press_at) <= state.policy.bounce_ms
+        and seen_ms <= state.policy.late_after_ms
         and incident is not None
         and incident.state not in OVER
         and incident.status is status_of(fact)
@@ -75,7 +82,7 @@ def status_of(fact: PillarFact) -> Status:
 def report_of(state: State, device: Device, fact: PillarFact) -> Report:
     """A press as a report of an emergency."""
     return Report(
-        first_reason=Reason.FIRST_FACT if device.is_registered else Reason.UNREGISTERED_DEVICE,
+        first_reason=Reason.UNREGISTERED_DEVICE if device.site is None else Reason.FIRST_FACT,
         hazard=Hazard.EMERGENCY_CALL,
         source=source_of(fact),
         repeat_reason=Reason.PRESSED_AGAIN,
@@ -88,8 +95,8 @@ def report_of(state: State, device: Device, fact: PillarFact) -> Report:
 
 
 def is_late(state: State, fact: PillarFact) -> bool:
-    """Whether a fact was received later after it happened than the policy's `late_after_ms`."""
-    return fact.received_at - fact.occurred_at > state.policy.late_after_ms
+    """Whether a fact came into the log later after it happened than the policy's `late_after_ms`: the whole way."""
+    return state.now - fact.occurred_at > state.policy.late_after_ms
 
 
 def source_of(fact: PillarFact) -> Source:

@@ -1,7 +1,9 @@
 """The window of event ids that a source has used: bounded, and still a copy changes nothing however late it comes.
 
 A window holds the last 64 event ids by received_at. An id that falls out raises the floor. An event that was received
-at or before the floor is a copy, or cannot be distinguished from one, so it changes nothing (`beyond_memory`).
+before the floor is a copy, or cannot be distinguished from one, so it changes nothing (`beyond_memory`). Equal times
+are not older: a gateway that flushes a batch gives all of it one time. For presses only the ids of the window count,
+never the floor: no limit of memory drops a press (docs/requirements.md, F2).
 """
 
 from bisect import bisect_right
@@ -33,7 +35,7 @@ def check_event(window: EventIdWindow, event_id: str, received_at: EpochMs) -> R
     """Why an event is a duplicate, or may be one; None when it is new."""
     if event_id in window.ids:
         return Reason.DUPLICATE
-    if window.floor is not None and received_at <= window.floor:
+    if window.floor is not None and received_at < window.floor:
         return Reason.BEYOND_MEMORY
     return None
 
@@ -59,6 +61,28 @@ def add_event(window: EventIdWindow, event_id: str, received_at: EpochMs) -> Eve
     if len(times) <= WINDOW_SIZE:
         return EventIdWindow(window.floor, times, ids)
     return EventIdWindow(times[0], times[1:], ids[1:])
+
+
+def has_press(window: EventIdWindow, event_id: str, received_at: EpochMs, within_ms: int) -> bool:
+    """Whether the window remembers a press with this id that was received within so many milliseconds of this one."""
+    if event_id not in window.ids:
+        return False
+    return any(
+        known == event_id and abs(at - received_at) <= within_ms
+        for known, at in zip(window.ids, window.times, strict=True)
+    )
+
+
+def add_press(window: EventIdWindow, event_id: str, received_at: EpochMs) -> EventIdWindow:
+    """The window with one more press, and without the one that came first where it was full.
+
+    Presses stand in the order in which they came, and an id may stand there with several times: clocks are set back,
+    and counters start again.
+    """
+    times, ids = (*window.times, received_at), (*window.ids, event_id)
+    if len(times) <= WINDOW_SIZE:
+        return EventIdWindow(None, times, ids)
+    return EventIdWindow(None, times[1:], ids[1:])
 
 
 def latest_received_at(window: EventIdWindow) -> EpochMs | None:

@@ -1,0 +1,159 @@
+"""Stream time: the clock of the fold, made from the append times of the log and the clocks of those who write it.
+
+    append time a little ahead ─────────────────────► stream time follows it
+    append time far ahead, a second clock agrees ───► stream time leaps as far as both clocks have come
+    append time far ahead, no second clock agrees ──► stream time goes on at the pace of the ticks
+    a tick whose two clocks are both behind ────────► stream time is set right again
+
+A single record with a wrong append time therefore neither ends, escalates nor delays anything (docs/requirements.md,
+F11). A second clock is the writer's in a tick or a watermark, the gateway's in a report of a device, and the sender's
+in an acknowledgement. Ticks of before 0.5.0 carry no clock of their own; their append time is believed.
+"""
+
+from heapq import heappush
+
+from msgspec.structs import replace
+
+from processors.fold.log_entry import LogEntry
+from processors.incident.lifecycle import DUE
+from processors.state.entities import Incident, Timer
+from processors.state.partition_state import LATEST_MS, State
+from schemas.ack import AckFact
+from schemas.fusion_log import CameraAlive, FeedWatermark, Observation, PillarFact, Tick
+from schemas.units import MINUTE_MS, SECOND_MS, EpochMs
+
+LEAP_MS = 5 * MINUTE_MS
+"""Stream time moves this far without a second clock (docs/requirements.md, F11)."""
+
+PACE_MS = 10 * SECOND_MS
+"""Ticks come once a second. A tick may move stream time this far by its append time alone, and stream time is set
+right by ticks that are further behind it: two brokers with clocks kept by NTP differ by milliseconds."""
+
+HOLE_MS = 30 * SECOND_MS
+"""Ticks that are missing for longer are a hole: nobody was told anything then (docs/requirements.md, F7)."""
+
+
+def advance_time(state: State, entry: LogEntry, record: object) -> None:
+    """Move stream time to where an entry shows it to be.
+
+    Args:
+        state: Changed in place.
+        entry: The entry.
+        record: The record that it carries; None where it could not be read.
+    """
+    append = entry.append_ms
+    if append > LATEST_MS:
+        return
+    if isinstance(record, Tick):
+        _follow_tick(state, append, record)
+    elif append > state.now:
+        clock = _second_clock(record)
+        if not state.now or append - state.now <= (LEAP_MS if clock is None else PACE_MS):
+            state.now = append
+        elif clock is not None:
+            state.now = max(state.now, min(append, clock))
+
+
+def _follow_tick(state: State, append: EpochMs, tick: Tick) -> None:
+    now = state.now
+    if tick.at is None:
+        state.now = max(now, append)
+        return
+    both = min(append, tick.at)
+    if max(append, tick.at) < now - PACE_MS:
+        _set_right(state, max(append, tick.at))
+    elif append - now <= PACE_MS or not now:
+        state.now = max(now, append)
+    elif both > now + PACE_MS:
+        state.now = both
+    elif 0 < append - state.tick_append <= PACE_MS:
+        state.now = EpochMs(now + append - state.tick_append)
+
+
+def note_hole(state: State) -> None:
+    """Note, after a tick has moved stream time, that no tick came for a while: nobody was told anything meanwhile.
+
+    What silence proves is judged anew from here on (F7), and no incident has come nearer to its expiry (F11).
+    """
+    gap_ms = state.now - state.ticked_at
+    if gap_ms <= HOLE_MS:
+        return
+    if not state.ticked_at:
+        return
+    state.heard_since = state.now
+    if gap_ms <= LEAP_MS:
+        return
+    for incident_id, incident in state.incidents.items():
+        later = EpochMs(incident.expires_at + gap_ms)
+        state.incidents[incident_id] = replace(incident, expires_at=later)
+
+
+def _second_clock(record: object) -> EpochMs | None:
+    """What a clock other than the broker's said when the record was written; None where the record carries none."""
+    if isinstance(record, PillarFact):
+        return None if record.clock_suspect else record.received_at
+    if isinstance(record, Observation | CameraAlive):
+        return record.received_at
+    return record.at if isinstance(record, FeedWatermark | AckFact) else None
+
+
+def _set_right(state: State, now: EpochMs) -> None:
+    """Set stream time back: it had followed a wrong append time. What was counted from then is counted from now."""
+    ahead_ms = state.now - now
+    state.now = now
+    for incident_id, incident in state.incidents.items():
+        if max(incident.last_at, incident.told_at or 0) > now:
+            shifted = _shifted(incident, now, ahead_ms)
+            state.incidents[incident_id] = shifted
+            for kind, due_of in DUE.items():
+                if (due := due_of(shifted)) is not None:
+                    heappush(state.timers, Timer(due, incident_id, kind))
+    for key, report in state.last_reports.items():
+        if report.at > now:
+            state.last_reports[key] = replace(report, at=now)
+    for key, device in state.devices.items():
+        if max(device.since, device.closed_at or 0, device.press_seen_at or 0) > now:
+            state.devices[key] = replace(
+                device,
+                since=min(device.since, now),
+                closed_at=_at_most(device.closed_at, now),
+                press_seen_at=_at_most(device.press_seen_at, now),
+            )
+    for mark_key, mark in state.watermarks.items():
+        at_most = replace(mark, reported_at=min(mark.reported_at, now), since=min(mark.since, now))
+        state.watermarks[mark_key] = at_most
+    state.heard_since = min(state.heard_since, now)
+    state.ticked_at = min(state.ticked_at, now)
+
+
+def _shifted(incident: Incident, now: EpochMs, ahead_ms: int) -> Incident:
+    due = {
+        name: EpochMs(value - ahead_ms)
+        for name in (
+            "ack_by",
+            "escalate_at",
+            "notify_at",
+            "stale_at",
+            "resolve_at",
+            "calm_at",
+            "shelved_until",
+        )
+        if (value := getattr(incident, name)) is not None
+    }
+    return replace(
+        incident,
+        first_at=min(incident.first_at, now),
+        last_at=min(incident.last_at, now),
+        told_at=_at_most(incident.told_at, now),
+        expires_at=EpochMs(incident.expires_at - ahead_ms),
+        hold_until=incident.hold_until if incident.is_planned else _earlier(incident.hold_until, ahead_ms),
+        **due,
+    )
+
+
+def _earlier(value: EpochMs | None, by_ms: int) -> EpochMs | None:
+    return None if value is None else EpochMs(value - by_ms)
+
+
+def _at_most(value: EpochMs | None, now: EpochMs) -> EpochMs | None:
+    return None if value is None else min(value, now)

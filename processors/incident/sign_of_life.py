@@ -1,0 +1,84 @@
+"""Signs of life: which reports show that a device is alive, whatever the clocks of device and gateway say.
+
+    newer than the last one, in the order of the log ─► a sign of life
+    a heartbeat that was there before ───────────────► a copy
+    older, but on its way for seconds only ──────────► a sign of life: a clock has been set back a little
+    older, and long on its way ──────────────────────► doubtful: a buffer was emptied, or a clock has been set back
+    doubtful twice, in step with stream time ────────► the clock has been set back: a sign of life
+
+A doubtful report shows that there is somebody at all, so that no device is found silent because of it, but it does not
+end a silence (docs/requirements.md, F9).
+"""
+
+from processors.state.entities import Device, DeviceKey, LastReport
+from processors.state.partition_state import State
+from schemas.units import SECOND_MS, EpochMs
+
+KEPT_HEARTBEATS = 16
+"""Heartbeats of a device by which a copy is recognised: five minutes of the shortest interval."""
+
+AHEAD_MS = 20 * SECOND_MS
+"""How far a gateway's clock may be ahead (SIA DC-09)."""
+
+
+def heartbeat(state: State, key: DeviceKey, received_at: EpochMs, interval_ms: int) -> LastReport | None:
+    """The sign of life that a heartbeat is; None for a copy of an earlier one.
+
+    Args:
+        state: Read only.
+        key: A registered device.
+        received_at: When its gateway received it, by the gateway's clock.
+        interval_ms: The heartbeat interval of the device, milliseconds; 0 where it has none.
+    """
+    known = state.last_reports.get(key)
+    if known is None:
+        return LastReport(state.now, received_at, (received_at,))
+    if received_at in known.recent:
+        return None
+    recent = (*known.recent, received_at)[-KEPT_HEARTBEATS:]
+    return _report(state, known, received_at, recent, interval_ms)
+
+
+def sign_of_life(state: State, key: DeviceKey, received_at: EpochMs, interval_ms: int) -> LastReport:
+    """The sign of life that a report other than a heartbeat is; copies have been left out before."""
+    known = state.last_reports.get(key)
+    if known is None:
+        return LastReport(state.now, received_at)
+    return _report(state, known, received_at, known.recent, interval_ms)
+
+
+def _report(
+    state: State, known: LastReport, received_at: EpochMs, recent: tuple[EpochMs, ...], interval_ms: int
+) -> LastReport:
+    now, behind_ms = state.now, known.behind_ms
+    if received_at + behind_ms > now + AHEAD_MS:
+        behind_ms = 0  # the clock has been put right
+    is_late = now - received_at - behind_ms > state.policy.late_after_ms
+    if not is_late or (received_at >= known.received_at and not known.doubtful):
+        return LastReport(now, received_at, recent, False, behind_ms)
+    passed_ms = now - known.at
+    difference_ms = abs(passed_ms - (received_at - known.received_at))
+    in_step = known.doubtful and passed_ms >= SECOND_MS and difference_ms <= max(SECOND_MS, interval_ms // 4)
+    if in_step:
+        return LastReport(now, received_at, recent, False, now - received_at)
+    return LastReport(now, received_at, recent, True, behind_ms)
+
+
+def in_order(state: State, key: DeviceKey, received_at: EpochMs) -> EpochMs:
+    """received_at in the order of the device's own reports, although its gateway's clock has been set back."""
+    known = state.last_reports.get(key)
+    if known is None or not known.behind_ms:
+        return received_at
+    return EpochMs(min(received_at + known.behind_ms, state.now + AHEAD_MS))
+
+
+def heartbeat_ms(device: Device) -> int:
+    """The heartbeat interval of a device, milliseconds; 0 where it has none, or has been removed."""
+    site = device.site
+    return 0 if site is None or site.removed or not site.heartbeat_s else site.heartbeat_s * SECOND_MS
+
+
+def last_report(state: State, device: Device) -> EpochMs:
+    """Stream time of a device's last report, or from which it is supervised, whichever is later."""
+    report = state.last_reports.get((device.zone, device.device_id))
+    return device.since if report is None else max(report.at, device.since)
