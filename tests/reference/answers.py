@@ -7,7 +7,7 @@ from schemas.ack import NOTE_LENGTH, AckFact, AckResult
 from schemas.enums import AckAction, AckOutcome, AckReason, Disposition, Grade, IncidentState, Reason
 from tests.reference.drive import Entry
 from tests.reference.steps import Answer
-from tests.reference.view import ENDS, Incident, View
+from tests.reference.view import ANSWERED, ENDS, Incident, View
 
 A, R, S = AckAction, Reason, IncidentState
 
@@ -102,8 +102,9 @@ def expect(record: AckFact, view: View) -> Expected:
     _revision(record, incident, surely, perhaps)
     _grade(record, incident, view, surely)
     if incident.state not in AFTER.get(record.action, {}):
-        # An answer to a second caller may be one that the first has had already.
-        (perhaps if incident.is_pending and record.action is A.ACCEPT else surely).add(R.NOT_POSSIBLE_NOW)
+        # Who is sent already may still answer a second caller (F5).
+        is_second = incident.state in ANSWERED and record.action is A.ACCEPT
+        (perhaps if is_second else surely).add(R.NOT_POSSIBLE_NOW)
     return Expected(frozenset(surely), frozenset(perhaps))
 
 
@@ -184,8 +185,8 @@ def _accepted(entry: Entry, record: AckFact, result: AckResult, view: View) -> I
     wanted = {AFTER[record.action].get(incident.state, alert.state)}
     if record.action in (A.UNSHELVE, A.IN_SERVICE) and not incident.is_emergency:
         wanted.add(S.CLEARED_UNACKED)  # where the fault is over by then
-    if incident.is_pending:
-        wanted |= {S.ACKED, S.ASSIGNED, S.ON_SCENE} if record.action is A.ACCEPT else set()
+    if incident.is_pending and record.action is A.ACCEPT:
+        wanted.add(S.ACKED)
     if alert.state not in wanted:
         yield f"{action} leads from {incident.state.value} to {alert.state.value}"
     if result.state is not alert.state:

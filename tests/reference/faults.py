@@ -21,6 +21,10 @@ SETTLED_MS, CALM_MS = 4 * SECOND, 65 * SECOND
 """A fault that was reported once or twice is told after its hold; what comes and goes may flap for a minute."""
 
 
+WRONG_CLOCK_MS = 60 * SECOND
+"""A gateway whose clock is further off than this may have set it meanwhile."""
+
+
 @dataclass
 class Truth:
     """What a device has said of one fault: the report with the latest received_at holds (F9)."""
@@ -72,6 +76,8 @@ class Faults:
             self._truth[key] = truth
             return
         known.count += 1
+        if abs(record.received_at - view.now) > WRONG_CLOCK_MS:
+            known.is_unsure = True  # which of its reports are newer cannot be said
         if record.received_at == known.received and record.active is not known.active:
             known.is_unsure = True
         elif record.received_at > known.received:

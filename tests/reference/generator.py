@@ -60,6 +60,7 @@ class Generator:
         self.is_never_read = self.happens(0.04)
         self.shift_s = self.random.choice((0.0,) * 9 + (-3_600.0,))
         """How far the clock of the gateway is off."""
+        self.shift_from_s = self.choose(0.0, self.second())
 
     # --- building blocks ----------------------------------------------------------------------------------------
 
@@ -84,7 +85,7 @@ class Generator:
     ) -> Report:
         """A report that happened `delay_s` before it arrives, in the ways of its device."""
         received = ms(at_s - delay_s)
-        if device_id in (*CHILDREN, GATEWAY):
+        if device_id in (*CHILDREN, GATEWAY) and at_s >= self.shift_from_s:
             received = EpochMs(received + round(self.shift_s * 1_000))
         clockwork = self.clocks[device_id]
         occurred = {

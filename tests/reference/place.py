@@ -50,5 +50,8 @@ def _call(alert: Alert, view: View) -> Iterator[str]:
     if where not in wanted:
         yield f"a call is told at {where}, its pillars are at {sorted(wanted)} (F14)"
     chains = [record.chain for record in records if not record.removed]
+    chains += [
+        view.registry[name].chain for name in CAMERAS if any(each.device_id == name for each in alert.sources)
+    ]
     if chains and alert.chain not in chains and not any(record.removed for record in records):
         yield "a call is told to units of a chain that none of its pillars has (F14)"

@@ -20,6 +20,9 @@ MEMORY = 30
 MARGIN_MS = 5 * SECOND
 """A fact this close to the end of a window may be inside or outside, because clocks differ by that much."""
 
+TOGETHER_MS = 20 * SECOND
+"""A bounce comes into the log with its press; what comes later may be one whose gateway's clock stands still."""
+
 LATE_MS = 40 * SECOND
 
 HELD_MS = MINUTE
@@ -44,6 +47,8 @@ class Heard:
         incident_id: The incident that it opened or joined, or that it was a bounce of.
         counted: It was a press of its own, no copy and no bounce.
         order: How many reports of its device came before it.
+        arrived: When it came into the log.
+        zone: The zone that it came in.
     """
 
     same: Same
@@ -51,6 +56,8 @@ class Heard:
     incident_id: str
     counted: bool
     order: int
+    arrived: int
+    zone: str
 
 
 class Verdict(NamedTuple):
@@ -123,7 +130,7 @@ class Presses:
         elif named and not verdict.must_be_silent:
             yield from _judge(named, told, verdict, record, view)
             yield from _late(named[0], entry, record, view)
-        self._remember(same, record, named, view, verdict)
+        self._remember(same, record, named, entry.zone, view, verdict)
 
     def verdict(self, same: Same, record: PillarFact, zone: str, view: View) -> Verdict:
         joins, may_open, why = self._target(record, zone, view)
@@ -141,12 +148,15 @@ class Presses:
         order = self._reports[record.device_id]
         near = [each for each in known if abs(each.received - record.received_at) <= bounce_ms]
         if near:
-            is_fresh = any(order - each.order < MEMORY and each.counted for each in near)
+            is_fresh = any(
+                order - each.order < MEMORY and each.counted and each.zone == zone for each in near
+            )
             return is_fresh, "the same report again (F2)"
         for each in known:
             incident = view.incidents.get(each.incident_id)
             if incident is not None and incident.is_open:
                 is_listed = each.counted and incident.source_count <= 40 and incident.zone == zone
+                is_listed = is_listed and not self._has_cancelled(record, each)
                 return is_listed, "a resend into the incident that it opened or joined (F2)"
         return self._bounce(record, before, zone, view)
 
@@ -162,13 +172,18 @@ class Presses:
             incident = view.incidents.get(each.incident_id)
             if incident is None or not incident.is_open:
                 continue
-            if self._cancelled.get((record.device_id, record.exercise), -1) > each.order:
+            if self._has_cancelled(record, each):
                 continue
             counted = [one for one in mine if one.counted]
             is_last = bool(counted) and counted[-1] is each and apart >= 0
+            is_last = is_last and view.now - each.arrived < TOGETHER_MS
             is_touched = incident.touched_by_person_at >= view.now - 2 * bounce_ms or incident.state in OVER
             return is_last and not is_touched and incident.zone == zone, "a bounce (requirement 1)"
         return None
+
+    def _has_cancelled(self, record: PillarFact, press: Heard) -> bool:
+        """Whether the caller has taken a press back since: then the next one is a press, whatever its id."""
+        return self._cancelled.get((record.device_id, record.exercise), -1) > press.order
 
     def _target(self, record: PillarFact, zone: str, view: View) -> tuple[frozenset[str], bool, str]:
         status = Status.EXERCISE if record.exercise else Status.ACTUAL
@@ -223,16 +238,18 @@ class Presses:
         return True if is_near and is_in and is_straight else None
 
     def _remember(
-        self, same: Same, record: PillarFact, named: list[Alert], view: View, verdict: Verdict
+        self, same: Same, record: PillarFact, named: list[Alert], zone: str, view: View, verdict: Verdict
     ) -> None:
         mine = self._heard.setdefault(record.device_id, [])
         order = self._reports[record.device_id]
         if named and not verdict.must_be_silent:
-            mine.append(Heard(same, int(record.received_at), named[0].incident_id, True, order))
+            mine.append(
+                Heard(same, int(record.received_at), named[0].incident_id, True, order, view.now, zone)
+            )
             return
         earlier = [each for each in mine if each.same.exercise is record.exercise]
         incident_id = earlier[-1].incident_id if earlier else ""
-        mine.append(Heard(same, int(record.received_at), incident_id, False, order))
+        mine.append(Heard(same, int(record.received_at), incident_id, False, order, view.now, zone))
 
 
 def _judge(

@@ -8,17 +8,32 @@ TRIES = 1_500
 """How often a log is tried while it is shrunk."""
 
 
-def shrink(steps: Sequence[Step], is_wrong: Callable[[list[Step]], bool], tries: int = TRIES) -> list[Step]:
-    """Leave out halves, then quarters, down to single steps, as long as the log stays wrong."""
-    best, size = list(steps), max(1, len(steps) // 2)
+def shrink(
+    steps: Sequence[Step],
+    is_wrong: Callable[[list[Step]], bool],
+    stays: Callable[[Step], bool] = lambda _: False,
+    tries: int = TRIES,
+) -> list[Step]:
+    """Leave out halves, then quarters, down to single steps, as long as the log stays wrong.
+
+    Args:
+        steps: A log that is wrong.
+        is_wrong: Whether a shorter one still is.
+        stays: Steps that are never left out.
+        tries: How many logs are tried at most.
+    """
+    best = list(steps)
+    size = max(1, len(best) // 2)
     while size and tries > 0:
         at = 0
         while at < len(best) and tries > 0:
-            shorter = best[:at] + best[at + size :]
-            tries -= 1
-            if shorter and is_wrong(shorter):
-                best = shorter
-            else:
-                at += size
+            kept = [step for step in best[at : at + size] if stays(step)]
+            shorter = [*best[:at], *kept, *best[at + size :]]
+            if shorter and len(shorter) < len(best):
+                tries -= 1
+                if is_wrong(shorter):
+                    best = shorter
+                    continue
+            at += size
         size //= 2
     return best

@@ -74,6 +74,9 @@ class Timers:
         is_asked = known.state in ASKING or known.is_pending
         if is_asked and left and known.asked_until is not None:
             due = known.asked_until + (0 if known.state is S.REJECTED else ack_ms)
+            due = max(
+                due, *(view.covered_until(name) for _, name in known.devices), 0
+            )  # somebody works on it
             if ticked > due + SLACK_MS:
                 known.is_unsure = True  # one violation is enough
                 over_s = (ticked - due) / 1000

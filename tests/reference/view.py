@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from schemas.ack import AckFact
 from schemas.alert import Alert, Position
 from schemas.enums import AckAction, Grade, Hazard, IncidentState, PillarKind, Reason, Status
 from schemas.fusion_log import (
@@ -305,6 +306,8 @@ def _ask(known: Incident, alert: Alert, entry: Entry, view: View, *, again: bool
         known.is_unsure = view.clock.is_unsure
     elif known.is_pending and is_escalation:
         known.asked_from, known.asked_until = min(view.now, alert.sent), max(view.now, alert.sent)
+    elif known.is_pending and is_old_answer(known, entry):
+        known.is_unsure = True
     elif alert.state not in ANSWERED or action is not AckAction.NOTE:
         known.is_pending, known.asked_from, known.asked_until = False, None, None
 
@@ -318,6 +321,13 @@ def calls_again(known: Incident, alert: Alert, entry: Entry) -> bool:
         return False
     is_another = not known.names(record.device_id)
     return is_another or known.state in (S.ASSIGNED, S.ON_SCENE)
+
+
+def is_old_answer(known: Incident, entry: Entry) -> bool:
+    """Whether an answer was given by somebody who had not seen who has joined: it may be none to them (F4, F5)."""
+    record = entry.record
+    revision = record.revision if isinstance(record, AckFact) else None
+    return revision is not None and revision < known.joined_revision
 
 
 def is_press(record: object) -> bool:
