@@ -21,6 +21,9 @@ SETTLED_MS, CALM_MS = 4 * SECOND, 65 * SECOND
 """A fault that was reported once or twice is told after its hold; what comes and goes may flap for a minute."""
 
 
+HOLD_MS = 30 * SECOND
+"""A fault that was reported under the first policy is held for as long as that says."""
+
 WRONG_CLOCK_MS = 60 * SECOND
 """A gateway whose clock is further off than this may have set it meanwhile."""
 
@@ -87,7 +90,7 @@ class Faults:
 
     def _settled(self, key: tuple[str, Hazard], truth: Truth, view: View) -> Iterator[str]:
         device_id, hazard = key
-        hold_ms = view.limits.of_grade("hold_ms", Grade.BLUE)
+        hold_ms = max(HOLD_MS, view.limits.of_grade("hold_ms", Grade.BLUE))
         since = view.listening_since()
         calm_ms = CALM_MS if truth.count > 2 else SETTLED_MS
         begins = (truth.arrived, since or view.now, view.covered_until(device_id))

@@ -47,6 +47,11 @@ def _call(alert: Alert, view: View) -> Iterator[str]:
         return
     where = (round(alert.position.lat, 5), round(alert.position.lon, 5))
     wanted = {(round(place.lat, 5), round(place.lon, 5)) for place in map(place_of, records)}
+    for record in records:
+        if record.removed:  # its last place is used
+            wanted |= {
+                (round(lat / 1e7, 5), round(lon / 1e7, 5)) for lat, lon in view.places[record.device_id]
+            }
     if where not in wanted:
         yield f"a call is told at {where}, its pillars are at {sorted(wanted)} (F14)"
     chains = [record.chain for record in records if not record.removed]

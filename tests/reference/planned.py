@@ -32,6 +32,9 @@ class Planned:
             if isinstance(entry.record, MaintenanceWindow) or not alert.sources:
                 continue
             device_id = alert.sources[0].device_id
+            began = alert.sources[-1].received_at - SECOND  # what was there before was not caused by the work
+            if not view.is_covered(device_id, began):
+                continue
             if view.is_covered(device_id, view.now - SECOND) and view.is_covered(
                 device_id, view.now + SECOND
             ):

@@ -176,7 +176,9 @@ class Presses:
                 continue
             counted = [one for one in mine if one.counted]
             is_last = bool(counted) and counted[-1] is each and apart >= 0
-            is_last = is_last and view.now - each.arrived < TOGETHER_MS
+            is_last = (
+                is_last and max(view.now - each.arrived, abs(view.now - record.received_at)) < TOGETHER_MS
+            )
             is_touched = incident.touched_by_person_at >= view.now - 2 * bounce_ms or incident.state in OVER
             return is_last and not is_touched and incident.zone == zone, "a bounce (requirement 1)"
         return None

@@ -18,6 +18,12 @@ FEED_SILENT_MS = 30 * SECOND
 """A feed whose worker reports nothing for longer is silent."""
 
 EARLY_MS = SECOND
+BUFFERED_MS = 40 * SECOND
+"""What was longer on its way may have come out of a buffer."""
+
+SITE_MISSES = 3
+"""This many silent devices behind one gateway are a silent site."""
+
 SAME_TIME_MS = 6 * SECOND
 """Devices that fell silent within this time have one cause."""
 
@@ -30,6 +36,7 @@ class Silence:
     def __init__(self) -> None:
         self._spoke: dict[str, int] = {}
         self._lived: dict[str, int] = {}
+        self._received: dict[str, int] = {}
         self._said: set[tuple[str, str, int]] = set()
         self._registered: dict[str, int] = {}
         self._promised: dict[str, int] = {}
@@ -49,7 +56,9 @@ class Silence:
             if not is_new or is_area or alert.status is not Status.ACTUAL or not alert.sources:
                 continue
             device_id = alert.sources[0].device_id
-            if alert.hazard is Hazard.COMM_FAIL:
+            if alert.hazard is Hazard.SITE_COMM_FAIL:
+                yield from self._site(device_id, view)
+            elif alert.hazard is Hazard.COMM_FAIL:
                 self._told[device_id] = view.now
                 yield from self._silent(entry, alert, device_id, view)
             elif alert.hazard is Hazard.STUCK_BUTTON:
@@ -66,33 +75,44 @@ class Silence:
     def after(self, entry: Entry, view: View) -> Iterator[str]:
         record = entry.record
         if isinstance(record, PillarFact):
-            self._comes_back(record.device_id, view)
-            self._spoke[record.device_id] = view.now
-            said = (record.device_id, record.event_id, int(record.received_at))
-            if said not in self._said:  # a copy is no sign of life (3)
-                self._lived[record.device_id] = view.now
-            self._said.add(said)
-            if record.kind is PillarKind.PRESS:
-                self._pressed.setdefault(record.device_id, view.now)  # a held contact may repeat its press
-            elif record.kind is PillarKind.RELEASE:
-                self._pressed.pop(record.device_id, None)
-            elif record.kind is PillarKind.TEST:
-                self._tested[record.device_id] = view.now
+            self._report(record, view)
         elif isinstance(record, (Observation, CameraAlive)):
             self._spoke[record.device_id] = self._lived[record.device_id] = view.now
         elif isinstance(record, RegistryDevice):
-            self._registered[record.device_id] = view.now
-            promises = (
-                (self._promised, (record.zone, record.removed, record.heartbeat_s, record.gateway)),
-                (self._tested, (record.zone, record.removed, record.test_every_s)),
-            )
-            for since, promise in promises:
-                if promise not in self._promises.get(record.device_id, ()):
-                    since[record.device_id] = view.now
-            self._promises[record.device_id] = tuple(promise for _, promise in promises)
+            self._register(record, view)
         elif isinstance(record, Tick):
             yield from self._overdue(view)
             yield from self._feed(view)
+
+    def _report(self, record: PillarFact, view: View) -> None:
+        self._comes_back(record.device_id, view)
+        self._spoke[record.device_id] = view.now
+        said = (record.device_id, record.event_id, int(record.received_at))
+        latest = self._received.get(record.device_id, 0)
+        is_buffered = record.received_at < min(latest, view.now - BUFFERED_MS)
+        if (
+            said not in self._said and not is_buffered
+        ):  # a copy is no sign of life (3), nor what was kept (F9)
+            self._lived[record.device_id] = view.now
+        self._said.add(said)
+        self._received[record.device_id] = max(latest, int(record.received_at))
+        if record.kind is PillarKind.PRESS:
+            self._pressed.setdefault(record.device_id, view.now)  # a held contact may repeat its press
+        elif record.kind is PillarKind.RELEASE:
+            self._pressed.pop(record.device_id, None)
+        elif record.kind is PillarKind.TEST:
+            self._tested[record.device_id] = view.now
+
+    def _register(self, record: RegistryDevice, view: View) -> None:
+        self._registered[record.device_id] = view.now
+        promises = (
+            (self._promised, (record.zone, record.removed, record.heartbeat_s, record.gateway)),
+            (self._tested, (record.zone, record.removed, record.test_every_s)),
+        )
+        for since, promise in promises:
+            if promise not in self._promises.get(record.device_id, ()):
+                since[record.device_id] = view.now
+        self._promises[record.device_id] = tuple(promise for _, promise in promises)
 
     def _silent(self, entry: Entry, alert: Alert, device_id: str, view: View) -> Iterator[str]:
         device = view.registry.get(device_id)
@@ -110,6 +130,17 @@ class Silence:
             yield f"{device_id} is told silent {(view.now - since) / 1000:g} s after a hole (F7)"
         if device.gateway is not None and alert.reason is not Reason.STILL_THERE:
             yield from self._child(entry, device, view)
+
+    def _site(self, gateway_id: str, view: View) -> Iterator[str]:
+        """A site is silent if its gateway is, or enough of what is behind it."""
+        quiet = [
+            device_id
+            for device_id, device in view.registry.items()
+            if gateway_id in (device_id, device.gateway)
+            and view.now - self._lived.get(device_id, 0) > (device.heartbeat_s or 0) * 1_000 - EARLY_MS
+        ]
+        if gateway_id not in quiet and len(quiet) < SITE_MISSES:
+            yield f"{gateway_id} is told as a silent site, but spoke, and so does what is behind it (3)"
 
     def _child(self, entry: Entry, device: RegistryDevice, view: View) -> Iterator[str]:
         site = next(
@@ -135,7 +166,9 @@ class Silence:
         if gateway is None or gateway.removed or gateway.heartbeat_s != device.heartbeat_s:
             return
         spoke, at = self._spoke.get(device.gateway or "", 0), self._spoke.get(device.device_id, 0)
-        if spoke and at and abs(spoke - at) < SAME_TIME_MS:
+        interval_ms = (device.heartbeat_s or 0) * 1_000
+        is_both = view.now - max(spoke, at) > interval_ms
+        if spoke and at and is_both and abs(spoke - at) < SAME_TIME_MS:
             yield f"{device.device_id} is told silent before its site, which fell silent with it (F18)"
 
     def _feed(self, view: View) -> Iterator[str]:

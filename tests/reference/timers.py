@@ -69,6 +69,7 @@ class Timers:
 
     def _overdue(self, known: Incident, view: View) -> Iterator[str]:
         ticked = min(self._before_last, view.now)  # the tick before: what was due then is overdue now
+        worked_until = max((view.covered_until(name) for _, name in known.devices), default=0)
         ack_ms = view.limits.of_grade("acknowledge_ms", known.grade)
         left = [link.tier.value for link in known.chain if link.tier.value not in known.tiers]
         is_asked = known.state in ASKING or known.is_pending
@@ -85,7 +86,7 @@ class Timers:
         if (
             known.state in ASKING
             and not known.flapping
-            and ticked > known.spoken_at + 2 * notify_ms + SLACK_MS
+            and ticked > max(known.spoken_at, worked_until) + 2 * notify_ms + SLACK_MS
         ):
             known.is_unsure = True
             yield "no reminder comes while nobody has answered"
