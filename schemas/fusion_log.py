@@ -252,7 +252,7 @@ class MaintenanceWindow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         devices: The devices that it covers.
         gateway: The gateway that it covers, with every device behind it, or null.
         periods: When work is done, earliest first, at most 1,000: the occurrences of the rule.
-        rule: The recurrence rule (RFC 5545) from which the periods were made, for people; empty where it is one period.
+        rule: The recurrence rule (RFC 5545) from which the periods were made, for people; empty for one period.
         reason: Why.
         note: What else there is to say, at most 500 characters, never about a person; or null.
         actor: Who planned it.

@@ -15,6 +15,22 @@ COMMANDS: Final = (
     (("callbox topics apply",), "these, CREATE, ALTER and ALTER_CONFIGS"),
     (("callbox registry apply",), "READ and WRITE on `site.registry.v1`, WRITE on `fusion.input.v1`"),
     (
+        ("callbox maintenance add",),
+        (
+            "READ on `site.registry.v1` and `site.maintenance.v1`, WRITE on `site.maintenance.v1` and "
+            "`fusion.input.v1`"
+        ),
+    ),
+    (("callbox maintenance list",), "READ on `site.maintenance.v1`"),
+    (
+        ("callbox maintenance end",),
+        "READ and WRITE on `site.maintenance.v1`, WRITE on `fusion.input.v1`",
+    ),
+    (
+        ("callbox exercise start", "callbox exercise end"),
+        "READ on `site.registry.v1`, WRITE on `fusion.input.v1`",
+    ),
+    (
         ("callbox policy apply",),
         "READ on `fusion.input.v1` and `fusion.snapshot.v1`, WRITE on `fusion.input.v1`",
     ),

@@ -46,8 +46,8 @@ def minimal_red(zone: str, fact: PillarFact, at: EpochMs) -> Alert:
         at: Stream time.
 
     Returns:
-        A raise with an incident id and an alert id of its own. Folded again by rules that do not fail, the press raises
-        an incident with another id.
+        A raise with an incident id and an alert id of its own. Folded again by rules that do not fail, the press
+        raises an incident with another id.
     """
     incident_id = f"{zone}-{fingerprint('fold_error', fact.device_id, fact.event_id, fact.received_at, at)}"
     return Alert(

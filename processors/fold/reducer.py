@@ -186,7 +186,7 @@ def fold_decoded(
 
 @lru_cache(maxsize=64)
 def unassigned_zone(partition: int, partitions: int) -> str:
-    """A zone of a partition for presses of another one: `unassigned`, or that with the least number that belongs here."""
+    """A zone of a partition for presses of another one: `unassigned`, or that and the least number that fits."""
     names = (UNASSIGNED_ZONE if not number else f"{UNASSIGNED_ZONE}-{number}" for number in count())
     return next(name for name in names if partition_of(name, partitions) == partition)
 

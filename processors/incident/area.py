@@ -145,9 +145,10 @@ def members_of(state: State, key: AreaKey) -> Iterator[Device]:
     """The devices of an area: those that have the fault, and no incident of their own or of their site."""
     zone, hazard = key
     for device in state.devices.values():
-        if device.zone == zone and device.is_registered and has_fault(device, hazard):
-            if _own(state, zone, hazard, device.device_id) is None and not _is_of_site(state, device, hazard):
-                yield device
+        has_it = device.zone == zone and device.is_registered and has_fault(device, hazard)
+        is_own = has_it and _own(state, zone, hazard, device.device_id) is not None
+        if has_it and not is_own and not _is_of_site(state, device, hazard):
+            yield device
 
 
 def has_fault(device: Device, hazard: Hazard) -> bool:

@@ -1,6 +1,7 @@
 """Flapping: a condition that alternates is reported once, then not again until it is stable (requirement 14, F19).
 
-It alternates fast (three times in a minute) or slowly (it comes back more than five times in an hour). A red incident never counts as flapping. Precedents: swinger shutdown of alarm panels, chatter of ISA-18.2.
+It alternates fast (three times in a minute) or slowly (it comes back more than five times in an hour). A red incident
+never counts as flapping. Precedents: swinger shutdown of alarm panels, chatter of ISA-18.2.
 """
 
 from msgspec.structs import replace

@@ -1,7 +1,8 @@
 """Which open incident a fact belongs to, by hazard family, place and time (requirement 9); severity plays no part.
 
-A device's own open incident comes first, whatever the windows (docs/requirements.md, F14, F15). Among several the one that was raised last is chosen, then the one with the greater id. This is a total order, so that
-the result depends neither on the order of an index nor on a restart. Real facts never join an exercise.
+A device's own open incident comes first, whatever the windows (docs/requirements.md, F14, F15). Among several the one
+that was raised last is chosen, then the one with the greater id. This is a total order, so that the result depends
+neither on the order of an index nor on a restart. Real facts never join an exercise.
 """
 
 from collections.abc import Iterable, Iterator
@@ -60,9 +61,9 @@ class Surroundings:
         for family in (Family.EMERGENCY, Family.MAINTENANCE):
             own = (incident for incident in of_device(self._state, self._device) if incident.family is family)
             for incident in (*own, *self._near(family, EpochMs(0))):
-                if incident.status is but.status and incident.incident_id != but.incident_id:
-                    if family is not but.family or family is Family.EMERGENCY:
-                        found[incident.incident_id] = incident
+                is_other = family is not but.family or family is Family.EMERGENCY
+                if is_other and incident.status is but.status and incident.incident_id != but.incident_id:
+                    found[incident.incident_id] = incident
         return sorted(found.values(), key=_age, reverse=True)[:MAX_RELATED]
 
     def _near(self, family: Family, oldest: int) -> Iterator[Incident]:

@@ -79,26 +79,31 @@ def settle_due(state: State, key: DeviceKey) -> EpochMs | None:
 def on_silent(state: State, device: Device) -> Effect:
     """Report that a device has missed its deadline, alone or as part of a silent site or area."""
     last = last_report(state, device)
-    put = PutDevice(replace(device, silent_since=last))
     if _is_gateway(device):
-        return _on_gateway_silent(state, device, f"gateway:{last}").after(put)
-    if _stands_alone(state, device):
-        return on_active(state, _comm_fail(state, device, is_alone=False)).after(put)
-    gateway = device.gateway
-    if gateway is None:
+        effect = _on_gateway_silent(state, device, f"gateway:{last}")
+    elif _stands_alone(state, device):
+        effect = on_active(state, _comm_fail(state, device, is_alone=False))
+    elif device.gateway is None:
         joined = join_area(state, (device.zone, Hazard.COMM_FAIL), _overdue(state, device))
-        return joined.after(put) if joined.reason is not None else _alone(state, device, joined).after(put)
+        effect = joined if joined.reason is not None else _alone(state, device, joined)
+    else:
+        effect = _on_child_silent(state, device, device.gateway, last)
+    return effect.after(PutDevice(replace(device, silent_since=last)))
+
+
+def _on_child_silent(state: State, device: Device, gateway: DeviceKey, last: EpochMs) -> Effect:
+    """A device behind a gateway is silent: its site or its area may be, and else it is held until that is known."""
     owner = state.devices.get(gateway)
     if _open_site(state, gateway) is not None or (owner is not None and owner.settles_at is not None):
-        return Effect(Reason.INHIBITED, (), (put,))
+        return Effect(Reason.INHIBITED)
     joined = join_area(state, (device.zone, Hazard.COMM_FAIL), [device.device_id])
     if joined.reason is not None:
-        return joined.after(put)
+        return joined
     silent = [*state.by_gateway.get(gateway, ()), device.device_id]
     if len(silent) < state.policy.site_misses or owner is None or not owner.is_registered:
-        return _alone(state, device, joined, hold_ms=_hold_ms(owner, device)).after(put)
+        return _alone(state, device, joined, hold_ms=_hold_ms(owner, device))
     site = _on_site_silent(state, owner, f"children:{device.device_id}:{last}", _hold_ms(owner, device))
-    return site.after(put, *joined.changes)
+    return site.after(*joined.changes)
 
 
 def _on_gateway_silent(state: State, gateway: Device, event_id: str) -> Effect:
@@ -137,7 +142,7 @@ def on_recovered(state: State, device: Device) -> Effect:
     """Clear the silence of a device that has reported again, and perhaps that of its site."""
     if device.silent_since is None:
         return Effect(Reason.HEARTBEAT)
-    key, timer = device.key, silence_timer(device.key, state.now, heartbeat_ms(device))
+    timer = silence_timer(device.key, state.now, heartbeat_ms(device))
     put = PutDevice(replace(device, silent_since=None))
     area_key = (device.zone, Hazard.COMM_FAIL)
     area = state.areas.get(area_key)

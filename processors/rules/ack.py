@@ -171,14 +171,9 @@ def _refresh_window(state: State, incident: Incident | None, fact: AckFact) -> t
 
 def _objection(state: State, incident: Incident, fact: AckFact, rule: AckRule) -> Reason | None:
     """The reason to reject an acknowledgement, or None."""
-    if not fact.actor.name.strip():
-        return Reason.ACTOR_MISSING
-    if fact.note is not None and len(fact.note) > NOTE_LENGTH:
-        return Reason.NOTE_TOO_LONG
-    if fact.received_at - fact.at > state.policy.ack_too_old_ms:
-        return Reason.ACK_TOO_OLD
-    if (outdated := _revision_objection(incident, fact, rule)) is not None:
-        return outdated
+    objection = _content_objection(state, fact) or _revision_objection(incident, fact, rule)
+    if objection is not None:
+        return objection
     is_unasked = fact.action is AckAction.ACCEPT and incident.state in ATTENDED and incident.ack_by is None
     if is_unasked or not is_possible(incident.state, rule.transition):
         return Reason.NOT_POSSIBLE_NOW
@@ -186,6 +181,15 @@ def _objection(state: State, incident: Incident, fact: AckFact, rule: AckRule) -
         return Reason.REASON_MISSING
     object_to = _OBJECTIONS.get(fact.action)
     return None if object_to is None else object_to(state, incident, fact)
+
+
+def _content_objection(state: State, fact: AckFact) -> Reason | None:
+    """What is wrong with an acknowledgement, whatever its incident is."""
+    if not fact.actor.name.strip():
+        return Reason.ACTOR_MISSING
+    if fact.note is not None and len(fact.note) > NOTE_LENGTH:
+        return Reason.NOTE_TOO_LONG
+    return Reason.ACK_TOO_OLD if fact.received_at - fact.at > state.policy.ack_too_old_ms else None
 
 
 def _revision_objection(incident: Incident, fact: AckFact, rule: AckRule) -> Reason | None:

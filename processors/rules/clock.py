@@ -8,6 +8,8 @@ late and no sign of a wrong clock, so a clock that seems behind must do so for a
 explained like this, but is treated alike.
 """
 
+from msgspec.structs import replace
+
 from processors.incident.device_condition import ConditionSignal, on_active, on_cleared
 from processors.state.effect import Effect, PutClock
 from processors.state.entities import ClockReading
@@ -52,20 +54,22 @@ def _compared(state: State, writer: str, apart_ms: int) -> Effect:
         return Effect(None)
     reading = state.clocks.get(writer)
     if abs(apart_ms) <= state.policy.clock_apart_ms:
-        if reading is None:
-            return Effect(None)
-        forget = PutClock(writer, None)
-        if not reading.is_told:
-            return Effect(None, (), (forget,))
-        return on_cleared(state, _signal(state, writer, state.now)).after(forget)
+        return Effect(None) if reading is None else _agrees(state, writer, reading)
     if reading is None:
         has_room = len(state.clocks) < MAX_CLOCKS
         return Effect(None, (), (PutClock(writer, ClockReading(state.now)),) if has_room else ())
-    since = reading.since if reading.since is not None else state.now
-    if reading.is_told or state.now - since < state.policy.clock_for_ms:
+    if reading.is_told or state.now - reading.since < state.policy.clock_for_ms:
         return Effect(None)
     told = on_active(state, _signal(state, writer, state.now))
-    return told.after(PutClock(writer, ClockReading(since, is_told=True)))
+    return told.after(PutClock(writer, replace(reading, is_told=True)))
+
+
+def _agrees(state: State, writer: str, reading: ClockReading) -> Effect:
+    """A clock that has differed agrees again."""
+    forget = PutClock(writer, None)
+    if not reading.is_told:
+        return Effect(None, (), (forget,))
+    return on_cleared(state, _signal(state, writer, state.now)).after(forget)
 
 
 def _signal(state: State, writer: str, at: EpochMs) -> ConditionSignal:

@@ -152,7 +152,7 @@ def _joined(state: State, joined: Incident, occurrence: _Occurrence) -> Effect:
 
 
 def _pause_ms(state: State, incident: Incident) -> int:
-    """How long after the latest alert more records are told: twice as long each time, but at most a reminder's time."""
+    """How long after the latest alert more records are told: twice as long each time, at most a reminder's time."""
     longest = state.policy.notify_ms.of(incident.grade)
     return min(longest, state.policy.more_records_ms << min(incident.reminders, 20))
 

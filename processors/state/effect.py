@@ -105,7 +105,7 @@ class PutFeed(msgspec.Struct, frozen=True, gc=False):
 
 
 class PutWatermark(msgspec.Struct, frozen=True, gc=False):
-    """Store the watermark of a feed's partition: everything before it has been reported. None forgets the partition."""
+    """Store the watermark of a feed's partition: everything before it has been reported. None forgets it."""
 
     key: WatermarkKey
     watermark: Watermark | None

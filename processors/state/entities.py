@@ -338,11 +338,11 @@ class ClockReading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The clock of a writer of the log beside the broker's.
 
     Attributes:
-        since: Stream time since which the two have differed, or None while they agree.
+        since: Stream time since which the two have differed.
         is_told: The difference has an incident.
     """
 
-    since: EpochMs | None = None
+    since: EpochMs
     is_told: bool = False
 
 

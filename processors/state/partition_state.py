@@ -62,8 +62,8 @@ class State(msgspec.Struct, kw_only=True):
         last_reports: The last report of each registered device.
         watermarks: The watermark of each partition of each feed.
         ended: The incidents that ended last, at most 1,000, oldest first.
-        unmatched_acks: The latest acknowledgements that matched no open incident, by incident and ack id, oldest first,
-            with their received_at.
+        unmatched_acks: received_at of the latest acknowledgements that matched no open incident, by incident and ack
+            id, oldest first.
         tick_append: Append time of the latest tick.
         ticked_at: Stream time of the latest tick.
         heard_since: Stream time since which ticks have come without a hole.

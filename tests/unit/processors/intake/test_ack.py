@@ -2,16 +2,16 @@
 
 import pytest
 
-from processors.incident.issue import incident_id_of
 from processors.intake.ack import ack_input, zone_of_incident
 from processors.intake.pillar_event import ID_LENGTH
 from schemas.ack import NOTE_LENGTH, AckFact, Acknowledgement, Actor
 from schemas.codec import decode
-from schemas.enums import AckAction, AckReason, Hazard, InputKind
+from schemas.enums import AckAction, AckReason, InputKind
+from schemas.ids import fingerprint
 from schemas.registry import UNASSIGNED_ZONE
 from tests.support.log_records import ms
 
-INCIDENT = incident_id_of("east", Hazard.EMERGENCY_CALL, "P1", "e1")
+INCIDENT = f"east-{fingerprint('first fact')}"
 
 
 def ack(
@@ -41,7 +41,7 @@ def fact_of(given: Acknowledgement) -> AckFact:
 
 @pytest.mark.parametrize("zone", ["east", "east-bank", "a-b-c", UNASSIGNED_ZONE, "e-" + "0" * 26])
 def test_an_incident_s_id_begins_with_its_zone(zone: str) -> None:
-    assert zone_of_incident(incident_id_of(zone, Hazard.EMERGENCY_CALL, "P1", "e1")) == zone
+    assert zone_of_incident(f"{zone}-{fingerprint('first fact')}") == zone
 
 
 @pytest.mark.parametrize(
