@@ -45,6 +45,7 @@ class Entry(NamedTuple):
         record: Its record.
         zone: The zone of its envelope; empty for one that is sent to every partition.
         decisions: What the fold decided.
+        alerts: What went out.
     """
 
     step: Step
@@ -52,10 +53,7 @@ class Entry(NamedTuple):
     record: msgspec.Struct
     zone: str
     decisions: tuple[Decision, ...]
-
-    @property
-    def alerts(self) -> list[Alert]:
-        return [alert for decision in self.decisions for alert in decision.alerts]
+    alerts: tuple[Alert, ...]
 
 
 def fold_all(log: Iterable[LogEntry], restart_at: frozenset[int] = frozenset()) -> list[tuple[Decision, ...]]:
@@ -84,7 +82,8 @@ class Drive:
         given, record = self._record(step)
         each = entry(given, offset=len(self.entries), append_ms=step.at)
         _, decisions = reducer.fold(self._state, each)
-        made = Entry(step, each, record, given.zone, decisions)
+        alerts = tuple(alert for decision in decisions for alert in decision.alerts)
+        made = Entry(step, each, record, given.zone, decisions, alerts)
         self.entries.append(made)
         for alert in made.alerts:
             self._revisions.pop(alert.incident_id, None)

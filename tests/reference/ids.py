@@ -25,11 +25,15 @@ class Ids:
 
     def check(self, entry: Entry, view: View) -> Iterator[str]:
         yield from self._event(entry)
-        revisions = {name: known.revision for name, known in view.incidents.items()}
-        ended = {name for name, known in view.incidents.items() if not known.is_open}
         for decision in entry.decisions:
             if decision.reason is Reason.FOLD_ERROR:
                 yield f"a rule fails: {decision.detail}"
+        if entry.alerts:
+            yield from self._alerts(entry, view)
+
+    def _alerts(self, entry: Entry, view: View) -> Iterator[str]:
+        revisions = {name: known.revision for name, known in view.incidents.items()}
+        ended = {name for name, known in view.incidents.items() if not known.is_open}
         for alert in entry.alerts:
             if self._contents.setdefault(alert.alert_id, alert) != alert:
                 yield "an alert_id names two contents (F3)"

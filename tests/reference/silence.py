@@ -203,7 +203,7 @@ class Silence:
             begin = max(since, self._spoke.get(device_id, 0), self._registered[device_id])
             due = max(begin, view.covered_until(device_id)) + device.heartbeat_s * 1_100 + SLACK_MS
             if device.gateway is not None or _has_children(device_id, view):
-                due += device.heartbeat_s * 1_100
+                due += 2 * device.heartbeat_s * 1_100
             if min(watch.last for watch in view.feed.values()) <= due:
                 self._missed.discard(device_id)
             elif device_id not in self._missed and not self._is_told(device, begin, view):

@@ -36,7 +36,8 @@ class Timers:
             known = view.incidents.get(alert.incident_id)
             if known is not None:
                 yield from self._alert(entry, alert, known, view)
-        yield from _ends_and_asks(entry.alerts)
+        if len(entry.alerts) > 1:
+            yield from _ends_and_asks(entry.alerts)
 
     def after(self, entry: Entry, view: View) -> Iterator[str]:
         """What is overdue after a tick. Two ticks must have come since it was due."""
@@ -139,7 +140,7 @@ def _end(alert: Alert, known: Incident, view: View) -> Iterator[str]:
         yield f"a red ends by itself: {alert.reason.value}"
 
 
-def _ends_and_asks(alerts: list[Alert]) -> Iterator[str]:
+def _ends_and_asks(alerts: tuple[Alert, ...]) -> Iterator[str]:
     asked = {alert.incident_id for alert in alerts if alert.reason in ESCALATIONS}
     if asked & {alert.incident_id for alert in alerts if alert.reason is R.EXPIRED}:
         yield "expires in the tick that asks the next tier (F11)"

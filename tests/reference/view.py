@@ -179,6 +179,8 @@ class View:
 
     def covered_until(self, device_id: str) -> int:
         """When the planned work on a device ends that ends last; 0 where none was ever said."""
+        if not self.windows:
+            return 0
         return max((work.ends for work in self.windows.values() if self._covers(work, device_id)), default=0)
 
     def _covers(self, work: Work, device_id: str) -> bool:
