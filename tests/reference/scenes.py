@@ -69,6 +69,19 @@ def calls_and_answers(log: Generator, at_s: float) -> None:
             log.report(at_s, log.choose(*pair), K.PRESS)
 
 
+def same_id_again(log: Generator, at_s: float) -> None:
+    """A press, its incident is ended by a person, and a press with the same id or the same dead clock."""
+    device_id = log.choose(*PILLARS)
+    names = log.choose({"event_id": "again"}, {"sequence": 0}, {})
+    for _ in range(2):
+        received = ms(at_s)
+        occurred = received if "event_id" in names else 0
+        log.add(at_s, Report(device_id, K.PRESS, occurred, received, received, log.number, **names))
+        end = Answer(0, A.CANCEL, f"a{log.number}", behind=0, reason=AckReason.FALSE_ALARM)
+        log.add(at_s + 2.0, end)
+        at_s += log.choose(5.0, 30.0, 150.0)
+
+
 def flames(log: Generator, at_s: float) -> None:
     """A camera sees a fire, and perhaps somebody beside it presses."""
     camera_id = log.choose(*CAMERAS)
@@ -270,6 +283,7 @@ if TYPE_CHECKING:
 SCENES: tuple[Scene, ...] = (
     *(presses,) * 5,
     *(calls_and_answers,) * 6,
+    *(same_id_again,) * 2,
     *(flames,) * 2,
     *(copies,) * 4,
     *(faults,) * 3,

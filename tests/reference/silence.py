@@ -128,6 +128,9 @@ class Silence:
             yield f"{device_id} is told silent while nobody listens (F7)"
         elif view.now - since < interval_ms - EARLY_MS and since > self._promised[device_id] + SLACK_MS:
             yield f"{device_id} is told silent {(view.now - since) / 1000:g} s after a hole (F7)"
+        read_until = min((watch.last for watch in view.feed.values()), default=0)
+        if since is not None and read_until < max(spoke, since) + interval_ms - EARLY_MS:
+            yield f"{device_id} is told silent, but its feed was not read until it had to speak (3)"
         if device.gateway is not None and alert.reason is not Reason.STILL_THERE:
             yield from self._child(entry, device, view)
 
