@@ -43,8 +43,8 @@ _CODES: Final = {
     70: (
         (
             "A worker failed and committed nothing, a record could not be delivered, the log and its snapshots do not "
-            "meet, nothing was done for `give_up_s` while records waited or a partition was never fetched from, the "
-            "clock was wrong for so long, or a bug"
+            "meet, nothing was done for `give_up_s` while records waited or a partition was never fetched from, or a "
+            "bug"
         ),
         "start it again: what was not committed is read again; report a traceback",
     ),

@@ -19,7 +19,16 @@ from processors.incident.lifecycle import DUE
 from processors.state.entities import Incident, Timer
 from processors.state.partition_state import LATEST_MS, State
 from schemas.ack import AckFact
-from schemas.fusion_log import CameraAlive, FeedWatermark, Observation, PillarFact, Tick
+from schemas.fusion_log import (
+    CameraAlive,
+    DeadLetterNotice,
+    ExerciseNotice,
+    FeedWatermark,
+    LogBrokenNotice,
+    Observation,
+    PillarFact,
+    Tick,
+)
 from schemas.units import MINUTE_MS, SECOND_MS, EpochMs
 
 LEAP_MS = 5 * MINUTE_MS
@@ -51,7 +60,7 @@ def advance_time(state: State, entry: LogEntry, record: object) -> None:
         if not state.now or append - state.now <= (LEAP_MS if clock is None else PACE_MS):
             state.now = append
         elif clock is not None:
-            state.now = max(state.now, min(append, clock))
+            state.now = append if append - clock <= PACE_MS else max(state.now, clock)
 
 
 def _follow_tick(state: State, append: EpochMs, tick: Tick) -> None:
@@ -94,7 +103,8 @@ def _second_clock(record: object) -> EpochMs | None:
         return None if record.clock_suspect else record.received_at
     if isinstance(record, Observation | CameraAlive):
         return record.received_at
-    return record.at if isinstance(record, FeedWatermark | AckFact) else None
+    with_clock = FeedWatermark | AckFact | DeadLetterNotice | LogBrokenNotice | ExerciseNotice
+    return record.at if isinstance(record, with_clock) else None
 
 
 def _set_right(state: State, now: EpochMs) -> None:

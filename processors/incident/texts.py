@@ -95,8 +95,8 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
     ),
     (None, Reason.FIRST_FACT): Wording("It was reported by {device}.", "由 {device} 报告。"),
     (None, Reason.UNREGISTERED_DEVICE): Wording(
-        "A help point that no registry names was pressed. Where it stands is not known.",
-        "一个未登记的求助点被按下，位置未知。",
+        "A help point that no registry names was pressed, at {place}.",
+        "一个未登记的求助点被按下，位于 {place}。",
     ),
     (None, Reason.PRESSED_AGAIN): Wording(
         "Help point {device} was pressed again: {count} presses so far.",

@@ -95,11 +95,16 @@ def _in_step(before: tuple[EpochMs, EpochMs], after: tuple[EpochMs, EpochMs]) ->
 
 
 def _gone(state: State, mark: FeedWatermark) -> list[PutWatermark]:
-    """Forget partitions that the topic has no longer."""
+    """Forget partitions that the topic has no longer.
+
+    A worker that was started before partitions were added does not know them, so nobody else may have read them lately.
+    """
     return [
         PutWatermark(key, None)
-        for key in state.watermarks
-        if key[0] == mark.topic and key[1] >= mark.partition_count
+        for key, known in state.watermarks.items()
+        if key[0] == mark.topic
+        and key[1] >= mark.partition_count
+        and state.now - known.reported_at >= state.policy.feed_silent_ms
     ]
 
 

@@ -83,7 +83,7 @@ def status_of(fact: PillarFact) -> Status:
 def report_of(state: State, device: Device, fact: PillarFact) -> Report:
     """A press as a report of an emergency."""
     return Report(
-        first_reason=Reason.UNREGISTERED_DEVICE if device.site is None else Reason.FIRST_FACT,
+        first_reason=Reason.FIRST_FACT if device.is_registered else Reason.UNREGISTERED_DEVICE,
         hazard=Hazard.EMERGENCY_CALL,
         source=source_of(fact),
         repeat_reason=Reason.PRESSED_AGAIN,
