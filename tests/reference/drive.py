@@ -28,6 +28,7 @@ from schemas.fusion_log import (
     Tick,
 )
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
+from schemas.topics import PILLAR_EVENTS
 from schemas.units import EpochMs
 from tests.reference.steps import Answer, Fact, Report, Second, Step
 from tests.support.log_records import ZONE, ack, entry, envelope, ms
@@ -151,7 +152,8 @@ def taken_in(report: Report) -> PillarFact:
         active=report.active,
         exercise=report.exercise,
     )
-    return pillar_event.intake(event, EpochMs(report.feed_ms))
+    place = pillar_event.record_place(PILLAR_EVENTS, 0, report.place)
+    return pillar_event.intake(event, EpochMs(report.feed_ms), place=place)
 
 
 @lru_cache(maxsize=4096)
