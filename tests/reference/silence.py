@@ -43,6 +43,7 @@ class Silence:
         self._promises: dict[str, tuple[object, ...]] = {}
         self._back: dict[str, int] = {}
         self._pressed: dict[str, int] = {}
+        self._closed_at: dict[str, int] = {}
         self._tested: dict[str, int] = {}
         self._told: dict[str, int] = {}
         self._missed: set[str] = set()
@@ -98,7 +99,10 @@ class Silence:
         self._received[record.device_id] = max(latest, int(record.received_at))
         if record.kind is PillarKind.PRESS:
             self._pressed.setdefault(record.device_id, view.now)  # a held contact may repeat its press
-        elif record.kind is PillarKind.RELEASE:
+            self._closed_at[record.device_id] = int(record.received_at)
+        elif record.kind is PillarKind.RELEASE and record.received_at >= self._closed_at.get(
+            record.device_id, 0
+        ):
             self._pressed.pop(record.device_id, None)
         elif record.kind is PillarKind.TEST:
             self._tested[record.device_id] = view.now
