@@ -342,7 +342,6 @@ class Reason(StrEnum):
     HELD = "held"
     NEVER_RAISED = "never_raised"
     BOUNCE = "bounce"
-    RESENT = "resent"
     DUPLICATE = "duplicate"
     BEYOND_MEMORY = "beyond_memory"
     HEARTBEAT = "heartbeat"

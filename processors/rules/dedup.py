@@ -3,7 +3,7 @@
 A press is heard unless it is certain that it was heard before (docs/requirements.md, F2):
 
     known id, received within the bounce window of the remembered press ─► duplicate
-    known id of an open incident of the device, at another time ────────► resent: counted, nothing goes out
+    known id of an open incident of the device, at another time ────────► duplicate: a resend; nothing goes out
     anything else ──────────────────────────────────────────────────────► a press, also where an id comes round again
 
 Of other events a known id is a duplicate at any time, and one from before a full memory is `beyond_memory`.
@@ -49,7 +49,7 @@ def check_press(state: State, key: DeviceKey, fact: PillarFact, status: Status) 
     if has_press(device.press_ids, fact.event_id, fact.received_at, state.policy.bounce_ms):
         return DedupResult(device, Reason.DUPLICATE, ())
     is_resent = key in state.by_device and _is_resent(state, key, fact.event_id, status)
-    repeat = Reason.RESENT if is_resent else None
+    repeat = Reason.DUPLICATE if is_resent else None
     device = replace(device, press_ids=add_press(device.press_ids, fact.event_id, fact.received_at))
     return DedupResult(device, repeat, (PutDevice(device),))
 

@@ -97,7 +97,7 @@ def _in_step(before: tuple[EpochMs, EpochMs], after: tuple[EpochMs, EpochMs]) ->
 def _gone(state: State, mark: FeedWatermark) -> list[PutWatermark]:
     """Forget partitions that the topic has no longer.
 
-    A worker that was started before partitions were added does not know them, so nobody else may have read them lately.
+    A worker that was started before partitions were added does not know them, so what is still read is kept.
     """
     return [
         PutWatermark(key, None)

@@ -58,8 +58,8 @@ def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
     """Whether this is a bounce of the last press; a series of bounces is measured from its first press.
 
     Both must have come into the log together as well, since the clock of a gateway may stand still. It is no bounce
-    after a cancel, since the caller has changed their mind. Nor is it one if the incident of the last press is over, or
-    if one of the two presses belongs to an exercise and the other does not.
+    after a cancel, since the caller has changed their mind. Nor is it one if the incident of the last press is over,
+    or if one of the two presses belongs to an exercise and the other does not.
     """
     if device.press_at is None or device.press_incident is None:
         return False
