@@ -125,7 +125,7 @@ def _told(entries: Sequence[Entry], steps: Sequence[Step], until: int) -> Counte
     return Counter(
         f"{alert.incident_id[:12]} {alert.action.value} {alert.reason.value} {alert.tier.value} {alert.state.value}"
         for entry, step in zip(entries, steps, strict=True)
-        if (step.honest_at or step.at) < until and step.honest_at is None
+        if (step.honest_at or step.at) < until and (step.honest_at is None or isinstance(step.what, Second))
         for alert in entry.alerts
     )
 

@@ -95,6 +95,7 @@ class Silence:
             said not in self._said and not is_buffered
         ):  # a copy is no sign of life (3), nor what was kept (F9)
             self._lived[record.device_id] = view.now
+        is_copy = said in self._said
         self._said.add(said)
         self._received[record.device_id] = max(latest, int(record.received_at))
         if record.kind is PillarKind.PRESS:
@@ -104,7 +105,7 @@ class Silence:
             record.device_id, 0
         ):
             self._pressed.pop(record.device_id, None)
-        elif record.kind is PillarKind.TEST:
+        elif record.kind is PillarKind.TEST and not is_copy:
             self._tested[record.device_id] = view.now
 
     def _register(self, record: RegistryDevice, view: View) -> None:

@@ -27,6 +27,9 @@ ENDS = (S.CLOSED, S.CANCELLED)
 ASKING = (S.RAISED, S.REJECTED)
 ANSWERED = (S.ACKED, S.ASSIGNED, S.ON_SCENE)
 OVER = (S.CLEARED, S.CLEARED_UNACKED)
+ALARMS = (Reason.SHELVING_OVER, Reason.MORE_RECORDS, Reason.DEVICE_MOVED)
+"""Reasons after which an answer that was given before may be refused, whatever the state is."""
+
 RANK = {Grade.BLUE: 0, Grade.YELLOW: 1, Grade.RED: 2}
 
 LEAP_MS = 5 * MINUTE
@@ -49,12 +52,10 @@ class Clock:
         appended = int(entry.given.append_ms)
         is_near = not self.now or appended <= self.now + LEAP_MS
         if isinstance(entry.record, Tick):
-            writer = entry.record.at
-            agrees = writer is not None and abs(writer - appended) <= LEAP_MS
-            if is_near or agrees:
-                self.now = max(self.now, appended)
-            elif writer is not None and writer <= self.now + LEAP_MS:
-                self.now = max(self.now, int(writer))
+            writer = appended if entry.record.at is None else int(entry.record.at)
+            self.now = max(
+                self.now, appended if is_near else min(appended, writer)
+            )  # as far as both have come
             self.ticked_ms += min(self.now - (self._last_tick or self.now), LEAP_MS)
             self._last_tick = self.now
             self.is_unsure = False
@@ -255,7 +256,7 @@ def _take(known: Incident, alert: Alert, entry: Entry, view: View, *, is_first: 
     again = alert.state is S.RAISED and known.state not in ASKING
     if is_join:
         known.joined_revision = alert.revision
-    if again or (risen and not is_first):
+    if again or (risen and not is_first) or alert.reason in ALARMS:
         known.alarm_revision = alert.revision
     if sources - known.sources:
         received = [source.received_at for source in alert.sources]
