@@ -1,7 +1,7 @@
 """Signs of life: which reports show that a device is alive, whatever the clocks of device and gateway say.
 
     newer than the last one, in the order of the log ─► a sign of life
-    a heartbeat that was there before ───────────────► a copy
+    a heartbeat that was there before ───────────────► a copy, unless it comes one interval after the last report
     older, but on its way for seconds only ──────────► a sign of life: a clock has been set back a little
     older, and long on its way ──────────────────────► doubtful: a buffer was emptied, or a clock has been set back
     doubtful twice, in step with stream time ────────► the clock has been set back: a sign of life
@@ -44,7 +44,10 @@ def heartbeat(
     if known is None:
         return LastReport(state.now, received_at, (name,))
     if name in known.recent:
-        return None
+        # Copies come at any time. A clock that stands still gives the same heartbeat again, one interval later.
+        if abs(state.now - known.at - interval_ms) > interval_ms // 4:
+            return None
+        return _report(state, known, received_at, known.recent, interval_ms)
     recent = (*known.recent, name)[-KEPT_HEARTBEATS:]
     return _report(state, known, received_at, recent, interval_ms)
 

@@ -10,13 +10,14 @@ anything else ──────────────────────
 
 from msgspec.structs import replace
 
-from processors.incident.area import AREA, counted, join_area
+from processors.incident.area import counted, join_area
+from processors.incident.area_count import AREA
 from processors.incident.issue import AlertContext
 from processors.incident.lifecycle import Transition, advance
 from processors.incident.matching import Surroundings, by_name, fault_name
 from processors.incident.planned import planned_until
 from processors.incident.raising import raise_incident
-from processors.incident.silence import held_for, inhibit_children
+from processors.incident.site import held_for, inhibit_children
 from processors.state.effect import Effect, EndIncident, PutIncident
 from processors.state.entities import Incident
 from processors.state.partition_state import State
@@ -84,7 +85,7 @@ def _together(state: State, incident: Incident) -> Effect | None:
         and not _is_of_site(state, other)
     ]
     names = [other.devices[0] for other in due]
-    joined = join_area(state, (incident.zone, incident.hazard), names[0], names)
+    joined = join_area(state, (incident.zone, incident.hazard), dict.fromkeys(names, 1), names)
     if joined.reason is None:
         return None
     ended = (EndIncident(replace(other, state=IncidentState.CLOSED)) for other in due)
@@ -93,7 +94,7 @@ def _together(state: State, incident: Incident) -> Effect | None:
 
 def _raised(state: State, incident: Incident) -> Effect:
     incident, area = counted(state, incident)
-    held = advance(incident, Transition.HOLD_OVER, state.now, state.policy)
+    held = advance(replace(incident, is_planned=False), Transition.HOLD_OVER, state.now, state.policy)
     first = held.sources[0]
     is_emergency = held.family is Family.EMERGENCY
     context = AlertContext(

@@ -32,13 +32,8 @@ from processors.incident.lifecycle import (
     has_next_tier,
 )
 from processors.incident.planned import planned_until
-from processors.incident.silence import (
-    on_settled,
-    on_silent,
-    settle_due,
-    silence_due,
-    tell_silent,
-)
+from processors.incident.silence import on_silent, silence_due
+from processors.incident.site import on_settled, settle_due, tell_silent
 from processors.incident.supervision import on_stuck, on_test_missed, stuck_due, test_overdue
 from processors.rules.feed import feed_silence_due, on_feed_silent
 from processors.rules.hold import on_hold_over

@@ -3,8 +3,8 @@
 A window holds the last 64 event ids, and there are two kinds of it. Where a source writes in the order of received_at,
 as a broker does (`check_event`, `add_event`), an id that falls out raises the floor, and an event from before the
 floor is a copy, or cannot be distinguished from one, so it changes nothing (`beyond_memory`). Equal times are not
-older: a whole batch has one time. A device's clock may be wrong, and its ids come round again, so a device's event is a
-copy only if its id is known with about the same time (`has_event`, `add_in_order`); no limit of memory drops one
+older: a whole batch has one time. A device's clock may be wrong, and its ids come round again, so a device's event is
+a copy only if its id is known with about the same time (`has_event`, `add_in_order`); no limit of memory drops one
 (docs/requirements.md, F2, F3).
 """
 
