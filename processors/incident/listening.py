@@ -16,9 +16,6 @@ from schemas.units import SECOND_MS, EpochMs
 HOLE_MS = 5 * SECOND_MS
 """Watermarks of a partition that are missing for longer are a hole: they come once a second."""
 
-UNREAD_MS = 2 * SECOND_MS
-"""A feed that is read has been reported this lately, since watermarks come once a second."""
-
 RETRY_MS = 10 * SECOND_MS
 """How soon to ask again whether a feed is read at all."""
 
@@ -58,4 +55,4 @@ def proof_due(state: State, topic: str, for_ms: int) -> EpochMs | None:
         return EpochMs(state.now + RETRY_MS)
     if since + for_ms > state.now:
         return EpochMs(since + for_ms)
-    return None if is_complete(state, topic, state.now - UNREAD_MS) else EpochMs(state.now + SECOND_MS)
+    return None if is_complete(state, topic, state.now - HOLE_MS) else EpochMs(state.now + SECOND_MS)

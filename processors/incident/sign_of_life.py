@@ -64,6 +64,8 @@ def _report(
     state: State, known: LastReport, received_at: EpochMs, recent: tuple[int, ...], interval_ms: int
 ) -> LastReport:
     now, behind_ms = state.now, known.behind_ms
+    if not (behind_ms or known.doubtful) and received_at >= known.received_at:
+        return LastReport(now, received_at, recent)
     if received_at + behind_ms > now + AHEAD_MS:
         behind_ms = 0  # the clock has been put right
     is_late = now - received_at - behind_ms > state.policy.late_after_ms

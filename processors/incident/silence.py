@@ -60,10 +60,11 @@ def silence_due(state: State, key: DeviceKey) -> EpochMs | None:
     if since is None:
         return EpochMs(state.now + max(RETRY_MS, interval_ms))
     start = max(last_report(state, device), since)
-    if device.gateway is not None and stands_alone(state, device):
+    due = start + interval_ms + max(0, interval_ms // 10 - REPORTED_WITHIN_MS)
+    if due <= state.now and device.gateway is not None and stands_alone(state, device):
         # Its incident is told at once, so it must not be found silent before its site.
-        start = EpochMs(start + site_hold_ms(state.devices.get(device.gateway), device))
-    return proven_at(state, topic, start + interval_ms + max(0, interval_ms // 10 - REPORTED_WITHIN_MS))
+        due += site_hold_ms(state.devices.get(device.gateway), device)
+    return proven_at(state, topic, due)
 
 
 def silence_timer(key: DeviceKey, at: EpochMs, interval_ms: int) -> SetTimer:

@@ -52,7 +52,8 @@ def pillar_fact(state: State, envelope: FusionInput, fact: PillarFact) -> Effect
     if fact.exercise or state.exercises:
         fact, noted = under_exercise(state, key, fact)
     if fact.kind is PillarKind.HEARTBEAT:
-        return _heartbeat(state, key, fact).after(*noted)
+        beat = _heartbeat(state, key, fact)
+        return beat.after(*noted) if noted else beat
     if fact.kind is PillarKind.PRESS:
         known = check_press(state, key, fact, status_of(fact))
     else:

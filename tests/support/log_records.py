@@ -25,12 +25,16 @@ from schemas.enums import (
 from schemas.errors import Cause
 from schemas.fusion_log import (
     CameraAlive,
+    ClockNotice,
     DeadLetterNotice,
+    ExerciseNotice,
+    ExpectedFeeds,
     FeedStatus,
     FeedWatermark,
     FusionInput,
     ListAge,
     LogBrokenNotice,
+    MaintenanceWindow,
     Media,
     Observation,
     PillarFact,
@@ -231,6 +235,7 @@ def ack(
     disposition: Disposition | None = None,
     shelve_s: int | None = None,
     grade: Grade | None = None,
+    note: str | None = None,
 ) -> AckFact:
     return AckFact(
         ack_id=ack_id,
@@ -244,6 +249,7 @@ def ack(
         disposition=disposition,
         shelve_s=shelve_s,
         grade=grade,
+        note=note,
     )
 
 
@@ -257,6 +263,10 @@ _NAMES: Mapping[type[msgspec.Struct], tuple[InputKind, Callable[[Any], str]]] = 
     ListAge: (InputKind.LIST_AGE, lambda record: f"{record.topic}:{record.newest_at}"),
     LogBrokenNotice: (InputKind.LOG_BROKEN, lambda record: f"{record.topic}:{record.found}"),
     FeedStatus: (InputKind.FEED_STATUS, lambda record: f"{record.topic}:{record.state}:{record.at}"),
+    MaintenanceWindow: (InputKind.MAINTENANCE, lambda record: f"{record.window_id}:{record.revision}"),
+    ExerciseNotice: (InputKind.EXERCISE, lambda record: f"{record.exercise_id}:{record.revision}"),
+    ClockNotice: (InputKind.CLOCK, lambda record: f"{record.worker}:{record.at}"),
+    ExpectedFeeds: (InputKind.EXPECTED_FEEDS, lambda record: f"feeds:{record.revision}"),
     Tick: (InputKind.TICK, lambda record: f"tick:{record.number}"),
     PolicyRecord: (InputKind.POLICY, lambda _record: "policy"),
 }
@@ -268,9 +278,12 @@ def envelope(record: msgspec.Struct, *, zone: str = ZONE) -> FusionInput:
     if isinstance(record, PillarFact):
         return to_input(record, zone)
     kind, name_of = _NAMES[type(record)]
-    is_broadcast = kind in {InputKind.TICK, InputKind.POLICY, InputKind.FEED_WATERMARK} or (
-        isinstance(record, FeedStatus) and bool(record.partitions)
-    )
+    is_broadcast = kind in {
+        InputKind.TICK,
+        InputKind.POLICY,
+        InputKind.FEED_WATERMARK,
+        InputKind.EXPECTED_FEEDS,
+    } or (isinstance(record, FeedStatus) and bool(record.partitions))
     return FusionInput(
         kind=kind, event_id=name_of(record), zone="" if is_broadcast else zone, payload=encode(record)
     )
