@@ -45,7 +45,7 @@ def heartbeat(
         return LastReport(state.now, received_at, (name,))
     if name in known.recent:
         # Copies come at any time. A clock that stands still gives the same heartbeat again, one interval later.
-        if abs(state.now - known.at - interval_ms) > interval_ms // 4:
+        if not interval_ms or abs(state.now - known.at - interval_ms) > interval_ms // 4:
             return None
         return _report(state, known, received_at, known.recent, interval_ms)
     recent = (*known.recent, name)[-KEPT_HEARTBEATS:]

@@ -222,6 +222,9 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "No worker has told of {device}, or of a part of it, for too long.",
         "{device} 或其一部分长时间无人处理。",
     ),
+    (Hazard.EXERCISE_OVERDUE, Reason.CONDITION_ACTIVE): Wording(
+        "{device} is still in exercise mode.", "{device} 仍处于演习模式。"
+    ),
     (Hazard.CLOCK_DIFFERS, Reason.CONDITION_ACTIVE): Wording(
         "The clock of {device} and that of the broker differ.", "{device} 的时钟与消息代理的时钟不一致。"
     ),

@@ -37,9 +37,11 @@ def check_event(window: EventIdWindow, event_id: str, received_at: EpochMs) -> R
     """Why an event is a duplicate, or may be one; None when it is new."""
     if event_id in window.ids:
         return Reason.DUPLICATE
-    if window.floor is not None and received_at < window.floor:
-        return Reason.BEYOND_MEMORY
-    return None
+    if window.floor is None or received_at > window.floor:
+        return None
+    # Of a batch that has one time the window may hold only a part.
+    is_of_batch = received_at == window.floor and window.times[:1] == (window.floor,)
+    return None if is_of_batch else Reason.BEYOND_MEMORY
 
 
 def add_event(window: EventIdWindow, event_id: str, received_at: EpochMs) -> EventIdWindow:

@@ -21,10 +21,13 @@ FOUND = {Hazard.COMM_FAIL, Hazard.SITE_COMM_FAIL, Hazard.STUCK_BUTTON, Hazard.TE
 """Conditions of a device that callbox itself finds."""
 
 FEEDS = {Hazard.FEED_SILENT, Hazard.FEED_STALE}
+WORKERS = {Hazard.CLOCK_DIFFERS, Hazard.EXERCISE_OVERDUE}
+"""Conditions of a worker, or of a panel that was left in exercise mode."""
+
 HAPPENED = {Hazard.FEED_FAULT, Hazard.LOG_BROKEN}
 """Occurrences, which do not persist."""
 
-GOES_ON = REPORTED | FOUND | FEEDS
+GOES_ON = REPORTED | FOUND | FEEDS | WORKERS
 MAINTENANCE = GOES_ON | HAPPENED
 ANY = EMERGENCIES | MAINTENANCE
 
@@ -43,18 +46,26 @@ OCCURS: dict[Reason, set[Hazard]] = {
     Reason.FEED_FAULT: {Hazard.FEED_FAULT},
     Reason.LOG_BROKEN: {Hazard.LOG_BROKEN},
     Reason.SITE_SILENT: {Hazard.SITE_COMM_FAIL},
-    Reason.INHIBITED: {Hazard.COMM_FAIL},
+    Reason.INHIBITED: {Hazard.COMM_FAIL, Hazard.SITE_COMM_FAIL} | REPORTED,
+    Reason.AREA_FAULT: {Hazard.COMM_FAIL} | REPORTED,
+    Reason.STILL_AFTER_AREA: {Hazard.COMM_FAIL} | REPORTED,
+    Reason.STILL_AFTER_WORK: REPORTED | FOUND,
+    Reason.STILL_THERE: GOES_ON,
+    Reason.DEVICE_MOVED: EMERGENCIES | REPORTED | FOUND,
+    Reason.MORE_RECORDS: HAPPENED,
+    Reason.EXERCISE_OVER: {Hazard.EXERCISE_OVERDUE},
     Reason.CONDITION_ACTIVE: EMERGENCIES | GOES_ON,
     Reason.CONDITION_BACK: EMERGENCIES | GOES_ON,
     Reason.CONDITION_OVER: EMERGENCIES | GOES_ON,
     Reason.FLAPPING: GOES_ON,
-    Reason.DEVICE_LEFT: REPORTED | FOUND,
-    Reason.DEVICE_UPDATED: FOUND - {Hazard.SITE_COMM_FAIL},
+    Reason.DEVICE_LEFT: EMERGENCIES | REPORTED | FOUND,
+    Reason.DEVICE_UPDATED: FOUND,
     Reason.OUT_OF_SERVICE: MAINTENANCE,
     Reason.IN_SERVICE: MAINTENANCE,
 } | dict.fromkeys(
     (
         Reason.RELATED,
+        Reason.NOTED,
         Reason.ACCEPTED,
         Reason.REJECTED_BY_UNIT,
         Reason.EN_ROUTE,
@@ -179,4 +190,4 @@ def test_headlines_of_tests_and_exercises_begin_with_that_word(hazard: Hazard, s
 def test_a_zone_s_name_is_text_and_never_a_template() -> None:
     english, _ = texts_for(Hazard.EMERGENCY_CALL, Reason.FIRST_FACT, zone="{count}", device_name="{zone}")
     assert english.headline == "Emergency call in zone {count}"
-    assert english.description == "Help point {zone} was pressed."
+    assert english.description == "Help point {zone} at a place that is not known was pressed."

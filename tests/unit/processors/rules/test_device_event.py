@@ -3,7 +3,7 @@
 import pytest
 
 from processors.incident.issue import topic_for
-from schemas.enums import Action, Disposition, Grade, Hazard, IncidentState, PillarKind, Reason, Status
+from schemas.enums import Action, Disposition, Grade, IncidentState, PillarKind, Reason, Status
 from schemas.topics import TEST_ALERTS
 from tests.support.log_records import LAT, camera, device, fact, flame
 from tests.support.timeline import Timeline, only_alert, reasons
@@ -112,11 +112,11 @@ def test_a_test_of_a_pillar_in_no_registry_sends_nothing() -> None:
     assert Timeline().pillar(PillarKind.TEST, 0, "X1").reason is Reason.UNKNOWN_DEVICE
 
 
-def test_only_the_latest_heartbeat_counts() -> None:
+def test_a_copy_of_a_heartbeat_counts_for_nothing_and_an_older_one_is_a_heartbeat_too() -> None:
     line = Timeline()
     for at_s in (10, 10, 5, 11):
         line.push(fact(PillarKind.HEARTBEAT, at_s=at_s, event_id=f"h{at_s}"), at_s=20)
-    assert reasons(line)[1:] == [Reason.HEARTBEAT, Reason.DUPLICATE, Reason.DUPLICATE, Reason.HEARTBEAT]
+    assert reasons(line)[1:] == [Reason.HEARTBEAT, Reason.DUPLICATE, Reason.HEARTBEAT, Reason.HEARTBEAT]
     assert not line.alerts
 
 
@@ -124,7 +124,7 @@ def test_a_heartbeat_of_an_unregistered_device_leaves_no_trace() -> None:
     line = Timeline()
     assert line.pillar(PillarKind.HEARTBEAT, 0, "X1").reason is Reason.UNKNOWN_DEVICE
     assert ("east", "X1") not in line.state.devices
-    assert ("east", "X1") not in line.state.heartbeats
+    assert ("east", "X1") not in line.state.last_reports
 
 
 def test_an_event_of_an_unknown_kind_only_goes_into_the_window() -> None:
@@ -162,17 +162,3 @@ def test_a_copy_of_a_cancel_from_before_its_pillar_was_registered_has_no_effect(
     line.push(device("P1"))
     line.press(10)
     assert line.push(cancel, at_s=31).reason is Reason.DUPLICATE
-
-
-def test_a_copy_of_a_heartbeat_from_before_its_pillar_was_registered_does_not_count() -> None:
-    told = []
-    for copies in ((), (15,)):
-        line = Timeline()
-        beat = fact(PillarKind.HEARTBEAT, "B1", at_s=0)
-        assert line.push(beat, at_s=0).reason is Reason.UNKNOWN_DEVICE
-        line.push(device("B1", heartbeat_s=20), at_s=1)
-        for at_s in copies:
-            assert line.push(beat, at_s=at_s).reason is Reason.DUPLICATE
-        told.append(line.run(16, 30))
-    assert [alert.hazard for alert in told[0]] == [Hazard.COMM_FAIL]
-    assert told[0] == told[1]

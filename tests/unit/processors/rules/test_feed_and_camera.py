@@ -147,9 +147,16 @@ def test_a_flame_at_a_call_corroborates_it_and_changes_neither_its_grade_nor_its
 
 def test_a_fire_joins_for_five_minutes_after_the_last_fact() -> None:
     line, raised = burning()
-    for at_s in (300, 600, 900.001):
+    for at_s in (300, 600):
         line.push(flame(at_s=at_s, event_id=f"o{at_s}"), at_s=at_s)
-    assert reasons(line)[-3:] == [Reason.STILL_BURNING, Reason.STILL_BURNING, Reason.HELD]
+    line.push(camera("C2"), at_s=600)  # its own camera would join at any time
+    line.push(flame("C2", at_s=900.001, event_id="o900"), at_s=900.001)
+    assert reasons(line)[-4:] == [
+        Reason.STILL_BURNING,
+        Reason.STILL_BURNING,
+        Reason.DEVICE_UPDATED,
+        Reason.HELD,
+    ]
     assert next(iter(line.state.incidents)) == raised.incident_id
     assert len(line.state.incidents) == 2
 
@@ -177,17 +184,18 @@ def test_a_dead_letter_of_the_pillar_feed_is_a_blue_for_maintenance() -> None:
     assert topic_for(alert) == MAINTENANCE
 
 
-def test_more_dead_letters_are_only_counted_for_half_an_hour() -> None:
+def test_more_dead_letters_are_told_again_at_growing_intervals() -> None:
     line = Timeline(zone=UNASSIGNED_ZONE)
-    for offset, at_s in ((7, 0), (8, 1_800), (8, 1_801), (9, 3_601)):
+    for offset, at_s in ((7, 0), (8, 59), (9, 60), (9, 61), (10, 179)):
         line.push(dead_letter(offset, at_s=at_s), at_s=at_s)
     assert reasons(line)[1:] == [
         Reason.FEED_FAULT,
         Reason.FEED_STATUS,
+        Reason.MORE_RECORDS,
         Reason.DUPLICATE,
-        Reason.FEED_FAULT,
+        Reason.FEED_STATUS,
     ]
-    assert next(iter(line.state.incidents.values())).source_count == 2
+    assert next(iter(line.state.incidents.values())).source_count == 4
 
 
 def test_a_list_that_stays_fresh_changes_nothing() -> None:
@@ -242,9 +250,9 @@ def test_a_silent_feed_is_reported_by_one_partition_only(zone: str, told: int) -
     line.push(alive(29, 0), at_s=29)
     silent = [alert for alert in line.run(1, 58) if alert.hazard is Hazard.FEED_SILENT]
     assert [source.device_id for alert in silent for source in alert.sources] == [
-        "alarm.pillar-event.v1/1"
+        "alarm.pillar-event.v1"
     ] * told
-    again = line.push(alive(59, 1), at_s=59)
+    again = line.push(alive(59, 0, 1), at_s=59)
     assert [alert.reason for alert in again.alerts] == [Reason.CONDITION_OVER] * told
 
 

@@ -4,11 +4,13 @@ import pytest
 
 from processors.fold.log_entry import LogEntry
 from processors.incident.issue import topic_for
-from processors.state.policy import FusionPolicy
 from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import (
+    AckAction,
+    AckReason,
     Action,
+    Family,
     Grade,
     Hazard,
     IncidentState,
@@ -17,11 +19,13 @@ from schemas.enums import (
     Status,
     Tier,
 )
+from schemas.partitioning import partition_of
 from schemas.topics import ALERTS
 from schemas.units import DAY_MS
 from tests.support.log_records import (
     CHAIN,
     LAT,
+    PARTITIONS,
     ZONE,
     camera,
     device,
@@ -98,26 +102,36 @@ def test_a_press_after_a_cancel_is_no_bounce() -> None:
 
 @pytest.mark.parametrize(("gap_s", "joins"), [(120, True), (120.001, False)])
 def test_a_press_joins_within_the_rolling_window_border_included(gap_s: float, joins: bool) -> None:
-    line = Timeline()
-    raised, second = only_alert(line.press(0)), only_alert(line.press(gap_s))
+    line = Timeline(device("P1"), device("P2"))
+    raised, second = only_alert(line.press(0)), line.press(gap_s, "P2").alerts[0]
     assert (second.incident_id == raised.incident_id) is joins
 
 
 def test_a_press_joins_for_at_most_fifteen_minutes_however_often_it_comes() -> None:
-    line = Timeline()
-    raised = only_alert(line.press(0))
+    line = Timeline(device("P0"), *(device(f"P{at_s}") for at_s in range(100, 1001, 100)))
+    raised = only_alert(line.press(0, "P0"))
     joined = [
-        only_alert(line.press(at_s)).incident_id == raised.incident_id for at_s in range(100, 1001, 100)
+        line.press(at_s, f"P{at_s}").alerts[0].incident_id == raised.incident_id
+        for at_s in range(100, 1001, 100)
     ]
     assert joined == [True] * 9 + [False]
 
 
+def test_a_press_goes_to_the_open_incident_of_its_own_pillar_before_a_newer_one_close_by() -> None:
+    line = Timeline(device("P1"), device("P2", lat=LAT + 0.001))
+    own = only_alert(line.press(0, "P1"))
+    newer = line.press(200, "P2").alerts[0]
+    assert newer.incident_id != own.incident_id
+    assert only_alert(line.press(210, "P1")).incident_id == own.incident_id
+
+
 def test_of_two_open_incidents_the_one_raised_last_is_joined() -> None:
     line = Timeline()
-    line.policy(FusionPolicy(reach_m=0))
+    for name in ("P2", "P3"):
+        line.push(device(name))
     line.press(0)
-    latest = only_alert(line.press(121))
-    assert only_alert(line.press(130)).incident_id == latest.incident_id
+    latest = line.press(121, "P2").alerts[0]
+    assert only_alert(line.press(130, "P3")).incident_id == latest.incident_id
 
 
 def test_a_press_of_a_pillar_close_by_joins_and_both_are_listed() -> None:
@@ -145,13 +159,25 @@ def test_an_observation_never_makes_a_press_of_the_same_device_a_duplicate() -> 
 
 
 def test_a_press_and_a_flame_with_equal_ids_are_two_incidents_when_they_are_far_apart_in_time() -> None:
-    line = Timeline(camera("C1"))
+    line = Timeline(camera("C1"), device("P1"))
     line.push(flame("C1", event_id="1"))
     (fire,) = line.run(10, 10)
-    call = only_alert(line.press(1_000, "C1", event_id="1"))
-    assert call.incident_id != fire.incident_id
+    call, named = line.press(1_000, "P1", event_id="1").alerts
+    assert call.incident_id != fire.incident_id == named.incident_id
     assert (call.action, call.revision) == (Action.RAISE, 1)
     assert len(line.state.incidents) == 2
+
+
+def test_a_press_that_joins_a_fire_moves_it_to_its_pillar_and_names_it() -> None:
+    line = Timeline(camera("C1"), device("P1", lat=LAT + 0.001))
+    line.push(flame("C1"))
+    (fire,) = line.run(10, 10)
+    joined = only_alert(line.press(20, "P1"))
+    assert joined.incident_id == fire.incident_id
+    assert joined.position is not None
+    assert (joined.position.lat, joined.uncertainty_m) == (LAT + 0.001, 10)
+    assert "P1" in joined.texts[0].description
+    assert line.state.by_place.keys() == {(ZONE, Family.EMERGENCY, joined.cell_id)}
 
 
 @pytest.mark.parametrize(("north_e7", "joins"), [(17_986, True), (17_987, False)])
@@ -189,17 +215,18 @@ def test_a_press_of_a_removed_pillar_raises_as_unregistered() -> None:
     line = Timeline()
     line.push(device(revision=2, removed=True))
     alert = only_alert(line.press(5))
-    assert (alert.reason, alert.position, alert.responsible_unit) == (
-        Reason.UNREGISTERED_DEVICE,
-        None,
-        "control-room",
-    )
+    assert (alert.reason, alert.responsible_unit) == (Reason.UNREGISTERED_DEVICE, "control-room")
+    assert alert.position is not None  # where it stood last
 
 
 def test_a_press_of_another_partition_s_zone_raises_with_what_is_known() -> None:
     other = other_zone(same_partition=False)
-    decision = Timeline().push(fact(), zone=other)
-    assert (decision.reason, only_alert(decision).zone) == (Reason.UNREGISTERED_DEVICE, other)
+    line = Timeline()
+    decision = line.push(fact(), zone=other)
+    alert = only_alert(decision)
+    assert decision.reason is Reason.UNREGISTERED_DEVICE
+    assert partition_of(alert.zone, PARTITIONS) == line.state.partition  # so that it can be acknowledged
+    assert line.acknowledge(AckAction.ACCEPT, alert.incident_id, 5).reason is Reason.ACCEPTED
 
 
 def test_a_press_under_a_wrong_key_raises_at_its_pillar() -> None:
@@ -214,7 +241,7 @@ def test_a_late_press_raises_and_is_marked_late() -> None:
     in_time = line.pillar(PillarKind.PRESS, 100, occurred_s=60)
     late = line.pillar(PillarKind.PRESS, 300, occurred_s=259.999)
     assert [only_alert(in_time).late, only_alert(late).late] == [False, True]
-    assert only_alert(late).onset == ms(259.999)
+    assert only_alert(late).sources[-1].occurred_at == ms(259.999)
 
 
 def test_a_press_with_a_replaced_time_is_marked_as_suspect() -> None:
@@ -228,14 +255,29 @@ def test_a_resend_changes_nothing_whatever_its_received_at() -> None:
     assert len(line.alerts) == 1
 
 
-def test_a_copy_after_sixty_four_later_events_is_beyond_memory() -> None:
+def test_no_limit_of_memory_drops_a_press() -> None:
     line = Timeline()
-    line.press(0, event_id="first")
-    for at_s in range(200, 200 + 65 * 200, 200):
-        line.press(at_s)
-    raised = len(line.alerts)
-    assert line.push(fact(at_s=0, event_id="first"), at_s=99_000).reason is Reason.BEYOND_MEMORY
-    assert len(line.alerts) == raised == 66
+    for number in range(80):  # a gateway that flushes into one batch gives all of it one time
+        line.push(fact(PillarKind.RELEASE, at_s=50, event_id=f"r{number}"), at_s=50)
+    assert line.push(fact(at_s=50, event_id="p"), at_s=50).reason is Reason.FIRST_FACT
+
+
+@pytest.mark.parametrize("later_s", [4, 3_600])
+def test_a_known_id_at_another_time_is_a_press_when_its_incident_is_over(later_s: float) -> None:
+    line = Timeline()
+    first = only_alert(line.press(0, event_id="1"))
+    line.acknowledge(AckAction.CANCEL, first.incident_id, 2, reason=AckReason.FALSE_ALARM)
+    again = only_alert(line.press(later_s, event_id="1"))
+    assert again.incident_id != first.incident_id
+    copy = fact(at_s=0, event_id="1")
+    assert line.push(copy, at_s=later_s + 1).reason is Reason.DUPLICATE
+
+
+def test_a_known_id_after_its_device_s_cancel_is_a_press() -> None:
+    line = Timeline()
+    line.press(0, event_id="1")
+    line.pillar(PillarKind.CANCEL, 10)
+    assert line.press(20, event_id="1").reason is Reason.PRESSED_AGAIN
 
 
 def test_a_resend_of_a_source_of_an_open_incident_is_a_duplicate_however_many_events_followed() -> None:

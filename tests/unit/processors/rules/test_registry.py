@@ -64,11 +64,11 @@ def test_a_device_with_an_impossible_position_still_raises() -> None:
 
 
 def test_a_policy_is_in_force_from_its_offset_on_and_named_in_every_alert() -> None:
-    line = Timeline()
+    line = Timeline(device(), device("P2"))
     before = only_alert(line.press(0))
     policy = FusionPolicy(windows=Windows(red=Window(rolling_ms=5_000, at_most_ms=5_000)))
     assert line.policy(policy).reason is Reason.POLICY_ACTIVATED
-    after = only_alert(line.press(6))
+    after = line.press(6, "P2").alerts[0]
     assert after.incident_id != before.incident_id
     assert [before.policy_version, after.policy_version] == [
         DEFAULT_VERSION,
@@ -137,7 +137,7 @@ def test_the_hash_of_the_last_record_is_that_of_its_key_and_value() -> None:
     assert first != line.state.last_hash
 
 
-def test_unregistered_devices_are_bounded_and_events_of_dropped_ones_count_as_known() -> None:
+def test_unregistered_devices_are_bounded_and_a_press_of_a_dropped_one_is_heard() -> None:
     line = Timeline()
     others = MAX_UNREGISTERED - 2
     for number in range(others):  # their events are later than all below: there is room for two more
@@ -148,11 +148,12 @@ def test_unregistered_devices_are_bounded_and_events_of_dropped_ones_count_as_kn
     unregistered = [key[1] for key, known in line.state.devices.items() if known.site is None]
     assert unregistered[others:] == ["X1", "X4"]
     assert line.state.unregistered_count == len(unregistered) == MAX_UNREGISTERED
-    copies = [
+    again = [
         line.press(at_s, name, event_id=f"{name}-{at_s}").reason for at_s, name in ((30, "X2"), (20, "X3"))
     ]
-    assert copies == [Reason.BEYOND_MEMORY] * 2
+    assert again == [Reason.DUPLICATE] * 2  # their incidents are open and list them
     assert line.press(60, "X2").reason is Reason.PRESSED_AGAIN
+    assert line.press(70, "X9").reason is Reason.UNREGISTERED_DEVICE
 
 
 def test_an_unregistered_device_that_is_registered_counts_no_longer_and_keeps_its_event_ids() -> None:
@@ -188,7 +189,8 @@ def test_a_press_that_a_rule_fails_on_is_a_minimal_red_and_changes_nothing(
     assert (alert.sent, [source.event_id for source in alert.sources]) == (ms(7), ["e1"])
     monkeypatch.undo()
     whole = only_alert(line.press(8, event_id="e1"))
-    assert (whole.reason, whole.incident_id) == (Reason.FIRST_FACT, alert.incident_id)
+    assert whole.reason is Reason.FIRST_FACT
+    assert whole.incident_id != alert.incident_id  # no id names two incidents
     assert whole.alert_id != alert.alert_id
 
 
