@@ -70,9 +70,10 @@ def everything() -> Timeline:
     line.policy(FusionPolicy(bounce_ms=2_500, hold_ms=ByGrade(red=0, yellow=20_000, blue=30_000)), revision=7)
     _feeds_and_silence(line)
     _said_in_advance(line)
+    for at_s in (100, 104):
+        line.push(alive(at_s, 0, 1), at_s=at_s)
     for number, (name, said) in enumerate(BY_STATE.items()):
         pressed = f"S-{name}"
-        line.push(alive(100 + number, 0, 1), at_s=100 + number)
         line.push(device(pressed, lat=LAT - 1 - number), at_s=100)
         raised = line.press(101 + number, pressed, event_id=f"press-{name}").alerts[0]
         line.push(alive(109 + number, 0, 1), at_s=109 + number)
