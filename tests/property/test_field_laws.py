@@ -1,4 +1,4 @@
-"""Laws from the field, for any log, whatever its clocks say: no press is lost (F2), and no id names two things (F3)."""
+"""Laws from the field, for any log and any clocks: no press is lost (F2), and no id names two things (F3)."""
 
 from typing import NamedTuple
 
