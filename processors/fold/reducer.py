@@ -29,9 +29,9 @@ from processors.rules.ack import acknowledgement
 from processors.rules.camera import camera_alive, observation
 from processors.rules.clock import clock_notice, compare_tick
 from processors.rules.device_event import pillar_fact
-from processors.rules.feed import expected_feeds, feed_status, feed_watermark, list_age
+from processors.rules.feed import feed_expectation, feed_status, feed_watermark, list_age
 from processors.rules.occurrence import dead_letter, log_broken
-from processors.rules.planned_work import exercise_notice, maintenance_window
+from processors.rules.planned_work import exercise_change, maintenance_window
 from processors.rules.registry import device_update, policy_update
 from processors.rules.timers import due_of, fire
 from processors.state.effect import CountTick, Decision, Effect, RecordReport
@@ -101,9 +101,9 @@ RULES: dict[InputKind, Rule] = {
     InputKind.LIST_AGE: list_age,
     InputKind.LOG_BROKEN: log_broken,
     InputKind.MAINTENANCE: maintenance_window,
-    InputKind.EXERCISE: exercise_notice,
+    InputKind.EXERCISE: exercise_change,
     InputKind.CLOCK: clock_notice,
-    InputKind.EXPECTED_FEEDS: expected_feeds,
+    InputKind.EXPECTED_FEEDS: feed_expectation,
 }
 """The rule of each kind. Ticks have none: the fold handles them, because each timer is decided about by itself."""
 

@@ -16,6 +16,9 @@ from schemas.units import SECOND_MS, EpochMs
 HOLE_MS = 5 * SECOND_MS
 """Watermarks of a partition that are missing for longer are a hole: they come once a second."""
 
+SLOW_HOLE_MS = 15 * SECOND_MS
+"""The same for frames, whose watermarks come every five seconds."""
+
 RETRY_MS = 10 * SECOND_MS
 """How soon to ask again whether a feed is read at all."""
 
@@ -24,6 +27,11 @@ def feed_of(device: Device) -> str:
     """The topic through which a device reports."""
     is_camera = device.site is not None and device.site.kind is DeviceKind.CAMERA
     return FRAMES if is_camera else PILLAR_EVENTS
+
+
+def hole_ms(topic: str) -> int:
+    """How long the watermarks of a feed may be missing, milliseconds, before that is a hole."""
+    return SLOW_HOLE_MS if topic == FRAMES else HOLE_MS
 
 
 def heard_since(state: State, topic: str) -> EpochMs | None:
@@ -55,4 +63,4 @@ def proof_due(state: State, topic: str, for_ms: int) -> EpochMs | None:
         return EpochMs(state.now + RETRY_MS)
     if since + for_ms > state.now:
         return EpochMs(since + for_ms)
-    return None if is_complete(state, topic, state.now - HOLE_MS) else EpochMs(state.now + SECOND_MS)
+    return None if is_complete(state, topic, state.now - hole_ms(topic)) else EpochMs(state.now + SECOND_MS)

@@ -13,7 +13,7 @@ list ages, dead letters and broken logs, `FeedStatus`; an older log is read as i
 from msgspec.structs import replace
 
 from processors.incident.device_condition import ConditionSignal, on_active, on_cleared
-from processors.incident.listening import HOLE_MS
+from processors.incident.listening import hole_ms
 from processors.incident.matching import by_name, fault_name
 from processors.rules.clock import compare_watermark
 from processors.rules.occurrence import dead_letter, log_broken
@@ -84,7 +84,7 @@ def _marked(state: State, key: WatermarkKey, at: EpochMs) -> Watermark | None:
             return None
         if known.doubt is None or not _in_step(known.doubt, (at, now)):
             return replace(known, doubt=(at, now))
-    is_hole = now - known.reported_at > HOLE_MS
+    is_hole = now - known.reported_at > hole_ms(key[0])
     return Watermark(at, now, now if is_hole else known.since)
 
 
@@ -147,7 +147,7 @@ def _unread(
     )
 
 
-def expected_feeds(state: State, _envelope: FusionInput, record: ExpectedFeeds) -> Effect:
+def feed_expectation(state: State, _envelope: FusionInput, record: ExpectedFeeds) -> Effect:
     """Note which feeds should be read, unless the record is not newer than the known one."""
     if record.revision <= state.expected_revision:
         return Effect(Reason.DUPLICATE)

@@ -89,7 +89,7 @@ def _released(state: State, window: MaintenanceWindow) -> tuple[Change, ...]:
     )
 
 
-def exercise_notice(state: State, envelope: FusionInput, notice: ExerciseNotice) -> Effect:
+def exercise_change(state: State, envelope: FusionInput, notice: ExerciseNotice) -> Effect:
     """Begin or end an exercise of a zone."""
     if notice.zone != envelope.zone:
         return Effect(Reason.MISROUTED)

@@ -52,13 +52,13 @@ def test_f04_a_revision_that_is_not_out_and_an_empty_actor_are_refused() -> None
     assert rejected(line.push(nobody, at_s=6)) is Reason.ACTOR_MISSING
 
 
-@pytest.mark.parametrize("crew", [AckAction.ACCEPT, AckAction.EN_ROUTE, AckAction.ON_SCENE])
-def test_f05_another_caller_is_answered_or_the_next_tier_is_asked_whatever_the_crew_does(
-    crew: AckAction,
+@pytest.mark.parametrize("unit", [AckAction.ACCEPT, AckAction.EN_ROUTE, AckAction.ON_SCENE])
+def test_f05_another_caller_is_answered_or_the_next_tier_is_asked_whatever_is_done(
+    unit: AckAction,
 ) -> None:
     line = two_pillars()
     name = only_alert(line.press(0)).incident_id
-    line.acknowledge(crew, name, 5, revision=1)
+    line.acknowledge(unit, name, 5, revision=1)
     call = only_alert(line.press(10, "P2"))
     assert (call.incident_id, call.ack_by) == (name, call.sent + 30_000)
     line.run(11, 45)
@@ -70,13 +70,13 @@ def test_f05_another_caller_is_answered_or_the_next_tier_is_asked_whatever_the_c
     never(line, 47, 200, action=Action.ESCALATE)
 
 
-@pytest.mark.parametrize(("crew", "asks"), [(AckAction.ACCEPT, False), (AckAction.ON_SCENE, True)])
+@pytest.mark.parametrize(("unit", "asks"), [(AckAction.ACCEPT, False), (AckAction.ON_SCENE, True)])
 def test_f05_the_same_caller_asks_again_once_somebody_is_on_the_way_or_there(
-    crew: AckAction, asks: bool
+    unit: AckAction, asks: bool
 ) -> None:
     line = two_pillars()
     name = only_alert(line.press(0)).incident_id
-    line.acknowledge(crew, name, 5)
+    line.acknowledge(unit, name, 5)
     again = only_alert(line.press(10))
     assert (again.ack_by is not None) is asks
 
