@@ -94,7 +94,8 @@ def note_hole(state: State) -> None:
     if gap_ms <= LEAP_MS:
         return
     for incident_id, incident in state.incidents.items():
-        later = EpochMs(incident.expires_at + gap_ms)
+        touched_at = max(incident.last_at, incident.told_at or 0, state.ticked_at)
+        later = EpochMs(incident.expires_at + max(0, state.now - touched_at))
         state.incidents[incident_id] = replace(incident, expires_at=later)
 
 

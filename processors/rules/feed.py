@@ -53,7 +53,6 @@ def feed_watermark(state: State, _envelope: FusionInput, mark: FeedWatermark) ->
     """Decide about partitions that have been read without a gap. A copy is recognised by its time, which rises."""
     if mark.topic not in FEEDS or not all(0 <= number < MAX_PARTITIONS for number in mark.partitions):
         return Effect(Reason.NOT_SUPPORTED)
-    compared = compare_watermark(state, mark)
     marked = {number: _marked(state, (mark.topic, number), mark.at) for number in mark.partitions}
     puts = [
         PutWatermark((mark.topic, number), watermark)
@@ -62,12 +61,14 @@ def feed_watermark(state: State, _envelope: FusionInput, mark: FeedWatermark) ->
     ]
     newer = {put.key[1] for put in puts if put.watermark is not None and put.watermark.doubt is None}
     if mark.partitions and not newer:
-        return Effect(Reason.DUPLICATE, (), tuple(puts)).then(compared)
+        return Effect(Reason.DUPLICATE, (), tuple(puts))
     gone = _gone(state, mark) if mark.partition_count > 0 else []
     is_first = not any(topic == mark.topic for topic, _ in state.watermarks)
     timers = (_timer(state, mark.topic),) if is_first and mark.topic not in state.expected else ()
     read = Effect(Reason.FEED_STATUS, (), (*puts, *gone, *timers))
-    return read.then(_heard(state, mark.topic, newer, {put.key for put in gone}, mark.at), compared)
+    return read.then(
+        _heard(state, mark.topic, newer, {put.key for put in gone}, mark.at), compare_watermark(state, mark)
+    )
 
 
 def _marked(state: State, key: WatermarkKey, at: EpochMs) -> Watermark | None:

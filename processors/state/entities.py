@@ -342,7 +342,7 @@ class ClockReading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The clock of a writer of the log beside the broker's.
 
     Attributes:
-        since: Stream time since which the two have differed.
+        since: Stream time since which the two have differed; of a worker's own notice, the time of the latest.
         is_told: The difference has an incident.
     """
 
