@@ -21,7 +21,7 @@ from processors.state.effect import (
     PutIncident,
     PutPolicy,
     PutUnmatchedAck,
-    PutWatermark,
+    PutWatermarks,
     PutWindow,
     RecordReport,
     SetTimer,
@@ -198,9 +198,10 @@ def _put_feed(state: State, change: PutFeed) -> None:
     state.feeds[change.key] = change.event_ids
 
 
-def _put_watermark(state: State, change: PutWatermark) -> None:
-    _put(state.watermarks, change.key, change.watermark)
-    _put(state.heard, change.key[0], heard_of(state, change.key[0]))
+def _put_watermarks(state: State, change: PutWatermarks) -> None:
+    for partition, mark in change.marks:
+        _put(state.watermarks, (change.topic, partition), mark)
+    _put(state.heard, change.topic, heard_of(state, change.topic))
 
 
 def _put_area(state: State, change: PutArea) -> None:
@@ -254,7 +255,7 @@ _APPLIERS: Mapping[type[Any], Callable[[State, Any], None]] = {
     PutUnmatchedAck: _put_unmatched_ack,
     SetTimer: _set_timer,
     PutFeed: _put_feed,
-    PutWatermark: _put_watermark,
+    PutWatermarks: _put_watermarks,
     PutArea: _put_area,
     PutClosedFault: _put_closed_fault,
     PutWindow: _put_window,

@@ -21,6 +21,7 @@ KEPT_HEARTBEATS = 16
 a checksum of its id and its time, four bytes, since a county has 13,000 cameras."""
 
 _32_BITS = 0xFFFF_FFFF
+_BYTES = 4
 
 AHEAD_MS = 20 * SECOND_MS
 """How far a gateway's clock may be ahead (SIA DC-09)."""
@@ -40,15 +41,15 @@ def heartbeat(
         interval_ms: The heartbeat interval of the device, milliseconds; 0 where it has none.
     """
     known = state.last_reports.get(key)
-    name = crc32(event_id.encode(), received_at & _32_BITS)
+    name = crc32(event_id.encode(), received_at & _32_BITS).to_bytes(_BYTES, "big")
     if known is None:
-        return LastReport(state.now, received_at, (name,))
+        return LastReport(state.now, received_at, name)
     if name in known.recent:
         # Copies come at any time. A clock that stands still gives the same heartbeat again, one interval later.
         if not interval_ms or abs(state.now - known.at - interval_ms) > interval_ms // 4:
             return None
         return _report(state, known, received_at, known.recent, interval_ms)
-    recent = (*known.recent, name)[-KEPT_HEARTBEATS:]
+    recent = (known.recent + name)[-KEPT_HEARTBEATS * _BYTES :]
     return _report(state, known, received_at, recent, interval_ms)
 
 
@@ -61,7 +62,7 @@ def sign_of_life(state: State, key: DeviceKey, received_at: EpochMs, interval_ms
 
 
 def _report(
-    state: State, known: LastReport, received_at: EpochMs, recent: tuple[int, ...], interval_ms: int
+    state: State, known: LastReport, received_at: EpochMs, recent: bytes, interval_ms: int
 ) -> LastReport:
     now, behind_ms = state.now, known.behind_ms
     if not (behind_ms or known.doubtful) and received_at >= known.received_at:

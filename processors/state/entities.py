@@ -57,7 +57,7 @@ class LastReport(msgspec.Struct, frozen=True, array_like=True, gc=False):
     Attributes:
         at: Stream time at which it came.
         received_at: received_at of the last report in the order of the log, whatever the clocks say.
-        recent: Checksums of the ids of its latest heartbeats, newest last, by which a copy is recognised.
+        recent: Checksums of its latest heartbeats, four bytes each, newest last, by which a copy is recognised.
         doubtful: The report is older than an earlier one: it came out of a buffer, or a clock has been set back.
         behind_ms: How far the gateway's clock has been set back since, milliseconds: added to a received_at, it gives
             a time that rises with the order of the reports.
@@ -65,7 +65,7 @@ class LastReport(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     at: EpochMs
     received_at: EpochMs
-    recent: tuple[int, ...] = ()
+    recent: bytes = b""
     doubtful: bool = False
     behind_ms: int = 0
 
