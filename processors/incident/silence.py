@@ -55,12 +55,15 @@ def silence_due(state: State, key: DeviceKey) -> EpochMs | None:
     interval_ms = heartbeat_ms(device)
     if not interval_ms:
         return None
+    allowed_ms = interval_ms + max(0, interval_ms // 10 - REPORTED_WITHIN_MS)
+    report = state.last_reports.get(key)
+    if report is not None and report.at + allowed_ms > state.now:
+        return EpochMs(report.at + allowed_ms)  # the usual case; a hole in the feed can only make it later
     topic = feed_of(device)
     since = heard_since(state, topic)
     if since is None:
         return EpochMs(state.now + max(RETRY_MS, interval_ms))
-    start = max(last_report(state, device), since)
-    due = start + interval_ms + max(0, interval_ms // 10 - REPORTED_WITHIN_MS)
+    due = max(last_report(state, device), since) + allowed_ms
     if due <= state.now and device.gateway is not None and stands_alone(state, device):
         # Its incident is told at once, so it must not be found silent before its site.
         due += site_hold_ms(state.devices.get(device.gateway), device)

@@ -330,7 +330,7 @@ def texts_for(
     instruction = INSTRUCTIONS_BY_REASON.get(reason, by_hazard)
     prefix = PREFIXES.get(status, _NONE)
     values = {"count": count, "unit": unit}
-    named, where = _readable(device_name), _place(place)
+    named, where = _readable(device_name), _place(place) if "{place}" in description.en else ""
     arrived_en, arrived_zh = ("", "") if late is None else _late(*late)
     return (
         AlertText(
