@@ -4,7 +4,7 @@ options ─► warning, question ─► alarm.pillar-event.v1 ─► (alarms, fu
 """
 
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from typing import Any, Final
 
@@ -15,10 +15,11 @@ from callbox.send.delivery import at_intervals, deliver_event, is_registered, wa
 from callbox.send.event import (
     FAULT_KINDS,
     REASONS_FOR_NONE,
-    alert_topic,
+    alert_topics,
     consequence,
     describe,
     pillar_event,
+    real_after_all,
     unregistered_warning,
 )
 from callbox.terminal.printable import printable
@@ -115,7 +116,7 @@ def send_group() -> None:
 @_with(*_CONTENT, _EXERCISE, _YES, _wait(_WAIT_S))
 @click.pass_obj
 def _press(invocation: Invocation, /, *, yes: bool, wait_s: float, **content: Any) -> None:
-    """Send a press of DEVICE: it is real and raises a red, unless it is of an exercise."""
+    """Send a press of DEVICE: it is real and raises a red, unless an exercise goes on."""
     _send(invocation, partial(pillar_event, kind=PillarKind.PRESS, **content), yes=yes, wait_s=wait_s)
 
 
@@ -191,18 +192,25 @@ def _send(
     """
     kafka, draft = invocation.config.kafka, make(at=now_ms())
     _prepare(kafka, draft, yes=yes)
-    topic = alert_topic(draft)
-    if topic is None or not wait_s:
+    topics = alert_topics(draft)
+    if not topics or not wait_s:
         _deliver(kafka, make(at=now_ms()))
         return
-    with closing(Follower(kafka, topic, start=Start.END)) as alerts:
-        alerts.catch_up()  # finds the end of the topic, so that no alert about what is sent now can be missed
+    with ExitStack() as stack:
+        followers = {
+            topic: stack.enter_context(closing(Follower(kafka, topic, start=Start.END))) for topic in topics
+        }
+        for follower in followers.values():
+            follower.catch_up()  # finds the end of the topic, so that no alert about what is sent now can be missed
         begun, event = monotonic(), make(at=now_ms())
         _deliver(kafka, event)
-        alert = wait_for_alert(alerts, event, wait_s)
+        found = wait_for_alert(followers, event, wait_s)
         took_s = monotonic() - begun
-    if alert is None:
-        raise AnswerMissing(f"{topic}: no alert names it within {wait_s:g} s. {REASONS_FOR_NONE}")
+    if found is None:
+        raise AnswerMissing(f"{', '.join(topics)}: no alert names it within {wait_s:g} s. {REASONS_FOR_NONE}")
+    topic, alert = found
+    if (text := real_after_all(event, topic)) is not None:
+        click.echo(f"warning: {text}", err=True)
     click.echo(f"{alert.grade} {alert.action} ({alert.reason}) on {topic} after {took_s:.3f} s")
     click.echo(f"incident {printable(alert.incident_id)}")
 

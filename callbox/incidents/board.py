@@ -78,8 +78,8 @@ def is_open(alert: Alert) -> bool:
 
 
 def wants_answer(alert: Alert) -> bool:
-    """Whether somebody must still acknowledge it."""
-    return alert.state in UNACKNOWLEDGED
+    """Whether somebody must still acknowledge it, or answer a further caller while a unit looks after the first."""
+    return alert.state in UNACKNOWLEDGED or (alert.ack_by is not None and is_open(alert))
 
 
 def by_need(alerts: Iterable[Alert]) -> list[Alert]:

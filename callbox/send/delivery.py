@@ -3,7 +3,7 @@
 end of the topic of alerts ─► alarm.pillar-event.v1 ─► (alarms, fusion) ─► the first alert that names the event
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Final, Protocol
 
@@ -57,24 +57,28 @@ def deliver_event(kafka: KafkaConfig, event: PillarEvent) -> RecordMetadata:
 
 
 def wait_for_alert(
-    alerts: AlertFollower, event: PillarEvent, wait_s: float, clock: Callable[[], float] = monotonic
-) -> Alert | None:
+    followers: Mapping[str, AlertFollower],
+    event: PillarEvent,
+    wait_s: float,
+    clock: Callable[[], float] = monotonic,
+) -> tuple[str, Alert] | None:
     """Wait for the first alert that names an event.
 
     Args:
-        alerts: A follower of the topic of alerts, which stood at the end before the event was sent.
+        followers: By topic, a follower of each topic of alerts, which stood at the end before the event was sent.
         event: The event.
         wait_s: How long to wait, seconds.
         clock: Seconds of a clock that never goes back.
 
     Returns:
-        The alert, or None where none came in time.
+        The topic and the alert, or None where none came in time.
     """
     deadline = clock() + wait_s
     while (left := deadline - clock()) > 0:
-        for record in alerts.poll(min(left, _POLL_S)):
-            if (alert := _alert_in(record)) is not None and names_event(alert, event):
-                return alert
+        for topic, follower in followers.items():
+            for record in follower.poll(min(left, _POLL_S)):
+                if (alert := _alert_in(record)) is not None and names_event(alert, event):
+                    return topic, alert
     return None
 
 

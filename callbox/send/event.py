@@ -73,14 +73,32 @@ def pillar_event(
     )
 
 
-def alert_topic(event: PillarEvent) -> str | None:
-    """The topic of the alert that names an event among its sources; None where no alert does."""
+def alert_topics(event: PillarEvent) -> tuple[str, ...]:
+    """The topics on which an alert may name an event among its sources; none where no alert does.
+
+    A press that is marked as an exercise has two: it is real once the exercise is over (docs/requirements.md, F21).
+    """
     topic = _ALERTS_OF.get(event.kind)
     if event.exercise and event.kind is PillarKind.PRESS:
-        return TEST_ALERTS
-    if topic == MAINTENANCE and (event.exercise or not event.active):
+        return TEST_ALERTS, ALERTS
+    if topic is None or (topic == MAINTENANCE and (event.exercise or not event.active)):
+        return ()
+    return (topic,)
+
+
+def real_after_all(event: PillarEvent, topic: str) -> str | None:
+    """What to say where an event of an exercise has raised a real alert; None where it has not.
+
+    Args:
+        event: The event.
+        topic: The topic of the alert that names it.
+    """
+    if not event.exercise or topic == TEST_ALERTS:
         return None
-    return topic
+    return (
+        f"this {event.kind} counts as real, since the exercise at its device is over: tell the control room. "
+        "Before another one: callbox exercise start"
+    )
 
 
 def names_event(alert: Alert, event: PillarEvent) -> bool:

@@ -68,7 +68,10 @@ def test_a_row_says_what_is_wrong_where_since_when_and_who_is_asked() -> None:
 
 def test_an_answer_that_is_late_says_so_and_one_that_was_given_is_not_due() -> None:
     assert row(alert(ack_by=ms(31)), ms(96), 6).ack_due == "1m late"
-    assert row(alert(ack_by=ms(31), state=IncidentState.ACKED), ms(96), 6).ack_due == ""
+    assert row(alert(ack_by=None, state=IncidentState.ACKED), ms(96), 6).ack_due == ""
+    assert (
+        row(alert(ack_by=ms(99), state=IncidentState.ASSIGNED), ms(96), 6).ack_due == "in 3s"
+    )  # a further caller
     assert row(alert(ack_by=None), ms(96), 6).ack_due == ""
 
 

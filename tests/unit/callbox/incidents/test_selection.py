@@ -95,7 +95,7 @@ def test_a_filter_never_matches_what_has_ended(state: IncidentState) -> None:
 def test_what_is_chosen_stands_in_the_order_of_its_urgency() -> None:
     board = (
         incident("young", at_s=9),
-        incident("acked", at_s=1, state=IncidentState.ACKED),
+        incident("acked", at_s=1, state=IncidentState.ACKED, ack_by=None),
         incident("old", at_s=2),
         incident("yellow", at_s=10, grade=Grade.YELLOW),
     )

@@ -6,7 +6,7 @@ from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import PillarKind
 from schemas.feeds import PillarEvent
-from schemas.topics import ALERTS, PILLAR_EVENTS
+from schemas.topics import ALERTS, PILLAR_EVENTS, TEST_ALERTS
 from streams.kafka.record import LogRecord
 from tests.support.fakes import HandClock, kept
 from tests.support.log_records import ms
@@ -43,8 +43,8 @@ def waited(*polls: list[LogRecord], wait_s: float = 1.0) -> tuple[Alert | None, 
     """The alert that was found, and how many seconds it took."""
     hand = HandClock()
     begun = hand.seconds
-    found = wait_for_alert(Alerts(hand, *polls), mine(), wait_s, hand.clock.monotonic)
-    return found, round(hand.seconds - begun, 3)
+    found = wait_for_alert({ALERTS: Alerts(hand, *polls)}, mine(), wait_s, hand.clock.monotonic)
+    return None if found is None else found[1], round(hand.seconds - begun, 3)
 
 
 def test_the_first_alert_that_names_the_event_is_found() -> None:
@@ -56,6 +56,12 @@ def test_the_first_alert_that_names_the_event_is_found() -> None:
 def test_none_comes_in_time_and_the_wait_ends_when_it_was_to_end() -> None:
     assert waited(wait_s=0.25) == (None, 0.25)
     assert waited([], [], [], on_topic(pressed("mine")), wait_s=0.25) == (None, 0.25)
+
+
+def test_of_several_topics_the_one_that_has_the_alert_is_named() -> None:
+    hand = HandClock()
+    followers = {TEST_ALERTS: Alerts(hand), ALERTS: Alerts(hand, [], on_topic(pressed("mine")))}
+    assert wait_for_alert(followers, mine(), 1.0, hand.clock.monotonic) == (ALERTS, pressed("mine"))
 
 
 def test_what_cannot_be_read_is_passed_over() -> None:

@@ -7,11 +7,12 @@ from msgspec.structs import replace
 
 from callbox.send.event import (
     FAULT_KINDS,
-    alert_topic,
+    alert_topics,
     consequence,
     describe,
     names_event,
     pillar_event,
+    real_after_all,
     unregistered_warning,
 )
 from processors.intake.pillar_event import ID_LENGTH, intake
@@ -50,15 +51,22 @@ def test_an_event_with_a_counter_gets_its_id_from_intake_and_one_with_an_id_keep
 
 @pytest.mark.parametrize("kind", REAL)
 def test_the_alert_of_an_event_is_looked_for_where_it_goes(kind: PillarKind) -> None:
-    wanted = {PillarKind.PRESS: ALERTS, PillarKind.TEST: TEST_ALERTS} | dict.fromkeys(FAULTS, MAINTENANCE)
-    assert alert_topic(event(kind)) == wanted.get(kind)
-    exercise = {PillarKind.PRESS: TEST_ALERTS, PillarKind.TEST: TEST_ALERTS}
-    assert alert_topic(event(kind, exercise=True)) == exercise.get(kind)
+    wanted = {PillarKind.PRESS: (ALERTS,), PillarKind.TEST: (TEST_ALERTS,)}
+    wanted |= dict.fromkeys(FAULTS, (MAINTENANCE,))
+    assert alert_topics(event(kind)) == wanted.get(kind, ())
+    exercise = {PillarKind.PRESS: (TEST_ALERTS, ALERTS), PillarKind.TEST: (TEST_ALERTS,)}
+    assert alert_topics(event(kind, exercise=True)) == exercise.get(kind, ())
+
+
+def test_a_marked_press_that_has_raised_a_real_alert_is_said_to_be_real() -> None:
+    assert real_after_all(event(), ALERTS) is None
+    assert real_after_all(event(exercise=True), TEST_ALERTS) is None
+    assert "this press counts as real" in (real_after_all(event(exercise=True), ALERTS) or "")
 
 
 def test_the_end_of_a_fault_is_named_by_no_alert() -> None:
     assert set(FAULT_KINDS) == FAULTS.keys()
-    assert {alert_topic(event(kind, active=False)) for kind in FAULT_KINDS} == {None}
+    assert {alert_topics(event(kind, active=False)) for kind in FAULT_KINDS} == {()}
 
 
 def test_an_alert_names_an_event_by_device_and_id_or_without_an_id_by_its_receipt() -> None:
