@@ -254,8 +254,9 @@ def test_a_late_press_raises_and_is_marked_late() -> None:
     assert only_alert(late).onset == ms(259.999)
 
 
-def test_a_press_that_its_gateway_passed_on_hours_later_is_late_and_the_text_says_when_it_was_and_when_it_came(
-) -> None:
+def test_a_press_that_its_gateway_passed_on_hours_later_is_late_and_the_text_says_when_it_was_and_when_it_came() -> (
+    None
+):
     line = Timeline()
     line.tick(10_800, clock_s=10_800)
     alert = only_alert(line.push(fact(at_s=1), at_s=10_801))
