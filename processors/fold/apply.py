@@ -21,7 +21,7 @@ from processors.state.effect import (
     PutIncident,
     PutPolicy,
     PutUnmatchedAck,
-    PutWatermark,
+    PutWatermarks,
     PutWindow,
     RecordReport,
     SetTimer,
@@ -32,7 +32,7 @@ from processors.state.entities import (
     Incident,
     Timer,
 )
-from processors.state.partition_state import State, age_of, places_of
+from processors.state.partition_state import State, age_of, heard_of, places_of
 
 MAX_UNREGISTERED = 10_000
 """Unregistered devices that one partition keeps. A county has 630 pillars; more is a flood of made-up ids."""
@@ -86,7 +86,7 @@ def _list_silent(state: State, known: Device | None, device: Device) -> None:
 
 
 def _forget_unregistered(state: State) -> None:
-    """Drop the unregistered device whose last event is the oldest, and keep the time of that event.
+    """Drop the unregistered device whose last event is the oldest.
 
     The heap may hold an outdated time for a device. Times only grow, so the least entry that is still correct belongs
     to the device to drop.
@@ -101,7 +101,6 @@ def _forget_unregistered(state: State) -> None:
         return
     del state.devices[zone, device_id]
     state.unregistered_count -= 1
-    state.forgotten_until = age if state.forgotten_until is None else max(state.forgotten_until, age)
 
 
 def _record_report(state: State, change: RecordReport) -> None:
@@ -199,8 +198,10 @@ def _put_feed(state: State, change: PutFeed) -> None:
     state.feeds[change.key] = change.event_ids
 
 
-def _put_watermark(state: State, change: PutWatermark) -> None:
-    _put(state.watermarks, change.key, change.watermark)
+def _put_watermarks(state: State, change: PutWatermarks) -> None:
+    for partition, mark in change.marks:
+        _put(state.watermarks, (change.topic, partition), mark)
+    _put(state.heard, change.topic, heard_of(state, change.topic))
 
 
 def _put_area(state: State, change: PutArea) -> None:
@@ -254,7 +255,7 @@ _APPLIERS: Mapping[type[Any], Callable[[State, Any], None]] = {
     PutUnmatchedAck: _put_unmatched_ack,
     SetTimer: _set_timer,
     PutFeed: _put_feed,
-    PutWatermark: _put_watermark,
+    PutWatermarks: _put_watermarks,
     PutArea: _put_area,
     PutClosedFault: _put_closed_fault,
     PutWindow: _put_window,

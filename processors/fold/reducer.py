@@ -15,9 +15,7 @@ partition: an acknowledgement finds an incident by its zone.
 """
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from heapq import heappop, heappush
-from itertools import count
 from typing import Any
 
 import msgspec
@@ -31,14 +29,14 @@ from processors.rules.ack import acknowledgement
 from processors.rules.camera import camera_alive, observation
 from processors.rules.clock import clock_notice, compare_tick
 from processors.rules.device_event import pillar_fact
-from processors.rules.feed import expected_feeds, feed_status, feed_watermark, list_age
+from processors.rules.feed import feed_expectation, feed_status, feed_watermark, list_age
 from processors.rules.occurrence import dead_letter, log_broken
-from processors.rules.planned_work import exercise_notice, maintenance_window
+from processors.rules.planned_work import exercise_change, maintenance_window
 from processors.rules.registry import device_update, policy_update
 from processors.rules.timers import due_of, fire
 from processors.state.effect import CountTick, Decision, Effect, RecordReport
 from processors.state.entities import DeviceKey, Timer
-from processors.state.partition_state import State
+from processors.state.partition_state import State, unassigned_zone
 from schemas.ack import AckFact
 from schemas.codec import decode
 from schemas.enums import Grade, InputKind, PillarKind, Reason
@@ -61,7 +59,7 @@ from schemas.fusion_log import (
     Tick,
 )
 from schemas.partitioning import partition_of
-from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
+from schemas.registry import RegistryDevice
 from schemas.units import MINUTE_MS, EpochMs
 
 __all__ = ["Decision", "fold", "fold_decoded", "read_entry"]
@@ -103,9 +101,9 @@ RULES: dict[InputKind, Rule] = {
     InputKind.LIST_AGE: list_age,
     InputKind.LOG_BROKEN: log_broken,
     InputKind.MAINTENANCE: maintenance_window,
-    InputKind.EXERCISE: exercise_notice,
+    InputKind.EXERCISE: exercise_change,
     InputKind.CLOCK: clock_notice,
-    InputKind.EXPECTED_FEEDS: expected_feeds,
+    InputKind.EXPECTED_FEEDS: feed_expectation,
 }
 """The rule of each kind. Ticks have none: the fold handles them, because each timer is decided about by itself."""
 
@@ -182,13 +180,6 @@ def fold_decoded(
         if device.silent_since is not None or device.settles_at is not None:
             return state, (decision, _recover(state, envelope, last.key))
     return state, (decision,)
-
-
-@lru_cache(maxsize=64)
-def unassigned_zone(partition: int, partitions: int) -> str:
-    """A zone of a partition for presses of another one: `unassigned`, or that and the least number that fits."""
-    names = (UNASSIGNED_ZONE if not number else f"{UNASSIGNED_ZONE}-{number}" for number in count())
-    return next(name for name in names if partition_of(name, partitions) == partition)
 
 
 def _decision(effect: Effect, event_id: str) -> Decision:

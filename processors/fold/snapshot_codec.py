@@ -28,7 +28,7 @@ from processors.state.entities import (
     WatermarkKey,
 )
 from processors.state.event_ids import EventIdWindow
-from processors.state.partition_state import FORMAT_VERSION, State, age_of, places_of
+from processors.state.partition_state import FORMAT_VERSION, State, age_of, heard_of, places_of
 from processors.state.policy import FusionPolicy, validate
 from schemas.fusion_log import MaintenanceWindow
 from schemas.units import EpochMs
@@ -54,7 +54,6 @@ class _Snapshot(msgspec.Struct, kw_only=True, array_like=True, forbid_unknown_fi
     policy_version: str
     policy_revision: int
     feeds: dict[FeedKey, EventIdWindow]
-    forgotten_until: EpochMs | None
     last_reports: dict[DeviceKey, LastReport]
     watermarks: dict[WatermarkKey, Watermark]
     ended: dict[str, EndedIncident]
@@ -85,7 +84,6 @@ _SCALARS = (
     "policy_version",
     "policy_revision",
     "feeds",
-    "forgotten_until",
     "last_reports",
     "watermarks",
     "ended",
@@ -204,6 +202,9 @@ def _index(state: State) -> None:
             state.by_place.setdefault(key, []).append(incident.incident_id)
         for device_id in incident.devices:
             state.by_device.setdefault((incident.zone, device_id), []).append(incident.incident_id)
+    for topic in {name for name, _ in state.watermarks}:
+        if (heard := heard_of(state, topic)) is not None:
+            state.heard[topic] = heard
     state.unregistered = [
         (age_of(device), *device.key) for device in state.devices.values() if device.site is None
     ]

@@ -51,13 +51,14 @@ def advance_time(state: State, entry: LogEntry, record: object) -> None:
         record: The record that it carries; None where it could not be read.
     """
     append = entry.append_ms
-    if append > LATEST_MS:
-        return
-    if isinstance(record, Tick):
-        _follow_tick(state, append, record)
-    elif append > state.now:
+    if type(record) is Tick:
+        if append <= LATEST_MS:
+            _follow_tick(state, append, record)
+    elif append - state.now <= PACE_MS:
+        state.now = max(append, state.now)
+    elif append <= LATEST_MS:
         clock = _second_clock(record)
-        if not state.now or append - state.now <= (LEAP_MS if clock is None else PACE_MS):
+        if not state.now or (clock is None and append - state.now <= LEAP_MS):
             state.now = append
         elif clock is not None:
             state.now = append if append - clock <= PACE_MS else max(state.now, clock)
@@ -93,7 +94,8 @@ def note_hole(state: State) -> None:
     if gap_ms <= LEAP_MS:
         return
     for incident_id, incident in state.incidents.items():
-        later = EpochMs(incident.expires_at + gap_ms)
+        touched_at = max(incident.last_at, incident.told_at or 0, state.ticked_at)
+        later = EpochMs(incident.expires_at + max(0, state.now - touched_at))
         state.incidents[incident_id] = replace(incident, expires_at=later)
 
 
@@ -132,6 +134,7 @@ def _set_right(state: State, now: EpochMs) -> None:
     for mark_key, mark in state.watermarks.items():
         at_most = replace(mark, reported_at=min(mark.reported_at, now), since=min(mark.since, now))
         state.watermarks[mark_key] = at_most
+    state.heard = {topic: (min(since, now), min(until, now)) for topic, (since, until) in state.heard.items()}
     state.heard_since = min(state.heard_since, now)
     state.ticked_at = min(state.ticked_at, now)
 

@@ -73,12 +73,10 @@ def _from_1(raw: list[Any]) -> list[Any]:
 
 
 def _from_2(raw: list[Any]) -> list[Any]:
-    (head, (beats, feeds, forgotten, reports, marks, ended, _, unmatched)) = raw[1:10], raw[10:18]
+    (head, (_beats, feeds, _forgotten, reports, marks, ended, _floor, unmatched)) = raw[1:10], raw[10:18]
     devices, incidents, timers = raw[18:]
     now = raw[_NOW_2]
-    merged = {
-        key: [at, beats.get(key, at), [beats[key]] if key in beats else []] for key, at in reports.items()
-    }
+    merged = {key: [at, at] for key, at in reports.items()}
     for part in devices:
         for device in part:
             # Their kinds are not known: every remembered event may have been a press, and none is taken for another.
@@ -93,7 +91,6 @@ def _from_2(raw: list[Any]) -> list[Any]:
         3,
         *head,
         feeds,
-        forgotten,
         merged,
         marks,
         ended,

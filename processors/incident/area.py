@@ -3,18 +3,33 @@
     a device gets a fault ─► few have got it within a minute ─► its own incident
                           ─► many have ─► one incident of the area; those of the devices end as inhibited
     an area is open ───────► further devices are only counted
+    several zones ─────────► one incident of all of them, which the control room answers
     once a minute ─────────► nobody has it any more: over; few are left: over, and each of them is told;
                              twice or half as many as were told: told again
 
-The cause of a mains failure or of an uplink that is lost is one, and so is the work. Presses are never inhibited.
+The cause of a mains failure or of an uplink that is lost is one, and so is the work. An area is held for half a
+minute, so that its first alert knows how many devices there are. Presses are never inhibited.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from processors.incident.area_count import (
+    AREA,
+    SEVERAL_ZONES,
+    WIDE,
+    are_many,
+    begun_with_it,
+    members_and,
+    members_of,
+    name_of,
+    of_all_zones,
+    recent_groups,
+    threshold,
+    zone_of,
+)
 from processors.incident.device_condition import (
     ConditionSignal,
     close_incident,
@@ -32,10 +47,11 @@ from processors.state.entities import Area, AreaKey, Device, Incident, Timer, Ti
 from processors.state.partition_state import State
 from schemas.alert import Source
 from schemas.enums import Disposition, Feed, Hazard, Reason
-from schemas.units import EpochMs
+from schemas.units import SECOND_MS, EpochMs
 
-AREA = "*"
-"""The subject of the condition of an area."""
+HOLD_MS = 30 * SECOND_MS
+"""The hold of an area, as long as that of any blue (docs/requirements.md, default times)."""
+
 
 MAX_NAMED = 5
 """Devices that the text of an area names."""
@@ -49,7 +65,7 @@ def on_device_fault(state: State, signal: ConditionSignal, *, was_active: bool) 
         return on_active(state, signal)
     if was_active:
         return Effect(Reason.INHIBITED)
-    joined = join_area(state, key, [signal.subject])
+    joined = join_area(state, key, {signal.subject: 1}, [signal.subject])
     if joined.reason is not None:
         return joined
     return on_active(state, signal).after(*joined.changes)
@@ -64,29 +80,34 @@ def on_device_fault_over(state: State, signal: ConditionSignal, *, was_active: b
     return on_cleared(state, signal)
 
 
-def join_area(state: State, key: AreaKey, devices: Iterable[str]) -> Effect:
+def join_area(state: State, key: AreaKey, groups: Mapping[str, int], names: Sequence[str]) -> Effect:
     """Count devices that have got a fault now, and open the area's incident where they are many.
 
     Args:
         state: Read only.
         key: Zone and fault.
-        devices: The devices, none of which has an incident of its own.
+        groups: How many devices have got the fault, by what they have in common by themselves: the gateway of a silent
+            site, or the device.
+        names: Those of them whose fault is not in the state yet; none has an incident of its own.
 
     Returns:
         An effect with a reason where the area has the incident; else one without, and the device needs its own.
     """
     area = state.areas.get(key, Area())
-    names = list(devices)
     if area.is_open:
         counted = replace(area, active=area.active + len(names))
         return Effect(Reason.INHIBITED, (), (PutArea(key, counted),))
-    most, since = _threshold(state, key[0]), state.now - state.policy.area_within_ms
-    recent = [(at, name) for at, name in area.recent if at > since and name not in names]
-    recent += [(state.now, name) for name in names]
-    if _are_many(state, key, recent, most):
-        return _opened(state, key, [name for _, name in recent])
-    changes = [PutArea(key, replace(area, recent=tuple(recent[-most:]), judged_at=state.now))]
-    return Effect(None, (), (*changes, _timer(state, key)))
+    whole_key = (SEVERAL_ZONES, key[1])
+    whole = state.areas.get(whole_key, Area())
+    recent = recent_groups(state, area, groups)
+    of_all = recent_groups(state, whole, {f"{key[0]}/{group}": count for group, count in groups.items()})
+    if are_many(recent, threshold(state, key[0]), key[1]):
+        return _opened(state, key, names)
+    if whole.is_open or are_many(of_all, threshold(state, None), key[1]):
+        return _opened_wide(state, key, of_all, names)
+    puts = [PutArea(key, replace(area, recent=recent, judged_at=state.now))]
+    puts.append(PutArea(whole_key, replace(whole, recent=of_all, judged_at=state.now)))
+    return Effect(None, (), (*puts, _timer(state, key), _timer(state, whole_key)))
 
 
 def leave_area(state: State, key: AreaKey) -> Effect:
@@ -125,37 +146,54 @@ def judge_area(state: State, key: AreaKey) -> Judgement:
     """Judge an area anew."""
     area = state.areas[key]
     if not area.is_open:
-        is_past = all(at <= state.now - state.policy.area_within_ms for at, _ in area.recent)
+        is_past = all(at <= state.now - state.policy.area_within_ms for at, _, _ in area.recent)
         put = PutArea(key, None if is_past else replace(area, judged_at=state.now))
         return Judgement(Effect(None, (), (put,)))
+    if key[0] == SEVERAL_ZONES:
+        return Judgement(_judged(state, key, area, of_all_zones(state, key[1])))
     members = tuple(members_of(state, key))
-    if len(members) < _threshold(state, key[0]):
+    count = len(of_all_zones(state, key[1])) if area.is_wide else len(members)
+    fewest = state.policy.area_at_least if area.is_wide else threshold(state, key[0])
+    if not members or count < fewest:
         return Judgement(_closed(state, key), members)
-    judged = replace(area, active=len(members), judged_at=state.now)
-    incident = by_name(state, key[0], fault_name(key[1], AREA))
+    if area.is_wide:
+        put = PutArea(key, replace(area, active=len(members), judged_at=state.now))
+        return Judgement(Effect(None, (), (put,)))
+    return Judgement(_judged(state, key, replace(area, active=len(members)), members))
+
+
+def _judged(state: State, key: AreaKey, area: Area, members: tuple[Device, ...]) -> Effect:
+    """Tell another count of devices, if it is twice or half of what was told last."""
+    area = replace(area, judged_at=state.now)
+    incident = by_name(state, zone_of(state, key), name_of(key))
     has_changed = len(members) >= 2 * area.told or 2 * len(members) <= area.told
-    if not has_changed or incident is None or incident.state in (*QUIET, *OVER):
-        return Judgement(Effect(None, (), (PutArea(key, judged),)))
-    signal = _area_signal(state, key, members, len(members), f"count:{state.now}")
-    told = report_condition(state, incident, signal, Reason.AREA_FAULT)
-    return Judgement(told.after(PutArea(key, replace(judged, told=len(members)))))
+    is_told = incident is not None and incident.revision and incident.state not in (*QUIET, *OVER)
+    if not has_changed or incident is None or not is_told:
+        return Effect(None, (), (PutArea(key, area),))
+    told = report_condition(
+        state, incident, _area_signal(state, key, members, f"count:{state.now}"), Reason.AREA_FAULT
+    )
+    return told.after(PutArea(key, replace(area, told=len(members))))
 
 
-def members_of(state: State, key: AreaKey) -> Iterator[Device]:
-    """The devices of an area: those that have the fault, and no incident of their own or of their site."""
-    zone, hazard = key
-    for device in state.devices.values():
-        has_it = device.zone == zone and device.is_registered and has_fault(device, hazard)
-        is_own = has_it and _own(state, zone, hazard, device.device_id) is not None
-        if has_it and not is_own and not _is_of_site(state, device, hazard):
-            yield device
+def counted(state: State, incident: Incident) -> tuple[Incident, Effect]:
+    """The incident of an area when its hold is over, with the devices that it is about now.
 
-
-def has_fault(device: Device, hazard: Hazard) -> bool:
-    """Whether a device has a fault now, by its own latest report or because it is silent."""
-    if hazard is Hazard.COMM_FAIL:
-        return device.silent_since is not None
-    return any(report.hazard is hazard and report.active for report in device.faults)
+    An incident of anything else is returned as it is.
+    """
+    key = (SEVERAL_ZONES if incident.place_key.endswith(f":{WIDE}") else incident.zone, incident.hazard)
+    area = state.areas.get(key)
+    if area is None or incident.place_key != name_of(key):
+        return incident, Effect(None)
+    members = of_all_zones(state, key[1]) if key[0] == SEVERAL_ZONES else tuple(members_of(state, key))
+    signal = _area_signal(state, key, members, f"area:{incident.first_at}")
+    named = replace(
+        incident,
+        sources=signal.examples or incident.sources,
+        source_count=len(members),
+        device_name=signal.name,
+    )
+    return named, Effect(None, (), (PutArea(key, replace(area, told=len(members))),))
 
 
 def tell_each(state: State, hazard: Hazard, devices: Iterable[Device]) -> Effect:
@@ -186,55 +224,121 @@ def tell_each(state: State, hazard: Hazard, devices: Iterable[Device]) -> Effect
     )
 
 
-def _opened(state: State, key: AreaKey, names: list[str]) -> Effect:
+def _opened(state: State, key: AreaKey, names: Sequence[str]) -> Effect:
     """Open the incident of an area, and end those of its devices that began with it."""
     zone, hazard = key
-    own = [incident for name in names for incident in _own_of(state, zone, hazard, name)]
-    ended = {incident.incident_id: incident for incident in own if incident.state not in QUIET}
-    covered = {name for incident in ended.values() for name in incident.devices}
-    devices = {device.device_id: device for device in members_of(state, key)}
-    for name in (*names, *covered):
-        if (known := state.devices.get((zone, name))) is not None and has_fault(known, hazard):
-            devices[name] = known
-    if hazard is Hazard.COMM_FAIL:
-        for name in covered:
-            children = (state.devices[zone, child] for child in state.by_gateway.get((zone, name), ()))
-            devices.update({child.device_id: child for child in children})
-    sure = [name for name in names if name not in devices and (zone, name) in state.devices]
-    devices.update({name: state.devices[zone, name] for name in sure})
-    signal = _area_signal(state, key, tuple(devices.values()), len(devices), f"area:{state.now}")
-    whole = on_active(state, signal)
-    event_id = signal.event_id
-    inhibited = [
-        close_incident(state, incident, Reason.INHIBITED, event_id, Disposition.DUPLICATE)
-        for incident in ended.values()
+    own = begun_with_it(state, key)
+    members = members_and(state, key, own, names)
+    event_id = f"area:{state.now}"
+    ended = Effect(None).then(*(_inhibited(state, incident, event_id) for incident in own))
+    area = Area(active=len(members), told=len(members), is_open=True, judged_at=state.now)
+    others = [
+        other
+        for other, known in state.areas.items()
+        if other[1] is hazard and other[0] not in {zone, SEVERAL_ZONES} and known.is_open
     ]
-    area = Area(active=len(devices), told=len(devices), is_open=True, judged_at=state.now)
-    effect = whole.then(*inhibited).after(PutArea(key, area), _timer(state, key))
+    if others:
+        told = _widened(state, hazard, others, event_id)
+        area = replace(area, is_wide=True)
+    else:
+        told = _told(state, key, members, event_id, HOLD_MS)
+    effect = told.then(ended).after(PutArea(key, area), _timer(state, key))
     return replace(effect, reason=Reason.AREA_FAULT)
 
 
+def _opened_wide(
+    state: State, key: AreaKey, recent: Sequence[tuple[EpochMs, str, int]], names: Sequence[str]
+) -> Effect:
+    """Open one incident for several zones, of which none is an area by itself."""
+    hazard, event_id = key[1], f"area:{state.now}"
+    zones = dict.fromkeys((key[0], *(group.partition("/")[0] for _, group, _ in recent)))
+    effects, opened = [], []
+    for zone in zones:
+        zone_key = (zone, hazard)
+        known = state.areas.get(zone_key)
+        if known is not None and known.is_open:
+            continue
+        own = begun_with_it(state, zone_key)
+        members = members_and(state, zone_key, own, names if zone == key[0] else ())
+        if not members:
+            continue
+        opened.append(zone_key)
+        area = Area(active=len(members), is_open=True, is_wide=True, judged_at=state.now)
+        effects += [_inhibited(state, incident, event_id) for incident in own]
+        effects.append(Effect(None, (), (PutArea(zone_key, area), _timer(state, zone_key))))
+    others = [
+        other
+        for other, known in state.areas.items()
+        if other[1] is hazard and other[0] != SEVERAL_ZONES and known.is_open
+    ]
+    told = _widened(state, hazard, others, event_id, count=len(opened))
+    return replace(told.then(*effects), reason=Reason.AREA_FAULT)
+
+
+def _inhibited(state: State, incident: Incident, event_id: str) -> Effect:
+    return close_incident(state, incident, Reason.INHIBITED, event_id, Disposition.DUPLICATE)
+
+
+def _widened(state: State, hazard: Hazard, others: list[AreaKey], event_id: str, *, count: int = 1) -> Effect:
+    """Make one incident of the areas of several zones; a candidate keeps the end of its hold.
+
+    Args:
+        state: Read only.
+        hazard: The fault.
+        others: Areas that are open already.
+        event_id: Names the cause.
+        count: How many areas are added to them.
+    """
+    key = (SEVERAL_ZONES, hazard)
+    narrow = [other for other in others if not state.areas[other].is_wide]
+    known = state.areas.get(key)
+    if known is not None and known.is_open:
+        return Effect(Reason.INHIBITED, (), (PutArea(key, replace(known, active=known.active + count)),))
+    incidents = [by_name(state, zone, fault_name(hazard, AREA)) for zone, _ in narrow]
+    ended = [each for each in incidents if each is not None and each.state not in QUIET]
+    held = [each.hold_until - state.now for each in ended if each.hold_until is not None]
+    wide = Area(active=len(narrow) + count, is_open=True, judged_at=state.now)
+    puts = [PutArea(other, replace(state.areas[other], is_wide=True)) for other in narrow]
+    told = _told(state, key, (), event_id, max(0, min(held, default=HOLD_MS)))
+    closed = (_inhibited(state, each, event_id) for each in ended)
+    return told.then(*closed).after(PutArea(key, wide), *puts, _timer(state, key))
+
+
+def _told(state: State, key: AreaKey, members: tuple[Device, ...], event_id: str, hold_ms: int) -> Effect:
+    return on_active(state, replace(_area_signal(state, key, members, event_id), hold_ms=hold_ms))
+
+
 def _closed(state: State, key: AreaKey) -> Effect:
-    over = on_cleared(state, _area_signal(state, key, (), 0, f"over:{state.now}"))
-    return replace(over, reason=Reason.CONDITION_OVER).after(PutArea(key, None))
+    """The devices of an area are well again, or few are left."""
+    area = state.areas[key]
+    gone = PutArea(key, None)
+    if not area.is_wide:
+        over = on_cleared(state, _area_signal(state, key, (), f"over:{state.now}"))
+        return replace(over, reason=Reason.CONDITION_OVER).after(gone)
+    whole_key = (SEVERAL_ZONES, key[1])
+    whole = state.areas.get(whole_key)
+    if whole is None:
+        return Effect(Reason.CONDITION_OVER, (), (gone,))
+    if whole.active > 1:
+        rest = PutArea(whole_key, replace(whole, active=whole.active - 1))
+        return Effect(Reason.CONDITION_OVER, (), (gone, rest))
+    over = on_cleared(state, _area_signal(state, whole_key, (), f"over:{state.now}"))
+    return replace(over, reason=Reason.CONDITION_OVER).after(gone, PutArea(whole_key, None))
 
 
-def _area_signal(
-    state: State, key: AreaKey, devices: tuple[Device, ...], count: int, event_id: str
-) -> ConditionSignal:
-    zone, hazard = key
-    named = ", ".join(device.device_id for device in devices[:MAX_NAMED])
+def _area_signal(state: State, key: AreaKey, devices: tuple[Device, ...], event_id: str) -> ConditionSignal:
+    is_wide = key[0] == SEVERAL_ZONES
     return ConditionSignal(
-        hazard=hazard,
-        subject=AREA,
-        zone=zone,
+        hazard=key[1],
+        subject=WIDE if is_wide else AREA,
+        zone=zone_of(state, key),
         event_id=event_id,
         feed=Feed.INTAKE,
         occurred_at=state.now,
         received_at=state.now,
         is_sure=True,
-        name=named,
-        chain=next((chain_of(device.site) for device in devices), CONTROL_ROOM),
+        name=", ".join(device.device_id for device in devices[:MAX_NAMED]),
+        chain=CONTROL_ROOM if is_wide or not devices else chain_of(devices[0].site),
         reason=Reason.AREA_FAULT,
         is_alone=True,
         examples=tuple(
@@ -247,30 +351,8 @@ def _area_signal(
             )
             for device in devices[:MAX_SOURCES]
         ),
-        count=count,
+        count=len(devices),
     )
-
-
-def _threshold(state: State, zone: str) -> int:
-    """How many devices of a zone make an area."""
-    policy = state.policy
-    share = -(-state.zone_sizes.get(zone, 0) * policy.area_percent // 100)
-    return min(policy.area_devices, max(policy.area_at_least, share))
-
-
-def _are_many(state: State, key: AreaKey, recent: list[tuple[EpochMs, str]], most: int) -> bool:
-    """Whether the devices are so many that they have one cause; those behind one silent gateway are its site."""
-    if len(recent) < most:
-        return False
-    if key[1] is not Hazard.COMM_FAIL:
-        return True
-    sites = Counter(_site_of(state, key[0], name) for _, name in recent)
-    return len(recent) - max(sites.values()) >= max(2, most // 4)
-
-
-def _site_of(state: State, zone: str, name: str) -> str:
-    device = state.devices.get((zone, name))
-    return name if device is None or device.gateway is None else device.gateway[1]
 
 
 def _stands_alone(state: State, signal: ConditionSignal) -> bool:
@@ -281,29 +363,6 @@ def _stands_alone(state: State, signal: ConditionSignal) -> bool:
         or (signal.zone, name) in state.closed_faults
         or planned_until(state, signal.zone, signal.subject) is not None
     )
-
-
-def _own(state: State, zone: str, hazard: Hazard, name: str) -> Incident | None:
-    return by_name(state, zone, fault_name(hazard, name))
-
-
-def _own_of(state: State, zone: str, hazard: Hazard, name: str) -> Iterator[Incident]:
-    """The incidents of a device that an area takes over: its own, and for silence that of its site."""
-    owners = [(hazard, name)]
-    if hazard is Hazard.COMM_FAIL:
-        owners += [(Hazard.SITE_COMM_FAIL, name), (Hazard.SITE_COMM_FAIL, _site_of(state, zone, name))]
-    for each in owners:
-        incident = _own(state, zone, *each)
-        if incident is not None and incident.active:
-            yield incident
-
-
-def _is_of_site(state: State, device: Device, hazard: Hazard) -> bool:
-    """Whether the incident of a silent site speaks for a device."""
-    if hazard is not Hazard.COMM_FAIL:
-        return False
-    site = _own(state, device.zone, Hazard.SITE_COMM_FAIL, _site_of(state, device.zone, device.device_id))
-    return site is not None and site.active
 
 
 def _timer(state: State, key: AreaKey) -> SetTimer:

@@ -112,7 +112,7 @@ def on_cleared(state: State, signal: ConditionSignal) -> Effect:
         return Effect(Reason.NOT_ACTIVE)
     policy, now = state.policy, state.now
     incident = record_clearance(replace(known, last_at=now), now, policy)
-    if known.flapping or known.state in QUIET:
+    if known.flapping or known.state in QUIET or known.is_planned:
         return Effect(Reason.CONDITION_OVER, (), (PutIncident(incident),))
     if incident.flapping:
         return _on_flapping(state, known, incident, signal)

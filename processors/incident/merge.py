@@ -22,6 +22,7 @@ from processors.incident.lifecycle import (
     Transition,
     advance,
     ask_again,
+    has_next_tier,
     hold_ms,
     opened,
 )
@@ -100,9 +101,11 @@ def _join(state: State, device: Device, joined: Incident, report: Report) -> tup
         return incident, Effect(Reason.HELD, (), (PutIncident(incident),))
     if not rose and (reason is Reason.STILL_BURNING or (joined.state in QUIET and not report.is_press)):
         return incident, Effect(Reason.STILL_BURNING, (), (PutIncident(incident),))
-    is_back = rose or (joined.state in QUIET and report.is_press)
+    # Every unit that could be asked has refused, so a further press asks them again.
+    is_refused = joined.state is IncidentState.REJECTED and report.is_press and not has_next_tier(joined)
+    is_back = rose or is_refused or (joined.state in QUIET and report.is_press)
     transition = Transition.REALARM if is_back else Transition.FACT
-    incident = advance(incident, transition, state.now, state.policy, restart=rose)
+    incident = advance(incident, transition, state.now, state.policy, restart=rose or is_refused)
     if joined.revision == 0:
         context = _context(state, device.name, report, Action.RAISE, reason, is_alarm=True)
         return raise_incident(state, incident, context, Surroundings(state, device.key, device.place))

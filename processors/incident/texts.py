@@ -222,6 +222,9 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "No worker has told of {device}, or of a part of it, for too long.",
         "{device} 或其一部分长时间无人处理。",
     ),
+    (Hazard.EXERCISE_OVERDUE, Reason.CONDITION_ACTIVE): Wording(
+        "{device} is still in exercise mode.", "{device} 仍处于演习模式。"
+    ),
     (Hazard.CLOCK_DIFFERS, Reason.CONDITION_ACTIVE): Wording(
         "The clock of {device} and that of the broker differ.", "{device} 的时钟与消息代理的时钟不一致。"
     ),
@@ -327,14 +330,14 @@ def texts_for(
     instruction = INSTRUCTIONS_BY_REASON.get(reason, by_hazard)
     prefix = PREFIXES.get(status, _NONE)
     values = {"count": count, "unit": unit}
-    named = _readable(device_name)
+    named, where = _readable(device_name), _place(place)
     arrived_en, arrived_zh = ("", "") if late is None else _late(*late)
     return (
         AlertText(
             lang="en",
             headline=prefix.en + headline.en.format(zone=zone),
             description=description.en.format(
-                device=named or "A device", place=_place(place) or "a place that is not known", **values
+                device=named or "A device", place=where or "a place that is not known", **values
             )
             + arrived_en,
             instruction=instruction.en,
@@ -342,9 +345,7 @@ def texts_for(
         AlertText(
             lang="zh",
             headline=prefix.zh + headline.zh.format(zone=zone),
-            description=description.zh.format(
-                device=named or "设备", place=_place(place) or "未知位置", **values
-            )
+            description=description.zh.format(device=named or "设备", place=where or "未知位置", **values)
             + arrived_zh,
             instruction=instruction.zh,
         ),
@@ -353,6 +354,8 @@ def texts_for(
 
 def _readable(name: str) -> str:
     """A name of a device or topic that people can read, since anybody may have made it up."""
+    if name.isprintable():
+        return name
     return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 

@@ -38,7 +38,7 @@ def camera_alive(state: State, envelope: FusionInput, alive: CameraAlive) -> Eff
     device = state.devices.get(key)
     if device is None or not device.is_registered:
         return Effect(Reason.UNKNOWN_DEVICE)
-    report = heartbeat(state, key, alive.received_at, heartbeat_ms(device))
+    report = heartbeat(state, key, envelope.event_id, alive.received_at, heartbeat_ms(device))
     if report is None:
         return Effect(Reason.DUPLICATE)
     return Effect(Reason.CAMERA_ALIVE, (), (RecordReport(key, report),))

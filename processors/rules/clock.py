@@ -14,7 +14,7 @@ from processors.incident.device_condition import ConditionSignal, on_active, on_
 from processors.state.effect import Effect, PutClock
 from processors.state.entities import ClockReading
 from processors.state.partition_state import State
-from schemas.enums import Feed, Hazard
+from schemas.enums import Feed, Hazard, Reason
 from schemas.fusion_log import ClockNotice, FeedWatermark, FusionInput, Tick
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE
@@ -22,6 +22,9 @@ from schemas.units import EpochMs
 
 TICKS = "fusion"
 """The name of the writers of ticks."""
+
+NOTICE = "notice:"
+"""Begins the name of a worker that speaks of its own clock."""
 
 MAX_CLOCKS = 100
 """Writers whose clocks are remembered while they differ; a deployment has a few workers."""
@@ -41,12 +44,19 @@ def compare_watermark(state: State, mark: FeedWatermark) -> Effect:
 
 
 def clock_notice(state: State, _envelope: FusionInput, notice: ClockNotice) -> Effect:
-    """Decide about what a worker says of its own clock."""
+    """Decide about what a worker says of its own clock. A copy is recognised by its time, which rises."""
     name = notice.worker[:NAME_LENGTH] or TICKS
-    if notice.differs:
-        return on_active(state, _signal(state, name, notice.at))
-    over = on_cleared(state, _signal(state, name, notice.at))
-    return over.after(PutClock(name, None))
+    key = f"{NOTICE}{name}"
+    known = state.clocks.get(key)
+    is_new = known is None or notice.at > known.since
+    is_end = known is not None and notice.at == known.since and known.is_told and not notice.differs
+    if not is_new and not is_end:
+        return Effect(Reason.DUPLICATE)
+    if known is None and len(state.clocks) >= MAX_CLOCKS:
+        return Effect(Reason.NOT_SUPPORTED)
+    put = PutClock(key, ClockReading(notice.at, is_told=notice.differs))
+    signal = _signal(state, name, notice.at)
+    return (on_active(state, signal) if notice.differs else on_cleared(state, signal)).after(put)
 
 
 def _compared(state: State, writer: str, apart_ms: int) -> Effect:

@@ -1,12 +1,10 @@
 """Whether a device's event is a copy. It is checked before any rule runs, for pillars and cameras alike.
 
-A press is heard unless it is certain that it was heard before (docs/requirements.md, F2):
+An event is heard unless it is certain that it was heard before (docs/requirements.md, F2, F3):
 
-    known id, received within the bounce window of the remembered press ─► duplicate
-    known id of an open incident of the device, at another time ────────► duplicate: a resend; nothing goes out
-    anything else ──────────────────────────────────────────────────────► a press, also where an id comes round again
-
-Of other events a known id is a duplicate at any time, and one from before a full memory is `beyond_memory`.
+    known id, received within the bounce window of the remembered event ─► duplicate
+    a press whose id its own open incident lists, at another time ───────► duplicate: a resend; nothing goes out
+    anything else ──────────────────────────────────────────────────────► new, also where an id comes round again
 """
 
 import msgspec
@@ -15,7 +13,7 @@ from msgspec.structs import replace
 from processors.incident.matching import of_device
 from processors.state.effect import Change, PutDevice
 from processors.state.entities import Device, DeviceKey
-from processors.state.event_ids import add_event, add_press, check_event, has_press
+from processors.state.event_ids import add_in_order, has_event
 from processors.state.partition_state import State, device_at
 from schemas.enums import Family, Feed, Reason, Status
 from schemas.fusion_log import PillarFact
@@ -45,12 +43,12 @@ def check_press(state: State, key: DeviceKey, fact: PillarFact, status: Status) 
         fact: The press.
         status: Whether it is real or part of an exercise.
     """
-    device = state.devices.get(key) or device_at(state, key)
-    if has_press(device.press_ids, fact.event_id, fact.received_at, state.policy.bounce_ms):
+    device = device_at(state, key)
+    if has_event(device.press_ids, fact.event_id, fact.received_at, state.policy.bounce_ms):
         return DedupResult(device, Reason.DUPLICATE, ())
     is_resent = key in state.by_device and _is_resent(state, key, fact.event_id, status)
     repeat = Reason.DUPLICATE if is_resent else None
-    device = replace(device, press_ids=add_press(device.press_ids, fact.event_id, fact.received_at))
+    device = replace(device, press_ids=add_in_order(device.press_ids, fact.event_id, fact.received_at))
     return DedupResult(device, repeat, (PutDevice(device),))
 
 
@@ -80,14 +78,11 @@ def check_duplicate(
         event_id: Its id; that of a pillar's event with its kind, since a source may number each kind by itself.
         received_at: When its gateway received it.
     """
-    device = state.devices.get(key) or device_at(state, key)
+    device = device_at(state, key)
     is_seen = feed is Feed.CAMERAS
     known = device.camera_event_ids if is_seen else device.event_ids
-    repeat = check_event(known, event_id, received_at)
-    if repeat is Reason.BEYOND_MEMORY:
-        return DedupResult(device, repeat, ())
-    window = add_event(known, event_id, received_at)
-    if window is known:
+    if has_event(known, event_id, received_at, state.policy.bounce_ms):
         return DedupResult(device, Reason.DUPLICATE, ())
+    window = add_in_order(known, event_id, received_at)
     device = replace(device, camera_event_ids=window) if is_seen else replace(device, event_ids=window)
-    return DedupResult(device, repeat, (PutDevice(device),))
+    return DedupResult(device, None, (PutDevice(device),))

@@ -52,20 +52,26 @@ def pillar_fact(state: State, envelope: FusionInput, fact: PillarFact) -> Effect
     if fact.exercise or state.exercises:
         fact, noted = under_exercise(state, key, fact)
     if fact.kind is PillarKind.HEARTBEAT:
-        return _heartbeat(state, key, fact).after(*noted)
+        beat = _heartbeat(state, key, fact)
+        return beat.after(*noted) if noted else beat
     if fact.kind is PillarKind.PRESS:
         known = check_press(state, key, fact, status_of(fact))
     else:
-        name = f"{fact.kind}:{fact.event_id}"
+        name = f"{fact.kind}:{'on' if fact.active else 'off'}:{fact.event_id}"
         known = check_duplicate(state, key, Feed.PILLARS, name, fact.received_at)
-    if known.repeat is not None:
-        return Effect(known.repeat, (), (*noted, *known.changes))
     device = known.device
+    if known.repeat is not None:
+        resent = known.changes and device.is_registered  # at another time, so its device is alive
+        alive = (_alive(state, device, fact),) if resent else ()
+        return Effect(known.repeat, (), (*noted, *known.changes, *alive))
     effect = _RULES.get(fact.kind, _unknown)(state, device, fact).after(*noted)
     if not device.is_registered:
         return effect
-    report = sign_of_life(state, key, fact.received_at, heartbeat_ms(device))
-    return replace(effect, changes=(*effect.changes, RecordReport(key, report)))
+    return replace(effect, changes=(*effect.changes, _alive(state, device, fact)))
+
+
+def _alive(state: State, device: Device, fact: PillarFact) -> RecordReport:
+    return RecordReport(device.key, sign_of_life(state, device.key, fact.received_at, heartbeat_ms(device)))
 
 
 def _heartbeat(state: State, key: DeviceKey, fact: PillarFact) -> Effect:
@@ -73,7 +79,7 @@ def _heartbeat(state: State, key: DeviceKey, fact: PillarFact) -> Effect:
     device = state.devices.get(key)
     if device is None or not device.is_registered:
         return Effect(Reason.UNKNOWN_DEVICE)
-    report = heartbeat(state, key, fact.received_at, heartbeat_ms(device))
+    report = heartbeat(state, key, fact.event_id, fact.received_at, heartbeat_ms(device))
     if report is None:
         return Effect(Reason.DUPLICATE)
     return Effect(Reason.HEARTBEAT, (), (RecordReport(key, report),))

@@ -10,14 +10,16 @@ reported in the zone `unassigned`, by the partition that holds it. Until 0.4.0 w
 list ages, dead letters and broken logs, `FeedStatus`; an older log is read as if it held the four.
 """
 
+from collections.abc import Collection
+
 from msgspec.structs import replace
 
 from processors.incident.device_condition import ConditionSignal, on_active, on_cleared
-from processors.incident.listening import HOLE_MS
+from processors.incident.listening import hole_ms
 from processors.incident.matching import by_name, fault_name
 from processors.rules.clock import compare_watermark
 from processors.rules.occurrence import dead_letter, log_broken
-from processors.state.effect import Effect, ExpectFeeds, PutFeed, PutWatermark, SetTimer
+from processors.state.effect import Effect, ExpectFeeds, PutFeed, PutWatermarks, SetTimer
 from processors.state.entities import Timer, TimerKind, Watermark, WatermarkKey
 from processors.state.event_ids import EventIdWindow, add_event, check_event
 from processors.state.partition_state import State
@@ -53,21 +55,17 @@ def feed_watermark(state: State, _envelope: FusionInput, mark: FeedWatermark) ->
     """Decide about partitions that have been read without a gap. A copy is recognised by its time, which rises."""
     if mark.topic not in FEEDS or not all(0 <= number < MAX_PARTITIONS for number in mark.partitions):
         return Effect(Reason.NOT_SUPPORTED)
-    compared = compare_watermark(state, mark)
     marked = {number: _marked(state, (mark.topic, number), mark.at) for number in mark.partitions}
-    puts = [
-        PutWatermark((mark.topic, number), watermark)
-        for number, watermark in marked.items()
-        if watermark is not None
-    ]
-    newer = {put.key[1] for put in puts if put.watermark is not None and put.watermark.doubt is None}
+    puts = tuple((number, watermark) for number, watermark in marked.items() if watermark is not None)
+    newer = {number for number, watermark in puts if watermark.doubt is None}
     if mark.partitions and not newer:
-        return Effect(Reason.DUPLICATE, (), tuple(puts)).then(compared)
-    gone = _gone(state, mark) if mark.partition_count > 0 else []
+        return Effect(Reason.DUPLICATE, (), (PutWatermarks(mark.topic, puts),))
+    gone = _gone(state, mark) if mark.partition_count > 0 else ()
     is_first = not any(topic == mark.topic for topic, _ in state.watermarks)
     timers = (_timer(state, mark.topic),) if is_first and mark.topic not in state.expected else ()
-    read = Effect(Reason.FEED_STATUS, (), (*puts, *gone, *timers))
-    return read.then(_heard(state, mark.topic, newer, {put.key for put in gone}, mark.at), compared)
+    forgotten = tuple((number, None) for number in gone)
+    read = Effect(Reason.FEED_STATUS, (), (PutWatermarks(mark.topic, (*puts, *forgotten)), *timers))
+    return read.then(_heard(state, mark.topic, newer, gone, mark.at), compare_watermark(state, mark))
 
 
 def _marked(state: State, key: WatermarkKey, at: EpochMs) -> Watermark | None:
@@ -84,7 +82,7 @@ def _marked(state: State, key: WatermarkKey, at: EpochMs) -> Watermark | None:
             return None
         if known.doubt is None or not _in_step(known.doubt, (at, now)):
             return replace(known, doubt=(at, now))
-    is_hole = now - known.reported_at > HOLE_MS
+    is_hole = now - known.reported_at > hole_ms(key[0])
     return Watermark(at, now, now if is_hole else known.since)
 
 
@@ -94,21 +92,21 @@ def _in_step(before: tuple[EpochMs, EpochMs], after: tuple[EpochMs, EpochMs]) ->
     return passed_ms >= STEP_MS and abs(said_ms - passed_ms) < STEP_MS
 
 
-def _gone(state: State, mark: FeedWatermark) -> list[PutWatermark]:
-    """Forget partitions that the topic has no longer.
+def _gone(state: State, mark: FeedWatermark) -> tuple[int, ...]:
+    """The partitions that the topic has no longer.
 
     A worker that was started before partitions were added does not know them, so what is still read is kept.
     """
-    return [
-        PutWatermark(key, None)
-        for key, known in state.watermarks.items()
-        if key[0] == mark.topic
-        and key[1] >= mark.partition_count
+    return tuple(
+        number
+        for (topic, number), known in state.watermarks.items()
+        if topic == mark.topic
+        and number >= mark.partition_count
         and state.now - known.reported_at >= state.policy.feed_silent_ms
-    ]
+    )
 
 
-def _heard(state: State, topic: str, read: set[int], gone: set[WatermarkKey], at: EpochMs) -> Effect:
+def _heard(state: State, topic: str, read: set[int], gone: Collection[int], at: EpochMs) -> Effect:
     """Clear the silence of a feed when all its partitions are read again."""
     silent = by_name(state, UNASSIGNED_ZONE, fault_name(Hazard.FEED_SILENT, topic))
     is_closed = (UNASSIGNED_ZONE, fault_name(Hazard.FEED_SILENT, topic)) in state.closed_faults
@@ -133,21 +131,19 @@ def _of_partitions(state: State, topic: str, read: set[int], at: EpochMs) -> Eff
     )
 
 
-def _unread(
-    state: State, topic: str, read: set[int] | None = None, gone: set[WatermarkKey] | None = None
-) -> list[int]:
+def _unread(state: State, topic: str, read: set[int] | None = None, gone: Collection[int] = ()) -> list[int]:
     """The partitions of a feed of which nothing has been reported for too long."""
     return sorted(
         key[1]
         for key, mark in state.watermarks.items()
         if key[0] == topic
         and key[1] not in (read or ())
-        and key not in (gone or ())
+        and key[1] not in gone
         and state.now - mark.reported_at >= state.policy.feed_silent_ms
     )
 
 
-def expected_feeds(state: State, _envelope: FusionInput, record: ExpectedFeeds) -> Effect:
+def feed_expectation(state: State, _envelope: FusionInput, record: ExpectedFeeds) -> Effect:
     """Note which feeds should be read, unless the record is not newer than the known one."""
     if record.revision <= state.expected_revision:
         return Effect(Reason.DUPLICATE)

@@ -49,7 +49,8 @@ def maintenance_window(state: State, envelope: FusionInput, window: MaintenanceW
     if window.ended:
         ended = () if known is None else _released(state, known)
         # The ended window stays until its time, so that a copy of an earlier revision does not bring it back.
-        kept = (PutWindow(window.window_id, replace(window, periods=window.periods[-1:], devices=("",))),)
+        over = replace(window, periods=window.periods[-1:], devices=("",), gateway=None)
+        kept = (PutWindow(window.window_id, over),)
         is_kept = known is not None and not _is_past(window, state.now)
         return Effect(Reason.MAINTENANCE_ENDED, (), (*forgotten, *(kept if is_kept else ()), *ended))
     problem = _problem(state, window, len(state.windows) - len(past))
@@ -74,7 +75,10 @@ def _is_past(window: MaintenanceWindow, now: EpochMs) -> bool:
 
 
 def _released(state: State, window: MaintenanceWindow) -> tuple[Change, ...]:
-    """Faults that a window has held are raised with the next tick, since the work has ended early."""
+    """Faults that a window has held are judged with the next tick, since the work has ended early.
+
+    One that another window covers as well is held by that one (processors/rules/hold.py).
+    """
     return tuple(
         PutIncident(replace(incident, hold_until=state.now))
         for incident in state.incidents.values()
@@ -85,7 +89,7 @@ def _released(state: State, window: MaintenanceWindow) -> tuple[Change, ...]:
     )
 
 
-def exercise_notice(state: State, envelope: FusionInput, notice: ExerciseNotice) -> Effect:
+def exercise_change(state: State, envelope: FusionInput, notice: ExerciseNotice) -> Effect:
     """Begin or end an exercise of a zone."""
     if notice.zone != envelope.zone:
         return Effect(Reason.MISROUTED)
@@ -98,7 +102,7 @@ def exercise_notice(state: State, envelope: FusionInput, notice: ExerciseNotice)
         return Effect(Reason.EXERCISE_ENDED).then(cleared).after(PutExercise(notice.zone, over))
     asked_ms = notice.ends_at - state.now
     ends_at = EpochMs(state.now + max(0, min(asked_ms, MAX_EXERCISE_MS)))
-    begun = Exercise(ends_at, state.now, notice.revision)
+    begun = Exercise(ends_at, ends_at, notice.revision)
     timer = SetTimer(Timer(ends_at, notice.zone, TimerKind.EXERCISE))
     return Effect(Reason.EXERCISE_STARTED, (), (PutExercise(notice.zone, begun), timer))
 
@@ -119,10 +123,12 @@ def under_exercise(state: State, key: DeviceKey, fact: PillarFact) -> tuple[Pill
     if not fact.exercise:
         is_off = own is not None and own.device_id == key[1] and not own.is_over
         return fact, (PutExercise(place, None),) if is_off else ()
-    whole = state.exercises.get(key[0])
+    whole, exercise_ms = state.exercises.get(key[0]), state.policy.exercise_ms
     if whole is not None and not whole.is_over and state.now < whole.ends_at:
         return fact, ()
-    exercise_ms = state.policy.exercise_ms
+    if whole is not None and state.now - whole.last_at <= exercise_ms:
+        # It is over, and the mark has not been off for long: the panel was left in exercise mode.
+        return replace(fact, exercise=False), (PutExercise(key[0], replace(whole, last_at=state.now)),)
     if own is None or (own.is_over and state.now - own.last_at > exercise_ms):
         if own is None and len(state.exercises) >= MAX_EXERCISES:
             return replace(fact, exercise=False), ()
@@ -174,7 +180,7 @@ def _signal(state: State, zone: str, name: str) -> ConditionSignal:
 
 
 def _source_of(state: State, key: DeviceKey) -> str:
-    """The site or device whose exercise a marked report begins; strangers of a zone share one."""
+    """The site or device whose exercise a marked report begins; unregistered ones of a zone share one."""
     device = state.devices.get(key)
     if device is None or device.site is None:
         return f"{key[0]}/"

@@ -13,13 +13,8 @@ from processors.incident.listening import feed_of
 from processors.incident.matching import by_name, fault_name, of_device
 from processors.incident.merge import placed_at
 from processors.incident.sign_of_life import heartbeat_ms
-from processors.incident.silence import (
-    on_device_left_site,
-    on_gateway_removed,
-    on_promise_changed,
-    silence_timer,
-    withdraw,
-)
+from processors.incident.silence import on_promise_changed, silence_timer, withdraw
+from processors.incident.site import on_device_left_site, on_gateway_removed
 from processors.incident.supervision import next_test
 from processors.state.effect import Change, Effect, ExpectFeeds, PutDevice, PutIncident, PutPolicy, SetTimer
 from processors.state.entities import Device, DeviceKey, Incident, Timer, TimerKind, device_subject

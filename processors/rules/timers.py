@@ -31,19 +31,12 @@ from processors.incident.lifecycle import (
     extend_expiry,
     has_next_tier,
 )
-from processors.incident.matching import Surroundings
 from processors.incident.planned import planned_until
-from processors.incident.raising import raise_incident
-from processors.incident.silence import (
-    inhibit_children,
-    on_settled,
-    on_silent,
-    settle_due,
-    silence_due,
-    tell_silent,
-)
+from processors.incident.silence import on_silent, silence_due
+from processors.incident.site import on_settled, settle_due, tell_silent
 from processors.incident.supervision import on_stuck, on_test_missed, stuck_due, test_overdue
 from processors.rules.feed import feed_silence_due, on_feed_silent
+from processors.rules.hold import on_hold_over
 from processors.rules.occurrence import tell_more_records
 from processors.rules.planned_work import exercise_due, on_exercise_over
 from processors.state.effect import Effect, EndIncident, PutIncident
@@ -77,33 +70,9 @@ def _key(timer: Timer) -> DeviceKey:
     return zone, device_id
 
 
-def _hold(state: State, timer: Timer, incident: Incident) -> Effect:
-    """Raise a candidate whose hold is over, or drop it without any alert if its condition has cleared meanwhile."""
-    if not incident.active:
-        closed = replace(incident, state=IncidentState.CLOSED)
-        return Effect(Reason.NEVER_RAISED, (), (EndIncident(closed),))
-    held = advance(incident, Transition.HOLD_OVER, state.now, state.policy)
-    first = held.sources[0]
-    is_emergency = held.family is Family.EMERGENCY
-    context = replace(
-        _context(state, timer, Action.RAISE, _reason_of_hold(incident), "1"),
-        late=is_emergency and held.first_at - first.occurred_at > state.policy.late_after_ms,
-        is_alarm=True,
-    )
-    device_key = (held.zone, held.devices[0] if held.devices else "")
-    if held.hazard is not Hazard.SITE_COMM_FAIL:
-        return raise_incident(state, held, context, Surroundings(state, device_key, held.place))[1]
-    site = raise_incident(state, held, context, None)[1]
-    return site.then(inhibit_children(state, device_key, f"site:{state.now}", only_held=False))
-
-
-def _reason_of_hold(incident: Incident) -> Reason:
-    """The reason of the first alert of an incident that was held."""
-    if incident.family is Family.EMERGENCY:
-        return Reason.FIRST_FACT
-    if incident.is_planned:
-        return Reason.STILL_AFTER_WORK
-    return Reason.SITE_SILENT if incident.hazard is Hazard.SITE_COMM_FAIL else Reason.CONDITION_ACTIVE
+def _hold(state: State, _timer: Timer, incident: Incident) -> Effect:
+    """Decide about a candidate whose hold is over."""
+    return on_hold_over(state, incident)
 
 
 def _escalate(state: State, timer: Timer, incident: Incident) -> Effect:

@@ -23,7 +23,6 @@ from processors.state.entities import (
     LastReport,
     Timer,
     Watermark,
-    WatermarkKey,
 )
 from processors.state.event_ids import EventIdWindow
 from processors.state.policy import FusionPolicy
@@ -104,11 +103,11 @@ class PutFeed(msgspec.Struct, frozen=True, gc=False):
     event_ids: EventIdWindow
 
 
-class PutWatermark(msgspec.Struct, frozen=True, gc=False):
-    """Store the watermark of a feed's partition: everything before it has been reported. None forgets it."""
+class PutWatermarks(msgspec.Struct, frozen=True, gc=False):
+    """Store watermarks of a feed's partitions: everything before them has been reported. None forgets a partition."""
 
-    key: WatermarkKey
-    watermark: Watermark | None
+    topic: str
+    marks: tuple[tuple[int, Watermark | None], ...]
 
 
 class PutArea(msgspec.Struct, frozen=True, gc=False):
@@ -177,7 +176,7 @@ Change: TypeAlias = (
     | PutUnmatchedAck
     | SetTimer
     | PutFeed
-    | PutWatermark
+    | PutWatermarks
     | PutArea
     | PutClosedFault
     | PutWindow

@@ -27,7 +27,7 @@ FaultKey: TypeAlias = tuple[str, str]
 """Zone and fault: the hazard and the device or feed that has it."""
 
 AreaKey: TypeAlias = tuple[str, Hazard]
-"""Zone and fault, for a fault of many devices at once."""
+"""Zone and fault, for a fault of many devices at once; the zone is empty for a fault of several zones."""
 
 PlaceKey: TypeAlias = tuple[str, Family, str]
 """Zone, hazard family and place: the duplicate key without the time. The place is a cell, the topic of a feed, or for
@@ -57,7 +57,7 @@ class LastReport(msgspec.Struct, frozen=True, array_like=True, gc=False):
     Attributes:
         at: Stream time at which it came.
         received_at: received_at of the last report in the order of the log, whatever the clocks say.
-        recent: received_at of its latest heartbeats, newest last, by which a copy is recognised.
+        recent: Checksums of its latest heartbeats, four bytes each, newest last, by which a copy is recognised.
         doubtful: The report is older than an earlier one: it came out of a buffer, or a clock has been set back.
         behind_ms: How far the gateway's clock has been set back since, milliseconds: added to a received_at, it gives
             a time that rises with the order of the reports.
@@ -65,7 +65,7 @@ class LastReport(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     at: EpochMs
     received_at: EpochMs
-    recent: tuple[EpochMs, ...] = ()
+    recent: bytes = b""
     doubtful: bool = False
     behind_ms: int = 0
 
@@ -76,7 +76,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
     Attributes:
         zone: The zone it belongs to.
         device_id: Its id.
-        event_ids: The window of its pillar events, without heartbeats.
+        event_ids: The window of its pillar events, without presses and heartbeats.
         camera_event_ids: The window of its camera observations. It is separate from `event_ids`, so that an
             observation never makes a press with the same id look like a duplicate.
         site: Its registry record; None for an unregistered device.
@@ -289,19 +289,23 @@ class Area(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One fault of many devices of a zone at the same time (docs/requirements.md, F17).
 
     Attributes:
-        recent: The latest devices that got the fault within the last minute, and when, oldest first; at most as many
-            as make an area.
-        active: How many devices have the fault now and no incident of their own.
-        told: How many there were when the incident of the area was told last.
+        recent: The sites and devices that got the fault within the last minute: when, which, and how many devices that
+            are; the latest last.
+        active: How many devices have the fault now and no incident of their own; of several zones, how many zones.
+        told: How many devices there were when the incident was told last.
         is_open: The devices have one incident in common.
         judged_at: Stream time at which it was judged last.
+        is_wide: Its devices have that incident in common with those of other zones.
+        looked_at: Stream time at which somebody looked for devices that are about to be silent too.
     """
 
-    recent: tuple[tuple[EpochMs, str], ...] = ()
+    recent: tuple[tuple[EpochMs, str, int], ...] = ()
     active: int = 0
     told: int = 0
     is_open: bool = False
     judged_at: EpochMs = EpochMs(0)
+    is_wide: bool = False
+    looked_at: EpochMs = EpochMs(0)
 
 
 class ClosedFault(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -338,7 +342,7 @@ class ClockReading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The clock of a writer of the log beside the broker's.
 
     Attributes:
-        since: Stream time since which the two have differed.
+        since: Stream time since which the two have differed; of a worker's own notice, the time of the latest.
         is_told: The difference has an incident.
     """
 

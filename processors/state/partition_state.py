@@ -5,6 +5,9 @@ this value in MessagePack (processors/fold/snapshot_codec.py). The indexes are r
 total orders, so a state that was restored from a snapshot decides like one that was folded from the log.
 """
 
+from functools import lru_cache
+from itertools import count
+
 import msgspec
 
 from processors.state.entities import (
@@ -29,6 +32,8 @@ from processors.state.event_ids import EventIdWindow, latest_received_at
 from processors.state.policy import DEFAULT_VERSION, FusionPolicy
 from schemas.enums import Family
 from schemas.fusion_log import MaintenanceWindow
+from schemas.partitioning import partition_of
+from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import EpochMs
 
 FORMAT_VERSION = 3
@@ -58,7 +63,6 @@ class State(msgspec.Struct, kw_only=True):
         feeds: The window of occurrences (dead letters, list ages, broken logs) that each feed has reported.
         incidents: The open incidents, in the order in which they were raised.
         timers: A heap of checks to make: at least one for each due time, and some that have become obsolete.
-        forgotten_until: The latest received_at of unregistered devices that were dropped, or None.
         last_reports: The last report of each registered device.
         watermarks: The watermark of each partition of each feed.
         ended: The incidents that ended last, at most 1,000, oldest first.
@@ -81,6 +85,7 @@ class State(msgspec.Struct, kw_only=True):
         unregistered_count: How many unregistered devices there are. Derived.
         by_gateway: The silent devices behind each gateway, in the order of their ids. Derived.
         zone_sizes: How many registered devices each zone has. Derived.
+        heard: Of each feed that is read: since when without a hole in any partition, and until when in all. Derived.
     """
 
     partition: int
@@ -96,7 +101,6 @@ class State(msgspec.Struct, kw_only=True):
     feeds: dict[FeedKey, EventIdWindow] = {}
     incidents: dict[str, Incident] = {}
     timers: list[Timer] = []
-    forgotten_until: EpochMs | None = None
     last_reports: dict[DeviceKey, LastReport] = {}
     watermarks: dict[WatermarkKey, Watermark] = {}
     ended: dict[str, EndedIncident] = {}
@@ -117,6 +121,7 @@ class State(msgspec.Struct, kw_only=True):
     unregistered_count: int = 0
     by_gateway: dict[DeviceKey, list[str]] = {}
     zone_sizes: dict[str, int] = {}
+    heard: dict[str, tuple[EpochMs, EpochMs]] = {}
 
 
 def new_state(partition: int, partitions: int) -> State:
@@ -131,17 +136,26 @@ def age_of(device: Device) -> EpochMs:
 
 
 def device_at(state: State, key: DeviceKey) -> Device:
-    """The device of a zone, or a new unregistered device where the state has none.
+    """The device of a zone, or a new unregistered device where the state has none."""
+    return state.devices.get(key) or Device(zone=key[0], device_id=key[1])
 
-    The device may have been known and dropped since: its windows begin at the time until which devices were dropped,
-    so that a copy of an event from before counts as known; that of its presses is empty, since no limit of memory
-    drops a press.
+
+def heard_of(state: State, topic: str) -> tuple[EpochMs, EpochMs] | None:
+    """Since when a feed has been read without a hole in any partition, and until when in all; None where it is not."""
+    marks = [mark for (name, _), mark in state.watermarks.items() if name == topic]
+    if not marks:
+        return None
+    return max(mark.since for mark in marks), min(mark.reported_at for mark in marks)
+
+
+@lru_cache(maxsize=64)
+def unassigned_zone(partition: int, partitions: int) -> str:
+    """A zone of a partition for what belongs to none of its zones: `unassigned`, or that and a number.
+
+    Acknowledgements find an incident by its zone, so it must be one whose key leads to the partition.
     """
-    known = state.devices.get(key)
-    if known is not None:
-        return known
-    empty = EventIdWindow(floor=state.forgotten_until)
-    return Device(zone=key[0], device_id=key[1], event_ids=empty, camera_event_ids=empty)
+    names = (UNASSIGNED_ZONE if not number else f"{UNASSIGNED_ZONE}-{number}" for number in count())
+    return next(name for name in names if partition_of(name, partitions) == partition)
 
 
 def places_of(incident: Incident) -> tuple[PlaceKey, ...]:

@@ -7,9 +7,9 @@ from processors.state.event_ids import (
     WINDOW_SIZE,
     EventIdWindow,
     add_event,
-    add_press,
+    add_in_order,
     check_event,
-    has_press,
+    has_event,
 )
 from schemas.enums import Reason
 from schemas.units import EpochMs
@@ -84,7 +84,7 @@ presses = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 300).map(Epo
 def pressed(events: list[tuple[str, EpochMs]]) -> EventIdWindow:
     memory = EventIdWindow()
     for event_id, received_at in events:
-        memory = add_press(memory, event_id, received_at)
+        memory = add_in_order(memory, event_id, received_at)
     return memory
 
 
@@ -104,4 +104,4 @@ def test_a_press_is_known_only_by_its_id_and_a_time_that_is_near(
     near = [
         at for known, at in events[-WINDOW_SIZE:] if known == event_id and abs(at - received_at) <= within_ms
     ]
-    assert has_press(pressed(events), event_id, received_at, within_ms) is bool(near)
+    assert has_event(pressed(events), event_id, received_at, within_ms) is bool(near)

@@ -19,7 +19,7 @@ from processors.state.partition_state import State
 from schemas.ack import AckFact
 from schemas.codec import encode
 from schemas.enums import Action, Feed, Grade, Hazard, InputKind, PillarKind, Reason, Status
-from schemas.fusion_log import PillarFact, Tick
+from schemas.fusion_log import CameraAlive, Observation, PillarFact, Tick
 from schemas.units import EpochMs
 from tests.support.fold_logs import Step, entries, folded, logs, sent, start
 from tests.support.log_records import entry, envelope, fact
@@ -89,22 +89,17 @@ def test_repeating_all_earlier_inputs_changes_no_byte_even_with_small_bounds(
 def is_recognised(state: State, record: msgspec.Struct | None) -> bool:
     """Whether the fold has to recognise a copy of a record although its memory is small.
 
-    A press is heard unless it is certain that it was heard before, and an acknowledgement is answered unless it is
-    certain that it was (F2, F6). What came at the very time of the latest that was forgotten is not older (F2).
+    An event of a device is heard unless it is certain that it was heard before, and an acknowledgement is answered
+    unless it is certain that it was (F2, F3, F6).
     """
-    if isinstance(record, PillarFact) and record.kind is PillarKind.PRESS:
+    if isinstance(record, PillarFact | Observation | CameraAlive):
         return False
     if isinstance(record, AckFact):
         known = state.incidents.get(record.incident_id) or state.ended.get(record.incident_id)
         if known is None:
             return f"{record.incident_id}/{record.ack_id}" in state.unmatched_acks
         return record.received_at != known.acks.floor
-    windows = [
-        *state.feeds.values(),
-        *(found.event_ids for found in state.devices.values()),
-        *(found.camera_event_ids for found in state.devices.values()),
-    ]
-    floors = {state.forgotten_until, *(window.floor for window in windows)}
+    floors = {window.floor for window in state.feeds.values()}
     named = ("received_at", "newest_at", "at")
     return not floors & {getattr(record, name) for name in named if hasattr(record, name)}
 

@@ -316,12 +316,12 @@ _NAMES: Mapping[type[msgspec.Struct], tuple[InputKind, Callable[[Any], str]]] = 
     ListAge: (InputKind.LIST_AGE, lambda record: f"{record.topic}:{record.newest_at}"),
     LogBrokenNotice: (InputKind.LOG_BROKEN, lambda record: f"{record.topic}:{record.found}"),
     FeedStatus: (InputKind.FEED_STATUS, lambda record: f"{record.topic}:{record.state}:{record.at}"),
-    Tick: (InputKind.TICK, lambda record: f"tick:{record.number}"),
-    PolicyRecord: (InputKind.POLICY, lambda _record: "policy"),
     MaintenanceWindow: (InputKind.MAINTENANCE, lambda record: f"{record.window_id}:{record.revision}"),
     ExerciseNotice: (InputKind.EXERCISE, lambda record: f"{record.exercise_id}:{record.revision}"),
     ClockNotice: (InputKind.CLOCK, lambda record: f"{record.worker}:{record.at}"),
-    ExpectedFeeds: (InputKind.EXPECTED_FEEDS, lambda record: f"expected:{record.revision}"),
+    ExpectedFeeds: (InputKind.EXPECTED_FEEDS, lambda record: f"feeds:{record.revision}"),
+    Tick: (InputKind.TICK, lambda record: f"tick:{record.number}"),
+    PolicyRecord: (InputKind.POLICY, lambda _record: "policy"),
 }
 """Kind and event id in the envelope of each record."""
 

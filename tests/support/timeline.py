@@ -79,8 +79,8 @@ class Timeline:
         return self.pillar(PillarKind.PRESS, at_s, device_id, event_id=event_id)
 
     def tick(self, at_s: float, *, clock_s: float | None = None) -> tuple[Decision, ...]:
-        """Append a tick at a second; `clock_s` is what its writer's clock says, None for one of before 0.5.0."""
-        at = None if clock_s is None else ms(clock_s)
+        """Append a tick; its writer's clock is right unless a test says otherwise."""
+        at = ms(at_s if clock_s is None else clock_s)
         given = envelope(Tick(number=self.state.tick + 1, at=at))
         return self.push_entry(entry(given, offset=self.state.offset, append_ms=ms(at_s)))
 

@@ -1,0 +1,89 @@
+"""Rule F21: planned work is said in advance, and what still holds at its end is told; an exercise has an end too."""
+
+from msgspec.structs import replace
+
+from schemas.enums import Action, Grade, Hazard, PillarKind, Reason, Status
+from schemas.fusion_log import ExerciseNotice, MaintenanceWindow, Period
+from tests.support.expect import never, once, within
+from tests.support.log_records import ACTOR, LAT, ZONE, device, gateway, ms
+from tests.support.timeline import Timeline
+
+
+def work(*periods: tuple[float, float], window_id: str = "w", revision: int = 1) -> MaintenanceWindow:
+    return MaintenanceWindow(
+        window_id=window_id,
+        zone=ZONE,
+        revision=revision,
+        periods=tuple(Period(begins_at=ms(begins), ends_at=ms(ends)) for begins, ends in periods),
+        actor=ACTOR,
+    )
+
+
+def test_f21_faults_during_planned_work_are_told_at_its_end_if_they_still_hold() -> None:
+    line = Timeline(device("P1"), device("P2", lat=LAT + 1))
+    line.push(replace(work((10, 500)), devices=("P1", "P2")))
+    line.pillar(PillarKind.TAMPER, 20, "P1")
+    line.pillar(PillarKind.TAMPER, 20, "P2")
+    line.pillar(PillarKind.TAMPER, 400, "P2", active=False)
+    line.run(21, 499)
+    never(line, 0, 499)
+    line.run(500, 510)
+    told = once(line, 500, 501, action=Action.RAISE)
+    assert (told.reason, told.sources[0].device_id) == (Reason.STILL_AFTER_WORK, "P1")
+
+
+def test_f21_planned_work_never_holds_a_press() -> None:
+    line = Timeline()
+    line.push(work((0, 500)))
+    line.press(20)
+    assert once(line, 20, 20).grade is Grade.RED
+
+
+def test_f21_a_window_covers_a_site_and_only_its_periods() -> None:
+    line = Timeline(gateway(), device("P1", gateway="G1"), device("P2", lat=LAT + 1))
+    line.push(replace(work((100, 200), (1_000, 1_100)), gateway="G1"))
+    for second in (110, 300, 1_010):
+        line.pillar(PillarKind.BATTERY, second, "P1")
+        line.run(second + 1, second + 50)
+        line.pillar(PillarKind.BATTERY, second + 51, "P1", active=False)
+        line.run(second + 52, second + 150)
+    assert [alert.sent for alert in within(line, 0, 1_200, action=Action.RAISE)] == [ms(330)]
+    line.pillar(PillarKind.BATTERY, 1_200, "P2")
+    line.run(1_201, 1_300)
+    once(line, 1_230, 1_230, action=Action.RAISE)
+
+
+def test_f21_work_that_ends_early_tells_what_holds_then() -> None:
+    line = Timeline()
+    line.push(work((10, 5_000)))
+    line.pillar(PillarKind.TAMPER, 20)
+    line.run(21, 100)
+    line.push(replace(work((10, 5_000), revision=2), ended=True), at_s=101)
+    line.run(102, 110)
+    assert once(line, 101, 110, action=Action.RAISE).hazard is Hazard.TAMPER
+
+
+def test_f21_an_exercise_that_nobody_ends_ends_by_itself_and_what_comes_then_is_real() -> None:
+    line = Timeline()
+    line.pillar(PillarKind.PRESS, 0, exercise=True)
+    for second in range(600, 5 * 3_600, 600):
+        line.pillar(PillarKind.HEARTBEAT, second, exercise=True)
+        line.tick(second)
+    over = once(line, 4 * 3_600, 4 * 3_600 + 600, hazard=Hazard.EXERCISE_OVERDUE)
+    assert (over.action, over.status) == (Action.RAISE, Status.ACTUAL)
+    line.pillar(PillarKind.PRESS, 5 * 3_600, exercise=True)
+    assert once(line, 5 * 3_600, 5 * 3_600, grade=Grade.RED).status is Status.ACTUAL
+
+
+def test_f21_an_announced_exercise_ends_by_a_person() -> None:
+    line = Timeline()
+    notice = ExerciseNotice(exercise_id="e", zone=ZONE, revision=1, at=ms(0), ends_at=ms(7_200), actor=ACTOR)
+    line.push(notice, at_s=0)
+    line.pillar(PillarKind.PRESS, 60, exercise=True)
+    assert once(line, 60, 60).status is Status.EXERCISE
+    line.push(replace(notice, revision=2, ended=True), at_s=120)
+    line.run(121, 200)
+    line.pillar(PillarKind.PRESS, 201, exercise=True)
+    assert once(line, 201, 201, grade=Grade.RED, action=Action.RAISE).status is Status.ACTUAL
+    line.run(7_000, 7_300)
+    never(line, 0, 8_000, hazard=Hazard.EXERCISE_OVERDUE)
