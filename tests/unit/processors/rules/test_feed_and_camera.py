@@ -166,16 +166,6 @@ def test_a_camera_s_own_fire_takes_in_its_flames_whatever_the_windows() -> None:
     assert line.state.incidents[raised.incident_id].source_count == 3
 
 
-def test_a_press_moves_a_camera_s_fire_to_its_pillar_and_the_text_names_device_and_place() -> None:
-    line, fire = burning(device("P1", lat=LAT + 0.0017), camera("C1"))
-    assert fire.uncertainty_m == 300
-    call = only_alert(line.press(11))
-    assert (call.incident_id, call.uncertainty_m) == (fire.incident_id, 10)
-    assert call.position is not None
-    assert call.position.lat == LAT + 0.0017
-    assert all(name in call.texts[0].description for name in ("P1", "30.00170N 120.00000E"))
-
-
 def test_a_flame_never_moves_a_call_to_its_camera() -> None:
     line = Timeline(device("P1"), camera("C1", lat=LAT + 0.001))
     call = only_alert(line.press(0))

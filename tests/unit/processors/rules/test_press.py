@@ -11,6 +11,7 @@ from schemas.enums import (
     AckAction,
     AckReason,
     Action,
+    Family,
     Grade,
     Hazard,
     IncidentState,
@@ -131,7 +132,7 @@ def test_a_pillar_s_own_open_incident_takes_in_its_presses_whatever_the_windows(
     assert again[-1].press_count == 167
 
 
-def test_a_press_goes_to_its_own_incident_before_a_newer_one_within_reach() -> None:
+def test_a_press_goes_to_the_open_incident_of_its_own_pillar_before_a_newer_one_close_by() -> None:
     line = Timeline(device("P1"), device("P2", lat=LAT + 0.001))
     own = only_alert(line.press(0, "P1"))
     newer = line.press(200, "P2").alerts[0]
@@ -179,6 +180,18 @@ def test_a_press_and_a_flame_beside_each_other_are_two_incidents_when_they_are_f
     assert (call.action, call.revision, call.related_incidents) == (Action.RAISE, 1, (fire.incident_id,))
     assert (named.incident_id, named.reason) == (fire.incident_id, Reason.RELATED)
     assert len(line.state.incidents) == 2
+
+
+def test_a_press_that_joins_a_fire_moves_it_to_its_pillar_and_names_it() -> None:
+    line = Timeline(camera("C1"), device("P1", lat=LAT + 0.0017))
+    line.push(flame("C1"))
+    (fire,) = line.run(10, 10)
+    call = only_alert(line.press(20, "P1"))
+    assert (call.incident_id, fire.uncertainty_m, call.uncertainty_m) == (fire.incident_id, 300, 10)
+    assert call.position is not None
+    assert call.position.lat == LAT + 0.0017
+    assert all(name in call.texts[0].description for name in ("P1", "30.00170N 120.00000E"))
+    assert line.state.by_place.keys() == {(ZONE, Family.EMERGENCY, call.cell_id)}
 
 
 @pytest.mark.parametrize(("north_e7", "joins"), [(17_986, True), (17_987, False)])
@@ -280,7 +293,7 @@ def test_a_resend_into_its_open_incident_changes_nothing_whatever_its_received_a
 @pytest.mark.parametrize(
     ("again_s", "reason"), [(3, Reason.DUPLICATE), (3.001, Reason.FIRST_FACT), (7_200, Reason.FIRST_FACT)]
 )
-def test_a_known_id_is_a_press_at_another_time_once_its_incident_is_over(
+def test_a_known_id_at_another_time_is_a_press_when_its_incident_is_over(
     again_s: float, reason: Reason
 ) -> None:
     line = Timeline()
@@ -299,11 +312,14 @@ def test_a_known_id_is_a_press_again_after_its_device_has_asked_to_cancel() -> N
     assert (again.incident_id, again.reason) == (raised.incident_id, Reason.PRESSED_AGAIN)
 
 
-def test_no_number_of_other_events_with_one_time_makes_a_press_beyond_memory() -> None:
+def test_no_limit_of_memory_drops_a_press() -> None:
     line = Timeline()
     for number in range(80):
         line.push(fact(PillarKind.RELEASE, at_s=10, event_id=f"r{number}"), at_s=10)
-    assert line.push(fact(at_s=9, event_id="pressed"), at_s=11).reason is Reason.FIRST_FACT
+    for received_s in (10, 9):
+        pressed = fact(at_s=received_s, event_id=f"pressed-{received_s}")
+        assert Reason.BEYOND_MEMORY is not line.push(pressed, at_s=11).reason
+    assert [source.event_id for source in line.alerts[0].sources] == ["pressed-10"]
 
 
 @pytest.mark.parametrize("received_s", [0, 100])

@@ -234,14 +234,14 @@ def crowded() -> Timeline:
     return line
 
 
-def test_unregistered_devices_are_bounded_and_events_of_dropped_ones_count_as_known() -> None:
+def test_unregistered_devices_are_bounded_and_nothing_of_a_dropped_one_is_beyond_memory() -> None:
     line = crowded()
-    assert line.state.forgotten_until == ms(30)
-    copies = [
+    told = [
         line.push(fact(PillarKind.CANCEL, name, at_s=at_s, event_id="c"), at_s=60).reason
-        for at_s, name in ((29, "X2"), (20, "X3"))
+        for at_s, name in ((31, "X2"), (21, "X3"))
     ]
-    assert copies == [Reason.BEYOND_MEMORY] * 2
+    assert told == [Reason.CANCEL_REQUESTED] * 2
+    assert line.state.unregistered_count == MAX_UNREGISTERED
 
 
 def test_a_press_of_a_dropped_device_is_heard_and_a_resend_into_its_open_incident_is_none() -> None:
