@@ -17,6 +17,7 @@ from processors.incident.matching import by_name, fault_name
 from processors.state.effect import Change, Effect, PutExercise, PutIncident, PutWindow, SetTimer
 from processors.state.entities import DeviceKey, Exercise, Timer, TimerKind
 from processors.state.partition_state import State
+from schemas.ack import Actor
 from schemas.enums import Feed, Hazard, IncidentState, Reason
 from schemas.fusion_log import ExerciseNotice, FusionInput, MaintenanceWindow, PillarFact
 from schemas.units import DAY_MS, EpochMs
@@ -49,14 +50,19 @@ def maintenance_window(state: State, envelope: FusionInput, window: MaintenanceW
     if window.ended:
         ended = () if known is None else _released(state, known)
         # The ended window stays until its time, so that a copy of an earlier revision does not bring it back.
-        over = replace(window, periods=window.periods[-1:], devices=("",), gateway=None)
+        over = replace(_kept(window), periods=window.periods[-1:], devices=("",), gateway=None)
         kept = (PutWindow(window.window_id, over),)
         is_kept = known is not None and not _is_past(window, state.now)
         return Effect(Reason.MAINTENANCE_ENDED, (), (*forgotten, *(kept if is_kept else ()), *ended))
     problem = _problem(state, window, len(state.windows) - len(past))
     if problem:
         return Effect(Reason.MAINTENANCE_REFUSED, (), forgotten, detail=problem)
-    return Effect(Reason.MAINTENANCE_PLANNED, (), (*forgotten, PutWindow(window.window_id, window)))
+    return Effect(Reason.MAINTENANCE_PLANNED, (), (*forgotten, PutWindow(window.window_id, _kept(window))))
+
+
+def _kept(window: MaintenanceWindow) -> MaintenanceWindow:
+    """What the state keeps of a window: nothing about people, since no decision rests on it."""
+    return replace(window, note=None, actor=Actor(name="", organisation=""))
 
 
 def _problem(state: State, window: MaintenanceWindow, count: int) -> str:
