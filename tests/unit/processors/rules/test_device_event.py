@@ -162,3 +162,28 @@ def test_a_copy_of_a_cancel_from_before_its_pillar_was_registered_has_no_effect(
     line.push(device("P1"))
     line.press(10)
     assert line.push(cancel, at_s=31).reason is Reason.DUPLICATE
+
+
+def test_the_end_of_a_fault_is_heard_although_the_clock_was_ahead_when_it_began() -> None:
+    line = Timeline()
+    line.push(fact(PillarKind.BATTERY, at_s=15, event_id="on"), at_s=0)
+    line.run(1, 7)
+    over = line.push(fact(PillarKind.BATTERY, at_s=8, event_id="off", active=False), at_s=8)
+    assert over.reason is Reason.CONDITION_OVER
+    assert not line.run(9, 60)
+
+
+def test_a_restore_that_overtakes_its_alarm_ends_it_although_the_clock_is_ahead() -> None:
+    line = Timeline()
+    line.push(fact(PillarKind.BATTERY, at_s=12, event_id="off", active=False), at_s=2)
+    line.push(fact(PillarKind.BATTERY, at_s=10, event_id="on"), at_s=2.1)
+    assert not line.run(3, 60)
+
+
+def test_a_release_and_a_cancel_are_heard_although_the_clock_was_ahead_at_the_press() -> None:
+    line = Timeline()
+    line.push(fact(at_s=15), at_s=0)
+    line.push(fact(PillarKind.RELEASE, at_s=5, event_id="r"), at_s=5)
+    asked = line.push(fact(PillarKind.CANCEL, at_s=6, event_id="c"), at_s=6)
+    assert asked.reason is Reason.CANCEL_REQUESTED
+    assert line.state.devices["east", "P1"].closed_at is None
