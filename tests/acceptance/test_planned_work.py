@@ -87,3 +87,30 @@ def test_f21_an_announced_exercise_ends_by_a_person() -> None:
     assert once(line, 201, 201, grade=Grade.RED, action=Action.RAISE).status is Status.ACTUAL
     line.run(7_000, 7_300)
     never(line, 0, 8_000, hazard=Hazard.EXERCISE_OVERDUE)
+
+
+def test_f21_work_that_is_planned_otherwise_holds_nothing_any_longer_than_that() -> None:
+    for changed in (work((0, 100), revision=2), replace(work((0, 5_000), revision=2), devices=("P9",))):
+        line = Timeline()
+        line.push(work((0, 5_000)))
+        line.pillar(PillarKind.TAMPER, 5)
+        line.run(6, 60)
+        line.push(changed, at_s=61)
+        line.run(62, 120)
+        assert once(line, 0, 120, action=Action.RAISE).reason is Reason.STILL_AFTER_WORK
+
+
+def test_f21_work_that_ends_early_delays_no_escalation_and_no_return_any_longer() -> None:
+    line = Timeline(device("P1"), device("P2", lat=LAT + 1))
+    line.pillar(PillarKind.TAMPER, 0, "P1")
+    line.pillar(PillarKind.BATTERY, 0, "P2")
+    line.run(1, 60)
+    line.push(work((60, 50_000)), at_s=60)
+    line.pillar(PillarKind.BATTERY, 70, "P2", active=False)
+    line.pillar(PillarKind.BATTERY, 80, "P2")
+    line.run(81, 700)
+    never(line, 81, 700)
+    line.push(replace(work((60, 50_000), revision=2), ended=True), at_s=701)
+    line.run(702, 710)
+    once(line, 702, 702, hazard=Hazard.TAMPER, action=Action.ESCALATE)
+    once(line, 702, 702, hazard=Hazard.BATTERY, reason=Reason.CONDITION_BACK)
