@@ -17,7 +17,7 @@ from processors.incident.matching import latest_of, of_device
 from processors.incident.merge import MAX_DEVICES, new_emergency
 from processors.incident.sign_of_life import heartbeat, heartbeat_ms, in_order, is_older, sign_of_life
 from processors.incident.supervision import on_released, on_tested, tested
-from processors.rules.dedup import check_duplicate, check_press
+from processors.rules.dedup import check_duplicate, check_press, event_name
 from processors.rules.planned_work import under_exercise
 from processors.rules.press import is_late, press, report_of, status_of
 from processors.state.effect import (
@@ -57,7 +57,8 @@ def pillar_fact(state: State, envelope: FusionInput, fact: PillarFact) -> Effect
     if fact.kind is PillarKind.PRESS:
         known = check_press(state, key, fact, status_of(fact))
     else:
-        name = f"{fact.kind}:{'on' if fact.active else 'off'}:{fact.event_id}"
+        event_id = event_name(fact.event_id, is_exercise=fact.exercise)
+        name = f"{fact.kind}:{'on' if fact.active else 'off'}:{event_id}"
         known = check_duplicate(state, key, Feed.PILLARS, name, fact.received_at)
     device = known.device
     if known.repeat is not None:

@@ -3,7 +3,7 @@
 import pytest
 
 from processors.incident.issue import topic_for
-from schemas.enums import Action, Disposition, Grade, IncidentState, PillarKind, Reason, Status
+from schemas.enums import Action, Disposition, Grade, Hazard, IncidentState, PillarKind, Reason, Status
 from schemas.topics import TEST_ALERTS
 from tests.support.log_records import LAT, camera, device, fact, flame
 from tests.support.timeline import Timeline, only_alert, reasons
@@ -187,3 +187,18 @@ def test_a_release_and_a_cancel_are_heard_although_the_clock_was_ahead_at_the_pr
     asked = line.push(fact(PillarKind.CANCEL, at_s=6, event_id="c"), at_s=6)
     assert asked.reason is Reason.CANCEL_REQUESTED
     assert line.state.devices["east", "P1"].closed_at is None
+
+
+@pytest.mark.parametrize("is_exercise", [True, False])
+def test_what_is_real_is_no_copy_of_what_belongs_to_an_exercise(*, is_exercise: bool) -> None:
+    line = Timeline()
+    for kind in (PillarKind.PRESS, PillarKind.TAMPER):
+        line.push(fact(kind, event_id="7", exercise=is_exercise), at_s=0)
+        line.push(fact(kind, event_id="7", exercise=not is_exercise, at_s=1), at_s=1)
+        again = line.push(fact(kind, event_id="7", exercise=is_exercise), at_s=2)
+        assert again.reason is Reason.DUPLICATE
+    line.run(2, 40)
+    raised = [(alert.hazard, alert.status) for alert in line.alerts if alert.action is Action.RAISE]
+    assert (Hazard.EMERGENCY_CALL, Status.ACTUAL) in raised
+    assert (Hazard.EMERGENCY_CALL, Status.EXERCISE) in raised
+    assert (Hazard.TAMPER, Status.ACTUAL) in raised
