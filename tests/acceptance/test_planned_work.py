@@ -2,10 +2,10 @@
 
 from msgspec.structs import replace
 
-from schemas.enums import Action, Grade, Hazard, PillarKind, Reason, Status
+from schemas.enums import AckAction, Action, Disposition, Grade, Hazard, PillarKind, Reason, Status
 from schemas.fusion_log import ExerciseNotice, MaintenanceWindow, Period
 from tests.support.expect import never, once, within
-from tests.support.log_records import ACTOR, LAT, ZONE, device, gateway, ms
+from tests.support.log_records import ACTOR, LAT, ZONE, device, exercise, gateway, ms
 from tests.support.timeline import Timeline
 
 
@@ -114,3 +114,14 @@ def test_f21_work_that_ends_early_delays_no_escalation_and_no_return_any_longer(
     line.run(702, 710)
     once(line, 702, 702, hazard=Hazard.TAMPER, action=Action.ESCALATE)
     once(line, 702, 702, hazard=Hazard.BATTERY, reason=Reason.CONDITION_BACK)
+
+
+def test_f21_an_exercise_that_was_too_long_is_over_when_a_person_says_so() -> None:
+    line = Timeline()
+    line.push(exercise(0, 100))
+    line.run(1, 130)
+    told = once(line, 100, 101, hazard=Hazard.EXERCISE_OVERDUE)
+    line.acknowledge(AckAction.ACCEPT, told.incident_id, 131)
+    line.acknowledge(AckAction.CLOSE, told.incident_id, 132, disposition=Disposition.FOUNDED)
+    line.push(exercise(140, 100, revision=2, ended=True), at_s=140)
+    assert not line.run(141, 2 * 86_400, every_s=60)
