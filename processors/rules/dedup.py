@@ -10,6 +10,7 @@ An event is heard unless it is certain that it was heard before (docs/requiremen
 import msgspec
 from msgspec.structs import replace
 
+from processors.incident.lifecycle import OVER
 from processors.incident.matching import of_device
 from processors.state.effect import Change, PutDevice
 from processors.state.entities import Device, DeviceKey
@@ -59,10 +60,11 @@ def event_name(event_id: str, *, is_exercise: bool) -> str:
 
 
 def _is_resent(state: State, key: DeviceKey, event_id: str, status: Status) -> bool:
-    """Whether an open incident lists the press already, and its device has not asked to cancel it since."""
+    """Whether an incident that goes on lists the press already, and its device has not asked to cancel it since."""
     return any(
         incident.status is status
         and incident.family is Family.EMERGENCY
+        and incident.state not in OVER
         and key[1] not in incident.cancel_requested
         and any(
             source.event_id == event_id and source.device_id == key[1] and source.feed is Feed.PILLARS
