@@ -178,7 +178,7 @@ def _shifted(incident: Incident, now: EpochMs, ahead_ms: int, policy: FusionPoli
     longest_ms = {
         "ack_by": policy.acknowledge_ms.of(grade),
         "escalate_at": policy.acknowledge_ms.of(grade),
-        "notify_at": 2 * policy.notify_ms.of(grade),
+        "notify_at": policy.more_records_ms if incident.untold else policy.notify_ms.of(grade),
         "stale_at": policy.stale_ms.of(grade),
         "resolve_at": policy.resolve_ms.of(grade),
         "calm_at": 0,
