@@ -10,14 +10,17 @@ F11). A second clock is the writer's in a tick or a watermark, the gateway's in 
 in an acknowledgement. Ticks of before 0.5.0 carry no clock of their own; their append time is believed.
 """
 
-from heapq import heappush
+from heapq import heapify, heappush
 
 from msgspec.structs import replace
 
 from processors.fold.log_entry import LogEntry
 from processors.incident.lifecycle import DUE
+from processors.incident.site import site_hold_ms
+from processors.incident.supervision import next_test
 from processors.state.entities import Incident, Timer
 from processors.state.partition_state import LATEST_MS, State
+from processors.state.policy import FusionPolicy
 from schemas.ack import AckFact
 from schemas.fusion_log import (
     CameraAlive,
@@ -115,7 +118,7 @@ def _set_right(state: State, now: EpochMs) -> None:
     state.now = now
     for incident_id, incident in state.incidents.items():
         if max(incident.last_at, incident.told_at or 0) > now:
-            shifted = _shifted(incident, now, ahead_ms)
+            shifted = _shifted(incident, now, ahead_ms, state.policy)
             state.incidents[incident_id] = shifted
             for kind, due_of in DUE.items():
                 if (due := due_of(shifted)) is not None:
@@ -137,28 +140,65 @@ def _set_right(state: State, now: EpochMs) -> None:
     state.heard = {topic: (min(since, now), min(until, now)) for topic, (since, until) in state.heard.items()}
     state.heard_since = min(state.heard_since, now)
     state.ticked_at = min(state.ticked_at, now)
+    _set_waiting_right(state, now)
+    _check_again(state, now)
 
 
-def _shifted(incident: Incident, now: EpochMs, ahead_ms: int) -> Incident:
+def _set_waiting_right(state: State, now: EpochMs) -> None:
+    """Count anew what cannot be as far ahead as it says: tests, sites that come back, areas, feeds, closed faults."""
+    for key, device in state.devices.items():
+        test_due, settles_at = device.test_due, device.settles_at
+        if test_due is not None and test_due > (latest := next_test(device, now) or test_due):
+            test_due = latest
+        if settles_at is not None:
+            settles_at = min(settles_at, EpochMs(now + site_hold_ms(device, device)))
+        if (test_due, settles_at) != (device.test_due, device.settles_at):
+            state.devices[key] = replace(device, test_due=test_due, settles_at=settles_at)
+    for area_key, area in state.areas.items():
+        recent = tuple((min(at, now), name, count) for at, name, count in area.recent)
+        state.areas[area_key] = replace(area, recent=recent, judged_at=min(area.judged_at, now))
+    for topic, since in state.expected.items():
+        state.expected[topic] = min(since, now)
+    for fault, closed in state.closed_faults.items():
+        again_at = min(closed.again_at, EpochMs(now + state.policy.still_there_ms))
+        state.closed_faults[fault] = replace(closed, again_at=again_at)
+
+
+def _check_again(state: State, now: EpochMs) -> None:
+    """Check with the next tick what devices, feeds and zones wait for: the heap says when, in the wrong time."""
+    others = {(timer.subject, timer.kind) for timer in state.timers if timer.kind not in DUE}
+    state.timers[:] = [
+        *(timer for timer in state.timers if timer.kind in DUE),
+        *(Timer(now, subject, kind) for subject, kind in sorted(others)),
+    ]
+    heapify(state.timers)
+
+
+def _shifted(incident: Incident, now: EpochMs, ahead_ms: int, policy: FusionPolicy) -> Incident:
+    grade = incident.grade
+    longest_ms = {
+        "ack_by": policy.acknowledge_ms.of(grade),
+        "escalate_at": policy.acknowledge_ms.of(grade),
+        "notify_at": policy.more_records_ms if incident.untold else policy.notify_ms.of(grade),
+        "stale_at": policy.stale_ms.of(grade),
+        "resolve_at": policy.resolve_ms.of(grade),
+        "calm_at": 0,
+        "shelved_until": 0,
+    }
+    # A time that may have been set before the wrong append time is left as it is.
     due = {
         name: EpochMs(value - ahead_ms)
-        for name in (
-            "ack_by",
-            "escalate_at",
-            "notify_at",
-            "stale_at",
-            "resolve_at",
-            "calm_at",
-            "shelved_until",
-        )
-        if (value := getattr(incident, name)) is not None
+        for name, longest in longest_ms.items()
+        if (value := getattr(incident, name)) is not None and value > now + longest
     }
+    is_put_away = incident.shelved_until is not None
+    is_wrong = is_put_away or incident.expires_at > now + policy.expire_after_ms
     return replace(
         incident,
         first_at=min(incident.first_at, now),
         last_at=min(incident.last_at, now),
         told_at=_at_most(incident.told_at, now),
-        expires_at=EpochMs(incident.expires_at - ahead_ms),
+        expires_at=EpochMs(incident.expires_at - ahead_ms) if is_wrong else incident.expires_at,
         hold_until=incident.hold_until if incident.is_planned else _earlier(incident.hold_until, ahead_ms),
         **due,
     )

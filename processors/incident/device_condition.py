@@ -132,6 +132,8 @@ def closed_fault(state: State, incident: Incident) -> Effect:
     """Remember a fault that goes on although its incident ends now, so that it is told again after a while (F10)."""
     if incident.family is not Family.MAINTENANCE or not incident.active:
         return Effect(None)
+    if incident.hazard is Hazard.EXERCISE_OVERDUE:  # a person who says that it is over ends it
+        return Effect(None)
     key = (incident.zone, incident.place_key)
     again_at = EpochMs(state.now + state.policy.still_there_ms)
     timer = Timer(again_at, f"{incident.zone}/{incident.place_key}", TimerKind.AGAIN)

@@ -88,6 +88,15 @@ def in_order(state: State, key: DeviceKey, received_at: EpochMs) -> EpochMs:
     return EpochMs(min(received_at + known.behind_ms, state.now + AHEAD_MS))
 
 
+def is_older(state: State, received_at: EpochMs, before: EpochMs) -> bool:
+    """Whether a report is older than an earlier one of its device, both in the order of the device's own reports.
+
+    One that was received ahead of stream time, by a clock that has been put right since, proves nothing.
+    """
+    was_ahead = before > state.now >= received_at
+    return received_at < before and not was_ahead
+
+
 def heartbeat_ms(device: Device) -> int:
     """The heartbeat interval of a device, milliseconds; 0 where it has none, or has been removed."""
     site = device.site

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from processors.incident.area import join_area
 from processors.incident.device_condition import (
     ConditionSignal,
     close_incident,
@@ -139,10 +140,19 @@ def clear_site(state: State, gateway: DeviceKey) -> Effect:
 
 
 def on_gateway_removed(state: State, gateway: Device) -> Effect:
-    """Report the silent devices of a removed gateway one by one, since no incident of a site covers them any more."""
+    """Report the silent devices of a removed gateway, since no incident of a site covers them any more.
+
+    Where they are many, they are an area (F17); else they are told one by one.
+    """
     children = (state.devices.get((gateway.zone, name)) for name in state.by_gateway.get(gateway.key, ()))
     silent = [child for child in children if child is not None]
-    return Effect(Reason.CONDITION_ACTIVE).then(tell_silent(state, silent, Reason.CONDITION_ACTIVE))
+    names = [child.device_id for child in silent if not stands_alone(state, child)]
+    joined = join_area(state, (gateway.zone, Hazard.COMM_FAIL), dict.fromkeys(names, 1), names)
+    if joined.reason is not None:
+        alone = [child for child in silent if child.device_id not in names]
+        return joined.then(tell_silent(state, alone, Reason.CONDITION_ACTIVE))
+    told = tell_silent(state, silent, Reason.CONDITION_ACTIVE)
+    return Effect(Reason.CONDITION_ACTIVE).then(told).after(*joined.changes)
 
 
 def on_device_left_site(state: State, device: Device) -> Effect:

@@ -10,6 +10,7 @@ An event is heard unless it is certain that it was heard before (docs/requiremen
 import msgspec
 from msgspec.structs import replace
 
+from processors.incident.lifecycle import OVER
 from processors.incident.matching import of_device
 from processors.state.effect import Change, PutDevice
 from processors.state.entities import Device, DeviceKey
@@ -44,19 +45,26 @@ def check_press(state: State, key: DeviceKey, fact: PillarFact, status: Status) 
         status: Whether it is real or part of an exercise.
     """
     device = device_at(state, key)
-    if has_event(device.press_ids, fact.event_id, fact.received_at, state.policy.bounce_ms):
+    name = event_name(fact.event_id, is_exercise=status is Status.EXERCISE)
+    if has_event(device.press_ids, name, fact.received_at, state.policy.bounce_ms):
         return DedupResult(device, Reason.DUPLICATE, ())
     is_resent = key in state.by_device and _is_resent(state, key, fact.event_id, status)
     repeat = Reason.DUPLICATE if is_resent else None
-    device = replace(device, press_ids=add_in_order(device.press_ids, fact.event_id, fact.received_at))
+    device = replace(device, press_ids=add_in_order(device.press_ids, name, fact.received_at))
     return DedupResult(device, repeat, (PutDevice(device),))
 
 
+def event_name(event_id: str, *, is_exercise: bool) -> str:
+    """The name of an event in a window: what is real is no copy of what belongs to an exercise (F1)."""
+    return f"exercise:{event_id}" if is_exercise else event_id
+
+
 def _is_resent(state: State, key: DeviceKey, event_id: str, status: Status) -> bool:
-    """Whether an open incident lists the press already, and its device has not asked to cancel it since."""
+    """Whether an incident that goes on lists the press already, and its device has not asked to cancel it since."""
     return any(
         incident.status is status
         and incident.family is Family.EMERGENCY
+        and incident.state not in OVER
         and key[1] not in incident.cancel_requested
         and any(
             source.event_id == event_id and source.device_id == key[1] and source.feed is Feed.PILLARS

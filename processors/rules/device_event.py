@@ -15,9 +15,9 @@ from processors.incident.issue import AlertContext, issue_alert
 from processors.incident.lifecycle import Transition, advance, opened, transition_of_device_cancel
 from processors.incident.matching import latest_of, of_device
 from processors.incident.merge import MAX_DEVICES, new_emergency
-from processors.incident.sign_of_life import heartbeat, heartbeat_ms, in_order, sign_of_life
+from processors.incident.sign_of_life import heartbeat, heartbeat_ms, in_order, is_older, sign_of_life
 from processors.incident.supervision import on_released, on_tested, tested
-from processors.rules.dedup import check_duplicate, check_press
+from processors.rules.dedup import check_duplicate, check_press, event_name
 from processors.rules.planned_work import under_exercise
 from processors.rules.press import is_late, press, report_of, status_of
 from processors.state.effect import (
@@ -57,7 +57,8 @@ def pillar_fact(state: State, envelope: FusionInput, fact: PillarFact) -> Effect
     if fact.kind is PillarKind.PRESS:
         known = check_press(state, key, fact, status_of(fact))
     else:
-        name = f"{fact.kind}:{'on' if fact.active else 'off'}:{fact.event_id}"
+        event_id = event_name(fact.event_id, is_exercise=fact.exercise)
+        name = f"{fact.kind}:{'on' if fact.active else 'off'}:{event_id}"
         known = check_duplicate(state, key, Feed.PILLARS, name, fact.received_at)
     device = known.device
     if known.repeat is not None:
@@ -104,7 +105,10 @@ def _is_overtaken(state: State, device: Device, fact: PillarFact) -> bool:
     if device.press_at is None:
         return False
     received_at = in_order(state, device.key, fact.received_at)
-    return received_at < device.press_at and state.now - received_at <= state.policy.late_after_ms
+    return (
+        is_older(state, received_at, device.press_at)
+        and state.now - received_at <= state.policy.late_after_ms
+    )
 
 
 def _fault(state: State, device: Device, fact: PillarFact) -> Effect:
@@ -116,7 +120,7 @@ def _fault(state: State, device: Device, fact: PillarFact) -> Effect:
     hazard = FAULTS[fact.kind]
     received_at = in_order(state, device.key, fact.received_at)
     before = next((report for report in device.faults if report.hazard is hazard), None)
-    if before is not None and received_at < before.received_at:
+    if before is not None and is_older(state, received_at, before.received_at):
         # Its end, or a later report of it, has overtaken this one.
         return Effect(Reason.STILL_ACTIVE if before.active else Reason.NOT_ACTIVE, (), (PutDevice(device),))
     others = tuple(report for report in device.faults if report.hazard is not hazard)

@@ -60,6 +60,7 @@ def feed_watermark(state: State, _envelope: FusionInput, mark: FeedWatermark) ->
     newer = {number for number, watermark in puts if watermark.doubt is None}
     if mark.partitions and not newer:
         return Effect(Reason.DUPLICATE, (), (PutWatermarks(mark.topic, puts),))
+    puts += _never_read(state, mark)
     gone = _gone(state, mark) if mark.partition_count > 0 else ()
     is_first = not any(topic == mark.topic for topic, _ in state.watermarks)
     timers = (_timer(state, mark.topic),) if is_first and mark.topic not in state.expected else ()
@@ -90,6 +91,16 @@ def _in_step(before: tuple[EpochMs, EpochMs], after: tuple[EpochMs, EpochMs]) ->
     """Whether a writer's clock and stream time have gone on together between two watermarks."""
     said_ms, passed_ms = after[0] - before[0], after[1] - before[1]
     return passed_ms >= STEP_MS and abs(said_ms - passed_ms) < STEP_MS
+
+
+def _never_read(state: State, mark: FeedWatermark) -> tuple[tuple[int, Watermark], ...]:
+    """Partitions that the topic has and that nobody has reported: they are waited for from now on (F8)."""
+    numbers = range(min(mark.partition_count, MAX_PARTITIONS))
+    return tuple(
+        (number, Watermark(EpochMs(0), state.now, state.now))
+        for number in numbers
+        if number not in mark.partitions and (mark.topic, number) not in state.watermarks
+    )
 
 
 def _gone(state: State, mark: FeedWatermark) -> tuple[int, ...]:

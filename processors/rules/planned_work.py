@@ -18,7 +18,7 @@ from processors.state.effect import Change, Effect, PutExercise, PutIncident, Pu
 from processors.state.entities import DeviceKey, Exercise, Timer, TimerKind
 from processors.state.partition_state import State
 from schemas.ack import Actor
-from schemas.enums import Feed, Hazard, IncidentState, Reason
+from schemas.enums import Feed, Grade, Hazard, IncidentState, Reason
 from schemas.fusion_log import ExerciseNotice, FusionInput, MaintenanceWindow, PillarFact
 from schemas.units import DAY_MS, EpochMs
 
@@ -57,7 +57,9 @@ def maintenance_window(state: State, envelope: FusionInput, window: MaintenanceW
     problem = _problem(state, window, len(state.windows) - len(past))
     if problem:
         return Effect(Reason.MAINTENANCE_REFUSED, (), forgotten, detail=problem)
-    return Effect(Reason.MAINTENANCE_PLANNED, (), (*forgotten, PutWindow(window.window_id, _kept(window))))
+    changed = () if known is None else _released(state, known)
+    taken_up = PutWindow(window.window_id, _kept(window))
+    return Effect(Reason.MAINTENANCE_PLANNED, (), (*forgotten, taken_up, *changed))
 
 
 def _kept(window: MaintenanceWindow) -> MaintenanceWindow:
@@ -81,18 +83,22 @@ def _is_past(window: MaintenanceWindow, now: EpochMs) -> bool:
 
 
 def _released(state: State, window: MaintenanceWindow) -> tuple[Change, ...]:
-    """Faults that a window has held are judged with the next tick, since the work has ended early.
+    """What a window has held is judged with the next tick, since the work has ended early or is planned otherwise.
 
-    One that another window covers as well is held by that one (processors/rules/hold.py).
+    What another window, or the window as it is now, covers is held by that one (processors/rules/hold.py, timers.py).
     """
-    return tuple(
-        PutIncident(replace(incident, hold_until=state.now))
-        for incident in state.incidents.values()
-        if incident.zone == window.zone
-        and incident.is_planned
-        and incident.state is IncidentState.CANDIDATE
-        and (incident.hold_until or 0) > state.now
-    )
+    ends = {period.ends_at for period in window.periods}
+    changes = []
+    for incident in state.incidents.values():
+        if incident.zone != window.zone or incident.grade is not Grade.BLUE:
+            continue
+        names = ["escalate_at", "notify_at", "calm_at"]
+        if incident.is_planned and incident.state is IncidentState.CANDIDATE:
+            names = ["hold_until"]
+        due = {name: state.now for name in names if getattr(incident, name) in ends}
+        if due:
+            changes.append(PutIncident(replace(incident, **due)))
+    return tuple(changes)
 
 
 def exercise_change(state: State, envelope: FusionInput, notice: ExerciseNotice) -> Effect:

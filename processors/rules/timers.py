@@ -134,6 +134,8 @@ def _unshelve(state: State, timer: Timer, incident: Incident) -> Effect:
 
 def _calm(state: State, timer: Timer, incident: Incident) -> Effect:
     """End flapping and report the present condition."""
+    if not incident.flapping and (until := _worked_on_until(state, incident)) is not None:
+        return Effect(None, (), (PutIncident(replace(incident, calm_at=until)),))
     calm = end_flapping(incident)
     if incident.state in QUIET or not incident.revision:
         return Effect(None, (), (PutIncident(calm),))

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.enums import Action, Grade, Hazard, PillarKind, Reason
 from tests.support.expect import at_s, never, once, watch, within
@@ -80,3 +81,20 @@ def test_f19_what_comes_and_goes_slowly_is_told_once_and_escalates() -> None:
     assert len(within(line, 0, 7_200, hazard=Hazard.MAINS)) <= 20
     once(line, 0, 7_200, action=Action.ESCALATE)
     never(line, 1_200, 7_200, reason=Reason.CONDITION_BACK)
+
+
+def test_f17_the_silent_devices_of_a_gateway_that_is_removed_are_one_incident() -> None:
+    names = [f"P{n}" for n in range(40)]
+    children = (device(name, gateway="G1", heartbeat_s=20, lat=LAT + n / 100) for n, name in enumerate(names))
+    line = Timeline(gateway(heartbeat_s=20), *children)
+    watch(line, 1, 60, "G1", *names)
+    watch(line, 61, 140)
+    line.push(replace(gateway(heartbeat_s=20), revision=5, removed=True), at_s=146)
+    watch(line, 147, 300)
+    watch(line, 301, 400, *names)
+    told = [(alert.hazard, alert.reason) for alert in within(line, 146, 400)]
+    assert told == [
+        (Hazard.SITE_COMM_FAIL, Reason.DEVICE_LEFT),
+        (Hazard.COMM_FAIL, Reason.AREA_FAULT),
+        (Hazard.COMM_FAIL, Reason.CONDITION_OVER),
+    ]

@@ -2,10 +2,10 @@
 
 from msgspec.structs import replace
 
-from schemas.enums import Action, Grade, Hazard, PillarKind, Reason, Status
+from schemas.enums import AckAction, Action, Disposition, Grade, Hazard, PillarKind, Reason, Status
 from schemas.fusion_log import ExerciseNotice, MaintenanceWindow, Period
 from tests.support.expect import never, once, within
-from tests.support.log_records import ACTOR, LAT, ZONE, device, gateway, ms
+from tests.support.log_records import ACTOR, LAT, ZONE, device, exercise, gateway, ms
 from tests.support.timeline import Timeline
 
 
@@ -87,3 +87,41 @@ def test_f21_an_announced_exercise_ends_by_a_person() -> None:
     assert once(line, 201, 201, grade=Grade.RED, action=Action.RAISE).status is Status.ACTUAL
     line.run(7_000, 7_300)
     never(line, 0, 8_000, hazard=Hazard.EXERCISE_OVERDUE)
+
+
+def test_f21_work_that_is_planned_otherwise_holds_nothing_any_longer_than_that() -> None:
+    for changed in (work((0, 100), revision=2), replace(work((0, 5_000), revision=2), devices=("P9",))):
+        line = Timeline()
+        line.push(work((0, 5_000)))
+        line.pillar(PillarKind.TAMPER, 5)
+        line.run(6, 60)
+        line.push(changed, at_s=61)
+        line.run(62, 120)
+        assert once(line, 0, 120, action=Action.RAISE).reason is Reason.STILL_AFTER_WORK
+
+
+def test_f21_work_that_ends_early_delays_no_escalation_and_no_return_any_longer() -> None:
+    line = Timeline(device("P1"), device("P2", lat=LAT + 1))
+    line.pillar(PillarKind.TAMPER, 0, "P1")
+    line.pillar(PillarKind.BATTERY, 0, "P2")
+    line.run(1, 60)
+    line.push(work((60, 50_000)), at_s=60)
+    line.pillar(PillarKind.BATTERY, 70, "P2", active=False)
+    line.pillar(PillarKind.BATTERY, 80, "P2")
+    line.run(81, 700)
+    never(line, 81, 700)
+    line.push(replace(work((60, 50_000), revision=2), ended=True), at_s=701)
+    line.run(702, 710)
+    once(line, 702, 702, hazard=Hazard.TAMPER, action=Action.ESCALATE)
+    once(line, 702, 702, hazard=Hazard.BATTERY, reason=Reason.CONDITION_BACK)
+
+
+def test_f21_an_exercise_that_was_too_long_is_over_when_a_person_says_so() -> None:
+    line = Timeline()
+    line.push(exercise(0, 100))
+    line.run(1, 130)
+    told = once(line, 100, 101, hazard=Hazard.EXERCISE_OVERDUE)
+    line.acknowledge(AckAction.ACCEPT, told.incident_id, 131)
+    line.acknowledge(AckAction.CLOSE, told.incident_id, 132, disposition=Disposition.FOUNDED)
+    line.push(exercise(140, 100, revision=2, ended=True), at_s=140)
+    assert not line.run(141, 2 * 86_400, every_s=60)

@@ -125,6 +125,15 @@ def test_f8_all_partitions_of_a_feed_together_are_one_incident_and_one_that_is_g
     assert (over.incident_id, over.reason) == (silent.incident_id, Reason.CONDITION_OVER)
 
 
+def test_f8_a_partition_that_nobody_has_ever_read_makes_the_feed_silent_and_no_device() -> None:
+    line = Timeline(device(zone=UNASSIGNED_ZONE, heartbeat_s=60), zone=UNASSIGNED_ZONE)
+    for second in range(1, 400):
+        line.push(replace(alive(second, 0), partition_count=2), at_s=second)
+        line.tick(second)
+    once(line, 30, 32, hazard=Hazard.FEED_SILENT, action=Action.RAISE)
+    never(line, 0, 400, hazard=Hazard.COMM_FAIL)
+
+
 def test_f7_after_an_outage_of_the_broker_nothing_is_silent_that_reports_again() -> None:
     names = [f"P{n}" for n in range(60)]
     line = Timeline(*(device(name, heartbeat_s=20, lat=LAT + n) for n, name in enumerate(names)))

@@ -3,7 +3,7 @@
 import pytest
 
 from processors.incident.issue import topic_for
-from schemas.enums import Action, Disposition, Grade, IncidentState, PillarKind, Reason, Status
+from schemas.enums import Action, Disposition, Grade, Hazard, IncidentState, PillarKind, Reason, Status
 from schemas.topics import TEST_ALERTS
 from tests.support.log_records import LAT, camera, device, fact, flame
 from tests.support.timeline import Timeline, only_alert, reasons
@@ -227,3 +227,43 @@ def test_a_release_and_a_cancel_count_although_the_clock_of_their_gateway_has_be
     assert line.state.devices["east", "P1"].closed_at is None
     cancelled = fact(PillarKind.CANCEL, at_s=86 - 3_600, event_id="c")
     assert line.push(cancelled, at_s=86).reason is Reason.CANCEL_REQUESTED
+
+
+def test_the_end_of_a_fault_is_heard_although_the_clock_was_ahead_when_it_began() -> None:
+    line = Timeline()
+    line.push(fact(PillarKind.BATTERY, at_s=15, event_id="on"), at_s=0)
+    line.run(1, 7)
+    over = line.push(fact(PillarKind.BATTERY, at_s=8, event_id="off", active=False), at_s=8)
+    assert over.reason is Reason.CONDITION_OVER
+    assert not line.run(9, 60)
+
+
+def test_a_restore_that_overtakes_its_alarm_ends_it_although_the_clock_is_ahead() -> None:
+    line = Timeline()
+    line.push(fact(PillarKind.BATTERY, at_s=12, event_id="off", active=False), at_s=2)
+    line.push(fact(PillarKind.BATTERY, at_s=10, event_id="on"), at_s=2.1)
+    assert not line.run(3, 60)
+
+
+def test_a_release_and_a_cancel_are_heard_although_the_clock_was_ahead_at_the_press() -> None:
+    line = Timeline()
+    line.push(fact(at_s=15), at_s=0)
+    line.push(fact(PillarKind.RELEASE, at_s=5, event_id="r"), at_s=5)
+    asked = line.push(fact(PillarKind.CANCEL, at_s=6, event_id="c"), at_s=6)
+    assert asked.reason is Reason.CANCEL_REQUESTED
+    assert line.state.devices["east", "P1"].closed_at is None
+
+
+@pytest.mark.parametrize("is_exercise", [True, False])
+def test_what_is_real_is_no_copy_of_what_belongs_to_an_exercise(*, is_exercise: bool) -> None:
+    line = Timeline()
+    for kind in (PillarKind.PRESS, PillarKind.TAMPER):
+        line.push(fact(kind, event_id="7", exercise=is_exercise), at_s=0)
+        line.push(fact(kind, event_id="7", exercise=not is_exercise, at_s=1), at_s=1)
+        again = line.push(fact(kind, event_id="7", exercise=is_exercise), at_s=2)
+        assert again.reason is Reason.DUPLICATE
+    line.run(2, 40)
+    raised = [(alert.hazard, alert.status) for alert in line.alerts if alert.action is Action.RAISE]
+    assert (Hazard.EMERGENCY_CALL, Status.ACTUAL) in raised
+    assert (Hazard.EMERGENCY_CALL, Status.EXERCISE) in raised
+    assert (Hazard.TAMPER, Status.ACTUAL) in raised

@@ -381,3 +381,12 @@ def test_an_append_time_beyond_the_year_9999_does_not_move_stream_time() -> None
     line.press(100)
     (decision,) = line.push_entry(LogEntry(9, ms(1e14), None, None))
     assert (decision.reason, line.state.now) == (Reason.UNDECODABLE, ms(100))
+
+
+def test_an_id_that_comes_round_again_is_heard_although_its_incident_is_cleared_but_open() -> None:
+    line = Timeline()
+    raised = only_alert(line.press(0, event_id="1"))
+    line.acknowledge(AckAction.CLEAR, raised.incident_id, 10)
+    line.run(11, 600)
+    again = only_alert(line.press(601, event_id="1"))
+    assert (again.incident_id, again.state) == (raised.incident_id, IncidentState.RAISED)
