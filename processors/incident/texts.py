@@ -242,7 +242,8 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "Gateway {device} or several devices behind it are silent.", "网关 {device} 或其下多台设备失联。"
     ),
     (None, Reason.INHIBITED): Wording(
-        "The whole site is silent: another incident speaks for it.", "整个站点失联，由另一事件统一处理。"
+        "Others have it too, from one cause: another incident speaks for it.",
+        "其他设备因同一原因也出现此情况，由另一事件统一处理。",
     ),
     (None, Reason.DEVICE_UPDATED): Wording(
         "The registry has changed what the device promises: it is watched anew.",

@@ -17,7 +17,7 @@ from processors.incident.lifecycle import Transition, advance
 from processors.incident.matching import Surroundings, by_name, fault_name
 from processors.incident.planned import planned_until
 from processors.incident.raising import raise_incident
-from processors.incident.site import held_for, inhibit_children
+from processors.incident.site import held_for, inhibit_children, on_site_silent
 from processors.state.effect import Effect, EndIncident, PutIncident
 from processors.state.entities import Incident
 from processors.state.partition_state import State
@@ -85,11 +85,35 @@ def _together(state: State, incident: Incident) -> Effect | None:
         and not _is_of_site(state, other)
     ]
     names = [other.devices[0] for other in due]
+    site = _site_of(state, incident, names)
+    if site is not None:
+        return site.then(
+            *(_dropped(other, Reason.INHIBITED) for other in due if _is_behind(state, incident, other))
+        )
     joined = join_area(state, (incident.zone, incident.hazard), dict.fromkeys(names, 1), names)
     if joined.reason is None:
         return None
     ended = (EndIncident(replace(other, state=IncidentState.CLOSED)) for other in due)
     return joined.after(*ended)
+
+
+def _is_behind(state: State, incident: Incident, other: Incident) -> bool:
+    """Whether the devices of two incidents report through the same gateway."""
+    devices = [state.devices.get((each.zone, each.devices[0])) for each in (incident, other)]
+    return len({None if device is None else device.gateway for device in devices}) == 1
+
+
+def _site_of(state: State, incident: Incident, names: list[str]) -> Effect | None:
+    """The silent site that the devices of planned work make which is over now; None where they make none."""
+    device = state.devices.get((incident.zone, incident.devices[0]))
+    owner = None if device is None or device.gateway is None else state.devices.get(device.gateway)
+    if incident.hazard is not Hazard.COMM_FAIL or owner is None or not owner.is_registered:
+        return None
+    behind = [state.devices[incident.zone, name] for name in names if (incident.zone, name) in state.devices]
+    count = sum(1 for each in behind if each.gateway == owner.key)
+    if count < state.policy.site_misses:
+        return None
+    return on_site_silent(state, owner, f"after-work:{state.now}", 0)
 
 
 def _raised(state: State, incident: Incident) -> Effect:

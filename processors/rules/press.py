@@ -35,6 +35,7 @@ def press(state: State, device: Device, fact: PillarFact) -> Effect:
         press_at=in_order(state, device.key, fact.received_at),
         press_incident=incident.incident_id,
         press_seen_at=state.now,
+        press_occurred_at=None if fact.clock_suspect else fact.occurred_at,
         closed_at=closed_at,
     )
     return replace(effect, changes=(PutDevice(pressed), *effect.changes, *watch))
@@ -57,7 +58,8 @@ def _contact(state: State, device: Device, fact: PillarFact) -> tuple[EpochMs | 
 def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
     """Whether this is a bounce of the last press; a series of bounces is measured from its first press.
 
-    Both must have come into the log together as well, since the clock of a gateway may stand still. It is no bounce
+    Both must have come into the log together as well, since the clock of a gateway may stand still, and must not have
+    happened apart, since a gateway that empties its buffer may give all of it one time. It is no bounce
     after a cancel, since the caller has changed their mind. Nor is it one if the incident of the last press is over,
     or if one of the two presses belongs to an exercise and the other does not.
     """
@@ -68,11 +70,19 @@ def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
     return (
         abs(in_order(state, device.key, fact.received_at) - device.press_at) <= state.policy.bounce_ms
         and seen_ms <= state.policy.late_after_ms
+        and not _happened_apart(state, device, fact)
         and incident is not None
         and incident.state not in OVER
         and incident.status is status_of(fact)
         and device.device_id not in incident.cancel_requested
     )
+
+
+def _happened_apart(state: State, device: Device, fact: PillarFact) -> bool:
+    """Whether the pillar's own clock says that two presses which were received together happened apart."""
+    if device.press_occurred_at is None or fact.clock_suspect:
+        return False
+    return abs(fact.occurred_at - device.press_occurred_at) > state.policy.late_after_ms
 
 
 def status_of(fact: PillarFact) -> Status:

@@ -94,6 +94,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
             makes a press look like a copy.
         press_seen_at: Stream time of its last press that was no bounce.
         faults: What it has reported last about each of its faults.
+        press_occurred_at: When the last press that was no bounce happened, by its device's clock, or None where that
+            was not to be believed.
         settles_at: Stream time until which a gateway that has reported again waits for the devices behind it, or None.
     """
 
@@ -115,6 +117,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
     press_seen_at: EpochMs | None = None
     faults: tuple[FaultReport, ...] = ()
     settles_at: EpochMs | None = None
+    press_occurred_at: EpochMs | None = None
 
     @property
     def key(self) -> DeviceKey:

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from schemas.enums import AckAction, Action, Disposition, Grade, Hazard, PillarKind, Reason, Status
 from schemas.fusion_log import ExerciseNotice, MaintenanceWindow, Period
-from tests.support.expect import never, once, within
+from tests.support.expect import never, once, watch, within
 from tests.support.log_records import ACTOR, LAT, ZONE, device, exercise, gateway, ms
 from tests.support.timeline import Timeline
 
@@ -125,3 +125,12 @@ def test_f21_an_exercise_that_was_too_long_is_over_when_a_person_says_so() -> No
     line.acknowledge(AckAction.CLOSE, told.incident_id, 132, disposition=Disposition.FOUNDED)
     line.push(exercise(140, 100, revision=2, ended=True), at_s=140)
     assert not line.run(141, 2 * 86_400, every_s=60)
+
+
+def test_f21_devices_behind_one_gateway_that_are_silent_after_the_work_are_a_site() -> None:
+    pillars = [device(f"P{n}", gateway="G1", heartbeat_s=60, lat=LAT + n) for n in range(10)]
+    line = Timeline(gateway(heartbeat_s=60), *pillars)
+    line.push(replace(work((60, 300)), devices=tuple(each.device_id for each in pillars)))
+    watch(line, 1, 500, "G1")
+    told = once(line, 0, 500, action=Action.RAISE)
+    assert (told.hazard, told.sources[0].device_id) == (Hazard.SITE_COMM_FAIL, "G1")

@@ -14,7 +14,7 @@ from schemas.enums import (
 )
 from schemas.topics import ALERTS, MAINTENANCE
 from tests.support.expect import never, once, within
-from tests.support.log_records import device
+from tests.support.log_records import device, fact
 from tests.support.timeline import Timeline, only_alert
 
 
@@ -125,3 +125,12 @@ def test_req_07_repeated_unfounded_presses_never_change_the_grade() -> None:
         line.acknowledge(AckAction.CLOSE, call.incident_id, second + 2, disposition=Disposition.UNFOUNDED)
     assert {alert.grade for alert in line.alerts} == {Grade.RED}
     assert not any(alert.flapping for alert in line.alerts)
+
+
+def test_f02_presses_of_a_buffer_that_happened_apart_are_no_bounces() -> None:
+    line = Timeline()
+    line.tick(1)
+    for number in range(4):
+        held = fact(at_s=0, event_id=f"e{number}", occurred_s=-600 * number)
+        alert = only_alert(line.push(held, at_s=1))
+        assert alert.press_count == number + 1

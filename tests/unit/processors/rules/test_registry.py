@@ -44,7 +44,7 @@ from tests.support.timeline import Timeline, only_alert
 
 
 def on_its_way() -> tuple[Timeline, str]:
-    """A call of a pillar whose crew is on the way."""
+    """A call of a pillar whose unit is on the way."""
     line = Timeline()
     call = only_alert(line.press(0)).incident_id
     line.acknowledge(AckAction.EN_ROUTE, call, 1)
