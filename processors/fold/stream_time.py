@@ -79,7 +79,7 @@ def _follow_tick(state: State, append: EpochMs, tick: Tick) -> None:
         state.now = max(now, append)
     elif both > now + PACE_MS:
         state.now = both
-    elif 0 < append - state.tick_append <= PACE_MS:
+    elif tick.number > state.tick and 0 < append - state.tick_append <= PACE_MS:
         state.now = EpochMs(now + append - state.tick_append)
 
 
@@ -91,7 +91,7 @@ def note_hole(state: State) -> None:
     gap_ms = state.now - state.ticked_at
     if gap_ms <= HOLE_MS:
         return
-    if not state.ticked_at:
+    if not state.ticked_at:  # before the first tick of a log there was none to be missed
         return
     state.heard_since = state.now
     if gap_ms <= LEAP_MS:
