@@ -154,7 +154,8 @@ class Presses:
             return is_fresh, "the same report again (F2)"
         for each in known:
             incident = view.incidents.get(each.incident_id)
-            if incident is not None and incident.is_open:
+            # A person has said of a cleared one that it is over, so whoever presses then must be heard.
+            if incident is not None and incident.is_open and incident.state not in OVER:
                 is_listed = each.counted and incident.source_count <= 40 and incident.zone == zone
                 is_listed = is_listed and not self._has_cancelled(record, each)
                 return is_listed, "a resend into the incident that it opened or joined (F2)"
