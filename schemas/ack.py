@@ -5,6 +5,9 @@ import msgspec
 from schemas.enums import AckAction, AckOutcome, AckReason, Disposition, Grade, IncidentState, Reason
 from schemas.units import EpochMs
 
+NOTE_LENGTH = 500
+"""The longest note, characters (docs/requirements.md, F6)."""
+
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who acted on an incident.
@@ -32,6 +35,8 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         disposition: How the incident ended; required to close.
         shelve_s: For how long to shelve, seconds; null means as long as the policy allows.
         grade: The new grade; required to regrade.
+        note: What the person adds, at most 500 characters, about the incident and never about a person; required for a
+            note.
     """
 
     ack_id: str
@@ -44,6 +49,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     disposition: Disposition | None = None
     shelve_s: int | None = None
     grade: Grade | None = None
+    note: str | None = None
 
 
 class AckFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -61,6 +67,7 @@ class AckFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         disposition: As it was sent.
         shelve_s: As it was sent.
         grade: As it was sent.
+        note: As it was sent; one that is too long is cut to one character more than the limit, and rejected.
     """
 
     ack_id: str
@@ -74,6 +81,7 @@ class AckFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     disposition: Disposition | None = None
     shelve_s: int | None = None
     grade: Grade | None = None
+    note: str | None = None
 
 
 class AckResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -145,6 +145,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         policy_version: Version of the policy under which it was decided.
         fold_version: Version of the rules by which it was decided.
         disposition: How the incident ended, or null.
+        note: What the actor has added, or null.
     """
 
     alert_id: str
@@ -190,3 +191,4 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     policy_version: str
     fold_version: int
     disposition: Disposition | None
+    note: str | None = None

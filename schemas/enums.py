@@ -90,6 +90,10 @@ class InputKind(StrEnum):
     DEAD_LETTER = "dead_letter"
     LIST_AGE = "list_age"
     LOG_BROKEN = "log_broken"
+    MAINTENANCE = "maintenance"
+    EXERCISE = "exercise"
+    CLOCK = "clock"
+    EXPECTED_FEEDS = "expected_feeds"
 
 
 class Hazard(StrEnum):
@@ -110,6 +114,8 @@ class Hazard(StrEnum):
     SITE_COMM_FAIL = "site_comm_fail"
     STUCK_BUTTON = "stuck_button"
     TEST_MISSED = "test_missed"
+    CLOCK_DIFFERS = "clock_differs"
+    EXERCISE_OVERDUE = "exercise_overdue"
 
 
 class Family(StrEnum):
@@ -252,6 +258,7 @@ class AckAction(StrEnum):
     UNSHELVE = "unshelve"
     OUT_OF_SERVICE = "out_of_service"
     IN_SERVICE = "in_service"
+    NOTE = "note"
 
 
 class AckReason(StrEnum):
@@ -322,6 +329,14 @@ class Reason(StrEnum):
     SITE_SILENT = "site_silent"
     INHIBITED = "inhibited"
     DEVICE_LEFT = "device_left"
+    DEVICE_MOVED = "device_moved"
+    NOTED = "noted"
+    AREA_FAULT = "area_fault"
+    STILL_AFTER_AREA = "still_after_area"
+    STILL_AFTER_WORK = "still_after_work"
+    STILL_THERE = "still_there"
+    MORE_RECORDS = "more_records"
+    EXERCISE_OVER = "exercise_over"
     FOLD_ERROR = "fold_error"
     # No alert is issued.
     HELD = "held"
@@ -341,6 +356,11 @@ class Reason(StrEnum):
     POLICY_ACTIVATED = "policy_activated"
     POLICY_REFUSED = "policy_refused"
     FEED_STATUS = "feed_status"
+    MAINTENANCE_PLANNED = "maintenance_planned"
+    MAINTENANCE_ENDED = "maintenance_ended"
+    MAINTENANCE_REFUSED = "maintenance_refused"
+    EXERCISE_STARTED = "exercise_started"
+    EXERCISE_ENDED = "exercise_ended"
     TICK = "tick"
     MISROUTED = "misrouted"
     UNDECODABLE = "undecodable"
@@ -358,3 +378,7 @@ class Reason(StrEnum):
     NEVER_FOR_GRADE = "never_for_grade"
     TOO_LONG = "too_long"
     UNKNOWN_ACTION = "unknown_action"
+    ACTOR_MISSING = "actor_missing"
+    NOTE_MISSING = "note_missing"
+    NOTE_TOO_LONG = "note_too_long"
+    REVISION_NOT_OUT = "revision_not_out"

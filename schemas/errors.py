@@ -13,8 +13,7 @@ CallboxError
 ├── AccessDenied       the broker refuses us             correct credentials, ACLs exit 77
 ├── DeliveryFailed     the broker did not take a record  the process stops         exit 70
 ├── LogBroken          log and snapshots do not match    the process stops         exit 70
-├── WorkerStalled      work waits and none is done       the process stops         exit 70
-└── ClockDiffers       the broker's clock differs        correct the clock         exit 70
+└── WorkerStalled      work waits and none is done       the process stops         exit 70
 """
 
 from enum import StrEnum
@@ -119,7 +118,3 @@ class LogBroken(CallboxError):
 
 class WorkerStalled(CallboxError):
     """Records wait and nothing advances: the process stops, so that another worker reads them."""
-
-
-class ClockDiffers(CallboxError):
-    """The clocks of the broker and of this machine are too far apart."""

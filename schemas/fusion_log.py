@@ -2,7 +2,8 @@
 
 import msgspec
 
-from schemas.enums import Feed, FeedState, Hazard, InputKind, PillarKind
+from schemas.ack import Actor
+from schemas.enums import AckReason, Feed, FeedState, Hazard, InputKind, PillarKind
 from schemas.errors import Cause
 from schemas.units import EpochMs
 
@@ -123,12 +124,14 @@ class FeedWatermark(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         topic: Its topic.
         partitions: Those whose records have all been reported until `at`.
         at: The time, by the clock of the worker that reads them; it rises.
+        partition_count: How many partitions the topic has now; 0 where the writer does not say.
     """
 
     feed: Feed
     topic: str
     partitions: tuple[int, ...]
     at: EpochMs
+    partition_count: int = 0
 
 
 class DeadLetterNotice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -141,6 +144,7 @@ class DeadLetterNotice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         offset: Its offset.
         cause: Why it could not be used.
         at: When it was appended.
+        device_id: The device that it names, where it could be read; else empty.
     """
 
     feed: Feed
@@ -149,6 +153,7 @@ class DeadLetterNotice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     offset: int
     cause: Cause
     at: EpochMs
+    device_id: str = ""
 
 
 class ListAge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -216,9 +221,105 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         number: One more than the latest tick of the partition that the writer has seen.
+        at: When it was written, by the writer's clock; null in logs of before 0.5.0.
     """
 
     number: int
+    at: EpochMs | None = None
+
+
+class Period(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A span of time.
+
+    Attributes:
+        begins_at: Its first moment.
+        ends_at: The first moment after it.
+    """
+
+    begins_at: EpochMs
+    ends_at: EpochMs
+
+
+class MaintenanceWindow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Planned work on devices of one zone: what it causes is told only if it still holds when the work should be over.
+
+    It covers blue hazards only. With neither devices nor a gateway it covers the whole zone.
+
+    Attributes:
+        window_id: Its id.
+        zone: The zone.
+        revision: Rises with every change; the fold ignores a lower one.
+        devices: The devices that it covers.
+        gateway: The gateway that it covers, with every device behind it, or null.
+        periods: When work is done, earliest first, at most 1,000: the occurrences of the rule.
+        rule: The recurrence rule (RFC 5545) from which the periods were made, for people; empty for one period.
+        reason: Why.
+        note: What else there is to say, at most 500 characters, never about a person; or null.
+        actor: Who planned it.
+        ended: It has been withdrawn, or has ended early.
+    """
+
+    window_id: str
+    zone: str
+    revision: int
+    devices: tuple[str, ...] = ()
+    gateway: str | None = None
+    periods: tuple[Period, ...] = ()
+    rule: str = ""
+    reason: AckReason = AckReason.PLANNED_WORK
+    note: str | None = None
+    actor: Actor
+    ended: bool = False
+
+
+class ExerciseNotice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An exercise in one zone begins, or is over.
+
+    Attributes:
+        exercise_id: Its id.
+        zone: The zone.
+        revision: Rises with every change; the fold ignores a lower one.
+        at: When it was said, by the clock of the person's machine.
+        ends_at: When it should be over.
+        actor: Who leads it.
+        ended: It is over.
+    """
+
+    exercise_id: str
+    zone: str
+    revision: int
+    at: EpochMs
+    ends_at: EpochMs
+    actor: Actor
+    ended: bool = False
+
+
+class ClockNotice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A worker has compared its clock with the broker's.
+
+    Attributes:
+        worker: Which worker, and on which machine.
+        apart_ms: The broker's clock minus the worker's, milliseconds.
+        differs: They are further apart than they may be.
+        at: When, by the broker's clock.
+    """
+
+    worker: str
+    apart_ms: int
+    differs: bool
+    at: EpochMs
+
+
+class ExpectedFeeds(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The feeds that devices of the registry report through, sent to every partition by `callbox registry apply`.
+
+    Attributes:
+        revision: Rises with every `callbox registry apply`; the fold ignores a lower one.
+        topics: Their topics.
+    """
+
+    revision: int
+    topics: tuple[str, ...]
 
 
 class FusionSnapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):

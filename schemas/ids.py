@@ -15,9 +15,6 @@ def fingerprint(*parts: str | int) -> str:
         26 characters, lower-case hexadecimal (104 bits of BLAKE2b): at a billion ids the chance that any two
         collide is below 1e-13.
     """
-    digest = blake2b(digest_size=13)
-    for part in parts:
-        value = str(part).encode()
-        digest.update(len(value).to_bytes(4, "big"))
-        digest.update(value)
-    return digest.hexdigest()
+    values = [str(part).encode() for part in parts]
+    content = b"".join([len(value).to_bytes(4, "big") + value for value in values])
+    return blake2b(content, digest_size=13).hexdigest()

@@ -12,7 +12,7 @@ from schemas.alert import Alert
 from schemas.dead_letter import DeadLetter
 from schemas.evidence import EvidenceSnapshot
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
-from schemas.fusion_log import FusionInput, FusionSnapshot
+from schemas.fusion_log import FusionInput, FusionSnapshot, MaintenanceWindow
 from schemas.hotlist import HotlistEntry, VerificationRequest
 from schemas.registry import RegistryDevice
 from schemas.units import DAY_MS, MINUTE_MS
@@ -21,6 +21,7 @@ PILLAR_EVENTS = "alarm.pillar-event.v1"
 FRAMES = "camera.frame.v1"
 PLATE_READS = "checkpoint.plate-read.v1"
 REGISTRY = "site.registry.v1"
+MAINTENANCE_WINDOWS = "site.maintenance.v1"
 HOTLIST = "vehicle.hotlist.v1"
 FUSION_INPUT = "fusion.input.v1"
 FUSION_SNAPSHOT = "fusion.snapshot.v1"
@@ -90,6 +91,15 @@ _FLOW = (
         name=REGISTRY,
         key="device id",
         record=RegistryDevice,
+        partitions=1,
+        retention_ms=None,
+        cleanup=Cleanup.COMPACT,
+    ),
+    # Only the command line reads it: the fold is told of each window by the log.
+    Topic(
+        name=MAINTENANCE_WINDOWS,
+        key="window id",
+        record=MaintenanceWindow,
         partitions=1,
         retention_ms=None,
         cleanup=Cleanup.COMPACT,

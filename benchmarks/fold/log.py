@@ -1,6 +1,7 @@
 """Write the log of one partition for the fold bench, and fold it at the same time."""
 
 import random
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from schemas.codec import encode
 from schemas.enums import Feed, InputKind, PillarKind
 from schemas.fusion_log import FeedWatermark, FusionInput, PillarFact, Tick
 from schemas.registry import RegistryDevice
-from schemas.topics import LOG_PARTITIONS, PILLAR_EVENTS
+from schemas.topics import BY_NAME, FRAMES, LOG_PARTITIONS, PILLAR_EVENTS
 from schemas.units import EpochMs
 
 SEED = 7
@@ -87,14 +88,11 @@ class LogWriter:
     def tick(self) -> Input:
         """A tick."""
         number = self.state.tick + 1
-        return self.push(Part.TIME, InputKind.TICK, f"tick:{number}", "", Tick(number=number))
+        return self.push(Part.TIME, InputKind.TICK, f"tick:{number}", "", Tick(number=number, at=self.now))
 
-    def feed_word(self) -> Input:
-        """The watermark of the pillars' feed: everything until now has been processed."""
-        mark = FeedWatermark(
-            feed=Feed.PILLARS,
-            topic=PILLAR_EVENTS,
-            partitions=tuple(range(LOG_PARTITIONS)),
-            at=self.now,
-        )
-        return self.push(Part.TIME, InputKind.FEED_WATERMARK, f"alive:{self.now}", "", mark)
+    def feed_words(self) -> Iterator[Input]:
+        """The watermarks of the feeds of pillars and cameras: everything until now has been processed."""
+        for feed, topic in ((Feed.PILLARS, PILLAR_EVENTS), (Feed.CAMERAS, FRAMES)):
+            partitions = tuple(range(BY_NAME[topic].partitions))
+            mark = FeedWatermark(feed=feed, topic=topic, partitions=partitions, at=self.now)
+            yield self.push(Part.TIME, InputKind.FEED_WATERMARK, f"alive:{topic}:{self.now}", "", mark)

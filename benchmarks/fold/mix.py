@@ -176,9 +176,9 @@ class PartitionLog:
             yield from self._time()
 
     def _time(self) -> Iterator[Input]:
-        """Write the feed's watermark of now and a tick."""
+        """Write the feeds' watermarks of now and a tick."""
         self._ticked_ms = self.writer.now
-        yield self.writer.feed_word()
+        yield from self.writer.feed_words()
         yield self.writer.tick()
 
     def _heartbeat(self) -> Input:

@@ -1,6 +1,6 @@
 """`callbox registry apply`: a town file becomes the registry, and its changes are written to the log.
 
-    read registry ─► changes ─► device records in fusion.input.v1, delivered ─► site.registry.v1
+    read registry ─► changes ─► device records and expected feeds in fusion.input.v1, delivered ─► site.registry.v1
 
 In this order the fold knows a device before a worker sends a fact about it. If the command is interrupted between the
 two, running it again with the same file completes it: a repeat is a newer revision with the same content.
@@ -11,19 +11,25 @@ from pathlib import Path
 import click
 
 from callbox.invocation import Invocation
-from callbox.registry.changes import RegistryChange, log_inputs, registry_change, registry_records
+from callbox.registry.changes import (
+    RegistryChange,
+    expected_feeds,
+    log_inputs,
+    registry_change,
+    registry_records,
+)
+from callbox.registry.in_force import read_registry
 from callbox.registry.registry_file import read_site
 from callbox.terminal.text_file import read_text
-from schemas.codec import decode, encode
-from schemas.errors import DecodeError
-from schemas.registry import RegistryDevice
+from schemas.codec import encode
+from schemas.enums import InputKind
+from schemas.fusion_log import ExpectedFeeds
+from schemas.ids import fingerprint
 from schemas.topics import FUSION_INPUT, REGISTRY
 from streams.clock import now_ms
-from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, publish
-from streams.kafka.reader import latest_by_key
 from streams.kafka.topics import partition_count
-from streams.worker.log_writer import forward
+from streams.worker.log_writer import broadcast, forward
 
 
 @click.group()
@@ -40,29 +46,22 @@ def apply(invocation: Invocation, file: Path, *, dry_run: bool, everything: bool
     """Make FILE the registry; what it does not name is removed."""
     wanted = read_site(read_text(file), str(file))
     kafka = invocation.config.kafka
-    partition_count(kafka, FUSION_INPUT)  # fails before anything is written if there is no broker or no log
-    known, unreadable = _in_force(kafka)
+    partitions = partition_count(kafka, FUSION_INPUT)  # fails here if there is no broker or no log
+    known, unreadable = read_registry(kafka)
     changes = registry_change(known, wanted, now_ms(), everything=everything)
     _show(changes, unreadable)
     if dry_run or (changes.is_empty and not unreadable):
         return
-    publish(kafka, [forward(made) for made in log_inputs(changes)])
+    feeds = _feeds(expected_feeds(wanted, changes.revision), partitions)
+    publish(kafka, [*(forward(made) for made in log_inputs(changes)), *feeds])
     publish(kafka, _registry(changes, unreadable))
     click.echo(f"applied as revision {changes.revision}")
 
 
-def _in_force(kafka: KafkaConfig) -> tuple[dict[str, RegistryDevice], list[bytes]]:
-    """The registry by device id, and the keys of records that this release cannot decode."""
-    known: dict[str, RegistryDevice] = {}
-    unreadable = []
-    for key, record in latest_by_key(kafka, REGISTRY).items():
-        try:
-            device = decode(record.value, RegistryDevice)
-        except DecodeError:
-            unreadable.append(key)
-        else:
-            known[device.device_id] = device
-    return known, unreadable
+def _feeds(feeds: ExpectedFeeds, partitions: int) -> list[ProducerRecord]:
+    """The expected feeds for every partition of the log."""
+    name = fingerprint("expected_feeds", feeds.revision, *feeds.topics)
+    return broadcast(InputKind.EXPECTED_FEEDS, name, feeds, range(partitions))
 
 
 def _registry(changes: RegistryChange, unreadable: list[bytes]) -> list[ProducerRecord]:

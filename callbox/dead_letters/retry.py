@@ -18,7 +18,7 @@ from callbox.terminal.times import format_span
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import read_entry
 from processors.intake.ack import ack_input
-from processors.intake.pillar_event import intake
+from processors.intake.pillar_event import intake, record_place
 from schemas.ack import Acknowledgement
 from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter
@@ -138,7 +138,8 @@ def decide_retry(
     value, words = original.value, why or ""
     if dead_letter.topic == PILLAR_EVENTS:
         words = words or _age_warning(value, dead_letter.appended_at, now)
-        value = with_original_id(value, dead_letter.appended_at, now)
+        place = record_place(dead_letter.topic, dead_letter.partition, dead_letter.offset)
+        value = with_original_id(value, dead_letter.appended_at, now, place=place)
     # A record without a key, or with an empty one (ticks, policies), goes to the partition that it was in.
     partition = None if original.key else dead_letter.partition
     return RetryDecision(
@@ -146,13 +147,21 @@ def decide_retry(
     )
 
 
-def with_original_id(value: bytes | None, appended_at: EpochMs, now: EpochMs) -> bytes | None:
+def with_original_id(
+    value: bytes | None, appended_at: EpochMs, now: EpochMs, *, place: str = ""
+) -> bytes | None:
     """The same bytes if intake gives them the id that the original had; else the event with that id in it.
 
-    The id of an event that has neither an id nor a sequence number may depend on its append time, by which intake
-    decides whether the device's clock can be trusted (processors/intake/pillar_event.py).
+    Where received_at is impossible, the id that intake derives names the record's place
+    (processors/intake/pillar_event.py), and the record has another place when it is sent again.
+
+    Args:
+        value: The bytes.
+        appended_at: When the original was appended.
+        now: The time of the retry.
+        place: The topic, partition and offset of the original.
     """
-    original, again = _fact_of(value, appended_at), _fact_of(value, now)
+    original, again = _fact_of(value, appended_at, place), _fact_of(value, now)
     if original is None or again is None or original.event_id == again.event_id:
         return value
     return encode(replace(decode(value, PillarEvent), event_id=original.event_id))
@@ -165,10 +174,10 @@ def _age_warning(value: bytes | None, appended_at: EpochMs, now: EpochMs) -> str
     return "it is so old that intake takes it for one of now, as clock_suspect"
 
 
-def _fact_of(value: bytes | None, at: EpochMs) -> PillarFact | None:
-    """What intake makes of a pillar's event; None if it fails."""
+def _fact_of(value: bytes | None, at: EpochMs, place: str = "") -> PillarFact | None:
+    """What intake makes of a pillar's event; None if it fails. Without a place the time stands for it."""
     try:
-        return intake(decode(value, PillarEvent), at)
+        return intake(decode(value, PillarEvent), at, place=place)
     except Exception:  # noqa: BLE001 - with --force anything may be sent
         return None
 

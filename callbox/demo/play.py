@@ -70,5 +70,6 @@ async def _send(delivery: Delivery, record: ScheduledRecord, scheduled: EpochMs)
     """Send a record that happened when the scenario says, and is received now, however late the machine is."""
     now = now_ms()
     value = record.make(min(scheduled, now), now)
-    (place,) = await delivery.deliver([ProducerRecord(record.topic, record.key, value)])
+    key = record.key if isinstance(record.key, bytes) else record.key()
+    (place,) = await delivery.deliver([ProducerRecord(record.topic, key, value)])
     return Sent(record.step, now, place)

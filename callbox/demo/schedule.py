@@ -1,13 +1,13 @@
 """The schedule of a scenario: its steps become records, each with its topic, time and event id."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from callbox.demo.fixtures import Fixtures
-from callbox.demo.scenario import Scenario, zone_of_device
+from callbox.demo.scenario import Scenario
 from callbox.demo.steps import (
     AckStep,
     AnyStep,
@@ -23,11 +23,10 @@ from callbox.demo.steps import (
     VideoStep,
     ack_id_of,
 )
-from processors.incident.issue import incident_id_of
 from processors.vision.jpeg import encode_jpeg
 from schemas.ack import Acknowledgement, Actor
 from schemas.codec import encode
-from schemas.enums import DeviceKind, Hazard, PillarKind
+from schemas.enums import DeviceKind, PillarKind
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
 from schemas.ids import fingerprint
 from schemas.registry import RegistryDevice
@@ -47,6 +46,9 @@ _BASELINE_FRAME: Final = b"\xff\xc0"
 Maker = Callable[[EpochMs, EpochMs], bytes]
 """Encodes a record, given the times when it happened and when it was received."""
 
+IncidentOf = Callable[[str], str | None]
+"""The incident that a pillar's first press has raised, as far as an alert has told it."""
+
 
 @dataclass(frozen=True)
 class ScheduledRecord:
@@ -56,32 +58,39 @@ class ScheduledRecord:
         at_s: When it is sent, seconds since the start.
         step: Index of its step.
         topic: Its topic.
-        key: Its key.
+        key: Its key, or what gives it when it is sent.
         make: Encodes it when it is sent.
     """
 
     at_s: float
     step: int
     topic: str
-    key: bytes
+    key: bytes | Callable[[], bytes]
     make: Maker
 
 
 def schedule_records(
-    scenario: Scenario, town: Sequence[RegistryDevice], fixtures: Fixtures
+    scenario: Scenario, town: Sequence[RegistryDevice], fixtures: Fixtures, incident_of: IncidentOf
 ) -> list[ScheduledRecord]:
-    """Every record of a scenario, in the order of their times."""
+    """Every record of a scenario, in the order of their times.
+
+    Args:
+        scenario: The scenario.
+        town: Its devices.
+        fixtures: Vehicles and pictures.
+        incident_of: The incident that a pillar's first press has raised, as alerts have told it so far: whoever
+            acknowledges one knows it from an alert.
+    """
     silent = {step.device for step in scenario.steps if isinstance(step, SilenceStep)}
     supervised = [
         device.device_id
         for device in town
         if device.kind in {DeviceKind.PILLAR, DeviceKind.GATEWAY} and device.device_id not in silent
     ]
-    presses = _first_presses(scenario, town)
     records = [
         record
         for number, step in enumerate(scenario.steps)
-        for record in _records(number, step, Setting(supervised, presses, fixtures))
+        for record in _records(number, step, Setting(supervised, incident_of, fixtures))
     ]
     return sorted(records, key=lambda record: record.at_s)
 
@@ -91,24 +100,13 @@ class Setting(NamedTuple):
 
     Attributes:
         supervised: The devices that send heartbeats.
-        incidents: The id of the incident that each pillar's first press raises.
+        incident_of: The incident that a pillar's first press has raised.
         fixtures: Vehicles and pictures.
     """
 
     supervised: list[str]
-    incidents: Mapping[str, str]
+    incident_of: IncidentOf
     fixtures: Fixtures
-
-
-def _first_presses(scenario: Scenario, town: Sequence[RegistryDevice]) -> dict[str, str]:
-    """The id of the incident that each pillar's first press raises, as the fold will make it."""
-    return {
-        step.device: incident_id_of(
-            zone_of_device(step.device, town), Hazard.EMERGENCY_CALL, step.device, f"{step.event}-{number}-0"
-        )
-        for number, step in reversed(list(enumerate(scenario.steps)))
-        if isinstance(step, PillarStep) and step.event is PillarKind.PRESS and not step.exercise
-    }
 
 
 def _records(number: int, step: AnyStep, setting: Setting) -> Iterator[ScheduledRecord]:
@@ -118,7 +116,7 @@ def _records(number: int, step: AnyStep, setting: Setting) -> Iterator[Scheduled
         case SilenceStep():
             return iter(())
         case AckStep():
-            return iter([_acknowledgement(number, step, setting.incidents)])
+            return iter([_acknowledgement(number, step, setting.incident_of)])
         case VideoStep() | PictureStep():
             return _frame_records(number, step, setting.fixtures)
         case PlateStep():
@@ -149,14 +147,15 @@ def _pillar_records(
             yield ScheduledRecord(at_s, number, PILLAR_EVENTS, device.encode(), make)
 
 
-def _acknowledgement(number: int, step: AckStep, incidents: Mapping[str, str]) -> ScheduledRecord:
-    incident_id = incidents.get(step.device, f"{step.device}-{fingerprint(number)}")
+def _acknowledgement(number: int, step: AckStep, incident_of: IncidentOf) -> ScheduledRecord:
+    def incident_id() -> str:
+        return incident_of(step.device) or f"{step.device}-{fingerprint(number)}"
 
     def make(happened: EpochMs, _received: EpochMs) -> bytes:
         return encode(
             Acknowledgement(
                 ack_id=ack_id_of(number),
-                incident_id=incident_id,
+                incident_id=incident_id(),
                 action=step.action,
                 actor=OPERATOR,
                 at=happened,
@@ -165,7 +164,7 @@ def _acknowledgement(number: int, step: AckStep, incidents: Mapping[str, str]) -
             )
         )
 
-    return ScheduledRecord(step.at_s, number, ACKS, incident_id.encode(), make)
+    return ScheduledRecord(step.at_s, number, ACKS, lambda: incident_id().encode(), make)
 
 
 def _frame_records(

@@ -6,6 +6,9 @@ from typing import Final, NamedTuple, Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
+from schemas.alert import Alert
+from schemas.codec import decode
+from schemas.topics import ALERTS
 from schemas.units import EpochMs
 from streams.clock import now_ms
 from streams.kafka.client_settings import consumer_settings
@@ -50,6 +53,16 @@ class Watcher:
         )
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
+
+    def incident_of(self, device: str) -> str | None:
+        """The incident that the first press of a pillar has raised, as far as an alert has told it; no exercise."""
+        for arrival in list(self.arrivals):
+            if arrival.topic != ALERTS:
+                continue
+            alert = decode(arrival.value, Alert)
+            if alert.press_count and device == next((source.device_id for source in alert.sources), None):
+                return alert.incident_id
+        return None
 
     def _watch(self) -> None:
         while not self._stopping.is_set():

@@ -1,11 +1,14 @@
-"""Send an acknowledgement on Kafka, and wait for the answer of the fold.
+"""Send acknowledgements on Kafka, and wait for the answers of the fold.
 
     end of dispatch.ack-result.v1 ─► dispatch.ack.v1 ─► (alarms, fusion) ─► dispatch.ack-result.v1
 
-The topic of answers is read to its end before the acknowledgement is sent, so that no answer can be missed.
+The topic of answers is read to its end before anything is sent, so that no answer can be missed. One reader and one
+producer serve any number of acknowledgements.
 """
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from typing import Final, Protocol
 
 from schemas.ack import Acknowledgement, AckResult
 from schemas.codec import decode, encode
@@ -14,46 +17,112 @@ from schemas.topics import ACK_RESULTS, ACKS
 from streams.clock import monotonic
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, publish
-from streams.kafka.reader import Follower, LogRecord, Start
+from streams.kafka.reader import Follower, LogRecord, Start, read_all
 
-_POLL_S = 0.1  # how soon Ctrl-C is noticed
+_POLL_S: Final = 0.1  # how soon Ctrl-C is noticed
 
 
-def send(kafka: KafkaConfig, acknowledgement: Acknowledgement) -> None:
-    """Deliver an acknowledgement without waiting for its answer.
+class AnswerReader(Protocol):
+    """Follows the topic of answers from its end on; `streams.kafka.reader.Follower` is one."""
+
+    def catch_up(self) -> list[LogRecord]:
+        """Read up to the end."""
+        ...
+
+    def poll(self, timeout_s: float) -> list[LogRecord]:
+        """Read what has arrived."""
+        ...
+
+    def close(self) -> None:
+        """Close the consumer."""
+        ...
+
+
+class AckChannel:
+    """The topics of acknowledgements and of answers, as one collaborator that a test replaces.
+
+    Args:
+        kafka: The broker.
+    """
+
+    def __init__(self, kafka: KafkaConfig) -> None:
+        self._kafka = kafka
+
+    def follow_answers(self) -> AnswerReader:
+        """Follow the answers that come from now on."""
+        return Follower(self._kafka, ACK_RESULTS, start=Start.END)
+
+    def earlier_answers(self) -> Iterator[LogRecord]:
+        """Read the answers that are there."""
+        return read_all(self._kafka, ACK_RESULTS)
+
+    def send(self, acknowledgements: Iterable[Acknowledgement]) -> None:
+        """Deliver acknowledgements.
+
+        Raises:
+            DeliveryFailed: The broker did not take one of them; others may be delivered.
+        """
+        publish(
+            self._kafka,
+            [ProducerRecord(ACKS, ack.incident_id.encode(), encode(ack)) for ack in acknowledgements],
+        )
+
+
+def exchange(
+    channel: AckChannel,
+    acknowledgements: Sequence[Acknowledgement],
+    wait_s: float,
+    *,
+    is_repeat: bool,
+    clock: Callable[[], float] = monotonic,
+) -> Iterator[AckResult]:
+    """Deliver acknowledgements, and give each answer as it comes. What gets none in time is left out.
+
+    Args:
+        channel: Their topics.
+        acknowledgements: What is sent, each with an id of its own.
+        wait_s: How long to wait for the next answer, seconds.
+        is_repeat: They may have been sent before. A repeat gets no second answer, so the first one counts.
+        clock: Seconds that only rise.
+
+    Yields:
+        One answer at most for each acknowledgement.
 
     Raises:
-        DeliveryFailed: The broker did not take it.
+        BrokerUnavailable, AccessDenied, InputMissing, DeliveryFailed: They were not sent, or not all delivered.
     """
-    publish(kafka, [ProducerRecord(ACKS, acknowledgement.incident_id.encode(), encode(acknowledgement))])
+    waiting = {ack.ack_id: ack.incident_id for ack in acknowledgements}
+    with closing(channel.follow_answers()) as answers:
+        # Catching up also finds the end of the topic, so that no answer to what is sent now can be missed.
+        known = list(_answers(answers.catch_up(), waiting))
+        if is_repeat:
+            known += _answers(channel.earlier_answers(), waiting)
+        channel.send(acknowledgements)
+        yield from known
+        deadline = clock() + wait_s
+        while waiting and (left := deadline - clock()) > 0:
+            for result in _answers(answers.poll(min(left, _POLL_S)), waiting):
+                yield result
+                deadline = clock() + wait_s
 
 
 def send_and_wait(
     kafka: KafkaConfig, acknowledgement: Acknowledgement, wait_s: float, *, is_repeat: bool
 ) -> AckResult:
-    """Deliver an acknowledgement and wait for its answer.
+    """Deliver one acknowledgement and wait for its answer.
 
     Args:
         kafka: The broker.
         acknowledgement: What is sent.
         wait_s: How long to wait, seconds.
-        is_repeat: It may have been sent before. A repeat gets no second answer, so the first one counts.
+        is_repeat: As for `exchange`.
 
     Raises:
         AnswerMissing: No answer came in time.
         BrokerUnavailable, AccessDenied, InputMissing, DeliveryFailed: It was not sent, or not delivered.
     """
-    start = Start.BEGINNING if is_repeat else Start.END
-    with closing(Follower(kafka, ACK_RESULTS, start=start)) as answers:
-        # Catching up also finds the end of the topic, so that no answer to what is sent now can be missed.
-        earlier = _answer(answers.catch_up(), acknowledgement)
-        send(kafka, acknowledgement)
-        if earlier is not None:
-            return earlier
-        deadline = monotonic() + wait_s
-        while (left := deadline - monotonic()) > 0:
-            if (found := _answer(answers.poll(min(left, _POLL_S)), acknowledgement)) is not None:
-                return found
+    for result in exchange(AckChannel(kafka), [acknowledgement], wait_s, is_repeat=is_repeat):
+        return result
     incident_id, ack_id = acknowledgement.incident_id, acknowledgement.ack_id
     raise AnswerMissing(
         f"{incident_id}: no answer within {wait_s:g} s. It was delivered as {ack_id}: are alarms and fusion at work? "
@@ -61,15 +130,16 @@ def send_and_wait(
     )
 
 
-def _answer(records: list[LogRecord], acknowledgement: Acknowledgement) -> AckResult | None:
-    """The answer to this acknowledgement, among the answers to all."""
+def _answers(records: Iterable[LogRecord], waiting: dict[str, str]) -> Iterator[AckResult]:
+    """The answers to what still waits for one, among the answers to all; they do not wait any more then."""
     for record in records:
-        if record.key != acknowledgement.ack_id.encode() or record.value is None:
+        ack_id = (record.key or b"").decode(errors="replace")
+        if ack_id not in waiting or record.value is None:
             continue
         try:
             result = decode(record.value, AckResult)
         except DecodeError:
             continue
-        if (result.ack_id, result.incident_id) == (acknowledgement.ack_id, acknowledgement.incident_id):
-            return result
-    return None
+        if result.ack_id == ack_id and result.incident_id == waiting[ack_id]:
+            del waiting[ack_id]
+            yield result

@@ -5,7 +5,7 @@ crash, repeats of earlier alerts follow. A tombstone removes the incident from t
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from callbox.terminal.printable import printable
@@ -78,8 +78,8 @@ def is_open(alert: Alert) -> bool:
 
 
 def wants_answer(alert: Alert) -> bool:
-    """Whether somebody must still acknowledge it."""
-    return alert.state in UNACKNOWLEDGED
+    """Whether somebody must still acknowledge it, or answer a further caller while a unit looks after the first."""
+    return alert.state in UNACKNOWLEDGED or (alert.ack_by is not None and is_open(alert))
 
 
 def by_need(alerts: Iterable[Alert]) -> list[Alert]:
@@ -102,14 +102,28 @@ def find(alerts: Iterable[Alert], wanted: str) -> Alert:
     Raises:
         InputMissing: No incident matches, or several do; the text names them.
     """
+    return find_each(alerts, (wanted,))[0]
+
+
+def find_each(alerts: Iterable[Alert], wanted: Iterable[str]) -> list[Alert]:
+    """Find several incidents, each as `find` does, in the order in which they are wanted.
+
+    Raises:
+        InputMissing: As `find`, for the first one that cannot be found.
+    """
     by_id = {alert.incident_id: alert for alert in alerts}
-    if wanted in by_id:
-        return by_id[wanted]
+    return [by_id[_meant(by_id, each)] for each in wanted]
+
+
+def _meant(ids: Collection[str], wanted: str) -> str:
+    """The one id that is wanted, or begins or ends so."""
+    if wanted in ids:
+        return wanted
     if len(wanted) < SHORTEST:
         raise InputMissing(f"no incident {wanted!r}; of an id at least {SHORTEST} characters are needed")
-    found = sorted(name for name in by_id if name.startswith(wanted) or name.endswith(wanted))
+    found = sorted(name for name in ids if name.startswith(wanted) or name.endswith(wanted))
     if len(found) == 1:
-        return by_id[found[0]]
+        return found[0]
     if not found:
         raise InputMissing(f"no incident begins or ends with {wanted!r}: callbox incidents list --all")
     named = ", ".join(printable(name) for name in found[:_CANDIDATES])

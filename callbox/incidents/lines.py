@@ -1,24 +1,25 @@
-"""An incident as lines of a terminal: a row of a list, or all of its details.
+"""An incident with all of its details as lines of a terminal, and the answer to an acknowledgement.
 
 Text that a device, an operator or another program may have written goes through `printable`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
-from callbox.incidents.board import wants_answer
+from callbox.incidents.rows import due_text
 from callbox.terminal.printable import printable
 from callbox.terminal.times import format_span, format_time
-from schemas.ack import AckResult
+from schemas.ack import NOTE_LENGTH, AckResult
 from schemas.alert import Alert
-from schemas.enums import IncidentState, Reason, Status
+from schemas.enums import IncidentState, Reason
 from schemas.units import EpochMs
 
 REJECTIONS: Final[Mapping[Reason, str]] = {
     Reason.UNKNOWN_INCIDENT: "fusion knows no such incident",
     Reason.INCIDENT_OVER: "it has ended",
     Reason.ACK_TOO_OLD: "it was too long on its way, or the clock of this machine is behind",
-    Reason.OUTDATED_REVISION: "it has alarmed again since the revision that was seen: look at it once more",
+    Reason.OUTDATED_REVISION: "something has joined it since the revision that was shown: look at it once more",
+    Reason.REVISION_NOT_OUT: "no alert with that revision is out yet: callbox incidents show ID",
     Reason.NOT_POSSIBLE_NOW: "that cannot be said of it now",
     Reason.REASON_MISSING: "it needs a reason: --reason",
     Reason.DISPOSITION_MISSING: "it needs a disposition: callbox incidents close ID --disposition D",
@@ -26,45 +27,11 @@ REJECTIONS: Final[Mapping[Reason, str]] = {
     Reason.NEVER_FOR_GRADE: "not with this grade: see callbox policy show",
     Reason.TOO_LONG: "longer than the policy allows: see callbox policy show",
     Reason.UNKNOWN_ACTION: "the fusion that runs does not know this action",
+    Reason.ACTOR_MISSING: "it names nobody who says it: --actor and --organisation",
+    Reason.NOTE_MISSING: "it needs a text: callbox incidents note ID TEXT",
+    Reason.NOTE_TOO_LONG: f"a note has at most {NOTE_LENGTH} characters",
 }
 """What a rejection means to the operator who typed the command."""
-
-HEADINGS: Final = ("id", "grade", "state", "age", "zone", "asked", "headline", "ack due")
-
-
-class Row(NamedTuple):
-    """An incident in a list, in the order of `HEADINGS`."""
-
-    short_id: str
-    grade: str
-    state: str
-    age: str
-    zone: str
-    asked: str
-    headline: str
-    ack_due: str
-
-
-def row(alert: Alert, now: EpochMs, length: int) -> Row:
-    """One line for one incident.
-
-    Args:
-        alert: Its newest alert.
-        now: The time to which ages refer.
-        length: How many of the id's last characters are shown.
-    """
-    is_real = alert.status is Status.ACTUAL
-    cells = Row(
-        alert.incident_id[-length:],
-        str(alert.grade),
-        str(alert.state) if is_real else f"{alert.state} ({alert.status})",
-        format_span(now - alert.onset),
-        alert.zone,
-        f"{alert.responsible_unit} ({alert.tier})",
-        next((text.headline for text in alert.texts if text.lang == "en"), str(alert.hazard)),
-        _due(alert.ack_by, now) if wants_answer(alert) else "",
-    )
-    return Row(*map(printable, cells))
 
 
 def incident_details(alert: Alert, now: EpochMs) -> list[tuple[str, str]]:
@@ -88,12 +55,6 @@ def answer_line(result: AckResult) -> str:
     if result.state is not IncidentState.UNKNOWN:
         text += f"; the incident is {result.state}"
     return printable(text)
-
-
-def _due(at: EpochMs | None, now: EpochMs) -> str:
-    if at is None:
-        return ""
-    return f"in {format_span(at - now)}" if at >= now else f"{format_span(now - at)} late"
 
 
 def _what(alert: Alert) -> Iterator[tuple[str, str]]:
@@ -128,7 +89,7 @@ def _when(alert: Alert, now: EpochMs) -> Iterator[tuple[str, str]]:
     deadlines = (("ack due", alert.ack_by), ("next tier", alert.escalate_at), ("ends", alert.expires))
     for label, at in deadlines:
         if at is not None:
-            yield label, f"{format_time(at)} ({_due(at, now)})"
+            yield label, f"{format_time(at)} ({due_text(at, now)})"
 
 
 def _texts(alert: Alert) -> Iterator[tuple[str, str]]:
@@ -158,6 +119,8 @@ def _rest(alert: Alert) -> Iterator[tuple[str, str]]:
     yield from _listed("prior", (f"{prior.alert_id} at {format_time(prior.sent)}" for prior in alert.prior))
     if alert.actor is not None:
         yield "actor", f"{alert.actor.name}, {alert.actor.organisation}; ack id {alert.ack_id}"
+    if alert.note is not None:
+        yield "note", alert.note
     if alert.disposition is not None:
         yield "ended as", str(alert.disposition)
     yield "decided by", f"policy {alert.policy_version}, fold {alert.fold_version}"

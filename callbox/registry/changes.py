@@ -2,19 +2,30 @@
 
 the log         a device that moved: removed from the old zone ─► added to the new; else: the device as it is now
 the registry    the device as it is now, or a tombstone
+every partition of the log: the feeds that the devices report through, so that the fold knows a feed that nobody reads
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from processors.intake.envelope import envelope
-from schemas.enums import InputKind
-from schemas.fusion_log import FusionInput
+from schemas.enums import DeviceKind, InputKind
+from schemas.fusion_log import ExpectedFeeds, FusionInput
 from schemas.ids import fingerprint
 from schemas.registry import RegistryDevice
+from schemas.topics import FRAMES, PILLAR_EVENTS
 from schemas.units import EpochMs
+
+FEED_OF: Final[Mapping[DeviceKind, str]] = {
+    DeviceKind.PILLAR: PILLAR_EVENTS,
+    DeviceKind.GATEWAY: PILLAR_EVENTS,
+    DeviceKind.CAMERA: FRAMES,
+}
+"""The topic of the feed through which a device of a kind shows that it is alive. Checkpoints have none: `plates`
+writes no watermarks, so the fold would wait for its feed in vain."""
 
 
 class RegistryChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +95,17 @@ def registry_records(changes: RegistryChange) -> dict[str, RegistryDevice | None
     gone: dict[str, RegistryDevice | None] = {device.device_id: None for device in changes.removed}
     come = [new for _old, new in changes.moved] + [*changes.added, *changes.changed, *changes.again]
     return gone | {device.device_id: device for device in come}
+
+
+def expected_feeds(devices: Iterable[RegistryDevice], revision: int) -> ExpectedFeeds:
+    """The feeds through which devices with a heartbeat interval report.
+
+    Args:
+        devices: All devices of the registry, changed or not.
+        revision: Of the apply that says so.
+    """
+    reporting = {FEED_OF[device.kind] for device in devices if device.heartbeat_s and device.kind in FEED_OF}
+    return ExpectedFeeds(revision=revision, topics=tuple(sorted(reporting)))
 
 
 def _input(device: RegistryDevice) -> FusionInput:

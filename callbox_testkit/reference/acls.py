@@ -15,6 +15,22 @@ COMMANDS: Final = (
     (("callbox topics apply",), "these, CREATE, ALTER and ALTER_CONFIGS"),
     (("callbox registry apply",), "READ and WRITE on `site.registry.v1`, WRITE on `fusion.input.v1`"),
     (
+        ("callbox maintenance add",),
+        (
+            "READ on `site.registry.v1` and `site.maintenance.v1`, WRITE on `site.maintenance.v1` and "
+            "`fusion.input.v1`"
+        ),
+    ),
+    (("callbox maintenance list",), "READ on `site.maintenance.v1`"),
+    (
+        ("callbox maintenance end",),
+        "READ and WRITE on `site.maintenance.v1`, WRITE on `fusion.input.v1`",
+    ),
+    (
+        ("callbox exercise start", "callbox exercise end"),
+        "READ on `site.registry.v1`, WRITE on `fusion.input.v1`",
+    ),
+    (
         ("callbox policy apply",),
         "READ on `fusion.input.v1` and `fusion.snapshot.v1`, WRITE on `fusion.input.v1`",
     ),
@@ -22,7 +38,12 @@ COMMANDS: Final = (
     (("callbox hotlist apply",), "READ and WRITE on `vehicle.hotlist.v1`"),
     (("callbox incidents list", "callbox incidents show"), "READ on `dispatch.incident.v1`"),
     (
-        ("callbox incidents ack", "callbox incidents close", "callbox incidents shelve"),
+        (
+            "callbox incidents ack",
+            "callbox incidents close",
+            "callbox incidents shelve",
+            "callbox incidents note",
+        ),
         "READ on `dispatch.incident.v1` and `dispatch.ack-result.v1`, WRITE on `dispatch.ack.v1`",
     ),
     (("callbox dlq list", "callbox dlq show"), "READ on the dead-letter topics"),
@@ -31,6 +52,14 @@ COMMANDS: Final = (
         (
             "READ on the dead-letter topics and `site.registry.v1`, WRITE on the record's topic; READ on that "
             "topic too where the dead letter does not hold the record, as for sealed ones"
+        ),
+    ),
+    (
+        ("callbox send",),
+        (
+            "READ on `site.registry.v1`, WRITE on `alarm.pillar-event.v1`; with `--wait` READ on the topic of the "
+            "alert: `dispatch.alert.v1` for a press, `dispatch.test-alert.v1` for a test and an exercise, "
+            "`maintenance.alert.v1` for a fault"
         ),
     ),
     (("callbox tail",), "READ on the topic"),

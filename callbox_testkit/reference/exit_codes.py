@@ -23,8 +23,8 @@ _CODES: Final = {
     65: (
         (
             "A change of a topic would lose order or records, or a sealed topic would be readable. `callbox incidents "
-            "ack`, `close`, `shelve`: the acknowledgement was rejected. `callbox dlq retry`: a record was not sent, "
-            "because it would come back; `callbox dlq show`: the dead letter cannot be read"
+            "ack`, `close`, `shelve`, `note`: an acknowledgement was rejected. `callbox dlq retry`: a record was not "
+            "sent, because it would come back; `callbox dlq show`: the dead letter cannot be read"
         ),
         (
             "read which; `--i-lose-order`, `--allow-unsealed`; for a rejection do what its reason asks "
@@ -34,8 +34,8 @@ _CODES: Final = {
     66: (
         (
             "A file, password, topic or model that is needed is not there. `callbox incidents`: no incident has the "
-            "id, or several have. `callbox dlq`: no dead letter at that place; `callbox dlq retry`: nothing was "
-            "refused and the record of a dead letter is gone"
+            "id, or several have, or the filter matches none that may be acted on. `callbox dlq`: no dead letter at "
+            "that place; `callbox dlq retry`: nothing was refused and the record of a dead letter is gone"
         ),
         "name it; `callbox topics apply`; `callbox models fetch`; give more of the id",
     ),
@@ -43,13 +43,16 @@ _CODES: Final = {
     70: (
         (
             "A worker failed and committed nothing, a record could not be delivered, the log and its snapshots do not "
-            "meet, nothing was done for `give_up_s` while records waited or a partition was never fetched from, the "
-            "clock was wrong for so long, or a bug"
+            "meet, nothing was done for `give_up_s` while records waited or a partition was never fetched from, or a "
+            "bug"
         ),
         "start it again: what was not committed is read again; report a traceback",
     ),
     75: (
-        "`callbox incidents ack`, `close`, `shelve`: the acknowledgement was delivered, and no answer came in time",
+        (
+            "`callbox incidents ack`, `close`, `shelve`, `note`: all was delivered, none was rejected, and an answer "
+            "did not come in time"
+        ),
         "look at the incident; send the same again with the `--ack-id` that the text names, it counts once",
     ),
     77: (
@@ -66,7 +69,10 @@ _CODES: Final = {
         "A config, town, policy or hotlist file is refused as a whole, or the port of a worker's probes is taken",
         "mend the place that the text names",
     ),
-    130: ("Ctrl-C before the command was done", "run it again: every command may be repeated"),
+    130: (
+        "Ctrl-C before the command was done, or its question was answered with no",
+        "run it again: every command may be repeated",
+    ),
 }
 """What an operator sees and does. Numbers from 64 on are those of BSD sysexits.h."""
 

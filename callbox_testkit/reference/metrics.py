@@ -12,7 +12,7 @@ SET_BY: Final = {
     "ack_results": ("fusion",),
     "open_incidents": ("fusion",),
     "press_to_alert": ("fusion",),
-    "clock_difference": ("fusion",),
+    "clock_difference": ("alarms", "fusion", "frames"),
     "snapshot_age": ("fusion",),
     "snapshot_bytes": ("fusion",),
     "snapshots_failed": ("fusion",),

@@ -32,8 +32,8 @@ def records_page() -> str:
     """Each record with its fields, then the records inside them, then the enumerations."""
     blocks = [
         (
-            "What a feed writes: [feed](../feed.md). What a consumer reads: [consume](../consume.md); the alert is "
-            "[a page of its own](alert.md).\nNull means that it is not known, or that there is none."
+            "What a feed writes: [feeds](../guides/feeds.md). What a consumer reads: [consume](../consume.md); the "
+            "alert is [a page of its own](alert.md).\nNull means that it is not known, or that there is none."
         )
     ]
     topics = {topic.record: topic for topic in CATALOGUE}

@@ -5,21 +5,24 @@ from collections.abc import Callable, Mapping
 from heapq import heapify, heappop, heappush
 from typing import Any
 
-import msgspec
-
 from processors.incident.lifecycle import DUE
 from processors.state.effect import (
     Change,
     CountTick,
     EndIncident,
+    ExpectFeeds,
+    PutArea,
+    PutClock,
+    PutClosedFault,
     PutDevice,
     PutEnded,
+    PutExercise,
     PutFeed,
     PutIncident,
     PutPolicy,
     PutUnmatchedAck,
-    PutWatermark,
-    RecordHeartbeat,
+    PutWatermarks,
+    PutWindow,
     RecordReport,
     SetTimer,
 )
@@ -29,8 +32,7 @@ from processors.state.entities import (
     Incident,
     Timer,
 )
-from processors.state.event_ids import latest_received_at
-from processors.state.partition_state import State, age_of, places_of
+from processors.state.partition_state import State, age_of, heard_of, places_of
 
 MAX_UNREGISTERED = 10_000
 """Unregistered devices that one partition keeps. A county has 630 pillars; more is a flood of made-up ids."""
@@ -41,6 +43,9 @@ together."""
 
 MAX_ENDED = 1_000
 """Ended incidents that a partition keeps, so that an acknowledgement of one is answered with INCIDENT_OVER."""
+
+MAX_UNMATCHED = 4_096
+"""Acknowledgements of no open incident that a partition keeps, so that a copy of one is not answered twice."""
 
 
 def apply(state: State, changes: tuple[Change, ...]) -> None:
@@ -61,6 +66,11 @@ def _put_device(state: State, change: PutDevice) -> None:
             _forget_unregistered(state)
     elif known is not None and known.site is None and device.site is not None:
         state.unregistered_count -= 1
+    was_registered = known is not None and known.is_registered
+    if device.is_registered is not was_registered:
+        state.zone_sizes[device.zone] = state.zone_sizes.get(device.zone, 0) + (
+            1 if device.is_registered else -1
+        )
     was_silent = known is not None and known.silent_since is not None
     if was_silent or device.silent_since is not None:
         _list_silent(state, known, device)
@@ -76,7 +86,7 @@ def _list_silent(state: State, known: Device | None, device: Device) -> None:
 
 
 def _forget_unregistered(state: State) -> None:
-    """Drop the unregistered device whose last event is the oldest, and keep the time of that event.
+    """Drop the unregistered device whose last event is the oldest.
 
     The heap may hold an outdated time for a device. Times only grow, so the least entry that is still correct belongs
     to the device to drop.
@@ -91,28 +101,18 @@ def _forget_unregistered(state: State) -> None:
         return
     del state.devices[zone, device_id]
     state.unregistered_count -= 1
-    state.forgotten_until = age if state.forgotten_until is None else max(state.forgotten_until, age)
-
-
-def _record_heartbeat(state: State, change: RecordHeartbeat) -> None:
-    state.heartbeats[change.key] = change.received_at
-    state.last_reports[change.key] = state.now
 
 
 def _record_report(state: State, change: RecordReport) -> None:
-    state.last_reports[change.key] = state.now
+    state.last_reports[change.key] = change.report
 
 
 def _put_incident(state: State, change: PutIncident) -> None:
     incident = change.incident
     known = state.incidents.get(incident.incident_id)
-    # An incident can end and be opened again by the same event, once its id has fallen out of the window.
-    if known is None and incident.incident_id in state.ended:
-        incident = msgspec.structs.replace(incident, acks=state.ended[incident.incident_id].acks)
     state.incidents[incident.incident_id] = incident
-    if known is None:
-        for place in places_of(incident):
-            state.by_place.setdefault(place, []).append(incident.incident_id)
+    if known is None or known.place != incident.place or known.place_key != incident.place_key:
+        _index_places(state, known, incident)
     for kind, due_of in DUE.items():
         due = due_of(incident)
         before = due if due is None or known is None else due_of(known)
@@ -120,6 +120,22 @@ def _put_incident(state: State, change: PutIncident) -> None:
             heappush(state.timers, Timer(due, incident.incident_id, kind))
     for device_id in incident.devices[len(known.devices) if known else 0 :]:
         state.by_device.setdefault((incident.zone, device_id), []).append(incident.incident_id)
+
+
+def _index_places(state: State, known: Incident | None, incident: Incident) -> None:
+    """List an incident at its places, and no longer at those that it has left.
+
+    A place lists its incidents in the order in which they were opened, so one that has moved is put in its order.
+    """
+    if known is not None:
+        for place in places_of(known):
+            _unlist(state.by_place, place, incident.incident_id)
+    for place in places_of(incident):
+        listed = state.by_place.setdefault(place, [])
+        listed.append(incident.incident_id)
+        if known is not None and len(listed) > 1:
+            opened = {name: number for number, name in enumerate(state.incidents)}
+            listed.sort(key=opened.__getitem__)
 
 
 def _end_incident(state: State, change: EndIncident) -> None:
@@ -138,9 +154,7 @@ def _remember_end(state: State, incident: Incident) -> None:
     state.ended.pop(incident.incident_id, None)  # so that the order is that in which they ended
     state.ended[incident.incident_id] = EndedIncident(incident.state, incident.acks)
     while len(state.ended) > MAX_ENDED:
-        forgotten = state.ended.pop(next(iter(state.ended)))
-        if (latest := latest_received_at(forgotten.acks)) is not None:
-            state.ended_floor = max(state.ended_floor or latest, latest)
+        del state.ended[next(iter(state.ended))]
 
 
 def _unlist(index: dict[Any, list[str]], key: Any, incident_id: str) -> None:
@@ -157,7 +171,10 @@ def _put_ended(state: State, change: PutEnded) -> None:
 
 
 def _put_unmatched_ack(state: State, change: PutUnmatchedAck) -> None:
-    state.unmatched_acks = change.unmatched_acks
+    state.unmatched_acks.pop(change.name, None)
+    state.unmatched_acks[change.name] = change.received_at
+    while len(state.unmatched_acks) > MAX_UNMATCHED:
+        del state.unmatched_acks[next(iter(state.unmatched_acks))]
 
 
 def _set_timer(state: State, change: SetTimer) -> None:
@@ -166,7 +183,7 @@ def _set_timer(state: State, change: SetTimer) -> None:
 
 def prune_timers(state: State) -> None:
     """Drop obsolete timers when there are many: those of ended incidents, and all but the first of a kind."""
-    entities = len(state.incidents) + len(state.devices) + len(state.watermarks)
+    entities = len(state.incidents) + len(state.devices) + len(state.watermarks) + len(state.closed_faults)
     if len(state.timers) <= 4 * entities + MAX_STALE_TIMERS:
         return
     first: dict[tuple[str, str], Timer] = {}
@@ -181,8 +198,43 @@ def _put_feed(state: State, change: PutFeed) -> None:
     state.feeds[change.key] = change.event_ids
 
 
-def _put_watermark(state: State, change: PutWatermark) -> None:
-    state.watermarks[change.key] = change.watermark
+def _put_watermarks(state: State, change: PutWatermarks) -> None:
+    for partition, mark in change.marks:
+        _put(state.watermarks, (change.topic, partition), mark)
+    _put(state.heard, change.topic, heard_of(state, change.topic))
+
+
+def _put_area(state: State, change: PutArea) -> None:
+    _put(state.areas, change.key, change.area)
+
+
+def _put_closed_fault(state: State, change: PutClosedFault) -> None:
+    _put(state.closed_faults, change.key, change.closed)
+
+
+def _put_window(state: State, change: PutWindow) -> None:
+    _put(state.windows, change.window_id, change.window)
+
+
+def _put_exercise(state: State, change: PutExercise) -> None:
+    _put(state.exercises, change.key, change.exercise)
+
+
+def _put_clock(state: State, change: PutClock) -> None:
+    _put(state.clocks, change.writer, change.reading)
+
+
+def _put(table: dict[Any, Any], key: object, value: object | None) -> None:
+    """Store a value, or forget it."""
+    if value is None:
+        table.pop(key, None)
+    else:
+        table[key] = value
+
+
+def _expect_feeds(state: State, change: ExpectFeeds) -> None:
+    state.expected_revision = change.revision
+    state.expected = {topic: state.expected.get(topic, state.now) for topic in change.topics}
 
 
 def _put_policy(state: State, change: PutPolicy) -> None:
@@ -191,12 +243,11 @@ def _put_policy(state: State, change: PutPolicy) -> None:
 
 
 def _count_tick(state: State, change: CountTick) -> None:
-    state.tick = change.number
+    state.tick, state.tick_append, state.ticked_at = change.number, change.append_ms, state.now
 
 
 _APPLIERS: Mapping[type[Any], Callable[[State, Any], None]] = {
     PutDevice: _put_device,
-    RecordHeartbeat: _record_heartbeat,
     RecordReport: _record_report,
     PutIncident: _put_incident,
     EndIncident: _end_incident,
@@ -204,7 +255,13 @@ _APPLIERS: Mapping[type[Any], Callable[[State, Any], None]] = {
     PutUnmatchedAck: _put_unmatched_ack,
     SetTimer: _set_timer,
     PutFeed: _put_feed,
-    PutWatermark: _put_watermark,
+    PutWatermarks: _put_watermarks,
+    PutArea: _put_area,
+    PutClosedFault: _put_closed_fault,
+    PutWindow: _put_window,
+    PutExercise: _put_exercise,
+    PutClock: _put_clock,
+    ExpectFeeds: _expect_feeds,
     PutPolicy: _put_policy,
     CountTick: _count_tick,
 }

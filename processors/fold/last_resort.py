@@ -46,12 +46,12 @@ def minimal_red(zone: str, fact: PillarFact, at: EpochMs) -> Alert:
         at: Stream time.
 
     Returns:
-        A raise with the incident id that the press would have had, and an alert id of its own. Folded again by rules
-        that do not fail, the press issues another alert of the same incident.
+        A raise with an incident id and an alert id of its own. Folded again by rules that do not fail, the press
+        raises an incident with another id.
     """
-    incident_id = f"{zone}-{fingerprint('call', fact.device_id, fact.event_id)}"
+    incident_id = f"{zone}-{fingerprint('fold_error', fact.device_id, fact.event_id, fact.received_at, at)}"
     return Alert(
-        alert_id=fingerprint(incident_id, Action.RAISE, "fold_error", fact.event_id),
+        alert_id=fingerprint(incident_id, Action.RAISE, "fold_error"),
         incident_id=incident_id,
         sender="callbox",
         revision=1,

@@ -6,12 +6,12 @@
                         │         └─ another zone's ─────► misrouted; a press is decided about all the same
                         └─ not readable ─────────────────► undecodable: the caller makes a dead letter of it
 
-Stream time is the running maximum of append times. The life cycle of an incident is the table in
+Stream time is in processors/fold/stream_time.py. The life cycle of an incident is the table in
 processors/incident/lifecycle.py. What an input does is in processors/rules/, one module for each family of inputs.
 
-A press is never dropped for being misrouted: it is decided about in the partition where it lies, with what this
-partition knows of the envelope's zone. A partition knows nothing of another one's zones, so the press then raises like
-that of an unregistered device.
+A press is never dropped for being misrouted: it is decided about in the partition where it lies. A partition knows
+nothing of another one's zones, so the press raises like that of an unregistered device, in a zone that belongs to this
+partition: an acknowledgement finds an incident by its zone.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,28 +23,36 @@ import msgspec
 from processors.fold.apply import apply, prune_timers
 from processors.fold.last_resort import minimal_red
 from processors.fold.log_entry import LogEntry, record_hash
-from processors.incident.supervision import on_recovered
+from processors.fold.stream_time import advance_time, note_hole
+from processors.incident.silence import on_recovered
 from processors.rules.ack import acknowledgement
 from processors.rules.camera import camera_alive, observation
+from processors.rules.clock import clock_notice, compare_tick
 from processors.rules.device_event import pillar_fact
-from processors.rules.feed import dead_letter, feed_status, feed_watermark, list_age, log_broken
+from processors.rules.feed import feed_expectation, feed_status, feed_watermark, list_age
+from processors.rules.occurrence import dead_letter, log_broken
+from processors.rules.planned_work import exercise_change, maintenance_window
 from processors.rules.registry import device_update, policy_update
 from processors.rules.timers import due_of, fire
-from processors.state.effect import CountTick, Decision, Effect, RecordHeartbeat, RecordReport
-from processors.state.entities import Device, Timer
-from processors.state.partition_state import LATEST_MS, State
+from processors.state.effect import CountTick, Decision, Effect, RecordReport
+from processors.state.entities import DeviceKey, Timer
+from processors.state.partition_state import State, unassigned_zone
 from schemas.ack import AckFact
 from schemas.codec import decode
-from schemas.enums import InputKind, PillarKind, Reason
+from schemas.enums import Grade, InputKind, PillarKind, Reason
 from schemas.errors import DecodeError
 from schemas.fusion_log import (
     CameraAlive,
+    ClockNotice,
     DeadLetterNotice,
+    ExerciseNotice,
+    ExpectedFeeds,
     FeedStatus,
     FeedWatermark,
     FusionInput,
     ListAge,
     LogBrokenNotice,
+    MaintenanceWindow,
     Observation,
     PillarFact,
     PolicyRecord,
@@ -72,6 +80,10 @@ RECORDS: Mapping[InputKind, type[msgspec.Struct]] = {
     InputKind.DEAD_LETTER: DeadLetterNotice,
     InputKind.LIST_AGE: ListAge,
     InputKind.LOG_BROKEN: LogBrokenNotice,
+    InputKind.MAINTENANCE: MaintenanceWindow,
+    InputKind.EXERCISE: ExerciseNotice,
+    InputKind.CLOCK: ClockNotice,
+    InputKind.EXPECTED_FEEDS: ExpectedFeeds,
 }
 """The record that an envelope of a kind carries. A kind that is missing here is not supported."""
 
@@ -88,11 +100,19 @@ RULES: dict[InputKind, Rule] = {
     InputKind.DEAD_LETTER: dead_letter,
     InputKind.LIST_AGE: list_age,
     InputKind.LOG_BROKEN: log_broken,
+    InputKind.MAINTENANCE: maintenance_window,
+    InputKind.EXERCISE: exercise_change,
+    InputKind.CLOCK: clock_notice,
+    InputKind.EXPECTED_FEEDS: feed_expectation,
 }
 """The rule of each kind. Ticks have none: the fold handles them, because each timer is decided about by itself."""
 
-BROADCAST = (InputKind.TICK, InputKind.POLICY, InputKind.FEED_WATERMARK)
+BROADCAST = (InputKind.TICK, InputKind.POLICY, InputKind.FEED_WATERMARK, InputKind.EXPECTED_FEEDS)
 """Kinds that are sent to every partition, without a zone. So was a FEED_STATUS that carried a watermark."""
+
+MAX_FIRED = 200
+"""Timers of anything but a red that fire in one tick; the others fire in the next ones, a second apart. A press may
+wait behind a tick, and a timer takes about 0.1 ms."""
 
 RETRY_MS = MINUTE_MS
 """How long after a failure a timer is tried again, so that a fault does not keep an incident for ever."""
@@ -113,7 +133,8 @@ def fold(state: State, entry: LogEntry) -> tuple[State, tuple[Decision, ...]]:
     try:
         envelope, record = read_entry(entry)
     except Exception as error:  # noqa: BLE001 — nor must one on which the codec itself fails
-        _advance(state, entry)
+        state.offset = entry.offset + 1
+        advance_time(state, entry, None)
         detail = str(error) if isinstance(error, DecodeError) else type(error).__name__
         return state, (Decision(reason=Reason.UNDECODABLE, detail=detail),)
     return fold_decoded(state, entry, envelope, record)
@@ -134,14 +155,19 @@ def fold_decoded(
     state: State, entry: LogEntry, envelope: FusionInput, record: Any
 ) -> tuple[State, tuple[Decision, ...]]:
     """Fold an entry that has been decoded. It does what `fold` does, except for decoding and `last_hash`."""
-    _advance(state, entry)
+    state.offset = entry.offset + 1
+    advance_time(state, entry, record)
     if envelope.kind is InputKind.TICK:
-        return state, _tick(state, envelope, record)
+        return state, _tick(state, entry, envelope, record)
     rule = RULES.get(envelope.kind)
     if rule is None:
         return state, (Decision(reason=Reason.NOT_SUPPORTED, event_id=envelope.event_id),)
-    if _is_misrouted(state, entry, envelope) and not _is_press(record):
-        return state, (Decision(reason=Reason.MISROUTED, event_id=envelope.event_id),)
+    if _is_misrouted(state, entry, envelope):
+        if not _is_press(record):
+            return state, (Decision(reason=Reason.MISROUTED, event_id=envelope.event_id),)
+        if partition_of(envelope.zone, state.partitions) != state.partition:
+            zone = unassigned_zone(state.partition, state.partitions)
+            envelope = msgspec.structs.replace(envelope, zone=zone)
     try:
         effect = rule(state, envelope, record)
     except Exception as error:  # noqa: BLE001 — one record must not stop a partition and all its replicas
@@ -149,10 +175,10 @@ def fold_decoded(
     apply(state, effect.changes)
     decision = _decision(effect, envelope.event_id)
     last = effect.changes[-1] if effect.changes else None
-    if type(last) is RecordHeartbeat or type(last) is RecordReport:
+    if type(last) is RecordReport and not last.report.doubtful:
         device = state.devices[last.key]
-        if device.silent_since is not None:
-            return state, (decision, _recover(state, envelope, device))
+        if device.silent_since is not None or device.settles_at is not None:
+            return state, (decision, _recover(state, envelope, last.key))
     return state, (decision,)
 
 
@@ -166,20 +192,14 @@ def _decision(effect: Effect, event_id: str) -> Decision:
     )
 
 
-def _recover(state: State, envelope: FusionInput, device: Device) -> Decision:
+def _recover(state: State, envelope: FusionInput, key: DeviceKey) -> Decision:
     """Decide about the recovery of a silent device, separately from and after the record that it sent."""
     try:
-        effect = on_recovered(state, device)
+        effect = on_recovered(state, state.devices[key])
     except Exception as error:  # noqa: BLE001 — the decision about its record has been made and stays
         return _failed(state, envelope, None, error)
     apply(state, effect.changes)
     return _decision(effect, envelope.event_id)
-
-
-def _advance(state: State, entry: LogEntry) -> None:
-    state.offset = entry.offset + 1
-    if state.now < entry.append_ms <= LATEST_MS:
-        state.now = entry.append_ms
 
 
 def _is_misrouted(state: State, entry: LogEntry, envelope: FusionInput) -> bool:
@@ -208,22 +228,45 @@ def _failed(state: State, envelope: FusionInput, record: object, error: Exceptio
     )
 
 
-def _tick(state: State, envelope: FusionInput, tick: Tick) -> tuple[Decision, ...]:
+def _tick(state: State, entry: LogEntry, envelope: FusionInput, tick: Tick) -> tuple[Decision, ...]:
     """Fire the timers that are due, in the order of the heap, each one separately."""
     if tick.number <= state.tick:
         return (Decision(reason=Reason.DUPLICATE, event_id=envelope.event_id),)
-    apply(state, (CountTick(tick.number),))
-    decisions = []
+    note_hole(state)
+    apply(state, (CountTick(tick.number, entry.append_ms),))
+    decisions = _compared(state, entry, envelope, tick)
+    fired, later = 0, []
     while state.timers and state.timers[0].due <= state.now:
         timer = heappop(state.timers)
         while state.timers and state.timers[0] == timer:
             heappop(state.timers)  # equal timers fire once
+        if fired >= MAX_FIRED and not _is_of_red(state, timer):
+            later.append(timer)
+            continue
         decision = _fire_if_due(state, envelope, timer)
         if decision is not None:
             decisions.append(decision)
+            fired += 1
+    for timer in later:
+        heappush(state.timers, timer)
     prune_timers(state)
     decisions.append(Decision(reason=Reason.TICK, event_id=envelope.event_id))
     return tuple(decisions)
+
+
+def _compared(state: State, entry: LogEntry, envelope: FusionInput, tick: Tick) -> list[Decision]:
+    """The decision about the clock of the tick's writer, where there is something to tell."""
+    try:
+        effect = compare_tick(state, tick, entry.append_ms)
+    except Exception as error:  # noqa: BLE001 — a clock must not keep timers from firing
+        return [_failed(state, envelope, None, error)]
+    apply(state, effect.changes)
+    return [_decision(effect, "clock")] if effect.reason is not None else []
+
+
+def _is_of_red(state: State, timer: Timer) -> bool:
+    incident = state.incidents.get(timer.subject)
+    return incident is not None and incident.grade is Grade.RED
 
 
 def _fire_if_due(state: State, envelope: FusionInput, timer: Timer) -> Decision | None:

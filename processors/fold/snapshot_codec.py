@@ -11,18 +11,26 @@ import msgspec
 
 from processors.fold.upcasting import FORMAT_1, arm, upcast
 from processors.state.entities import (
+    Area,
+    AreaKey,
+    ClockReading,
+    ClosedFault,
     Device,
     DeviceKey,
     EndedIncident,
+    Exercise,
+    FaultKey,
     FeedKey,
     Incident,
+    LastReport,
     Timer,
     Watermark,
     WatermarkKey,
 )
 from processors.state.event_ids import EventIdWindow
-from processors.state.partition_state import FORMAT_VERSION, State, age_of, places_of
+from processors.state.partition_state import FORMAT_VERSION, State, age_of, heard_of, places_of
 from processors.state.policy import FusionPolicy, validate
+from schemas.fusion_log import MaintenanceWindow
 from schemas.units import EpochMs
 
 
@@ -45,14 +53,21 @@ class _Snapshot(msgspec.Struct, kw_only=True, array_like=True, forbid_unknown_fi
     policy: FusionPolicy
     policy_version: str
     policy_revision: int
-    heartbeats: dict[DeviceKey, EpochMs]
     feeds: dict[FeedKey, EventIdWindow]
-    forgotten_until: EpochMs | None
-    last_reports: dict[DeviceKey, EpochMs]
+    last_reports: dict[DeviceKey, LastReport]
     watermarks: dict[WatermarkKey, Watermark]
     ended: dict[str, EndedIncident]
-    ended_floor: EpochMs | None
-    unmatched_acks: EventIdWindow
+    unmatched_acks: dict[str, EpochMs]
+    tick_append: EpochMs
+    ticked_at: EpochMs
+    heard_since: EpochMs
+    expected: dict[str, EpochMs]
+    expected_revision: int
+    areas: dict[AreaKey, Area]
+    closed_faults: dict[FaultKey, ClosedFault]
+    windows: dict[str, MaintenanceWindow]
+    exercises: dict[str, Exercise]
+    clocks: dict[str, ClockReading]
     devices: list[list[Device]]
     incidents: list[list[Incident]]
     timers: list[list[Timer]]
@@ -68,14 +83,21 @@ _SCALARS = (
     "policy",
     "policy_version",
     "policy_revision",
-    "heartbeats",
     "feeds",
-    "forgotten_until",
     "last_reports",
     "watermarks",
     "ended",
-    "ended_floor",
     "unmatched_acks",
+    "tick_append",
+    "ticked_at",
+    "heard_since",
+    "expected",
+    "expected_revision",
+    "areas",
+    "closed_faults",
+    "windows",
+    "exercises",
+    "clocks",
 )
 """Fields that are written as the state holds them."""
 
@@ -180,11 +202,17 @@ def _index(state: State) -> None:
             state.by_place.setdefault(key, []).append(incident.incident_id)
         for device_id in incident.devices:
             state.by_device.setdefault((incident.zone, device_id), []).append(incident.incident_id)
+    for topic in {name for name, _ in state.watermarks}:
+        if (heard := heard_of(state, topic)) is not None:
+            state.heard[topic] = heard
     state.unregistered = [
         (age_of(device), *device.key) for device in state.devices.values() if device.site is None
     ]
     state.unregistered_count = len(state.unregistered)
     heapify(state.unregistered)
     for device in state.devices.values():
+        if device.site is not None:
+            before = state.zone_sizes.get(device.zone, 0)
+            state.zone_sizes[device.zone] = before + device.is_registered
         if device.silent_since is not None and device.gateway is not None:
             insort(state.by_gateway.setdefault(device.gateway, []), device.device_id)

@@ -5,6 +5,8 @@ Fields that were added at the end of an entity have defaults and need no step. `
 format did not have. A sample of each earlier format is kept in tests/samples.
 
     format 1   before acknowledgements: no supervision, no escalation, calls and fires apart
+    format 2   before 0.5.0: one window for all reports of a device, heartbeats apart from reports, partitions of feeds
+               apart, no second clock
 """
 
 from collections.abc import Callable, Mapping
@@ -29,6 +31,17 @@ _DEVICES_1 = 13
 
 _FAMILY = 2
 """Index of the family in an incident."""
+
+_NOW_2 = 4
+"""Index of stream time in formats 1 and 2."""
+
+_EVENT_IDS = 2
+"""Index of the window of event ids in a device."""
+
+_DEFAULTS_2 = (0, None, None, False, None, None)
+"""The last six of the 14 fields of a device in format 2, which format 1 may lack; `press_ids` comes next."""
+
+_DEVICE_FIELDS_2 = 14
 
 
 def upcast(payload: bytes, version: int) -> bytes:
@@ -59,7 +72,37 @@ def _from_1(raw: list[Any]) -> list[Any]:
     return [2, *raw[1:_DEVICES_1], *added, devices, incidents, timers]
 
 
-_STEPS: Mapping[int, Callable[[list[Any]], list[Any]]] = {FORMAT_1: _from_1}
+def _from_2(raw: list[Any]) -> list[Any]:
+    (head, (_beats, feeds, _forgotten, reports, marks, ended, _floor, unmatched)) = raw[1:10], raw[10:18]
+    devices, incidents, timers = raw[18:]
+    now = raw[_NOW_2]
+    merged = {key: [at, at] for key, at in reports.items()}
+    for part in devices:
+        for device in part:
+            # Their kinds are not known: every remembered event may have been a press, and none is taken for another.
+            presses = device[_EVENT_IDS]
+            device[_EVENT_IDS] = [None, [], []]
+            lacking = _DEVICE_FIELDS_2 - len(device)
+            device += [*_DEFAULTS_2[len(_DEFAULTS_2) - lacking :], presses]
+    marks = {key: [*mark, 0] for key, mark in marks.items()}
+    unmatched_acks = dict(zip(unmatched[2], unmatched[1], strict=True))
+    added = [now, now, 0, {}, 0, {}, {}, {}, {}, {}]
+    return [
+        3,
+        *head,
+        feeds,
+        merged,
+        marks,
+        ended,
+        unmatched_acks,
+        *added,
+        devices,
+        incidents,
+        timers,
+    ]
+
+
+_STEPS: Mapping[int, Callable[[list[Any]], list[Any]]] = {FORMAT_1: _from_1, 2: _from_2}
 
 
 def arm(

@@ -1,6 +1,7 @@
-"""Flapping: a condition that alternates is reported once, then not again until it is stable (requirement 14).
+"""Flapping: a condition that alternates is reported once, then not again until it is stable (requirement 14, F19).
 
-A red incident never counts as flapping. Precedents: swinger shutdown of alarm panels, chatter of ISA-18.2.
+It alternates fast (three times in a minute) or slowly (it comes back more than five times in an hour). A red incident
+never counts as flapping. Precedents: swinger shutdown of alarm panels, chatter of ISA-18.2.
 """
 
 from msgspec.structs import replace
@@ -20,7 +21,11 @@ def record_clearance(incident: Incident, at: EpochMs, policy: FusionPolicy) -> I
 
 def record_return(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
     """Record that the condition is active again."""
-    return _flapping(replace(incident, active=True), at, policy, now_flapping=incident.flapping)
+    most = policy.slow_returns + 1
+    returns = _recent((*incident.returns, at), at, policy.slow_within_ms, most=most)
+    is_slow = len(returns) >= most and incident.grade is not Grade.RED
+    returned = replace(incident, active=True, returns=returns, cleared_by_person=False)
+    return _flapping(returned, at, policy, now_flapping=incident.flapping or is_slow)
 
 
 def record_grade_change(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
@@ -35,11 +40,13 @@ def record_grade_change(incident: Incident, at: EpochMs, policy: FusionPolicy) -
 
 def end_flapping(incident: Incident) -> Incident:
     """End flapping: the condition has been stable for long enough."""
-    return replace(incident, flapping=False, cycles=(), grade_changes=(), calm_at=None)
+    return replace(incident, flapping=False, cycles=(), grade_changes=(), returns=(), calm_at=None)
 
 
 def _flapping(incident: Incident, at: EpochMs, policy: FusionPolicy, *, now_flapping: bool) -> Incident:
-    calm_at = EpochMs(at + policy.flap_within_ms) if now_flapping else None
+    is_slow = len(incident.returns) > policy.slow_returns
+    stable_ms = policy.slow_within_ms // policy.slow_returns if is_slow else policy.flap_within_ms
+    calm_at = EpochMs(at + max(stable_ms, policy.flap_within_ms)) if now_flapping else None
     return replace(incident, flapping=now_flapping, calm_at=calm_at)
 
 

@@ -62,6 +62,8 @@ ASSESSMENTS: Mapping[Hazard, Assessment] = {
         Hazard.SITE_COMM_FAIL,
         Hazard.STUCK_BUTTON,
         Hazard.TEST_MISSED,
+        Hazard.CLOCK_DIFFERS,
+        Hazard.EXERCISE_OVERDUE,
     ),
     _FAULT,
 )

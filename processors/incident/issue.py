@@ -3,14 +3,14 @@
 No byte of an alert depends on an offset, so a copy of an input elsewhere in the log changes none.
 """
 
-from collections.abc import Mapping
+from itertools import count
 
 import msgspec
 
 from processors.incident.grading import URGENCIES, categories_of
 from processors.incident.texts import texts_for
 from processors.state.entities import Incident
-from processors.state.partition_state import FOLD_VERSION
+from processors.state.partition_state import FOLD_VERSION, State
 from schemas.ack import Actor
 from schemas.alert import Alert, Position, PriorAlert, Source
 from schemas.enums import Action, Disposition, Grade, Hazard, Reason, Status, Urgency
@@ -24,10 +24,6 @@ MAX_SOURCES = 50
 
 MAX_PRIOR = 10
 """Earlier alerts that an alert lists."""
-
-_ID_NAMES: Mapping[Hazard, str] = {Hazard.EMERGENCY_CALL: "call", Hazard.FEED_FAULT: "maintenance"}
-"""Names that ids of these hazards were made from before the other hazards existed. They must stay: an incident that
-one release has raised must have the same id when the next release folds the same press."""
 
 
 class AlertContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -44,9 +40,12 @@ class AlertContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         late: The fact was received late.
         clock_suspect: A time of the fact was impossible and has been replaced.
         is_alarm: The alert makes the incident urgent: an answer given without having seen it is rejected.
+        is_join: A device, a feed or a press has joined: who judges the incident must have seen it.
+        is_call: A caller asks for an answer of their own.
         disposition: How the incident ended, or None.
         actor: Who acted, or None.
         ack_id: Their acknowledgement, or None.
+        note: What they have added, or None.
     """
 
     action: Action
@@ -58,9 +57,12 @@ class AlertContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     late: bool = False
     clock_suspect: bool = False
     is_alarm: bool = False
+    is_join: bool = False
+    is_call: bool = False
     disposition: Disposition | None = None
     actor: Actor | None = None
     ack_id: str | None = None
+    note: str | None = None
 
 
 def topic_for(alert: Alert) -> str:
@@ -70,17 +72,29 @@ def topic_for(alert: Alert) -> str:
     return MAINTENANCE if alert.grade is Grade.BLUE else ALERTS
 
 
-def incident_id_of(zone: str, hazard: Hazard, device_id: str, event_id: str) -> str:
+def incident_id_of(
+    state: State, zone: str, hazard: Hazard, device_id: str, event_id: str, received_at: EpochMs
+) -> str:
     """The id of an incident, made from its first fact. It begins with the zone, to route acknowledgements by it.
 
-    The hazard of the first fact goes into it, not the family: event ids are unique for a device and a feed only.
+    A source's own ids come round again, so the id names the times of the fact too: when it was received, and when it
+    came into the log (docs/requirements.md, F3). Should an incident of that name still be known, a number is added.
     """
-    return f"{zone}-{fingerprint(_ID_NAMES.get(hazard, hazard.value), device_id, event_id)}"
+    parts = (hazard.value, device_id, event_id, received_at, state.now)
+    made = f"{zone}-{fingerprint(*parts)}"
+    for number in count(2):
+        if made not in state.incidents and made not in state.ended:
+            break
+        made = f"{zone}-{fingerprint(*parts, number)}"
+    return made
 
 
-def alert_id_of(incident_id: str, action: Action, cause: tuple[str, ...]) -> str:
-    """The id of an alert, made from what it does and why, so that a repeat has the same id."""
-    return fingerprint(incident_id, action, *cause)
+def alert_id_of(incident: Incident, action: Action, cause: tuple[str, ...]) -> str:
+    """The id of an alert, made from what it does and why, so that a repeat has the same id.
+
+    Its revision goes into it: whatever comes round again, no id names two contents (F3).
+    """
+    return fingerprint(incident.incident_id, incident.revision + 1, action, *cause)
 
 
 def with_source(sources: tuple[Source, ...], source: Source) -> tuple[Source, ...]:
@@ -104,9 +118,16 @@ def issue_alert(incident: Incident, context: AlertContext) -> tuple[Incident, Al
     prior = (*incident.prior, PriorAlert(alert_id=alert.alert_id, sent=context.at))[-MAX_PRIOR:]
     revision = alert.revision
     alarm_revision = revision if context.is_alarm else incident.alarm_revision
-    raised_at = context.at if incident.raised_at is None else incident.raised_at
     issued = msgspec.structs.replace(
-        incident, revision=revision, prior=prior, alarm_revision=alarm_revision, raised_at=raised_at
+        incident,
+        revision=revision,
+        prior=prior,
+        alarm_revision=alarm_revision,
+        raised_at=context.at if incident.raised_at is None else incident.raised_at,
+        told_at=context.at,
+        joined_revision=revision if context.is_join else incident.joined_revision,
+        call_revision=revision if context.is_call else incident.call_revision,
+        untold=0,
     )
     return issued, alert
 
@@ -114,7 +135,7 @@ def issue_alert(incident: Incident, context: AlertContext) -> tuple[Incident, Al
 def _alert(incident: Incident, context: AlertContext) -> Alert:
     place, responsible = incident.place, incident.chain[incident.tier]
     return Alert(
-        alert_id=alert_id_of(incident.incident_id, context.action, context.cause),
+        alert_id=alert_id_of(incident, context.action, context.cause),
         incident_id=incident.incident_id,
         sender=SENDER,
         revision=incident.revision + 1,
@@ -150,9 +171,11 @@ def _alert(incident: Incident, context: AlertContext) -> Alert:
             context.reason,
             zone=incident.zone,
             device_name=context.device_name or incident.device_name,
-            count=incident.press_count,
+            count=incident.press_count or incident.source_count,
             unit=responsible.unit,
             status=incident.status,
+            place=place,
+            late=_late_source(incident, context),
         ),
         hit=None,
         actor=context.actor,
@@ -165,4 +188,12 @@ def _alert(incident: Incident, context: AlertContext) -> Alert:
         policy_version=context.policy_version,
         fold_version=FOLD_VERSION,
         disposition=context.disposition,
+        note=context.note,
     )
+
+
+def _late_source(incident: Incident, context: AlertContext) -> tuple[EpochMs, EpochMs] | None:
+    """When a fact that came late happened, and when it arrived; None for one that is not late."""
+    if not context.late or not incident.sources:
+        return None
+    return incident.sources[-1].occurred_at, context.at

@@ -30,6 +30,7 @@ from msgspec.structs import replace
 from processors.state.entities import Incident, TimerKind
 from processors.state.policy import ByGrade, FusionPolicy
 from schemas.enums import Grade, IncidentState
+from schemas.ids import fingerprint
 from schemas.units import EpochMs
 
 _S = IncidentState
@@ -59,6 +60,7 @@ class Transition(StrEnum):
     UNSHELVE = "unshelve"
     OUT_OF_SERVICE = "out_of_service"
     IN_SERVICE = "in_service"
+    NOTE = "note"
     # Caused by timers
     HOLD_OVER = "hold_over"
     ESCALATE = "escalate"
@@ -81,7 +83,9 @@ OPEN = (
 )
 """States of an incident that may still change."""
 
-_ATTENDED = (_S.ACKED, _S.ASSIGNED, _S.ON_SCENE)
+ATTENDED = (_S.ACKED, _S.ASSIGNED, _S.ON_SCENE)
+"""States in which somebody looks after it."""
+
 _QUIET = (_S.SHELVED, _S.OUT_OF_SERVICE)
 
 
@@ -97,7 +101,7 @@ TRANSITIONS: Mapping[Transition, Mapping[IncidentState | None, IncidentState]] =
     Transition.FACT: {
         None: _S.RAISED,
         _S.CANDIDATE: _S.RAISED,
-        **_same(_S.RAISED, *_ATTENDED, _S.REJECTED, *_QUIET),
+        **_same(_S.RAISED, *ATTENDED, _S.REJECTED, *_QUIET),
         _S.CLEARED: _S.RAISED,
         _S.CLEARED_UNACKED: _S.RAISED,
     },
@@ -108,7 +112,7 @@ TRANSITIONS: Mapping[Transition, Mapping[IncidentState | None, IncidentState]] =
         _S.CANDIDATE: _S.CANDIDATE,
         _S.RAISED: _S.CLEARED_UNACKED,
         _S.REJECTED: _S.CLEARED_UNACKED,
-        **_all(_ATTENDED, _S.CLEARED),
+        **_all(ATTENDED, _S.CLEARED),
         **_same(*_QUIET, _S.CLEARED, _S.CLEARED_UNACKED),
     },
     Transition.TEST: {None: _S.CLOSED},
@@ -117,27 +121,29 @@ TRANSITIONS: Mapping[Transition, Mapping[IncidentState | None, IncidentState]] =
         _S.RAISED: _S.ACKED,
         _S.REJECTED: _S.ACKED,
         _S.CLEARED_UNACKED: _S.CLEARED,
+        **_same(*ATTENDED),
     },
     Transition.REJECT: _all((_S.RAISED, _S.ACKED), _S.REJECTED),
     Transition.EN_ROUTE: {
         **_all((_S.RAISED, _S.REJECTED, _S.ACKED, _S.ASSIGNED), _S.ASSIGNED),
         _S.ON_SCENE: _S.ON_SCENE,
     },
-    Transition.ON_SCENE: _all((_S.RAISED, _S.REJECTED, *_ATTENDED), _S.ON_SCENE),
+    Transition.ON_SCENE: _all((_S.RAISED, _S.REJECTED, *ATTENDED), _S.ON_SCENE),
     Transition.CLEAR: {
         _S.RAISED: _S.CLEARED_UNACKED,
         _S.REJECTED: _S.CLEARED_UNACKED,
-        **_all((*_ATTENDED, _S.SHELVED), _S.CLEARED),
+        **_all((*ATTENDED, _S.SHELVED), _S.CLEARED),
     },
-    Transition.CLOSE: _all((*_ATTENDED, _S.CLEARED, *_QUIET), _S.CLOSED),
+    Transition.CLOSE: _all((*ATTENDED, _S.CLEARED, *_QUIET), _S.CLOSED),
     Transition.CANCEL: _all(OPEN, _S.CANCELLED),
-    Transition.REGRADE: _same(_S.RAISED, *_ATTENDED, _S.REJECTED, _S.CLEARED, _S.CLEARED_UNACKED),
+    Transition.REGRADE: _same(_S.RAISED, *ATTENDED, _S.REJECTED, _S.CLEARED, _S.CLEARED_UNACKED),
     Transition.SHELVE: _all((_S.RAISED, _S.REJECTED, _S.ACKED, _S.CLEARED_UNACKED, _S.SHELVED), _S.SHELVED),
     Transition.UNSHELVE: {_S.SHELVED: _S.RAISED},
-    Transition.OUT_OF_SERVICE: _all((_S.RAISED, _S.REJECTED, *_ATTENDED, _S.SHELVED), _S.OUT_OF_SERVICE),
+    Transition.OUT_OF_SERVICE: _all((_S.RAISED, _S.REJECTED, *ATTENDED, _S.SHELVED), _S.OUT_OF_SERVICE),
     Transition.IN_SERVICE: {_S.OUT_OF_SERVICE: _S.RAISED},
+    Transition.NOTE: _same(*(state for state in OPEN if state is not _S.CANDIDATE)),
     Transition.HOLD_OVER: {_S.CANDIDATE: _S.RAISED},
-    Transition.ESCALATE: _all((_S.RAISED, _S.REJECTED), _S.RAISED),
+    Transition.ESCALATE: {**_all((_S.RAISED, _S.REJECTED), _S.RAISED), **_same(*ATTENDED)},
     Transition.STALE: {_S.ACKED: _S.RAISED},
     Transition.RESOLVE: {_S.CLEARED: _S.CLOSED},
     Transition.EXPIRY: _all(OPEN, _S.CLOSED),
@@ -254,6 +260,8 @@ def _enter(incident: Incident, to: IncidentState, at: EpochMs, policy: FusionPol
     for kind, delays_of in _DELAYS.items():
         if kind in running:
             due[kind] = EpochMs(at + delays_of(policy).of(grade))
+    if to is IncidentState.CLEARED_UNACKED:
+        due[TimerKind.NOTIFY] = EpochMs(due[TimerKind.NOTIFY] + spread_ms(incident, policy))
     return replace(
         incident,
         state=to,
@@ -264,7 +272,33 @@ def _enter(incident: Incident, to: IncidentState, at: EpochMs, policy: FusionPol
         stale_at=due.get(TimerKind.STALE),
         resolve_at=due.get(TimerKind.RESOLVE),
         shelved_until=None,
+        reminders=0,
     )
+
+
+def spread_ms(incident: Incident, policy: FusionPolicy) -> int:
+    """How much later than others an incident that is over is reminded of, milliseconds: below one interval.
+
+    What ended together must not be reminded of together (docs/requirements.md, F16).
+    """
+    interval_ms = policy.notify_ms.of(incident.grade)
+    return int(fingerprint(incident.incident_id)[:8], 16) % interval_ms
+
+
+def ask_again(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident:
+    """An incident that somebody looks after, and in which a caller asks for an answer of their own."""
+    answer_by = EpochMs(at + policy.acknowledge_ms.of(incident.grade))
+    return replace(
+        incident,
+        ack_by=answer_by,
+        escalate_at=answer_by if has_next_tier(incident) else None,
+        notify_at=EpochMs(at + policy.notify_ms.of(incident.grade)),
+    )
+
+
+def still_asked(incident: Incident, before: Incident) -> Incident:
+    """The incident with the times of a caller whom the last answer has not seen."""
+    return replace(incident, ack_by=before.ack_by, escalate_at=before.escalate_at, notify_at=before.notify_at)
 
 
 def put_away_until(incident: Incident, until: EpochMs, policy: FusionPolicy) -> Incident:

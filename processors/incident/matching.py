@@ -1,7 +1,8 @@
 """Which open incident a fact belongs to, by hazard family, place and time (requirement 9); severity plays no part.
 
-Among several the one that was raised last is chosen, then the one with the greater id. This is a total order, so that
-the result depends neither on the order of an index nor on a restart. Real facts never join an exercise.
+A device's own open incident comes first, whatever the windows (docs/requirements.md, F14, F15). Among several the one
+that was raised last is chosen, then the one with the greater id. This is a total order, so that the result depends
+neither on the order of an index nor on a restart. Real facts never join an exercise.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,8 +11,7 @@ from processors.state.entities import DeviceKey, Incident
 from processors.state.geometry import Place, cells_near, distance_mm
 from processors.state.partition_state import State
 from processors.state.policy import Windows
-from schemas.alert import Source
-from schemas.enums import Family, Feed, Hazard, Status
+from schemas.enums import Family, Hazard, Status
 from schemas.units import EpochMs
 
 MM_PER_M = 1_000
@@ -37,30 +37,32 @@ class Surroundings:
     def joined(self, family: Family, status: Status) -> Incident | None:
         """The incident that the device's new fact joins, or None where it opens a new one.
 
-        It joins an open incident of the same zone, family and status that is still inside its grade's window, and that
-        either the device itself has reported or that lies within reach, limit included.
+        It joins an open incident of the same zone, family and status: one that the device itself has reported, else
+        one within reach, limit included, that is still inside its grade's window.
         """
         state = self._state
-        found = [
+        own = [
             incident
             for incident in of_device(state, self._device)
-            if incident.family is family and incident.status is status and is_in_window(state, incident)
+            if incident.family is family and incident.status is status
         ]
+        if own:
+            return latest_of(own)
         oldest = state.now - _longest(state.policy.windows, family)
-        for incident in self._near(family, oldest):
-            if incident.status is status and is_in_window(state, incident):
-                found.append(incident)  # noqa: PERF401 - as one expression it would not fit a screen
-        return latest_of(found)
+        return latest_of(
+            incident
+            for incident in self._near(family, oldest)
+            if incident.status is status and is_in_window(state, incident)
+        )
 
-    def others(self, family: Family, status: Status) -> list[Incident]:
-        """Open incidents of the other families at this place, latest first, at most MAX_RELATED."""
+    def others(self, but: Incident) -> list[Incident]:
+        """Other open incidents at this place, of any family, latest first, at most MAX_RELATED."""
         found: dict[str, Incident] = {}
-        for other in (Family.EMERGENCY, Family.MAINTENANCE):
-            if other is family:
-                continue
-            own = (incident for incident in of_device(self._state, self._device) if incident.family is other)
-            for incident in (*own, *self._near(other, EpochMs(0))):
-                if incident.status is status:
+        for family in (Family.EMERGENCY, Family.MAINTENANCE):
+            own = (incident for incident in of_device(self._state, self._device) if incident.family is family)
+            for incident in (*own, *self._near(family, EpochMs(0))):
+                is_other = family is not but.family or family is Family.EMERGENCY
+                if is_other and incident.status is but.status and incident.incident_id != but.incident_id:
                     found[incident.incident_id] = incident
         return sorted(found.values(), key=_age, reverse=True)[:MAX_RELATED]
 
@@ -98,19 +100,6 @@ def of_device(state: State, device: DeviceKey) -> list[Incident]:
 def latest_of(incidents: Iterable[Incident]) -> Incident | None:
     """The incident that was raised last, then the one with the greater id; None where there is none."""
     return max(incidents, key=_age, default=None)
-
-
-def is_source(state: State, device: DeviceKey, feed: Feed, event_id: str) -> bool:
-    """Whether an open incident already lists this event as a source, even where the window has dropped it."""
-    return any(
-        _is_of(source, device[1], feed, event_id)
-        for incident in of_device(state, device)
-        for source in incident.sources
-    )
-
-
-def _is_of(source: Source, device_id: str, feed: Feed, event_id: str) -> bool:
-    return source.event_id == event_id and source.device_id == device_id and source.feed is feed
 
 
 def _age(incident: Incident) -> tuple[EpochMs, str]:

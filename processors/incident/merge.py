@@ -4,6 +4,9 @@
                                 └ yes ─► joins: sources, feeds, picture; the grade may rise, two feeds corroborate
 
 A red is never held. A candidate that a press joins becomes red and is raised at once.
+
+A caller who presses while others are looked after asks for an answer of their own (docs/requirements.md, F5): the
+time to acknowledge runs for them, and so does escalation, whatever the state of the unit that was sent.
 """
 
 import msgspec
@@ -12,7 +15,17 @@ from msgspec.structs import replace
 from processors.incident.flapping import record_grade_change
 from processors.incident.grading import chain_of, grade_of, target_response_s, verification_level, worse
 from processors.incident.issue import AlertContext, incident_id_of, issue_alert, with_source
-from processors.incident.lifecycle import OVER, QUIET, Transition, advance, hold_ms, opened
+from processors.incident.lifecycle import (
+    ATTENDED,
+    OVER,
+    QUIET,
+    Transition,
+    advance,
+    ask_again,
+    has_next_tier,
+    hold_ms,
+    opened,
+)
 from processors.incident.matching import Surroundings
 from processors.incident.raising import raise_incident
 from processors.state.effect import Effect, PutIncident
@@ -86,17 +99,37 @@ def _join(state: State, device: Device, joined: Incident, report: Report) -> tup
     reason = _reason(joined, incident, report)
     if joined.state is IncidentState.CANDIDATE and not rose:
         return incident, Effect(Reason.HELD, (), (PutIncident(incident),))
-    if not rose and (reason is Reason.STILL_BURNING or joined.state in QUIET):
+    if not rose and (reason is Reason.STILL_BURNING or (joined.state in QUIET and not report.is_press)):
         return incident, Effect(Reason.STILL_BURNING, (), (PutIncident(incident),))
-    transition = Transition.REALARM if rose else Transition.FACT
-    incident = advance(incident, transition, state.now, state.policy, restart=rose)
+    # Every unit that could be asked has refused, so a further press asks them again.
+    is_refused = joined.state is IncidentState.REJECTED and report.is_press and not has_next_tier(joined)
+    is_back = rose or is_refused or (joined.state in QUIET and report.is_press)
+    transition = Transition.REALARM if is_back else Transition.FACT
+    incident = advance(incident, transition, state.now, state.policy, restart=rose or is_refused)
     if joined.revision == 0:
         context = _context(state, device.name, report, Action.RAISE, reason, is_alarm=True)
         return raise_incident(state, incident, context, Surroundings(state, device.key, device.place))
-    is_alarm = rose or joined.state in OVER
-    context = _context(state, device.name, report, Action.UPDATE, reason, is_alarm=is_alarm)
+    is_call = report.is_press and (rose or _asks_for_an_answer(joined, report))
+    if is_call and incident.state in ATTENDED:
+        incident = ask_again(incident, state.now, state.policy)
+    is_alarm = is_back or is_call or joined.state in OVER
+    context = replace(
+        _context(state, device.name, report, Action.UPDATE, reason, is_alarm=is_alarm),
+        is_join=reason in _JOINS,
+        is_call=is_call,
+    )
     incident, alert = issue_alert(incident, context)
     return incident, Effect(reason, (alert,), (PutIncident(incident),))
+
+
+_JOINS = frozenset({Reason.CORROBORATED, Reason.ANOTHER_SOURCE, Reason.PRESSED_AGAIN})
+"""Reasons that mean that a device, a feed or a press has joined."""
+
+
+def _asks_for_an_answer(joined: Incident, report: Report) -> bool:
+    """Whether a press is that of another caller, or of one who waits although somebody is on the way or there."""
+    is_another = report.source.device_id not in joined.devices
+    return is_another or joined.state in {IncidentState.ASSIGNED, IncidentState.ON_SCENE}
 
 
 def _reason(joined: Incident, incident: Incident, report: Report) -> Reason:
@@ -124,6 +157,7 @@ def _with(state: State, device: Device, incident: Incident, report: Report) -> I
     grade = worse(incident.grade, grade_of(state.policy, report.hazard))
     level = max(incident.verification_level, verification_level(hazard, feeds))
     requested = incident.cancel_requested
+    is_nearer = report.is_press and device.place is not None and _is_less_certain(incident, report)
     score = report.score_permille
     joined = replace(
         incident,
@@ -143,8 +177,30 @@ def _with(state: State, device: Device, incident: Incident, report: Report) -> I
         sources=with_source(incident.sources, report.source),
         source_count=incident.source_count + 1,
         media=incident.media or (() if report.media is None else (report.media,)),
+        cleared_by_person=False,
     )
+    if is_nearer:
+        joined = placed_at(state, joined, device, report.reach_m)
     return joined if grade is incident.grade else record_grade_change(joined, state.now, state.policy)
+
+
+def _is_less_certain(incident: Incident, report: Report) -> bool:
+    """Whether the place of an incident is less certain than that of a report."""
+    return incident.uncertainty_m is None or incident.uncertainty_m > report.reach_m
+
+
+def placed_at(state: State, incident: Incident, device: Device, reach_m: int) -> Incident:
+    """The incident at the place of one of its devices: the most certain place wins (docs/requirements.md, F14)."""
+    place = device.place
+    return replace(
+        incident,
+        place=place,
+        place_key="" if place is None else place.cell,
+        uncertainty_m=None if place is None else reach_m,
+        target_response_s=target_response_s(state.policy.rings, device.help_mm),
+        place_device=device.device_id,
+        device_name=device.name or incident.device_name,
+    )
 
 
 def _open(state: State, device: Device, report: Report) -> Incident:
@@ -158,7 +214,9 @@ def new_emergency(state: State, device: Device, report: Report) -> Incident:
     """An emergency made from its first fact, without timers."""
     place, source, policy = device.place, report.source, state.policy
     return Incident(
-        incident_id=incident_id_of(device.zone, report.hazard, source.device_id, source.event_id),
+        incident_id=incident_id_of(
+            state, device.zone, report.hazard, source.device_id, source.event_id, source.received_at
+        ),
         zone=device.zone,
         family=Family.EMERGENCY,
         hazard=report.hazard,
@@ -183,6 +241,7 @@ def new_emergency(state: State, device: Device, report: Report) -> Incident:
         status=report.status,
         device_name=device.name,
         feeds=(source.feed,),
+        place_device="" if place is None else source.device_id,
     )
 
 

@@ -6,15 +6,21 @@ where nobody needs to go. No plate and no person is ever named.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from processors.state.geometry import Place
+from processors.state.partition_state import LATEST_MS
 from schemas.alert import AlertText
 from schemas.enums import Hazard, Reason, Status
+from schemas.units import EpochMs, degrees
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Wording(msgspec.Struct, frozen=True):
-    """One sentence in both languages. It may contain `{device}`, `{zone}`, `{count}` and `{unit}`."""
+    """One sentence in both languages. It may contain `{device}`, `{place}`, `{zone}`, `{count}`, `{unit}`."""
 
     en: str
     zh: str
@@ -35,6 +41,8 @@ HEADLINES: Mapping[Hazard, Wording] = {
     Hazard.SITE_COMM_FAIL: Wording("Site silent in zone {zone}", "{zone} 区域站点失联"),
     Hazard.STUCK_BUTTON: Wording("Button stuck in zone {zone}", "{zone} 区域按钮卡住"),
     Hazard.TEST_MISSED: Wording("Scheduled test missing in zone {zone}", "{zone} 区域缺少定期测试"),
+    Hazard.CLOCK_DIFFERS: Wording("The clock of a worker is wrong", "处理进程的时钟有误"),
+    Hazard.EXERCISE_OVERDUE: Wording("An exercise was not ended in zone {zone}", "{zone} 区域的演习未结束"),
     Hazard.UNKNOWN: Wording("Incident in zone {zone}", "{zone} 区域事件"),
 }
 
@@ -67,24 +75,32 @@ INSTRUCTIONS: Mapping[Hazard, Wording] = {
     ),
     Hazard.STUCK_BUTTON: _REPAIR,
     Hazard.TEST_MISSED: Wording("Have the device tested.", "请安排测试该设备。"),
+    Hazard.CLOCK_DIFFERS: Wording(
+        "Set the clock of its machine right, or that of the broker.", "请校正其所在机器或消息代理的时钟。"
+    ),
+    Hazard.EXERCISE_OVERDUE: Wording(
+        "Take the panel out of exercise mode. What it sends from now on counts as real.",
+        "请退出面板的演习模式。此后的信号均视为真实。",
+    ),
     Hazard.UNKNOWN: Wording("Look at the incident.", "请查看该事件。"),
 }
 
 DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
     (Hazard.EMERGENCY_CALL, Reason.FIRST_FACT): Wording(
-        "Help point {device} was pressed.", "求助点 {device} 被按下。"
+        "Help point {device} at {place} was pressed.", "位于 {place} 的求助点 {device} 被按下。"
     ),
     (Hazard.FIRE, Reason.FIRST_FACT): Wording(
-        "Camera {device} may see fire. No person has confirmed it.",
-        "摄像机 {device} 可能拍到火情，尚未经人员确认。",
+        "Camera {device} at {place} may see fire. No person has confirmed it.",
+        "位于 {place} 的摄像机 {device} 可能拍到火情，尚未经人员确认。",
     ),
     (None, Reason.FIRST_FACT): Wording("It was reported by {device}.", "由 {device} 报告。"),
     (None, Reason.UNREGISTERED_DEVICE): Wording(
-        "A help point that no registry names was pressed. Where it stands is not known.",
-        "一个未登记的求助点被按下，位置未知。",
+        "A help point that no registry names was pressed, at {place}.",
+        "一个未登记的求助点被按下，位于 {place}。",
     ),
     (None, Reason.PRESSED_AGAIN): Wording(
-        "It was pressed again: {count} presses so far.", "再次被按下，至今共 {count} 次。"
+        "Help point {device} was pressed again: {count} presses so far.",
+        "求助点 {device} 再次被按下，至今共 {count} 次。",
     ),
     (Hazard.EMERGENCY_CALL, Reason.ANOTHER_SOURCE): Wording(
         "Help point {device} close by was pressed too: {count} presses so far.",
@@ -92,8 +108,9 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
     ),
     (None, Reason.ANOTHER_SOURCE): Wording("{device} close by reports it too.", "附近的 {device} 也有报告。"),
     (None, Reason.CORROBORATED): Wording(
-        "A camera may see fire, and a help point close by was pressed: two feeds tell of it.",
-        "摄像机疑似拍到火情，附近求助点也被按下：两个数据源相互印证。",
+        "A camera may see fire, and a help point close by was pressed: two feeds tell of it. {device} tells of it at "
+        "{place}.",
+        "摄像机疑似拍到火情，附近求助点也被按下：两个数据源相互印证。{device} 位于 {place}。",
     ),
     (None, Reason.RELATED): Wording(
         "Something else is wrong in the same place: see the related incidents.",
@@ -112,6 +129,37 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
     (None, Reason.FEED_FAULT): Wording(
         "A record of the feed could not be used and is now a dead letter.",
         "该数据源的一条记录无法使用，已转为死信。",
+    ),
+    (Hazard.FEED_FAULT, Reason.FEED_FAULT): Wording(
+        "A record of the feed could not be used and is now a dead letter. Device: {device}.",
+        "该数据源的一条记录无法使用，已转为死信。设备：{device}。",
+    ),
+    (None, Reason.MORE_RECORDS): Wording(
+        "More such records have come: {count} so far.", "此类记录继续出现，至今共 {count} 条。"
+    ),
+    (None, Reason.NOTED): Wording("Somebody has added a note.", "已添加备注。"),
+    (None, Reason.AREA_FAULT): Wording(
+        "{count} devices of the zone have it at once, for example {device}. One cause is likely.",
+        "该区域共有 {count} 台设备同时出现此情况，例如 {device}，可能由同一原因引起。",
+    ),
+    (None, Reason.STILL_AFTER_AREA): Wording(
+        "Others in the zone have recovered; {device} has not.", "区域内其他设备已恢复，{device} 仍未恢复。"
+    ),
+    (None, Reason.STILL_AFTER_WORK): Wording(
+        "The planned work should be over, and {device} still has it.",
+        "计划作业应已结束，但 {device} 仍存在该情况。",
+    ),
+    (None, Reason.STILL_THERE): Wording(
+        "A person closed it, and {device} still has it: see the related incident.",
+        "人员已关闭该事件，但 {device} 仍存在该情况：请查看关联事件。",
+    ),
+    (None, Reason.EXERCISE_OVER): Wording(
+        "The exercise of {device} has lasted for as long as one may, and nobody has ended it.",
+        "{device} 的演习已达最长时限且无人结束。",
+    ),
+    (None, Reason.DEVICE_MOVED): Wording(
+        "The registry has changed where {device} is or who answers: it is at {place}, and {unit} is asked.",
+        "登记信息已变更：{device} 位于 {place}，现由 {unit} 负责。",
     ),
     (None, Reason.LOG_BROKEN): Wording(
         "Records of the log are missing, or it is another log. Open incidents were kept; what the missing records "
@@ -171,7 +219,14 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "The scheduled test of {device} did not come.", "{device} 未进行定期测试。"
     ),
     (Hazard.FEED_SILENT, Reason.CONDITION_ACTIVE): Wording(
-        "No worker has told of a partition of the feed for too long.", "该数据源的一个分区长时间无人处理。"
+        "No worker has told of {device}, or of a part of it, for too long.",
+        "{device} 或其一部分长时间无人处理。",
+    ),
+    (Hazard.EXERCISE_OVERDUE, Reason.CONDITION_ACTIVE): Wording(
+        "{device} is still in exercise mode.", "{device} 仍处于演习模式。"
+    ),
+    (Hazard.CLOCK_DIFFERS, Reason.CONDITION_ACTIVE): Wording(
+        "The clock of {device} and that of the broker differ.", "{device} 的时钟与消息代理的时钟不一致。"
     ),
     (Hazard.FEED_STALE, Reason.CONDITION_ACTIVE): Wording(
         "The list has not been delivered for too long: nothing is matched against it.",
@@ -187,7 +242,8 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "Gateway {device} or several devices behind it are silent.", "网关 {device} 或其下多台设备失联。"
     ),
     (None, Reason.INHIBITED): Wording(
-        "The whole site is silent: another incident speaks for it.", "整个站点失联，由另一事件统一处理。"
+        "Others have it too, from one cause: another incident speaks for it.",
+        "其他设备因同一原因也出现此情况，由另一事件统一处理。",
     ),
     (None, Reason.DEVICE_UPDATED): Wording(
         "The registry has changed what the device promises: it is watched anew.",
@@ -224,6 +280,7 @@ INSTRUCTIONS_BY_REASON: Mapping[Reason, Wording] = {
             Reason.DEVICE_UPDATED,
             Reason.SHELVED,
             Reason.OUT_OF_SERVICE,
+            Reason.NOTED,
         ),
         NOTHING_TO_DO,
     ),
@@ -248,6 +305,8 @@ def texts_for(
     count: int = 0,
     unit: str = "",
     status: Status = Status.ACTUAL,
+    place: Place | None = None,
+    late: tuple[EpochMs, EpochMs] | None = None,
 ) -> tuple[AlertText, ...]:
     """The texts of one alert.
 
@@ -259,6 +318,8 @@ def texts_for(
         count: How many presses there were.
         unit: The unit that is asked now.
         status: Actual, Test or Exercise; the headline of the last two begins with it.
+        place: Where the incident is, or None.
+        late: When the fact happened and when it arrived, for one that came late; else None.
 
     Returns:
         English, then Chinese. A pair of hazard and reason that the catalogue lacks gets the general wording.
@@ -269,17 +330,54 @@ def texts_for(
     by_hazard = INSTRUCTIONS.get(hazard) or INSTRUCTIONS[Hazard.UNKNOWN]
     instruction = INSTRUCTIONS_BY_REASON.get(reason, by_hazard)
     prefix = PREFIXES.get(status, _NONE)
+    values = {"count": count, "unit": unit}
+    named, where = _readable(device_name), _place(place) if "{place}" in description.en else ""
+    arrived_en, arrived_zh = ("", "") if late is None else _late(*late)
     return (
         AlertText(
             lang="en",
             headline=prefix.en + headline.en.format(zone=zone),
-            description=description.en.format(device=device_name or "A device", count=count, unit=unit),
+            description=description.en.format(
+                device=named or "A device", place=where or "a place that is not known", **values
+            )
+            + arrived_en,
             instruction=instruction.en,
         ),
         AlertText(
             lang="zh",
             headline=prefix.zh + headline.zh.format(zone=zone),
-            description=description.zh.format(device=device_name or "设备", count=count, unit=unit),
+            description=description.zh.format(device=named or "设备", place=where or "未知位置", **values)
+            + arrived_zh,
             instruction=instruction.zh,
         ),
     )
+
+
+def _readable(name: str) -> str:
+    """A name of a device or topic that people can read, since anybody may have made it up."""
+    if name.isprintable():
+        return name
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
+def _place(place: Place | None) -> str:
+    """A place for people: degrees of latitude and longitude."""
+    if place is None:
+        return ""
+    lat, lon = degrees(place.lat_e7), degrees(place.lon_e7)
+    return f"{abs(lat):.5f}{'S' if lat < 0 else 'N'} {abs(lon):.5f}{'W' if lon < 0 else 'E'}"
+
+
+def _late(happened_at: EpochMs, arrived_at: EpochMs) -> tuple[str, str]:
+    """When something happened, and when it arrived."""
+    happened, arrived = _moment(happened_at), _moment(arrived_at)
+    return (
+        f" It happened at {happened} and arrived at {arrived}: it was on its way for long.",
+        f"发生于 {happened}，到达于 {arrived}：传输延迟较长。",
+    )
+
+
+def _moment(at: EpochMs) -> str:
+    """A time for people, UTC."""
+    kept = max(0, min(at, LATEST_MS))
+    return f"{EPOCH + timedelta(milliseconds=kept):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,4 +1,4 @@
-"""Intake of acknowledgements: it bounds the ids, takes the broker's time, and finds the zone of the incident.
+"""Intake of acknowledgements: it bounds ids and note, takes the broker's time, and finds the zone of the incident.
 
 It does not judge the acknowledgement: the fold knows the incident and answers.
 """
@@ -7,7 +7,7 @@ import re
 
 from processors.intake.envelope import envelope
 from processors.intake.pillar_event import bounded_id
-from schemas.ack import AckFact, Acknowledgement, Actor
+from schemas.ack import NOTE_LENGTH, AckFact, Acknowledgement, Actor
 from schemas.enums import AckAction, InputKind
 from schemas.fusion_log import FusionInput
 from schemas.registry import UNASSIGNED_ZONE
@@ -39,6 +39,8 @@ def ack_input(ack: Acknowledgement, appended_at: EpochMs) -> FusionInput:
         disposition=ack.disposition,
         shelve_s=ack.shelve_s,
         grade=ack.grade,
+        # One character more than is allowed, so that the fold sees that it is too long, and the log does not grow.
+        note=None if ack.note is None else ack.note[: NOTE_LENGTH + 1],
     )
     kind = InputKind.SHELVING if ack.action in SHELVING else InputKind.ACKNOWLEDGEMENT
     return envelope(kind, fact.ack_id, zone_of_incident(fact.incident_id), fact)

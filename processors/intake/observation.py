@@ -1,8 +1,8 @@
 """Intake of cameras: a detector's decision becomes an observation, and a frame the fact that its camera is alive."""
 
 from processors.intake.envelope import envelope
-from processors.intake.pillar_event import trusted_times
-from schemas.enums import Hazard, InputKind
+from processors.intake.pillar_event import bounded_id, replaced_receipt, trusted_times
+from schemas.enums import Feed, Hazard, InputKind
 from schemas.feeds import CameraFrame
 from schemas.fusion_log import CameraAlive, FusionInput, Media, Observation
 from schemas.ids import fingerprint
@@ -14,12 +14,28 @@ REPORTS_PER_INTERVAL = 3
 """How often in its heartbeat interval a camera is reported as alive, so that two of three reports may be lost."""
 
 
-def frame_id(frame: CameraFrame) -> str:
-    """The frame's own id, or one made from camera and time; equal on a resend."""
-    return frame.event_id or fingerprint("frame", frame.camera_id, frame.captured_at)
+def frame_id(frame: CameraFrame, appended_at: EpochMs, *, place: str = "") -> str:
+    """The frame's own id, or one derived from camera and times; equal on a resend, because that repeats received_at.
+
+    Args:
+        frame: The frame as the gateway sent it.
+        appended_at: When the broker appended it.
+        place: Its topic, partition and offset; a part of a derived id where received_at is impossible.
+    """
+    if frame.event_id:
+        return bounded_id(frame.event_id)
+    return fingerprint(
+        Feed.CAMERAS,
+        frame.camera_id,
+        frame.captured_at,
+        frame.received_at,
+        *replaced_receipt(frame.received_at, appended_at, place),
+    )
 
 
-def fire_input(frame: CameraFrame, zone: str, score: float, media: Media | None) -> FusionInput:
+def fire_input(
+    frame: CameraFrame, zone: str, score: float, media: Media | None, appended_at: EpochMs, *, place: str = ""
+) -> FusionInput:
     """The observation of a flame candidate.
 
     Args:
@@ -27,13 +43,16 @@ def fire_input(frame: CameraFrame, zone: str, score: float, media: Media | None)
         zone: The camera's zone.
         score: The detector's confidence, 0 to 1.
         media: The redacted picture, or None where it was withheld.
+        appended_at: When the broker appended the frame; it stands for a time that is impossible.
+        place: The frame's topic, partition and offset.
     """
+    occurred_at, received_at, _ = trusted_times(frame.captured_at, frame.received_at, appended_at)
     observation = Observation(
-        observation_id=frame_id(frame),
+        observation_id=frame_id(frame, appended_at, place=place),
         device_id=frame.camera_id,
         hazard=Hazard.FIRE,
-        occurred_at=frame.captured_at,
-        received_at=frame.received_at,
+        occurred_at=occurred_at,
+        received_at=received_at,
         score_permille=round(score * PERMILLE),
         media=media,
     )

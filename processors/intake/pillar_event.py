@@ -4,7 +4,7 @@ An event that decodes is never refused for its content, except for a kind that t
 """
 
 from processors.intake.envelope import envelope
-from schemas.enums import InputKind, PillarKind
+from schemas.enums import Feed, InputKind, PillarKind
 from schemas.errors import Cause, DecodeError
 from schemas.feeds import PillarEvent
 from schemas.fusion_log import FusionInput, PillarFact
@@ -42,12 +42,14 @@ def trusted_times(
     return occurred, received, occurred != occurred_at or received != received_at
 
 
-def intake(event: PillarEvent, appended_at: EpochMs) -> PillarFact:
+def intake(event: PillarEvent, appended_at: EpochMs, *, place: str = "") -> PillarFact:
     """Convert a pillar's event into a fact.
 
     Args:
         event: The event as the pillar or its gateway sent it.
         appended_at: When the broker appended it. A second forwarder makes the same fact of it, since this is equal.
+        place: Its topic, partition and offset (`record_place`); a part of the id that is derived where received_at is
+            impossible.
 
     Raises:
         DecodeError: The event is of a kind that this release does not know (Cause.INVALID_FIELD).
@@ -56,9 +58,7 @@ def intake(event: PillarEvent, appended_at: EpochMs) -> PillarFact:
         raise DecodeError("PillarEvent: kind is unknown", Cause.INVALID_FIELD)
     occurred_at, received_at, suspect = trusted_times(event.occurred_at, event.received_at, appended_at)
     return PillarFact(
-        event_id=bounded_id(event.event_id)
-        if event.event_id
-        else _derived_id(event, received_at, suspect=suspect),
+        event_id=bounded_id(event.event_id) if event.event_id else _derived_id(event, appended_at, place),
         device_id=bounded_id(event.device_id),
         kind=event.kind,
         occurred_at=occurred_at,
@@ -75,7 +75,7 @@ def bare_press(event: PillarEvent, appended_at: EpochMs, *, place: str) -> Pilla
     Args:
         event: The press.
         appended_at: When the broker appended it.
-        place: Its topic, partition and offset, from which the id is made; equal when it is read again.
+        place: Its place (`record_place`), from which the id is made.
     """
     return PillarFact(
         event_id=fingerprint("press-at", place),
@@ -100,15 +100,42 @@ def bounded_id(value: str) -> str:
     return f"{value[:_KEPT]}~{fingerprint(value)}"
 
 
-def _derived_id(event: PillarEvent, received_at: EpochMs, *, suspect: bool) -> str:
-    """The id of an event whose source gives none; equal on a resend.
+def record_place(topic: str, partition: int, offset: int) -> str:
+    """A record's place in its topic, as a part of ids: equal when the record is read again, but not on a resend."""
+    return f"{topic}/{partition}/{offset}"
 
-    A pillar with a dead clock and no counter sends the same content with every press. There received_at makes the ids
-    differ: a resend may then count as a press, but no press is taken for a resend.
+
+def replaced_receipt(received_at: EpochMs, appended_at: EpochMs, place: str) -> tuple[str, ...]:
+    """What a derived id names besides the content of a record whose received_at is impossible; else nothing.
+
+    A gateway whose clock is dead sends the same received_at with every record. There the record's place tells two of
+    them apart. The price: a resend of such a gateway has another place, and counts as a record of its own.
+
+    Args:
+        received_at: As it was sent.
+        appended_at: When the broker appended the record.
+        place: The record's place; the append time stands for it where it is empty.
     """
-    counter = "" if event.sequence is None else event.sequence
-    received = received_at if suspect and event.sequence is None else ""
-    return fingerprint(event.device_id, event.kind, event.occurred_at, counter, received)
+    return () if _is_possible(received_at, appended_at) else (place or str(appended_at),)
+
+
+def _derived_id(event: PillarEvent, appended_at: EpochMs, place: str) -> str:
+    """The id of an event whose source gives none; equal on a resend, because that repeats received_at.
+
+    It names everything that tells two events of one device apart. Neither the device's clock nor its counter does so
+    alone: clocks stop, are reset or have minutes only, and counters start again.
+    """
+    return fingerprint(
+        Feed.PILLARS,
+        event.device_id,
+        event.kind,
+        int(event.active),
+        int(event.exercise),
+        event.occurred_at,
+        "" if event.sequence is None else event.sequence,
+        event.received_at,
+        *replaced_receipt(event.received_at, appended_at, place),
+    )
 
 
 def _is_possible(at: EpochMs, by: EpochMs) -> bool:

@@ -1,11 +1,12 @@
-"""Acknowledgements of people: accept, reject, en route, on scene, clear, close, cancel, regrade, shelve.
+"""Acknowledgements of people: accept, reject, en route, on scene, clear, close, cancel, regrade, shelve, note.
 
     acknowledgement ─► a duplicate: no alert and no answer
                      ─► no such incident, too old, not possible, incomplete: rejected, with the reason
                      ─► a transition (processors/incident/lifecycle.py): an alert, and the answer that it is accepted
 
 A duplicate is recognised by incident and ack id while the incident is open, and after its end as long as the state
-keeps it among the ended ones.
+keeps it among the ended ones. What is not certain to be a duplicate is answered, 10,000 in one batch too
+(docs/requirements.md, F6). Who judges an incident must have seen everything that has joined it (F4).
 """
 
 from collections.abc import Callable, Mapping
@@ -13,9 +14,11 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec.structs import replace
 
+from processors.incident.device_condition import closed_fault
 from processors.incident.flapping import record_grade_change
 from processors.incident.issue import AlertContext, issue_alert
 from processors.incident.lifecycle import (
+    ATTENDED,
     QUIET,
     UNACKNOWLEDGED,
     Transition,
@@ -24,12 +27,13 @@ from processors.incident.lifecycle import (
     extend_expiry,
     is_possible,
     put_away_until,
+    still_asked,
 )
 from processors.state.effect import Change, Effect, EndIncident, PutEnded, PutIncident, PutUnmatchedAck
 from processors.state.entities import EndedIncident, Incident
 from processors.state.event_ids import add_event, check_event
 from processors.state.partition_state import State
-from schemas.ack import AckFact, AckResult
+from schemas.ack import NOTE_LENGTH, AckFact, AckResult
 from schemas.enums import (
     AckAction,
     AckOutcome,
@@ -53,7 +57,8 @@ class AckRule(msgspec.Struct, frozen=True):
         action: The action of the alert.
         reason: The reason of the alert and of the answer.
         needs_reason: The acknowledgement must give a reason.
-        needs_latest: The action judges the incident, so it is rejected unless its sender has seen the latest alarm.
+        needs_latest: The action is rejected unless its sender has seen the latest alarm.
+        judges: The action judges the incident: its sender must have seen every device, feed and press that has joined.
     """
 
     transition: Transition
@@ -61,23 +66,33 @@ class AckRule(msgspec.Struct, frozen=True):
     reason: Reason
     needs_reason: bool = False
     needs_latest: bool = True
+    judges: bool = False
 
 
 ACK_RULES: Mapping[AckAction, AckRule] = {
     AckAction.ACCEPT: AckRule(Transition.ACCEPT, Action.ACK, Reason.ACCEPTED),
-    AckAction.REJECT: AckRule(Transition.REJECT, Action.UPDATE, Reason.REJECTED_BY_UNIT, needs_reason=True),
+    AckAction.REJECT: AckRule(
+        Transition.REJECT, Action.UPDATE, Reason.REJECTED_BY_UNIT, needs_reason=True, judges=True
+    ),
     AckAction.EN_ROUTE: AckRule(Transition.EN_ROUTE, Action.UPDATE, Reason.EN_ROUTE, needs_latest=False),
     AckAction.ON_SCENE: AckRule(Transition.ON_SCENE, Action.UPDATE, Reason.ON_SCENE, needs_latest=False),
-    AckAction.CLEAR: AckRule(Transition.CLEAR, Action.UPDATE, Reason.CLEARED),
-    AckAction.CLOSE: AckRule(Transition.CLOSE, Action.CLOSE, Reason.CLOSED),
-    AckAction.CANCEL: AckRule(Transition.CANCEL, Action.CANCEL, Reason.CANCELLED, needs_reason=True),
-    AckAction.REGRADE: AckRule(Transition.REGRADE, Action.UPDATE, Reason.REGRADED, needs_reason=True),
-    AckAction.SHELVE: AckRule(Transition.SHELVE, Action.UPDATE, Reason.SHELVED, needs_reason=True),
+    AckAction.CLEAR: AckRule(Transition.CLEAR, Action.UPDATE, Reason.CLEARED, judges=True),
+    AckAction.CLOSE: AckRule(Transition.CLOSE, Action.CLOSE, Reason.CLOSED, judges=True),
+    AckAction.CANCEL: AckRule(
+        Transition.CANCEL, Action.CANCEL, Reason.CANCELLED, needs_reason=True, judges=True
+    ),
+    AckAction.REGRADE: AckRule(
+        Transition.REGRADE, Action.UPDATE, Reason.REGRADED, needs_reason=True, judges=True
+    ),
+    AckAction.SHELVE: AckRule(
+        Transition.SHELVE, Action.UPDATE, Reason.SHELVED, needs_reason=True, judges=True
+    ),
     AckAction.UNSHELVE: AckRule(Transition.UNSHELVE, Action.UPDATE, Reason.UNSHELVED),
     AckAction.OUT_OF_SERVICE: AckRule(
-        Transition.OUT_OF_SERVICE, Action.UPDATE, Reason.OUT_OF_SERVICE, needs_reason=True
+        Transition.OUT_OF_SERVICE, Action.UPDATE, Reason.OUT_OF_SERVICE, needs_reason=True, judges=True
     ),
     AckAction.IN_SERVICE: AckRule(Transition.IN_SERVICE, Action.UPDATE, Reason.IN_SERVICE),
+    AckAction.NOTE: AckRule(Transition.NOTE, Action.UPDATE, Reason.NOTED, needs_latest=False),
 }
 """The rule of each action. An action that is missing here comes from a later release."""
 
@@ -119,7 +134,7 @@ def _without_incident(state: State, fact: AckFact) -> Effect:
     """Reject an acknowledgement of an incident that is over or unknown."""
     ended = state.ended.get(fact.incident_id)
     reason = Reason.UNKNOWN_INCIDENT if ended is None else Reason.INCIDENT_OVER
-    unmatched = PutUnmatchedAck(add_event(state.unmatched_acks, _ack_key(fact), fact.received_at))
+    unmatched = PutUnmatchedAck(_ack_key(fact), fact.received_at)
     return _rejected(state, fact, reason, IncidentState.UNKNOWN if ended is None else ended.state, unmatched)
 
 
@@ -128,30 +143,23 @@ def _ack_key(fact: AckFact) -> str:
 
 
 def _repeat(state: State, incident: Incident | None, fact: AckFact) -> Reason | None:
-    """Why it may be a duplicate, or None: the incident may be open, over, or not raised when it was first sent."""
-    if _ack_key(fact) in state.unmatched_acks.ids:
+    """Why it may be a duplicate, or None: the incident may be open, over, or not raised when it was first sent.
+
+    The acknowledgements of one incident come through one partition, in the order of their received_at, so one that is
+    older than all that its incident remembers is a copy.
+    """
+    if _ack_key(fact) in state.unmatched_acks:
         return Reason.DUPLICATE
     if incident is not None:
-        is_early = fact.received_at <= (incident.raised_at or incident.first_at)
-        if (
-            is_early
-            and state.unmatched_acks.floor is not None
-            and fact.received_at <= state.unmatched_acks.floor
-        ):
-            return Reason.BEYOND_MEMORY
         return check_event(incident.acks, fact.ack_id, fact.received_at)
     ended = state.ended.get(fact.incident_id)
-    if ended is not None and (known := check_event(ended.acks, fact.ack_id, fact.received_at)) is not None:
-        return known
-    if ended is None and state.ended_floor is not None and fact.received_at <= state.ended_floor:
-        return Reason.BEYOND_MEMORY
-    return check_event(state.unmatched_acks, _ack_key(fact), fact.received_at)
+    return None if ended is None else check_event(ended.acks, fact.ack_id, fact.received_at)
 
 
 def _refresh_window(state: State, incident: Incident | None, fact: AckFact) -> tuple[Change, ...]:
     """Move a resend to its own received_at in the window that holds it, since copies of the resend may follow."""
-    if _ack_key(fact) in state.unmatched_acks.ids:
-        return (PutUnmatchedAck(add_event(state.unmatched_acks, _ack_key(fact), fact.received_at)),)
+    if _ack_key(fact) in state.unmatched_acks:
+        return (PutUnmatchedAck(_ack_key(fact), fact.received_at),)
     if incident is not None:
         return (PutIncident(replace(incident, acks=add_event(incident.acks, fact.ack_id, fact.received_at))),)
     ended = state.ended.get(fact.incident_id)
@@ -163,18 +171,46 @@ def _refresh_window(state: State, incident: Incident | None, fact: AckFact) -> t
 
 def _objection(state: State, incident: Incident, fact: AckFact, rule: AckRule) -> Reason | None:
     """The reason to reject an acknowledgement, or None."""
-    if fact.received_at - fact.at > state.policy.ack_too_old_ms:
-        return Reason.ACK_TOO_OLD
-    is_outdated = fact.revision is not None and fact.revision < incident.alarm_revision
-    if is_outdated and (rule.needs_latest or incident.state in UNACKNOWLEDGED):
-        # A unit on the way to a yellow has not answered the red that it has become.
-        return Reason.OUTDATED_REVISION
-    if not is_possible(incident.state, rule.transition):
+    objection = _content_objection(state, fact) or _revision_objection(incident, fact, rule)
+    if objection is not None:
+        return objection
+    is_unasked = fact.action is AckAction.ACCEPT and incident.state in ATTENDED and incident.ack_by is None
+    if is_unasked or not is_possible(incident.state, rule.transition):
         return Reason.NOT_POSSIBLE_NOW
     if rule.needs_reason and fact.reason in {None, AckReason.UNKNOWN}:
         return Reason.REASON_MISSING
     object_to = _OBJECTIONS.get(fact.action)
     return None if object_to is None else object_to(state, incident, fact)
+
+
+def _content_objection(state: State, fact: AckFact) -> Reason | None:
+    """What is wrong with an acknowledgement, whatever its incident is."""
+    if not fact.actor.name.strip():
+        return Reason.ACTOR_MISSING
+    if fact.note is not None and len(fact.note) > NOTE_LENGTH:
+        return Reason.NOTE_TOO_LONG
+    return Reason.ACK_TOO_OLD if fact.received_at - fact.at > state.policy.ack_too_old_ms else None
+
+
+def _revision_objection(incident: Incident, fact: AckFact, rule: AckRule) -> Reason | None:
+    """Whether the sender has not seen what they decide about, or names something that nobody has seen."""
+    if fact.revision is None:
+        return None
+    if fact.revision > incident.revision:
+        return Reason.REVISION_NOT_OUT
+    if rule.judges and fact.revision < incident.joined_revision:
+        return Reason.OUTDATED_REVISION
+    if fact.revision >= incident.alarm_revision:
+        return None
+    # A unit on the way to a yellow has not answered the red that it has become. Who accepts, or is on the way, while
+    # another caller asks is heard: the other caller goes on asking.
+    is_only_a_call = incident.state in ATTENDED and not rule.judges
+    must_see = (rule.needs_latest and not is_only_a_call) or incident.state in UNACKNOWLEDGED
+    return Reason.OUTDATED_REVISION if must_see and fact.action is not AckAction.NOTE else None
+
+
+def _note_objection(_state: State, _incident: Incident, fact: AckFact) -> Reason | None:
+    return None if fact.note is not None and fact.note.strip() else Reason.NOTE_MISSING
 
 
 def _close_objection(_state: State, _incident: Incident, fact: AckFact) -> Reason | None:
@@ -207,6 +243,7 @@ _OBJECTIONS: Mapping[AckAction, Callable[[State, Incident, AckFact], Reason | No
     AckAction.REGRADE: _regrade_objection,
     AckAction.SHELVE: _shelve_objection,
     AckAction.OUT_OF_SERVICE: _service_objection,
+    AckAction.NOTE: _note_objection,
 }
 
 
@@ -214,13 +251,20 @@ def _accepted(state: State, incident: Incident, fact: AckFact, rule: AckRule) ->
     policy, now = state.policy, state.now
     if fact.action is AckAction.REGRADE and fact.grade is not None:
         incident = record_grade_change(replace(incident, grade=fact.grade), now, policy)
-    incident = extend_expiry(incident, now, policy)
+    before, incident = incident, extend_expiry(incident, now, policy)
     # A repeated action starts its timers again: a second unit en route, a longer shelving, another grade.
     if fact.action in {AckAction.UNSHELVE, AckAction.IN_SERVICE}:
         incident = bring_back(incident, rule.transition, now, policy)
     else:
-        incident = advance(incident, rule.transition, now, policy)
-    if incident.state in QUIET:
+        is_note = fact.action is AckAction.NOTE
+        incident = advance(incident, rule.transition, now, policy, restart=not is_note)
+    if fact.action is AckAction.CLEAR:
+        incident = replace(incident, cleared_by_person=True)
+    if incident.state in ATTENDED and fact.revision is not None and fact.revision < before.call_revision:
+        incident = still_asked(incident, before)
+    if before.untold and incident.notify_at is None:
+        incident = replace(incident, notify_at=EpochMs(now + policy.more_records_ms))
+    if incident.state in QUIET and fact.action is not AckAction.NOTE:
         incident = put_away_until(incident, EpochMs(now + _silence_ms(state, incident, fact)), policy)
     context = AlertContext(
         action=rule.action,
@@ -231,12 +275,15 @@ def _accepted(state: State, incident: Incident, fact: AckFact, rule: AckRule) ->
         disposition=fact.disposition if fact.action is AckAction.CLOSE else None,
         actor=fact.actor,
         ack_id=fact.ack_id,
+        note=fact.note,
     )
+    untold = incident.untold
     incident, alert = issue_alert(incident, context)
     ends = incident.state in {IncidentState.CLOSED, IncidentState.CANCELLED}
-    change: Change = EndIncident(incident) if ends else PutIncident(incident)
+    change: Change = EndIncident(incident) if ends else PutIncident(replace(incident, untold=untold))
     result = _result(state, fact, AckOutcome.ACCEPTED, rule.reason, incident.state)
-    return Effect(rule.reason, (alert,), (change,), result)
+    effect = Effect(rule.reason, (alert,), (change,), result)
+    return effect.then(closed_fault(state, incident)) if ends else effect
 
 
 def _silence_ms(state: State, incident: Incident, fact: AckFact) -> int:

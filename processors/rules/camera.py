@@ -7,8 +7,9 @@ maintenance (requirement 13). A fire that a press joins is one red emergency whi
 from msgspec.structs import replace
 
 from processors.incident.merge import Report, apply_report
+from processors.incident.sign_of_life import heartbeat, heartbeat_ms, sign_of_life
 from processors.rules.dedup import check_duplicate
-from processors.state.effect import Effect, PutDevice, RecordHeartbeat, RecordReport
+from processors.state.effect import Effect, PutDevice, RecordReport
 from processors.state.partition_state import State
 from schemas.alert import Source
 from schemas.enums import Feed, Hazard, Reason
@@ -27,18 +28,20 @@ def observation(state: State, envelope: FusionInput, seen: Observation) -> Effec
     if not device.is_registered:
         return Effect(Reason.UNKNOWN_DEVICE, (), known.changes)
     _, effect = apply_report(state, device, _fire(state, seen))
-    return replace(effect, changes=(PutDevice(device), *effect.changes, RecordReport(key)))
+    report = sign_of_life(state, key, seen.received_at, heartbeat_ms(device))
+    return replace(effect, changes=(PutDevice(device), *effect.changes, RecordReport(key, report)))
 
 
 def camera_alive(state: State, envelope: FusionInput, alive: CameraAlive) -> Effect:
-    """Record that a camera delivers frames; only a later time than the known one counts."""
+    """Record that a camera delivers frames, unless the record is a copy."""
     key = (envelope.zone, alive.device_id)
     device = state.devices.get(key)
     if device is None or not device.is_registered:
         return Effect(Reason.UNKNOWN_DEVICE)
-    if alive.received_at <= max(device.since, state.heartbeats.get(key, device.since)):
+    report = heartbeat(state, key, envelope.event_id, alive.received_at, heartbeat_ms(device))
+    if report is None:
         return Effect(Reason.DUPLICATE)
-    return Effect(Reason.CAMERA_ALIVE, (), (RecordHeartbeat(key, alive.received_at),))
+    return Effect(Reason.CAMERA_ALIVE, (), (RecordReport(key, report),))
 
 
 def _fire(state: State, seen: Observation) -> Report:
@@ -56,5 +59,5 @@ def _fire(state: State, seen: Observation) -> Report:
         reach_m=state.policy.camera_reach_m,
         score_permille=max(0, min(1000, seen.score_permille)),
         media=seen.media,
-        late=seen.received_at - seen.occurred_at > state.policy.late_after_ms,
+        late=state.now - seen.occurred_at > state.policy.late_after_ms,
     )

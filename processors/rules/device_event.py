@@ -8,14 +8,17 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from processors.incident.device_condition import ConditionSignal, on_active, on_cleared
+from processors.incident.area import on_device_fault, on_device_fault_over
+from processors.incident.device_condition import ConditionSignal
 from processors.incident.grading import chain_of
 from processors.incident.issue import AlertContext, issue_alert
 from processors.incident.lifecycle import Transition, advance, opened, transition_of_device_cancel
 from processors.incident.matching import latest_of, of_device
 from processors.incident.merge import MAX_DEVICES, new_emergency
-from processors.incident.supervision import next_test, on_released, on_tested
-from processors.rules.dedup import check_duplicate
+from processors.incident.sign_of_life import heartbeat, heartbeat_ms, in_order, is_older, sign_of_life
+from processors.incident.supervision import on_released, on_tested, tested
+from processors.rules.dedup import check_duplicate, check_press, event_name
+from processors.rules.planned_work import under_exercise
 from processors.rules.press import is_late, press, report_of, status_of
 from processors.state.effect import (
     Change,
@@ -23,10 +26,9 @@ from processors.state.effect import (
     EndIncident,
     PutDevice,
     PutIncident,
-    RecordHeartbeat,
     RecordReport,
 )
-from processors.state.entities import Device, DeviceKey, Incident
+from processors.state.entities import Device, DeviceKey, FaultReport, Incident
 from processors.state.partition_state import State
 from schemas.enums import Action, Disposition, Family, Feed, Hazard, PillarKind, Reason, Status
 from schemas.fusion_log import FusionInput, PillarFact
@@ -46,37 +48,67 @@ FAULTS: Mapping[PillarKind, Hazard] = {
 def pillar_fact(state: State, envelope: FusionInput, fact: PillarFact) -> Effect:
     """Decide about one report of a device."""
     key = (envelope.zone, fact.device_id)
+    noted: tuple[Change, ...] = ()
+    if fact.exercise or state.exercises:
+        fact, noted = under_exercise(state, key, fact)
     if fact.kind is PillarKind.HEARTBEAT:
-        return _heartbeat(state, key, fact)
-    known = check_duplicate(state, key, Feed.PILLARS, fact.event_id, fact.received_at)
-    if known.repeat is not None:
-        return Effect(known.repeat, (), known.changes)
+        beat = _heartbeat(state, key, fact)
+        return beat.after(*noted) if noted else beat
+    if fact.kind is PillarKind.PRESS:
+        known = check_press(state, key, fact, status_of(fact))
+    else:
+        event_id = event_name(fact.event_id, is_exercise=fact.exercise)
+        name = f"{fact.kind}:{'on' if fact.active else 'off'}:{event_id}"
+        known = check_duplicate(state, key, Feed.PILLARS, name, fact.received_at)
     device = known.device
-    effect = _RULES.get(fact.kind, _unknown)(state, device, fact)
+    if known.repeat is not None:
+        resent = known.changes and device.is_registered  # at another time, so its device is alive
+        alive = (_alive(state, device, fact),) if resent else ()
+        return Effect(known.repeat, (), (*noted, *known.changes, *alive))
+    effect = _RULES.get(fact.kind, _unknown)(state, device, fact).after(*noted)
     if not device.is_registered:
         return effect
-    return replace(effect, changes=(*effect.changes, RecordReport(key)))
+    return replace(effect, changes=(*effect.changes, _alive(state, device, fact)))
+
+
+def _alive(state: State, device: Device, fact: PillarFact) -> RecordReport:
+    return RecordReport(device.key, sign_of_life(state, device.key, fact.received_at, heartbeat_ms(device)))
 
 
 def _heartbeat(state: State, key: DeviceKey, fact: PillarFact) -> Effect:
-    """Record a heartbeat if it is the latest; that of an unregistered device leaves no trace in the state."""
+    """Record a heartbeat that is no copy; that of an unregistered device leaves no trace in the state."""
     device = state.devices.get(key)
     if device is None or not device.is_registered:
         return Effect(Reason.UNKNOWN_DEVICE)
-    latest = state.heartbeats.get(key)
-    if fact.received_at <= max(device.since, latest or device.since):
-        return Effect(Reason.DUPLICATE)  # or from before its supervision began
-    return Effect(Reason.HEARTBEAT, (), (RecordHeartbeat(key, fact.received_at),))
+    report = heartbeat(state, key, fact.event_id, fact.received_at, heartbeat_ms(device))
+    if report is None:
+        return Effect(Reason.DUPLICATE)
+    return Effect(Reason.HEARTBEAT, (), (RecordReport(key, report),))
 
 
 def _release(state: State, device: Device, fact: PillarFact) -> Effect:
-    """Record that the contact has opened, unless the release was received before the last press."""
-    if device.press_at is not None and fact.received_at < device.press_at:
+    """Record that the contact has opened, unless the release came a little too late behind a newer press."""
+    if _is_overtaken(state, device, fact):
         return Effect(Reason.RELEASED, (), (PutDevice(device),))
     opened = replace(device, closed_at=None, is_stuck=False)
     if not device.is_stuck:
         return Effect(Reason.RELEASED, (), (PutDevice(opened),))
     return on_released(state, device, fact.event_id).after(PutDevice(opened))
+
+
+def _is_overtaken(state: State, device: Device, fact: PillarFact) -> bool:
+    """Whether the last press of the device was received after this report, although it came before it.
+
+    Reports of one device overtake each other by seconds. One that seems to be from long before the press comes from a
+    gateway whose clock has been set back (F9), so it counts.
+    """
+    if device.press_at is None:
+        return False
+    received_at = in_order(state, device.key, fact.received_at)
+    return (
+        is_older(state, received_at, device.press_at)
+        and state.now - received_at <= state.policy.late_after_ms
+    )
 
 
 def _fault(state: State, device: Device, fact: PillarFact) -> Effect:
@@ -85,8 +117,16 @@ def _fault(state: State, device: Device, fact: PillarFact) -> Effect:
         return Effect(Reason.UNKNOWN_DEVICE, (), (PutDevice(device),))
     if fact.exercise:
         return Effect(Reason.NOT_SUPPORTED, (), (PutDevice(device),))
+    hazard = FAULTS[fact.kind]
+    received_at = in_order(state, device.key, fact.received_at)
+    before = next((report for report in device.faults if report.hazard is hazard), None)
+    if before is not None and is_older(state, received_at, before.received_at):
+        # Its end, or a later report of it, has overtaken this one.
+        return Effect(Reason.STILL_ACTIVE if before.active else Reason.NOT_ACTIVE, (), (PutDevice(device),))
+    others = tuple(report for report in device.faults if report.hazard is not hazard)
+    device = replace(device, faults=(*others, FaultReport(hazard, received_at, fact.active)))
     signal = ConditionSignal(
-        hazard=FAULTS[fact.kind],
+        hazard=hazard,
         subject=fact.device_id,
         zone=device.zone,
         event_id=fact.event_id,
@@ -97,8 +137,10 @@ def _fault(state: State, device: Device, fact: PillarFact) -> Effect:
         place=device.place,
         chain=chain_of(device.site),
     )
-    effect = on_active(state, signal) if fact.active else on_cleared(state, signal)
-    return effect.after(PutDevice(device))
+    was_active = before is not None and before.active
+    if fact.active:
+        return on_device_fault(state, signal, was_active=was_active).after(PutDevice(device))
+    return on_device_fault_over(state, signal, was_active=was_active).after(PutDevice(device))
 
 
 def _unknown(_state: State, device: Device, _fact: PillarFact) -> Effect:
@@ -114,8 +156,7 @@ def _cancel(state: State, device: Device, fact: PillarFact) -> Effect:
         for found in of_device(state, device.key)
         if found.family is Family.EMERGENCY and found.status is status
     )
-    is_older = device.press_at is not None and fact.received_at < device.press_at
-    if incident is None or is_older:  # one from before the open press cancels an earlier press
+    if incident is None or _is_overtaken(state, device, fact):  # it cancels an earlier press
         return Effect(Reason.NOTHING_TO_CANCEL, (), (PutDevice(device),))
     if device.device_id in incident.cancel_requested:
         return Effect(Reason.DUPLICATE, (), (PutDevice(device),))
@@ -153,8 +194,7 @@ def _test(state: State, device: Device, fact: PillarFact) -> Effect:
         _context(state, device, fact, Action.RAISE, Reason.DEVICE_TEST), disposition=Disposition.TEST
     )
     _, alert = issue_alert(incident, context)
-    tested = replace(device, test_due=next_test(device, state.now))
-    effect = Effect(Reason.DEVICE_TEST, (alert,), (PutDevice(tested),))
+    effect = Effect(Reason.DEVICE_TEST, (alert,), (PutDevice(tested(state, device)),))
     return effect.then(on_tested(state, device, fact.event_id))
 
 

@@ -1,34 +1,32 @@
-"""The condition of a feed, reported by the worker that reads it.
+"""Whether feeds are read, and whether lists are fresh, as the workers that read them report.
 
-    dead letter ─► a blue: the unusable record may have been a press (requirement 8a)
-    watermark   ─► these partitions have been read without a gap until now; a silent one has recovered
-    list age    ─► a blue while a list is too old to be matched against (requirement 19)
-    log broken  ─► a blue: records of the log itself are gone, and what they reported is not known
-    no report   ─► a blue: nobody reads the feed, so no device can be found silent
+    watermark      ─► these partitions have been read without a gap until now; a silent feed may have recovered
+    list age       ─► a blue while a list is too old to be matched against (requirement 19)
+    expected feeds ─► feeds through which devices of the registry report, so that one that is never read is noticed
+    no report      ─► a blue: nobody reads the feed, so no device can be found silent
 
-Conditions that belong to no zone are reported in the zone `unassigned`, by the partition that holds it. Until 0.4.0
-workers wrote one record for all four, `FeedStatus`; an older log is read as if it held the four.
+All partitions of a feed together are one incident (docs/requirements.md, F8). Conditions that belong to no zone are
+reported in the zone `unassigned`, by the partition that holds it. Until 0.4.0 workers wrote one record for watermarks,
+list ages, dead letters and broken logs, `FeedStatus`; an older log is read as if it held the four.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Collection
 
 from msgspec.structs import replace
 
 from processors.incident.device_condition import ConditionSignal, on_active, on_cleared
-from processors.incident.grading import ASSESSMENTS, CONTROL_ROOM, grade_of
-from processors.incident.issue import AlertContext, incident_id_of, with_source
-from processors.incident.lifecycle import OVER, Transition, extend_expiry, opened
-from processors.incident.matching import by_name, fault_name, is_in_window
-from processors.incident.raising import raise_incident
-from processors.state.effect import Effect, PutFeed, PutIncident, PutWatermark, SetTimer
-from processors.state.entities import Incident, Timer, TimerKind, Watermark, WatermarkKey
+from processors.incident.listening import hole_ms
+from processors.incident.matching import by_name, fault_name
+from processors.rules.clock import compare_watermark
+from processors.rules.occurrence import dead_letter, log_broken
+from processors.state.effect import Effect, ExpectFeeds, PutFeed, PutWatermarks, SetTimer
+from processors.state.entities import Timer, TimerKind, Watermark, WatermarkKey
 from processors.state.event_ids import EventIdWindow, add_event, check_event
 from processors.state.partition_state import State
-from schemas.alert import Source
-from schemas.enums import Action, Feed, FeedState, Hazard, IncidentState, Reason
+from schemas.enums import Feed, FeedState, Hazard, Reason
 from schemas.fusion_log import (
     DeadLetterNotice,
+    ExpectedFeeds,
     FeedStatus,
     FeedWatermark,
     FusionInput,
@@ -37,81 +35,159 @@ from schemas.fusion_log import (
 )
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import FRAMES, HOTLIST, PILLAR_EVENTS, PLATE_READS, REGISTRY
 from schemas.units import SECOND_MS, EpochMs
 
-_FAULT = ASSESSMENTS[Hazard.FEED_FAULT]
+FEEDS = frozenset({PILLAR_EVENTS, FRAMES, PLATE_READS, HOTLIST, REGISTRY})
+"""Topics that a worker may report as read, or a list as old. Names that anybody has made up leave no trace."""
+
+MAX_PARTITIONS = 1_000
+"""Partitions of a feed that are supervised; the largest catalogue topic has 12."""
+
+STEP_MS = SECOND_MS // 2
+"""Watermarks come once a second: copies that come together are no step."""
 
 AHEAD_MS = 20 * SECOND_MS
 """How far a worker's clock may be ahead of the broker's: as far as a device's clock (SIA DC-09)."""
 
-_REASONS: Mapping[Hazard, Reason] = {
-    Hazard.FEED_FAULT: Reason.FEED_FAULT,
-    Hazard.LOG_BROKEN: Reason.LOG_BROKEN,
-}
-
-
-class _Occurrence(NamedTuple):
-    """An event in a feed or in the log, as opposed to a condition that persists."""
-
-    hazard: Hazard
-    feed: Feed
-    topic: str
-    partition: int
-    offset: int
-    at: EpochMs
-
-    @property
-    def event_id(self) -> str:
-        """Its topic, partition and offset, which are equal in every copy."""
-        return f"{self.topic}:{self.partition}:{self.offset}"
-
 
 def feed_watermark(state: State, _envelope: FusionInput, mark: FeedWatermark) -> Effect:
     """Decide about partitions that have been read without a gap. A copy is recognised by its time, which rises."""
-    if mark.at > state.now + AHEAD_MS:
-        return Effect(Reason.FEED_STATUS)  # a wrong clock: later, correct watermarks would look like copies
-    effects = [
-        _advanced(state, (mark.topic, partition), mark.at)
-        for partition in mark.partitions
-        if _is_newer(state, (mark.topic, partition), mark.at)
-    ]
-    is_copy = bool(mark.partitions) and not effects
-    return Effect(Reason.DUPLICATE if is_copy else Reason.FEED_STATUS).then(*effects)
+    if mark.topic not in FEEDS or not all(0 <= number < MAX_PARTITIONS for number in mark.partitions):
+        return Effect(Reason.NOT_SUPPORTED)
+    marked = {number: _marked(state, (mark.topic, number), mark.at) for number in mark.partitions}
+    puts = tuple((number, watermark) for number, watermark in marked.items() if watermark is not None)
+    newer = {number for number, watermark in puts if watermark.doubt is None}
+    if mark.partitions and not newer:
+        return Effect(Reason.DUPLICATE, (), (PutWatermarks(mark.topic, puts),))
+    puts += _never_read(state, mark)
+    gone = _gone(state, mark) if mark.partition_count > 0 else ()
+    is_first = not any(topic == mark.topic for topic, _ in state.watermarks)
+    timers = (_timer(state, mark.topic),) if is_first and mark.topic not in state.expected else ()
+    forgotten = tuple((number, None) for number in gone)
+    read = Effect(Reason.FEED_STATUS, (), (PutWatermarks(mark.topic, (*puts, *forgotten)), *timers))
+    return read.then(_heard(state, mark.topic, newer, gone, mark.at), compare_watermark(state, mark))
 
 
-def _is_newer(state: State, key: WatermarkKey, at: EpochMs) -> bool:
-    known = state.watermarks.get(key)
-    return known is None or at > known.at
+def _marked(state: State, key: WatermarkKey, at: EpochMs) -> Watermark | None:
+    """The watermark of a partition after a report of it; None for a copy.
+
+    A copy is older than what is known, and so is what a writer says whose clock has been set back. Copies come all at
+    once; the writer goes on, in step with stream time.
+    """
+    known, now = state.watermarks.get(key), state.now
+    if known is None:
+        return Watermark(at, now, now)
+    if at <= known.at <= now + AHEAD_MS:
+        if at == known.at or (known.doubt is not None and at == known.doubt[0]):
+            return None
+        if known.doubt is None or not _in_step(known.doubt, (at, now)):
+            return replace(known, doubt=(at, now))
+    is_hole = now - known.reported_at > hole_ms(key[0])
+    return Watermark(at, now, now if is_hole else known.since)
 
 
-def _advanced(state: State, key: WatermarkKey, at: EpochMs) -> Effect:
-    """Raise the watermark of a partition: it is supervised from now on, and has recovered if it was silent."""
-    effect = Effect(None, (), (PutWatermark(key, Watermark(at, state.now)),))
-    if key not in state.watermarks:
-        timer = Timer(state.now, _subject(key), TimerKind.FEED_SILENCE)
-        effect = effect.then(Effect(None, (), (SetTimer(timer),)))
-    silent = by_name(state, UNASSIGNED_ZONE, fault_name(Hazard.FEED_SILENT, _subject(key)))
-    if silent is not None and silent.active:
-        effect = effect.then(on_cleared(state, _silence_signal(state, _subject(key), f"alive:{at}")))
-    return effect
+def _in_step(before: tuple[EpochMs, EpochMs], after: tuple[EpochMs, EpochMs]) -> bool:
+    """Whether a writer's clock and stream time have gone on together between two watermarks."""
+    said_ms, passed_ms = after[0] - before[0], after[1] - before[1]
+    return passed_ms >= STEP_MS and abs(said_ms - passed_ms) < STEP_MS
 
 
-def feed_silence_due(state: State, subject: str) -> EpochMs | None:
-    """When to check a partition of a feed for silence; None where another partition of the log reports it."""
-    mark = state.watermarks.get(_partition(subject))
-    if mark is None or partition_of(UNASSIGNED_ZONE, state.partitions) != state.partition:
+def _never_read(state: State, mark: FeedWatermark) -> tuple[tuple[int, Watermark], ...]:
+    """Partitions that the topic has and that nobody has reported: they are waited for from now on (F8)."""
+    numbers = range(min(mark.partition_count, MAX_PARTITIONS))
+    return tuple(
+        (number, Watermark(EpochMs(0), state.now, state.now))
+        for number in numbers
+        if number not in mark.partitions and (mark.topic, number) not in state.watermarks
+    )
+
+
+def _gone(state: State, mark: FeedWatermark) -> tuple[int, ...]:
+    """The partitions that the topic has no longer.
+
+    A worker that was started before partitions were added does not know them, so what is still read is kept.
+    """
+    return tuple(
+        number
+        for (topic, number), known in state.watermarks.items()
+        if topic == mark.topic
+        and number >= mark.partition_count
+        and state.now - known.reported_at >= state.policy.feed_silent_ms
+    )
+
+
+def _heard(state: State, topic: str, read: set[int], gone: Collection[int], at: EpochMs) -> Effect:
+    """Clear the silence of a feed when all its partitions are read again."""
+    silent = by_name(state, UNASSIGNED_ZONE, fault_name(Hazard.FEED_SILENT, topic))
+    is_closed = (UNASSIGNED_ZONE, fault_name(Hazard.FEED_SILENT, topic)) in state.closed_faults
+    earlier = _of_partitions(state, topic, read, at)
+    if (silent is None or not silent.active) and not is_closed:
+        return earlier
+    others = _unread(state, topic, read, gone)
+    if others:
+        return earlier
+    return on_cleared(state, _silence_signal(state, topic, f"alive:{at}")).then(earlier)
+
+
+def _of_partitions(state: State, topic: str, read: set[int], at: EpochMs) -> Effect:
+    """Clear incidents of single partitions, as releases before 0.5.0 raised them."""
+    subjects = [f"{topic}/{number}" for number in sorted(read)]
+    return Effect(None).then(
+        *(
+            on_cleared(state, _silence_signal(state, subject, f"alive:{at}"))
+            for subject in subjects
+            if by_name(state, UNASSIGNED_ZONE, fault_name(Hazard.FEED_SILENT, subject)) is not None
+        )
+    )
+
+
+def _unread(state: State, topic: str, read: set[int] | None = None, gone: Collection[int] = ()) -> list[int]:
+    """The partitions of a feed of which nothing has been reported for too long."""
+    return sorted(
+        key[1]
+        for key, mark in state.watermarks.items()
+        if key[0] == topic
+        and key[1] not in (read or ())
+        and key[1] not in gone
+        and state.now - mark.reported_at >= state.policy.feed_silent_ms
+    )
+
+
+def feed_expectation(state: State, _envelope: FusionInput, record: ExpectedFeeds) -> Effect:
+    """Note which feeds should be read, unless the record is not newer than the known one."""
+    if record.revision <= state.expected_revision:
+        return Effect(Reason.DUPLICATE)
+    topics = tuple(topic for topic in dict.fromkeys(record.topics) if topic in FEEDS)
+    timers = tuple(_timer(state, topic) for topic in topics if topic not in state.expected)
+    return Effect(Reason.FEED_STATUS, (), (ExpectFeeds(record.revision, topics), *timers))
+
+
+def _timer(state: State, topic: str) -> SetTimer:
+    return SetTimer(Timer(EpochMs(state.now + state.policy.feed_silent_ms), topic, TimerKind.FEED_SILENCE))
+
+
+def feed_silence_due(state: State, topic: str) -> EpochMs | None:
+    """When to check a feed for silence; None where another partition of the log reports it, or nobody expects it."""
+    if partition_of(UNASSIGNED_ZONE, state.partitions) != state.partition:
         return None
-    due = EpochMs(mark.reported_at + state.policy.feed_silent_ms)
-    known = by_name(state, UNASSIGNED_ZONE, fault_name(Hazard.FEED_SILENT, subject))
+    marks = [mark.reported_at for (name, _), mark in state.watermarks.items() if name == topic]
+    expected = state.expected.get(topic)
+    if not marks and expected is None:
+        return None
+    silent_ms = state.policy.feed_silent_ms
+    start = min(marks) if marks else max(expected or 0, state.heard_since)
+    due = EpochMs(start + silent_ms)
+    known = by_name(state, UNASSIGNED_ZONE, fault_name(Hazard.FEED_SILENT, topic))
     # The silence has been reported. It is checked again, because a person may close the incident.
     if due <= state.now and known is not None and known.active:
-        return EpochMs(state.now + state.policy.feed_silent_ms)
+        return EpochMs(state.now + silent_ms)
     return due
 
 
-def on_feed_silent(state: State, subject: str) -> Effect:
-    """Report that nobody has reported a partition of a feed for too long."""
-    return on_active(state, _silence_signal(state, subject, f"silent:{state.now}"))
+def on_feed_silent(state: State, topic: str) -> Effect:
+    """Report that nobody has reported a feed, or some of its partitions, for too long."""
+    return on_active(state, _silence_signal(state, topic, f"silent:{state.now}"))
 
 
 def _silence_signal(state: State, subject: str, event_id: str) -> ConditionSignal:
@@ -124,20 +200,14 @@ def _silence_signal(state: State, subject: str, event_id: str) -> ConditionSigna
         occurred_at=state.now,
         received_at=state.now,
         is_sure=True,
+        name=subject,
     )
-
-
-def _subject(key: WatermarkKey) -> str:
-    return f"{key[0]}/{key[1]}"
-
-
-def _partition(subject: str) -> WatermarkKey:
-    topic, _, partition = subject.rpartition("/")
-    return topic, int(partition)
 
 
 def list_age(state: State, envelope: FusionInput, age: ListAge) -> Effect:
     """Decide about the age of a list; its newest entry names the report, so that a copy is recognised."""
+    if age.topic not in FEEDS:
+        return Effect(Reason.NOT_SUPPORTED)
     signal = ConditionSignal(
         hazard=Hazard.FEED_STALE,
         subject=age.topic,
@@ -147,6 +217,7 @@ def list_age(state: State, envelope: FusionInput, age: ListAge) -> Effect:
         occurred_at=age.newest_at,
         received_at=age.newest_at,
         is_sure=True,
+        name=age.topic,
     )
     key = (envelope.zone, age.feed.value, age.topic)
     window = state.feeds.get(key, EventIdWindow())
@@ -157,28 +228,10 @@ def list_age(state: State, envelope: FusionInput, age: ListAge) -> Effect:
     return (on_active(state, signal) if age.stale else on_cleared(state, signal)).after(put)
 
 
-def dead_letter(state: State, envelope: FusionInput, notice: DeadLetterNotice) -> Effect:
-    """Report a record of the pillar feed that could not be used; one of another feed cannot have been a press."""
-    if notice.feed is not Feed.PILLARS:
-        return Effect(Reason.FEED_STATUS)
-    place = (notice.topic, notice.partition, notice.offset)
-    return _report_occurrence(
-        state, envelope.zone, _Occurrence(Hazard.FEED_FAULT, notice.feed, *place, notice.at)
-    )
-
-
-def log_broken(state: State, envelope: FusionInput, notice: LogBrokenNotice) -> Effect:
-    """Report that records of the log itself are gone. What they reported is not known; open incidents stay open."""
-    place = (notice.topic, notice.partition, notice.found)
-    return _report_occurrence(
-        state, envelope.zone, _Occurrence(Hazard.LOG_BROKEN, Feed.LOG, *place, notice.at)
-    )
-
-
 def feed_status(state: State, envelope: FusionInput, status: FeedStatus) -> Effect:
     """Decide about a record written before 0.4.0 as about the one that has replaced it."""
     feed, topic, at = status.feed, status.topic, status.at
-    place = (topic, status.partition, status.offset)
+    partition = status.partition
     match status.state:
         case FeedState.OK if status.partitions:
             mark = FeedWatermark(feed=feed, topic=topic, partitions=status.partitions, at=at)
@@ -186,78 +239,19 @@ def feed_status(state: State, envelope: FusionInput, status: FeedStatus) -> Effe
         case FeedState.OK | FeedState.STALE:
             is_stale = status.state is FeedState.STALE
             return list_age(state, envelope, ListAge(feed=feed, topic=topic, newest_at=at, stale=is_stale))
-        case FeedState.DEAD_LETTER if feed is Feed.PILLARS:
-            return _report_occurrence(state, envelope.zone, _Occurrence(Hazard.FEED_FAULT, feed, *place, at))
+        case FeedState.DEAD_LETTER:
+            letter = DeadLetterNotice(
+                feed=feed, topic=topic, partition=partition, offset=status.offset, cause=status.cause, at=at
+            )
+            return dead_letter(state, envelope, letter)
         case FeedState.BROKEN:
-            return _report_occurrence(state, envelope.zone, _Occurrence(Hazard.LOG_BROKEN, feed, *place, at))
+            broken = LogBrokenNotice(
+                topic=topic,
+                partition=partition,
+                expected=status.offset,
+                found=status.offset,
+                cause=status.cause,
+                at=at,
+            )
+            return log_broken(state, envelope, broken)
     return Effect(Reason.FEED_STATUS)
-
-
-def _report_occurrence(state: State, zone: str, occurrence: _Occurrence) -> Effect:
-    """Raise an incident for the first occurrence; more of the same topic inside blue's window are only counted."""
-    key = (zone, occurrence.feed.value, occurrence.topic)
-    window = state.feeds.get(key, EventIdWindow())
-    known = check_event(window, occurrence.event_id, occurrence.at)
-    if known is Reason.BEYOND_MEMORY:
-        return Effect(known)
-    put = PutFeed(key, add_event(window, occurrence.event_id, occurrence.at))
-    if known is not None:
-        return Effect(known, (), (put,))
-    joined = by_name(state, zone, occurrence.topic)
-    if joined is not None and joined.state not in OVER and is_in_window(state, joined):
-        return Effect(Reason.FEED_STATUS, (), (put, PutIncident(_with_occurrence(state, joined, occurrence))))
-    context = AlertContext(
-        action=Action.RAISE,
-        reason=_REASONS[occurrence.hazard],
-        cause=(occurrence.feed, occurrence.topic, occurrence.event_id),
-        at=state.now,
-        policy_version=state.policy_version,
-        is_alarm=True,
-    )
-    return raise_incident(state, _fault_of(state, zone, occurrence), context, None)[1].after(put)
-
-
-def _with_occurrence(state: State, incident: Incident, occurrence: _Occurrence) -> Incident:
-    joined = replace(
-        incident,
-        last_at=state.now,
-        sources=with_source(incident.sources, _source(occurrence)),
-        source_count=incident.source_count + 1,
-    )
-    return extend_expiry(joined, state.now, state.policy)
-
-
-def _fault_of(state: State, zone: str, occurrence: _Occurrence) -> Incident:
-    fault = Incident(
-        incident_id=incident_id_of(zone, occurrence.hazard, occurrence.topic, occurrence.event_id),
-        zone=zone,
-        family=_FAULT.family,
-        hazard=occurrence.hazard,
-        grade=grade_of(state.policy, occurrence.hazard),
-        state=IncidentState.CANDIDATE,  # until it is opened
-        place_key=occurrence.topic,
-        place=None,
-        uncertainty_m=None,
-        verification_level=_FAULT.verification_level,
-        score_permille=None,
-        chain=CONTROL_ROOM,
-        onset=occurrence.at,
-        first_at=state.now,
-        last_at=state.now,
-        expires_at=EpochMs(state.now + state.policy.expire_after_ms),
-        sources=(_source(occurrence),),
-        source_count=1,
-        feeds=(occurrence.feed,),
-        active=False,  # an occurrence does not persist
-    )
-    return opened(fault, Transition.FACT, state.now, state.policy)
-
-
-def _source(occurrence: _Occurrence) -> Source:
-    return Source(
-        feed=occurrence.feed,
-        device_id=occurrence.topic,
-        event_id=occurrence.event_id,
-        occurred_at=occurrence.at,
-        received_at=occurrence.at,
-    )

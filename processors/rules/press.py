@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from processors.incident.lifecycle import OVER
 from processors.incident.merge import Report, apply_report
+from processors.incident.sign_of_life import in_order
 from processors.state.effect import Change, Effect, PutDevice, SetTimer
 from processors.state.entities import Device, Timer, TimerKind, device_subject
 from processors.state.partition_state import State
@@ -30,7 +31,12 @@ def press(state: State, device: Device, fact: PillarFact) -> Effect:
         return Effect(Reason.BOUNCE, (), (PutDevice(replace(device, closed_at=closed_at)), *watch))
     incident, effect = apply_report(state, device, report_of(state, device, fact))
     pressed = replace(
-        device, press_at=fact.received_at, press_incident=incident.incident_id, closed_at=closed_at
+        device,
+        press_at=in_order(state, device.key, fact.received_at),
+        press_incident=incident.incident_id,
+        press_seen_at=state.now,
+        press_occurred_at=None if fact.clock_suspect else fact.occurred_at,
+        closed_at=closed_at,
     )
     return replace(effect, changes=(PutDevice(pressed), *effect.changes, *watch))
 
@@ -52,19 +58,31 @@ def _contact(state: State, device: Device, fact: PillarFact) -> tuple[EpochMs | 
 def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
     """Whether this is a bounce of the last press; a series of bounces is measured from its first press.
 
-    It is no bounce after a cancel, since the caller has changed their mind. Nor is it one if the incident of the last
-    press is over, or if one of the two presses belongs to an exercise and the other does not.
+    Both must have come into the log together as well, since the clock of a gateway may stand still, and must not have
+    happened apart, since a gateway that empties its buffer may give all of it one time. It is no bounce
+    after a cancel, since the caller has changed their mind. Nor is it one if the incident of the last press is over,
+    or if one of the two presses belongs to an exercise and the other does not.
     """
     if device.press_at is None or device.press_incident is None:
         return False
     incident = state.incidents.get(device.press_incident)
+    seen_ms = 0 if device.press_seen_at is None else state.now - device.press_seen_at
     return (
-        abs(fact.received_at - device.press_at) <= state.policy.bounce_ms
+        abs(in_order(state, device.key, fact.received_at) - device.press_at) <= state.policy.bounce_ms
+        and seen_ms <= state.policy.late_after_ms
+        and not _happened_apart(state, device, fact)
         and incident is not None
         and incident.state not in OVER
         and incident.status is status_of(fact)
         and device.device_id not in incident.cancel_requested
     )
+
+
+def _happened_apart(state: State, device: Device, fact: PillarFact) -> bool:
+    """Whether the pillar's own clock says that two presses which were received together happened apart."""
+    if device.press_occurred_at is None or fact.clock_suspect:
+        return False
+    return abs(fact.occurred_at - device.press_occurred_at) > state.policy.late_after_ms
 
 
 def status_of(fact: PillarFact) -> Status:
@@ -88,8 +106,8 @@ def report_of(state: State, device: Device, fact: PillarFact) -> Report:
 
 
 def is_late(state: State, fact: PillarFact) -> bool:
-    """Whether a fact was received later after it happened than the policy's `late_after_ms`."""
-    return fact.received_at - fact.occurred_at > state.policy.late_after_ms
+    """Whether a fact came into the log later after it happened than the policy's `late_after_ms`: the whole way."""
+    return state.now - fact.occurred_at > state.policy.late_after_ms
 
 
 def source_of(fact: PillarFact) -> Source:

@@ -13,34 +13,37 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
+from processors.incident.area import area_due, judge_area, tell_each
+from processors.incident.device_condition import ConditionSignal, closed_fault, on_active
 from processors.incident.flapping import end_flapping
+from processors.incident.grading import chain_of
 from processors.incident.issue import AlertContext, issue_alert
 from processors.incident.lifecycle import (
+    ATTENDED,
     DUE,
     OVER,
     QUIET,
+    UNACKNOWLEDGED,
     Transition,
     advance,
+    ask_again,
     bring_back,
     extend_expiry,
     has_next_tier,
 )
-from processors.incident.matching import Surroundings
-from processors.incident.raising import raise_incident
-from processors.incident.supervision import (
-    on_silent,
-    on_stuck,
-    on_test_missed,
-    silence_due,
-    stuck_due,
-    test_overdue,
-)
+from processors.incident.planned import planned_until
+from processors.incident.silence import on_silent, silence_due
+from processors.incident.site import on_settled, settle_due, tell_silent
+from processors.incident.supervision import on_stuck, on_test_missed, stuck_due, test_overdue
 from processors.rules.feed import feed_silence_due, on_feed_silent
+from processors.rules.hold import on_hold_over
+from processors.rules.occurrence import tell_more_records
+from processors.rules.planned_work import exercise_due, on_exercise_over
 from processors.state.effect import Effect, EndIncident, PutIncident
 from processors.state.entities import Device, DeviceKey, Incident, Timer, TimerKind
 from processors.state.partition_state import State
-from schemas.enums import Action, Family, IncidentState, Reason
-from schemas.units import EpochMs
+from schemas.enums import Action, Family, Feed, Grade, Hazard, IncidentState, Reason
+from schemas.units import DAY_MS, EpochMs
 
 
 def due_of(state: State, timer: Timer) -> EpochMs | None:
@@ -48,8 +51,8 @@ def due_of(state: State, timer: Timer) -> EpochMs | None:
     if timer.kind in DUE:
         incident = state.incidents.get(timer.subject)
         return None if incident is None else DUE[timer.kind](incident)
-    if timer.kind is TimerKind.FEED_SILENCE:
-        return feed_silence_due(state, timer.subject)
+    if timer.kind in _OTHER_DUE:
+        return _OTHER_DUE[timer.kind](state, timer.subject)
     return _DEVICE_DUE[timer.kind](state, _key(timer))
 
 
@@ -57,8 +60,8 @@ def fire(state: State, timer: Timer) -> Effect:
     """Decide about a timer that is due."""
     if timer.kind in DUE:
         return _INCIDENT_RULES[timer.kind](state, timer, state.incidents[timer.subject])
-    if timer.kind is TimerKind.FEED_SILENCE:
-        return on_feed_silent(state, timer.subject)
+    if timer.kind in _OTHER_RULES:
+        return _OTHER_RULES[timer.kind](state, timer.subject)
     return _DEVICE_RULES[timer.kind](state, state.devices[_key(timer)])
 
 
@@ -67,43 +70,50 @@ def _key(timer: Timer) -> DeviceKey:
     return zone, device_id
 
 
-def _hold(state: State, timer: Timer, incident: Incident) -> Effect:
-    """Raise a candidate whose hold is over, or drop it without any alert if its condition has cleared meanwhile."""
-    if not incident.active:
-        closed = replace(incident, state=IncidentState.CLOSED)
-        return Effect(Reason.NEVER_RAISED, (), (EndIncident(closed),))
-    held = advance(incident, Transition.HOLD_OVER, state.now, state.policy)
-    first = held.sources[0]
-    reason = Reason.FIRST_FACT if held.family is Family.EMERGENCY else Reason.CONDITION_ACTIVE
-    context = replace(
-        _context(state, timer, Action.RAISE, reason, "1"),
-        late=first.received_at - first.occurred_at > state.policy.late_after_ms,
-        is_alarm=True,
-    )
-    device_key = (held.zone, held.devices[0] if held.devices else "")
-    return raise_incident(state, held, context, Surroundings(state, device_key, held.place))[1]
+def _hold(state: State, _timer: Timer, incident: Incident) -> Effect:
+    """Decide about a candidate whose hold is over."""
+    return on_hold_over(state, incident)
 
 
 def _escalate(state: State, timer: Timer, incident: Incident) -> Effect:
     """Ask the next tier, since nobody has answered or the unit has refused; it has as much time to answer."""
     if not has_next_tier(incident):
         return Effect(None, (), (PutIncident(replace(incident, escalate_at=None)),))
+    if (until := _worked_on_until(state, incident)) is not None:
+        return Effect(None, (), (PutIncident(replace(incident, escalate_at=until)),))
     was_refused = incident.state is IncidentState.REJECTED
     escalated = replace(incident, tier=incident.tier + 1)
-    escalated = advance(escalated, Transition.ESCALATE, state.now, state.policy)
+    if incident.state in ATTENDED:  # a further caller waits; the unit that was sent goes on
+        escalated = ask_again(escalated, state.now, state.policy)
+    else:
+        escalated = advance(escalated, Transition.ESCALATE, state.now, state.policy)
     reason = Reason.REJECTED_BY_UNIT if was_refused else Reason.NOBODY_ACKNOWLEDGED
     return _issue(escalated, _context(state, timer, Action.ESCALATE, reason, str(escalated.tier)))
 
 
 def _notify(state: State, timer: Timer, incident: Incident) -> Effect:
-    """Issue a reminder, since nobody has answered yet. A flapping incident is not reminded of."""
-    due = EpochMs(state.now + state.policy.notify_ms.of(incident.grade))
-    reminded = replace(incident, notify_at=due)
+    """Issue a reminder, since nobody has answered yet, or tell what has joined. A flapping incident has none."""
+    if incident.untold:
+        return tell_more_records(state, incident)
+    if (until := _worked_on_until(state, incident)) is not None:
+        return Effect(None, (), (PutIncident(replace(incident, notify_at=until)),))
+    interval_ms = state.policy.notify_ms.of(incident.grade)
+    reminders = incident.reminders + 1
+    if incident.state is IncidentState.CLEARED_UNACKED and reminders >= state.policy.reminders_when_over:
+        interval_ms = DAY_MS
+    reminded = replace(incident, notify_at=EpochMs(state.now + interval_ms), reminders=reminders)
     if incident.flapping:
         return Effect(None, (), (PutIncident(reminded),))
     return _issue(
         reminded, _context(state, timer, Action.UPDATE, Reason.STILL_UNACKNOWLEDGED, _next(incident))
     )
+
+
+def _worked_on_until(state: State, incident: Incident) -> EpochMs | None:
+    """When planned work on the device of a blue should be over; None where nobody works on it."""
+    if incident.grade is not Grade.BLUE or not state.windows or not incident.devices:
+        return None
+    return planned_until(state, incident.zone, incident.devices[0])
 
 
 def _stale(state: State, timer: Timer, incident: Incident) -> Effect:
@@ -124,8 +134,12 @@ def _unshelve(state: State, timer: Timer, incident: Incident) -> Effect:
 
 def _calm(state: State, timer: Timer, incident: Incident) -> Effect:
     """End flapping and report the present condition."""
+    if not incident.flapping and (until := _worked_on_until(state, incident)) is not None:
+        return Effect(None, (), (PutIncident(replace(incident, calm_at=until)),))
     calm = end_flapping(incident)
     if incident.state in QUIET or not incident.revision:
+        return Effect(None, (), (PutIncident(calm),))
+    if calm.cleared_by_person:  # nothing has happened since; who cleared it knew that it comes and goes
         return Effect(None, (), (PutIncident(calm),))
     if calm.active and calm.state in OVER:  # it became active again while reports were suppressed
         calm = advance(calm, Transition.FACT, state.now, state.policy)
@@ -139,11 +153,19 @@ def _calm(state: State, timer: Timer, incident: Incident) -> Effect:
 
 def _resolve(state: State, timer: Timer, incident: Incident) -> Effect:
     """Close an incident that is cleared and acknowledged."""
-    return _end(state, timer, incident, Transition.RESOLVE, Reason.RESOLVED)
+    ended = _end(state, timer, incident, Transition.RESOLVE, Reason.RESOLVED)
+    return ended.then(closed_fault(state, incident))
 
 
 def _expire(state: State, timer: Timer, incident: Incident) -> Effect:
-    """Close an incident that nobody has updated, with an alert; a fault that persists stays open."""
+    """Close an incident that nobody has updated, with an alert; a fault that persists stays open.
+
+    Nor does one end of which somebody is still asked, or the next tier will be (docs/requirements.md, F11).
+    """
+    asked_until = max(incident.ack_by or 0, incident.escalate_at or 0)
+    if incident.state in UNACKNOWLEDGED and (asked_until > state.now or incident.escalate_at is not None):
+        later = EpochMs(max(asked_until, state.now) + 1)
+        return Effect(None, (), (PutIncident(replace(incident, expires_at=later)),))
     if incident.family is Family.MAINTENANCE and incident.active:
         return Effect(None, (), (PutIncident(extend_expiry(incident, state.now, state.policy)),))
     if incident.revision == 0:
@@ -189,14 +211,78 @@ _INCIDENT_RULES: Mapping[TimerKind, Callable[[State, Timer, Incident], Effect]] 
     TimerKind.UNSHELVE: _unshelve,
 }
 
+
+def _judge_area(state: State, subject: str) -> Effect:
+    """Judge an area anew; devices that are left when it is over are told one by one."""
+    zone, _, hazard = subject.partition("/")
+    effect, left = judge_area(state, (zone, Hazard(hazard)))
+    if not left:
+        return effect
+    if hazard == Hazard.COMM_FAIL:
+        return effect.then(tell_silent(state, left, Reason.STILL_AFTER_AREA))
+    return effect.then(tell_each(state, Hazard(hazard), left))
+
+
+def _area_due(state: State, subject: str) -> EpochMs | None:
+    zone, _, hazard = subject.partition("/")
+    return area_due(state, (zone, Hazard(hazard)))
+
+
+def _again_due(state: State, subject: str) -> EpochMs | None:
+    zone, _, name = subject.partition("/")
+    closed = state.closed_faults.get((zone, name))
+    return None if closed is None else closed.again_at
+
+
+def _again(state: State, subject: str) -> Effect:
+    """Tell a fault again that a person has closed and that goes on, naming the earlier incident (F10)."""
+    zone, _, name = subject.partition("/")
+    hazard, _, who = name.partition(":")
+    closed = state.closed_faults[zone, name]
+    device = state.devices.get((zone, who))
+    signal = ConditionSignal(
+        hazard=Hazard(hazard),
+        subject=who,
+        zone=zone,
+        event_id=f"again:{closed.incident_id}",
+        feed=Feed.INTAKE,
+        occurred_at=state.now,
+        received_at=state.now,
+        is_sure=True,
+        name=who if device is None else device.name,
+        place=None if device is None else device.place,
+        chain=chain_of(None if device is None else device.site),
+        reason=Reason.STILL_THERE,
+        is_again=True,
+        related=(closed.incident_id,),
+    )
+    return on_active(state, signal)
+
+
 _DEVICE_DUE: Mapping[TimerKind, Callable[[State, DeviceKey], EpochMs | None]] = {
     TimerKind.SILENCE: silence_due,
     TimerKind.STUCK: stuck_due,
     TimerKind.TEST_DUE: test_overdue,
+    TimerKind.SETTLE: settle_due,
 }
 
 _DEVICE_RULES: Mapping[TimerKind, Callable[[State, Device], Effect]] = {
     TimerKind.SILENCE: on_silent,
     TimerKind.STUCK: on_stuck,
     TimerKind.TEST_DUE: on_test_missed,
+    TimerKind.SETTLE: on_settled,
+}
+
+_OTHER_DUE: Mapping[TimerKind, Callable[[State, str], EpochMs | None]] = {
+    TimerKind.FEED_SILENCE: feed_silence_due,
+    TimerKind.AGAIN: _again_due,
+    TimerKind.AREA: _area_due,
+    TimerKind.EXERCISE: exercise_due,
+}
+
+_OTHER_RULES: Mapping[TimerKind, Callable[[State, str], Effect]] = {
+    TimerKind.FEED_SILENCE: on_feed_silent,
+    TimerKind.AGAIN: _again,
+    TimerKind.AREA: _judge_area,
+    TimerKind.EXERCISE: on_exercise_over,
 }

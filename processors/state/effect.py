@@ -9,20 +9,27 @@ from typing import TypeAlias
 import msgspec
 
 from processors.state.entities import (
+    Area,
+    AreaKey,
+    ClockReading,
+    ClosedFault,
     Device,
     DeviceKey,
     EndedIncident,
+    Exercise,
+    FaultKey,
     FeedKey,
     Incident,
+    LastReport,
     Timer,
     Watermark,
-    WatermarkKey,
 )
 from processors.state.event_ids import EventIdWindow
 from processors.state.policy import FusionPolicy
 from schemas.ack import AckResult
 from schemas.alert import Alert
 from schemas.enums import Reason
+from schemas.fusion_log import MaintenanceWindow
 from schemas.units import EpochMs
 
 
@@ -50,17 +57,11 @@ class PutDevice(msgspec.Struct, frozen=True, gc=False):
     device: Device
 
 
-class RecordHeartbeat(msgspec.Struct, frozen=True, gc=False):
-    """Record that a registered device has sent a heartbeat."""
-
-    key: DeviceKey
-    received_at: EpochMs
-
-
 class RecordReport(msgspec.Struct, frozen=True, gc=False):
-    """Record that a registered device has reported something other than a heartbeat."""
+    """Record a sign of life of a registered device."""
 
     key: DeviceKey
+    report: LastReport
 
 
 class PutIncident(msgspec.Struct, frozen=True, gc=False):
@@ -83,9 +84,10 @@ class PutEnded(msgspec.Struct, frozen=True, gc=False):
 
 
 class PutUnmatchedAck(msgspec.Struct, frozen=True, gc=False):
-    """Replace the window of acknowledgements that matched no open incident."""
+    """Remember an acknowledgement that matched no open incident."""
 
-    unmatched_acks: EventIdWindow
+    name: str
+    received_at: EpochMs
 
 
 class SetTimer(msgspec.Struct, frozen=True, gc=False):
@@ -101,11 +103,53 @@ class PutFeed(msgspec.Struct, frozen=True, gc=False):
     event_ids: EventIdWindow
 
 
-class PutWatermark(msgspec.Struct, frozen=True, gc=False):
-    """Store the watermark of a feed's partition: everything before it has been reported."""
+class PutWatermarks(msgspec.Struct, frozen=True, gc=False):
+    """Store watermarks of a feed's partitions: everything before them has been reported. None forgets a partition."""
 
-    key: WatermarkKey
-    watermark: Watermark
+    topic: str
+    marks: tuple[tuple[int, Watermark | None], ...]
+
+
+class PutArea(msgspec.Struct, frozen=True, gc=False):
+    """Store what is known of one fault of many devices; None forgets it."""
+
+    key: AreaKey
+    area: Area | None
+
+
+class PutClosedFault(msgspec.Struct, frozen=True, gc=False):
+    """Remember that a person has closed a fault that goes on; None forgets it."""
+
+    key: FaultKey
+    closed: ClosedFault | None
+
+
+class PutWindow(msgspec.Struct, frozen=True, gc=False):
+    """Store planned work; None forgets it."""
+
+    window_id: str
+    window: MaintenanceWindow | None
+
+
+class PutExercise(msgspec.Struct, frozen=True, gc=False):
+    """Store an exercise; None forgets it."""
+
+    key: str
+    exercise: Exercise | None
+
+
+class PutClock(msgspec.Struct, frozen=True, gc=False):
+    """Store how the clock of a writer of the log compares with the broker's; None forgets it."""
+
+    writer: str
+    reading: ClockReading | None
+
+
+class ExpectFeeds(msgspec.Struct, frozen=True, gc=False):
+    """Replace the feeds that should be read."""
+
+    revision: int
+    topics: tuple[str, ...]
 
 
 class PutPolicy(msgspec.Struct, frozen=True, gc=False):
@@ -117,14 +161,14 @@ class PutPolicy(msgspec.Struct, frozen=True, gc=False):
 
 
 class CountTick(msgspec.Struct, frozen=True, gc=False):
-    """Record the number of the latest tick, so that a copy of it changes nothing."""
+    """Record the number of the latest tick, so that a copy of it changes nothing, and when it was appended."""
 
     number: int
+    append_ms: EpochMs
 
 
 Change: TypeAlias = (
     PutDevice
-    | RecordHeartbeat
     | RecordReport
     | PutIncident
     | EndIncident
@@ -132,7 +176,13 @@ Change: TypeAlias = (
     | PutUnmatchedAck
     | SetTimer
     | PutFeed
-    | PutWatermark
+    | PutWatermarks
+    | PutArea
+    | PutClosedFault
+    | PutWindow
+    | PutExercise
+    | PutClock
+    | ExpectFeeds
     | PutPolicy
     | CountTick
 )

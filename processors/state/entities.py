@@ -23,6 +23,12 @@ DeviceKey: TypeAlias = tuple[str, str]
 FeedKey: TypeAlias = tuple[str, str, str]
 """Zone, feed and topic."""
 
+FaultKey: TypeAlias = tuple[str, str]
+"""Zone and fault: the hazard and the device or feed that has it."""
+
+AreaKey: TypeAlias = tuple[str, Hazard]
+"""Zone and fault, for a fault of many devices at once; the zone is empty for a fault of several zones."""
+
 PlaceKey: TypeAlias = tuple[str, Family, str]
 """Zone, hazard family and place: the duplicate key without the time. The place is a cell, the topic of a feed, or for
 a fault the hazard and the device that has it."""
@@ -31,17 +37,51 @@ WatermarkKey: TypeAlias = tuple[str, int]
 """Topic and partition of a feed."""
 
 
+class FaultReport(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a device has reported last about one of its faults.
+
+    Attributes:
+        hazard: The fault.
+        received_at: When it was reported, in the order of the device's own reports; an older report changes nothing.
+        active: Whether the fault was there.
+    """
+
+    hazard: Hazard
+    received_at: EpochMs
+    active: bool
+
+
+class LastReport(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The last sign of life of a registered device.
+
+    Attributes:
+        at: Stream time at which it came.
+        received_at: received_at of the last report in the order of the log, whatever the clocks say.
+        recent: Checksums of its latest heartbeats, four bytes each, newest last, by which a copy is recognised.
+        doubtful: The report is older than an earlier one: it came out of a buffer, or a clock has been set back.
+        behind_ms: How far the gateway's clock has been set back since, milliseconds: added to a received_at, it gives
+            a time that rises with the order of the reports.
+    """
+
+    at: EpochMs
+    received_at: EpochMs
+    recent: bytes = b""
+    doubtful: bool = False
+    behind_ms: int = 0
+
+
 class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One device of one zone, registered or not.
 
     Attributes:
         zone: The zone it belongs to.
         device_id: Its id.
-        event_ids: The window of its pillar events, without heartbeats.
+        event_ids: The window of its pillar events, without presses and heartbeats.
         camera_event_ids: The window of its camera observations. It is separate from `event_ids`, so that an
             observation never makes a press with the same id look like a duplicate.
         site: Its registry record; None for an unregistered device.
-        place: Where it is; None for an unregistered or removed device, and for a position that is not on Earth.
+        place: Where it is, or was before it was removed; None for an unregistered device, and for a position that is
+            not on Earth.
         press_at: received_at of its last press that was no bounce.
         press_incident: The incident of that press.
         since: Stream time from which it is supervised: when the registry first listed it here.
@@ -50,6 +90,13 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
         is_stuck: Its contact has been closed for too long, and that has been reported.
         test_due: Stream time by which its next scheduled test must have arrived, or None.
         help_mm: Distance to the nearest response point, millimetres, or None where there is none.
+        press_ids: The window of its presses. It is separate from `event_ids`, so that no other report of the device
+            makes a press look like a copy.
+        press_seen_at: Stream time of its last press that was no bounce.
+        faults: What it has reported last about each of its faults.
+        press_occurred_at: When the last press that was no bounce happened, by its device's clock, or None where that
+            was not to be believed.
+        settles_at: Stream time until which a gateway that has reported again waits for the devices behind it, or None.
     """
 
     zone: str
@@ -66,6 +113,11 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
     is_stuck: bool = False
     test_due: EpochMs | None = None
     help_mm: Mm | None = None
+    press_ids: EventIdWindow = EventIdWindow()
+    press_seen_at: EpochMs | None = None
+    faults: tuple[FaultReport, ...] = ()
+    settles_at: EpochMs | None = None
+    press_occurred_at: EpochMs | None = None
 
     @property
     def key(self) -> DeviceKey:
@@ -79,8 +131,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
 
     @property
     def name(self) -> str:
-        """Its name for alert texts; empty for an unregistered device, because anybody can make up its id."""
-        return self.device_id if self.is_registered else ""
+        """Its name for alert texts; empty for one that no registry has named, because anybody can make up its id."""
+        return self.device_id if self.site is not None else ""
 
     @property
     def gateway(self) -> DeviceKey | None:
@@ -139,6 +191,16 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
         shelved_until: When shelving, or being out of service, ends.
         calm_at: When flapping ends.
         raised_at: Stream time of its first alert, or None while none has been issued.
+        told_at: Stream time of its latest alert, or None while none has been issued.
+        joined_revision: The revision of the latest alert by which a device, a feed or a press joined. Who judges the
+            incident must have seen it.
+        call_revision: The revision of the latest alert by which a caller asked for an answer of their own.
+        reminders: How many reminders have been issued since it was raised or cleared.
+        returns: Recent stream times at which the condition came back.
+        cleared_by_person: A person has said that it is over.
+        untold: Facts that have joined since the latest alert and are to be told.
+        place_device: The device at whose place the incident is; empty where there is no place.
+        is_planned: It is held because work on its device is planned.
     """
 
     incident_id: str
@@ -186,6 +248,15 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
     shelved_until: EpochMs | None = None
     calm_at: EpochMs | None = None
     raised_at: EpochMs | None = None
+    told_at: EpochMs | None = None
+    joined_revision: int = 0
+    call_revision: int = 0
+    reminders: int = 0
+    returns: tuple[EpochMs, ...] = ()
+    cleared_by_person: bool = False
+    untold: int = 0
+    place_device: str = ""
+    is_planned: bool = False
 
 
 class EndedIncident(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -206,10 +277,80 @@ class Watermark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     Attributes:
         at: By the worker's clock; it only rises.
         reported_at: Stream time at which the fold received it.
+        since: Stream time since which the partition has been read without a hole.
+        doubt: The time of a watermark that is older than `at`, and the stream time at which it came; None where there
+            was none. Another one in step with it shows that the clock of the writer has been set back.
     """
 
     at: EpochMs
     reported_at: EpochMs
+    since: EpochMs = EpochMs(0)
+    doubt: tuple[EpochMs, EpochMs] | None = None
+
+
+class Area(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One fault of many devices of a zone at the same time (docs/requirements.md, F17).
+
+    Attributes:
+        recent: The sites and devices that got the fault within the last minute: when, which, and how many devices that
+            are; the latest last.
+        active: How many devices have the fault now and no incident of their own; of several zones, how many zones.
+        told: How many devices there were when the incident was told last.
+        is_open: The devices have one incident in common.
+        judged_at: Stream time at which it was judged last.
+        is_wide: Its devices have that incident in common with those of other zones.
+        looked_at: Stream time at which somebody looked for devices that are about to be silent too.
+    """
+
+    recent: tuple[tuple[EpochMs, str, int], ...] = ()
+    active: int = 0
+    told: int = 0
+    is_open: bool = False
+    judged_at: EpochMs = EpochMs(0)
+    is_wide: bool = False
+    looked_at: EpochMs = EpochMs(0)
+
+
+class ClosedFault(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A fault that goes on although a person has closed its incident.
+
+    Attributes:
+        incident_id: The incident that was closed.
+        again_at: Stream time at which it is told again, if it still goes on.
+    """
+
+    incident_id: str
+    again_at: EpochMs
+
+
+class Exercise(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An exercise of a zone that was announced, or of one site or device whose reports say so.
+
+    Attributes:
+        ends_at: Stream time from which its reports are taken for real.
+        last_at: Stream time of the latest report that belongs to it.
+        revision: Of the announcement; 0 where there was none.
+        is_over: Its end has been told.
+        device_id: The device by which it was noticed; empty where it was announced.
+    """
+
+    ends_at: EpochMs
+    last_at: EpochMs
+    revision: int = 0
+    is_over: bool = False
+    device_id: str = ""
+
+
+class ClockReading(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The clock of a writer of the log beside the broker's.
+
+    Attributes:
+        since: Stream time since which the two have differed; of a worker's own notice, the time of the latest.
+        is_told: The difference has an incident.
+    """
+
+    since: EpochMs
+    is_told: bool = False
 
 
 class TimerKind(StrEnum):
@@ -228,8 +369,13 @@ class TimerKind(StrEnum):
     SILENCE = "silence"
     STUCK = "stuck"
     TEST_DUE = "test_due"
+    SETTLE = "settle"
     # Timers of a feed
     FEED_SILENCE = "feed_silence"
+    # Timers of a zone
+    AGAIN = "again"
+    AREA = "area"
+    EXERCISE = "exercise"
 
 
 class Timer(NamedTuple):
@@ -238,7 +384,8 @@ class Timer(NamedTuple):
     Attributes:
         due: Stream time of the check, never later than the actual due time, which the incident holds or which follows
             from the device.
-        subject: The incident's id; a device's zone, a slash and its id; a feed's topic, a slash and the partition.
+        subject: The incident's id; a device's zone, a slash and its id; a feed's topic; for the timers of a zone the
+            zone, a slash and the fault, the hazard or the device.
         kind: What to do.
     """
 

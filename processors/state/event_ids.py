@@ -1,7 +1,11 @@
 """The window of event ids that a source has used: bounded, and still a copy changes nothing however late it comes.
 
-A window holds the last 64 event ids by received_at. An id that falls out raises the floor. An event that was received
-at or before the floor is a copy, or cannot be distinguished from one, so it changes nothing (`beyond_memory`).
+A window holds the last 64 event ids, and there are two kinds of it. Where a source writes in the order of received_at,
+as a broker does (`check_event`, `add_event`), an id that falls out raises the floor, and an event from before the
+floor is a copy, or cannot be distinguished from one, so it changes nothing (`beyond_memory`). Equal times are not
+older: a whole batch has one time. A device's clock may be wrong, and its ids come round again, so a device's event is
+a copy only if its id is known with about the same time (`has_event`, `add_in_order`); no limit of memory drops one
+(docs/requirements.md, F2, F3).
 """
 
 from bisect import bisect_right
@@ -33,9 +37,11 @@ def check_event(window: EventIdWindow, event_id: str, received_at: EpochMs) -> R
     """Why an event is a duplicate, or may be one; None when it is new."""
     if event_id in window.ids:
         return Reason.DUPLICATE
-    if window.floor is not None and received_at <= window.floor:
-        return Reason.BEYOND_MEMORY
-    return None
+    if window.floor is None or received_at > window.floor:
+        return None
+    # Of a batch that has one time the window may hold only a part.
+    is_of_batch = received_at == window.floor and window.times[:1] == (window.floor,)
+    return None if is_of_batch else Reason.BEYOND_MEMORY
 
 
 def add_event(window: EventIdWindow, event_id: str, received_at: EpochMs) -> EventIdWindow:
@@ -59,6 +65,28 @@ def add_event(window: EventIdWindow, event_id: str, received_at: EpochMs) -> Eve
     if len(times) <= WINDOW_SIZE:
         return EventIdWindow(window.floor, times, ids)
     return EventIdWindow(times[0], times[1:], ids[1:])
+
+
+def has_event(window: EventIdWindow, event_id: str, received_at: EpochMs, within_ms: int) -> bool:
+    """Whether the window remembers an event with this id that was received within so many milliseconds of this one."""
+    if event_id not in window.ids:
+        return False
+    return any(
+        known == event_id and abs(at - received_at) <= within_ms
+        for known, at in zip(window.ids, window.times, strict=True)
+    )
+
+
+def add_in_order(window: EventIdWindow, event_id: str, received_at: EpochMs) -> EventIdWindow:
+    """The window with one more event of a device, and without the one that came first where it was full.
+
+    They stand in the order in which they came, and an id may stand there with several times: clocks are set back, and
+    counters start again.
+    """
+    times, ids = (*window.times, received_at), (*window.ids, event_id)
+    if len(times) <= WINDOW_SIZE:
+        return EventIdWindow(None, times, ids)
+    return EventIdWindow(None, times[1:], ids[1:])
 
 
 def latest_received_at(window: EventIdWindow) -> EpochMs | None:

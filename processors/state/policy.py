@@ -119,6 +119,19 @@ class FusionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             flapping (requirement 14).
         grade_changes_within_ms: The time within which an incident whose grade changes more often than `grade_changes`
             is flapping (requirement 14).
+        slow_returns: A condition that comes back more often than this within `slow_within_ms` is flapping (F19).
+        slow_within_ms: The time within which a condition that comes back more often than `slow_returns` is flapping.
+        reminders_when_over: How often somebody is reminded of what is over and not acknowledged, before it is once a
+            day (F16).
+        still_there_ms: A fault that a person has closed and that goes on is told again after this time (F10).
+        area_devices: This many devices of a zone with one fault within `area_within_ms` are one incident (F17).
+        area_percent: So are this many of each hundred devices of a zone, but never fewer than `area_at_least`.
+        area_at_least: The fewest devices that are one incident of the area.
+        area_within_ms: The time within which devices get a fault together; an area is judged anew once in this time.
+        exercise_ms: An exercise ends by itself after this time (F21).
+        more_records_ms: Further dead letters that may be presses are told after this time at the earliest (F20).
+        clock_apart_ms: Clocks that are further apart than this differ (F12).
+        clock_for_ms: A clock is told of that has differed for this time.
     """
 
     bounce_ms: int = 3 * SECOND_MS
@@ -145,6 +158,18 @@ class FusionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     flap_within_ms: int = 60 * SECOND_MS
     grade_changes: int = 2
     grade_changes_within_ms: int = 30 * MINUTE_MS
+    slow_returns: int = 5
+    slow_within_ms: int = HOUR_MS
+    reminders_when_over: int = 3
+    still_there_ms: int = DAY_MS
+    area_devices: int = 20
+    area_percent: int = 5
+    area_at_least: int = 5
+    area_within_ms: int = MINUTE_MS
+    exercise_ms: int = 4 * HOUR_MS
+    more_records_ms: int = MINUTE_MS
+    clock_apart_ms: int = 5 * SECOND_MS
+    clock_for_ms: int = 30 * SECOND_MS
 
 
 LIMITS: dict[str, tuple[int, int]] = {
@@ -173,6 +198,18 @@ LIMITS: dict[str, tuple[int, int]] = {
     "flap_within_ms": (SECOND_MS, DAY_MS),
     "grade_changes": (1, 100),
     "grade_changes_within_ms": (SECOND_MS, DAY_MS),
+    "slow_returns": (1, 100),
+    "slow_within_ms": (MINUTE_MS, DAY_MS),
+    "reminders_when_over": (0, 100),
+    "still_there_ms": (MINUTE_MS, 30 * DAY_MS),
+    "area_devices": (2, 10_000),
+    "area_percent": (1, 100),
+    "area_at_least": (2, 10_000),
+    "area_within_ms": (SECOND_MS, HOUR_MS),
+    "exercise_ms": (MINUTE_MS, DAY_MS),
+    "more_records_ms": (SECOND_MS, DAY_MS),
+    "clock_apart_ms": (SECOND_MS, HOUR_MS),
+    "clock_for_ms": (SECOND_MS, HOUR_MS),
 }
 """Lowest and highest allowed value, both inclusive. A dot in a name leads into a table of the policy file."""
 
@@ -202,6 +239,10 @@ def validate(policy: FusionPolicy) -> list[str]:
     for grade in (Grade.RED, Grade.YELLOW, Grade.BLUE):
         problems += _window_problems(policy, grade)
         problems += _timing_problems(policy, grade)
+    if policy.area_at_least > policy.area_devices:
+        problems.append(
+            f"area_at_least ({policy.area_at_least}) is more than area_devices ({policy.area_devices})"
+        )
     return problems + _ring_problems(policy.rings)
 
 

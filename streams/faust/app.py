@@ -14,6 +14,8 @@ from streams.faust.batching import (
     BatchConsumer,
     BatchConsumerThread,
     BatchTransport,
+    CommitLimit,
+    no_limit,
     scheduler_of,
 )
 from streams.faust.credentials import broker_credentials, broker_urls
@@ -31,7 +33,7 @@ class _Boot(BootStrategy):
     enable_kafka_producer = False
 
 
-def _transport_of(kafka: KafkaConfig, most_in_hand: int) -> type[BatchTransport]:
+def _transport_of(kafka: KafkaConfig, most_in_hand: int, commit_limit: CommitLimit) -> type[BatchTransport]:
     class Thread(BatchConsumerThread):
         fetch_max_wait_ms = fetch_max_wait_ms(kafka)
 
@@ -42,6 +44,7 @@ def _transport_of(kafka: KafkaConfig, most_in_hand: int) -> type[BatchTransport]
         pass
 
     Consumer.most_in_hand = most_in_hand
+    Consumer.commit_limit = staticmethod(commit_limit)
     Transport.Consumer = Consumer
     return Transport
 
@@ -54,6 +57,7 @@ def create_app(
     waiting_batches: int,
     fetch_bytes: int,
     commit_interval_s: float,
+    commit_limit: CommitLimit = no_limit,
 ) -> BatchApp:
     """Make the Faust app of one worker.
 
@@ -64,6 +68,7 @@ def create_app(
         waiting_batches: The most full batches that wait in the worker; the rest stays on the broker.
         fetch_bytes: The most bytes that a fetch brings for a partition.
         commit_interval_s: How often offsets are committed.
+        commit_limit: Up to where they may be.
 
     Returns:
         An app that is not started.
@@ -89,7 +94,7 @@ def create_app(
         web_enabled=False,
         autodiscover=False,
     )
-    app.transport_class = _transport_of(kafka, waiting_batches * batch_records)
+    app.transport_class = _transport_of(kafka, waiting_batches * batch_records, commit_limit)
     app.boot_strategy = _Boot(app)
     return app
 

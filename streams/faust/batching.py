@@ -10,7 +10,7 @@ advance by one offset a commit.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 from weakref import WeakSet
 
@@ -28,6 +28,10 @@ from streams.faust.leader_refresh import has_leader, refresh_leaders
 from streams.kafka.record import LogRecord
 
 CODEC = "callbox-batch"
+
+CommitLimit = Callable[[str, int], int | None]
+"""(topic, partition) -> the highest offset that may be committed there; None: as far as batches are done."""
+
 IN_HAND_PAUSE_S = 0.005
 PAUSED_WAIT_S = 0.1
 """How long to wait for records while a topic is paused: it may have room again by then."""
@@ -162,6 +166,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return await super()._fetch_records(consumer, active_partitions, timeout, max_records)
 
 
+def no_limit(_topic: str, _partition: int) -> int | None:
+    """Everything that is done may be committed."""
+    return None
+
+
 class BatchConsumer(driver.Consumer):
     """Marks whole batches as done and commits their ends; every topic of the app is batched."""
 
@@ -170,6 +179,8 @@ class BatchConsumer(driver.Consumer):
     most_in_hand = 64_000
     """Records of a topic that are fetched and not done; more stay on the broker. Faust's own bound counts batches,
     whatever is in them: with a backlog behind it a worker would take all of it into memory."""
+    commit_limit: CommitLimit = staticmethod(no_limit)
+    """Keeps commits from passing a record that an agent has not decided about yet."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -198,7 +209,8 @@ class BatchConsumer(driver.Consumer):
         return (tp for tp in list(self._done) if topics is None or tp in topics or tp.topic in topics)
 
     def _new_offset(self, tp: TP) -> int | None:
-        return self._done.get(tp)
+        done, limit = self._done.get(tp), self.commit_limit(tp.topic, tp.partition)
+        return done if done is None or limit is None else min(done, limit)
 
     async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:  # noqa: ASYNC109 - Faust's signature
         """Fetch when there is room."""

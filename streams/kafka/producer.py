@@ -11,10 +11,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer
 
 from schemas.errors import AccessDenied, DeliveryFailed, TopicRefused
 from schemas.topics import BY_NAME
+from schemas.units import EpochMs
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig, addresses, is_loopback
 from streams.kafka.errors import is_refusal
@@ -43,11 +44,19 @@ class ProducerRecord(NamedTuple):
 
 
 class RecordMetadata(NamedTuple):
-    """Where a delivered record lies."""
+    """Where a delivered record lies.
+
+    Attributes:
+        topic: Its topic.
+        partition: Its partition.
+        offset: Its offset.
+        appended_at: When the broker appended it, by the broker's clock; None where the topic keeps the writer's time.
+    """
 
     topic: str
     partition: int
     offset: int
+    appended_at: EpochMs | None = None
 
 
 class DeliveryRefused(DeliveryFailed):
@@ -73,7 +82,7 @@ class _Batch:
                 self._failure = _failed(message.topic() or "", error)
         else:
             self._places[index] = RecordMetadata(
-                message.topic() or "", message.partition() or 0, message.offset() or 0
+                message.topic() or "", message.partition() or 0, message.offset() or 0, _appended_at(message)
             )
         self._left -= 1
         if self._left == 0:
@@ -183,6 +192,12 @@ class Delivery:
         self._stopping.set()
         self._thread.join(2 * self._poll_s)
         return left
+
+
+def _appended_at(message: Message) -> EpochMs | None:
+    """The broker's time stamp: a topic with LogAppendTime has one, but not in the answer to a repeated request."""
+    kind, time_ms = message.timestamp()
+    return EpochMs(time_ms) if kind == TIMESTAMP_LOG_APPEND_TIME else None
 
 
 def _failed(topic: str, error: KafkaError) -> DeliveryFailed:

@@ -14,6 +14,8 @@ class Agent(Protocol):
     async def process(self, batches: Sequence[Batch]) -> None:
         """Process batches of one topic in order, and return when everything that follows from them is delivered.
 
+        A record about which nothing is decided yet is held by the context's `commit_limits`; its batch is done then.
+
         Called for the next batches of a topic when this has returned; for other topics meanwhile.
 
         Raises:
@@ -46,6 +48,7 @@ class Hooks:
         after_batch: Called once batches are done, before the next ones.
         every_second: What is due once a second.
         is_ready: Whether it has everything it needs to process what comes; asked after `start`.
+        clocks_agree: Whether this machine's clock is the broker's, as far as is known.
         is_restoring: Whether it reads what it needs before it can go on: that may take longer than a watchdog allows.
         finish: The last thing before the process ends in good order.
     """
@@ -54,6 +57,7 @@ class Hooks:
     after_batch: Callable[[], Awaitable[Any]] = _nothing
     every_second: Callable[[], Awaitable[Any]] = _nothing
     is_ready: Callable[[], bool] = _yes
+    clocks_agree: Callable[[], bool] = _yes
     is_restoring: Callable[[], bool] = _no
     finish: Callable[[], Awaitable[Any]] = _nothing
 

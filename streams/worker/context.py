@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -17,6 +17,7 @@ from streams.kafka.dead_letters import make_dead_letter
 from streams.kafka.producer import ProducerRecord, RecordMetadata
 from streams.kafka.reader import BrokerReader
 from streams.kafka.record import LogRecord
+from streams.worker.commit_limits import CommitLimits
 from streams.worker.metrics import Metrics
 from streams.worker.settings import RuntimeSettings, WorkerSettings
 from streams.worker.spec import WorkerSpec
@@ -51,6 +52,8 @@ class Context:
         partitions: How many partitions each topic has that the agent uses.
         cache: Where the model weights are.
         replica: The replica that the worker belongs to; empty: the first one, which needs no name.
+        host: The name of the machine; part of what a worker calls itself where another machine's would say otherwise.
+        commit_limits: Records that no commit may pass yet.
         clock: Wall time and the clock for intervals.
     """
 
@@ -66,6 +69,8 @@ class Context:
     partitions: Mapping[str, int]
     cache: Path
     replica: str = ""
+    host: str = ""
+    commit_limits: CommitLimits = field(default_factory=CommitLimits)
     clock: Clock = SYSTEM_CLOCK
 
     async def blocking(self, work: Callable[..., T], *arguments: Any) -> T:

@@ -89,7 +89,8 @@ METRICS: Final[Mapping[str, Metric]] = {
     "clock_difference": Metric(
         Gauge,
         "callbox_clock_difference_seconds",
-        "By how much the broker's append time lies outside the time in which the worker's own tick was on its way.",
+        "By how much the broker's append time lies outside the time in which the worker's own tick or watermark was "
+        "on its way.",
     ),
     "snapshot_age": Metric(
         Gauge,

@@ -1,8 +1,8 @@
 """Probes and metrics over HTTP, on loopback unless configured.
 
 `/healthz` always answers. `/readyz` is 200 when the worker's partitions are assigned, its agent is started and
-restored, its producer is warm, and its commits advance or nothing waits; else 503 with what is missing. `/metrics` is
-for Prometheus. There is no other page.
+restored, its producer is warm, its clock is the broker's, and its commits advance or nothing waits; else 503 with what
+is missing. `/metrics` is for Prometheus. There is no other page.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from streams.worker.agent import Hooks
 from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 from streams.worker.settings import WorkerSettings
+
+CLOCK_DIFFERS = "this machine's clock and the broker's differ"
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class Health:
             "producer not warm": self.delivery_warm,
             "no partitions assigned yet": self.lag.joined,
             "agent not restored": self.agent_started and self.hooks.is_ready(),
+            CLOCK_DIFFERS: self.hooks.clocks_agree(),
             f"no commit for {self.stall_s:.0f} s while records wait": self.lag.stalled_for_s() < self.stall_s,
         }
         return [what for what, holds in checks.items() if not holds]

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,7 @@ from streams.kafka.errors import explain
 from streams.kafka.producer import Delivery
 from streams.kafka.reader import BrokerReader
 from streams.worker.agent import Agent, Hooks, MakeAgent, hooks_of
+from streams.worker.commit_limits import CommitLimits
 from streams.worker.context import Context
 from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
@@ -132,7 +134,7 @@ class _Worker:
         self._spec, self._name, self._replica = spec, spec.name, replica
         self._kafka, self._settings, self._runtime = kafka, settings, runtime
         self._make_agent, self._partitions, self._cache = make_agent, partitions, cache
-        self._metrics = Metrics()
+        self._metrics, self._commit_limits = Metrics(), CommitLimits()
         self._stopping = asyncio.Event()
 
     async def run(self) -> int:
@@ -182,6 +184,7 @@ class _Worker:
             waiting_batches=self._settings.waiting_batches,
             fetch_bytes=self._settings.fetch_bytes,
             commit_interval_s=self._runtime.commit_interval_s,
+            commit_limit=self._commit_limits.of,
         )
 
     def _make_context(self, delivery: Delivery, lag: LagMonitor) -> Context:
@@ -198,6 +201,8 @@ class _Worker:
             partitions=self._partitions,
             cache=self._cache,
             replica=self._replica,
+            host=socket.gethostname(),
+            commit_limits=self._commit_limits,
             clock=self._clock,
         )
 

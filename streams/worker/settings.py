@@ -41,7 +41,7 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         stall_s: A worker is not ready once one of its partitions has not advanced for so long although records wait
             in it, or although none was ever fetched from it.
         give_up_s: A worker ends with exit code 70 once one of its partitions has not advanced for so long although
-            records wait in it or none was ever fetched, or once its clock and the broker's have differed for so long.
+            records wait in it or none was ever fetched.
     """
 
     group_prefix: str = "callbox"

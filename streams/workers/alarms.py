@@ -1,6 +1,7 @@
 """Alarms: pillar events and acknowledgements go into the log, and never wait for a picture.
 
 alarm.pillar-event.v1 ─► intake ─► fusion.input.v1 (key = zone)
+    no registry names the device: a press ─► zone unassigned; else held for 5 s ─► forwarded, or a dead letter
 dispatch.ack.v1 ───────► zone ───► fusion.input.v1, in a stream of its own: no press waits behind it
 once a second: the partitions of the pillar feed that are caught up ─► every partition of fusion.input.v1
 """
@@ -12,11 +13,11 @@ from typing import Any
 import structlog
 
 from processors.intake.ack import ack_input
-from processors.intake.pillar_event import bare_press, intake, to_input
+from processors.intake.pillar_event import bare_press, bounded_id, intake, record_place, to_input
 from schemas.ack import Acknowledgement
 from schemas.codec import decode
 from schemas.enums import Feed, InputKind, PillarKind
-from schemas.errors import Cause, DecodeError
+from schemas.errors import CallboxError, Cause, DecodeError
 from schemas.feeds import PillarEvent
 from schemas.fusion_log import DeadLetterNotice
 from schemas.ids import fingerprint
@@ -27,6 +28,7 @@ from streams.faust.batching import Batch, as_log_record
 from streams.kafka.producer import ProducerRecord
 from streams.worker.context import Context
 from streams.worker.log_writer import fact, forward
+from streams.workers.unregistered_events import HeldEvent, UnregisteredEvents
 from streams.workers.watermarks import Watermarks
 
 log = structlog.get_logger(__name__)
@@ -37,6 +39,9 @@ ACKS_AT_ONCE = 20
 ACKS_PAUSE_S = 0.005
 """Between two deliveries, so that presses have most of the CPU while a backlog of acknowledgements is read (2,000 take
 a second). On its way a press is handed over about ten times, and each time it would wait for a delivery of these."""
+
+LOOK_AGAIN_S = 0.2
+"""How often the registry is looked at for a device that it does not name, besides once a second."""
 
 
 class AlarmsAgent:
@@ -49,6 +54,7 @@ class AlarmsAgent:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._registry = context.table(REGISTRY, RegistryDevice)
+        self._unregistered = UnregisteredEvents(context)
         self._watermarks = Watermarks(context, Feed.PILLARS, PILLAR_EVENTS)
 
     async def start(self) -> None:
@@ -61,29 +67,69 @@ class AlarmsAgent:
             await self._forward_acks(batches)
             return
         outgoing: list[ProducerRecord] = []
+        named: list[HeldEvent] = []
         for batch in batches:
             for record in batch:
                 try:
-                    outgoing.append(self._forward(record))
+                    outgoing += await self._accept(record, named)
                 except DecodeError as error:
-                    outgoing += self._reject_event(record, error)
+                    outgoing += self._reject_event(record, error, _device_id_of(record))
+                except CallboxError:  # the registry cannot be read: the process stops
+                    raise
                 except Exception as error:  # one record must not hold up the presses behind it for ever
                     log.exception("event.failed", partition=record.partition, offset=record.offset)
                     outgoing += self._rescue(record, error)
         await self._context.delivery.deliver(outgoing)
+        self._unregistered.settled(named)
 
     async def every_second(self) -> None:
-        """Follow the registry, and report how far the feed is."""
+        """Follow the registry, decide about what was held back, and report how far the feed is."""
         await self._registry.refresh()
+        await self._decide_about_held()
         await self._watermarks.report()
 
-    def _forward(self, record: Any) -> ProducerRecord:
+    def clocks_agree(self) -> bool:
+        """Our clock is the broker's, by the watermarks that were delivered last."""
+        return self._watermarks.clocks_agree()
+
+    async def _accept(self, record: Any, named: list[HeldEvent]) -> list[ProducerRecord]:
+        """What goes out for an event.
+
+        Args:
+            record: The event's.
+            named: Gets the events that were held back and go out with it, because their device is known now.
+        """
         event = decode(record.value, PillarEvent)
+        made = intake(event, EpochMs(record.timestamp), place=_place(record))
         device = self._registry.get(event.device_id)
-        if device is None and event.kind is not PillarKind.PRESS:
-            raise DecodeError(f"no registry names device {event.device_id!r}", Cause.UNKNOWN_DEVICE)
-        zone = UNASSIGNED_ZONE if device is None else device.zone
-        return forward(to_input(intake(event, EpochMs(record.timestamp)), zone))
+        if device is None:
+            # It takes what the client has fetched by now: no press waits for a broker here.
+            await self._registry.refresh(interval_s=LOOK_AGAIN_S)
+            device = self._registry.get(event.device_id)
+        if device is not None:
+            held = self._unregistered.take(event.device_id)
+            named += held
+            return [*_forwarded(held, device), forward(to_input(made, device.zone))]
+        if event.kind is PillarKind.PRESS:
+            return [forward(to_input(made, UNASSIGNED_ZONE))]
+        if self._unregistered.hold(event.device_id, record, made):
+            return []
+        return self._reject_event(record, _unknown(event.device_id), event.device_id)
+
+    async def _decide_about_held(self) -> None:
+        """Forward what was held of devices that the registry names now, and give up what was held for too long."""
+        outgoing: list[ProducerRecord] = []
+        decided: list[HeldEvent] = []
+        for device_id in self._unregistered.devices:
+            if (device := self._registry.get(device_id)) is not None:
+                held = self._unregistered.take(device_id)
+                outgoing += _forwarded(held, device)
+                decided += held
+        for overdue in self._unregistered.take_overdue():
+            outgoing += self._reject_event(overdue.record, _unknown(overdue.device_id), overdue.device_id)
+            decided.append(overdue)
+        await self._context.delivery.deliver(outgoing)
+        self._unregistered.settled(decided)
 
     async def _forward_acks(self, batches: Sequence[Batch]) -> None:
         """Forward acknowledgements, a few at a time, so that presses go first."""
@@ -108,13 +154,19 @@ class AlarmsAgent:
         """Our own code failed on the event: a press goes to the log all the same (requirement 8a)."""
         event = decode(record.value, PillarEvent)
         if event.kind is PillarKind.PRESS:
-            place = f"{record.topic}/{record.partition}/{record.offset}"
-            press = bare_press(event, EpochMs(record.timestamp), place=place)
+            press = bare_press(event, EpochMs(record.timestamp), place=_place(record))
             return [forward(to_input(press, UNASSIGNED_ZONE))]
-        return self._reject_event(record, DecodeError(type(error).__name__, Cause.PROCESSING_FAILED))
+        failure = DecodeError(type(error).__name__, Cause.PROCESSING_FAILED)
+        return self._reject_event(record, failure, event.device_id)
 
-    def _reject_event(self, record: Any, error: DecodeError) -> list[ProducerRecord]:
-        """A dead letter of the pillar topic may have been a press: the control room gets a report (requirement 8a)."""
+    def _reject_event(self, record: Any, error: DecodeError, device_id: str) -> list[ProducerRecord]:
+        """A dead letter of the pillar topic may have been a press: the control room gets a report (requirement 8a).
+
+        Args:
+            record: The event's.
+            error: Why it cannot be used.
+            device_id: The device that it names, where it could be read; else empty.
+        """
         topic, partition, offset = record.topic, record.partition, record.offset
         notice = DeadLetterNotice(
             feed=Feed.PILLARS,
@@ -123,6 +175,7 @@ class AlarmsAgent:
             offset=offset,
             cause=error.cause,
             at=EpochMs(record.timestamp),
+            device_id=bounded_id(device_id),
         )
         name = fingerprint("dead-letter", topic, partition, offset)
         return [
@@ -132,3 +185,24 @@ class AlarmsAgent:
 
     def _reject(self, record: Any, error: DecodeError) -> ProducerRecord:
         return self._context.reject(as_log_record(record), error.cause, str(error))
+
+
+def _forwarded(held: Sequence[HeldEvent], device: RegistryDevice) -> list[ProducerRecord]:
+    """Events that were held back, now that their device is known."""
+    return [forward(to_input(each.made, device.zone)) for each in held]
+
+
+def _place(record: Any) -> str:
+    return record_place(record.topic, record.partition, record.offset)
+
+
+def _unknown(device_id: str) -> DecodeError:
+    return DecodeError(f"no registry names device {device_id!r}", Cause.UNKNOWN_DEVICE)
+
+
+def _device_id_of(record: Any) -> str:
+    """The device that an event names which was read and refused; empty where it could not be read."""
+    try:
+        return decode(record.value, PillarEvent).device_id
+    except DecodeError:
+        return ""

@@ -7,11 +7,12 @@ every five seconds: the partitions of the feed that are caught up ─► every p
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
 from processors.intake.observation import alive_input, fire_input, frame_id, is_alive_due
+from processors.intake.pillar_event import record_place, trusted_times
 from processors.vision.boxes import Picture
 from processors.vision.flame import FlameDecision, FlamePolicy, FlameReason, FlameState, observe
 from processors.vision.jpeg import decode_jpeg
@@ -41,7 +42,36 @@ FORGET_AFTER_S = 600.0
 
 WATERMARK_S = 5.0  # a camera's heartbeat interval is minutes
 
+LOOK_AGAIN_S = 0.2
+"""How often the registry is looked at for a camera that it does not name: one that was just added is known at once."""
+
 FlameRule = Callable[[FlameState | None, Picture, EpochMs, FlamePolicy], tuple[FlameState, FlameDecision]]
+
+
+class ReadFrame(NamedTuple):
+    """A frame that could be decoded, of a camera that the registry names.
+
+    Attributes:
+        frame: The frame as the gateway sent it.
+        device: Its camera.
+        appended_at: When the broker appended it.
+        place: Its topic, partition and offset.
+    """
+
+    frame: CameraFrame
+    device: RegistryDevice
+    appended_at: EpochMs
+    place: str
+
+    @property
+    def occurred_at(self) -> EpochMs:
+        """When the picture was taken, or received where that is impossible: a camera's clock may be dead."""
+        return trusted_times(self.frame.captured_at, self.frame.received_at, self.appended_at)[0]
+
+    @property
+    def frame_id(self) -> str:
+        """The frame's own id, or one derived."""
+        return frame_id(self.frame, self.appended_at, place=self.place)
 
 
 class FramesAgent:
@@ -80,13 +110,15 @@ class FramesAgent:
         for batch in batches:
             for record in batch:
                 try:
-                    frame, device = self._read(record)
-                    picture = await self._context.blocking(decode_small, frame.jpeg)
-                    outgoing += self._alive(frame, device, EpochMs(record.timestamp))
-                    outgoing += await self._watch(frame, device, picture)
+                    read = await self._read(record)
+                    picture = await self._context.blocking(decode_small, read.frame.jpeg)
+                    outgoing += self._alive(read)
+                    outgoing += await self._watch(read, picture)
                 except (DecodeError, PictureError) as error:
                     outgoing.append(self._reject(record, error.cause))
-                except CallboxError:  # evidence that was not delivered: the process stops
+                except (
+                    CallboxError
+                ):  # evidence that was not delivered, a registry that is gone: the process stops
                     raise
                 except Exception as error:  # noqa: BLE001 - one picture must not hold up a camera's feed for ever
                     log.error("frame.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
@@ -104,39 +136,47 @@ class FramesAgent:
             self._earlier.pop(camera, None)
             self._alive_at.pop(camera, None)
 
-    def _read(self, record: Any) -> tuple[CameraFrame, RegistryDevice]:
+    def clocks_agree(self) -> bool:
+        """Our clock is the broker's, by the watermarks that were delivered last."""
+        return self._watermarks.clocks_agree()
+
+    async def _read(self, record: Any) -> ReadFrame:
         frame = decode(record.value, CameraFrame)
         device = self._registry.get(frame.camera_id)
         if device is None:
+            await self._registry.refresh(interval_s=LOOK_AGAIN_S)
+            device = self._registry.get(frame.camera_id)
+        if device is None:
             raise DecodeError("no registry names the camera", Cause.UNKNOWN_DEVICE)
         self._seen_at[frame.camera_id] = self._context.clock.monotonic()
-        return frame, device
+        place = record_place(record.topic, record.partition, record.offset)
+        return ReadFrame(frame, device, EpochMs(record.timestamp), place)
 
-    def _alive(self, frame: CameraFrame, device: RegistryDevice, at: EpochMs) -> list[ProducerRecord]:
+    def _alive(self, read: ReadFrame) -> list[ProducerRecord]:
         """A frame is the camera's heartbeat, whatever it shows."""
-        if not is_alive_due(device.heartbeat_s, self._alive_at.get(frame.camera_id), at):
+        camera_id, at = read.frame.camera_id, read.appended_at
+        if not is_alive_due(read.device.heartbeat_s, self._alive_at.get(camera_id), at):
             return []
-        self._alive_at[frame.camera_id] = at
-        return [forward(alive_input(frame, device.zone, at))]
+        self._alive_at[camera_id] = at
+        return [forward(alive_input(read.frame, read.device.zone, at))]
 
-    async def _watch(
-        self, frame: CameraFrame, device: RegistryDevice, picture: Picture
-    ) -> list[ProducerRecord]:
-        decision = await self._context.blocking(self._decide, frame, picture)
+    async def _watch(self, read: ReadFrame, picture: Picture) -> list[ProducerRecord]:
+        decision = await self._context.blocking(self._decide, read, picture)
         self._context.metrics.decisions.labels(decision.reason).inc()
         if not decision.candidate:
             return []
-        media = await self._publish(frame, self._earlier.pop(frame.camera_id, ()))
-        fact = fire_input(frame, device.zone, decision.score, media)
+        media = await self._publish(read, self._earlier.pop(read.frame.camera_id, ()))
+        fact = fire_input(
+            read.frame, read.device.zone, decision.score, media, read.appended_at, place=read.place
+        )
         return [forward(fact)]
 
-    def _decide(self, frame: CameraFrame, picture: Picture) -> FlameDecision:
+    def _decide(self, read: ReadFrame, picture: Picture) -> FlameDecision:
         """Ask the rule; runs in the executor."""
-        state, decision = self._rule(
-            self._states.get(frame.camera_id), picture, frame.captured_at, self._policy
-        )
-        self._states[frame.camera_id] = state
-        self._remember(frame, decision.reason)
+        camera_id = read.frame.camera_id
+        state, decision = self._rule(self._states.get(camera_id), picture, read.occurred_at, self._policy)
+        self._states[camera_id] = state
+        self._remember(read.frame, decision.reason)
         return decision
 
     def _remember(self, frame: CameraFrame, reason: FlameReason) -> None:
@@ -147,17 +187,17 @@ class FramesAgent:
         elif reason is FlameReason.QUIET:
             self._earlier.pop(frame.camera_id, None)
 
-    async def _publish(self, frame: CameraFrame, earlier: Sequence[CameraFrame]) -> Media | None:
+    async def _publish(self, read: ReadFrame, earlier: Sequence[CameraFrame]) -> Media | None:
         """Redact and deliver the picture; None where it is withheld, and the alert goes out without it."""
-        outcome = await self._redact(frame, earlier)
+        outcome = await self._redact(read.frame, earlier)
         if isinstance(outcome, Withheld):
             self._context.metrics.pictures.labels(outcome.reason).inc()
-            log.warning("picture.withheld", camera_id=frame.camera_id, reason=outcome.reason)
+            log.warning("picture.withheld", camera_id=read.frame.camera_id, reason=outcome.reason)
             return None
         self._context.metrics.pictures.labels("redacted").inc()
-        place = (await self._context.delivery.deliver([_evidence(frame, outcome)]))[0]
+        place = (await self._context.delivery.deliver([_evidence(read, outcome)]))[0]
         return Media(
-            snapshot_id=frame_id(frame),
+            snapshot_id=read.frame_id,
             mime="image/jpeg",
             sha256=outcome.sha256,
             topic=place.topic,
@@ -179,13 +219,13 @@ def decode_small(jpeg: bytes) -> Picture:
     return decode_jpeg(jpeg, reduce=2)
 
 
-def _evidence(frame: CameraFrame, picture: RedactedPicture) -> ProducerRecord:
+def _evidence(read: ReadFrame, picture: RedactedPicture) -> ProducerRecord:
     """Only a RedactedPicture has bytes that may leave."""
-    name = frame_id(frame)
+    name = read.frame_id
     snapshot = EvidenceSnapshot(
         snapshot_id=name,
-        camera_id=frame.camera_id,
-        captured_at=frame.captured_at,
+        camera_id=read.frame.camera_id,
+        captured_at=read.frame.captured_at,
         jpeg=picture.jpeg,
         sha256=picture.sha256,
         width=picture.width,

@@ -29,6 +29,7 @@ from streams.state.incident_topic import IncidentTopic
 from streams.state.restore import Restored, broken_log, restore
 from streams.state.snapshots import Snapshots
 from streams.state.ticks import Ticker
+from streams.worker.clock_watch import ClockWatch
 from streams.worker.context import Context
 
 log = structlog.get_logger(__name__)
@@ -66,7 +67,8 @@ class FusionAgent:
     ) -> None:
         self._context, self._restore = context, restore
         self._states: dict[int, State] = {}
-        self._ticker = Ticker(context.metrics, context.runtime.give_up_s, context.replica, context.clock)
+        self._ticker = Ticker(context.replica, context.clock)
+        self._clock_watch = ClockWatch(context)
         self._topic_ids: dict[int, str] = {}
         self._restoring = False
         self._snapshots = Snapshots(context)
@@ -86,7 +88,6 @@ class FusionAgent:
                     outgoing += self._dead_letter(record, decision)
                 made += decisions
             self._states[state.partition] = state
-            self._ticker.read_back(batch)
         await self._context.delivery.deliver(outgoing)
         self._count(made)
 
@@ -105,16 +106,20 @@ class FusionAgent:
         self._show_open_incidents()
         if INCIDENT_KEEPER not in ours:
             self._incident_topic.leave()
-        elif self.is_ready():  # restoring goes first: it takes the same executor
+        # Restoring goes first: it takes the same executor. With a wrong clock, incidents would look old enough to go.
+        elif self.is_ready() and self.clocks_agree():
             self._incident_topic.begin()
-        await self._context.delivery.deliver(
+        await self._clock_watch.deliver(
             [self._ticker.tick(partition, self._states.get(partition)) for partition in sorted(ours)]
         )
 
     def is_ready(self) -> bool:
-        """Every partition that is ours has its state, and our clock is the broker's."""
-        has_all = not self._restoring and self._context.assignment() <= self._states.keys()
-        return has_all and self._ticker.clocks_agree
+        """Every partition that is ours has its state."""
+        return not self._restoring and self._context.assignment() <= self._states.keys()
+
+    def clocks_agree(self) -> bool:
+        """Our clock is the broker's, by the ticks that were delivered last."""
+        return self._clock_watch.agrees()
 
     def is_restoring(self) -> bool:
         """A state is being read from a snapshot and the rest of the log."""

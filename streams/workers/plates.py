@@ -14,12 +14,13 @@ from typing import Any
 
 import structlog
 
+from processors.intake.pillar_event import record_place, replaced_receipt
 from processors.plates.consensus import normalise_plate_text
 from processors.plates.hotlist import Match, VehicleRead, index, is_stale, match, problems
 from processors.plates.verification import CONFIDENT, SeenPlate, verification_request
 from processors.vision.jpeg import check_jpeg
 from schemas.codec import decode, encode
-from schemas.errors import Cause, DecodeError, PictureError
+from schemas.errors import CallboxError, Cause, DecodeError, PictureError
 from schemas.feeds import PlateRead
 from schemas.hotlist import HotlistEntry
 from schemas.registry import RegistryDevice
@@ -32,6 +33,9 @@ from streams.workers.hotlist_freshness import ListFreshness
 from streams.workers.plate_pictures import PlatePictures
 
 log = structlog.get_logger(__name__)
+
+LOOK_AGAIN_S = 0.2
+"""How often the registry is looked at for a checkpoint that it does not name: a new one is known at once."""
 
 
 class PlatesAgent:
@@ -68,11 +72,13 @@ class PlatesAgent:
                 try:
                     read = decode(record.value, PlateRead)
                     if read.picture is None:  # nothing to wait for
-                        outgoing += self._ask_by_text(read, EpochMs(record.timestamp))
+                        outgoing += await self._ask_by_text(read, record)
                     else:
                         outgoing += await self._ask(read, record)
                 except (DecodeError, PictureError) as error:
                     outgoing.append(self._reject(record, error.cause))
+                except CallboxError:  # the registry that cannot be read: the process stops
+                    raise
                 except Exception as error:  # noqa: BLE001 - one picture must not hold up a checkpoint's feed
                     log.error("plate.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
                     outgoing.append(self._reject(record, Cause.PROCESSING_FAILED))
@@ -86,13 +92,13 @@ class PlatesAgent:
             self._index_hotlist()
         await self._freshness.report(self._hotlist.newest_at)
 
-    def _ask_by_text(self, read: PlateRead, at: EpochMs) -> list[ProducerRecord]:
+    async def _ask_by_text(self, read: PlateRead, record: Any) -> list[ProducerRecord]:
         """A read that brought no picture.
 
         Raises:
             DecodeError: It has no text either, or no registry names the checkpoint.
         """
-        zone = self._zone_of(read)
+        zone, at = await self._zone_of(read), EpochMs(record.timestamp)
         if self._is_stale(at):
             return []
         if read.plate_text is None:
@@ -101,11 +107,11 @@ class PlatesAgent:
         if not hits:
             self._outcomes["not_listed"] += 1
             return []
-        return self._requests(read, zone, at, hits, ())
+        return self._requests(read, zone, record, hits, ())
 
     async def _ask(self, read: PlateRead, record: Any) -> list[ProducerRecord]:
         """A read with a picture: it is looked at where there is no text, or where the text is a hit."""
-        zone, at = self._zone_of(read), EpochMs(record.timestamp)
+        zone, at = await self._zone_of(read), EpochMs(record.timestamp)
         if self._is_stale(at):
             return []
         picture = read.picture or b""
@@ -126,10 +132,13 @@ class PlatesAgent:
         if not hits:
             self._outcomes["not_listed" if vehicles else "not_read"] += 1
             return dead_letters
-        return dead_letters + self._requests(read, zone, at, hits, seen or ())
+        return dead_letters + self._requests(read, zone, record, hits, seen or ())
 
-    def _zone_of(self, read: PlateRead) -> str:
+    async def _zone_of(self, read: PlateRead) -> str:
         device = self._registry.get(read.checkpoint_id)
+        if device is None:
+            await self._registry.refresh(interval_s=LOOK_AGAIN_S)
+            device = self._registry.get(read.checkpoint_id)
         if device is None:
             raise DecodeError("no registry names the checkpoint", Cause.UNKNOWN_DEVICE)
         return device.zone
@@ -172,13 +181,25 @@ class PlatesAgent:
         self,
         read: PlateRead,
         zone: str,
-        at: EpochMs,
+        record: Any,
         hits: Sequence[Match],
         seen: Sequence[SeenPlate],
     ) -> list[ProducerRecord]:
+        at = EpochMs(record.timestamp)
+        receipt = replaced_receipt(
+            read.received_at, at, record_place(record.topic, record.partition, record.offset)
+        )
         age_ms = max(0, at - self._hotlist.newest_at)
         requests = [
-            verification_request(read, hit, zone=zone, at=at, list_age_ms=age_ms, crop=_crop_of(hit, seen))
+            verification_request(
+                read,
+                hit,
+                zone=zone,
+                at=at,
+                list_age_ms=age_ms,
+                crop=_crop_of(hit, seen),
+                receipt=receipt,
+            )
             for hit in hits
         ]
         self._outcomes["hit"] += 1

@@ -1,11 +1,13 @@
 """Watermarks: up to when a feed is processed. By them the fold knows a silent device from a worker that is down.
 
-Each worker reports its own partitions of the feed to every partition of the log: a zone may lie in any of them.
+Each worker reports its own partitions of the feed to every partition of the log: a zone may lie in any of them. A
+watermark holds the worker's own time, so its clock is compared with the broker's whenever one is delivered.
 """
 
 from schemas.enums import Feed, InputKind
 from schemas.fusion_log import FeedWatermark
 from schemas.topics import FUSION_INPUT
+from streams.worker.clock_watch import ClockWatch
 from streams.worker.context import Context
 from streams.worker.log_writer import broadcast
 
@@ -23,6 +25,11 @@ class Watermarks:
     def __init__(self, context: Context, feed: Feed, topic: str, every_s: float = 0.0) -> None:
         self._context, self._feed, self._topic, self._every_s = context, feed, topic, every_s
         self._reported_at: float | None = None
+        self._clock_watch = ClockWatch(context)
+
+    def clocks_agree(self) -> bool:
+        """Our clock is the broker's, by the watermarks that were delivered last."""
+        return self._clock_watch.agrees()
 
     async def report(self) -> None:
         """Report the partitions that are caught up, if there are any and the time has come."""
@@ -34,7 +41,14 @@ class Watermarks:
             return
         self._reported_at = now
         at = self._context.clock.now_ms()
-        mark = FeedWatermark(feed=self._feed, topic=self._topic, partitions=tuple(partitions), at=at)
+        mark = FeedWatermark(
+            feed=self._feed,
+            topic=self._topic,
+            partitions=tuple(partitions),
+            at=at,
+            # A partition that was added since we started may be ours already.
+            partition_count=max(self._context.partitions[self._topic], partitions[-1] + 1),
+        )
         name = f"alive-{self._feed}-{at}-{'.'.join(map(str, partitions))}"
         everywhere = range(self._context.partitions[FUSION_INPUT])
-        await self._context.delivery.deliver(broadcast(InputKind.FEED_WATERMARK, name, mark, everywhere))
+        await self._clock_watch.deliver(broadcast(InputKind.FEED_WATERMARK, name, mark, everywhere))

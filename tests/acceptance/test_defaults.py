@@ -16,7 +16,7 @@ from schemas.enums import (
 from schemas.topics import ALERTS, MAINTENANCE
 from schemas.units import DAY_MS
 from tests.support.expect import at_s, never, once, summary, within
-from tests.support.grades import ACKNOWLEDGE_S, FOUR_TIERS, begin, every_grade, raised, site
+from tests.support.grades import ACKNOWLEDGE_S, FOUR_TIERS, begin, begin_beside, every_grade, raised, site
 from tests.support.log_records import dead_letter, flame, ms
 from tests.support.timeline import Timeline, only_alert
 
@@ -109,7 +109,7 @@ def test_a_fact_joins_within_the_rolling_window_of_its_grade(grade: Grade, is_wi
     line = site()
     first = raised(line, grade)
     second = ROLLING_S[grade] + (0 if is_within else 0.001)
-    begin(line, grade, second, number=1)
+    begin_beside(line, grade, second)
     others = {alert.incident_id for alert in line.alerts} - {first.incident_id}
     assert bool(others) is not is_within, summary(line)
 
@@ -120,27 +120,19 @@ def test_facts_stop_joining_after_the_longest_window_however_often_they_come(gra
     first = raised(line, grade)
     step, end = 100, AT_MOST_S[grade]
     for number in range(1, end // step + 2):
-        begin(line, grade, number * step, number=number)
+        begin_beside(line, grade, number * step, number=number)
     new = once(line, 1, end + step, action=Action.RAISE)
     assert (at_s(new), line.state.incidents[first.incident_id].last_at) == (end + step, ms(end))
 
 
-@pytest.mark.parametrize(
-    ("gap_s", "joins"), [(ROLLING_S[Grade.BLUE], True), (ROLLING_S[Grade.BLUE] + 1, False)]
-)
-def test_a_dead_letter_joins_within_the_rolling_window_of_blue(gap_s: int, joins: bool) -> None:
+def test_dead_letters_of_one_cause_are_told_again_at_growing_intervals_and_at_most_twice_an_hour() -> None:
     line = site()
-    line.push(dead_letter(1), at_s=0)
-    line.push(dead_letter(2, at_s=gap_s), at_s=gap_s)
-    assert len(within(line, 0, gap_s, action=Action.RAISE)) == (1 if joins else 2)
-
-
-def test_dead_letters_join_for_at_most_a_day() -> None:
-    line = site()
-    step = 1_200
-    for number in range(AT_MOST_S[Grade.BLUE] // step + 2):
-        line.push(dead_letter(number, at_s=number * step), at_s=number * step)
-    assert [at_s(alert) for alert in within(line, 0, 90_000, action=Action.RAISE)] == [0, 87_600]
+    for second in range(7_200):
+        line.push(dead_letter(second, at_s=second), at_s=second)
+        line.tick(second)
+    told = [at_s(alert) for alert in within(line, 1, 7_200, reason=Reason.MORE_RECORDS)]
+    assert told == [60, 180, 420, 900, 1_860, 3_660, 5_460]
+    assert line.alerts[-1].source_count > 5_000
 
 
 @every_grade

@@ -156,7 +156,7 @@ def test_req_15_a_cleared_unacknowledged_incident_still_gets_reminders() -> None
     line = site()
     raised(line, Grade.BLUE)
     line.pillar(PillarKind.BATTERY, 5, active=False)
-    line.run(6, 2_000)
+    line.run(6, 3_606)
     assert once(line, 5, 5).state is IncidentState.CLEARED_UNACKED
-    once(line, 1_805, 1_806, reason=Reason.STILL_UNACKNOWLEDGED)
-    never(line, 6, 2_000, action=Action.ESCALATE)
+    once(line, 1_805, 3_606, reason=Reason.STILL_UNACKNOWLEDGED)
+    never(line, 6, 3_606, action=Action.ESCALATE)

@@ -46,10 +46,27 @@ def test_req_09_another_place_is_another_incident() -> None:
 
 
 def test_req_09_another_time_is_another_incident() -> None:
-    line = Timeline()
+    line = Timeline(device(), device("P2", lat=LAT + 0.001))
     line.press(0)
-    line.press(121)
+    line.press(121, "P2")
     assert len(incidents_of(line)) == 2
+
+
+def test_f15_an_open_incident_takes_in_the_facts_of_its_own_device_at_any_time() -> None:
+    line = Timeline()
+    for number in range(20):
+        line.press(130 * number)
+    assert len(incidents_of(line)) == 1
+    assert line.alerts[-1].press_count == 20
+
+
+def test_f15_a_new_incident_near_an_open_one_of_its_family_names_it_and_is_named() -> None:
+    line = Timeline(device(), device("P2", lat=LAT + 0.001))
+    first = only_alert(line.press(0))
+    second, named = line.press(1_000, "P2").alerts
+    assert second.related_incidents == (first.incident_id,)
+    assert (named.incident_id, named.related_incidents) == (first.incident_id, (second.incident_id,))
+    assert named.reason is Reason.RELATED
 
 
 def test_req_09_another_family_is_another_incident() -> None:
@@ -99,13 +116,13 @@ def test_req_10_distance_decides_whether_facts_fuse_and_not_the_cell(lat: float,
 def test_req_10_facts_on_both_sides_of_a_cell_s_edge_fuse() -> None:
     """The longitude 120.0018 degrees is in the next cell, 173 m to the east (docs/cells.md)."""
     line = Timeline(device(), device("P2", lon=120.0018))
+    alone = only_alert(Timeline(device("P2", lon=120.0018)).press(0, "P2"))
     line.press(0)
     line.press(5, "P2")
     first, second = line.alerts
     assert first.incident_id == second.incident_id
     assert line.state.devices[line.zone, "P2"].place is not None
-    own = only_alert(line.press(500, "P2"))
-    assert own.cell_id != first.cell_id
+    assert alone.cell_id != first.cell_id
 
 
 def test_req_10_facts_of_two_zones_never_fuse() -> None:

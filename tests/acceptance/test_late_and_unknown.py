@@ -19,7 +19,7 @@ from schemas.topics import ALERTS, MAINTENANCE
 from schemas.units import DAY_MS, EpochMs
 from tests.support.expect import at_s, once, summary
 from tests.support.log_records import ZONE, dead_letter, device, entry, envelope, ms, other_zone
-from tests.support.timeline import Timeline
+from tests.support.timeline import Timeline, only_alert
 
 
 def pressed(
@@ -39,10 +39,10 @@ def pressed(
 def test_req_08_an_event_received_late_is_delivered_and_marked_late(age_s: float, is_late: bool) -> None:
     line = Timeline()
     line.push(
-        intake(pressed(occurred_s=1_000 - age_s, received_s=1_000), ms(1_000.5)),
-        at_s=1_000.5,
+        intake(pressed(occurred_s=1_000 - age_s, received_s=1_000), ms(1_000)),
+        at_s=1_000,
     )
-    call = once(line, 1_000.5, 1_000.5, action=Action.RAISE, topic=ALERTS)
+    call = once(line, 1_000, 1_000, action=Action.RAISE, topic=ALERTS)
     assert (call.late, call.clock_suspect) == (is_late, False)
     assert call.onset == ms(1_000 - age_s)
 
@@ -106,6 +106,7 @@ def test_req_08a_a_removed_device_raises_as_an_unregistered_one() -> None:
     line.press(5)
     call = once(line, 5, 5, action=Action.RAISE)
     assert (call.reason, call.responsible_unit) == (Reason.UNREGISTERED_DEVICE, "control-room")
+    assert call.position is not None  # where it stood last (F14)
 
 
 def test_req_08a_a_press_in_the_wrong_partition_still_raises() -> None:
@@ -127,14 +128,24 @@ def test_req_08a_any_dead_letter_of_the_pillar_topic_raises_a_blue() -> None:
     assert fault.responsible_unit == "control-room"
 
 
-def test_req_08a_more_dead_letters_in_blue_s_window_are_counted_and_a_later_one_raises_again() -> None:
+def test_f13_late_is_the_whole_way_and_the_text_says_when_it_was_pressed_and_when_it_arrived() -> None:
+    line = Timeline()
+    line.tick(20_000)
+    held_back = intake(pressed(occurred_s=9_200, received_s=9_201), ms(20_000))
+    call = only_alert(line.push(held_back, at_s=20_000))
+    assert (call.late, call.onset, call.sent) == (True, ms(9_200), ms(20_000))
+    assert "2025-10-09 11:26:40" in call.texts[0].description
+    assert "2025-10-09 14:26:40" in call.texts[1].description
+
+
+def test_req_08a_more_dead_letters_are_counted_and_told_again() -> None:
     line = Timeline(zone=UNASSIGNED_ZONE)
     line.push(dead_letter(7, at_s=1), at_s=1)
     line.push(dead_letter(8, at_s=2), at_s=2)
     once(line, 0, 2)
     line.push(dead_letter(9, at_s=2_000), at_s=2_000)
     again = once(line, 2_000, 2_000, hazard=Hazard.FEED_FAULT)
-    assert again.action is Action.RAISE
+    assert (again.action, again.reason, again.source_count) == (Action.UPDATE, Reason.MORE_RECORDS, 3)
 
 
 def test_req_08a_presses_still_raise_while_the_feed_has_dead_letters() -> None:

@@ -1,10 +1,12 @@
 """Whatever a person closes, a registry changes or a button repeats, no condition stays unreported afterwards."""
 
+import pytest
 from msgspec.structs import replace
 
-from schemas.enums import AckAction, AckReason, Disposition, Grade, Hazard, PillarKind, Reason
+from schemas.enums import AckAction, AckReason, Disposition, Grade, Hazard, IncidentState, PillarKind, Reason
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE
+from tests.support.expect import watch
 from tests.support.log_records import LAT, PARTITIONS, alive, device, gateway
 from tests.support.timeline import Timeline
 
@@ -39,12 +41,11 @@ def site() -> Timeline:
 
 def test_a_device_that_stays_silent_after_its_closed_site_recovers_is_reported() -> None:
     line = site()
-    line.run(1, 100)
+    watch(line, 1, 200)
     (name,) = set(reported(line, Hazard.SITE_COMM_FAIL))
-    line.acknowledge(AckAction.ACCEPT, name, 101)
-    line.acknowledge(AckAction.CLOSE, name, 102, disposition=Disposition.FOUNDED)
-    for second, speaker in enumerate(("G1", "K2", "K3", "K4"), start=103):
-        line.pillar(PillarKind.HEARTBEAT, second, speaker)
+    line.acknowledge(AckAction.ACCEPT, name, 201)
+    line.acknowledge(AckAction.CLOSE, name, 202, disposition=Disposition.FOUNDED)
+    watch(line, 203, 300, "G1", "K2", "K3", "K4")
     open_faults = {
         i.device_name for i in line.state.incidents.values() if i.hazard is Hazard.COMM_FAIL and i.active
     }
@@ -53,15 +54,61 @@ def test_a_device_that_stays_silent_after_its_closed_site_recovers_is_reported()
 
 def test_a_new_heartbeat_interval_of_a_silent_gateway_ends_its_site_and_reports_its_silent_devices() -> None:
     line = site()
-    line.run(1, 100)
+    watch(line, 1, 200)
     assert reported(line, Hazard.SITE_COMM_FAIL)
-    line.push(replace(gateway(heartbeat_s=120), revision=2), at_s=101)
+    line.push(replace(gateway(heartbeat_s=120), revision=2), at_s=201)
     assert reported(line, Hazard.SITE_COMM_FAIL, Reason.DEVICE_UPDATED)
-    line.pillar(PillarKind.HEARTBEAT, 102, "G1")
-    for child in ("K1", "K2", "K3"):
-        line.pillar(PillarKind.HEARTBEAT, 103, child)
+    watch(line, 202, 260, "G1", "K1", "K2", "K3")
     active = {i.device_name for i in line.state.incidents.values() if i.active}
     assert active == {"K4"}
+
+
+@pytest.mark.parametrize(
+    "hazard", [Hazard.COMM_FAIL, Hazard.TAMPER, Hazard.STUCK_BUTTON, Hazard.SITE_COMM_FAIL]
+)
+def test_f10_a_fault_that_a_person_closed_while_it_goes_on_is_told_again_after_a_day(hazard: Hazard) -> None:
+    line = Timeline(device(heartbeat_s=60), gateway(heartbeat_s=60))
+    speaking = {Hazard.COMM_FAIL: ("G1",), Hazard.SITE_COMM_FAIL: ("P1",)}.get(hazard, ("P1", "G1"))
+    if hazard is Hazard.TAMPER:
+        line.pillar(PillarKind.TAMPER, 1)
+    if hazard is Hazard.STUCK_BUTTON:
+        line.press(1)
+    watch(line, 1, 200, *speaking)
+    (name,) = set(reported(line, hazard))
+    line.acknowledge(AckAction.ACCEPT, name, 201)
+    line.acknowledge(AckAction.CLOSE, name, 202, disposition=Disposition.FOUNDED)
+    watch(line, 203, 86_400 // 100, *speaking)
+    assert set(reported(line, hazard)) == {name}
+    line.run(86_600, 86_610)
+    (again,) = [
+        alert for alert in line.alerts if alert.hazard is hazard and alert.reason is Reason.STILL_THERE
+    ]
+    assert again.related_incidents[:1] == (name,)
+    assert again.incident_id != name
+
+
+def test_f10_a_fault_that_ended_after_a_person_closed_it_is_not_told_again() -> None:
+    line = Timeline()
+    line.pillar(PillarKind.TAMPER, 1)
+    line.run(1, 40)
+    (name,) = set(reported(line, Hazard.TAMPER))
+    line.acknowledge(AckAction.ACCEPT, name, 41)
+    line.acknowledge(AckAction.CLOSE, name, 42, disposition=Disposition.FOUNDED)
+    line.pillar(PillarKind.TAMPER, 50, active=False)
+    line.run(86_400, 86_500)
+    assert set(reported(line, Hazard.TAMPER)) == {name}
+
+
+def test_f10_calm_undoes_nobody_s_clear() -> None:
+    line = Timeline()
+    name = line.press(0).alerts[0].incident_id
+    for number, grade in enumerate((Grade.YELLOW, Grade.RED, Grade.YELLOW)):
+        line.acknowledge(AckAction.REGRADE, name, number + 1, grade=grade, reason=AckReason.LESS_SERIOUS)
+    line.acknowledge(AckAction.ACCEPT, name, 5)
+    line.acknowledge(AckAction.CLEAR, name, 6)
+    line.run(7, 120)
+    assert not reported(line, Hazard.EMERGENCY_CALL, Reason.CONDITION_BACK)
+    assert line.state.incidents[name].state is IncidentState.CLEARED
 
 
 def test_the_cancel_of_one_device_does_not_end_what_another_has_reported() -> None:

@@ -14,7 +14,7 @@ from schemas.enums import (
 )
 from schemas.topics import ALERTS, MAINTENANCE
 from tests.support.expect import never, once, within
-from tests.support.log_records import device
+from tests.support.log_records import device, fact
 from tests.support.timeline import Timeline, only_alert
 
 
@@ -73,19 +73,19 @@ def test_req_02_a_stuck_button_never_suppresses_the_raise() -> None:
     line.press(0)
     line.run(1, 300)
     line.press(301)  # the contact closes again without a release
-    raised = once(line, 301, 301, hazard=Hazard.EMERGENCY_CALL)
-    assert (raised.grade, raised.action) == (Grade.RED, Action.RAISE)
+    again = once(line, 301, 301, hazard=Hazard.EMERGENCY_CALL)
+    assert (again.grade, again.state, again.press_count) == (Grade.RED, IncidentState.RAISED, 2)
     assert all(alert.grade is Grade.RED for alert in line.alerts if alert.hazard is Hazard.EMERGENCY_CALL)
 
 
-def test_req_02_a_new_press_after_release_raises_again() -> None:
+def test_req_02_a_new_press_after_release_is_told_again() -> None:
     line = Timeline()
     line.press(0)
     line.run(1, 200)
     line.pillar(PillarKind.RELEASE, 200.5)
     once(line, 200.5, 200.5, hazard=Hazard.STUCK_BUTTON, reason=Reason.CONDITION_OVER)
     line.press(201)
-    assert once(line, 201, 201, hazard=Hazard.EMERGENCY_CALL).action is Action.RAISE
+    assert once(line, 201, 201, hazard=Hazard.EMERGENCY_CALL).state is IncidentState.RAISED
 
 
 def test_req_02_a_cleared_call_is_raised_again_by_a_press_after_release() -> None:
@@ -125,3 +125,12 @@ def test_req_07_repeated_unfounded_presses_never_change_the_grade() -> None:
         line.acknowledge(AckAction.CLOSE, call.incident_id, second + 2, disposition=Disposition.UNFOUNDED)
     assert {alert.grade for alert in line.alerts} == {Grade.RED}
     assert not any(alert.flapping for alert in line.alerts)
+
+
+def test_f02_presses_of_a_buffer_that_happened_apart_are_no_bounces() -> None:
+    line = Timeline()
+    line.tick(1)
+    for number in range(4):
+        held = fact(at_s=0, event_id=f"e{number}", occurred_s=-600 * number)
+        alert = only_alert(line.push(held, at_s=1))
+        assert alert.press_count == number + 1

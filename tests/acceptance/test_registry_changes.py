@@ -2,10 +2,13 @@
 
 from msgspec.structs import replace
 
-from schemas.enums import Action, Hazard, PillarKind, Reason
+from schemas.enums import Action, DeviceKind, Hazard, Reason, Tier
+from schemas.registry import ChainLink
 from tests.support.expect import never, once, watch, within
 from tests.support.log_records import LAT, device, gateway, ms, other_zone
 from tests.support.timeline import Timeline
+
+OTHER_CHAIN = (ChainLink(tier=Tier.VILLAGE, unit="other-village"),)
 
 
 def test_a_removed_device_is_not_supervised_any_more() -> None:
@@ -22,7 +25,14 @@ def test_the_faults_of_a_removed_device_are_closed_and_its_call_stays_open() -> 
     silent = once(line, 60, 66)
     call = line.press(101).alerts[0]
     line.push(device(revision=2, removed=True), at_s=171)
-    ended = once(line, 171, 171)
+    ended = once(line, 171, 171, hazard=Hazard.COMM_FAIL)
+    left = once(line, 171, 171, hazard=Hazard.EMERGENCY_CALL)
+    assert (left.incident_id, left.action, left.reason) == (
+        call.incident_id,
+        Action.UPDATE,
+        Reason.DEVICE_LEFT,
+    )
+    assert left.position == call.position
     assert (ended.incident_id, ended.action, ended.reason) == (
         silent.incident_id,
         Action.CLOSE,
@@ -59,8 +69,8 @@ def test_a_copy_of_a_removal_closes_nothing_that_was_raised_later() -> None:
     copy = line.entries[-1]
     line.push(device(revision=3, heartbeat_s=60), at_s=20)
     line.push_entry(copy._replace(offset=line.state.offset, append_ms=ms(30)))
-    watch(line, 31, 100)
-    once(line, 80, 86, hazard=Hazard.COMM_FAIL)
+    watch(line, 31, 110)
+    once(line, 91, 97, hazard=Hazard.COMM_FAIL)  # its feed is read from second 31 on
 
 
 def test_a_longer_heartbeat_interval_counts_from_when_it_is_applied() -> None:
@@ -75,24 +85,26 @@ def site() -> Timeline:
     """Four pillars behind a gateway, of which only the first reports."""
     pillars = (device(f"P{n}", heartbeat_s=60, gateway="G1", lat=LAT + n * 0.01) for n in range(1, 5))
     line = Timeline(gateway(), *pillars)
-    watch(line, 1, 100, "P1")
-    once(line, 60, 66, hazard=Hazard.SITE_COMM_FAIL)
+    watch(line, 1, 200, "P1")
+    once(line, 120, 128, hazard=Hazard.SITE_COMM_FAIL)  # a site has a hold of one interval
     return line
 
 
 def test_a_silent_site_is_cleared_when_too_few_of_its_silent_devices_are_left() -> None:
     line = site()
-    line.push(device("P2", revision=2, removed=True), at_s=101)
-    once(line, 101, 101, hazard=Hazard.SITE_COMM_FAIL, reason=Reason.CONDITION_OVER)
-    told_of = within(line, 101, 101, hazard=Hazard.COMM_FAIL, action=Action.RAISE)
+    line.push(device("P2", revision=2, removed=True), at_s=201)
+    watch(line, 202, 270, "P1")
+    once(line, 261, 263, hazard=Hazard.SITE_COMM_FAIL, reason=Reason.CONDITION_OVER)
+    told_of = within(line, 261, 263, hazard=Hazard.COMM_FAIL, action=Action.RAISE)
     assert sorted(alert.sources[0].device_id for alert in told_of) == ["P3", "P4"]
+    never(line, 201, 260, hazard=Hazard.COMM_FAIL)
 
 
 def test_when_a_gateway_is_removed_its_silent_devices_are_reported_one_by_one() -> None:
     line = site()
-    line.push(replace(gateway(), revision=2, removed=True), at_s=101)
-    assert once(line, 101, 101, hazard=Hazard.SITE_COMM_FAIL).reason is Reason.DEVICE_LEFT
-    told_of = within(line, 101, 101, hazard=Hazard.COMM_FAIL, action=Action.RAISE)
+    line.push(replace(gateway(), revision=2, removed=True), at_s=201)
+    assert once(line, 201, 201, hazard=Hazard.SITE_COMM_FAIL).reason is Reason.DEVICE_LEFT
+    told_of = within(line, 201, 201, hazard=Hazard.COMM_FAIL, action=Action.RAISE)
     assert sorted(alert.sources[0].device_id for alert in told_of) == ["P2", "P3", "P4"]
 
 
@@ -109,8 +121,8 @@ def test_a_silent_device_with_a_new_gateway_is_supervised_anew() -> None:
     line = Timeline(gateway(), gateway("G2"), device(heartbeat_s=60, gateway="G1"))
     watch(line, 1, 100)
     line.push(device(revision=2, heartbeat_s=60, gateway="G2"), at_s=101)
-    watch(line, 102, 200)
-    once(line, 161, 167, hazard=Hazard.COMM_FAIL, action=Action.RAISE)
+    watch(line, 102, 240)
+    once(line, 221, 228, hazard=Hazard.COMM_FAIL, action=Action.RAISE)  # held for its site
 
 
 def test_a_test_that_is_not_scheduled_any_more_is_not_missed() -> None:
@@ -120,12 +132,32 @@ def test_a_test_that_is_not_scheduled_any_more_is_not_missed() -> None:
     assert once(line, 201, 201, hazard=Hazard.TEST_MISSED).reason is Reason.DEVICE_UPDATED
 
 
-def test_a_heartbeat_from_before_its_device_was_registered_does_not_count() -> None:
-    line = Timeline(device("P9"))
-    line.pillar(PillarKind.HEARTBEAT, 5, "P1")
-    early = line.entries[-1]
-    line.push(device("P1", heartbeat_s=60), at_s=10)
-    watch(line, 11, 40)
-    line.push_entry(early._replace(offset=line.state.offset, append_ms=ms(40)))
-    watch(line, 41, 100)
-    once(line, 70, 76, hazard=Hazard.COMM_FAIL)
+def test_f14_a_registry_change_reaches_the_open_incidents_of_a_device() -> None:
+    line = Timeline()
+    call = line.press(0).alerts[0]
+    line.push(device(revision=2, lat=LAT + 0.5, chain=OTHER_CHAIN), at_s=10)
+    moved = once(line, 10, 10)
+    assert (moved.incident_id, moved.action, moved.reason) == (
+        call.incident_id,
+        Action.UPDATE,
+        Reason.DEVICE_MOVED,
+    )
+    assert moved.position is not None
+    assert (moved.position.lat, moved.responsible_unit) == (LAT + 0.5, "other-village")
+    assert moved.ack_by == ms(40)
+    line.press(100)
+    assert once(line, 100, 100).incident_id == call.incident_id
+
+
+def test_f14_a_registry_record_that_changes_nothing_of_an_incident_is_not_told() -> None:
+    line = Timeline()
+    line.press(0)
+    line.push(device(revision=2, heartbeat_s=60), at_s=10)
+    never(line, 10, 10)
+
+
+def test_a_fault_of_a_device_whose_kind_is_corrected_ends() -> None:
+    line = Timeline(device(heartbeat_s=60))
+    watch(line, 1, 100)
+    line.push(device(revision=2, heartbeat_s=60, kind=DeviceKind.GATEWAY), at_s=101)
+    assert once(line, 101, 101, hazard=Hazard.COMM_FAIL).reason is Reason.DEVICE_UPDATED

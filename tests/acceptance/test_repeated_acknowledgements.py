@@ -1,10 +1,10 @@
 """Requirement 16: a repeated ack id gives neither an alert nor an answer."""
 
 from processors.state.effect import Decision
-from processors.state.event_ids import WINDOW_SIZE
 from schemas.enums import (
     AckAction,
     AckReason,
+    Action,
     Disposition,
     Reason,
 )
@@ -68,22 +68,24 @@ def test_req_16_one_ack_id_for_two_incidents_is_two_acknowledgements() -> None:
     assert line.acknowledge(AckAction.ACCEPT, other, 6, ack_id="same").reason is Reason.ACCEPTED
 
 
-def test_req_16_a_repeated_ack_id_is_a_duplicate_after_a_pillar_has_restarted_its_event_counter() -> None:
-    line = Timeline(device(), device("P2", lat=31.0))
-    name = only_alert(line.press(0, event_id="1")).incident_id
-    line.acknowledge(AckAction.CANCEL, name, 5, ack_id="once", reason=AckReason.FALSE_ALARM)
-    for number in range(2, WINDOW_SIZE + 3):  # until the first has fallen out of the window
-        line.press(60 * number, event_id=str(number))
-    again_s = 60 * (WINDOW_SIZE + 3) + 340
-    assert only_alert(line.press(again_s, event_id="1")).incident_id == name, (
-        "the same id, for the same first event"
-    )
-    assert is_silent(
-        line.acknowledge(AckAction.CANCEL, name, again_s + 5, ack_id="once", reason=AckReason.FALSE_ALARM)
-    )
-    assert line.acknowledge(AckAction.ACCEPT, name, again_s + 6, ack_id="other").reason is Reason.ACCEPTED
-    line.acknowledge(AckAction.CANCEL, name, again_s + 10, ack_id="more", reason=AckReason.FALSE_ALARM)
-    for said in ("once", "other", "more"):
-        assert is_silent(
-            line.acknowledge(AckAction.CANCEL, name, again_s + 20, ack_id=said, reason=AckReason.FALSE_ALARM)
-        )
+def test_f3_an_id_that_comes_round_again_after_its_incident_ended_is_another_incident() -> None:
+    line = Timeline()
+    first = only_alert(line.press(0, event_id="1"))
+    line.acknowledge(AckAction.CANCEL, first.incident_id, 5, ack_id="once", reason=AckReason.FALSE_ALARM)
+    again = only_alert(line.press(600, event_id="1"))
+    assert (again.action, again.revision) == (Action.RAISE, 1)
+    assert again.incident_id != first.incident_id
+    assert again.alert_id != first.alert_id
+    assert line.acknowledge(AckAction.ACCEPT, again.incident_id, 606, ack_id="once").reason is Reason.ACCEPTED
+
+
+def test_f6_every_acknowledgement_of_one_batch_is_answered() -> None:
+    line = Timeline()
+    name = only_alert(line.press(0)).incident_id
+    line.acknowledge(AckAction.CANCEL, name, 5, reason=AckReason.FALSE_ALARM)
+    for number in range(400):
+        over = line.acknowledge(AckAction.ACCEPT, name, 6, ack_id=f"over-{number}")
+        unknown = line.acknowledge(AckAction.ACCEPT, f"east-{number}", 6, ack_id=f"unknown-{number}")
+        assert (over.reason, unknown.reason) == (Reason.INCIDENT_OVER, Reason.UNKNOWN_INCIDENT)
+        assert over.result is not None
+        assert unknown.result is not None

@@ -1,6 +1,7 @@
 """Requirement 3: no device counts as silent while nobody reads its feed; the feed itself is reported."""
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.enums import (
     Action,
@@ -10,10 +11,10 @@ from schemas.enums import (
     PillarKind,
     Reason,
 )
-from schemas.registry import UNASSIGNED_ZONE
+from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from schemas.topics import HOTLIST, MAINTENANCE
 from tests.support.expect import never, once, summary, watch
-from tests.support.log_records import ZONE, alive, device, list_age
+from tests.support.log_records import LAT, ZONE, alive, device, list_age, ms
 from tests.support.timeline import Timeline
 
 
@@ -55,8 +56,10 @@ def test_req_03_a_device_that_stays_silent_is_reported_once_the_feed_is_read_aga
     line = Timeline(device(heartbeat_s=60))
     watch(line, 1, 50, "P1")
     line.run(51, 300)
-    watch(line, 301, 320)
-    once(line, 301, 303, hazard=Hazard.COMM_FAIL)
+    watch(line, 301, 370)
+    once(
+        line, 361, 367, hazard=Hazard.COMM_FAIL
+    )  # it had a whole interval from when its feed was read again (F7)
 
 
 def test_a_feed_that_nobody_reads_is_one_blue_in_the_zone_unassigned() -> None:
@@ -93,3 +96,73 @@ def test_a_list_that_is_too_old_raises_a_blue_and_a_fresh_one_clears_it() -> Non
 
 
 # the registry
+
+
+def in_one_partition(*devices: RegistryDevice) -> Timeline:
+    """A log with one partition, which also tells what belongs to no zone."""
+    return Timeline(*devices, zone=UNASSIGNED_ZONE, partitions=1)
+
+
+def test_f8_a_feed_that_was_never_read_is_one_blue_and_no_device_is_silent() -> None:
+    line = in_one_partition(*(device(f"P{n}", heartbeat_s=20, zone=UNASSIGNED_ZONE) for n in range(9)))
+    line.run(1, 600)
+    silent = once(line, 30, 32, hazard=Hazard.FEED_SILENT, action=Action.RAISE)
+    assert "alarm.pillar-event.v1" in silent.texts[0].description
+    never(line, 0, 600, hazard=Hazard.COMM_FAIL)
+
+
+def test_f8_all_partitions_of_a_feed_together_are_one_incident_and_one_that_is_gone_is_forgotten() -> None:
+    line = Timeline(zone=UNASSIGNED_ZONE)
+    for second in range(1, 20):
+        line.push(alive(second, 0, 1, 2, 3), at_s=second)
+        line.tick(second)
+    line.run(20, 100)
+    silent = once(line, 20, 100, hazard=Hazard.FEED_SILENT, action=Action.RAISE)
+    for second in range(101, 160):
+        line.push(replace(alive(second, 0), partition_count=1), at_s=second)
+        line.tick(second)
+    over = once(line, 101, 160, hazard=Hazard.FEED_SILENT)
+    assert (over.incident_id, over.reason) == (silent.incident_id, Reason.CONDITION_OVER)
+
+
+def test_f8_a_partition_that_nobody_has_ever_read_makes_the_feed_silent_and_no_device() -> None:
+    line = Timeline(device(zone=UNASSIGNED_ZONE, heartbeat_s=60), zone=UNASSIGNED_ZONE)
+    for second in range(1, 400):
+        line.push(replace(alive(second, 0), partition_count=2), at_s=second)
+        line.tick(second)
+    once(line, 30, 32, hazard=Hazard.FEED_SILENT, action=Action.RAISE)
+    never(line, 0, 400, hazard=Hazard.COMM_FAIL)
+
+
+def test_f7_after_an_outage_of_the_broker_nothing_is_silent_that_reports_again() -> None:
+    names = [f"P{n}" for n in range(60)]
+    line = Timeline(*(device(name, heartbeat_s=20, lat=LAT + n) for n, name in enumerate(names)))
+    watch(line, 1, 100, *names)
+    for name in names:
+        line.pillar(PillarKind.HEARTBEAT, 171, name)
+    watch(line, 171, 260, *names)
+    never(line, 0, 260)
+
+
+def test_f7_a_contact_and_a_test_that_nobody_could_hear_are_judged_anew() -> None:
+    line = Timeline(device(test_every_s=100))
+    watch(line, 1, 50)
+    line.press(50.5)
+    line.run(51, 300)  # nobody reads the feed
+    line.pillar(PillarKind.RELEASE, 301)
+    line.pillar(PillarKind.TEST, 302)
+    watch(line, 303, 400)
+    never(line, 0, 400, hazard=Hazard.STUCK_BUTTON)
+    never(line, 0, 400, hazard=Hazard.TEST_MISSED)
+
+
+def test_f12_the_clock_of_a_worker_that_reads_a_feed_is_watched_and_does_not_make_the_feed_silent() -> None:
+    line = in_one_partition(device(heartbeat_s=20, zone=UNASSIGNED_ZONE))
+    for second in range(1, 200):
+        if second % 10 == 0:
+            line.pillar(PillarKind.HEARTBEAT, second)
+        line.push(replace(alive(second), at=ms(second + (0 if 20 <= second < 60 else 3_600))), at_s=second)
+        line.tick(second)
+    once(line, 90, 92, hazard=Hazard.CLOCK_DIFFERS, action=Action.RAISE)
+    never(line, 0, 200, hazard=Hazard.FEED_SILENT)
+    never(line, 0, 200, hazard=Hazard.COMM_FAIL)

@@ -27,7 +27,7 @@ HISTORY = ("CHANGELOG.md",)
 
 SAME_NAME = {
     "apply": "a command of four groups; topics are applied, and so are changes of the state",
-    "list_": "a command of two groups",
+    "list_": "a command of three groups",
     "main": "what a script starts",
     "run": "the CLI, and the demo",
     "show": "a command of three groups",

@@ -15,10 +15,11 @@ from callbox.commands.policy import put_in_force
 from callbox.demo.processes.embedded_broker import EmbeddedBroker
 from processors.state.partition_state import State
 from processors.state.policy import FusionPolicy, policy_record
-from schemas.codec import encode
-from schemas.enums import PillarKind
+from schemas.codec import decode, encode
+from schemas.enums import InputKind, PillarKind
 from schemas.errors import DeliveryFailed, LogBroken
 from schemas.feeds import PillarEvent
+from schemas.fusion_log import ExpectedFeeds, FusionInput
 from schemas.partitioning import partition_of
 from schemas.topics import FUSION_INPUT, HOTLIST, LOG_PARTITIONS, PILLAR_EVENTS, REGISTRY
 from streams.clock import now_ms
@@ -129,8 +130,40 @@ def test_a_registry_is_told_to_the_log_and_not_written_twice(call: Call, broker:
     assert devices_told(call) == [("a", "north", False), ("b", "south", False)]
     assert [line["key"] for line in shown(call, REGISTRY)] == ["a", "b"]
     for line in shown(call, FUSION_INPUT):
-        assert line["key"] == line["record"]["zone"]
-        assert line["partition"] == partition_of(line["key"], LOG_PARTITIONS)
+        if line["record"]["kind"] == "device":
+            assert line["key"] == line["record"]["zone"]
+            assert line["partition"] == partition_of(line["key"], LOG_PARTITIONS)
+
+
+def feeds_told(broker: KafkaConfig) -> list[tuple[int, ExpectedFeeds]]:
+    """The expected feeds in the log, with their partitions, by revision."""
+    records = [
+        (record.partition, decode(record.value, FusionInput)) for record in read_all(broker, FUSION_INPUT)
+    ]
+    told = [
+        (partition, decode(found.payload, ExpectedFeeds))
+        for partition, found in records
+        if found.kind is InputKind.EXPECTED_FEEDS
+    ]
+    return sorted(told, key=lambda each: (each[1].revision, each[0]))
+
+
+def test_every_partition_is_told_which_feeds_are_expected_whenever_something_is_written(
+    call: Call, broker: KafkaConfig
+) -> None:
+    call("registry", "apply", town(a="north"))
+    call("registry", "apply", town(a="north"))
+    Path("town.toml").write_text(
+        Path("town.toml").read_text("utf-8") + "\nheartbeat_s = 60", encoding="utf-8"
+    )
+    call("registry", "apply", "town.toml")
+    call("registry", "apply", "town.toml", "--all")
+    told = feeds_told(broker)
+    assert [partition for partition, _ in told] == list(range(LOG_PARTITIONS)) * 3
+    assert [feeds.topics for _, feeds in told[::LOG_PARTITIONS]] == [(), (PILLAR_EVENTS,), (PILLAR_EVENTS,)]
+    assert {feeds.revision for _, feeds in told} == {
+        line["record"]["revision"] for line in shown(call, REGISTRY)
+    }
 
 
 def test_a_device_that_moves_leaves_first_and_one_that_goes_leaves_a_tombstone(

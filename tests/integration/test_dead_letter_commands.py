@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from callbox.cli import run
 from callbox.dead_letters.ledger import format_place
 from callbox.demo.processes.embedded_broker import EmbeddedBroker
-from processors.intake.pillar_event import intake
+from processors.intake.pillar_event import intake, record_place
 from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter
 from schemas.enums import PillarKind
@@ -188,7 +188,7 @@ def test_once_the_registry_names_its_device_a_record_is_sent_with_its_key_and_it
 
 
 def test_an_id_that_hangs_on_the_time_is_kept_too(call: Call, broker: KafkaConfig) -> None:
-    """A dead clock, no id and no number: intake names such an event by when the broker took it."""
+    """A gateway whose clock is dead, and no id: intake names such an event by where it lay."""
     given = event(name("clockless"), occurred_at=EpochMs(0), received_at=EpochMs(0), kind=PillarKind.PRESS)
     record, letter = rejected(
         broker, PILLAR_EVENTS, given.device_id.encode(), encode(given), Cause.UNKNOWN_SCHEMA
@@ -196,9 +196,10 @@ def test_an_id_that_hangs_on_the_time_is_kept_too(call: Call, broker: KafkaConfi
     again = lying_at(broker, place_in(call("dlq", "retry", letter), letter))
     assert again.value != record.value
     later = EpochMs(again.timestamp_ms + 9 * DAY_MS)
+    place = record_place(record.topic, record.partition, record.offset)
     assert (
         intake(decode(again.value, PillarEvent), later).event_id
-        == intake(given, record.timestamp_ms).event_id
+        == intake(given, record.timestamp_ms, place=place).event_id
     )
 
 

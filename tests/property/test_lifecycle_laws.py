@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.fold.reducer import Decision, fold
-from processors.incident.lifecycle import OPEN, TRANSITIONS
+from processors.incident.lifecycle import ATTENDED, OPEN, QUIET, TRANSITIONS, UNACKNOWLEDGED
 from processors.state.partition_state import State
 from processors.state.policy import ByGrade, FusionPolicy, policy_record
 from schemas.ack import AckResult
@@ -18,12 +18,14 @@ from schemas.enums import (
     Action,
     Grade,
     IncidentState,
+    InputKind,
     Reason,
     Status,
 )
 from schemas.fusion_log import Tick
-from schemas.units import DAY_MS, SECOND_MS, EpochMs
+from schemas.units import SECOND_MS, EpochMs
 from tests.support.fold_logs import Step, entries, folded, logs, start
+from tests.support.fold_site import QUICK
 from tests.support.log_records import START, ack, entry, envelope
 
 RANK = {Grade.BLUE: 1, Grade.YELLOW: 2, Grade.RED: 3}
@@ -63,17 +65,27 @@ def test_an_incident_is_raised_once_and_ends_once(steps: list[Step]) -> None:
 def test_the_reported_states_follow_the_table_of_transitions(steps: list[Step]) -> None:
     leads = {(before, to) for arrows in TRANSITIONS.values() for before, to in arrows.items()}
     # Two transitions in one alert: in service again, or no longer shelved, and the condition has cleared.
-    quiet = (IncidentState.SHELVED, IncidentState.OUT_OF_SERVICE)
-    leads |= {(before, IncidentState.CLEARED_UNACKED) for before in quiet}
+    leads |= {(before, IncidentState.CLEARED_UNACKED) for before in QUIET}
     for history in histories(steps).values():
         for before, now in pairwise(history):
             assert before.state is now.state or (before.state, now.state) in leads
 
 
+def between_registry_changes(history: list[Alert]) -> list[list[Alert]]:
+    """The alerts of an incident in parts, each with one chain: the registry may have given it another one (F14)."""
+    parts = [[history[0]]]
+    for before, now in pairwise(history):
+        if before.chain == now.chain:
+            parts[-1].append(now)
+        else:
+            parts.append([now])
+    return parts
+
+
 @settings(max_examples=MANY)
 @given(logs())
 def test_each_tier_is_asked_once_and_tiers_only_rise(steps: list[Step]) -> None:
-    for history in histories(steps).values():
+    for history in (part for told in histories(steps).values() for part in between_registry_changes(told)):
         places = [
             alert.chain.index(next(x for x in alert.chain if x.tier is alert.tier)) for alert in history
         ]
@@ -82,6 +94,16 @@ def test_each_tier_is_asked_once_and_tiers_only_rise(steps: list[Step]) -> None:
         ]
         assert places == sorted(places)
         assert escalated == sorted(set(escalated))
+
+
+@given(logs())
+def test_only_the_registry_gives_an_incident_another_chain_and_that_is_told(steps: list[Step]) -> None:
+    for history in histories(steps).values():
+        for before, now in pairwise(history):
+            is_told = now.reason is Reason.DEVICE_MOVED or before.state in QUIET
+            assert before.chain == now.chain or is_told
+    without = [step for step in steps if step.given.kind is not InputKind.DEVICE or step.at == START]
+    for history in histories(without).values():
         assert len({alert.chain for alert in history}) == 1
 
 
@@ -104,7 +126,7 @@ def test_no_red_is_shelved_or_flapping_or_out_of_service(steps: list[Step]) -> N
         fold(state, each)
         for known in state.incidents.values():
             if known.grade is Grade.RED:
-                assert known.state not in {IncidentState.SHELVED, IncidentState.OUT_OF_SERVICE}
+                assert known.state not in QUIET
                 assert not known.flapping
                 assert known.state is not IncidentState.CANDIDATE
 
@@ -166,17 +188,21 @@ def test_timers_run_only_in_the_states_that_they_belong_to(steps: list[Step]) ->
         }
         for of_state, due in runs.items():
             assert (due is not None) == (known.state is of_state)
-        is_quiet = known.state in {IncidentState.SHELVED, IncidentState.OUT_OF_SERVICE}
+        is_quiet = known.state in QUIET
         assert (known.shelved_until is not None) == is_quiet
-        is_waiting = known.state in {
-            IncidentState.RAISED,
-            IncidentState.REJECTED,
-            IncidentState.CLEARED_UNACKED,
-        }
-        assert (known.notify_at is not None) == is_waiting
-        assert is_waiting or known.ack_by is None
-        assert known.escalate_at is None or known.state in {IncidentState.RAISED, IncidentState.REJECTED}
+        is_waiting = known.state in UNACKNOWLEDGED
+        # A further caller waits although somebody looks after the others (F5).
+        is_called = known.state in ATTENDED and known.call_revision > 0
+        assert known.notify_at is not None or not is_waiting
+        assert known.notify_at is None or is_waiting or is_called or known.untold
+        assert known.ack_by is None or is_waiting or is_called
+        is_asked = known.state in {IncidentState.RAISED, IncidentState.REJECTED}
+        assert known.escalate_at is None or is_asked or is_called
         assert known.state in OPEN
+
+
+SHORT = Step(START, envelope(policy_record(QUICK, 98)))
+"""A policy by which an incident expires within minutes, and which no policy of a log replaces."""
 
 
 class Rest:
@@ -233,14 +259,14 @@ def test_every_incident_ends_after_acknowledgement_clearing_and_ticks(steps: lis
     assert Reason.FOLD_ERROR not in rest.results()
 
 
-@given(logs(), st.integers(1, 3))
-def test_every_emergency_ends_when_nobody_does_anything_at_all(steps: list[Step], days: int) -> None:
+@given(logs(), st.sampled_from((1, 60, 300)))
+def test_every_emergency_ends_when_nobody_does_anything_at_all(steps: list[Step], every_s: int) -> None:
     state = start()
-    folded(entries(steps), state)
+    folded(entries([SHORT, *steps]), state)
     rest = Rest(state)
     emergencies = {known.incident_id for known in state.incidents.values() if known.press_count}
-    # However it was shelved: at most a day of shelving and a day after it, in steps of any length.
-    for _ in range(4 // days + 1):
-        rest.tick(days * DAY_MS)
+    # However it was shelved, and however many tiers are still to be asked. A longer gap counts as no time (F11).
+    for _ in range(max(QUICK.expire_after_ms * 3 // (every_s * SECOND_MS), 8)):
+        rest.tick(every_s * SECOND_MS)
     assert not emergencies & set(state.incidents)
     assert Reason.FOLD_ERROR not in rest.results()

@@ -1,7 +1,7 @@
 """An agent's surroundings without a broker: records as the fetching thread brings them, deliveries written down."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -81,6 +81,8 @@ class FakeDelivery:
         self.lists: list[list[ProducerRecord]] = []
         self.refused: frozenset[str] = frozenset()
         """Topics that the broker does not take."""
+        self.stamp: Callable[[], EpochMs | None] = lambda: None
+        """What the broker's clock says, where it stamps what it appends."""
 
     @property
     def sent(self) -> list[ProducerRecord]:
@@ -102,7 +104,7 @@ class FakeDelivery:
             if record.topic in self.refused:
                 raise DeliveryFailed(f"{record.topic}: refused")
         places = [
-            RecordMetadata(record.topic, record.partition or 0, len(self.sent) + index)
+            RecordMetadata(record.topic, record.partition or 0, len(self.sent) + index, self.stamp())
             for index, record in enumerate(records)
         ]
         if records:
@@ -172,6 +174,7 @@ class World:
             caught_up=lambda: self.caught_up,
             partitions=dict.fromkeys(BY_NAME, partitions),
             cache=Path("no-models-here"),
+            host="host-1",
             clock=self.clock.clock,
         )
 

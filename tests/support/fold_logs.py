@@ -1,6 +1,7 @@
 """Logs of the fold for Hypothesis: few devices close together, with repeats, early and late events and wrong zones.
 
-A log is folded while it is drawn, so that its acknowledgements are about incidents that exist.
+A log is folded while it is drawn, so that its acknowledgements are about incidents that exist. Where `lying` is asked
+for, append times and the clocks of ticks may be wrong as well.
 """
 
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from processors.fold.reducer import Decision, fold
 from processors.incident.lifecycle import is_possible
 from processors.rules.ack import ACK_RULES
 from processors.state.partition_state import State, new_state
+from schemas.ack import NOTE_LENGTH, Actor
 from schemas.codec import encode
 from schemas.enums import (
     AckAction,
@@ -23,28 +25,34 @@ from schemas.enums import (
     InputKind,
     PillarKind,
 )
+from schemas.errors import Cause
 from schemas.fusion_log import CameraAlive, FusionInput, PillarFact, Tick
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE
-from schemas.topics import FRAMES, HOTLIST
+from schemas.topics import FRAMES, HOTLIST, PILLAR_EVENTS
 from schemas.units import EpochMs, deg_e7
 from tests.support.fold_site import POLICIES, SITE
 from tests.support.log_records import (
+    ACTOR,
     START,
     ZONE,
     FeedRecord,
     ack,
     alive,
     before_0_4,
+    clock_notice,
     dead_letter,
     device,
     entry,
     envelope,
+    exercise,
+    expected,
     fact,
     flame,
     list_age,
     log_broken,
     ms,
+    planned,
 )
 
 PARTITIONS = 2
@@ -68,6 +76,8 @@ def other_zone(*, same_partition: bool) -> str:
 
 OURS, FOREIGN = other_zone(same_partition=True), other_zone(same_partition=False)
 
+NOBODY = Actor(name=" ", organisation="County control room")
+
 UNKNOWN_INCIDENT = f"{ZONE}-of-which-nobody-heard"
 
 
@@ -77,12 +87,17 @@ class LogPlan(NamedTuple):
     Attributes:
         speakers: Devices, registered or not.
         kinds: The inputs: p press, c cancel, k any report of a pillar, h heartbeat, x fault active or cleared,
-            e exercise, o flame, l camera alive, a acknowledgement, d device, u policy, f dead letter, list age or
-            broken log, w watermark, t tick.
+            e press in an exercise, o flame, l camera alive, a acknowledgement, d device, u policy, f dead letter, list
+            age or broken log, w watermark, t tick, m maintenance window, q exercise announced, n clock notice,
+            g expected feeds.
+        clock_s: What the clocks of the writers of ticks may differ by, seconds; None is a tick of before 0.5.0.
+        ahead_s: What append times may be ahead by, seconds.
     """
 
     speakers: tuple[str, ...]
     kinds: str
+    clock_s: tuple[float | None, ...]
+    ahead_s: tuple[float, ...]
 
 
 log_plans = st.builds(
@@ -109,9 +124,24 @@ log_plans = st.builds(
             "hwllttttdkp",
             "fffwwtttta",
             "pppkcooudtfaaehlwx",
+            "xxxmttta",
+            "xmxtxtaau",
+            "eeqpetttc",
+            "eeepkttta",
+            "hhhgwtttmd",
+            "fffffta",
+            "nnntta",
+            "ppaaadt",
+            "pppkcooudtfaaehlwxmqng",
         )
     ),
+    st.sampled_from(((0.0,), (0.0,), (None,))),
+    st.just((0.0,)),
 )
+
+LYING_CLOCKS = ((0.0,), (None,), (0.0, 0.0, 8.0, -8.0), (0.0, 0.0, 0.0, 400.0, -400.0))
+
+LYING_APPENDS = ((0.0,) * 12 + (8.0, 240.0), (0.0,) * 12 + (3_600.0, 90_000.0))
 
 
 @st.composite
@@ -121,9 +151,13 @@ def inputs(
     """One input that is received about when it happened."""
     if wanted == "t":
         is_next = draw(st.sampled_from((True, True, True, False)))
-        return envelope(Tick(number=state.tick + 1 if is_next else draw(st.integers(1, 30))))
+        clock_s = draw(st.sampled_from(plan.clock_s))
+        at = None if clock_s is None else ms(at_s + clock_s)
+        return envelope(Tick(number=state.tick + 1 if is_next else draw(st.integers(1, 30)), at=at))
     if wanted == "u":
         return envelope(draw(st.sampled_from(POLICIES)))
+    if wanted in "mqng":
+        return draw(said_by_people_and_workers(wanted, at_s, plan.speakers))
     if wanted == "a" and known:
         return draw(acknowledgements(at_s, state, known))
     return draw(device_inputs(wanted, at_s, draw(st.sampled_from(plan.speakers))))
@@ -187,19 +221,57 @@ def registry_records(draw: st.DrawFn, speaker: str) -> FusionInput:
 
 
 @st.composite
+def said_by_people_and_workers(
+    draw: st.DrawFn, wanted: str, at_s: float, speakers: tuple[str, ...]
+) -> FusionInput:
+    """Planned work, an exercise, a notice of a clock, or which feeds are expected."""
+    revision, is_ended = draw(st.integers(1, 5)), draw(st.sampled_from((False, False, True)))
+    zone = draw(st.sampled_from((ZONE, ZONE, ZONE, OURS)))
+    begin_s = at_s + draw(st.sampled_from((-10.0, 0.0, 5.0)))
+    end_s = begin_s + draw(st.sampled_from((-1.0, 5.0, 20.0, 60.0, 3_600.0, 40 * 86_400.0)))
+    if wanted == "m":
+        covered = draw(st.sampled_from(((speakers[0],), speakers, ())))
+        again_s = draw(st.sampled_from((None, 30.0)))
+        periods = (
+            ((begin_s, end_s),) if again_s is None else ((begin_s, end_s), (end_s + again_s, end_s + 60))
+        )
+        return envelope(
+            planned(
+                *draw(st.sampled_from((periods, periods, periods, ()))),
+                window_id=draw(st.sampled_from(("w1", "w2"))),
+                revision=revision,
+                devices=covered,
+                gateway=draw(st.sampled_from((None, None, "G1"))),
+                zone=zone,
+                ended=is_ended,
+            ),
+            zone=zone,
+        )
+    if wanted == "q":
+        return envelope(exercise(at_s, end_s, revision=revision, zone=zone, ended=is_ended), zone=zone)
+    if wanted == "n":
+        worker = draw(st.sampled_from(("fusion", "pillars", "alarms@host-1", "")))
+        return envelope(clock_notice(at_s, differs=not is_ended, worker=worker), zone=UNASSIGNED_ZONE)
+    topics = draw(st.sampled_from(((PILLAR_EVENTS,), (PILLAR_EVENTS, FRAMES), ("made-up",), ())))
+    return envelope(expected(*topics, revision=revision))
+
+
+@st.composite
 def feed_records(draw: st.DrawFn, at_s: float, zone: str, *, is_alive: bool) -> FusionInput:
     """One record of a worker about its feed."""
     if is_alive:
         partitions = draw(st.sampled_from(((0,), (1,), (0, 1))))
+        of = draw(st.sampled_from((0, 0, 1, 2)))
         if draw(st.booleans()):
-            return envelope(alive(at_s, *partitions))
-        return envelope(alive(at_s, *partitions, topic=FRAMES, feed=Feed.CAMERAS))
+            return envelope(alive(at_s, *partitions, count=of))
+        return envelope(alive(at_s, *partitions, topic=FRAMES, feed=Feed.CAMERAS, count=of))
     offset, stale = draw(st.integers(0, 3)), draw(st.booleans())
     report: FeedRecord = draw(
         st.sampled_from(
             (
                 dead_letter(offset, at_s=at_s),
-                dead_letter(offset, at_s=at_s),
+                dead_letter(offset, at_s=at_s, cause=Cause.PROCESSING_FAILED),
+                dead_letter(offset, at_s=at_s, cause=Cause.UNKNOWN_DEVICE, device_id=f"X{offset}"),
                 list_age(at_s, stale=stale, topic=HOTLIST, feed=Feed.HOTLIST),
                 log_broken(offset, at_s=at_s),
             )
@@ -223,6 +295,8 @@ def acknowledgements(draw: st.DrawFn, at_s: float, state: State, known: list[str
         if incident is not None and is_possible(incident.state, rule.transition)
     )
     actions = draw(st.sampled_from((possible or tuple(AckAction),) * 4 + (tuple(AckAction),)))
+    latest = 1 if incident is None else incident.revision
+    shown = (latest, latest, max(1, latest - 1), latest + 1, 1)
     # The broker has appended it before it comes into the log, and some are sent long after they were given.
     received_s = at_s - draw(st.sampled_from((0.0, 0.0, 0.5, 30.0)))
     given = envelope(
@@ -232,7 +306,9 @@ def acknowledgements(draw: st.DrawFn, at_s: float, state: State, known: list[str
             at_s=received_s - draw(st.sampled_from((0.0,) * 9 + (700.0,))),
             received_s=received_s,
             ack_id=f"a{draw(st.integers(0, 30))}",
-            revision=draw(st.sampled_from((None,) * 6 + (1, 3, 99))),
+            revision=draw(st.sampled_from((None,) * 4 + shown)),
+            note=draw(st.sampled_from((None, None, "The gate is locked.", "", "x" * (NOTE_LENGTH + 1)))),
+            actor=draw(st.sampled_from((ACTOR,) * 9 + (NOBODY,))),
             reason=draw(st.sampled_from((AckReason.NUISANCE,) * 10 + (AckReason.UNKNOWN, None))),
             disposition=draw(st.sampled_from((Disposition.FOUNDED,) * 6 + (Disposition.UNKNOWN, None))),
             shelve_s=draw(st.sampled_from((None, None, None, 5, 5, 5, 1_000_000, 0))),
@@ -256,9 +332,13 @@ OPENINGS = ("", "", "", "p", "ot", "xt", "hwtt")
 
 
 @st.composite
-def logs(draw: st.DrawFn, max_size: int = 40) -> list[Step]:
+def logs(draw: st.DrawFn, max_size: int = 40, *, lying: bool = False) -> list[Step]:
     """A few devices, registered from the start or not, then inputs from milliseconds to half a day apart."""
     plan = draw(log_plans)
+    if lying:
+        plan = plan._replace(
+            clock_s=draw(st.sampled_from(LYING_CLOCKS)), ahead_s=draw(st.sampled_from(LYING_APPENDS))
+        )
     steps = [
         Step(START, envelope(SITE[name])) for name in plan.speakers if name in SITE and draw(st.booleans())
     ]
@@ -272,7 +352,8 @@ def logs(draw: st.DrawFn, max_size: int = 40) -> list[Step]:
     for number in range(draw(st.integers(max(1, len(opening)), max_size))):
         at_s += 2.0 if number < len(opening) else draw(st.sampled_from(gaps))
         wanted = opening[number] if number < len(opening) else draw(st.sampled_from(plan.kinds))
-        step = Step(ms(at_s), draw(inputs(wanted, at_s, plan, state, known)))
+        append_s = at_s + draw(st.sampled_from(plan.ahead_s))
+        step = Step(ms(append_s), draw(inputs(wanted, at_s, plan, state, known)))
         steps.append(step)
         fold(state, entry(step.given, offset=state.offset, append_ms=step.at))
         known += [incident_id for incident_id in state.incidents if incident_id not in known]

@@ -46,6 +46,16 @@ QUICK = FusionPolicy(
     feed_silent_ms=5_000,
     flap_cycles=2,
     grade_changes=1,
+    slow_returns=2,
+    reminders_when_over=1,
+    still_there_ms=60_000,
+    area_devices=3,
+    area_at_least=2,
+    area_within_ms=5_000,
+    exercise_ms=60_000,
+    more_records_ms=2_000,
+    clock_apart_ms=1_000,
+    clock_for_ms=1_000,
 )
 """A policy under which every timer fires within a minute."""
 

@@ -3,6 +3,8 @@
 from itertools import count
 from random import Random
 
+from msgspec.structs import replace
+
 from processors.state.policy import ByGrade, FusionPolicy, Grades
 from schemas.alert import Alert
 from schemas.enums import (
@@ -16,12 +18,14 @@ from schemas.enums import (
     PillarKind,
     Tier,
 )
-from schemas.fusion_log import CameraAlive
+from schemas.errors import Cause
+from schemas.fusion_log import CameraAlive, ClockNotice, ExerciseNotice, MaintenanceWindow, Period
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE, ChainLink, RegistryDevice, ResponsePoint
 from schemas.topics import FRAMES, HOTLIST
 from schemas.units import deg_e7
 from tests.support.log_records import (
+    ACTOR,
     LAT,
     ZONE,
     alive,
@@ -80,9 +84,8 @@ class Hour:
             self._at_s += 5
             now = self._at_s
             self.line.tick(now)
-            if now % 20 == 0:
-                self.line.push(alive(now, 0, 1), at_s=now)
-                self.line.push(alive(now, 0, topic=FRAMES, feed=Feed.CAMERAS), at_s=now)
+            self.line.push(alive(now, 0, 1), at_s=now)
+            self.line.push(alive(now, 0, topic=FRAMES, feed=Feed.CAMERAS), at_s=now)
             if now % 60 == 0:
                 for name in ("G1", "B0", "B1", "B2", "B3"):
                     if name not in self.silent:
@@ -127,8 +130,53 @@ def hour() -> Timeline:
     play.line.push(device("B3", lat=LAT + 0.2, revision=2, removed=True), at_s=2_321)
     play.press(2_330, "stranger")
     play.press(2_331, "P2", exercise=True)
+    _planned_and_many(play)
     play.until(HOUR_S)
     return play.line
+
+
+def _planned_and_many(play: Hour) -> None:
+    """Planned work, an exercise with an end, a note, a wrong clock, causes of dead letters, and a mains failure."""
+    push = play.line.push
+    call = play.press(2_400, "P1")
+    play.line.acknowledge(AckAction.NOTE, call, 2_410, note="The gate is locked.")
+    play.line.acknowledge(AckAction.CANCEL, call, 2_411, reason=AckReason.FALSE_ALARM, revision=99)
+    window = MaintenanceWindow(
+        window_id="east-1",
+        zone=ZONE,
+        revision=1,
+        devices=("B0",),
+        periods=(Period(begins_at=ms(2_420), ends_at=ms(2_700)),),
+        actor=ACTOR,
+    )
+    push(window, at_s=2_415)
+    play.report(PillarKind.TAMPER, 2_430, "B0")
+    notice = ExerciseNotice(
+        exercise_id="east", zone=ZONE, revision=1, at=ms(2_440), ends_at=ms(2_600), actor=ACTOR
+    )
+    push(notice, at_s=2_440)
+    play.press(2_450, "P3", exercise=True)
+    play.until(2_610)
+    play.press(2_620, "P3", exercise=True)  # after its end: real
+    push(
+        ClockNotice(worker="alarms@one", apart_ms=4_000, differs=True, at=ms(2_625)),
+        at_s=2_625,
+        zone=UNASSIGNED_ZONE,
+    )
+    push(
+        ClockNotice(worker="alarms@one", apart_ms=3, differs=False, at=ms(2_640)),
+        at_s=2_640,
+        zone=UNASSIGNED_ZONE,
+    )
+    for number, cause in enumerate((Cause.UNDECODABLE, Cause.UNKNOWN_DEVICE, Cause.UNDECODABLE)):
+        letter = replace(
+            dead_letter(20 + number, at_s=2_650), cause=cause, device_id="strange" if number == 1 else ""
+        )
+        push(letter, at_s=2_650 + number, zone=UNASSIGNED_ZONE)
+    for active, at_s in ((True, 2_800), (False, 3_000)):
+        for number, name in enumerate(("B1", "B2", "P1", "P2", "P3", "G1", "K1", "C2")):
+            play.report(PillarKind.MAINS, at_s + number / 10, name, active=active)
+    push(device("P3", lat=LAT + 0.51, chain=FOUR_TIERS[:2], reports_release=False, revision=2), at_s=3_100)
 
 
 def _calls(play: Hour) -> None:

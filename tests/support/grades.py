@@ -43,6 +43,17 @@ def begin(line: Timeline, grade: Grade, second: float, number: int = 0) -> None:
         line.pillar(PillarKind.BATTERY, second)
 
 
+def begin_beside(line: Timeline, grade: Grade, second: float, number: int = 0) -> None:
+    """Push a fact of another device at the same place: a device's own facts join its incident at any time."""
+    name = f"beside-{number}"
+    if grade is Grade.RED:
+        line.push(device(name, chain=FOUR_TIERS, reports_release=False), at_s=second)
+        line.press(second, name)
+    else:
+        line.push(replace(camera(name), chain=FOUR_TIERS), at_s=second)
+        line.push(flame(name, at_s=second, event_id="flame"), at_s=second)
+
+
 def raised(line: Timeline, grade: Grade) -> Alert:
     """Raise an incident of a grade in second 0; returns its first alert."""
     line.policy(UNHELD)

@@ -25,14 +25,19 @@ from schemas.enums import (
 from schemas.errors import Cause
 from schemas.fusion_log import (
     CameraAlive,
+    ClockNotice,
     DeadLetterNotice,
+    ExerciseNotice,
+    ExpectedFeeds,
     FeedStatus,
     FeedWatermark,
     FusionInput,
     ListAge,
     LogBrokenNotice,
+    MaintenanceWindow,
     Media,
     Observation,
+    Period,
     PillarFact,
     PolicyRecord,
     Tick,
@@ -51,6 +56,8 @@ CHAIN = (
 )
 LAT = 30.0
 """Degrees. One degree of latitude is 111 km, so 0.001 degrees are 111 m."""
+
+ACTOR = Actor(name="Li", organisation="County control room")
 
 
 def ms(at_s: float) -> EpochMs:
@@ -143,15 +150,18 @@ def flame(
     )
 
 
-def dead_letter(offset: int = 7, *, at_s: float = 0) -> DeadLetterNotice:
+def dead_letter(
+    offset: int = 7, *, at_s: float = 0, cause: Cause = Cause.UNDECODABLE, device_id: str = ""
+) -> DeadLetterNotice:
     """The notice that a record of the pillar feed could not be used."""
     return DeadLetterNotice(
         feed=Feed.PILLARS,
         topic=PILLAR_EVENTS,
         partition=2,
         offset=offset,
-        cause=Cause.UNDECODABLE,
+        cause=cause,
         at=ms(at_s),
+        device_id=device_id,
     )
 
 
@@ -170,10 +180,59 @@ def log_broken(found: int = 9, *, at_s: float = 0) -> LogBrokenNotice:
 
 
 def alive(
-    at_s: float, *partitions: int, topic: str = PILLAR_EVENTS, feed: Feed = Feed.PILLARS
+    at_s: float, *partitions: int, topic: str = PILLAR_EVENTS, feed: Feed = Feed.PILLARS, count: int = 0
 ) -> FeedWatermark:
-    """The watermark of partitions of a feed that have been read without a gap."""
-    return FeedWatermark(feed=feed, topic=topic, partitions=partitions or (0,), at=ms(at_s))
+    """The watermark of partitions of a feed that have been read without a gap; `count` is how many it has."""
+    return FeedWatermark(
+        feed=feed, topic=topic, partitions=partitions or (0,), at=ms(at_s), partition_count=count
+    )
+
+
+def planned(
+    *periods_s: tuple[float, float],
+    window_id: str = "w1",
+    revision: int = 1,
+    devices: tuple[str, ...] = ("P1",),
+    gateway: str | None = None,
+    zone: str = ZONE,
+    ended: bool = False,
+) -> MaintenanceWindow:
+    """Planned work in periods of seconds, begin and end; on no device and no gateway it covers the zone."""
+    return MaintenanceWindow(
+        window_id=window_id,
+        zone=zone,
+        revision=revision,
+        devices=devices,
+        gateway=gateway,
+        periods=tuple(Period(begins_at=ms(begin), ends_at=ms(end)) for begin, end in periods_s),
+        actor=ACTOR,
+        ended=ended,
+    )
+
+
+def exercise(
+    at_s: float, until_s: float, *, revision: int = 1, zone: str = ZONE, ended: bool = False
+) -> ExerciseNotice:
+    """The announcement of an exercise in a zone, or of its end."""
+    return ExerciseNotice(
+        exercise_id="x1",
+        zone=zone,
+        revision=revision,
+        at=ms(at_s),
+        ends_at=ms(until_s),
+        actor=ACTOR,
+        ended=ended,
+    )
+
+
+def clock_notice(at_s: float, *, differs: bool, worker: str = "alarms@host-1") -> ClockNotice:
+    """What a worker says of its own clock; it is always told in the zone `unassigned`."""
+    return ClockNotice(worker=worker, apart_ms=7_000 if differs else 0, differs=differs, at=ms(at_s))
+
+
+def expected(*topics: str, revision: int = 1) -> ExpectedFeeds:
+    """The feeds that should be read."""
+    return ExpectedFeeds(revision=revision, topics=topics)
 
 
 FeedRecord = FeedWatermark | DeadLetterNotice | ListAge | LogBrokenNotice
@@ -216,9 +275,6 @@ def _status(
     )
 
 
-ACTOR = Actor(name="Li", organisation="County control room")
-
-
 def ack(
     incident_id: str,
     action: AckAction = AckAction.ACCEPT,
@@ -231,12 +287,14 @@ def ack(
     disposition: Disposition | None = None,
     shelve_s: int | None = None,
     grade: Grade | None = None,
+    note: str | None = None,
+    actor: Actor = ACTOR,
 ) -> AckFact:
     return AckFact(
         ack_id=ack_id,
         incident_id=incident_id,
         action=action,
-        actor=ACTOR,
+        actor=actor,
         at=ms(at_s),
         received_at=ms(at_s if received_s is None else received_s),
         revision=revision,
@@ -244,6 +302,7 @@ def ack(
         disposition=disposition,
         shelve_s=shelve_s,
         grade=grade,
+        note=note,
     )
 
 
@@ -257,10 +316,17 @@ _NAMES: Mapping[type[msgspec.Struct], tuple[InputKind, Callable[[Any], str]]] = 
     ListAge: (InputKind.LIST_AGE, lambda record: f"{record.topic}:{record.newest_at}"),
     LogBrokenNotice: (InputKind.LOG_BROKEN, lambda record: f"{record.topic}:{record.found}"),
     FeedStatus: (InputKind.FEED_STATUS, lambda record: f"{record.topic}:{record.state}:{record.at}"),
+    MaintenanceWindow: (InputKind.MAINTENANCE, lambda record: f"{record.window_id}:{record.revision}"),
+    ExerciseNotice: (InputKind.EXERCISE, lambda record: f"{record.exercise_id}:{record.revision}"),
+    ClockNotice: (InputKind.CLOCK, lambda record: f"{record.worker}:{record.at}"),
+    ExpectedFeeds: (InputKind.EXPECTED_FEEDS, lambda record: f"feeds:{record.revision}"),
     Tick: (InputKind.TICK, lambda record: f"tick:{record.number}"),
     PolicyRecord: (InputKind.POLICY, lambda _record: "policy"),
 }
 """Kind and event id in the envelope of each record."""
+
+BROADCAST = {InputKind.TICK, InputKind.POLICY, InputKind.FEED_WATERMARK, InputKind.EXPECTED_FEEDS}
+"""Kinds that are sent to every partition, without a zone."""
 
 
 def envelope(record: msgspec.Struct, *, zone: str = ZONE) -> FusionInput:
@@ -268,9 +334,7 @@ def envelope(record: msgspec.Struct, *, zone: str = ZONE) -> FusionInput:
     if isinstance(record, PillarFact):
         return to_input(record, zone)
     kind, name_of = _NAMES[type(record)]
-    is_broadcast = kind in {InputKind.TICK, InputKind.POLICY, InputKind.FEED_WATERMARK} or (
-        isinstance(record, FeedStatus) and bool(record.partitions)
-    )
+    is_broadcast = kind in BROADCAST or (isinstance(record, FeedStatus) and bool(record.partitions))
     return FusionInput(
         kind=kind, event_id=name_of(record), zone="" if is_broadcast else zone, payload=encode(record)
     )

@@ -11,10 +11,22 @@ from processors.fold.snapshot_codec import dump
 from processors.state.partition_state import FORMAT_VERSION
 from processors.state.policy import ByGrade, FusionPolicy
 from schemas.enums import AckAction, AckReason, DeviceKind, Disposition, Grade, Hazard, PillarKind
-from schemas.fusion_log import CameraAlive
+from schemas.fusion_log import CameraAlive, ExerciseNotice, MaintenanceWindow, Period
 from schemas.registry import ResponsePoint
 from schemas.units import deg_e7
-from tests.support.log_records import LAT, alive, camera, dead_letter, device, flame, gateway, list_age, ms
+from tests.support.log_records import (
+    ACTOR,
+    LAT,
+    ZONE,
+    alive,
+    camera,
+    dead_letter,
+    device,
+    flame,
+    gateway,
+    list_age,
+    ms,
+)
 from tests.support.paths import TESTS
 from tests.support.timeline import Timeline
 
@@ -57,12 +69,19 @@ def everything() -> Timeline:
     )
     line.policy(FusionPolicy(bounce_ms=2_500, hold_ms=ByGrade(red=0, yellow=20_000, blue=30_000)), revision=7)
     _feeds_and_silence(line)
+    _said_in_advance(line)
+    for at_s in (100, 104):
+        line.push(alive(at_s, 0, 1), at_s=at_s)
     for number, (name, said) in enumerate(BY_STATE.items()):
         pressed = f"S-{name}"
         line.push(device(pressed, lat=LAT - 1 - number), at_s=100)
         raised = line.press(101 + number, pressed, event_id=f"press-{name}").alerts[0]
+        line.push(alive(109 + number, 0, 1), at_s=109 + number)
         for place, (action, details) in enumerate(said):
             line.acknowledge(action, raised.incident_id, 110 + number, ack_id=f"{name}-{place}", **details)
+    for at_s in (119, 122):
+        line.push(alive(at_s, 0, 1), at_s=at_s)
+        line.tick(at_s)
     line.acknowledge(AckAction.ACCEPT, "east-nobody-knows-it", 125, ack_id="stray")
     _conditions(line)
     line.push(flame("C1", at_s=150, picture=True), at_s=150)
@@ -77,6 +96,34 @@ def everything() -> Timeline:
     return line
 
 
+def _said_in_advance(line: Timeline) -> None:
+    """Planned work, an exercise, a fault that a person closed while it goes on, and devices that fail one by one."""
+    line.pillar(PillarKind.MAINS, 62, "B0", event_id="mains")
+    for at_s in range(66, 97, 5):
+        line.push(alive(at_s, 0, 1), at_s=at_s)
+        line.tick(at_s)
+    mains = next(alert for alert in line.alerts if alert.hazard is Hazard.MAINS)
+    line.acknowledge(AckAction.ACCEPT, mains.incident_id, 96, ack_id="mains-1")
+    line.acknowledge(
+        AckAction.CLOSE, mains.incident_id, 96, ack_id="mains-2", disposition=Disposition.FOUNDED
+    )
+    line.push(
+        MaintenanceWindow(
+            window_id="east-1",
+            zone=ZONE,
+            revision=1,
+            devices=("B3",),
+            periods=(Period(begins_at=ms(100), ends_at=ms(1_000)),),
+            actor=ACTOR,
+        ),
+        at_s=96,
+    )
+    line.push(
+        ExerciseNotice(exercise_id="east", zone=ZONE, revision=1, at=ms(96), ends_at=ms(1_000), actor=ACTOR),
+        at_s=96,
+    )
+
+
 def _feeds_and_silence(line: Timeline) -> None:
     """Three devices behind a gateway become silent, and one keeps reporting."""
     for at_s in range(1, 60, 5):
@@ -85,6 +132,7 @@ def _feeds_and_silence(line: Timeline) -> None:
         line.push(CameraAlive(device_id="C1", received_at=ms(at_s)), at_s=at_s)
         line.tick(at_s)
     line.press(59, "Q1", event_id="held-down")
+    line.push(alive(61, 0, 1), at_s=61)
     line.push(dead_letter(at_s=60), at_s=60)
     line.push(list_age(61, stale=True), at_s=61)
 

@@ -78,8 +78,10 @@ class Timeline:
     def press(self, at_s: float, device_id: str = "P1", *, event_id: str | None = None) -> Decision:
         return self.pillar(PillarKind.PRESS, at_s, device_id, event_id=event_id)
 
-    def tick(self, at_s: float) -> tuple[Decision, ...]:
-        given = envelope(Tick(number=self.state.tick + 1))
+    def tick(self, at_s: float, *, clock_s: float | None = None) -> tuple[Decision, ...]:
+        """Append a tick; its writer's clock is right unless a test says otherwise."""
+        at = ms(at_s if clock_s is None else clock_s)
+        given = envelope(Tick(number=self.state.tick + 1, at=at))
         return self.push_entry(entry(given, offset=self.state.offset, append_ms=ms(at_s)))
 
     def run(self, from_s: float, to_s: float, *, every_s: float = 1.0) -> list[Alert]:
@@ -102,6 +104,7 @@ class Timeline:
         disposition: Disposition | None = None,
         shelve_s: int | None = None,
         grade: Grade | None = None,
+        note: str | None = None,
     ) -> Decision:
         """Append an acknowledgement of a person."""
         given = ack(
@@ -114,6 +117,7 @@ class Timeline:
             disposition=disposition,
             shelve_s=shelve_s,
             grade=grade,
+            note=note,
         )
         return self.push(given, at_s=at_s)
 

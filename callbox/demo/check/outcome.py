@@ -115,7 +115,8 @@ def expected(scenario: Scenario, town: Sequence[RegistryDevice], sent: Sequence[
         for dead_letter in step.dead_letters:
             for worker in dead_letter.workers:
                 for record in places[number]:
-                    outcomes[DeadLetterOutcome(*record.place, dead_letter.cause, worker)] += 1
+                    topic, partition, offset = record.place[:3]
+                    outcomes[DeadLetterOutcome(topic, partition, offset, dead_letter.cause, worker)] += 1
         if isinstance(step, AckStep):
             outcomes[AnswerOutcome(ack_id_of(number), step.answer.outcome, step.answer.reason)] += 1
         for entry_id in step.requests:

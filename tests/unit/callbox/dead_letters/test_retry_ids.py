@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from callbox.dead_letters.ledger import LocatedDeadLetter, dead_letter_in
 from callbox.dead_letters.retry import with_original_id
-from processors.intake.pillar_event import intake
+from processors.intake.pillar_event import intake, record_place
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind, Reason
 from schemas.feeds import PillarEvent
@@ -14,11 +14,15 @@ from schemas.topics import FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_to
 from schemas.units import DAY_MS, HOUR_MS, EpochMs
 from streams.kafka.producer import RecordMetadata
 from streams.workers.alarms import AlarmsAgent
+from streams.workers.unregistered_events import HOLD_S
 from tests.support.dead_letters import LATER, dead_letter, decided, event, lying
 from tests.support.fakes import World, batch, registered, run
 from tests.support.fakes import kept as record_in
 from tests.support.log_records import device, ms
 from tests.support.timeline import Timeline
+
+HERE = record_place(PILLAR_EVENTS, 3, 17)
+"""Where `dead_letter` says that its record lay."""
 
 NAMELESS = (
     event(event_id=None),
@@ -32,16 +36,16 @@ NAMELESS = (
 @pytest.mark.parametrize("now", [EpochMs(ms(0) + 1), EpochMs(ms(0) + 2 * HOUR_MS), LATER])
 @pytest.mark.parametrize("given", [event(), *NAMELESS])
 def test_a_retry_has_the_id_that_intake_gave_the_original(given: PillarEvent, now: EpochMs) -> None:
-    again = with_original_id(encode(given), ms(0), now)
-    assert intake(decode(again, PillarEvent), now).event_id == intake(given, ms(0)).event_id
+    again = with_original_id(encode(given), ms(0), now, place=HERE)
+    sent_again = intake(decode(again, PillarEvent), now, place=record_place(PILLAR_EVENTS, 3, 40))
+    assert sent_again.event_id == intake(given, ms(0), place=HERE).event_id
 
 
 def test_bytes_are_left_alone_where_they_lead_to_the_same_id() -> None:
-    for given in (event(), event(event_id=None, sequence=4)):
-        assert with_original_id(encode(given), ms(0), LATER) == encode(given)
-    assert with_original_id(encode(event(event_id=None)), ms(0), EpochMs(ms(0) + HOUR_MS)) == encode(
-        event(event_id=None)
-    )
+    assert with_original_id(encode(event()), ms(0), LATER, place=HERE) == encode(event())
+    for given in (event(event_id=None), event(event_id=None, sequence=4)):
+        an_hour_later = EpochMs(ms(0) + HOUR_MS)
+        assert with_original_id(encode(given), ms(0), an_hour_later, place=HERE) == encode(given)
 
 
 def test_of_a_nameless_event_only_its_name_is_added() -> None:
@@ -56,7 +60,7 @@ def test_of_a_nameless_event_only_its_name_is_added() -> None:
 )
 def test_the_fold_drops_a_retry_of_what_was_already_in(given: PillarEvent) -> None:
     line = Timeline()
-    line.push(intake(given, ms(0)))
+    line.push(intake(given, ms(0), place=HERE))
     before = len(line.alerts)
     outgoing = decided(dead_letter(encode(given))).outgoing
     assert outgoing is not None
@@ -74,10 +78,13 @@ def test_an_event_of_an_unregistered_device_becomes_a_fact_once_the_registry_nam
     run(agent.start())
     given = event(event_id=None)
     run(agent.process([batch(encode(given), topic=PILLAR_EVENTS)]))
+    world.clock.seconds += HOLD_S
+    run(agent.every_second())
     (rejected,) = world.delivery.dead_letters(PILLAR_EVENTS)
     rejected = replace(rejected, key=b"P1")
 
     site.arrive(record_in(REGISTRY, "P1", registered(device("P1"))[0].value))
+    world.clock.seconds += 1
     run(agent.every_second())
     outgoing = decided(rejected).outgoing
     assert outgoing is not None

@@ -72,7 +72,8 @@ def test_red_comes_first_then_what_nobody_has_acknowledged_then_the_oldest() -> 
         incident("ended", 0, state=IncidentState.CLOSED),
         incident("blue", 0, grade=Grade.BLUE),
         incident("yellow", 0, grade=Grade.YELLOW),
-        incident("red-acked", 1, state=IncidentState.ACKED),
+        incident("red-acked", 1, state=IncidentState.ACKED, ack_by=None),
+        incident("red-another-caller", 4, state=IncidentState.ASSIGNED),
         incident("red-young", 9),
         incident("red-old", 2, state=IncidentState.CLEARED_UNACKED),
         incident("grade-of-a-later-release", 3, grade=Grade.UNKNOWN),
@@ -80,6 +81,7 @@ def test_red_comes_first_then_what_nobody_has_acknowledged_then_the_oldest() -> 
     assert ids(*by_need(alerts)) == [
         "red-old",
         "grade-of-a-later-release",
+        "red-another-caller",
         "red-young",
         "red-acked",
         "yellow",
@@ -97,7 +99,16 @@ def test_an_incident_is_open_in_the_states_of_the_machine_and_in_one_that_nobody
 
 def test_a_rejected_incident_still_wants_an_answer_and_an_accepted_one_does_not() -> None:
     assert wants_answer(incident("a", state=IncidentState.REJECTED))
-    assert not wants_answer(incident("a", state=IncidentState.ACKED))
+    assert not wants_answer(incident("a", state=IncidentState.ACKED, ack_by=None))
+
+
+@pytest.mark.parametrize("state", [IncidentState.ACKED, IncidentState.ASSIGNED, IncidentState.ON_SCENE])
+def test_a_further_caller_wants_an_answer_also_while_a_unit_is_on_its_way(state: IncidentState) -> None:
+    assert wants_answer(incident("a", state=state, ack_by=ms(31)))
+
+
+def test_what_has_ended_wants_no_answer() -> None:
+    assert not wants_answer(incident("a", state=IncidentState.CLOSED, ack_by=ms(31)))
 
 
 KNOWN = [incident(name) for name in ("north-0123456789", "north-0123abcdef", "south-9999", "9999-south")]

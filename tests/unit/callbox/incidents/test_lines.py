@@ -5,19 +5,17 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from callbox.incidents.lines import HEADINGS, REJECTIONS, Row, answer_line, incident_details, row
+from callbox.incidents.lines import REJECTIONS, answer_line, incident_details
 from callbox.terminal.times import format_span, parse_span
 from schemas.ack import AckResult, Actor
 from schemas.alert import Alert, AlertText, Hit, PriorAlert
 from schemas.enums import (
     AckOutcome,
     Disposition,
-    Grade,
     IncidentState,
     PillarKind,
     Purpose,
     Reason,
-    Status,
 )
 from schemas.fusion_log import Media
 from tests.support.log_records import ms
@@ -44,35 +42,6 @@ def line(label: str, told: Alert, at_s: float = 61) -> list[str]:
     return found
 
 
-def test_a_row_says_what_is_wrong_where_since_when_and_who_is_asked() -> None:
-    told = alert(ack_by=ms(31))
-    assert row(told, ms(21), 6) == Row(
-        told.incident_id[-6:],
-        "red",
-        "raised",
-        "20s",
-        "east",
-        "village-1 (village)",
-        "Emergency call in zone east",
-        "in 10s",
-    )
-    assert len(HEADINGS) == len(Row._fields)
-
-
-def test_an_answer_that_is_late_says_so_and_one_that_was_given_is_not_due() -> None:
-    assert row(alert(ack_by=ms(31)), ms(96), 6).ack_due == "1m late"
-    assert row(alert(ack_by=ms(31), state=IncidentState.ACKED), ms(96), 6).ack_due == ""
-    assert row(alert(ack_by=None), ms(96), 6).ack_due == ""
-
-
-def test_an_exercise_is_told_apart() -> None:
-    assert row(alert(status=Status.EXERCISE), ms(2), 6).state == "raised (Exercise)"
-
-
-def test_an_alert_without_english_words_is_called_by_its_hazard() -> None:
-    assert row(alert(texts=()), ms(2), 6).headline == "emergency_call"
-
-
 def test_the_whole_incident_is_told_in_both_languages() -> None:
     told = alert()
     assert line("incident", told) == [told.incident_id]
@@ -95,6 +64,7 @@ def test_what_is_not_there_has_no_line() -> None:
         "related",
         "prior",
         "actor",
+        "note",
         "ended as",
         "marks",
         "ack due",
@@ -124,6 +94,7 @@ def test_everything_that_an_alert_may_hold_is_told() -> None:
         actor=Actor(name="Li", organisation="Town"),
         ack_id="k",
         disposition=Disposition.FOUNDED,
+        note="The gate is locked.",
     )
     assert line("confidence", told) == ["0.500"]
     assert line("target", told) == ["somebody there within 3m"]
@@ -135,6 +106,7 @@ def test_everything_that_an_alert_may_hold_is_told() -> None:
     assert line("related", told) == ["east-2"]
     assert line("prior", told) == ["p at 2025-10-09T08:53:21.000Z"]
     assert line("actor", told) == ["Li, Town; ack id k"]
+    assert line("note", told) == ["The gate is locked."]
     assert line("ended as", told) == ["founded"]
 
 
@@ -146,11 +118,12 @@ def test_nothing_that_a_device_or_a_program_may_choose_moves_the_cursor() -> Non
         texts=(AlertText(lang="en", headline=EVIL, description=EVIL, instruction=EVIL),),
         actor=Actor(name=EVIL, organisation=EVIL),
         ack_id=EVIL,
+        note=EVIL,
         related_incidents=(EVIL,),
         sources=tuple(replace(source, device_id=EVIL, event_id=EVIL) for source in alert().sources),
         policy_version=EVIL,
     )
-    shown = [*row(evil, ms(2), 99), *(text for _, text in incident_details(evil, ms(2)))]
+    shown = [text for _, text in incident_details(evil, ms(2))]
     assert any("evil" in text for text in shown)
     assert all(text.isprintable() for text in shown)
 
@@ -172,6 +145,11 @@ def test_an_answer_says_the_state_or_what_to_do() -> None:
 @pytest.mark.parametrize("reason", REJECTIONS)
 def test_every_rejection_has_words(reason: Reason) -> None:
     assert answer_line(result(reason)).endswith(f"{REJECTIONS[reason]}; the incident is acked")
+
+
+def test_every_way_in_which_the_fold_rejects_an_acknowledgement_has_words() -> None:
+    rejections = list(Reason)[list(Reason).index(Reason.UNKNOWN_INCIDENT) :]
+    assert set(REJECTIONS) == set(rejections)
 
 
 def test_where_there_is_no_incident_no_state_is_told() -> None:
@@ -218,4 +196,3 @@ def test_a_cancelled_press_has_its_story_behind_it() -> None:
     assert line("state", timeline.alerts[-1])[0].startswith(
         "raised after update (cancel_requested), revision "
     )
-    assert row(timeline.alerts[-1], ms(21), 6).grade == Grade.RED

@@ -6,10 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from callbox.registry.changes import RegistryChange, log_inputs, registry_change, registry_records
+from callbox.registry.changes import (
+    RegistryChange,
+    expected_feeds,
+    log_inputs,
+    registry_change,
+    registry_records,
+)
 from schemas.codec import decode
 from schemas.enums import DeviceKind, InputKind
 from schemas.registry import RegistryDevice
+from schemas.topics import FRAMES, PILLAR_EVENTS
 from schemas.units import DegE7, EpochMs
 
 NOW = EpochMs(1_900_000_000_000)
@@ -89,6 +96,23 @@ def test_the_revision_rises_above_what_is_known_and_is_at_least_now() -> None:
     assert registry_change(by_id(device(revision=5)), [], NOW).revision == NOW
     assert registry_change(by_id(device(revision=NOW + 9)), [], NOW).revision == NOW + 10
     assert registry_change({}, [], NOW).revision == NOW
+
+
+def test_a_feed_is_expected_if_a_device_with_an_interval_reports_through_it() -> None:
+    devices = [
+        device("a", heartbeat_s=60),
+        device("b", kind=DeviceKind.GATEWAY, heartbeat_s=60),
+        device("c", kind=DeviceKind.CAMERA, heartbeat_s=60),
+    ]
+    assert expected_feeds(devices, 7).topics == (PILLAR_EVENTS, FRAMES)
+    assert expected_feeds(devices[1:2], 7).topics == (PILLAR_EVENTS,)
+    assert expected_feeds(devices[2:], 7).topics == (FRAMES,)
+    assert expected_feeds(devices, 7).revision == 7
+
+
+def test_no_feed_is_expected_of_devices_without_an_interval_or_of_checkpoints() -> None:
+    devices = [device("a"), device("d", kind=DeviceKind.CHECKPOINT, heartbeat_s=60)]
+    assert expected_feeds(devices, 7).topics == ()
 
 
 devices = st.builds(

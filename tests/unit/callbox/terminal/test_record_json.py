@@ -39,12 +39,14 @@ def test_a_line_says_where_the_record_lies_and_what_it_holds() -> None:
 
 
 def test_the_payload_of_the_log_is_decoded_too() -> None:
-    tick = FusionInput(kind=InputKind.TICK, event_id="t", zone="", payload=encode(Tick(number=3)))
+    tick = FusionInput(
+        kind=InputKind.TICK, event_id="t", zone="", payload=encode(Tick(number=3, at=EpochMs(5)))
+    )
     assert record_of(FUSION_INPUT, encode(tick)) == {
         "kind": "tick",
         "event_id": "t",
         "zone": "",
-        "payload": {"number": 3},
+        "payload": {"number": 3, "at": 5},
     }
 
 

@@ -18,7 +18,8 @@ from schemas.enums import (
     Status,
     Tier,
 )
-from tests.support.log_records import LAT, START, alive, camera, device, flame
+from tests.support.expect import watch
+from tests.support.log_records import LAT, START, camera, device, flame
 from tests.support.state_sample import sample_path
 from tests.support.timeline import Timeline, only_alert
 
@@ -77,10 +78,14 @@ def test_the_sample_of_the_present_format_holds_something_of_everything() -> Non
         (
             state.watermarks,
             state.last_reports,
-            state.heartbeats,
             state.feeds,
-            state.unmatched_acks.ids,
+            state.unmatched_acks,
             state.unregistered,
+            state.expected,
+            state.areas,
+            state.closed_faults,
+            state.windows,
+            state.exercises,
         )
     )
 
@@ -154,8 +159,8 @@ def test_a_press_corroborates_a_fire_of_format_1() -> None:
 def test_a_device_of_format_1_is_supervised_once_it_has_a_heartbeat_interval() -> None:
     line = going_on()
     line.push(device("P2", lat=LAT + 0.001, revision=2, heartbeat_s=20), at_s=NOW_S)
-    line.push(alive(NOW_S + 25, 0), at_s=NOW_S + 25)
-    silent = [alert for alert in line.run(NOW_S + 1, NOW_S + 29) if alert.hazard is Hazard.COMM_FAIL]
+    watch(line, NOW_S + 1, NOW_S + 29)
+    silent = [alert for alert in line.alerts if alert.hazard is Hazard.COMM_FAIL]
     assert [source.device_id for alert in silent for source in alert.sources] == ["P2"]
 
 
@@ -166,13 +171,14 @@ def test_a_device_that_had_a_heartbeat_interval_in_format_1_is_supervised_from_t
             stored[4]["heartbeat_s"] = 20
     line = going_on()
     line.state = load(msgspec.msgpack.encode(raw))
-    silent = [alert for alert in line.run(NOW_S + 1, NOW_S + 22) if alert.hazard is Hazard.COMM_FAIL]
+    watch(line, NOW_S + 1, NOW_S + 24)
+    silent = [alert for alert in line.alerts if alert.hazard is Hazard.COMM_FAIL]
     assert [source.device_id for alert in silent for source in alert.sources] == ["P2"]
 
 
 def test_every_incident_of_format_1_ends_when_nobody_updates_it() -> None:
     line = going_on()
-    line.run(NOW_S, NOW_S + 3 * DAY_S, every_s=DAY_S / 2)
+    line.run(NOW_S, NOW_S + 3 * DAY_S, every_s=300)
     assert not line.state.incidents
     closed = [alert for alert in line.alerts if alert.action is Action.CLOSE]
     assert {alert.reason for alert in closed} == {Reason.EXPIRED}

@@ -83,27 +83,30 @@ def test_the_minimal_red_of_a_press_names_it() -> None:
     assert named(minimal_red(ZONE, fact(event_id="a"), ms(1))) == ("P1", "a")
 
 
-def presses(steps: list[Step]) -> set[tuple[str, str]]:
-    """Device and event id of every real press of a log."""
+def presses(steps: list[Step]) -> set[tuple[str, str, int]]:
+    """Device, event id and received_at of every press of a log; one that is marked may turn out to be real."""
     facts = [
         decode(step.given.payload, PillarFact) for step in steps if step.given.kind is InputKind.PILLAR_EVENT
     ]
     return {
-        (fact.device_id, fact.event_id)
-        for fact in facts
-        if fact.kind is PillarKind.PRESS and not fact.exercise
+        (fact.device_id, fact.event_id, fact.received_at) for fact in facts if fact.kind is PillarKind.PRESS
     }
 
 
 @settings(max_examples=150)
 @given(logs())
 def test_the_press_found_is_the_one_that_no_earlier_red_of_any_log_has_named(steps: list[Step]) -> None:
-    pressed, seen = presses(steps), set[tuple[str, str, str]]()
+    pressed, seen = presses(steps), set[tuple[str, tuple[str, str, int]]]()
     for alert in (alert for decision in folded(entries(steps)) for alert in decision.alerts):
+        found = first_named_press(alert)
         if alert.status is not Status.ACTUAL or alert.grade is not Grade.RED:
-            assert named(alert) is None
+            assert found is None
             continue
-        sources = [(each.device_id, each.event_id) for each in alert.sources if each.feed is Feed.PILLARS]
-        new = [name for name in sources if name in pressed and (alert.zone, *name) not in seen]
-        assert new == ([] if (found := named(alert)) is None else [found])
-        seen |= {(alert.zone, *name) for name in sources}
+        sources = [
+            (each.device_id, each.event_id, each.received_at)
+            for each in alert.sources
+            if each.feed is Feed.PILLARS
+        ]
+        new = [name for name in sources if name in pressed and (alert.incident_id, name) not in seen]
+        assert new == ([] if found is None else [(found.device_id, found.event_id, found.received_at)])
+        seen |= {(alert.incident_id, name) for name in sources}

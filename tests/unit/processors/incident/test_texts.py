@@ -5,8 +5,10 @@ from hypothesis import given, settings
 from msgspec.structs import replace
 
 from processors.incident.texts import DESCRIPTIONS, HEADLINES, INSTRUCTIONS, texts_for
+from processors.state.geometry import Place
 from schemas.alert import Alert
 from schemas.enums import AckAction, AckReason, Grade, Hazard, PillarKind, Reason, Status
+from schemas.units import DegE7, EpochMs
 from tests.support.expect import within
 from tests.support.fold_logs import Step, entries, folded, logs
 from tests.support.log_records import device
@@ -21,10 +23,17 @@ FOUND = {Hazard.COMM_FAIL, Hazard.SITE_COMM_FAIL, Hazard.STUCK_BUTTON, Hazard.TE
 """Conditions of a device that callbox itself finds."""
 
 FEEDS = {Hazard.FEED_SILENT, Hazard.FEED_STALE}
+OF_PEOPLE = {Hazard.CLOCK_DIFFERS, Hazard.EXERCISE_OVERDUE}
+"""What people have to set right themselves."""
+
 HAPPENED = {Hazard.FEED_FAULT, Hazard.LOG_BROKEN}
 """Occurrences, which do not persist."""
 
-GOES_ON = REPORTED | FOUND | FEEDS
+OF_AREA = REPORTED | {Hazard.COMM_FAIL, Hazard.TEST_MISSED}
+"""Faults of which many devices of an area have one incident."""
+
+OF_DEVICE = REPORTED | FOUND
+GOES_ON = OF_DEVICE | FEEDS | OF_PEOPLE
 MAINTENANCE = GOES_ON | HAPPENED
 ANY = EMERGENCIES | MAINTENANCE
 
@@ -43,13 +52,20 @@ OCCURS: dict[Reason, set[Hazard]] = {
     Reason.FEED_FAULT: {Hazard.FEED_FAULT},
     Reason.LOG_BROKEN: {Hazard.LOG_BROKEN},
     Reason.SITE_SILENT: {Hazard.SITE_COMM_FAIL},
-    Reason.INHIBITED: {Hazard.COMM_FAIL},
+    Reason.INHIBITED: OF_AREA | {Hazard.SITE_COMM_FAIL},
+    Reason.AREA_FAULT: OF_AREA,
+    Reason.STILL_AFTER_AREA: OF_AREA,
+    Reason.STILL_AFTER_WORK: GOES_ON,
+    Reason.STILL_THERE: GOES_ON,
+    Reason.MORE_RECORDS: HAPPENED,
+    Reason.EXERCISE_OVER: {Hazard.EXERCISE_OVERDUE},
+    Reason.DEVICE_MOVED: EMERGENCIES | OF_DEVICE,
     Reason.CONDITION_ACTIVE: EMERGENCIES | GOES_ON,
     Reason.CONDITION_BACK: EMERGENCIES | GOES_ON,
     Reason.CONDITION_OVER: EMERGENCIES | GOES_ON,
     Reason.FLAPPING: GOES_ON,
-    Reason.DEVICE_LEFT: REPORTED | FOUND,
-    Reason.DEVICE_UPDATED: FOUND - {Hazard.SITE_COMM_FAIL},
+    Reason.DEVICE_LEFT: EMERGENCIES | OF_DEVICE,
+    Reason.DEVICE_UPDATED: FOUND,
     Reason.OUT_OF_SERVICE: MAINTENANCE,
     Reason.IN_SERVICE: MAINTENANCE,
 } | dict.fromkeys(
@@ -70,6 +86,7 @@ OCCURS: dict[Reason, set[Hazard]] = {
         Reason.SHELVING_OVER,
         Reason.RESOLVED,
         Reason.EXPIRED,
+        Reason.NOTED,
     ),
     ANY,
 )
@@ -179,4 +196,42 @@ def test_headlines_of_tests_and_exercises_begin_with_that_word(hazard: Hazard, s
 def test_a_zone_s_name_is_text_and_never_a_template() -> None:
     english, _ = texts_for(Hazard.EMERGENCY_CALL, Reason.FIRST_FACT, zone="{count}", device_name="{zone}")
     assert english.headline == "Emergency call in zone {count}"
-    assert english.description == "Help point {zone} was pressed."
+    assert english.description == "Help point {zone} at a place that is not known was pressed."
+
+
+def test_a_place_is_said_in_degrees_north_south_east_and_west() -> None:
+    place = Place(lon_e7=DegE7(-1_200_000_000), lat_e7=DegE7(-300_012_340), cell="")
+    for text in texts_for(Hazard.EMERGENCY_CALL, Reason.FIRST_FACT, zone="east", place=place):
+        assert "30.00123S 120.00000W" in text.description
+
+
+@pytest.mark.parametrize("reason", [Reason.FIRST_FACT, Reason.CORROBORATED, Reason.PRESSED_AGAIN])
+def test_a_fact_that_came_late_is_said_with_when_it_happened_and_when_it_arrived(reason: Reason) -> None:
+    times = (EpochMs(1_760_000_000_000), EpochMs(1_760_010_800_000))
+    for text in texts_for(Hazard.EMERGENCY_CALL, reason, zone="east", late=times):
+        assert "2025-10-09 08:53:20 UTC" in text.description
+        assert "2025-10-09 11:53:20 UTC" in text.description
+
+
+@pytest.mark.parametrize("at", [-(2**63), 0, 2**63 - 1])
+def test_no_time_is_too_absurd_for_a_text(at: int) -> None:
+    times = (EpochMs(at), EpochMs(at))
+    assert texts_for(Hazard.EMERGENCY_CALL, Reason.FIRST_FACT, zone="east", late=times)[0].description
+
+
+@pytest.mark.parametrize("hazard", sorted(OF_AREA))
+def test_the_text_of_an_area_says_how_many_devices_have_it_and_names_some(hazard: Hazard) -> None:
+    for text in texts_for(hazard, Reason.AREA_FAULT, zone="east", device_name="P1, P2", count=630):
+        assert "630" in text.description
+        assert "P1, P2" in text.description
+
+
+@pytest.mark.parametrize("hazard", sorted(REPORTED))
+def test_a_fault_that_an_area_speaks_for_is_not_called_a_silent_site(hazard: Hazard) -> None:
+    (text, _) = texts_for(hazard, Reason.INHIBITED, zone="east", device_name="P1")
+    assert "silent" not in text.description
+
+
+def test_a_name_that_anybody_has_made_up_is_readable() -> None:
+    (text, _) = texts_for(Hazard.TAMPER, Reason.CONDITION_ACTIVE, zone="east", device_name="P\n1\x1b")
+    assert text.description == "P?1? reports a fault."

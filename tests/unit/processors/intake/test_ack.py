@@ -1,17 +1,17 @@
-"""Intake of acknowledgements: the zone of the incident, and bounded ids."""
+"""Intake of acknowledgements: the zone of the incident, bounded ids, and a bounded note."""
 
 import pytest
 
-from processors.incident.issue import incident_id_of
 from processors.intake.ack import ack_input, zone_of_incident
 from processors.intake.pillar_event import ID_LENGTH
-from schemas.ack import AckFact, Acknowledgement, Actor
+from schemas.ack import NOTE_LENGTH, AckFact, Acknowledgement, Actor
 from schemas.codec import decode
-from schemas.enums import AckAction, AckReason, Hazard, InputKind
+from schemas.enums import AckAction, AckReason, InputKind
+from schemas.ids import fingerprint
 from schemas.registry import UNASSIGNED_ZONE
 from tests.support.log_records import ms
 
-INCIDENT = incident_id_of("east", Hazard.EMERGENCY_CALL, "P1", "e1")
+INCIDENT = f"east-{fingerprint('first fact')}"
 
 
 def ack(
@@ -20,6 +20,7 @@ def ack(
     ack_id: str = "a1",
     incident_id: str = INCIDENT,
     name: str = "Operator 4",
+    note: str | None = "The gate is locked.",
 ) -> Acknowledgement:
     return Acknowledgement(
         ack_id=ack_id,
@@ -30,6 +31,7 @@ def ack(
         revision=2,
         reason=AckReason.NO_UNIT_FREE,
         shelve_s=60,
+        note=note,
     )
 
 
@@ -39,7 +41,7 @@ def fact_of(given: Acknowledgement) -> AckFact:
 
 @pytest.mark.parametrize("zone", ["east", "east-bank", "a-b-c", UNASSIGNED_ZONE, "e-" + "0" * 26])
 def test_an_incident_s_id_begins_with_its_zone(zone: str) -> None:
-    assert zone_of_incident(incident_id_of(zone, Hazard.EMERGENCY_CALL, "P1", "e1")) == zone
+    assert zone_of_incident(f"{zone}-{fingerprint('first fact')}") == zone
 
 
 @pytest.mark.parametrize(
@@ -73,6 +75,20 @@ def test_overlong_ids_of_an_acknowledgement_are_shortened() -> None:
     assert max(map(len, (fact.ack_id, fact.incident_id, fact.actor.name))) <= ID_LENGTH
     assert fact == fact_of(ack(ack_id="a" * 10_000, incident_id="i" * 10_000, name="n" * 10_000))
     assert fact.ack_id != fact_of(ack(ack_id="a" * 10_001)).ack_id
+
+
+@pytest.mark.parametrize(
+    ("length", "kept"), [(0, 0), (NOTE_LENGTH, NOTE_LENGTH), (NOTE_LENGTH + 1, 501), (10_000, 501)]
+)
+def test_a_note_that_is_too_long_is_cut_to_one_character_more_than_the_fold_takes(
+    length: int, kept: int
+) -> None:
+    fact = fact_of(ack(AckAction.NOTE, note="\u706b" * length))
+    assert fact.note == "\u706b" * kept
+
+
+def test_no_note_is_not_an_empty_one() -> None:
+    assert fact_of(ack(note=None)).note is None
 
 
 def test_a_resend_makes_the_same_fact_but_for_its_time() -> None:

@@ -23,8 +23,13 @@ HIT = Match(entry_of("ABC1234", purpose=Purpose.MISSING_CHILD_ALERT), ())
 CROP = SeenPlate("ABC1234", is_certain=True, jpeg=b"crop")
 
 
-def request(read: PlateRead = READ, hit: Match = HIT, crop: SeenPlate | None = CROP) -> VerificationRequest:
-    return verification_request(read, hit, zone="east", at=ms(3), list_age_ms=500, crop=crop)
+def request(
+    read: PlateRead = READ,
+    hit: Match = HIT,
+    crop: SeenPlate | None = CROP,
+    receipt: tuple[str, ...] = (),
+) -> VerificationRequest:
+    return verification_request(read, hit, zone="east", at=ms(3), list_age_ms=500, crop=crop, receipt=receipt)
 
 
 def test_a_request_carries_the_authority_the_purpose_and_where_the_vehicle_passed() -> None:
@@ -79,3 +84,10 @@ def test_a_read_without_an_id_is_named_by_place_and_times_and_never_by_its_plate
     assert read_id(nameless) == read_id(replace(nameless, plate_text="XYZ9876", confidence=None))
     assert read_id(nameless) != read_id(replace(nameless, received_at=EpochMs(nameless.received_at + 1)))
     assert read_id(READ) == "r1"
+
+
+def test_where_the_gateway_s_time_is_impossible_the_place_tells_two_reads_apart() -> None:
+    nameless = replace(READ, event_id=None)
+    assert read_id(nameless, ("topic/1/7",)) == read_id(nameless, ("topic/1/7",))
+    assert len({read_id(nameless), read_id(nameless, ("topic/1/7",)), read_id(nameless, ("topic/1/8",))}) == 3
+    assert request(nameless, receipt=("topic/1/7",)) != request(nameless, receipt=("topic/1/8",))

@@ -112,11 +112,17 @@ def test_a_test_of_a_pillar_in_no_registry_sends_nothing() -> None:
     assert Timeline().pillar(PillarKind.TEST, 0, "X1").reason is Reason.UNKNOWN_DEVICE
 
 
-def test_only_the_latest_heartbeat_counts() -> None:
+def test_a_heartbeat_that_was_there_before_is_a_copy_and_an_older_one_is_a_sign_of_life() -> None:
     line = Timeline()
-    for at_s in (10, 10, 5, 11):
+    for at_s in (10, 10, 5, 11, 5):
         line.push(fact(PillarKind.HEARTBEAT, at_s=at_s, event_id=f"h{at_s}"), at_s=20)
-    assert reasons(line)[1:] == [Reason.HEARTBEAT, Reason.DUPLICATE, Reason.DUPLICATE, Reason.HEARTBEAT]
+    assert reasons(line)[1:] == [
+        Reason.HEARTBEAT,
+        Reason.DUPLICATE,
+        Reason.HEARTBEAT,
+        Reason.HEARTBEAT,
+        Reason.DUPLICATE,
+    ]
     assert not line.alerts
 
 
@@ -124,7 +130,7 @@ def test_a_heartbeat_of_an_unregistered_device_leaves_no_trace() -> None:
     line = Timeline()
     assert line.pillar(PillarKind.HEARTBEAT, 0, "X1").reason is Reason.UNKNOWN_DEVICE
     assert ("east", "X1") not in line.state.devices
-    assert ("east", "X1") not in line.state.heartbeats
+    assert ("east", "X1") not in line.state.last_reports
 
 
 def test_an_event_of_an_unknown_kind_only_goes_into_the_window() -> None:
@@ -164,15 +170,100 @@ def test_a_copy_of_a_cancel_from_before_its_pillar_was_registered_has_no_effect(
     assert line.push(cancel, at_s=31).reason is Reason.DUPLICATE
 
 
-def test_a_copy_of_a_heartbeat_from_before_its_pillar_was_registered_does_not_count() -> None:
-    told = []
-    for copies in ((), (15,)):
-        line = Timeline()
-        beat = fact(PillarKind.HEARTBEAT, "B1", at_s=0)
-        assert line.push(beat, at_s=0).reason is Reason.UNKNOWN_DEVICE
-        line.push(device("B1", heartbeat_s=20), at_s=1)
-        for at_s in copies:
-            assert line.push(beat, at_s=at_s).reason is Reason.DUPLICATE
-        told.append(line.run(16, 30))
-    assert [alert.hazard for alert in told[0]] == [Hazard.COMM_FAIL]
-    assert told[0] == told[1]
+@pytest.mark.parametrize("kind", [PillarKind.TAMPER, PillarKind.BATTERY, PillarKind.MAINS, PillarKind.COMMS])
+def test_a_fault_and_its_end_with_one_id_are_two_reports_where_their_kinds_differ(kind: PillarKind) -> None:
+    line = Timeline()
+    line.pillar(kind, 0, event_id="1")
+    (told,) = line.run(30, 30)
+    assert line.pillar(PillarKind.RELEASE, 31, event_id="1").reason is Reason.RELEASED
+    assert line.pillar(kind, 32, event_id="2", active=False).alerts[0].incident_id == told.incident_id
+
+
+def pushed(line: Timeline, received_s: float, *, active: bool, at_s: float) -> Reason:
+    """A report of a battery that its gateway received at one second and that comes into the log at another."""
+    name = f"battery-{received_s}-{active}"
+    report = fact(PillarKind.BATTERY, at_s=received_s, event_id=name, active=active)
+    return line.push(report, at_s=at_s).reason
+
+
+def test_an_older_end_does_not_end_a_newer_fault() -> None:
+    line = Timeline()
+    pushed(line, 100, active=True, at_s=100)
+    (told,) = line.run(130, 130)
+    assert pushed(line, 90, active=False, at_s=131) is Reason.STILL_ACTIVE
+    assert line.state.incidents[told.incident_id].active
+
+
+def test_an_end_that_overtakes_its_fault_ends_it() -> None:
+    line = Timeline()
+    assert pushed(line, 101, active=False, at_s=102) is Reason.NOT_ACTIVE
+    assert pushed(line, 100, active=True, at_s=103) is Reason.NOT_ACTIVE
+    line.run(104, 200)
+    assert not line.alerts
+    assert not line.state.incidents
+
+
+def test_the_end_of_a_fault_at_the_same_time_by_its_clock_ends_it() -> None:
+    line = Timeline()
+    pushed(line, 100, active=True, at_s=100)
+    line.run(130, 130)
+    assert pushed(line, 100, active=False, at_s=131) is Reason.CONDITION_OVER
+
+
+def set_back(line: Timeline, device_id: str = "P1") -> None:
+    """Heartbeats, twenty seconds apart, of which the third comes with a clock that is an hour behind from then on."""
+    for second in (0, 20, 40, 60, 80):
+        received_s = second - (3_600 if second >= 40 else 0)
+        report = fact(PillarKind.HEARTBEAT, device_id, at_s=received_s, event_id=f"h{second}")
+        line.push(report, at_s=second)
+
+
+def test_a_release_and_a_cancel_count_although_the_clock_of_their_gateway_has_been_set_back() -> None:
+    line = Timeline(device(heartbeat_s=20))
+    line.press(30)
+    set_back(line)
+    released = fact(PillarKind.RELEASE, at_s=85 - 3_600, event_id="r")
+    assert line.push(released, at_s=85).reason is Reason.RELEASED
+    assert line.state.devices["east", "P1"].closed_at is None
+    cancelled = fact(PillarKind.CANCEL, at_s=86 - 3_600, event_id="c")
+    assert line.push(cancelled, at_s=86).reason is Reason.CANCEL_REQUESTED
+
+
+def test_the_end_of_a_fault_is_heard_although_the_clock_was_ahead_when_it_began() -> None:
+    line = Timeline()
+    line.push(fact(PillarKind.BATTERY, at_s=15, event_id="on"), at_s=0)
+    line.run(1, 7)
+    over = line.push(fact(PillarKind.BATTERY, at_s=8, event_id="off", active=False), at_s=8)
+    assert over.reason is Reason.CONDITION_OVER
+    assert not line.run(9, 60)
+
+
+def test_a_restore_that_overtakes_its_alarm_ends_it_although_the_clock_is_ahead() -> None:
+    line = Timeline()
+    line.push(fact(PillarKind.BATTERY, at_s=12, event_id="off", active=False), at_s=2)
+    line.push(fact(PillarKind.BATTERY, at_s=10, event_id="on"), at_s=2.1)
+    assert not line.run(3, 60)
+
+
+def test_a_release_and_a_cancel_are_heard_although_the_clock_was_ahead_at_the_press() -> None:
+    line = Timeline()
+    line.push(fact(at_s=15), at_s=0)
+    line.push(fact(PillarKind.RELEASE, at_s=5, event_id="r"), at_s=5)
+    asked = line.push(fact(PillarKind.CANCEL, at_s=6, event_id="c"), at_s=6)
+    assert asked.reason is Reason.CANCEL_REQUESTED
+    assert line.state.devices["east", "P1"].closed_at is None
+
+
+@pytest.mark.parametrize("is_exercise", [True, False])
+def test_what_is_real_is_no_copy_of_what_belongs_to_an_exercise(*, is_exercise: bool) -> None:
+    line = Timeline()
+    for kind in (PillarKind.PRESS, PillarKind.TAMPER):
+        line.push(fact(kind, event_id="7", exercise=is_exercise), at_s=0)
+        line.push(fact(kind, event_id="7", exercise=not is_exercise, at_s=1), at_s=1)
+        again = line.push(fact(kind, event_id="7", exercise=is_exercise), at_s=2)
+        assert again.reason is Reason.DUPLICATE
+    line.run(2, 40)
+    raised = [(alert.hazard, alert.status) for alert in line.alerts if alert.action is Action.RAISE]
+    assert (Hazard.EMERGENCY_CALL, Status.ACTUAL) in raised
+    assert (Hazard.EMERGENCY_CALL, Status.EXERCISE) in raised
+    assert (Hazard.TAMPER, Status.ACTUAL) in raised

@@ -10,6 +10,7 @@ from schemas.enums import (
     AckAction,
     Action,
     Category,
+    Feed,
     Grade,
     Hazard,
     IncidentState,
@@ -20,7 +21,7 @@ from schemas.enums import (
 from schemas.fusion_log import Tick
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE, ChainLink, RegistryDevice
-from schemas.topics import ALERTS, MAINTENANCE
+from schemas.topics import ALERTS, FRAMES, MAINTENANCE, PILLAR_EVENTS
 from tests.support.log_records import (
     LAT,
     PARTITIONS,
@@ -30,6 +31,7 @@ from tests.support.log_records import (
     camera,
     dead_letter,
     device,
+    expected,
     flame,
     list_age,
     log_broken,
@@ -145,13 +147,34 @@ def test_a_flame_at_a_call_corroborates_it_and_changes_neither_its_grade_nor_its
     assert (fire.grade, fire.state, fire.hazard) == (Grade.RED, IncidentState.ACKED, Hazard.FIRE)
 
 
-def test_a_fire_joins_for_five_minutes_after_the_last_fact() -> None:
-    line, raised = burning()
-    for at_s in (300, 600, 900.001):
-        line.push(flame(at_s=at_s, event_id=f"o{at_s}"), at_s=at_s)
-    assert reasons(line)[-3:] == [Reason.STILL_BURNING, Reason.STILL_BURNING, Reason.HELD]
+@pytest.mark.parametrize(("last_s", "reason"), [(600, Reason.ANOTHER_SOURCE), (600.001, Reason.HELD)])
+def test_a_flame_of_another_camera_joins_a_fire_for_five_minutes_after_the_last_fact(
+    last_s: float, reason: Reason
+) -> None:
+    line, raised = burning(camera("C1"), camera("C2"))
+    assert line.push(flame("C1", at_s=300, event_id="o300"), at_s=300).reason is Reason.STILL_BURNING
+    assert line.push(flame("C2", at_s=last_s), at_s=last_s).reason is reason
     assert next(iter(line.state.incidents)) == raised.incident_id
-    assert len(line.state.incidents) == 2
+    assert len(line.state.incidents) == (1 if reason is Reason.ANOTHER_SOURCE else 2)
+
+
+def test_a_camera_s_own_fire_takes_in_its_flames_whatever_the_windows() -> None:
+    line, raised = burning()
+    for at_s in (3_600, 7_200):
+        assert line.push(flame(at_s=at_s, event_id=f"o{at_s}"), at_s=at_s).reason is Reason.STILL_BURNING
+    assert list(line.state.incidents) == [raised.incident_id]
+    assert line.state.incidents[raised.incident_id].source_count == 3
+
+
+def test_a_flame_never_moves_a_call_to_its_camera() -> None:
+    line = Timeline(device("P1"), camera("C1", lat=LAT + 0.001))
+    call = only_alert(line.press(0))
+    fire = only_alert(line.push(flame(at_s=1), at_s=1))
+    assert (fire.incident_id, fire.position, fire.uncertainty_m) == (
+        call.incident_id,
+        call.position,
+        10,
+    )
 
 
 def test_a_camera_in_no_registry_raises_nothing_nor_does_a_copy_once_it_is_known() -> None:
@@ -175,19 +198,6 @@ def test_a_dead_letter_of_the_pillar_feed_is_a_blue_for_maintenance() -> None:
     assert (alert.verification_level, alert.responsible_unit) == (0, "control-room")
     assert [source.event_id for source in alert.sources] == ["alarm.pillar-event.v1:2:7"]
     assert topic_for(alert) == MAINTENANCE
-
-
-def test_more_dead_letters_are_only_counted_for_half_an_hour() -> None:
-    line = Timeline(zone=UNASSIGNED_ZONE)
-    for offset, at_s in ((7, 0), (8, 1_800), (8, 1_801), (9, 3_601)):
-        line.push(dead_letter(offset, at_s=at_s), at_s=at_s)
-    assert reasons(line)[1:] == [
-        Reason.FEED_FAULT,
-        Reason.FEED_STATUS,
-        Reason.DUPLICATE,
-        Reason.FEED_FAULT,
-    ]
-    assert next(iter(line.state.incidents.values())).source_count == 2
 
 
 def test_a_list_that_stays_fresh_changes_nothing() -> None:
@@ -241,17 +251,110 @@ def test_a_silent_feed_is_reported_by_one_partition_only(zone: str, told: int) -
     line.push(alive(0, 0, 1), at_s=0)
     line.push(alive(29, 0), at_s=29)
     silent = [alert for alert in line.run(1, 58) if alert.hazard is Hazard.FEED_SILENT]
-    assert [source.device_id for alert in silent for source in alert.sources] == [
-        "alarm.pillar-event.v1/1"
-    ] * told
-    again = line.push(alive(59, 1), at_s=59)
+    assert [source.device_id for alert in silent for source in alert.sources] == [PILLAR_EVENTS] * told
+    again = line.push(alive(58, 0, 1), at_s=59)
     assert [alert.reason for alert in again.alerts] == [Reason.CONDITION_OVER] * told
+
+
+def told_of_feeds(line: Timeline) -> list[tuple[str, Reason]]:
+    return [
+        (alert.sources[-1].device_id, alert.reason)
+        for alert in line.alerts
+        if alert.hazard is Hazard.FEED_SILENT
+    ]
+
+
+def test_all_partitions_of_a_feed_that_nobody_reads_are_one_incident_until_all_are_read() -> None:
+    line = Timeline(zone=UNASSIGNED_ZONE)
+    line.push(alive(0, 0, 1, 2, 3), at_s=0)
+    line.run(1, 60)
+    assert told_of_feeds(line) == [(PILLAR_EVENTS, Reason.CONDITION_ACTIVE)]
+    for second, read in ((61, (0, 1, 2)), (62, (3,))):
+        line.push(alive(second, *read), at_s=second)
+    assert told_of_feeds(line)[1:] == [(PILLAR_EVENTS, Reason.CONDITION_OVER)]
+    assert line.alerts[-1].sent == ms(62)
+
+
+def test_a_feed_that_was_never_read_is_one_silent_feed_and_no_silent_device() -> None:
+    line = Timeline(
+        *(device(f"P{n}", zone=UNASSIGNED_ZONE, heartbeat_s=20) for n in range(10)), zone=UNASSIGNED_ZONE
+    )
+    line.run(1, 120)
+    assert {alert.hazard for alert in line.alerts} == {Hazard.FEED_SILENT}
+    assert told_of_feeds(line) == [(PILLAR_EVENTS, Reason.CONDITION_ACTIVE)]
+
+
+def test_a_feed_that_the_registry_expects_is_silent_until_somebody_reads_it() -> None:
+    line = Timeline(zone=UNASSIGNED_ZONE)
+    assert line.push(expected(FRAMES, "made-up")).reason is Reason.FEED_STATUS
+    line.run(1, 29)
+    assert not told_of_feeds(line)
+    line.run(30, 31)
+    assert told_of_feeds(line) == [(FRAMES, Reason.CONDITION_ACTIVE)]
+    line.push(alive(32, 0, topic=FRAMES, feed=Feed.CAMERAS), at_s=32)
+    assert told_of_feeds(line)[1:] == [(FRAMES, Reason.CONDITION_OVER)]
+
+
+def test_a_feed_that_the_registry_expects_no_longer_is_not_missed() -> None:
+    line = Timeline(zone=UNASSIGNED_ZONE)
+    line.push(expected(FRAMES, revision=1))
+    assert line.push(expected(revision=2), at_s=1).reason is Reason.FEED_STATUS
+    assert line.push(expected(FRAMES, revision=1), at_s=2).reason is Reason.DUPLICATE
+    line.run(3, 120)
+    assert not line.alerts
+
+
+def test_a_partition_that_is_no_more_is_forgotten_but_not_while_somebody_still_reads_it() -> None:
+    line = Timeline(zone=UNASSIGNED_ZONE)
+    line.push(alive(0, 0, 1), at_s=0)
+    line.push(alive(1, 0, count=1), at_s=1)
+    assert (PILLAR_EVENTS, 1) in line.state.watermarks, "read a second ago by a worker that knows it"
+    for second in range(2, 60):
+        line.push(alive(second, 0, count=1), at_s=second)
+        line.tick(second)
+    assert list(line.state.watermarks) == [(PILLAR_EVENTS, 0)]
+    line.push(alive(60, 0, count=1), at_s=60)
+    line.run(61, 70)
+    assert told_of_feeds(line)[-1:] != [(PILLAR_EVENTS, Reason.CONDITION_ACTIVE)]
+
+
+def test_a_worker_whose_clock_is_set_back_is_still_heard() -> None:
+    line = Timeline(zone=UNASSIGNED_ZONE)
+    for second in range(200):
+        said_s = second - (3_600 if second >= 60 else 0)
+        line.push(alive(said_s, 0), at_s=second)
+        line.tick(second)
+    assert not told_of_feeds(line)
+
+
+def test_copies_of_old_watermarks_that_come_all_at_once_are_no_sign_that_a_feed_is_read() -> None:
+    line = Timeline(zone=UNASSIGNED_ZONE)
+    marks = [alive(second, 0) for second in range(20)]
+    for second, mark in enumerate(marks):
+        line.push(mark, at_s=second)
+    line.run(20, 40)
+    assert [line.push(mark, at_s=40).reason for mark in marks] == [Reason.DUPLICATE] * len(marks)
+    line.run(41, 60)
+    assert told_of_feeds(line) == [(PILLAR_EVENTS, Reason.CONDITION_ACTIVE)]
+
+
+@pytest.mark.parametrize("every_s", [1, 40])
+def test_copies_of_a_watermark_tell_nothing_of_its_writer_s_clock(every_s: int) -> None:
+    line = Timeline(zone=UNASSIGNED_ZONE)
+    mark = alive(0, 0)
+    line.push(mark, at_s=0)
+    for second in range(1, 120):
+        line.tick(second)
+        if second % every_s == 0:
+            assert line.push(mark, at_s=second).reason is Reason.DUPLICATE
+    assert {alert.hazard for alert in line.alerts} == {Hazard.FEED_SILENT}
 
 
 def unheard_for_a_day() -> tuple[Timeline, Alert]:
     """A press of an unregistered device, for which only the control room is asked, after its reminders."""
     line = Timeline()
     raised = only_alert(line.press(0, "X1"))
+    line.run(0, DAY_S - 300, every_s=300)
     line.tick(DAY_S - 1)
     return line, raised
 
@@ -276,6 +379,7 @@ def test_a_day_is_counted_from_the_last_fact() -> None:
     line = Timeline()
     line.press(0, "X1")
     line.press(100, "X1")
+    line.run(100, DAY_S, every_s=300)
     assert Reason.EXPIRED not in [decision.reason for decision in line.tick(DAY_S + 99)]
     assert line.tick(DAY_S + 100)[0].reason is Reason.EXPIRED
 

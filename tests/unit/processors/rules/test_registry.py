@@ -13,8 +13,21 @@ from processors.state.effect import Effect
 from processors.state.entities import Incident, Timer, TimerKind
 from processors.state.partition_state import State
 from processors.state.policy import DEFAULT_VERSION, FusionPolicy, Window, Windows, policy_record
-from schemas.enums import Action, Grade, InputKind, PillarKind, Reason
+from schemas.enums import (
+    AckAction,
+    Action,
+    DeviceKind,
+    Grade,
+    Hazard,
+    IncidentState,
+    InputKind,
+    PillarKind,
+    Reason,
+    Tier,
+)
 from schemas.fusion_log import FusionInput
+from schemas.registry import ChainLink
+from tests.support.expect import once, watch
 from tests.support.log_records import (
     LAT,
     camera,
@@ -28,6 +41,74 @@ from tests.support.log_records import (
     other_zone,
 )
 from tests.support.timeline import Timeline, only_alert
+
+
+def on_its_way() -> tuple[Timeline, str]:
+    """A call of a pillar whose unit is on the way."""
+    line = Timeline()
+    call = only_alert(line.press(0)).incident_id
+    line.acknowledge(AckAction.EN_ROUTE, call, 1)
+    return line, call
+
+
+def test_a_pillar_that_is_moved_takes_its_open_incident_with_it() -> None:
+    line, call = on_its_way()
+    moved = only_alert(line.push(device(lat=31.0, revision=2), at_s=2))
+    assert (moved.incident_id, moved.reason, moved.state) == (
+        call,
+        Reason.DEVICE_MOVED,
+        IncidentState.ASSIGNED,
+    )
+    assert moved.position is not None
+    assert moved.position.lat == 31.0
+
+
+def test_another_chain_of_a_pillar_reaches_its_open_incident_and_its_unit_has_as_much_time_to_answer() -> (
+    None
+):
+    line = Timeline()
+    call = only_alert(line.press(0)).incident_id
+    chain = (ChainLink(tier=Tier.VILLAGE, unit="village-2"), ChainLink(tier=Tier.COUNTY, unit="county-2"))
+    moved = only_alert(line.push(device(chain=chain, revision=2), at_s=20))
+    assert (moved.incident_id, moved.reason, moved.responsible_unit) == (
+        call,
+        Reason.DEVICE_MOVED,
+        "village-2",
+    )
+    assert (moved.chain, moved.ack_by) == (chain, ms(50))
+    assert not line.run(21, 49)
+    assert only_alert(line.tick(50)[0]).responsible_unit == "county-2"
+
+
+def test_a_chain_that_has_become_shorter_asks_its_last_unit() -> None:
+    line = Timeline()
+    line.press(0)
+    line.run(30, 30)
+    chain = (ChainLink(tier=Tier.VILLAGE, unit="village-2"),)
+    moved = only_alert(line.push(device(chain=chain, revision=2), at_s=31))
+    assert (moved.responsible_unit, moved.escalate_at) == ("village-2", None)
+
+
+def test_a_removed_pillar_s_open_incident_goes_on_at_its_last_place_and_says_so() -> None:
+    line, call = on_its_way()
+    left = only_alert(line.push(device(revision=2, removed=True), at_s=2))
+    assert (left.incident_id, left.reason, left.state) == (call, Reason.DEVICE_LEFT, IncidentState.ASSIGNED)
+    assert left.position is not None
+
+
+def test_a_pillar_s_other_fields_tell_its_incident_nothing() -> None:
+    line, _ = on_its_way()
+    changed = device(revision=2, heartbeat_s=600, test_every_s=3_600)
+    assert line.push(changed, at_s=2).alerts == ()
+
+
+def test_a_kind_that_is_corrected_while_a_device_is_silent_leaves_no_fault_open() -> None:
+    line = Timeline(device(heartbeat_s=20))
+    watch(line, 1, 40)
+    assert once(line, 0, 40).hazard is Hazard.COMM_FAIL
+    line.push(device(revision=2, heartbeat_s=20, kind=DeviceKind.CAMERA), at_s=41)
+    assert not line.state.incidents
+    assert once(line, 41, 41).reason is Reason.DEVICE_UPDATED
 
 
 def test_a_moved_pillar_raises_at_its_new_place() -> None:
@@ -65,10 +146,11 @@ def test_a_device_with_an_impossible_position_still_raises() -> None:
 
 def test_a_policy_is_in_force_from_its_offset_on_and_named_in_every_alert() -> None:
     line = Timeline()
+    line.push(device("P2"))
     before = only_alert(line.press(0))
     policy = FusionPolicy(windows=Windows(red=Window(rolling_ms=5_000, at_most_ms=5_000)))
     assert line.policy(policy).reason is Reason.POLICY_ACTIVATED
-    after = only_alert(line.press(6))
+    after = line.press(6, "P2").alerts[0]
     assert after.incident_id != before.incident_id
     assert [before.policy_version, after.policy_version] == [
         DEFAULT_VERSION,
@@ -137,10 +219,11 @@ def test_the_hash_of_the_last_record_is_that_of_its_key_and_value() -> None:
     assert first != line.state.last_hash
 
 
-def test_unregistered_devices_are_bounded_and_events_of_dropped_ones_count_as_known() -> None:
+def crowded() -> Timeline:
+    """A partition with room for two more unregistered devices, then four that report: the oldest two are dropped."""
     line = Timeline()
     others = MAX_UNREGISTERED - 2
-    for number in range(others):  # their events are later than all below: there is room for two more
+    for number in range(others):  # their events are later than all below
         name = f"other-{number}"
         line.push(fact(PillarKind.RELEASE, name, at_s=1_000, event_id="e1"))
     for at_s, name in ((10, "X1"), (30, "X2"), (20, "X3"), (40, "X1"), (50, "X4")):
@@ -148,11 +231,24 @@ def test_unregistered_devices_are_bounded_and_events_of_dropped_ones_count_as_kn
     unregistered = [key[1] for key, known in line.state.devices.items() if known.site is None]
     assert unregistered[others:] == ["X1", "X4"]
     assert line.state.unregistered_count == len(unregistered) == MAX_UNREGISTERED
-    copies = [
-        line.press(at_s, name, event_id=f"{name}-{at_s}").reason for at_s, name in ((30, "X2"), (20, "X3"))
+    return line
+
+
+def test_unregistered_devices_are_bounded_and_nothing_of_a_dropped_one_is_beyond_memory() -> None:
+    line = crowded()
+    told = [
+        line.push(fact(PillarKind.CANCEL, name, at_s=at_s, event_id="c"), at_s=60).reason
+        for at_s, name in ((31, "X2"), (21, "X3"))
     ]
-    assert copies == [Reason.BEYOND_MEMORY] * 2
-    assert line.press(60, "X2").reason is Reason.PRESSED_AGAIN
+    assert told == [Reason.CANCEL_REQUESTED] * 2
+    assert line.state.unregistered_count == MAX_UNREGISTERED
+
+
+def test_a_press_of_a_dropped_device_is_heard_and_a_resend_into_its_open_incident_is_none() -> None:
+    line = crowded()
+    assert line.press(30, "X2", event_id="X2-30").reason is Reason.DUPLICATE
+    assert line.press(25, "X2", event_id="from a buffer").reason is Reason.PRESSED_AGAIN
+    assert line.press(15, "X5").reason is Reason.UNREGISTERED_DEVICE
 
 
 def test_an_unregistered_device_that_is_registered_counts_no_longer_and_keeps_its_event_ids() -> None:
@@ -188,8 +284,16 @@ def test_a_press_that_a_rule_fails_on_is_a_minimal_red_and_changes_nothing(
     assert (alert.sent, [source.event_id for source in alert.sources]) == (ms(7), ["e1"])
     monkeypatch.undo()
     whole = only_alert(line.press(8, event_id="e1"))
-    assert (whole.reason, whole.incident_id) == (Reason.FIRST_FACT, alert.incident_id)
+    assert whole.reason is Reason.FIRST_FACT
+    assert whole.incident_id != alert.incident_id, "F3: the two have different contents"
     assert whole.alert_id != alert.alert_id
+
+
+def test_minimal_reds_of_two_presses_are_two_incidents(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Timeline()
+    monkeypatch.setitem(incidents.RULES, InputKind.PILLAR_EVENT, broken)
+    names = {only_alert(line.press(at_s, event_id="e1")).incident_id for at_s in (7, 8, 3_600)}
+    assert len(names) == 3
 
 
 def test_anything_else_that_a_rule_fails_on_has_its_reason_and_no_alert(

@@ -36,6 +36,37 @@ def test_what_is_committed_is_not_committed_again() -> None:
     run(scene())
 
 
+def test_no_commit_passes_what_is_held() -> None:
+    async def scene() -> None:
+        consumer, thread = make_consumer(A, B)
+        limits = {A: 7}
+        consumer.commit_limit = lambda topic, partition: limits.get(TP(topic, partition))
+        for each in (message(A, 0, 10), message(B, 0, 4)):
+            consumer.ack(each)
+        await consumer.commit()
+        consumer.ack(message(A, 10, 12))
+        await consumer.commit()
+        assert thread.committed == [{A: 7, B: 4}], "what lies behind it waits too"
+        assert not consumer.unacked, "and nothing waits for it"
+        limits.clear()
+        await consumer.commit()
+        assert thread.committed[1:] == [{A: 12}]
+
+    run(scene())
+
+
+def test_a_limit_beyond_what_is_done_commits_nothing_that_is_not_done() -> None:
+    async def scene() -> None:
+        consumer, thread = make_consumer(A)
+        consumer.commit_limit = lambda _topic, _partition: 40
+        assert not await consumer.commit()
+        consumer.ack(message(A, 0, 10))
+        await consumer.commit()
+        assert thread.committed == [{A: 10}]
+
+    run(scene())
+
+
 def test_the_highest_end_wins() -> None:
     async def scene() -> None:
         consumer, thread = make_consumer(A)

@@ -57,6 +57,17 @@ def test_it_is_looked_at_no_more_often_than_configured() -> None:
     assert run(found.refresh())
 
 
+def test_whoever_misses_a_key_may_look_sooner() -> None:
+    found, follower, world = followed(runtime=RuntimeSettings(registry_poll_s=5))
+    run(found.refresh())
+    follower.arrive(*registered(device("P1")))
+    world.clock.seconds += 0.1
+    assert not run(found.refresh(interval_s=0.2))
+    world.clock.seconds += 0.2
+    assert run(found.refresh(interval_s=0.2))
+    assert found.get("P1") == device("P1")
+
+
 def test_a_record_that_cannot_be_read_is_dead_lettered_and_the_one_before_stays() -> None:
     found, _, world = followed([*registered(device("P1")), kept(REGISTRY, "P1", b"poison", offset=4)])
     assert found.get("P1") == device("P1")

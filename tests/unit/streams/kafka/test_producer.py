@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import (
+    TIMESTAMP_CREATE_TIME,
+    TIMESTAMP_LOG_APPEND_TIME,
+    TIMESTAMP_NOT_AVAILABLE,
+    KafkaError,
+    KafkaException,
+)
 
 from schemas.errors import DeliveryFailed
 from streams.kafka.producer import ANY_PARTITION, Delivery, DeliveryRefused, ProducerRecord, RecordMetadata
@@ -18,8 +24,11 @@ Answer = Callable[[], None]
 class FakeMessage:
     """What librdkafka gives a delivery callback."""
 
-    def __init__(self, topic: str, partition: int, offset: int) -> None:
-        self._place = (topic, partition, offset)
+    def __init__(self, topic: str, partition: int, offset: int, stamp: tuple[int, int]) -> None:
+        self._place, self._stamp = (topic, partition, offset), stamp
+
+    def timestamp(self) -> tuple[int, int]:
+        return self._stamp
 
     def topic(self) -> str:
         return self._place[0]
@@ -47,6 +56,7 @@ class FakeProducer:
         self.failing: dict[str, KafkaError] = {}
         self.refusing: KafkaError | None = None
         self.known = {"topic"}
+        self.stamp = (TIMESTAMP_CREATE_TIME, 1_760_000_000_000)
         self._due: queue.SimpleQueue[Answer] = queue.SimpleQueue()
 
     def produce(
@@ -63,7 +73,7 @@ class FakeProducer:
             raise BufferError("Local: Queue full")
         if self.refusing is not None:
             raise KafkaException(self.refusing)
-        message = FakeMessage(topic, max(partition, 0), len(self.produced))
+        message = FakeMessage(topic, max(partition, 0), len(self.produced), self.stamp)
         self.produced.append((topic, value, key, partition))
         error = self.failing.get(topic)
         self.callbacks.append(lambda: on_delivery(error, message))
@@ -153,6 +163,19 @@ def test_places_come_in_the_order_given_whatever_the_order_of_the_answers(
         RecordMetadata("topic", 1, 1),
         RecordMetadata("topic", 2, 2),
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "appended_at"),
+    [(TIMESTAMP_LOG_APPEND_TIME, 7), (TIMESTAMP_CREATE_TIME, None), (TIMESTAMP_NOT_AVAILABLE, None)],
+)
+def test_a_report_says_when_the_broker_appended_where_it_is_the_broker_that_stamps(
+    made: Callable[[], Delivery], kind: int, appended_at: int | None
+) -> None:
+    delivery = made()
+    FakeProducer.last.stamp = (kind, 7)
+    (place,) = run(delivery.deliver(records(b"1")))
+    assert place == RecordMetadata("topic", 0, 0, appended_at)
 
 
 def test_the_caller_waits_for_the_last_answer(made: Callable[[], Delivery]) -> None:

@@ -31,6 +31,7 @@ def test_an_agent_that_only_processes_is_ready_once_it_is_started() -> None:
     for hook in (hooks.start, hooks.after_batch, hooks.every_second, hooks.finish):
         run(hook())
     assert hooks.is_ready()
+    assert hooks.clocks_agree()
     assert not hooks.is_restoring()
 
 

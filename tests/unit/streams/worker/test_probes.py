@@ -18,10 +18,12 @@ def health(
     joined: bool = True,
     started: bool = True,
     restored: bool = True,
+    agree: bool = True,
     stalled_s: float = 0.0,
 ) -> Health:
     lag = cast("LagMonitor", SimpleNamespace(joined=joined, stalled_for_s=lambda: stalled_s))
-    return Health(lag, Hooks(is_ready=lambda: restored), 30, delivery_warm=warm, agent_started=started)
+    hooks = Hooks(is_ready=lambda: restored, clocks_agree=lambda: agree)
+    return Health(lag, hooks, 30, delivery_warm=warm, agent_started=started)
 
 
 def test_a_worker_that_lacks_nothing_is_ready() -> None:
@@ -35,6 +37,7 @@ def test_a_worker_that_lacks_nothing_is_ready() -> None:
         (health(joined=False), "no partitions assigned yet"),
         (health(started=False), "agent not restored"),
         (health(restored=False), "agent not restored"),
+        (health(agree=False), "this machine's clock and the broker's differ"),
         (health(stalled_s=30), "no commit for 30 s while records wait"),
     ],
 )
@@ -47,4 +50,4 @@ def test_a_worker_below_the_stall_limit_is_ready() -> None:
 
 
 def test_everything_that_is_missing_is_named() -> None:
-    assert len(health(warm=False, joined=False, restored=False, stalled_s=99).missing()) == 4
+    assert len(health(warm=False, joined=False, restored=False, agree=False, stalled_s=99).missing()) == 5

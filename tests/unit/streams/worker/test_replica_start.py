@@ -22,9 +22,9 @@ from streams.kafka.acls import group_of
 from streams.kafka.producer import ProducerRecord
 from streams.state.snapshots import Snapshots
 from streams.state.ticks import Ticker
-from streams.worker.metrics import Metrics
 from streams.worker.spec import REPLICABLE, WORKERS
 from streams.workers.alarms import AlarmsAgent
+from streams.workers.unregistered_events import HOLD_S
 from tests.support.expect import never, once
 from tests.support.fakes import HandClock, World, batch, consumed, registered, run
 from tests.support.log_records import alive, dead_letter, device, ms
@@ -71,6 +71,8 @@ def forwarded(replica: str) -> list[ProducerRecord]:
         await agent.start()
         for given in feed():
             await agent.process([given])
+        world.clock.seconds += HOLD_S  # what no registry names is held for so long
+        await agent.every_second()
 
     run(scene())
     return world.delivery.sent
@@ -106,12 +108,8 @@ class TwoTickers:
 
     def __init__(self) -> None:
         self.states = [new_state(0, 1), new_state(0, 1)]
-        self.metrics = [Metrics(), Metrics()]
         self.clock = HandClock(0)
-        self.tickers = [
-            Ticker(metrics, 60, replica, self.clock.clock)
-            for metrics, replica in zip(self.metrics, ("", "b"), strict=True)
-        ]
+        self.tickers = [Ticker(replica, self.clock.clock) for replica in ("", "b")]
         self.log: list[Any] = []
 
     def tick(self, replica: int, at: EpochMs) -> None:
@@ -121,8 +119,6 @@ class TwoTickers:
     def read(self, replica: int) -> list[Reason]:
         state = self.states[replica]
         records = self.log[state.offset :]
-        if records:
-            self.tickers[replica].read_back(records)
         entries = [LogEntry(record.offset, record.timestamp, record.key, record.value) for record in records]
         return [fold(state, entry)[1][-1].reason for entry in entries]
 
@@ -153,15 +149,6 @@ def test_a_replica_that_was_behind_ticks_again_once_it_has_caught_up() -> None:
     assert two.read(0) == [Reason.TICK]
     two.read(1)
     assert dump(two.states[0]) == dump(two.states[1])
-
-
-def test_a_tick_of_another_replica_says_nothing_of_our_clock() -> None:
-    two = TwoTickers()
-    two.tick(1, ms(0))
-    two.clock.seconds = 5
-    two.tick(0, ms(5))  # it has read nothing for five seconds: the same number as the other's
-    two.read(0)
-    assert two.tickers[0].clocks_agree
 
 
 def test_a_feed_that_either_forwarder_tells_of_is_not_silent_whatever_their_clocks_say() -> None:

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Iterable
 
 import pytest
+from msgspec.structs import replace
 
 from processors.intake.ack import ack_input
-from processors.intake.pillar_event import intake
+from processors.intake.pillar_event import ID_LENGTH, intake
 from schemas.ack import AckFact, Acknowledgement, Actor
 from schemas.codec import decode, encode
 from schemas.enums import AckAction, Feed, InputKind, PillarKind
-from schemas.errors import Cause, DeliveryFailed
+from schemas.errors import AccessDenied, BrokerUnavailable, Cause, DeliveryFailed
 from schemas.feeds import PillarEvent
 from schemas.fusion_log import DeadLetterNotice, FeedWatermark, FusionInput, PillarFact
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
@@ -18,6 +19,7 @@ from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY
 from schemas.units import EpochMs
 from streams.workers import alarms
 from streams.workers.alarms import ACKS_AT_ONCE, AlarmsAgent
+from streams.workers.unregistered_events import MOST_RECORDS
 from tests.support.fakes import World, batch, registered, run
 from tests.support.log_records import ZONE, device, ms
 
@@ -60,17 +62,6 @@ def test_a_press_of_an_unknown_device_goes_to_the_control_room() -> None:
     assert world.delivery.dead_letters(PILLAR_EVENTS) == []
 
 
-@pytest.mark.parametrize(
-    "kind", [kind for kind in PillarKind if kind not in {PillarKind.PRESS, PillarKind.UNKNOWN}]
-)
-def test_anything_else_of_an_unknown_device_is_dead_lettered(kind: PillarKind) -> None:
-    agent, world = started()
-    run(agent.process([batch(encode(event(kind)), topic=PILLAR_EVENTS)]))
-    (letter,) = world.delivery.dead_letters(PILLAR_EVENTS)
-    assert letter.cause is Cause.UNKNOWN_DEVICE
-    assert [fact.kind for fact in facts(world)] == [InputKind.DEAD_LETTER]
-
-
 def test_a_dead_letter_on_the_pillar_topic_is_reported_to_the_control_room() -> None:
     agent, world = started()
     run(agent.process([batch(b"poison", topic=PILLAR_EVENTS, partition=2, start=40, at_s=9)]))
@@ -110,6 +101,18 @@ def test_a_kind_that_this_release_does_not_know_is_dead_lettered() -> None:
     agent, world = started(device("P1"))
     run(agent.process([batch(encode(event(PillarKind.UNKNOWN)), topic=PILLAR_EVENTS)]))
     assert [letter.cause for letter in world.delivery.dead_letters(PILLAR_EVENTS)] == [Cause.INVALID_FIELD]
+    (notice,) = notices(world)
+    assert notice.device_id == "P1"
+
+
+def test_two_presses_through_a_gateway_whose_clock_is_dead_are_two_also_when_they_are_read_again() -> None:
+    agent, world = started(device("P1"))
+    given = encode(replace(event(event_id=None), occurred_at=EpochMs(0), received_at=EpochMs(0)))
+    for _ in range(2):
+        run(agent.process([batch(given, given, topic=PILLAR_EVENTS, start=7)]))
+    first, second, first_again, second_again = (fact.event_id for fact in facts(world))
+    assert first != second
+    assert (first, second) == (first_again, second_again)
 
 
 def test_a_press_that_our_own_code_fails_on_goes_to_the_log_all_the_same(
@@ -117,7 +120,7 @@ def test_a_press_that_our_own_code_fails_on_goes_to_the_log_all_the_same(
 ) -> None:
     agent, world = started(device("P1"))
 
-    def broken(*_: object) -> PillarFact:
+    def broken(*_: object, **__: object) -> PillarFact:
         raise ZeroDivisionError
 
     monkeypatch.setattr(alarms, "intake", broken)
@@ -129,10 +132,10 @@ def test_a_press_that_our_own_code_fails_on_goes_to_the_log_all_the_same(
 def test_an_exception_in_a_rule_costs_one_record_and_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     agent, world = started(device("P1"), device("P2"))
 
-    def broken(given: PillarEvent, *rest: object) -> PillarFact:
+    def broken(given: PillarEvent, *rest: object, **more: object) -> PillarFact:
         if given.device_id == "P2":
             raise ZeroDivisionError
-        return intake(given, *rest)  # type: ignore[arg-type]
+        return intake(given, *rest, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(alarms, "intake", broken)
     heartbeat = encode(event(PillarKind.HEARTBEAT, device_id="P2"))
@@ -156,6 +159,202 @@ def test_a_delivery_that_fails_leaves_the_agent() -> None:
     world.delivery.refused = frozenset({FUSION_INPUT})
     with pytest.raises(DeliveryFailed):
         run(agent.process([batch(encode(event()), topic=PILLAR_EVENTS)]))
+
+
+# --- devices that no registry names (F20) -------------------------------------------------------------------------
+
+NO_PRESS = [kind for kind in PillarKind if kind not in {PillarKind.PRESS, PillarKind.UNKNOWN}]
+
+
+class Unregistered:
+    """An alarms worker whose registry names P1 alone, until it is told of more."""
+
+    def __init__(self) -> None:
+        self.world = World("alarms")
+        self.site = self.world.reader.holds(REGISTRY, registered(device("P1")))
+        self.agent = AlarmsAgent(self.world.context)
+        self._offset = 0
+        run(self.agent.start())
+
+    def sends(self, *events: PillarEvent) -> None:
+        run(self.agent.process([batch(*map(encode, events), topic=PILLAR_EVENTS, start=self._offset)]))
+        self._offset += len(events)
+
+    def registers(self, device_id: str) -> None:
+        self.site.arrive(*registered(device(device_id)))
+
+    def second(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.world.clock.seconds += 1
+            run(self.agent.every_second())
+
+    @property
+    def facts(self) -> list[tuple[str, str, str]]:
+        """(device, event id, zone) of every pillar event in the log."""
+        found = [
+            (fact.zone, decode(fact.payload, PillarFact)) for fact in facts(self.world) if is_event(fact)
+        ]
+        return [(made.device_id, made.event_id, zone) for zone, made in found]
+
+    @property
+    def causes(self) -> list[Cause]:
+        return [letter.cause for letter in self.world.delivery.dead_letters(PILLAR_EVENTS)]
+
+    @property
+    def limit(self) -> int | None:
+        return self.world.context.commit_limits.of(PILLAR_EVENTS, 0)
+
+
+def is_event(fact: FusionInput) -> bool:
+    return fact.kind is InputKind.PILLAR_EVENT
+
+
+def notices(world: World) -> list[DeadLetterNotice]:
+    told = [fact for fact in facts(world) if fact.kind is InputKind.DEAD_LETTER]
+    return [decode(fact.payload, DeadLetterNotice) for fact in told]
+
+
+def heartbeat(device_id: str = "P2", event_id: str = "h1") -> PillarEvent:
+    return event(PillarKind.HEARTBEAT, device_id, event_id)
+
+
+@pytest.fixture
+def town() -> Unregistered:
+    return Unregistered()
+
+
+@pytest.mark.parametrize("kind", NO_PRESS)
+def test_what_nobody_registers_in_five_seconds_is_dead_lettered_and_names_its_device(
+    town: Unregistered, kind: PillarKind
+) -> None:
+    town.sends(event(kind, "P2"))
+    town.second(4)
+    assert town.causes == []
+    town.second()
+    assert town.causes == [Cause.UNKNOWN_DEVICE]
+    (notice,) = notices(town.world)
+    assert (notice.cause, notice.device_id, notice.offset) == (Cause.UNKNOWN_DEVICE, "P2", 0)
+    assert town.facts == []
+    town.second(10)
+    assert town.causes == [Cause.UNKNOWN_DEVICE], "once"
+
+
+@pytest.mark.parametrize("after_s", [1, 4])
+def test_an_event_whose_registry_is_on_its_way_is_forwarded_when_it_comes(
+    town: Unregistered, after_s: int
+) -> None:
+    town.sends(heartbeat())
+    town.second(after_s - 1)
+    town.registers("P2")
+    town.second()
+    assert town.facts == [("P2", "h1", ZONE)]
+    town.second(10)
+    assert (town.causes, notices(town.world)) == ([], [])
+
+
+def test_the_registry_is_looked_at_as_soon_as_an_event_names_a_device_that_it_does_not(
+    town: Unregistered,
+) -> None:
+    town.registers("P2")
+    town.sends(heartbeat(), event(device_id="P2", event_id="e1"))
+    assert town.facts == [("P2", "h1", ZONE), ("P2", "e1", ZONE)]
+
+
+def test_a_press_of_a_device_that_was_just_registered_is_in_its_zone(town: Unregistered) -> None:
+    town.registers("P2")
+    town.sends(event(device_id="P2"))
+    assert town.facts == [("P2", "e1", ZONE)]
+
+
+def test_no_press_waits_for_a_registry(town: Unregistered) -> None:
+    town.sends(heartbeat(), event(), event(device_id="P3", event_id="e3"))
+    assert town.facts == [("P1", "e1", ZONE), ("P3", "e3", UNASSIGNED_ZONE)]
+    assert [record.topic for record in town.world.delivery.lists[0]] == [FUSION_INPUT, FUSION_INPUT]
+
+
+def test_the_events_of_a_device_keep_their_order(town: Unregistered) -> None:
+    begins, ends = event(PillarKind.TAMPER, "P2", "t1"), event(PillarKind.TAMPER, "P2", "t2")
+    town.sends(begins)
+    town.registers("P2")
+    town.world.clock.seconds += 1
+    town.sends(ends, event(device_id="P2", event_id="e1"))
+    assert [event_id for _, event_id, _ in town.facts] == ["t1", "t2", "e1"]
+    town.second(10)
+    assert len(town.facts) == 3
+
+
+def test_no_commit_passes_what_is_held_before_it_is_delivered(town: Unregistered) -> None:
+    town.sends(event(), heartbeat(), event(event_id="e2"))
+    assert town.limit == 1
+    town.registers("P2")
+    town.world.delivery.refused = frozenset({FUSION_INPUT})
+    with pytest.raises(DeliveryFailed):
+        town.second()
+    assert town.limit == 1
+    town.world.delivery.refused = frozenset()
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_commits_go_on_once_it_is_decided_about(town: Unregistered, is_named: bool) -> None:
+    town.sends(heartbeat())
+    if is_named:
+        town.registers("P2")
+    town.second(5)
+    assert town.limit is None
+
+
+def test_commits_go_on_when_a_later_event_brings_a_held_one_with_it(town: Unregistered) -> None:
+    town.sends(heartbeat())
+    town.registers("P2")
+    town.world.clock.seconds += 1
+    town.sends(heartbeat(event_id="h2"))
+    assert (town.limit, town.causes) == (None, [])
+
+
+def test_what_is_read_again_after_a_crash_leads_to_the_same_records() -> None:
+    first, second = Unregistered(), Unregistered()
+    for town in (first, second):
+        town.sends(event(), heartbeat())
+    first.second(5)
+    second.second(3)  # and then it is killed: the heartbeat is not committed
+    third = Unregistered()
+    third.sends(event(), heartbeat())
+    third.second(5)
+    assert second.world.delivery.sent == first.world.delivery.sent[:1]
+    assert third.world.delivery.sent == first.world.delivery.sent
+
+
+def test_beyond_a_bounded_number_an_event_is_dead_lettered_at_once(town: Unregistered) -> None:
+    town.sends(*(heartbeat(f"X{number}") for number in range(MOST_RECORDS + 3)), event())
+    assert town.causes == [Cause.UNKNOWN_DEVICE] * 3
+    assert town.facts == [("P1", "e1", ZONE)]
+    town.second(5)
+    assert len(town.causes) == MOST_RECORDS + 3
+
+
+def test_an_unknown_device_s_id_of_any_length_fits_into_a_report(town: Unregistered) -> None:
+    town.sends(heartbeat("x" * 10_000))
+    town.second(5)
+    (notice,) = notices(town.world)
+    assert len(notice.device_id) <= ID_LENGTH
+
+
+def test_a_record_that_cannot_be_read_names_no_device(town: Unregistered) -> None:
+    run(town.agent.process([batch(b"poison", topic=PILLAR_EVENTS)]))
+    assert [notice.device_id for notice in notices(town.world)] == [""]
+
+
+def test_a_registry_that_we_may_not_read_ends_the_worker_and_rejects_nothing(town: Unregistered) -> None:
+    town.site.failure = AccessDenied("not for you")
+    with pytest.raises(AccessDenied):
+        town.sends(heartbeat())
+    assert town.causes == []
+
+
+def test_a_registry_that_cannot_be_read_for_a_while_delays_no_press(town: Unregistered) -> None:
+    town.site.failure = BrokerUnavailable("nobody answers")
+    town.sends(event(device_id="P2"), heartbeat(), event())
+    assert town.facts == [("P2", "e1", UNASSIGNED_ZONE), ("P1", "e1", ZONE)]
 
 
 # --- acknowledgements ---------------------------------------------------------------------------------------------
@@ -248,7 +447,7 @@ def test_once_a_second_every_partition_of_the_log_hears_how_far_the_feed_is() ->
     assert (given.kind, given.zone) == (InputKind.FEED_WATERMARK, "")
     assert given.event_id == f"alive-pillars-{ms(9)}-1.3"
     assert decode(given.payload, FeedWatermark) == FeedWatermark(
-        feed=Feed.PILLARS, topic=PILLAR_EVENTS, partitions=(1, 3), at=ms(9)
+        feed=Feed.PILLARS, topic=PILLAR_EVENTS, partitions=(1, 3), at=ms(9), partition_count=4
     )
 
 

@@ -221,6 +221,26 @@ def test_bad_input_is_dead_lettered_with_place_and_cause_alone(
     assert [observation.observation_id for observation in cameras.observations] == ["next"]
 
 
+def test_a_camera_that_was_just_registered_is_known_at_once(cameras: Cameras) -> None:
+    cameras.world.reader.followers[REGISTRY].arrive(*registered(camera("C9")))
+    cameras.sees(frame("C9"))
+    assert cameras.causes == []
+    assert [observation.device_id for observation in cameras.observations] == ["C9"]
+
+
+def test_fires_of_a_camera_whose_clocks_are_dead_are_several_and_of_when_they_arrived(
+    cameras: Cameras,
+) -> None:
+    dead = replace(frame(event_id=None), captured_at=EpochMs(0), received_at=EpochMs(0))
+    cameras.sees(dead, dead, appended_s=50)
+    first, second = cameras.observations
+    assert first.observation_id != second.observation_id
+    assert {(each.occurred_at, each.received_at) for each in (first, second)} == {(ms(50), ms(50))}
+    assert [at for _, at in cameras.rule.asked] == [ms(50), ms(50)], "the rule has to see time pass"
+    names = [each.snapshot_id for each in cameras.world.delivery.decoded(EVIDENCE, EvidenceSnapshot)]
+    assert names == [first.observation_id, second.observation_id]
+
+
 def test_a_rule_that_fails_costs_one_frame_and_says_nothing_of_its_content(cameras: Cameras) -> None:
     cameras.rule.failure = ValueError(CANARY)
     with structlog.testing.capture_logs() as lines:

@@ -11,7 +11,7 @@ from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import AckOutcome, Grade, InputKind, PillarKind, Reason
 from schemas.errors import Cause, DeliveryFailed
-from schemas.fusion_log import FusionInput, FusionSnapshot, LogBrokenNotice, Tick
+from schemas.fusion_log import ClockNotice, FusionInput, FusionSnapshot, LogBrokenNotice, Tick
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import (
@@ -216,6 +216,32 @@ def test_ticks_are_empty_of_a_zone_numbered_and_one_for_each_of_our_partitions(
     assert (tick.kind, tick.zone) == (InputKind.TICK, "")
 
 
+def test_a_clock_that_differs_is_told_and_neither_stops_ticks_nor_ends_the_worker(
+    agent: FusionAgent, world: World
+) -> None:
+    run(agent.process([log(device())]))
+    world.delivery.stamp = lambda: ms(world.clock.seconds - 81)
+    for _ in range(200):
+        run(agent.every_second())
+        world.clock.seconds += 1
+    written = [decode(sent.value, FusionInput) for sent in world.delivery.to(FUSION_INPUT)]
+    ticked = [decode(each.payload, Tick).number for each in written if each.kind is InputKind.TICK]
+    assert ticked == list(range(1, 201))
+    assert not agent.clocks_agree()
+    assert agent.is_ready(), "readiness has a line of its own for it"
+    assert world.count("callbox_clock_difference_seconds") == -81
+    told = [decode(each.payload, ClockNotice) for each in written if each.kind is InputKind.CLOCK]
+    assert [notice.differs for notice in told] == [True] * 4  # after three readings, then once a minute
+    assert {notice.worker for notice in told} == {"fusion@host-1"}
+
+
+def test_a_tick_carries_its_writer_s_time(agent: FusionAgent, world: World) -> None:
+    world.clock.seconds = 7
+    run(agent.every_second())
+    (sent,) = world.delivery.to(FUSION_INPUT)
+    assert decode(decode(sent.value, FusionInput).payload, Tick) == Tick(number=WAKE, at=ms(7))
+
+
 def test_a_tick_that_the_log_already_has_is_not_numbered_again(agent: FusionAgent, world: World) -> None:
     run(agent.process([log(device(), Tick(number=40))]))
     run(agent.every_second())
@@ -382,3 +408,15 @@ def test_the_owner_of_the_first_partition_tends_the_topic_of_incidents_once_it_i
     run(agent.every_second())
     run(agent.finish())
     assert topic.told == ["begin", "leave", "leave"]
+
+
+def test_nobody_tends_the_topic_of_incidents_by_a_wrong_clock(world: World, restored: Restored) -> None:
+    topic = FakeIncidentTopic()
+    agent = FusionAgent(world.context, restored, topic)  # type: ignore[arg-type]
+    world.ours = frozenset({0})
+    world.delivery.stamp = lambda: ms(world.clock.seconds + 5)
+    run(agent.process([log(b"", partition=0)]))
+    run(agent.every_second())
+    assert topic.told == ["begin"], "nothing is known of the clocks before the first tick"
+    run(agent.every_second())
+    assert topic.told == ["begin"]
