@@ -112,7 +112,8 @@ def on_cleared(state: State, signal: ConditionSignal) -> Effect:
         return Effect(Reason.NOT_ACTIVE)
     policy, now = state.policy, state.now
     incident = record_clearance(replace(known, last_at=now), now, policy)
-    if known.flapping or known.state in QUIET or known.is_planned:
+    is_return_held = known.state in OVER and known.calm_at is not None
+    if known.flapping or known.state in QUIET or known.is_planned or is_return_held:
         return Effect(Reason.CONDITION_OVER, (), (PutIncident(incident),))
     if incident.flapping:
         return _on_flapping(state, known, incident, signal)

@@ -29,6 +29,7 @@ from processors.incident.lifecycle import (
     put_away_until,
     still_asked,
 )
+from processors.rules.occurrence import never_a_press
 from processors.state.effect import Change, Effect, EndIncident, PutEnded, PutIncident, PutUnmatchedAck
 from processors.state.entities import EndedIncident, Incident
 from processors.state.event_ids import add_event, check_event
@@ -262,7 +263,9 @@ def _accepted(state: State, incident: Incident, fact: AckFact, rule: AckRule) ->
         incident = replace(incident, cleared_by_person=True)
     if incident.state in ATTENDED and fact.revision is not None and fact.revision < before.call_revision:
         incident = still_asked(incident, before)
-    if before.untold and incident.notify_at is None:
+    if incident.state in QUIET and never_a_press(incident):
+        incident = replace(incident, untold=0)
+    elif before.untold and incident.notify_at is None:
         incident = replace(incident, notify_at=EpochMs(now + policy.more_records_ms))
     if incident.state in QUIET and fact.action is not AckAction.NOTE:
         incident = put_away_until(incident, EpochMs(now + _silence_ms(state, incident, fact)), policy)

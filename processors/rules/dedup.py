@@ -35,17 +35,17 @@ class DedupResult(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
 
 
-def check_press(state: State, key: DeviceKey, fact: PillarFact, status: Status) -> DedupResult:
+def check_press(state: State, key: DeviceKey, fact: PillarFact, name: str, status: Status) -> DedupResult:
     """Compare a press with those that the device's window and its open incidents remember.
 
     Args:
         state: Read only.
         key: The device.
         fact: The press.
-        status: Whether it is real or part of an exercise.
+        name: Its name in the window (event_name).
+        status: Whether it counts as real or as part of an exercise.
     """
     device = device_at(state, key)
-    name = event_name(fact.event_id, is_exercise=status is Status.EXERCISE)
     if has_event(device.press_ids, name, fact.received_at, state.policy.bounce_ms):
         return DedupResult(device, Reason.DUPLICATE, ())
     is_resent = key in state.by_device and _is_resent(state, key, fact.event_id, status)

@@ -48,22 +48,25 @@ FAULTS: Mapping[PillarKind, Hazard] = {
 def pillar_fact(state: State, envelope: FusionInput, fact: PillarFact) -> Effect:
     """Decide about one report of a device."""
     key = (envelope.zone, fact.device_id)
+    # The mark as it was sent names the event, since a copy may come when the exercise is over.
+    name = event_name(fact.event_id, is_exercise=fact.exercise)
     noted: tuple[Change, ...] = ()
     if fact.exercise or state.exercises:
         fact, noted = under_exercise(state, key, fact)
     if fact.kind is PillarKind.HEARTBEAT:
         beat = _heartbeat(state, key, fact)
-        return beat.after(*noted) if noted else beat
+        return beat.after(*noted) if noted and beat.reason is Reason.HEARTBEAT else beat
     if fact.kind is PillarKind.PRESS:
-        known = check_press(state, key, fact, status_of(fact))
+        known = check_press(state, key, fact, name, status_of(fact))
     else:
-        event_id = event_name(fact.event_id, is_exercise=fact.exercise)
-        name = f"{fact.kind}:{'on' if fact.active else 'off'}:{event_id}"
-        known = check_duplicate(state, key, Feed.PILLARS, name, fact.received_at)
+        kind = f"{fact.kind}:{'on' if fact.active else 'off'}"
+        known = check_duplicate(state, key, Feed.PILLARS, f"{kind}:{name}", fact.received_at)
     device = known.device
     if known.repeat is not None:
-        resent = known.changes and device.is_registered  # at another time, so its device is alive
-        alive = (_alive(state, device, fact),) if resent else ()
+        if not known.changes:  # a copy: it neither begins nor ends an exercise
+            return Effect(known.repeat)
+        # It was sent again at another time, so its device is alive.
+        alive = (_alive(state, device, fact),) if device.is_registered else ()
         return Effect(known.repeat, (), (*noted, *known.changes, *alive))
     effect = _RULES.get(fact.kind, _unknown)(state, device, fact).after(*noted)
     if not device.is_registered:

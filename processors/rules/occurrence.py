@@ -90,6 +90,11 @@ def log_broken(state: State, envelope: FusionInput, notice: LogBrokenNotice) -> 
     return _report(state, envelope.zone, _Occurrence(Hazard.LOG_BROKEN, Feed.LOG, *place))
 
 
+def never_a_press(incident: Incident) -> bool:
+    """Whether no record of an incident can have been a press, so that one that is put away has nothing to tell."""
+    return incident.place_key.endswith(f":{Cause.UNKNOWN_DEVICE}")
+
+
 def tell_more_records(state: State, incident: Incident) -> Effect:
     """Tell again of a cause of which more records have come, and ask for an answer (F20)."""
     more = replace(incident, reminders=incident.reminders + 1)

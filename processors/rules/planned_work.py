@@ -161,7 +161,9 @@ def exercise_due(state: State, place: str) -> EpochMs | None:
 def on_exercise_over(state: State, place: str) -> Effect:
     """Tell that an exercise has ended by its time, without anybody having said so."""
     exercise = state.exercises[place]
-    over = PutExercise(place, replace(exercise, is_over=True))
+    # What is marked is real from now on for as long as an exercise may last, also if nothing has come during it.
+    last_at = EpochMs(max(exercise.last_at, exercise.ends_at))
+    over = PutExercise(place, replace(exercise, last_at=last_at, is_over=True))
     zone, _, name = place.partition("/")
     signal = _signal(state, zone, name or zone)
     return on_active(state, signal).after(over)

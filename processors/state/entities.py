@@ -328,7 +328,7 @@ class Exercise(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     Attributes:
         ends_at: Stream time from which its reports are taken for real.
-        last_at: Stream time of the latest report that belongs to it.
+        last_at: Stream time of the latest report that belongs to it, and at least its end once it is over.
         revision: Of the announcement; 0 where there was none.
         is_over: Its end has been told.
         device_id: The device by which it was noticed; empty where it was announced.

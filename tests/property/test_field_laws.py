@@ -23,8 +23,8 @@ class Pressed(NamedTuple):
         zone: Its zone.
         press: The press.
         decision: What was decided about it.
-        is_known: It is the same report as an earlier one: of the presses of its device with its id that were no copy
-            themselves, one was received within the bounce window of it.
+        is_known: It is the same report as an earlier one: of the presses of its device with its id and its mark
+            (exercise or not) that were no copy themselves, one was received within the bounce window of it.
         is_listed: An open incident of its device lists it.
         before: The latest earlier press of its device that an alert has named.
         is_going_on: The incident of that press was open, and not over.
@@ -51,7 +51,7 @@ def pressed(steps: list[Step]) -> list[Pressed]:
     """Every press of a log, in order."""
     told: list[Pressed] = []
     heard: dict[tuple[str, str], tuple[PillarFact, str, int]] = {}
-    remembered: dict[tuple[str, str, str], list[int]] = {}
+    remembered: dict[tuple[str, str, str, bool], list[int]] = {}
     state = start()
     for each in entries(steps):
         envelope, record = reducer.read_entry(each)
@@ -61,7 +61,7 @@ def pressed(steps: list[Step]) -> list[Pressed]:
         if not isinstance(record, PillarFact) or not is_press:
             continue
         key, bounce_ms = (envelope.zone, record.device_id), state.policy.bounce_ms
-        times = remembered.setdefault((*key, record.event_id), [])
+        times = remembered.setdefault((*key, record.event_id, record.exercise), [])
         is_known = any(abs(at - record.received_at) <= bounce_ms for at in times)
         if not is_known:
             times.append(record.received_at)

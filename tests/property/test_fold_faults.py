@@ -10,8 +10,32 @@ from processors.fold import reducer
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import fold
 from processors.fold.snapshot_codec import dump, load
-from processors.incident import device_condition, issue, matching, merge, raising, supervision
-from processors.rules import ack, camera, dedup, device_event, feed, press, registry, timers
+from processors.incident import (
+    area,
+    device_condition,
+    issue,
+    matching,
+    merge,
+    planned,
+    raising,
+    silence,
+    site,
+    supervision,
+)
+from processors.rules import (
+    ack,
+    camera,
+    clock,
+    dedup,
+    device_event,
+    feed,
+    hold,
+    occurrence,
+    planned_work,
+    press,
+    registry,
+    timers,
+)
 from processors.state.partition_state import State
 from schemas.codec import encode
 from schemas.enums import Grade, PillarKind, Reason
@@ -59,6 +83,18 @@ PARTS = (
     (registry, "place_of"),
     (timers, "issue_alert"),
     (supervision, "on_active"),
+    (area, "on_active"),
+    (area, "members_of"),
+    (clock, "on_active"),
+    (device_event, "under_exercise"),
+    (hold, "raise_incident"),
+    (occurrence, "raise_incident"),
+    (occurrence, "issue_alert"),
+    (planned, "period_at"),
+    (planned_work, "on_active"),
+    (reducer, "compare_tick"),
+    (silence, "join_area"),
+    (site, "on_cleared"),
 )
 
 

@@ -9,7 +9,7 @@ from schemas.enums import Grade, PillarKind, Reason, Status
 from schemas.fusion_log import Observation, PillarFact
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from tests.reference.drive import Entry
-from tests.reference.limits import MINUTE, SECOND
+from tests.reference.limits import HOUR, MINUTE, SECOND
 from tests.reference.steps import Report
 from tests.reference.town import FAR_M, NEAR_M, Place, metres, place_of
 from tests.reference.view import OVER, Incident, View, is_press
@@ -24,6 +24,9 @@ TOGETHER_MS = 20 * SECOND
 """A bounce comes into the log with its press; what comes later may be one whose gateway's clock stands still."""
 
 LATE_MS = 40 * SECOND
+
+EXERCISE_MS = 4 * HOUR
+"""How long an exercise lasts that nobody ends (F21)."""
 
 HELD_MS = MINUTE
 """A flame may be held for this long before anybody is told of it."""
@@ -101,11 +104,14 @@ class Presses:
         self._reports: dict[str, int] = {}
         self._cancelled: dict[tuple[str, bool], int] = {}
         self._flames: list[tuple[int, Place | None]] = []
+        self._marked_since: dict[str, int] = {}
 
     def check(self, entry: Entry, view: View) -> Iterator[str]:
         record = entry.record
         if isinstance(record, PillarFact):
             self._reports[record.device_id] = self._reports.get(record.device_id, 0) + 1
+            if record.exercise:
+                self._marked_since.setdefault(entry.zone, view.now)
             if record.kind is PillarKind.CANCEL:
                 self._cancelled[record.device_id, record.exercise] = self._reports[record.device_id]
         if isinstance(record, Observation):
@@ -127,10 +133,19 @@ class Presses:
             yield f"must be silent ({verdict.why}), but {told[0].reason.value} went out"
         elif not verdict.may_be_silent and not named:
             yield f"is not heard: {verdict.why}; the fold says {entry.decisions[0].reason.value}"
-        elif named and not verdict.must_be_silent:
+        elif named and not verdict.must_be_silent and not self._may_be_real(record, entry.zone, view):
             yield from _judge(named, told, verdict, record, view)
             yield from _late(named[0], entry, record, view)
         self._remember(same, record, named, entry.zone, view, verdict)
+
+    def _may_be_real(self, record: PillarFact, zone: str, view: View) -> bool:
+        """Whether a marked press may be real, since the exercise that it belongs to has had its time (F21).
+
+        Which mark belongs to which exercise then is tested in tests/unit/processors/rules/test_planned_work.py.
+        """
+        if not record.exercise:
+            return False
+        return view.now - self._marked_since[zone] > EXERCISE_MS - MARGIN_MS
 
     def verdict(self, same: Same, record: PillarFact, zone: str, view: View) -> Verdict:
         joins, may_open, why = self._target(record, zone, view)
