@@ -8,7 +8,8 @@
                              twice or half as many as were told: told again
 
 The cause of a mains failure or of an uplink that is lost is one, and so is the work. An area is held for half a
-minute, so that its first alert knows how many devices there are. Presses are never inhibited.
+minute, so that its first alert knows how many devices there are, but no longer than what it takes over: a fault that
+has been told, or is about to be, never waits for its area (F9). Presses are never inhibited.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,7 +43,7 @@ from processors.incident.issue import MAX_SOURCES
 from processors.incident.lifecycle import OVER, QUIET
 from processors.incident.matching import by_name, fault_name
 from processors.incident.planned import planned_until
-from processors.state.effect import Effect, PutArea, SetTimer
+from processors.state.effect import Change, Effect, PutArea, PutIncident, SetTimer
 from processors.state.entities import Area, AreaKey, Device, Incident, Timer, TimerKind
 from processors.state.partition_state import State
 from schemas.alert import Source
@@ -238,10 +239,10 @@ def _opened(state: State, key: AreaKey, names: Sequence[str]) -> Effect:
         if other[1] is hazard and other[0] not in {zone, SEVERAL_ZONES} and known.is_open
     ]
     if others:
-        told = _widened(state, hazard, others, event_id)
+        told = _widened(state, hazard, others, event_id, own)
         area = replace(area, is_wide=True)
     else:
-        told = _told(state, key, members, event_id, HOLD_MS)
+        told = _told(state, key, members, event_id, _hold_ms(state, own))
     effect = told.then(ended).after(PutArea(key, area), _timer(state, key))
     return replace(effect, reason=Reason.AREA_FAULT)
 
@@ -252,7 +253,9 @@ def _opened_wide(
     """Open one incident for several zones, of which none is an area by itself."""
     hazard, event_id = key[1], f"area:{state.now}"
     zones = dict.fromkeys((key[0], *(group.partition("/")[0] for _, group, _ in recent)))
-    effects, opened = [], []
+    effects: list[Effect] = []
+    opened: list[AreaKey] = []
+    taken_over: list[Incident] = []
     for zone in zones:
         zone_key = (zone, hazard)
         known = state.areas.get(zone_key)
@@ -264,6 +267,7 @@ def _opened_wide(
             continue
         opened.append(zone_key)
         area = Area(active=len(members), is_open=True, is_wide=True, judged_at=state.now)
+        taken_over += own
         effects += [_inhibited(state, incident, event_id) for incident in own]
         effects.append(Effect(None, (), (PutArea(zone_key, area), _timer(state, zone_key))))
     others = [
@@ -271,7 +275,7 @@ def _opened_wide(
         for other, known in state.areas.items()
         if other[1] is hazard and other[0] != SEVERAL_ZONES and known.is_open
     ]
-    told = _widened(state, hazard, others, event_id, count=len(opened))
+    told = _widened(state, hazard, others, event_id, taken_over, count=len(opened))
     return replace(told.then(*effects), reason=Reason.AREA_FAULT)
 
 
@@ -279,7 +283,24 @@ def _inhibited(state: State, incident: Incident, event_id: str) -> Effect:
     return close_incident(state, incident, Reason.INHIBITED, event_id, Disposition.DUPLICATE)
 
 
-def _widened(state: State, hazard: Hazard, others: list[AreaKey], event_id: str, *, count: int = 1) -> Effect:
+def _hold_ms(state: State, taken_over: Iterable[Incident]) -> int:
+    """How long an area is held that takes over some incidents: none of them would have been told later by itself.
+
+    Where one of them has been told, the area is told with the next tick, which counts its devices.
+    """
+    left = (0 if each.hold_until is None else each.hold_until - state.now for each in taken_over)
+    return max(1, min((HOLD_MS, *left)))
+
+
+def _widened(
+    state: State,
+    hazard: Hazard,
+    others: list[AreaKey],
+    event_id: str,
+    taken_over: Sequence[Incident],
+    *,
+    count: int = 1,
+) -> Effect:
     """Make one incident of the areas of several zones; a candidate keeps the end of its hold.
 
     Args:
@@ -287,21 +308,32 @@ def _widened(state: State, hazard: Hazard, others: list[AreaKey], event_id: str,
         hazard: The fault.
         others: Areas that are open already.
         event_id: Names the cause.
+        taken_over: Incidents of single devices that end as inhibited.
         count: How many areas are added to them.
     """
     key = (SEVERAL_ZONES, hazard)
     narrow = [other for other in others if not state.areas[other].is_wide]
     known = state.areas.get(key)
     if known is not None and known.is_open:
-        return Effect(Reason.INHIBITED, (), (PutArea(key, replace(known, active=known.active + count)),))
+        sooner = _told_sooner(state, key, _hold_ms(state, taken_over))
+        counted_in = PutArea(key, replace(known, active=known.active + count))
+        return Effect(Reason.INHIBITED, (), (counted_in, *sooner))
     incidents = [by_name(state, zone, fault_name(hazard, AREA)) for zone, _ in narrow]
     ended = [each for each in incidents if each is not None and each.state not in QUIET]
-    held = [each.hold_until - state.now for each in ended if each.hold_until is not None]
     wide = Area(active=len(narrow) + count, is_open=True, judged_at=state.now)
     puts = [PutArea(other, replace(state.areas[other], is_wide=True)) for other in narrow]
-    told = _told(state, key, (), event_id, max(0, min(held, default=HOLD_MS)))
+    told = _told(state, key, (), event_id, _hold_ms(state, (*ended, *taken_over)))
     closed = (_inhibited(state, each, event_id) for each in ended)
     return told.then(*closed).after(PutArea(key, wide), *puts, _timer(state, key))
+
+
+def _told_sooner(state: State, key: AreaKey, hold_ms: int) -> tuple[Change, ...]:
+    """Shorten the hold of an area's candidate that takes over further incidents."""
+    incident = by_name(state, zone_of(state, key), name_of(key))
+    until = EpochMs(state.now + hold_ms)
+    if incident is None or incident.hold_until is None or incident.hold_until <= until:
+        return ()
+    return (PutIncident(replace(incident, hold_until=until)),)
 
 
 def _told(state: State, key: AreaKey, members: tuple[Device, ...], event_id: str, hold_ms: int) -> Effect:

@@ -273,3 +273,35 @@ def test_silent_devices_without_a_gateway_that_lose_their_uplink_are_one_inciden
     )
     watch(line, 401, 520, *names, every_s=60)
     assert once(line, 401, 520).reason is Reason.CONDITION_OVER
+
+
+def test_an_area_is_told_no_later_than_the_first_fault_that_it_takes_over_would_have_been() -> None:
+    line = zone_of(10)
+    fails(line, range(1), 10)
+    line.run(11, 25)
+    fails(line, range(1, 8), 26)
+    line.run(27, 100)
+    assert once(line, 40, 40, reason=Reason.AREA_FAULT).source_count == 8
+
+
+def test_what_has_been_told_ends_with_the_tick_that_tells_its_area() -> None:
+    line = zone_of(10)
+    fails(line, range(1), 10)
+    line.run(11, 45)
+    own = once(line, 40, 40, reason=Reason.CONDITION_ACTIVE)
+    fails(line, range(1, 8), 45.5)
+    assert once(line, 45, 46, reason=Reason.INHIBITED).incident_id == own.incident_id
+    line.run(46, 100)
+    assert once(line, 46, 46, reason=Reason.AREA_FAULT).source_count == 8
+
+
+def test_a_silence_that_completes_an_area_of_told_ones_is_told_in_time() -> None:
+    line = Timeline(
+        *(device(f"P{n}", heartbeat_s=20, lat=LAT + n) for n in range(4)), device("P9", heartbeat_s=60)
+    )
+    watch(line, 1, 12)
+    for number in range(4):
+        line.pillar(PillarKind.HEARTBEAT, 12 + 4 * number, f"P{number}")
+        watch(line, 13 + 4 * number, 16 + 4 * number)
+    watch(line, 29, 100)
+    once(line, 60, 67, reason=Reason.AREA_FAULT)
