@@ -93,8 +93,8 @@ def fault_name(hazard: Hazard, who: str) -> str:
 
 
 def of_device(state: State, device: DeviceKey) -> list[Incident]:
-    """Every open incident that a device reported."""
-    return [state.incidents[incident_id] for incident_id in state.by_device.get(device, ())]
+    """Every open incident that a device reported, in a total order: the index has another one after a restart."""
+    return sorted((state.incidents[name] for name in state.by_device.get(device, ())), key=_age)
 
 
 def latest_of(incidents: Iterable[Incident]) -> Incident | None:

@@ -2,10 +2,10 @@
 
 from msgspec.structs import replace
 
-from schemas.enums import Action, DeviceKind, Hazard, Reason, Tier
+from schemas.enums import Action, DeviceKind, Hazard, PillarKind, Reason, Tier
 from schemas.registry import ChainLink
-from tests.support.expect import never, once, watch, within
-from tests.support.log_records import LAT, device, gateway, ms, other_zone
+from tests.support.expect import never, once, restarted, watch, within
+from tests.support.log_records import LAT, camera, device, flame, gateway, ms, other_zone
 from tests.support.timeline import Timeline
 
 OTHER_CHAIN = (ChainLink(tier=Tier.VILLAGE, unit="other-village"),)
@@ -161,3 +161,19 @@ def test_a_fault_of_a_device_whose_kind_is_corrected_ends() -> None:
     watch(line, 1, 100)
     line.push(device(revision=2, heartbeat_s=60, kind=DeviceKind.GATEWAY), at_s=101)
     assert once(line, 101, 101, hazard=Hazard.COMM_FAIL).reason is Reason.DEVICE_UPDATED
+
+
+def test_req_10_open_incidents_of_a_device_are_told_in_one_order_also_after_a_restart() -> None:
+    told = []
+    for is_restarted in (False, True):
+        line = Timeline(device("P1"), camera(lat=LAT + 0.0005))
+        line.push(flame(at_s=1), at_s=1)
+        line.pillar(PillarKind.TAMPER, 2)
+        line.run(3, 40)
+        line.press(41)  # it joins the fire, which is older than the fault that the pillar has reported before
+        if is_restarted:
+            restarted(line)
+        line.push(device("P1", lat=LAT + 0.0001, revision=2), at_s=50)
+        told.append([alert.alert_id for alert in within(line, 50, 50, reason=Reason.DEVICE_MOVED)])
+    assert len(told[0]) == 2
+    assert told[0] == told[1]
