@@ -82,10 +82,14 @@ def _report(
 
 def in_order(state: State, key: DeviceKey, received_at: EpochMs) -> EpochMs:
     """received_at in the order of the device's own reports, although its gateway's clock has been set back."""
+    behind_ms = set_back_ms(state, key)
+    return EpochMs(min(received_at + behind_ms, state.now + AHEAD_MS)) if behind_ms else received_at
+
+
+def set_back_ms(state: State, key: DeviceKey) -> int:
+    """How far the clock of a device's gateway has been set back, milliseconds; 0 where it has not been."""
     known = state.last_reports.get(key)
-    if known is None or not known.behind_ms:
-        return received_at
-    return EpochMs(min(received_at + known.behind_ms, state.now + AHEAD_MS))
+    return 0 if known is None else known.behind_ms
 
 
 def is_older(state: State, received_at: EpochMs, before: EpochMs) -> bool:

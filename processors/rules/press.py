@@ -8,14 +8,14 @@ from msgspec.structs import replace
 
 from processors.incident.lifecycle import OVER
 from processors.incident.merge import Report, apply_report
-from processors.incident.sign_of_life import in_order
+from processors.incident.sign_of_life import in_order, set_back_ms
 from processors.state.effect import Change, Effect, PutDevice, SetTimer
 from processors.state.entities import Device, Timer, TimerKind, device_subject
 from processors.state.partition_state import State
 from schemas.alert import Source
 from schemas.enums import Feed, Hazard, Reason, Status
 from schemas.fusion_log import PillarFact
-from schemas.units import EpochMs
+from schemas.units import MINUTE_MS, EpochMs
 
 
 def press(state: State, device: Device, fact: PillarFact) -> Effect:
@@ -67,8 +67,10 @@ def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
         return False
     incident = state.incidents.get(device.press_incident)
     seen_ms = 0 if device.press_seen_at is None else state.now - device.press_seen_at
+    # Not `in_order`, which ends at stream time: that stands still while no tick comes, and so would the presses.
+    received_at = fact.received_at + set_back_ms(state, device.key)
     return (
-        abs(in_order(state, device.key, fact.received_at) - device.press_at) <= state.policy.bounce_ms
+        abs(received_at - device.press_at) <= state.policy.bounce_ms
         and seen_ms <= state.policy.late_after_ms
         and not _happened_apart(state, device, fact)
         and incident is not None
@@ -80,9 +82,16 @@ def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
 
 def _happened_apart(state: State, device: Device, fact: PillarFact) -> bool:
     """Whether the pillar's own clock says that two presses which were received together happened apart."""
-    if device.press_occurred_at is None or fact.clock_suspect:
+    if device.press_occurred_at is None or device.press_at is None or fact.clock_suspect:
         return False
-    return abs(fact.occurred_at - device.press_occurred_at) > state.policy.late_after_ms
+    apart_ms = abs(fact.occurred_at - device.press_occurred_at)
+    if apart_ms <= state.policy.late_after_ms:
+        return False
+    minute = max(fact.occurred_at, device.press_occurred_at)
+    first, last = sorted((device.press_at, in_order(state, device.key, fact.received_at)))
+    # Presses a second apart are a minute apart on a clock of minutes if a minute begins between them (F1).
+    is_one_moment = apart_ms == MINUTE_MS and minute % MINUTE_MS == 0 and first < minute <= last
+    return not is_one_moment
 
 
 def status_of(fact: PillarFact) -> Status:

@@ -134,3 +134,32 @@ def test_f02_presses_of_a_buffer_that_happened_apart_are_no_bounces() -> None:
         held = fact(at_s=0, event_id=f"e{number}", occurred_s=-600 * number)
         alert = only_alert(line.push(held, at_s=1))
         assert alert.press_count == number + 1
+
+
+def test_f01_a_bounce_on_a_clock_of_minutes_is_a_bounce_also_where_a_minute_begins_in_it() -> None:
+    line = Timeline()
+    line.tick(38)
+    only_alert(line.pillar(PillarKind.PRESS, 39, occurred_s=-20))  # the log begins 20 s after a whole minute
+    assert line.pillar(PillarKind.PRESS, 41, occurred_s=40).reason is Reason.BOUNCE
+
+
+def test_f02_presses_that_a_clock_of_minutes_and_a_buffer_bring_together_are_heard() -> None:
+    line = Timeline()
+    line.tick(45)
+    only_alert(line.push(fact(at_s=45, event_id="e1", occurred_s=-20), at_s=45))
+    again = only_alert(line.push(fact(at_s=45, event_id="e2", occurred_s=40), at_s=45))
+    assert (again.reason, again.press_count) == (Reason.PRESSED_AGAIN, 2)
+
+
+def test_f02_presses_40_s_apart_are_two_while_no_tick_comes_and_a_gateway_s_clock_is_an_hour_behind() -> None:
+    line = Timeline(device(heartbeat_s=20))
+    for second in range(1, 41):
+        if second % 10 == 0:
+            line.push(
+                fact(PillarKind.HEARTBEAT, at_s=second - 3_600 * (second > 10), event_id=f"h{second}"),
+                at_s=second,
+            )
+        line.tick(second)
+    for number, second in enumerate((59, 99), 1):
+        alert = only_alert(line.push(fact(at_s=second - 3_600, event_id=f"e{second}"), at_s=second))
+        assert alert.press_count == number
