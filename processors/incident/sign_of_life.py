@@ -107,6 +107,12 @@ def heartbeat_ms(device: Device) -> int:
     return 0 if site is None or site.removed or not site.heartbeat_s else site.heartbeat_s * SECOND_MS
 
 
+def test_slack_ms(device: Device) -> int:
+    """How long a test that nobody could hear has to arrive after all, milliseconds: a tenth of its interval (F7)."""
+    site = device.site
+    return 0 if site is None else (site.test_every_s or 0) * SECOND_MS // 10
+
+
 def last_report(state: State, device: Device) -> EpochMs:
     """Stream time of a device's last report, or from which it is supervised, whichever is later."""
     report = state.last_reports.get((device.zone, device.device_id))

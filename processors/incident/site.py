@@ -24,7 +24,7 @@ from processors.incident.lifecycle import QUIET
 from processors.incident.listening import feed_of, proof_due
 from processors.incident.matching import by_name, fault_name
 from processors.incident.planned import planned_until
-from processors.incident.sign_of_life import heartbeat_ms, last_report
+from processors.incident.sign_of_life import heartbeat_ms, last_report, test_slack_ms
 from processors.state.effect import Effect, EndIncident, PutDevice, SetTimer
 from processors.state.entities import Device, DeviceKey, Incident, Timer, TimerKind, device_subject
 from processors.state.partition_state import State
@@ -59,8 +59,11 @@ def _settle(state: State, gateway: Device, for_ms: int) -> Effect:
 
 
 def on_settled(state: State, gateway: Device) -> Effect:
-    """Judge a site that has had time to come back: those that are still silent are a site, or are told one by one."""
-    later = proof_due(state, feed_of(gateway), site_hold_ms(gateway, gateway))
+    """Judge a site that has had time to come back: those that are still silent are a site, or are told one by one.
+
+    After a hole in the feed gateway and devices are first found silent anew, and then they have the hold of a site.
+    """
+    later = proof_due(state, feed_of(gateway), 2 * site_hold_ms(gateway, gateway))
     if later is not None:
         return Effect(None, (), (PutDevice(replace(gateway, settles_at=later)),))
     settled = PutDevice(replace(gateway, settles_at=None))
@@ -76,20 +79,30 @@ def on_settled(state: State, gateway: Device) -> Effect:
 
 
 def tell_silent(state: State, devices: Iterable[Device], reason: Reason) -> Effect:
-    """Raise an incident for each device that is silent after its site or its area has recovered; sites go first."""
+    """Raise an incident for each device that is silent after its site or its area has recovered; sites go first.
+
+    Where nobody could have heard one of them, its incident is held until its silence is proven.
+    """
     known = list(devices)
     effects, sites = [], set()
     for gateway in known:
         if is_gateway(gateway):
             sites.add(gateway.key)
-            effects.append(on_site_silent(state, gateway, f"after-area:{state.now}", 0))
+            held_ms = _unproven_ms(state, Hazard.SITE_COMM_FAIL, gateway)
+            effects.append(on_site_silent(state, gateway, f"after-area:{state.now}", held_ms))
     for device in known:
         own = by_name(state, device.zone, fault_name(Hazard.COMM_FAIL, device.device_id))
         if is_gateway(device) or device.gateway in sites or (own is not None and own.active):
             continue
         signal = comm_fail(state, device, is_alone=True, event_id=f"after-site:{state.now}")
-        effects.append(on_active(state, replace(signal, reason=reason)))
+        held_ms = _unproven_ms(state, Hazard.COMM_FAIL, device)
+        effects.append(on_active(state, replace(signal, reason=reason, hold_ms=held_ms)))
     return Effect(None).then(*effects)
+
+
+def _unproven_ms(state: State, hazard: Hazard, device: Device) -> int:
+    until = unproven_until(state, hazard, device)
+    return 0 if until is None else until - state.now
 
 
 def on_site_silent(state: State, gateway: Device, event_id: str, for_ms: int) -> Effect:
@@ -254,16 +267,31 @@ def is_of_site(state: State, device: Device) -> bool:
 
 
 def held_for(state: State, incident: Incident) -> EpochMs | None:
-    """Until when the incident of a silence must be held although its own hold is over; None where it can be judged.
-
-    A site that is coming back has its time. After a hole in the feed a device has its interval anew (F7).
-    """
+    """Until when an incident must be held although its own hold is over, or None: its site is coming back, or F7."""
     device = state.devices.get((incident.zone, incident.devices[0] if incident.devices else ""))
-    if device is not None and incident.hazard is Hazard.STUCK_BUTTON:
-        return proof_due(state, feed_of(device), state.policy.stuck_ms)
-    if device is None or incident.hazard not in {Hazard.COMM_FAIL, Hazard.SITE_COMM_FAIL}:
+    if device is None:
         return None
-    owner = device if device.gateway is None else state.devices.get(device.gateway, device)
-    if owner.settles_at is not None:
-        return EpochMs(max(owner.settles_at, state.now) + 1)
-    return proof_due(state, feed_of(device), heartbeat_ms(device) or SETTLE_MS)
+    if incident.hazard in {Hazard.COMM_FAIL, Hazard.SITE_COMM_FAIL}:
+        owner = device if device.gateway is None else state.devices.get(device.gateway, device)
+        if owner.settles_at is not None:
+            return EpochMs(max(owner.settles_at, state.now) + 1)
+    return unproven_until(state, incident.hazard, device)
+
+
+def unproven_until(state: State, hazard: Hazard, device: Device) -> EpochMs | None:
+    """Until when it is not proven that a device has said nothing; None where it is, or where it need not be.
+
+    What was not listened to was not silent: after a hole in the feed a device has its interval anew, a contact its
+    time to open, and a test a tenth of its interval (F7). One behind a gateway has the hold of its site too, since
+    gateway and neighbours are found silent at the same time as it (F18).
+    """
+    if hazard is Hazard.STUCK_BUTTON:
+        return proof_due(state, feed_of(device), state.policy.stuck_ms)
+    if hazard is Hazard.TEST_MISSED:
+        return proof_due(state, feed_of(device), test_slack_ms(device))
+    if hazard not in {Hazard.COMM_FAIL, Hazard.SITE_COMM_FAIL}:
+        return None
+    interval_ms = heartbeat_ms(device) or SETTLE_MS
+    if device.gateway is not None:
+        interval_ms += site_hold_ms(state.devices.get(device.gateway), device)
+    return proof_due(state, feed_of(device), interval_ms)

@@ -6,6 +6,7 @@ from processors.incident.area import on_device_fault, on_device_fault_over
 from processors.incident.device_condition import ConditionSignal, on_active, on_cleared, signal_of
 from processors.incident.grading import chain_of
 from processors.incident.listening import heard_since, proven_at
+from processors.incident.sign_of_life import test_slack_ms
 from processors.state.effect import Effect, PutDevice
 from processors.state.entities import Device, DeviceKey, FaultReport
 from processors.state.partition_state import State
@@ -40,8 +41,7 @@ def test_overdue(state: State, key: DeviceKey) -> EpochMs | None:
     if device is None or not device.is_registered or device.test_due is None or device.site is None:
         return None
     since = heard_since(state, PILLAR_EVENTS) or state.heard_since
-    # A test that nobody could hear has a tenth of its interval to arrive after all.
-    slack_ms = (device.site.test_every_s or 0) * SECOND_MS // 10
+    slack_ms = test_slack_ms(device)
     is_after_hole = device.test_due < since + slack_ms and since > device.since
     return proven_at(state, PILLAR_EVENTS, since + slack_ms if is_after_hole else device.test_due)
 

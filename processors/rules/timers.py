@@ -33,13 +33,13 @@ from processors.incident.lifecycle import (
 )
 from processors.incident.planned import planned_until
 from processors.incident.silence import on_silent, silence_due
-from processors.incident.site import on_settled, settle_due, tell_silent
+from processors.incident.site import held_for, on_settled, settle_due, tell_silent, unproven_until
 from processors.incident.supervision import on_stuck, on_test_missed, stuck_due, test_overdue
 from processors.rules.feed import feed_silence_due, on_feed_silent
 from processors.rules.hold import on_hold_over
 from processors.rules.occurrence import tell_more_records
 from processors.rules.planned_work import exercise_due, on_exercise_over
-from processors.state.effect import Effect, EndIncident, PutIncident
+from processors.state.effect import Effect, EndIncident, PutClosedFault, PutIncident
 from processors.state.entities import Device, DeviceKey, Incident, Timer, TimerKind
 from processors.state.partition_state import State
 from schemas.enums import Action, Family, Feed, Grade, Hazard, IncidentState, Reason
@@ -133,8 +133,11 @@ def _unshelve(state: State, timer: Timer, incident: Incident) -> Effect:
 
 
 def _calm(state: State, timer: Timer, incident: Incident) -> Effect:
-    """End flapping and report the present condition."""
-    if not incident.flapping and (until := _worked_on_until(state, incident)) is not None:
+    """End flapping, or planned work, and report the present condition; a silence only once it is proven (F7)."""
+    until = None if incident.flapping else _worked_on_until(state, incident)
+    if until is None and incident.active:
+        until = held_for(state, incident)
+    if until is not None:
         return Effect(None, (), (PutIncident(replace(incident, calm_at=until)),))
     calm = end_flapping(incident)
     if incident.state in QUIET or not incident.revision:
@@ -235,11 +238,17 @@ def _again_due(state: State, subject: str) -> EpochMs | None:
 
 
 def _again(state: State, subject: str) -> Effect:
-    """Tell a fault again that a person has closed and that goes on, naming the earlier incident (F10)."""
+    """Tell a fault again that a person has closed and that goes on, naming the earlier incident (F10).
+
+    Whether it goes on is judged anew after a hole in the feed, where it is that nothing was heard (F7).
+    """
     zone, _, name = subject.partition("/")
     hazard, _, who = name.partition(":")
     closed = state.closed_faults[zone, name]
     device = state.devices.get((zone, who))
+    until = None if device is None else unproven_until(state, Hazard(hazard), device)
+    if until is not None:
+        return Effect(None, (), (PutClosedFault((zone, name), replace(closed, again_at=until)),))
     signal = ConditionSignal(
         hazard=Hazard(hazard),
         subject=who,

@@ -79,7 +79,7 @@ def test_f10_a_fault_that_a_person_closed_while_it_goes_on_is_told_again_after_a
     line.acknowledge(AckAction.CLOSE, name, 202, disposition=Disposition.FOUNDED)
     watch(line, 203, 86_400 // 100, *speaking)
     assert set(reported(line, hazard)) == {name}
-    line.run(86_600, 86_610)
+    watch(line, 86_600, 86_670, *speaking)  # after such a hole a silence must be proven anew (F7)
     (again,) = [
         alert for alert in line.alerts if alert.hazard is hazard and alert.reason is Reason.STILL_THERE
     ]

@@ -3,8 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
+from processors.state.policy import FusionPolicy
 from schemas.enums import (
+    AckAction,
     Action,
+    Disposition,
     Feed,
     Grade,
     Hazard,
@@ -13,8 +16,8 @@ from schemas.enums import (
 )
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from schemas.topics import HOTLIST, MAINTENANCE
-from tests.support.expect import never, once, summary, watch
-from tests.support.log_records import LAT, ZONE, alive, device, list_age, ms
+from tests.support.expect import never, once, summary, watch, within
+from tests.support.log_records import LAT, ZONE, alive, device, list_age, ms, planned
 from tests.support.timeline import Timeline
 
 
@@ -166,3 +169,60 @@ def test_f12_the_clock_of_a_worker_that_reads_a_feed_is_watched_and_does_not_mak
     once(line, 90, 92, hazard=Hazard.CLOCK_DIFFERS, action=Action.RAISE)
     never(line, 0, 200, hazard=Hazard.FEED_SILENT)
     never(line, 0, 200, hazard=Hazard.COMM_FAIL)
+
+
+def test_f7_a_contact_and_a_test_that_planned_work_has_held_are_not_told_while_nobody_listens() -> None:
+    line = Timeline(device(test_every_s=100))
+    watch(line, 1, 50)
+    line.push(planned((51, 200)), at_s=50)
+    line.press(52)
+    watch(line, 53, 150)
+    line.run(151, 400)  # nobody reads the feed when the work is over
+    never(line, 0, 400, hazard=Hazard.STUCK_BUTTON)
+    never(line, 0, 400, hazard=Hazard.TEST_MISSED)
+    watch(line, 401, 480)
+    once(line, 461, 464, hazard=Hazard.STUCK_BUTTON)
+    once(line, 411, 414, hazard=Hazard.TEST_MISSED)
+
+
+def test_f7_a_contact_that_is_stuck_again_during_work_is_not_told_while_nobody_listens() -> None:
+    line = Timeline()
+    line.press(1)
+    watch(line, 2, 80)
+    line.pillar(PillarKind.RELEASE, 81)
+    line.push(planned((82, 200)), at_s=82)
+    line.press(84)
+    watch(line, 85, 180)
+    line.run(181, 400)  # nobody reads the feed when the work is over
+    never(line, 84, 400, hazard=Hazard.STUCK_BUTTON)
+    watch(line, 401, 480)
+    assert once(line, 461, 464, hazard=Hazard.STUCK_BUTTON).reason is Reason.CONDITION_BACK
+
+
+def test_f7_a_closed_silence_is_not_told_again_while_nobody_listens() -> None:
+    line = Timeline(device(heartbeat_s=60))
+    line.policy(FusionPolicy(still_there_ms=300_000))
+    watch(line, 1, 70)
+    silent = once(line, 60, 66, hazard=Hazard.COMM_FAIL)
+    line.acknowledge(AckAction.ACCEPT, silent.incident_id, 71)
+    line.acknowledge(AckAction.CLOSE, silent.incident_id, 72, disposition=Disposition.FOUNDED)
+    line.run(73, 500)
+    never(line, 73, 500, hazard=Hazard.COMM_FAIL)
+    watch(line, 501, 570)
+    assert once(line, 561, 564, hazard=Hazard.COMM_FAIL).reason is Reason.STILL_THERE
+
+
+def test_f7_what_is_left_of_a_silent_area_is_told_only_once_it_is_proven() -> None:
+    names = [f"P{n}" for n in range(30)]
+    line = Timeline(*(device(name, heartbeat_s=60, lat=LAT + n) for n, name in enumerate(names)))
+    watch(line, 1, 200)
+    once(line, 60, 110, reason=Reason.AREA_FAULT)
+    for second in range(201, 400):
+        for name in names[2:] if second % 30 == 0 else ():
+            line.pillar(PillarKind.HEARTBEAT, second, name)
+        line.tick(second)  # what is read comes out of another partition: no watermark says that all of it is
+    never(line, 201, 400, reason=Reason.STILL_AFTER_AREA)
+    never(line, 201, 400, hazard=Hazard.COMM_FAIL, action=Action.RAISE)
+    watch(line, 400, 480, *names[2:])
+    told = within(line, 455, 480, hazard=Hazard.COMM_FAIL, action=Action.RAISE)
+    assert sorted(alert.sources[0].device_id for alert in told) == ["P0", "P1"]

@@ -121,3 +121,23 @@ def test_req_03_two_gateways_are_two_sites() -> None:
     )
     watch(line, 1, 200, "Q0", "Q1", "Q2")
     assert once(line, 0, 200, hazard=Hazard.SITE_COMM_FAIL).sources[0].device_id == "G1"
+
+
+def test_f18_after_a_hole_no_child_is_told_before_its_site() -> None:
+    line = site(gateway_s=60, children=2)
+    watch(line, 1, 60, "G1", "P1", "P2")
+    watch(line, 61, 120, "G1", "P1")
+    line.pillar(PillarKind.HEARTBEAT, 121, "G1")
+    watch(line, 122, 130, "P1")  # P2 is held for its site when the log breaks off, and G1 has just spoken
+    watch(line, 1_000, 1_300)
+    once(line, 1_000, 1_300, hazard=Hazard.SITE_COMM_FAIL, action=Action.RAISE)
+    never(line, 0, 1_300, hazard=Hazard.COMM_FAIL)
+
+
+def test_f18_after_a_hole_a_site_that_was_coming_back_is_judged_with_all_that_is_behind_it() -> None:
+    line = site(gateway_s=60, children=4)
+    watch(line, 1, 200)
+    watch(line, 201, 210, "G1", "P2", "P3")  # P1 and P4 have time to come back when the log breaks off
+    watch(line, 1_000, 1_300)
+    never(line, 0, 1_300, hazard=Hazard.COMM_FAIL)
+    never(line, 1_000, 1_300, hazard=Hazard.SITE_COMM_FAIL, reason=Reason.CONDITION_OVER)
