@@ -15,7 +15,7 @@ from schemas.enums import PillarKind
 from schemas.fusion_log import ExpectedFeeds
 from schemas.topics import PILLAR_EVENTS
 from schemas.units import EpochMs
-from tests.reference.limits import QUICK, policy
+from tests.reference.limits import MINUTE, QUICK, policy
 from tests.reference.scenes import DAY_S, HOUR_S, SCENES, area
 from tests.reference.steps import Answer, Fact, Report, Second, Step
 from tests.reference.town import CHILDREN, GATEWAY, PILLARS, ROW, TOWN, UNREGISTERED
@@ -190,11 +190,7 @@ def _later(step: Step, by_ms: int) -> Step:
         what = Second(what.writer_ms + by_ms)
     elif isinstance(what, Report) and what.feed_ms >= step.at - 60_000:
         received = what.received_ms + by_ms
-        occurred = (
-            what.occurred_ms + by_ms
-            if abs(what.occurred_ms - what.received_ms) < 60_000
-            else what.occurred_ms
-        )
+        occurred = _occurred_later(what, by_ms)
         what = what._replace(received_ms=received, feed_ms=what.feed_ms + by_ms, occurred_ms=occurred)
     elif isinstance(what, Fact):
         changes = {
@@ -205,6 +201,16 @@ def _later(step: Step, by_ms: int) -> Step:
         what = Fact(replace(what.record, **changes) if changes else what.record)
     honest = None if step.honest_at is None else EpochMs(step.honest_at + by_ms)
     return Step(EpochMs(step.at + by_ms), what, honest)
+
+
+def _occurred_later(report: Report, by_ms: int) -> int:
+    """When a later report happened, by its device's clock: one of minutes shows whole minutes after the hole too."""
+    if not 0 <= report.received_ms - report.occurred_ms < MINUTE:
+        return report.occurred_ms  # the clock is dead, or stands still
+    later = report.occurred_ms + by_ms
+    is_of_minutes = report.occurred_ms == report.received_ms - report.received_ms % MINUTE
+    received = report.received_ms + by_ms
+    return received - received % MINUTE if is_of_minutes else later
 
 
 def generate(seed: int) -> list[Step]:

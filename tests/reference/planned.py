@@ -1,4 +1,8 @@
-"""Planned work: what it causes is told only if it still holds at its end (F21)."""
+"""Planned work: what it causes is told only if it still holds at its end (F21).
+
+An area has a cause of its own and names some of its devices as examples (F17), so it may be told while somebody works
+on one of them, but not where all that it names is being worked on.
+"""
 
 from collections.abc import Iterator
 
@@ -31,11 +35,9 @@ class Planned:
                 continue
             if isinstance(entry.record, MaintenanceWindow) or not alert.sources:
                 continue
-            device_id = alert.sources[0].device_id
+            named = alert.sources if alert.reason is Reason.AREA_FAULT else alert.sources[:1]
             began = alert.sources[-1].received_at - SECOND  # what was there before was not caused by the work
-            if not view.is_covered(device_id, began):
-                continue
-            if view.is_covered(device_id, view.now - SECOND) and view.is_covered(
-                device_id, view.now + SECOND
-            ):
+            moments = (began, view.now - SECOND, view.now + SECOND)
+            if all(view.is_covered(source.device_id, at) for source in named for at in moments):
+                device_id = alert.sources[0].device_id
                 yield f"{alert.hazard.value} of {device_id} is told during planned work (F21)"

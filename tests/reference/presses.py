@@ -1,4 +1,10 @@
-"""Who is heard: of each press, whether it opens an incident, joins one, or is silent (F2, F14, F15; 1, 7, 8a, 9)."""
+"""Who is heard: of each press, whether it opens an incident, joins one, or is silent (F2, F14, F15; 1, 7, 8a, 9).
+
+A bounce is certain only where nothing speaks for two presses, since whoever presses must be heard and F2 lets a press
+be dropped only if it is surely the same. Two things speak for two: the pillar's own clock says that they happened
+apart, as it does of presses that a gateway has kept and gives one received_at; or the mark of an exercise has changed
+between them, which no contact does by bouncing.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,6 +58,7 @@ class Heard:
         order: How many reports of its device came before it.
         arrived: When it came into the log.
         zone: The zone that it came in.
+        occurred: When it happened by its pillar's clock, or None where that is not to be believed.
     """
 
     same: Same
@@ -61,6 +68,7 @@ class Heard:
     order: int
     arrived: int
     zone: str
+    occurred: int | None
 
 
 class Verdict(NamedTuple):
@@ -190,8 +198,9 @@ class Presses:
                 continue
             if self._has_cancelled(record, each):
                 continue
-            counted = [one for one in mine if one.counted]
+            counted = [one for one in before if one.counted]
             is_last = bool(counted) and counted[-1] is each and apart >= 0
+            is_last = is_last and not _happened_apart(each, record)
             is_last = (
                 is_last and max(view.now - each.arrived, abs(view.now - record.received_at)) < TOGETHER_MS
             )
@@ -248,7 +257,8 @@ class Presses:
             for last in (incident.last_received, incident.last_fact_now, incident.spoken_at)
         ]
         since_first = [at - first for at in times for first in (incident.first_received, incident.first_now)]
-        if min(since_last) > rolling + MARGIN_MS or min(since_first) > at_most + MARGIN_MS:
+        since_burning = [at - incident.burning_now for at in times] if incident.burning_now else []
+        if min((*since_last, *since_burning)) > rolling + MARGIN_MS or min(since_first) > at_most + MARGIN_MS:
             return False
         is_near = apart < NEAR_M * reach_m / 200
         is_in = max(since_last) < rolling - MARGIN_MS and max(since_first) < at_most - MARGIN_MS
@@ -260,14 +270,24 @@ class Presses:
     ) -> None:
         mine = self._heard.setdefault(record.device_id, [])
         order = self._reports[record.device_id]
+        occurred = None if record.clock_suspect else int(record.occurred_at)
         if named and not verdict.must_be_silent:
-            mine.append(
-                Heard(same, int(record.received_at), named[0].incident_id, True, order, view.now, zone)
-            )
+            name = named[0].incident_id
+            mine.append(Heard(same, int(record.received_at), name, True, order, view.now, zone, occurred))
             return
         earlier = [each for each in mine if each.same.exercise is record.exercise]
         incident_id = earlier[-1].incident_id if earlier else ""
-        mine.append(Heard(same, int(record.received_at), incident_id, False, order, view.now, zone))
+        mine.append(Heard(same, int(record.received_at), incident_id, False, order, view.now, zone, occurred))
+
+
+def _happened_apart(before: Heard, record: PillarFact) -> bool:
+    """Whether the pillar's own clock says that two presses happened apart: no clock of minutes between two of them."""
+    if before.occurred is None or record.clock_suspect:
+        return False
+    apart = abs(record.occurred_at - before.occurred)
+    minute = max(before.occurred, int(record.occurred_at))
+    is_between = before.received < minute <= record.received_at
+    return apart > LATE_MS and not (apart == MINUTE and minute % MINUTE == 0 and is_between)
 
 
 def _judge(

@@ -1,4 +1,9 @@
-"""What falls silent: told in time, never too early nor while nobody listened, and as one site (3, F7 to F9, F18)."""
+"""What falls silent: told in time, never too early nor while nobody listened, and as one site (3, F7 to F9, F18).
+
+A copy is no sign of life: it was counted when the report came first. F2 says what a copy is: the same id, and a
+received_at within the bounce window of the first one, because two gateways that hear one report have two clocks. A
+heartbeat is a copy only with the same received_at, since its source may repeat ids.
+"""
 
 from collections.abc import Iterator
 
@@ -37,7 +42,7 @@ class Silence:
         self._spoke: dict[str, int] = {}
         self._lived: dict[str, int] = {}
         self._received: dict[str, int] = {}
-        self._said: set[tuple[str, str, int]] = set()
+        self._said: dict[tuple[str, PillarKind, str], list[int]] = {}
         self._registered: dict[str, int] = {}
         self._promised: dict[str, int] = {}
         self._promises: dict[str, tuple[object, ...]] = {}
@@ -88,15 +93,11 @@ class Silence:
     def _report(self, record: PillarFact, view: View) -> None:
         self._comes_back(record.device_id, view)
         self._spoke[record.device_id] = view.now
-        said = (record.device_id, record.event_id, int(record.received_at))
+        is_copy = self._is_copy(record, view)
         latest = self._received.get(record.device_id, 0)
         is_buffered = record.received_at < min(latest, view.now - BUFFERED_MS)
-        if (
-            said not in self._said and not is_buffered
-        ):  # a copy is no sign of life (3), nor what was kept (F9)
+        if not is_copy and not is_buffered:  # what was kept is no sign of life either (F9)
             self._lived[record.device_id] = view.now
-        is_copy = said in self._said
-        self._said.add(said)
         self._received[record.device_id] = max(latest, int(record.received_at))
         if record.kind is PillarKind.PRESS:
             self._pressed.setdefault(record.device_id, view.now)  # a held contact may repeat its press
@@ -107,6 +108,14 @@ class Silence:
             self._pressed.pop(record.device_id, None)
         elif record.kind is PillarKind.TEST and not is_copy:
             self._tested[record.device_id] = view.now
+
+    def _is_copy(self, record: PillarFact, view: View) -> bool:
+        """Whether a report has come before; it is remembered."""
+        said = self._said.setdefault((record.device_id, record.kind, record.event_id), [])
+        within_ms = 0 if record.kind is PillarKind.HEARTBEAT else view.limits.of("bounce_ms")
+        is_copy = any(abs(record.received_at - before) <= within_ms for before in said)
+        said.append(int(record.received_at))
+        return is_copy
 
     def _register(self, record: RegistryDevice, view: View) -> None:
         self._registered[record.device_id] = view.now

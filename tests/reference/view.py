@@ -67,7 +67,11 @@ class Clock:
 
 @dataclass
 class Incident:
-    """An incident as its alerts show it."""
+    """An incident as its alerts show it.
+
+    Nobody is told that a fire still burns, and yet it is a fact of the incident, from which its window counts (9):
+    `burning_now` is when a camera that the incident names saw one last.
+    """
 
     incident_id: str
     number: int
@@ -88,6 +92,7 @@ class Incident:
     last_received: int = 0
     first_now: int = 0
     last_fact_now: int = 0
+    burning_now: int = 0
     joined_revision: int = 0
     alarm_revision: int = 0
     asked_from: int | None = None
@@ -207,17 +212,31 @@ class View:
         elif isinstance(record, ExpectedFeeds):
             self.feed_expected_at = self.now
         elif isinstance(record, MaintenanceWindow):
-            period = record.periods[0]
-            begins = max(int(period.begins_at), self.now)
-            ends = min(int(period.ends_at), self.now) if record.ended else int(period.ends_at)
-            self.windows[record.window_id] = Work(record, begins, ends)
-        elif isinstance(record, PolicyRecord) and self.limits.apply(record):
-            for incident in self.incidents.values():
-                incident.is_unsure = True
+            self._plan(record)
+        elif isinstance(record, PolicyRecord):
+            self._rule(record)
         elif isinstance(record, RegistryDevice):
             self._register(record)
+        elif isinstance(record, Observation):
+            self._burns(record)
         for alert in entry.alerts:
             self._alert(entry, alert)
+
+    def _rule(self, record: PolicyRecord) -> None:
+        if self.limits.apply(record):
+            for incident in self.incidents.values():
+                incident.is_unsure = True
+
+    def _plan(self, record: MaintenanceWindow) -> None:
+        period = record.periods[0]
+        begins = max(int(period.begins_at), self.now)
+        ends = min(int(period.ends_at), self.now) if record.ended else int(period.ends_at)
+        self.windows[record.window_id] = Work(record, begins, ends)
+
+    def _burns(self, record: Observation) -> None:
+        for incident in self.incidents.values():
+            if incident.names(record.device_id):
+                incident.burning_now = self.now
 
     def _register(self, record: RegistryDevice) -> None:
         known = self.registry.get(record.device_id)
