@@ -16,7 +16,7 @@ from schemas.enums import (
     Reason,
 )
 from tests.support.expect import never, once, restarted, watch, within
-from tests.support.log_records import LAT, device, fact, other_zone
+from tests.support.log_records import LAT, device, fact, ms, other_zone
 from tests.support.timeline import Timeline
 
 UNHELD = FusionPolicy(hold_ms=ByGrade(red=0, yellow=0, blue=0))
@@ -305,3 +305,27 @@ def test_a_silence_that_completes_an_area_of_told_ones_is_told_in_time() -> None
         watch(line, 13 + 4 * number, 16 + 4 * number)
     watch(line, 29, 100)
     once(line, 60, 67, reason=Reason.AREA_FAULT)
+
+
+def test_an_area_of_several_zones_waits_no_longer_where_a_further_zone_has_told_something() -> None:
+    zones = ("east", "west", "north")
+    line = Timeline(partitions=1)
+    for place, zone in enumerate(zones):
+        for number in range(5):
+            lat = LAT + place + number / 100
+            line.push(device(f"{zone}-{number}", lat=lat, zone=zone), zone=zone)
+
+    def lose(zone: str, numbers: range, at_s: float) -> None:
+        for number in numbers:
+            given = fact(PillarKind.MAINS, f"{zone}-{number}", at_s=at_s, event_id=f"m{number}")
+            line.push(given, at_s=at_s, zone=zone)
+
+    lose("north", range(1), 1)
+    line.run(2, 9)
+    lose("east", range(5), 10)
+    lose("west", range(5), 12)
+    line.run(12.5, 31.5)
+    lose("north", range(1, 5), 32)
+    line.run(33, 60)
+    area = once(line, 0, 60, reason=Reason.AREA_FAULT)
+    assert (area.sent, area.source_count) == (ms(33), 15)
