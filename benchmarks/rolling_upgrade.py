@@ -1,4 +1,4 @@
-"""Rolling upgrade: the workers of an earlier commit are replaced one by one by today's, while presses go on.
+"""Upgrade: the workers of an earlier commit are replaced, kind by kind, by today's, while presses go on.
 
     python -m benchmarks.rolling_upgrade --json [--from COMMIT] [--rate N] [--seconds N]
 
@@ -153,15 +153,16 @@ class _Upgrade:
         }
 
     def _replace(self, workers: list[WorkerProcess]) -> "Replaced":
-        """Apply topics, then replace one worker after the other."""
+        """Apply topics, then replace one kind of worker after the other: all of it stop before one of today starts."""
         began = fold_ended = time.time()
         self._apply_topics({})
-        for place, old in enumerate(workers):
+        for kind in dict.fromkeys(ORDER):
             at = time.time()
-            code = old.stop()
-            fold_ended = time.time() if old.name == "fusion" else fold_ended
-            workers[place] = self._start(old.name, {})
-            _say(f"{old.name}: ended with {code}, today's is ready after {time.time() - at:.1f} s")
+            codes = [old.stop() for old in workers if old.name == kind]
+            fold_ended = time.time() if kind == "fusion" else fold_ended
+            for _ in codes:
+                self._start(kind, {})
+                _say(f"{kind}: ended with {codes}, one of today is ready after {time.time() - at:.1f} s")
             time.sleep(REBALANCE_S)
         return Replaced(began, fold_ended, time.time())
 

@@ -48,8 +48,8 @@ def versions_in(source: str) -> Versions | None:
     return Versions(found["FOLD"], found["FORMAT"]) if len(found) == len(Versions._fields) else None
 
 
-LAST_RELEASE: Final = "75ba23a"
-"""0.3.0 (CHANGELOG.md): what operators upgrade from. To be raised with each release."""
+LAST_RELEASE: Final = "72bf6da"
+"""0.4.0 (CHANGELOG.md): what operators upgrade from. To be raised with each release."""
 
 
 def release_before() -> str:

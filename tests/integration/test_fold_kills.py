@@ -4,7 +4,8 @@ import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,13 @@ from msgspec.structs import replace
 from benchmarks.support.registry_load import pillar
 from callbox.demo.processes.broker import Broker
 from processors.fold.snapshot_codec import load
-from processors.incident.issue import incident_id_of
 from processors.intake.pillar_event import to_input
 from processors.state.partition_state import State
 from processors.state.policy import FusionPolicy, policy_record
 from schemas.ack import AckFact, Actor
 from schemas.alert import Alert
 from schemas.codec import decode, encode
-from schemas.enums import AckAction, Action, Hazard, InputKind, PillarKind, Tier
+from schemas.enums import AckAction, Action, InputKind, PillarKind, Tier
 from schemas.fusion_log import FusionInput, FusionSnapshot, PillarFact
 from schemas.partitioning import partition_of
 from schemas.registry import ChainLink, RegistryDevice
@@ -132,13 +132,18 @@ def before(at: EpochMs) -> Iterator[ProducerRecord]:
             yield said(device_id, PillarKind.RELEASE, EpochMs(at - (REMEMBERED - number) * SECOND_MS))
     for device_id in pressed:
         yield said(device_id, PillarKind.PRESS, at)
-    for device_id in pressed[:ACCEPTED]:
-        yield accepted(device_id, at)
+
+
+def answers(open_now: Iterable[str]) -> Iterator[ProducerRecord]:
+    """Somebody accepts most of the open incidents."""
+    at = now_ms()
+    for incident_id in islice(open_now, ACCEPTED):
+        yield accepted(incident_id, at)
 
 
 def said(device_id: str, kind: PillarKind, at: EpochMs) -> ProducerRecord:
     fact = PillarFact(
-        event_id=event_id_of(device_id, kind, at),
+        event_id=f"{kind}-{device_id}-{at}",
         device_id=device_id,
         kind=kind,
         occurred_at=at,
@@ -147,21 +152,20 @@ def said(device_id: str, kind: PillarKind, at: EpochMs) -> ProducerRecord:
     return ProducerRecord(FUSION_INPUT, ZONE.encode(), encode(to_input(fact, ZONE)))
 
 
-def event_id_of(device_id: str, kind: PillarKind, at: EpochMs) -> str:
-    return f"{kind}-{device_id}-{at}"
-
-
-def accepted(device_id: str, at: EpochMs) -> ProducerRecord:
-    event_id = event_id_of(device_id, PillarKind.PRESS, at)
+def accepted(incident_id: str, at: EpochMs) -> ProducerRecord:
     fact = AckFact(
-        ack_id=f"accept-{device_id}",
-        incident_id=incident_id_of(ZONE, Hazard.EMERGENCY_CALL, device_id, event_id),
+        ack_id=f"accept-{incident_id}",
+        incident_id=incident_id,
         action=AckAction.ACCEPT,
         actor=Actor(name="operator 1", organisation="control room"),
         at=at,
         received_at=at,
     )
     return into_log(InputKind.ACKNOWLEDGEMENT, fact.ack_id, ZONE, encode(fact))
+
+
+def open_incidents(running: KillHarness) -> list[str]:
+    return [alert.incident_id for alert in alerts(running) if alert.action is Action.RAISE]
 
 
 def snapshots(running: KillHarness) -> list[tuple[LogRecord, FusionSnapshot]]:
@@ -184,10 +188,12 @@ def test_a_zone_with_5000_open_incidents_is_restored_while_presses_go_on(
     with kill_harness(own_kafka, tmp_path, 0) as running:
         named = [in_one_zone(number) for number in range(LIVE)]
         publish(running.kafka, [ProducerRecord(REGISTRY, d.device_id.encode(), encode(d)) for d in named])
-        places = publish(running.kafka, list(before(now_ms())))
-        loaded = 1 + max(place.offset for place in places)
+        publish(running.kafka, list(before(now_ms())))
         running.start("alarms")
         victim = running.start("fusion")
+        until(lambda: len(open_incidents(running)) == OPEN, "not every press opened an incident")
+        places = publish(running.kafka, list(answers(open_incidents(running))))
+        loaded = 1 + max(place.offset for place in places)
         until(lambda: newest_offset(running) >= loaded, "no snapshot of the whole zone")
         with running.presses(LIVE, RATE):
             time.sleep(1)

@@ -1,4 +1,4 @@
-"""The workers of an earlier commit replaced one by one by today's, under load. On Apache Kafka."""
+"""The workers of an earlier commit replaced, kind by kind, by today's, under load. On Apache Kafka."""
 
 import json
 from pathlib import Path
