@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Self
 
-from streams.faust.batching import Batch
+from streams.kafka.batch import Batch
 from streams.worker.agent import Agent, MakeAgent
 
 VARIABLE: Final = "CALLBOX_FAIL_POINT"

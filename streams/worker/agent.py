@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from streams.faust.batching import Batch
+from streams.kafka.batch import Batch
 from streams.worker.context import Context
 
 

@@ -21,22 +21,24 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from schemas.errors import AccessDenied, CallboxError, InputMissing
+from schemas.errors import CallboxError, InputMissing
 from streams.clock import SYSTEM_CLOCK, Clock
-from streams.faust.app import batched_topic, create_app, is_access_denied
-from streams.faust.assignment import Assignment
-from streams.faust.batch_merge import EX_SOFTWARE, drain_pending
-from streams.faust.batching import BatchApp
+from streams.faust.app import WorkerApp, create_app
 from streams.kafka.acls import assert_acls, group_of
 from streams.kafka.admin import admin_client, assert_reachable
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import explain
+from streams.kafka.group_consumer import ConsumerLimits
+from streams.kafka.group_state import GroupState
 from streams.kafka.producer import Delivery
 from streams.kafka.reader import BrokerReader
 from streams.worker.agent import Agent, Hooks, MakeAgent, hooks_of
+from streams.worker.agent_loop import AgentLoop
 from streams.worker.commit_limits import CommitLimits
 from streams.worker.context import Context
+from streams.worker.edge import Edge
+from streams.worker.ending import EX_SOFTWARE, stop_now
 from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 from streams.worker.probes import Health, serve_http
@@ -44,6 +46,7 @@ from streams.worker.process_tuning import disable_core_dumps, lower_priority, sh
 from streams.worker.replica_start import advance_to_first_group
 from streams.worker.settings import RuntimeSettings, WorkerSettings
 from streams.worker.spec import WorkerSpec
+from streams.worker.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
@@ -141,51 +144,92 @@ class _Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        app = self._make_app()
-        lag = LagMonitor(Assignment(app), self._spec.reads, self._metrics, self._clock)
+        state = GroupState(self._spec.reads, self._clock)
+        lag = LagMonitor(state, self._spec.reads, self._metrics, self._clock)
         delivery = Delivery(librdkafka_settings(self._kafka))
         agent = self._make_agent(self._make_context(delivery, lag))
         hooks = hooks_of(agent)
         health = Health(lag, hooks, stall_s=self._runtime.stall_s)
         http = await serve_http(health, self._metrics, self._settings)
+        group = group_of(self._name, self._runtime.group_prefix, self._replica)
+        edge = Edge(self._kafka, group, self._spec.reads, self._limits, state, self._commit_limits)
+        app = self._make_app(group, edge, agent, hooks, lag, state)
 
         async def start() -> None:
             await delivery.warm_up(self._spec.reads[0], WARM_UP_S)
             health.delivery_warm = True
             await hooks.start()
             health.agent_started = True
-            for topic in self._spec.reads:
-                self._attach(app, agent, hooks, lag, topic)
             await _started(app)
 
+        watchdog = Watchdog(
+            self._kafka,
+            state,
+            lag,
+            edge.consumers,
+            give_up_s=self._runtime.give_up_s,
+            is_restoring=hooks.is_restoring,
+            fail=stop_now,
+            clock=self._clock,
+        )
+
+        async def every_second() -> None:
+            try:
+                watchdog.note_loop_alive()
+                await edge.tell(delivery, self._name)
+                await hooks.every_second()
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:  # noqa: BLE001 - without its timer a worker does half of its job
+                stop_now(error)
+
+        app.timer(1.0, name=f"{self._name}.every_second")(every_second)
         crashed = False
         if await self._unless_stopped(start()):
+            watchdog.start()
+            edge.watch()
             log.info(
                 "worker.started",
                 worker=self._name,
                 topics=list(self._spec.reads),
                 http_port=self._settings.http_port,
             )
-            seconds = asyncio.create_task(self._every_second(hooks, lag))
             crashed = await self._until_stopped(app)
-            seconds.cancel()
-        code = _crash_code(app.crash_reason) if crashed else await self._drain(app, hooks)
+            watchdog.stop()
+            edge.watch_no_more()
+        code = EX_SOFTWARE if crashed else await self._drain(app, hooks)
         if http is not None:
             await http.cleanup()
         await asyncio.to_thread(delivery.close, FLUSH_S)
         log.info("worker.stopped", worker=self._name, exit_code=code)
         return code
 
-    def _make_app(self) -> BatchApp:
-        return create_app(
-            group_of(self._name, self._runtime.group_prefix, self._replica),
-            self._kafka,
+    @property
+    def _limits(self) -> ConsumerLimits:
+        return ConsumerLimits(
             batch_records=self._settings.batch_records,
-            waiting_batches=self._settings.waiting_batches,
+            most_in_hand=self._settings.waiting_batches * self._settings.batch_records,
             fetch_bytes=self._settings.fetch_bytes,
             commit_interval_s=self._runtime.commit_interval_s,
-            commit_limit=self._commit_limits.of,
         )
+
+    def _make_app(
+        self, group: str, edge: "Edge", agent: Agent, hooks: Hooks, lag: LagMonitor, state: GroupState
+    ) -> WorkerApp:
+        """A Faust app with an agent for each topic, fed by the members of the group."""
+        app = create_app(group)
+        loop = AgentLoop(
+            agent,
+            hooks,
+            state,
+            lag,
+            self._metrics,
+            merge_records=self._settings.merge_records,
+            fail=stop_now,
+            is_stopping=lambda: app.should_stop,
+        )
+        edge.host(app, lambda topic, inbox: app.add_agent(f"{self._name}.{topic}", inbox, loop.run))
+        return app
 
     def _make_context(self, delivery: Delivery, lag: LagMonitor) -> Context:
         return Context(
@@ -206,43 +250,6 @@ class _Worker:
             clock=self._clock,
         )
 
-    def _attach(self, app: BatchApp, agent: Agent, hooks: Hooks, lag: LagMonitor, topic: str) -> None:
-        """Give one topic a stream and a loop of its own."""
-        settings, metrics = self._settings, self._metrics
-
-        async def consume(stream: Any) -> None:
-            async for events in drain_pending(
-                stream, limit=settings.merge_records, waiting=settings.waiting_batches
-            ):
-                try:
-                    await agent.process([event.value for event in events])
-                    for event in events:
-                        event.ack()
-                        lag.note_done(event.value)
-                    await hooks.after_batch()
-                except BaseException as error:  # whatever it is: no exception may leave an agent
-                    if isinstance(error, asyncio.CancelledError) and app.should_stop:
-                        raise
-                    # Cancelled by anything else: Faust would start another, without what this one holds.
-                    _stop_now(error)
-                metrics.records.labels(topic).inc(sum(len(event.value) for event in events))
-
-        app.agent(batched_topic(app, topic), name=f"{self._name}.{topic}")(consume)
-
-    async def _every_second(self, hooks: Hooks, lag: LagMonitor) -> None:
-        try:
-            while True:
-                lag.sample()
-                if hooks.is_restoring():
-                    lag.excuse()
-                lag.assert_advancing(self._runtime.give_up_s)
-                await hooks.every_second()
-                await asyncio.sleep(1.0)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - without its timer a worker does half of its job
-            _stop_now(error)
-
     async def _unless_stopped(self, start: Coroutine[Any, Any, None]) -> bool:
         """Start; False when a signal came first, and then nothing is waited for.
 
@@ -257,7 +264,7 @@ class _Worker:
         starting.result()
         return True
 
-    async def _until_stopped(self, app: BatchApp) -> bool:
+    async def _until_stopped(self, app: WorkerApp) -> bool:
         """Wait for a signal or a crash; True after a crash."""
         watched = {
             asyncio.ensure_future(self._stopping.wait()),
@@ -271,7 +278,7 @@ class _Worker:
         log.critical("worker.crashed", worker=self._name, error=repr(app.crash_reason))
         return True
 
-    async def _drain(self, app: BatchApp, hooks: Hooks) -> int:
+    async def _drain(self, app: WorkerApp, hooks: Hooks) -> int:
         if not app.started:  # stopped before it began: nothing is in hand
             return 0
         log.info("worker.draining", worker=self._name, bound_s=self._runtime.drain_s)
@@ -291,28 +298,14 @@ class _Worker:
         return 0
 
 
-async def _started(app: BatchApp) -> None:
-    """Start Faust; returns when the group is joined."""
+async def _started(app: WorkerApp) -> None:
+    """Start Faust; the group is joined meanwhile."""
     try:
         await app.start()
     except Exception as error:  # noqa: BLE001 - its threads would keep a process alive that has not started
-        _stop_now(error)
+        stop_now(error)
 
 
-async def _finished(app: BatchApp, hooks: Hooks) -> None:
+async def _finished(app: WorkerApp, hooks: Hooks) -> None:
     await app.stop()
     await hooks.finish()
-
-
-def _crash_code(reason: BaseException | None) -> int:
-    """The exit code when Faust has ended by itself: an ACL that was removed is no fault of ours."""
-    return AccessDenied.exit_code if is_access_denied(reason) else EX_SOFTWARE
-
-
-def _stop_now(error: BaseException) -> None:
-    """End the process without a commit: the next owner reads the batch again."""
-    code = error.exit_code if isinstance(error, CallboxError) else EX_SOFTWARE
-    log.critical("worker.failed", error=f"{type(error).__name__}: {error}", exc_info=error)
-    with contextlib.suppress(OSError):
-        sys.stderr.flush()
-    os._exit(code)

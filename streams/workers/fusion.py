@@ -21,10 +21,11 @@ from schemas.codec import encode
 from schemas.enums import Grade, Reason, Status
 from schemas.errors import Cause
 from schemas.topics import ACK_RESULTS, FUSION_INPUT, INCIDENTS
-from schemas.units import SECOND_MS, EpochMs
-from streams.faust.batching import Batch, as_log_record
+from schemas.units import SECOND_MS
+from streams.kafka.batch import Batch
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.reader import BrokerReader
+from streams.kafka.record import LogRecord
 from streams.state.incident_topic import IncidentTopic
 from streams.state.restore import Restored, broken_log, restore
 from streams.state.snapshots import Snapshots
@@ -81,7 +82,7 @@ class FusionAgent:
         for batch in batches:
             state = await self._state_at(batch)
             for record in batch:
-                entry = LogEntry(record.offset, EpochMs(record.timestamp), record.key, record.value)
+                entry = LogEntry(record.offset, record.timestamp_ms, record.key, record.value)
                 state, decisions = fold(state, entry)
                 for decision in decisions:
                     outgoing += _messages(decision)
@@ -154,10 +155,10 @@ class FusionAgent:
             await self._context.delivery.deliver([report])
         return restored.state
 
-    def _dead_letter(self, record: object, decision: Decision) -> list[ProducerRecord]:
+    def _dead_letter(self, record: LogRecord, decision: Decision) -> list[ProducerRecord]:
         if decision.reason is not Reason.UNDECODABLE:
             return []
-        return [self._context.reject(as_log_record(record), Cause.UNDECODABLE, decision.detail)]
+        return [self._context.reject(record, Cause.UNDECODABLE, decision.detail)]
 
     def _show_open_incidents(self) -> None:
         """Update the gauges of open incidents: those of which an alert went out."""

@@ -10,7 +10,6 @@ log line, metric label, dead letter or exception text.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -26,8 +25,9 @@ from schemas.hotlist import HotlistEntry
 from schemas.registry import RegistryDevice
 from schemas.topics import HOTLIST, REGISTRY, VERIFICATION_REQUESTS
 from schemas.units import EpochMs
-from streams.faust.batching import Batch, as_log_record
+from streams.kafka.batch import Batch
 from streams.kafka.producer import ProducerRecord
+from streams.kafka.record import LogRecord
 from streams.worker.context import Context
 from streams.workers.hotlist_freshness import ListFreshness
 from streams.workers.plate_pictures import PlatePictures
@@ -92,13 +92,13 @@ class PlatesAgent:
             self._index_hotlist()
         await self._freshness.report(self._hotlist.newest_at)
 
-    async def _ask_by_text(self, read: PlateRead, record: Any) -> list[ProducerRecord]:
+    async def _ask_by_text(self, read: PlateRead, record: LogRecord) -> list[ProducerRecord]:
         """A read that brought no picture.
 
         Raises:
             DecodeError: It has no text either, or no registry names the checkpoint.
         """
-        zone, at = await self._zone_of(read), EpochMs(record.timestamp)
+        zone, at = await self._zone_of(read), record.timestamp_ms
         if self._is_stale(at):
             return []
         if read.plate_text is None:
@@ -109,9 +109,9 @@ class PlatesAgent:
             return []
         return self._requests(read, zone, record, hits, ())
 
-    async def _ask(self, read: PlateRead, record: Any) -> list[ProducerRecord]:
+    async def _ask(self, read: PlateRead, record: LogRecord) -> list[ProducerRecord]:
         """A read with a picture: it is looked at where there is no text, or where the text is a hit."""
-        zone, at = await self._zone_of(read), EpochMs(record.timestamp)
+        zone, at = await self._zone_of(read), record.timestamp_ms
         if self._is_stale(at):
             return []
         picture = read.picture or b""
@@ -181,11 +181,11 @@ class PlatesAgent:
         self,
         read: PlateRead,
         zone: str,
-        record: Any,
+        record: LogRecord,
         hits: Sequence[Match],
         seen: Sequence[SeenPlate],
     ) -> list[ProducerRecord]:
-        at = EpochMs(record.timestamp)
+        at = record.timestamp_ms
         receipt = replaced_receipt(
             read.received_at, at, record_place(record.topic, record.partition, record.offset)
         )
@@ -214,9 +214,9 @@ class PlatesAgent:
             self._context.metrics.plate_reads.labels(outcome).inc(reads)
         self._outcomes.clear()
 
-    def _reject(self, record: Any, cause: Cause) -> ProducerRecord:
+    def _reject(self, record: LogRecord, cause: Cause) -> ProducerRecord:
         self._outcomes["dead_lettered"] += 1
-        return self._context.reject(as_log_record(record), cause)
+        return self._context.reject(record, cause)
 
     def _index_hotlist(self) -> None:
         entries = list(self._hotlist.values())
