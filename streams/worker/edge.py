@@ -116,4 +116,4 @@ class Edge:
 
     def _restart(self, topic: str) -> None:
         for consumer in self.consumers:
-            consumer.restart(topic)
+            consumer.topic_made_anew(topic)
