@@ -7,7 +7,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from streams.faust.app import create_app
-from streams.faust.batching import BatchConsumer, BatchRecord
+from streams.kafka.batch import Batch
 from streams.kafka.config import KafkaConfig
 from streams.worker.settings import WorkerSettings
 from tests.support.fakes import KAFKA, batch

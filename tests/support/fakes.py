@@ -18,7 +18,7 @@ from schemas.registry import RegistryDevice
 from schemas.topics import BY_NAME, HOTLIST, REGISTRY, dead_letter_topic
 from schemas.units import DAY_MS, EpochMs
 from streams.clock import Clock
-from streams.faust.batching import Batch
+from streams.kafka.batch import Batch
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, RecordMetadata
 from streams.kafka.record import LogRecord

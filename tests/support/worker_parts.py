@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-from streams.faust.batching import Batch, BatchApp
+from streams.kafka.batch import Batch
 from streams.worker.agent import hooks_of
 from streams.worker.context import Context
 from streams.worker.process import _Worker
