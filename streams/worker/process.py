@@ -143,7 +143,7 @@ class _Worker:
             loop.add_signal_handler(number, self._stopping.set)
         app = self._make_app()
         lag = LagMonitor(Assignment(app), self._spec.reads, self._metrics, self._clock)
-        delivery = Delivery(librdkafka_settings(self._kafka))
+        delivery = Delivery(librdkafka_settings(self._kafka), calm=self._spec.calm)
         agent = self._make_agent(self._make_context(delivery, lag))
         hooks = hooks_of(agent)
         health = Health(lag, hooks, stall_s=self._runtime.stall_s)
@@ -215,7 +215,7 @@ class _Worker:
                 stream, limit=settings.merge_records, waiting=settings.waiting_batches
             ):
                 try:
-                    await agent.process([event.value for event in events])
+                    await (await agent.process([event.value for event in events]))
                     for event in events:
                         event.ack()
                         lag.note_done(event.value)
