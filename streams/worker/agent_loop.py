@@ -58,7 +58,7 @@ class AgentLoop:
     async def run(self, inbox: Inbox) -> None:
         """Run until cancelled."""
         places = asyncio.Semaphore(UNDER_WAY)
-        under_way: asyncio.Queue[tuple[Sequence[Batch], Awaitable[None]]] = asyncio.Queue()
+        under_way: asyncio.Queue[tuple[Sequence[Batch], Awaitable[object]]] = asyncio.Queue()
         finishing = asyncio.ensure_future(self._guarded(self._finish(under_way, places)))
         try:
             await self._guarded(self._decide(inbox, under_way, places))
@@ -68,7 +68,7 @@ class AgentLoop:
     async def _decide(
         self,
         inbox: Inbox,
-        under_way: "asyncio.Queue[tuple[Sequence[Batch], Awaitable[None]]]",
+        under_way: "asyncio.Queue[tuple[Sequence[Batch], Awaitable[object]]]",
         places: asyncio.Semaphore,
     ) -> None:
         while True:
@@ -78,13 +78,12 @@ class AgentLoop:
 
     async def _finish(
         self,
-        under_way: "asyncio.Queue[tuple[Sequence[Batch], Awaitable[None]]]",
+        under_way: "asyncio.Queue[tuple[Sequence[Batch], Awaitable[object]]]",
         places: asyncio.Semaphore,
     ) -> None:
         while True:
             batches, delivered = await under_way.get()
-            if delivered is not None:
-                await delivered
+            await delivered
             for batch in batches:
                 self._state.done(batch)
                 self._lag.note_done(batch)

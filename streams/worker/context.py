@@ -28,8 +28,16 @@ T = TypeVar("T")
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 
 
+def _unknown(_partition: int) -> int | None:
+    """Nobody says what is committed."""
+    return None
+
+
 class Deliverer(Protocol):
     """What an agent asks of `streams.kafka.producer.Delivery`."""
+
+    async def begin(self, records: Sequence[ProducerRecord]) -> "asyncio.Future[list[RecordMetadata]]":
+        """Hand records over, in order after those of earlier calls; the future says where each of them lies."""
 
     async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
         """Return where each record lies, once the broker has all of them."""
@@ -54,6 +62,7 @@ class Context:
         replica: The replica that the worker belongs to; empty: the first one, which needs no name.
         host: The name of the machine; part of what a worker calls itself where another machine's would say otherwise.
         commit_limits: Records that no commit may pass yet.
+        committed: The offset that is committed of a partition of the agent's first topic; None where that is unknown.
         clock: Wall time and the clock for intervals.
     """
 
@@ -71,6 +80,7 @@ class Context:
     replica: str = ""
     host: str = ""
     commit_limits: CommitLimits = field(default_factory=CommitLimits)
+    committed: Callable[[int], int | None] = _unknown
     clock: Clock = SYSTEM_CLOCK
 
     async def blocking(self, work: Callable[..., T], *arguments: Any) -> T:

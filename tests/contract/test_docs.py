@@ -141,7 +141,9 @@ def test_the_page_on_faust_names_everything_that_is_overridden() -> None:
     for ours, theirs in ((WorkerApp, App), (Inbox, Channel)):
         for name in vars(ours).keys() & vars(theirs).keys():
             assert name.startswith("__") or f"`{name}`" in page, name
-    for pin in re.findall(r"\"((?:faust-streaming|mode-streaming)==[^\"]+)\"", text_of(ROOT / "pyproject.toml")):
+    for pin in re.findall(
+        r"\"((?:faust-streaming|mode-streaming)==[^\"]+)\"", text_of(ROOT / "pyproject.toml")
+    ):
         assert f"`{pin}`" in page, pin
 
 

@@ -1,7 +1,7 @@
 """The parts of a worker process without Faust and a broker: they do what a test tells them to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -41,13 +41,17 @@ class FakeAgent:
     async def start(self) -> None:
         self.done.append("start")
 
-    async def process(self, batches: Sequence[Batch]) -> None:
+    async def process(self, batches: Sequence[Batch]) -> Awaitable[None]:
         self.done.append("process")
         if self.working is not None:
             self.working.set()
             await asyncio.sleep(60)
         if self.failure is not None:
             raise self.failure
+        return self._delivered()
+
+    async def _delivered(self) -> None:
+        self.done.append("delivered")
 
     async def after_batch(self) -> None:
         self.done.append("after_batch")
