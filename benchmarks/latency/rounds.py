@@ -89,7 +89,7 @@ class Rounds:
         topics.apply(self._kafka, kind.topics, i_lose_order=False)
         module = "benchmarks.latency.hops"
         pids = [
-            self._ending.enter_context(_running(module, *command)).pid
+            self._ending.enter_context(running(module, *command)).pid
             for command in kind.commands(self._kafka.bootstrap, alert_bytes)
         ]
         return Line(kind.source, kind.target, press_numbers, {"first_hop": pids[0], "second_hop": pids[1]})
@@ -118,7 +118,7 @@ class Rounds:
         )
         with (
             started as (line, workers),
-            _running("benchmarks.support.backlog", self._kafka.bootstrap),
+            running("benchmarks.support.backlog", self._kafka.bootstrap),
         ):
             self._wait_for_backlog()
             before, began = {name: _items(workers[name].page("/metrics")) for name in PICTURES}, time.time()
@@ -198,7 +198,7 @@ def _items(page: str) -> float:
 
 
 @contextmanager
-def _running(module: str, *arguments: str) -> "Iterator[subprocess.Popen[bytes]]":
+def running(module: str, *arguments: str) -> "Iterator[subprocess.Popen[bytes]]":
     """A helper process of the bench, until the block ends."""
     process = subprocess.Popen([sys.executable, "-m", module, *arguments])
     try:
