@@ -223,7 +223,7 @@ class FakeFollower:
     def __init__(self, records: list[LogRecord]) -> None:
         self._first, self._waiting = records, list[LogRecord]()
         self.caught_up = True
-        self.closed = False
+        self.closed = self.paused = False
         self.failure: Exception | None = None
 
     def catch_up(self) -> list[LogRecord]:
@@ -235,8 +235,15 @@ class FakeFollower:
     def poll(self) -> list[LogRecord]:
         if self.failure is not None:
             raise self.failure
+        assert not self.paused, "nothing comes from a follower that is paused"
         found, self._waiting = self._waiting, []
         return found
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
 
     def close(self) -> None:
         self.closed = True

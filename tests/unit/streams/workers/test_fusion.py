@@ -26,7 +26,7 @@ from schemas.topics import (
 from streams.faust.batching import Batch
 from streams.kafka.reader import BrokerReader
 from streams.state import restore as restoring
-from streams.state.ticks import WAKE
+from streams.state.ticks import WAKE, TickWriter
 from streams.worker.settings import RuntimeSettings
 from streams.workers.fusion import FusionAgent
 from tests.support.fakes import World, consumed, processed, run
@@ -79,7 +79,7 @@ def world() -> World:
 
 @pytest.fixture
 def agent(world: World, restored: Restored) -> FusionAgent:
-    return FusionAgent(world.context, restored)
+    return FusionAgent(world.context, restored, ticks=TickWriter(world.context, spread_s=0))
 
 
 def log(
@@ -100,6 +100,12 @@ def log(
         )
         for number, (key, encoded) in enumerate(pairs)
     )
+
+
+async def second(agent: FusionAgent) -> None:
+    """One second of the agent, until its ticks are delivered."""
+    await agent.every_second()
+    await agent._ticks.written()
 
 
 def alerts(world: World, topic: str = ALERTS) -> Iterable[Alert]:
@@ -184,7 +190,7 @@ def test_the_state_of_a_lost_partition_is_forgotten(
 ) -> None:
     run(processed(agent, [log(device())]))
     world.ours = frozenset()
-    run(agent.every_second())
+    run(second(agent))
     run(processed(agent, [log(fact(), start=1)]))
     assert len(restored.asked) == 2
 
@@ -209,8 +215,8 @@ def test_ticks_are_empty_of_a_zone_numbered_and_one_for_each_of_our_partitions(
     agent: FusionAgent, world: World
 ) -> None:
     run(processed(agent, [log(device())]))
-    run(agent.every_second())
-    run(agent.every_second())
+    run(second(agent))
+    run(second(agent))
     assert ticks(world) == [(PARTITION, 1), (PARTITION, 2)]
     tick = decode(world.delivery.to(FUSION_INPUT)[0].value, FusionInput)
     assert (tick.kind, tick.zone) == (InputKind.TICK, "")
@@ -222,7 +228,7 @@ def test_a_clock_that_differs_is_told_and_neither_stops_ticks_nor_ends_the_worke
     run(processed(agent, [log(device())]))
     world.delivery.stamp = lambda: ms(world.clock.seconds - 81)
     for _ in range(200):
-        run(agent.every_second())
+        run(second(agent))
         world.clock.seconds += 1
     written = [decode(sent.value, FusionInput) for sent in world.delivery.to(FUSION_INPUT)]
     ticked = [decode(each.payload, Tick).number for each in written if each.kind is InputKind.TICK]
@@ -237,19 +243,19 @@ def test_a_clock_that_differs_is_told_and_neither_stops_ticks_nor_ends_the_worke
 
 def test_a_tick_carries_its_writer_s_time(agent: FusionAgent, world: World) -> None:
     world.clock.seconds = 7
-    run(agent.every_second())
+    run(second(agent))
     (sent,) = world.delivery.to(FUSION_INPUT)
     assert decode(decode(sent.value, FusionInput).payload, Tick) == Tick(number=WAKE, at=ms(7))
 
 
 def test_a_tick_that_the_log_already_has_is_not_numbered_again(agent: FusionAgent, world: World) -> None:
     run(processed(agent, [log(device(), Tick(number=40))]))
-    run(agent.every_second())
+    run(second(agent))
     assert ticks(world) == [(PARTITION, 41)]
 
 
 def test_a_partition_without_a_state_is_woken(agent: FusionAgent, world: World) -> None:
-    run(agent.every_second())
+    run(second(agent))
     assert ticks(world) == [(PARTITION, WAKE)]
     run(processed(agent, [log(Tick(number=WAKE))]))
     assert agent.is_ready()
@@ -265,7 +271,7 @@ def test_it_says_when_it_restores(agent: FusionAgent, restored: Restored) -> Non
 
 def test_a_worker_without_partitions_writes_no_tick_and_is_ready(agent: FusionAgent, world: World) -> None:
     world.ours = frozenset()
-    run(agent.every_second())
+    run(second(agent))
     assert world.delivery.sent == []
     assert agent.is_ready()
 
@@ -369,14 +375,14 @@ def test_open_incidents_are_counted_by_grade_in_the_partitions_that_are_ours(
     agent: FusionAgent, world: World
 ) -> None:
     run(processed(agent, [log(device(), fact(), dead_letter())]))
-    run(agent.every_second())
+    run(second(agent))
     assert [world.count("callbox_open_incidents", grade=grade) for grade in Grade if grade != "UNKNOWN"] == [
         1,
         0,
         1,
     ]
     world.ours = frozenset()
-    run(agent.every_second())
+    run(second(agent))
     assert world.count("callbox_open_incidents", grade="red") == 0
 
 
@@ -397,26 +403,26 @@ def test_the_owner_of_the_first_partition_tends_the_topic_of_incidents_once_it_i
     world: World, restored: Restored
 ) -> None:
     topic = FakeIncidentTopic()
-    agent = FusionAgent(world.context, restored, topic)  # type: ignore[arg-type]
+    agent = FusionAgent(world.context, restored, topic, TickWriter(world.context, 0))  # type: ignore[arg-type]
     world.ours = frozenset({0, 1})
     run(processed(agent, [log(b"", partition=0)]))
-    run(agent.every_second())
+    run(second(agent))
     assert topic.told == [], "a partition is not restored yet, and that goes first"
     run(processed(agent, [log(b"", partition=1)]))
-    run(agent.every_second())
+    run(second(agent))
     world.ours = frozenset({1})
-    run(agent.every_second())
+    run(second(agent))
     run(agent.finish())
     assert topic.told == ["begin", "leave", "leave"]
 
 
 def test_nobody_tends_the_topic_of_incidents_by_a_wrong_clock(world: World, restored: Restored) -> None:
     topic = FakeIncidentTopic()
-    agent = FusionAgent(world.context, restored, topic)  # type: ignore[arg-type]
+    agent = FusionAgent(world.context, restored, topic, TickWriter(world.context, 0))  # type: ignore[arg-type]
     world.ours = frozenset({0})
     world.delivery.stamp = lambda: ms(world.clock.seconds + 5)
     run(processed(agent, [log(b"", partition=0)]))
-    run(agent.every_second())
+    run(second(agent))
     assert topic.told == ["begin"], "nothing is known of the clocks before the first tick"
-    run(agent.every_second())
+    run(second(agent))
     assert topic.told == ["begin"]
