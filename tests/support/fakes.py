@@ -76,7 +76,13 @@ class HandClock:
 
     def __init__(self, seconds: float = 100.0) -> None:
         self.seconds = seconds
-        self.clock = Clock(lambda: ms(self.seconds), lambda: self.seconds)
+        self.step = 0.0
+        """By how much each look at the clock for intervals moves it."""
+        self.clock = Clock(lambda: ms(self.seconds), self._look)
+
+    def _look(self) -> float:
+        self.seconds += self.step
+        return self.seconds
 
 
 class FakeDelivery:

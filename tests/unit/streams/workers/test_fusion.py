@@ -1,10 +1,13 @@
 """The fusion agent: the fold's decisions go out, ticks are written, and any jump in offsets restores the state."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 
 import msgspec
 import pytest
+import zstandard
 
+from processors.fold.snapshot_codec import dump
 from processors.state.partition_state import State, new_state
 from schemas.ack import AckResult
 from schemas.alert import Alert
@@ -28,6 +31,7 @@ from streams.kafka.reader import BrokerReader
 from streams.state import restore as restoring
 from streams.state.ticks import WAKE, TickWriter
 from streams.worker.settings import RuntimeSettings
+from streams.worker.slices import SLICE_S
 from streams.workers.fusion import FusionAgent
 from tests.support.fakes import World, consumed, processed, run
 from tests.support.log_records import (
@@ -332,6 +336,114 @@ def test_a_press_that_joins_is_counted_and_an_answer_to_it_is_not(agent: FusionA
     (raised, _updated) = alerts(world)
     run(processed(agent, [log(ack(raised.incident_id, at_s=21), start=3)]))
     assert world.count("callbox_press_to_alert_seconds_count") == 2
+
+
+# --- slices, and what is on its way -------------------------------------------------------------------------------
+
+
+def presses(count: int, start: int = 0) -> Batch:
+    """Devices far from each other, and a press of each: as many alerts."""
+    devices = [device(f"P{number}", lat=20.0 + number / 10) for number in range(count)]
+    pressed = [fact(device_id=each.device_id, event_id=each.device_id) for each in devices]
+    return log(*devices, *pressed, start=start)
+
+
+def test_the_first_alert_of_a_large_batch_goes_out_before_the_last_is_decided(
+    agent: FusionAgent, world: World
+) -> None:
+    world.clock.step = SLICE_S / 5
+    turns: list[int] = []
+
+    async def scene() -> None:
+        done = asyncio.create_task(processed(agent, [presses(30)]))
+        while not done.done():
+            turns.append(len(world.delivery.to(ALERTS)))
+            await asyncio.sleep(0)
+
+    run(scene())
+    assert len(world.delivery.to(ALERTS)) == 30
+    assert {0, 30} < set(turns), "somebody else looked while it was half done"
+    assert max(len(each) for each in world.delivery.lists) <= 5
+    copied = [(each.key, each.value) for each in world.delivery.to(INCIDENTS)]
+    assert copied == [(each.key, each.value) for each in world.delivery.to(ALERTS)]
+
+
+def test_a_tick_that_fires_many_timers_is_cut_too_and_no_snapshot_is_begun_in_its_middle(
+    agent: FusionAgent, world: World
+) -> None:
+    async def scene() -> bytes:
+        await processed(agent, [presses(30)])
+        world.clock.step = SLICE_S / 5
+        done = asyncio.create_task(processed(agent, [log(Tick(number=1), start=60, at_s=3_600)]))
+        seen = {len(world.delivery.to(ALERTS))}
+        while not done.done():
+            if len(seen) > 1:
+                await agent.after_batch()
+            await asyncio.sleep(0)
+            seen.add(len(world.delivery.to(ALERTS)))
+        assert len(seen) > 3, "it was cut"
+        await agent.after_batch()
+        while not world.delivery.to(FUSION_SNAPSHOT):
+            await asyncio.sleep(0.001)
+        return dump(agent._states[PARTITION])
+
+    whole = run(scene())
+    saved = world.delivery.decoded(FUSION_SNAPSHOT, FusionSnapshot)
+    assert [zstandard.decompress(each.state) for each in saved] == [whole]
+
+
+def test_the_next_batch_is_decided_while_the_last_one_is_on_its_way(agent: FusionAgent, world: World) -> None:
+    world.delivery.held = frozenset({ALERTS})
+
+    async def scene() -> None:
+        first = await agent.process([log(device(), fact())])
+        second = await agent.process([log(fact(at_s=20, event_id="b"), start=2)])
+        assert len(world.delivery.to(ALERTS)) == 2
+        assert world.count("callbox_alerts_total", action="raise", grade="red") == 0, "not delivered yet"
+        world.delivery.confirm()
+        await first
+        assert world.count("callbox_press_to_alert_seconds_count") == 1
+        await second
+        assert world.count("callbox_press_to_alert_seconds_count") == 2
+
+    run(scene())
+
+
+def test_an_alert_waits_for_no_copy_but_the_batch_is_done_when_all_is_delivered(
+    agent: FusionAgent, world: World
+) -> None:
+    world.delivery.held = frozenset({INCIDENTS})
+    world.clock.seconds = 2
+
+    async def scene() -> None:
+        following = asyncio.ensure_future(await agent.process([log(device(), fact())]))
+        await asyncio.sleep(0.01)
+        assert len(world.delivery.to(ALERTS)) == 1
+        assert not following.done()
+        world.clock.seconds = 30
+        world.delivery.confirm()
+        await following
+
+    run(scene())
+    assert world.count("callbox_press_to_alert_seconds_sum") == 2, "when the alert was delivered"
+
+
+def test_alerts_go_out_before_the_state_of_another_partition_is_restored(
+    agent: FusionAgent, world: World, restored: Restored
+) -> None:
+    other = (PARTITION + 1) % PARTITIONS
+    out: list[int] = []
+    restored.watch = lambda: out.append(len(world.delivery.to(ALERTS)))
+    run(processed(agent, [log(device(), fact()), log(b"", partition=other)]))
+    assert out == [0, 1]
+
+
+def test_nothing_is_folded_after_a_slice_that_was_not_delivered(agent: FusionAgent, world: World) -> None:
+    world.clock.step = SLICE_S
+    world.delivery.refused = frozenset({ALERTS})
+    with pytest.raises(DeliveryFailed):
+        run(processed(agent, [presses(30)]))
+    assert len(world.delivery.to(INCIDENTS)) == 1, "that of the slice itself"
 
 
 # --- incidents and answers ----------------------------------------------------------------------------------------
