@@ -242,6 +242,7 @@ class _Worker:
             executor=ThreadPoolExecutor(self._settings.threads, thread_name_prefix=self._name),
             assignment=lag.partitions,
             caught_up=lag.caught_up,
+            committed=lag.committed,
             partitions=self._partitions,
             cache=self._cache,
             replica=self._replica,
