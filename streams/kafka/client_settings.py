@@ -17,14 +17,13 @@ from streams.kafka.config import SASL, KafkaConfig
 _FETCH_MAX_WAIT_MS: Final = {BrokerKind.KAFKA: 500, BrokerKind.EMBEDDED: 10}
 
 CONNECT_MS: Final = 2_000
-"""How long one address of a broker may take for TCP, TLS and SASL before another address of its name is tried: TCP sends
-its first packet again after one second, and a log-in by SCRAM over TLS takes 0.1 to 0.35 s (measured on Apache Kafka
-4.1.1). With librdkafka's own 30 s one dead address outlasts every wait of a start (8 s)."""
+"""How long one address of a broker may take for TCP, TLS and SASL before another address of its name is tried. TCP
+sends its first packet again after one second; a log-in by SCRAM over TLS takes 0.1 to 0.35 s (measured, Kafka 4.1.1). With librdkafka's own 30 s one dead address outlasts every wait of a start (8 s)."""
 
 CONNECTIONS: Final[Mapping[str, Any]] = {
     "socket.connection.setup.timeout.ms": CONNECT_MS,
-    # A connection whose other end is gone is noticed within 10 s: 8 s and the longest fetch (0.5 s). An answer of 8 MiB,
-    # the largest record, needs a link of 1 MB/s then. It must be a second above `fetch.wait.max.ms`. librdkafka: 60 s.
+    # A connection whose other end is gone is noticed within 10 s: 8 s and the longest fetch (0.5 s). An answer of
+    # 8 MiB, the largest record, needs a link of 1 MB/s then. librdkafka: 60 s, and a second above `fetch.wait.max.ms`.
     "socket.timeout.ms": 8_000,
     # The system's probes end what no request ever will: a connection on which we only wait.
     "socket.keepalive.enable": True,

@@ -3,9 +3,9 @@
     a code or a text of librdkafka ─► `is_refusal` ─► waiting does not help ─► AccessDenied, exit code 77
                                            └────────► nobody answers ────────► BrokerUnavailable, exit code 69
 
-librdkafka says "certificate verify failed" of an expired certificate, of one for another host and of one that an unknown
-authority has signed, and it says nothing where a listener without TLS or without SASL was expected: what a listener is
-then asked for stands in streams/kafka/listener_probe.py.
+librdkafka says "certificate verify failed" of a certificate that has expired, of one for another host and of one that
+an unknown authority has signed, and it says nothing where a port with TLS or SASL gets a client without: the port is
+then asked (streams/kafka/listener_probe.py).
 """
 
 import re
