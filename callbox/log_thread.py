@@ -119,6 +119,8 @@ def write_in_background(fd: int) -> BackgroundHandler:
     configured = root.handlers[0]
     handler = BackgroundHandler(fd)
     handler.setFormatter(configured.formatter)
+    for wanted in configured.filters:
+        handler.addFilter(wanted)
     root.handlers[0] = handler
     return handler
 

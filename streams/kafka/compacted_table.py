@@ -10,6 +10,7 @@ from schemas.codec import decode
 from schemas.errors import BrokerUnavailable, Cause, DecodeError
 from schemas.units import EpochMs
 from streams.kafka.producer import ProducerRecord
+from streams.kafka.rare_log import RareLog
 from streams.kafka.reader import Follower
 from streams.kafka.record import LogRecord
 
@@ -61,6 +62,7 @@ class CompactedTable(Generic[RecordT]):
         self._by_key: dict[bytes, RecordT] = {}
         self._follower: Follower | None = None
         self._polled_at = 0.0
+        self._rare = RareLog()
         self.newest_at = EpochMs(0)
         """Append time of the newest record that could be read: how fresh the table is."""
 
@@ -95,7 +97,8 @@ class CompactedTable(Generic[RecordT]):
         try:
             records = self._follower.poll()
         except BrokerUnavailable as error:  # what is known stays in force; readiness shows the rest
-            log.warning("following.interrupted", topic=self._topic, error=str(error))
+            if (left_out := self._rare.due("following.interrupted", now)) is not None:
+                log.warning("following.interrupted", topic=self._topic, error=str(error), left_out=left_out)
             return False
         await self._apply(records)
         return bool(records)

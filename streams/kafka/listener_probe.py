@@ -140,7 +140,7 @@ def _received(connection: socket.socket) -> bytes:
     received = b""
     while len(received) < _MOST_BYTES and (
         len(received) < 4 or len(received) < 4 + int.from_bytes(received[:4])
-    ):  # noqa: PLR2004 - Kafka's length in front
+    ):
         piece = connection.recv(4096)
         if not piece:
             break

@@ -192,7 +192,10 @@ def test_presses_in_and_behind_an_open_transaction_raise_and_no_marker_breaks_th
     running.start("fusion")
     feed, log_writer = Writer(running.kafka, "gateway"), Writer(running.kafka, "dispatcher")
     log_writer.write(
-        [log_record(f"foreign-{partition}")._replace(partition=partition) for partition in range(LOG_PARTITIONS)]
+        [
+            log_record(f"foreign-{partition}")._replace(partition=partition)
+            for partition in range(LOG_PARTITIONS)
+        ]
     )
     feed.write([press(0), press(1)])
     running.confirmed |= {"press-0", "press-1"}

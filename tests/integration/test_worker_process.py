@@ -161,7 +161,12 @@ def test_every_log_line_is_an_object(broker: EmbeddedBroker, start: Start) -> No
 
 @pytest.mark.parametrize(
     ("name", "number"),
-    [("alarms", signal.SIGTERM), ("fusion", signal.SIGTERM), ("alarms", signal.SIGHUP), ("fusion", signal.SIGHUP)],
+    [
+        ("alarms", signal.SIGTERM),
+        ("fusion", signal.SIGTERM),
+        ("alarms", signal.SIGHUP),
+        ("fusion", signal.SIGHUP),
+    ],
 )
 def test_an_idle_worker_drains_on_a_signal_and_ends_with_0(
     broker: EmbeddedBroker, start: Start, name: str, number: signal.Signals

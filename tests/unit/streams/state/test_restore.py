@@ -252,7 +252,9 @@ def test_what_the_worker_has_in_hand_goes_on_where_it_is_of_this_log(cluster: Cl
     assert cluster.folded_from == [END - 3]
 
 
-def test_a_group_that_is_set_back_before_the_first_snapshot_folds_the_whole_log_again(cluster: Cluster) -> None:
+def test_a_group_that_is_set_back_before_the_first_snapshot_folds_the_whole_log_again(
+    cluster: Cluster,
+) -> None:
     found = cluster.restore(5, state_at(END))
     assert (dump(found.state), found.broken) == (folded(5), None)
 
