@@ -24,6 +24,7 @@ from schemas.fusion_log import FusionSnapshot
 from schemas.topics import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from streams.clock import Clock
 from streams.kafka.producer import ProducerRecord
+from streams.kafka.rare_log import RareLog
 from streams.worker.context import Context
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,7 @@ class Snapshots:
         self._took_s: dict[int, float] = {}
         self._began_at = -math.inf
         self._running: set[asyncio.Task[None]] = set()
+        self._rare = RareLog()
 
     def is_due(self, partition: int) -> bool:
         """Whether the partition's last snapshot is old enough for what it cost, and no other one is on its way.
@@ -119,7 +121,10 @@ class Snapshots:
             await self._deliver(ProducerRecord(FUSION_SNAPSHOT, key, payload, partition))
         except DeliveryFailed as error:  # reported, not a reason to stop: the log still has everything
             metrics.snapshots_failed.inc()
-            log.error("snapshot.failed", partition=partition, offset=offset, error=str(error))  # noqa: TRY400
+            if (left_out := self._rare.due(partition, self._context.clock.monotonic())) is not None:
+                log.error(  # noqa: TRY400
+                    "snapshot.failed", partition=partition, offset=offset, error=str(error), left_out=left_out
+                )
             return
         self._delivered_at[partition] = self._context.clock.monotonic()
         metrics.snapshot_bytes.labels(partition).set(len(payload))

@@ -40,16 +40,20 @@ class Ticker:
     def __init__(self, replica: str = "", clock: Clock = SYSTEM_CLOCK) -> None:
         self._replica, self._clock = replica, clock
         self._numbers: dict[int, int] = {}
+        self._wakes = 0
 
     def tick(self, partition: int, state: State | None) -> ProducerRecord:
         """The next tick of a partition; it wakes the partition where there is no state of it yet."""
-        number = WAKE
-        if state is not None:
+        at = self._clock.now_ms()
+        if state is None:
+            # Its number is that of all the others; no two of them are equal all the same.
+            self._wakes += 1
+            number, name = WAKE, f"wake-{partition}-{at}-{self._wakes}"
+        else:
             number = max(state.tick, self._numbers.get(partition, 0)) + 1
-            self._numbers[partition] = number
-        name = f"tick-{partition}-{number}" + (f"-{self._replica}" if self._replica else "")
-        tick = Tick(number=number, at=self._clock.now_ms())
-        (record,) = broadcast(InputKind.TICK, name, tick, [partition])
+            self._numbers[partition], name = number, f"tick-{partition}-{number}"
+        name += f"-{self._replica}" if self._replica else ""
+        (record,) = broadcast(InputKind.TICK, name, Tick(number=number, at=at), [partition])
         return record
 
 

@@ -1,17 +1,14 @@
 """A worker as a process: it starts in order, stops in order, and ends at once when a part of it fails.
 
 start: broker reachable ─► ACLs there ─► producer warm ─► agent started ─► group joined ─► ready
-stop:  SIGTERM ─► no more fetches ─► what is in hand is delivered and committed ─► agent.finish ─► exit 0
+stop:  SIGTERM, SIGINT, SIGHUP ─► no more fetches ─► what is in hand is delivered and committed ─► agent.finish ─► exit 0
        not done within `drain_s`: exit 0 all the same; what is not committed is read again by the next owner
 fail:  any exception that leaves an agent ─► exit 70, or 77 for an ACL that we lack; the batch is not committed
 """
 
 import asyncio
-import contextlib
 import os
-import signal
 import socket
-import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -42,7 +39,14 @@ from streams.worker.ending import EX_SOFTWARE, stop_now
 from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 from streams.worker.probes import Health, serve_http
-from streams.worker.process_tuning import disable_core_dumps, lower_priority, shorten_switch_interval, tune_gc
+from streams.worker.process_tuning import (
+    disable_core_dumps,
+    flush_output,
+    lower_priority,
+    shorten_switch_interval,
+    stop_signals,
+    tune_gc,
+)
 from streams.worker.replica_start import advance_to_first_group
 from streams.worker.settings import RuntimeSettings, WorkerSettings
 from streams.worker.spec import WorkerSpec
@@ -93,9 +97,7 @@ async def _run_and_exit(worker: "_Worker") -> NoReturn:
     Faust and librdkafka leave such threads; what must be delivered is delivered and flushed by now.
     """
     code = await worker.run()
-    with contextlib.suppress(OSError):  # the disk may be full that takes what we print
-        sys.stdout.flush()
-        sys.stderr.flush()
+    flush_output()
     os._exit(code)
 
 
@@ -142,7 +144,7 @@ class _Worker:
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in stop_signals():
             loop.add_signal_handler(number, self._stopping.set)
         state = GroupState(self._spec.reads, self._clock)
         lag = LagMonitor(state, self._spec.reads, self._metrics, self._clock)

@@ -123,6 +123,16 @@ def test_a_snapshot_that_the_broker_refuses_is_reported_and_stops_nothing(world:
     failed(world, lines)
 
 
+def test_snapshots_that_fail_again_and_again_are_counted_each_time_and_told_once_a_minute(
+    world: World,
+) -> None:
+    world.delivery.refused = frozenset({FUSION_SNAPSHOT})
+    with structlog.testing.capture_logs() as lines:
+        save(Snapshots(world.context), *[state_at(1)] * 5)
+    assert world.count("callbox_snapshots_failed_total") == 5
+    assert [line["event"] for line in lines] == ["snapshot.failed"]
+
+
 def age(world: World, partition: int = PARTITION) -> float | None:
     return world.metrics.registry.get_sample_value(
         "callbox_snapshot_age_seconds", {"partition": str(partition)}

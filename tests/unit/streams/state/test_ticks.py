@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
+from processors.fold.log_entry import LogEntry
+from processors.fold.reducer import fold
 from processors.state.partition_state import State, new_state
 from schemas.codec import decode
-from schemas.enums import InputKind
+from schemas.enums import InputKind, Reason
 from schemas.errors import DeliveryFailed
 from schemas.fusion_log import FusionInput, Tick
 from schemas.topics import FUSION_INPUT
@@ -64,10 +66,19 @@ def test_two_replicas_name_a_tick_of_one_number_differently(clock: HandClock) ->
     assert names == {"tick-0-2", "tick-0-2-b"}
 
 
-def test_two_wakes_differ_in_their_bytes(ticker: Ticker, clock: HandClock) -> None:
-    first = ticker.tick(0, None)
-    clock.seconds = 81
-    assert ticker.tick(0, None).value != first.value
+def test_two_wakes_differ_in_their_bytes_also_within_a_millisecond(ticker: Ticker) -> None:
+    wakes = [ticker.tick(0, None) for _ in range(3)]
+    assert len({wake.value for wake in wakes}) == 3
+    names = {decode(wake.value, FusionInput).event_id for wake in wakes}
+    assert len(names) == 3
+
+
+def test_the_fold_takes_a_wake_for_a_repeated_tick_whatever_its_name(ticker: Ticker) -> None:
+    """It advances nothing, and its writer's clock is not compared with the broker's."""
+    wake = ticker.tick(0, None)
+    state = new_state(0, 4)
+    state, (decision,) = fold(state, LogEntry(0, ms(500), wake.key, wake.value))
+    assert (decision.reason, decision.alerts, state.tick) == (Reason.DUPLICATE, (), 0)
 
 
 # --- written, spread over the second ------------------------------------------------------------------------------
