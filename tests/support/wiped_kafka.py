@@ -35,17 +35,23 @@ def wiped(kafka: KafkaConfig) -> Iterator[KafkaConfig]:
 
 def wipe(kafka: KafkaConfig) -> None:
     """Delete callbox's topics and consumer groups. No worker may be running."""
+    drop_groups(kafka)
     admin = AdminClient(librdkafka_settings(kafka))
-    groups = [group.group_id for group in admin.list_consumer_groups().result(ASK_S).valid]
-    for group in groups:
-        if group.startswith(GROUPS):
-            _delete_group(admin, group)
     names = {topic.name for topic in CATALOGUE}
     if there := sorted(names & set(admin.list_topics(timeout=ASK_S).topics)):
         for future in admin.delete_topics(there).values():
             future.result(ASK_S)
     while names & set(admin.list_topics(timeout=ASK_S).topics):
         pause(0.05)
+
+
+def drop_groups(kafka: KafkaConfig) -> None:
+    """Delete callbox's consumer groups, and with them what they have committed. No worker may be running."""
+    admin = AdminClient(librdkafka_settings(kafka))
+    groups = [group.group_id for group in admin.list_consumer_groups().result(ASK_S).valid]
+    for group in groups:
+        if group.startswith(GROUPS):
+            _delete_group(admin, group)
 
 
 def _delete_group(admin: AdminClient, group: str) -> None:
