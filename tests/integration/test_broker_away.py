@@ -46,20 +46,13 @@ def test_a_broker_that_is_away_costs_a_handful_of_lines_and_no_press(
     town.presses.send(8)
     town.presses.assert_heard(town.presses.in_alerts)
     before = [len(complaints_of(worker)) for worker in workers]
-    if hangs:
-        broker.hang(hang=True)
-    else:
-        broker.kill()
-    began = time.monotonic()
-    town.presses.send_later(8)
-    for worker in workers:
-        wait_until_not_ready(worker, NOTICED_S)
-    time.sleep(max(0.0, AWAY_S - (time.monotonic() - began)))
-    assert [readiness(worker)[0] for worker in workers] == [503, 503]
-    if hangs:
-        broker.hang(hang=False)
-    else:
-        broker.start()
+    with broker.hanging() if hangs else broker.killed():
+        began = time.monotonic()
+        town.presses.send_later(8)
+        for worker in workers:
+            wait_until_not_ready(worker, NOTICED_S)
+        time.sleep(max(0.0, AWAY_S - (time.monotonic() - began)))
+        assert [readiness(worker)[0] for worker in workers] == [503, 503]
     town.presses.flush()
     town.presses.assert_heard(town.presses.in_alerts)
     for worker in workers:

@@ -90,9 +90,9 @@ def test_records_that_went_while_the_worker_was_behind_are_counted(town: WorkerT
     take_all_but(town.kafka, feed.topic, 2)
     worker.send(signal.SIGCONT)
     assert feed.missing(wanted=feed.sent[-2:]) == []
-    wait_until_told(town.kafka, feed.topic, {PARTITION})
     lost = feed.missing(within_s=0)
     assert lost, "the worker had fetched all of it: nothing was to be told"
+    wait_until_told(town.kafka, feed.topic, {PARTITION})
     assert len(lost) in counts_told(town.kafka, feed.topic, PARTITION)
     assert metric_total(worker, MISSING) == len(lost)
 

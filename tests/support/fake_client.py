@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from streams.kafka.admin import admin_client
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
 
@@ -16,6 +17,12 @@ NEW_PROTOCOL = {"group.protocol": "consumer"}
 """KIP-848: the broker assigns, and there is no session time-out to be set."""
 
 CLASSIC = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 500}
+
+
+def assignor_of(kafka: KafkaConfig, group: str) -> str:
+    """The assignor on which the members of a group have agreed: whoever joins must offer it too."""
+    admin = admin_client(kafka, [])  # it must live until the answer is there
+    return str(admin.describe_consumer_groups([group])[group].result(JOINS_S).partition_assignor)
 
 
 class FakeClient:
@@ -29,15 +36,17 @@ class FakeClient:
     """
 
     def __init__(self, kafka: KafkaConfig, group: str, topic: str, settings: dict[str, Any]) -> None:
-        self._settings = {
-            **librdkafka_settings(kafka),
-            "client.id": "dashboard",
-            "group.id": group,
-            "auto.offset.reset": "earliest",
-            "enable.auto.commit": False,
-            **settings,
-        }
-        self._topic = topic
+        self._consumer = Consumer(
+            {
+                **librdkafka_settings(kafka),
+                "client.id": "dashboard",
+                "group.id": group,
+                "auto.offset.reset": "earliest",
+                "enable.auto.commit": False,
+                **settings,
+            }
+        )
+        self._group, self._topic = group, topic
         self._stopping, self._joined = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="fake-client", daemon=True)
         self.taken: list[tuple[int, int]] = []
@@ -47,10 +56,10 @@ class FakeClient:
 
     def wait_until_joined(self) -> None:
         """Return once the group has given it its share, which may be nothing."""
-        assert self._joined.wait(JOINS_S), f"the group {self._settings['group.id']} did not take the client"
+        assert self._joined.wait(JOINS_S), f"the group {self._group} did not take the client"
 
     def _run(self) -> None:
-        consumer = Consumer(self._settings)
+        consumer = self._consumer
         consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked)
         try:
             while not self._stopping.is_set():

@@ -1,6 +1,8 @@
 """One Apache Kafka node that can be stopped, hang, and come back at another address with the data that it had."""
 
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,10 +16,11 @@ class MovableBroker:
 
     Args:
         cache: Folder that keeps the jars between runs.
+        advertised: Makes, of the address that it listens on, the one that clients are given.
     """
 
-    def __init__(self, cache: Path) -> None:
-        self._cluster = KafkaCluster(cache, 1)
+    def __init__(self, cache: Path, advertised: Callable[[str], str] = lambda address: address) -> None:
+        self._cluster = KafkaCluster(cache, 1, advertised=advertised)
         (self._node,) = self._cluster.nodes
 
     @property
@@ -25,25 +28,35 @@ class MovableBroker:
         """Where clients find it now."""
         return self._node.advertised
 
-    def kill(self) -> None:
-        """End it at once, as a machine that loses its power."""
+    @contextmanager
+    def killed(self) -> Iterator[None]:
+        """It is gone at once, as a machine that loses its power; at the end it answers again."""
         self._cluster.kill(self._node)
+        try:
+            yield
+        finally:
+            self._start()
 
-    def hang(self, *, hang: bool) -> None:
-        """Stop it without closing a connection, or let it go on."""
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It stands still and closes no connection; at the end it goes on."""
         assert self._node.process is not None
-        self._node.process.send_signal(signal.SIGSTOP if hang else signal.SIGCONT)
+        self._node.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._node.process.send_signal(signal.SIGCONT)
 
-    def start(self) -> None:
-        """Start it where it was, and return once it answers."""
+    def move(self, address: str) -> None:
+        """It is gone at once, and comes back at another address."""
+        self._cluster.kill(self._node)
+        self._node.address = self._node.advertised = address
+        self._node.write(self._cluster.nodes)
+        self._start()
+
+    def _start(self) -> None:
         self._cluster.start(self._node)
         self._cluster.wait(self._node)
-
-    def start_at(self, listens: str, advertised: str = "") -> None:
-        """Start it at another address, and tell clients of that one or of `advertised`."""
-        self._node.address, self._node.advertised = listens, advertised or listens
-        self._node.write(self._cluster.nodes)
-        self.start()
 
     def __enter__(self) -> Self:
         self._cluster.__enter__()
@@ -55,8 +68,6 @@ class MovableBroker:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._node.process is not None:
-            self.hang(hang=False)
         self._cluster.close()
 
 
