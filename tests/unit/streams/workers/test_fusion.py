@@ -383,7 +383,7 @@ def test_a_tick_that_fires_many_timers_is_cut_too_and_no_snapshot_is_begun_in_it
             seen.add(len(world.delivery.to(ALERTS)))
         assert len(seen) > 3, "it was cut"
         await agent.after_batch()
-        while not world.delivery.to(FUSION_SNAPSHOT):
+        while not world.delivery.to(FUSION_SNAPSHOT):  # noqa: ASYNC110 - a test looks from outside
             await asyncio.sleep(0.001)
         return dump(agent._states[PARTITION])
 
