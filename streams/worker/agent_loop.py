@@ -85,8 +85,7 @@ class AgentLoop:
     ) -> None:
         while True:
             batches, delivered = await under_way.get()
-            if delivered is not None:
-                await delivered
+            await delivered
             for batch in batches:
                 if self._state.done(batch):
                     self._lag.note_done(batch)

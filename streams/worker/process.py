@@ -110,7 +110,7 @@ class _Worker:
             loop.add_signal_handler(number, self._stopping.set)
         state = GroupState(self._spec.reads, self._clock)
         lag = LagMonitor(state, self._spec.reads, self._metrics, self._clock)
-        delivery = Delivery(librdkafka_settings(self._kafka))
+        delivery = Delivery(librdkafka_settings(self._kafka), calm=self._spec.calm)
         agent = self._make_agent(self._make_context(delivery, lag))
         hooks = hooks_of(agent)
         health = Health(lag, hooks, stall_s=self._runtime.stall_s)

@@ -7,7 +7,7 @@ once a second: the partitions of the pillar feed that are caught up ─► every
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 import structlog
 
@@ -27,6 +27,7 @@ from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
 from streams.worker.context import Context
 from streams.worker.log_writer import fact, forward
+from streams.worker.slices import Slices
 from streams.workers.unregistered_events import HeldEvent, UnregisteredEvents
 from streams.workers.watermarks import Watermarks
 
@@ -60,25 +61,26 @@ class AlarmsAgent:
         """Read the site registry: before that a known pillar would look unknown."""
         await self._registry.start()
 
-    async def process(self, batches: Sequence[Batch]) -> None:
-        """Decode, decide, deliver."""
+    async def process(self, batches: Sequence[Batch]) -> Awaitable[None]:
+        """Decode, decide, hand over, in slices."""
+        work = Slices(self._context)
         if batches[0][0].topic == ACKS:
-            await self._forward_acks(batches)
-            return
+            await self._forward_acks(batches, work)
+            return work.delivered()
         outgoing: list[ProducerRecord] = []
         named: list[HeldEvent] = []
         for batch in batches:
             for record in batch:
-                try:
-                    outgoing += await self._accept(record, named)
-                except DecodeError as error:
-                    outgoing += self._reject_event(record, error, _device_id_of(record))
-                except CallboxError:  # the registry cannot be read: the process stops
-                    raise
-                except Exception as error:  # one record must not hold up the presses behind it for ever
-                    log.exception("event.failed", partition=record.partition, offset=record.offset)
-                    outgoing += self._rescue(record, error)
-        await self._context.delivery.deliver(outgoing)
+                outgoing += await self._decide(record, named)
+                if work.is_over:
+                    await work.hand_over(outgoing)
+                    outgoing = []
+                    await work.rest()
+        await work.hand_over(outgoing)
+        return self._delivered(work, named)
+
+    async def _delivered(self, work: Slices, named: Sequence[HeldEvent]) -> None:
+        await work.delivered()
         self._unregistered.settled(named)
 
     async def every_second(self) -> None:
@@ -90,6 +92,18 @@ class AlarmsAgent:
     def clocks_agree(self) -> bool:
         """Our clock is the broker's, by the watermarks that were delivered last."""
         return self._watermarks.clocks_agree()
+
+    async def _decide(self, record: LogRecord, named: list[HeldEvent]) -> list[ProducerRecord]:
+        """What goes out for an event, whatever is wrong with it; `named` as of `_accept`."""
+        try:
+            return await self._accept(record, named)
+        except DecodeError as error:
+            return self._reject_event(record, error, _device_id_of(record))
+        except CallboxError:  # the registry cannot be read: the process stops
+            raise
+        except Exception as error:  # one record must not hold up the presses behind it for ever
+            log.exception("event.failed", partition=record.partition, offset=record.offset)
+            return self._rescue(record, error)
 
     async def _accept(self, record: LogRecord, named: list[HeldEvent]) -> list[ProducerRecord]:
         """What goes out for an event.
@@ -130,14 +144,14 @@ class AlarmsAgent:
         await self._context.delivery.deliver(outgoing)
         self._unregistered.settled(decided)
 
-    async def _forward_acks(self, batches: Sequence[Batch]) -> None:
+    async def _forward_acks(self, batches: Sequence[Batch], work: Slices) -> None:
         """Forward acknowledgements, a few at a time, so that presses go first."""
         records = [record for batch in batches for record in batch]
         for start in range(0, len(records), ACKS_AT_ONCE):
             if start:
                 await asyncio.sleep(ACKS_PAUSE_S)
             few = records[start : start + ACKS_AT_ONCE]
-            await self._context.delivery.deliver([self._ack(record) for record in few])
+            await work.hand_over([self._ack(record) for record in few])
 
     def _ack(self, record: LogRecord) -> ProducerRecord:
         try:

@@ -5,7 +5,7 @@ camera.frame.v1 ─► decode ─► flame candidate? ─► redact ─► evide
 every five seconds: the partitions of the feed that are caught up ─► every partition of fusion.input.v1
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,7 +105,7 @@ class FramesAgent:
         self._redactor = await self._context.blocking(self._make_redactor, self._context.cache)
         await self._registry.start()
 
-    async def process(self, batches: Sequence[Batch]) -> None:
+    async def process(self, batches: Sequence[Batch]) -> Awaitable[object]:
         """Look at each frame; deliver evidence before the observation that names it."""
         outgoing: list[ProducerRecord] = []
         for batch in batches:
@@ -124,7 +124,7 @@ class FramesAgent:
                 except Exception as error:  # noqa: BLE001 - one picture must not hold up a camera's feed for ever
                     log.error("frame.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
                     outgoing.append(self._reject(record, Cause.PROCESSING_FAILED))
-        await self._context.delivery.deliver(outgoing)
+        return await self._context.delivery.begin(outgoing)
 
     async def every_second(self) -> None:
         """Follow the registry, report how far the feed is, and forget silent cameras: each takes 330 kB."""

@@ -8,7 +8,7 @@ log line, metric label, dead letter or exception text.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -64,7 +64,7 @@ class PlatesAgent:
         await self._hotlist.start()
         self._index_hotlist()
 
-    async def process(self, batches: Sequence[Batch]) -> None:
+    async def process(self, batches: Sequence[Batch]) -> Awaitable[None]:
         """Read, match, ask."""
         outgoing: list[ProducerRecord] = []
         for batch in batches:
@@ -82,8 +82,14 @@ class PlatesAgent:
                 except Exception as error:  # noqa: BLE001 - one picture must not hold up a checkpoint's feed
                     log.error("plate.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
                     outgoing.append(self._reject(record, Cause.PROCESSING_FAILED))
-        await self._context.delivery.deliver(outgoing)
-        self._count()
+        outcomes, self._outcomes = self._outcomes, Counter()
+        return self._delivered(await self._context.delivery.begin(outgoing), outcomes)
+
+    async def _delivered(self, delivered: Awaitable[object], outcomes: Counter[str]) -> None:
+        """Add to the counters once for all batches: one of them costs as much as matching a plate."""
+        await delivered
+        for outcome, reads in outcomes.items():
+            self._context.metrics.plate_reads.labels(outcome).inc(reads)
 
     async def every_second(self) -> None:
         """Follow the registry and the list, and report how old the list is."""
@@ -207,12 +213,6 @@ class PlatesAgent:
             ProducerRecord(VERIFICATION_REQUESTS, request.request_id.encode(), encode(request))
             for request in requests
         ]
-
-    def _count(self) -> None:
-        """Add to the counters once a batch: one of them costs as much as matching a plate."""
-        for outcome, reads in self._outcomes.items():
-            self._context.metrics.plate_reads.labels(outcome).inc(reads)
-        self._outcomes.clear()
 
     def _reject(self, record: LogRecord, cause: Cause) -> ProducerRecord:
         self._outcomes["dead_lettered"] += 1

@@ -86,6 +86,9 @@ class FakeDelivery:
         self.lists: list[list[ProducerRecord]] = []
         self.refused: frozenset[str] = frozenset()
         """Topics that the broker does not take."""
+        self.held: frozenset[str] = frozenset()
+        """Topics whose records the broker answers only after `confirm`."""
+        self.waiting: list[Callable[[], None]] = []
         self.stamp: Callable[[], EpochMs | None] = lambda: None
         """What the broker's clock says, where it stamps what it appends."""
 
@@ -102,19 +105,42 @@ class FakeDelivery:
     def dead_letters(self, topic: str) -> list[DeadLetter]:
         return self.decoded(dead_letter_topic(topic), DeadLetter)
 
-    async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
-        await asyncio.sleep(0)
+    async def begin(self, records: Sequence[ProducerRecord]) -> asyncio.Future[list[RecordMetadata]]:
+        """The broker has them at once, unless it is `held`; nothing of what it refuses is written down."""
         for record in records:
             assert record.topic in self._may_write, f"{record.topic}: the worker's spec does not name it"
-            if record.topic in self.refused:
-                raise DeliveryFailed(f"{record.topic}: refused")
+        future: asyncio.Future[list[RecordMetadata]] = asyncio.get_running_loop().create_future()
+        refused = [record.topic for record in records if record.topic in self.refused]
         places = [
             RecordMetadata(record.topic, record.partition or 0, len(self.sent) + index, self.stamp())
             for index, record in enumerate(records)
         ]
-        if records:
+        if records and not refused:
             self.lists.append(list(records))
-        return places
+
+        def answer() -> None:
+            if future.cancelled():
+                return
+            if refused:
+                future.set_exception(DeliveryFailed(f"{refused[0]}: refused"))
+            else:
+                future.set_result(places)
+
+        if any(record.topic in self.held for record in records):
+            self.waiting.append(answer)
+        else:
+            answer()
+        return future
+
+    async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
+        await asyncio.sleep(0)
+        return await (await self.begin(records))
+
+    def confirm(self) -> None:
+        """Answer what was held."""
+        waiting, self.waiting = self.waiting, []
+        for answer in waiting:
+            answer()
 
 
 class FakeReader:

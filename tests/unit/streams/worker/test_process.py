@@ -1,7 +1,7 @@
 """A worker as a process: what it ends with, and that nothing is committed that was not delivered."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -84,7 +84,7 @@ def test_batches_are_committed_after_they_are_processed_and_then_counted() -> No
     async def scene() -> None:
         worker, agent, events = make_worker(), FakeAgent(), [event(0), event(2)]
         lag = await consume(worker, agent, *events)
-        assert agent.done == ["process", "after_batch"]
+        assert agent.done == ["process", "delivered", "after_batch"]
         assert all(each.acked for each in events)
         assert lag.noted == [(0, 2), (0, 4)]
         counted = worker._metrics.registry.get_sample_value("callbox_records_total", {"topic": "topic"})
@@ -97,10 +97,11 @@ def test_what_waits_in_one_topic_keeps_no_other_one_waiting() -> None:
     class Slow(FakeAgent):
         """Hangs on acknowledgements."""
 
-        async def process(self, batches: Sequence[Batch]) -> None:
+        async def process(self, batches: Sequence[Batch]) -> Awaitable[None]:
             if batches[0][0].topic == "acks":
                 await asyncio.sleep(60)
             self.done.append(batches[0][0].topic)
+            return self._delivered()
 
     async def scene() -> list[str]:
         worker, app, agent = make_worker(), FakeApp(), Slow()
@@ -121,7 +122,7 @@ def test_what_waits_in_one_topic_keeps_no_other_one_waiting() -> None:
             loop.cancel()
         return agent.done
 
-    assert run(scene()) == ["presses", "after_batch"]
+    assert run(scene()) == ["presses", "delivered", "after_batch"]
 
 
 @pytest.mark.parametrize("failure", [ValueError("a bug"), DeliveryFailed("no"), KeyboardInterrupt()])

@@ -26,7 +26,7 @@ from streams.worker.spec import REPLICABLE, WORKERS
 from streams.workers.alarms import AlarmsAgent
 from streams.workers.unregistered_events import HOLD_S
 from tests.support.expect import never, once
-from tests.support.fakes import HandClock, World, batch, consumed, registered, run
+from tests.support.fakes import HandClock, World, batch, consumed, processed, registered, run
 from tests.support.log_records import alive, dead_letter, device, ms
 from tests.support.recorded_log import PARTITION, state_at
 from tests.support.timeline import Timeline
@@ -70,7 +70,7 @@ def forwarded(replica: str) -> list[ProducerRecord]:
     async def scene() -> None:
         await agent.start()
         for given in feed():
-            await agent.process([given])
+            await processed(agent, [given])
         world.clock.seconds += HOLD_S  # what no registry names is held for so long
         await agent.every_second()
 

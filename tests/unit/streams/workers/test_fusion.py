@@ -29,7 +29,7 @@ from streams.state import restore as restoring
 from streams.state.ticks import WAKE
 from streams.worker.settings import RuntimeSettings
 from streams.workers.fusion import FusionAgent
-from tests.support.fakes import World, consumed, run
+from tests.support.fakes import World, consumed, processed, run
 from tests.support.log_records import (
     PARTITIONS,
     ZONE,
@@ -115,7 +115,7 @@ def ticks(world: World) -> list[tuple[int | None, int]]:
 
 
 def test_a_press_becomes_a_red_keyed_by_its_incident(agent: FusionAgent, world: World) -> None:
-    run(agent.process([log(device(), fact())]))
+    run(processed(agent, [log(device(), fact())]))
     (alert,) = alerts(world)
     (sent,) = world.delivery.to(ALERTS)
     assert alert.reason is Reason.FIRST_FACT
@@ -123,7 +123,7 @@ def test_a_press_becomes_a_red_keyed_by_its_incident(agent: FusionAgent, world: 
 
 
 def test_every_alert_goes_to_its_topic(agent: FusionAgent, world: World) -> None:
-    run(agent.process([log(device(), fact(), fact(PillarKind.TEST, event_id="e2"), dead_letter())]))
+    run(processed(agent, [log(device(), fact(), fact(PillarKind.TEST, event_id="e2"), dead_letter())]))
     assert [len(world.delivery.to(topic)) for topic in (ALERTS, MAINTENANCE, TEST_ALERTS)] == [1, 1, 1]
 
 
@@ -135,29 +135,29 @@ def test_all_that_follows_from_merged_batches_is_one_delivery_in_order(
         log(first, second, fact(device_id="P1", event_id="a")),
         log(fact(device_id="P2", event_id="b"), start=3),
     ]
-    run(agent.process(batches))
-    assert len(world.delivery.lists) == 1
+    run(processed(agent, batches))
+    assert [{sent.topic for sent in each} for each in world.delivery.lists] == [{ALERTS}, {INCIDENTS}]
     assert [alert.sources[0].event_id for alert in alerts(world)] == ["a", "b"]
 
 
 def test_the_first_batch_of_a_partition_restores_its_state(
     agent: FusionAgent, world: World, restored: Restored
 ) -> None:
-    run(agent.process([log(fact(), start=17)]))
+    run(processed(agent, [log(fact(), start=17)]))
     assert restored.asked == [(PARTITION, PARTITIONS, 17)]
     assert world.count("callbox_restores_total") == 1
 
 
 def test_a_batch_that_follows_restores_nothing(agent: FusionAgent, restored: Restored) -> None:
-    run(agent.process([log(device(), start=0), log(fact(), start=1)]))
-    run(agent.process([log(fact(event_id="e2"), start=2)]))
+    run(processed(agent, [log(device(), start=0), log(fact(), start=1)]))
+    run(processed(agent, [log(fact(event_id="e2"), start=2)]))
     assert len(restored.asked) == 1
 
 
 @pytest.mark.parametrize("start", [0, 1, 3, 40])
 def test_any_jump_of_offsets_restores_the_state(agent: FusionAgent, restored: Restored, start: int) -> None:
-    run(agent.process([log(device(), fact())]))
-    run(agent.process([log(fact(event_id="e2"), start=start)]))
+    run(processed(agent, [log(device(), fact())]))
+    run(processed(agent, [log(fact(event_id="e2"), start=start)]))
     assert [offset for _, _, offset in restored.asked] == [0, start]
 
 
@@ -165,7 +165,7 @@ def test_a_broken_log_is_reported_in_the_log_and_counted(
     agent: FusionAgent, world: World, restored: Restored
 ) -> None:
     restored.broken = restoring.Broken(Cause.RECORDS_MISSING, 3, 9)
-    run(agent.process([log(device(), start=9)]))
+    run(processed(agent, [log(device(), start=9)]))
     (told,) = world.delivery.to(FUSION_INPUT)
     notice = decode(decode(told.value, FusionInput).payload, LogBrokenNotice)
     assert (notice.partition, notice.expected, notice.found) == (PARTITION, 3, 9)
@@ -175,24 +175,24 @@ def test_a_broken_log_is_reported_in_the_log_and_counted(
 
 def test_partitions_have_states_of_their_own(agent: FusionAgent, restored: Restored) -> None:
     other = (PARTITION + 1) % PARTITIONS
-    run(agent.process([log(device(), start=5), log(b"", start=9, partition=other)]))
+    run(processed(agent, [log(device(), start=5), log(b"", start=9, partition=other)]))
     assert restored.asked == [(PARTITION, PARTITIONS, 5), (other, PARTITIONS, 9)]
 
 
 def test_the_state_of_a_lost_partition_is_forgotten(
     agent: FusionAgent, world: World, restored: Restored
 ) -> None:
-    run(agent.process([log(device())]))
+    run(processed(agent, [log(device())]))
     world.ours = frozenset()
     run(agent.every_second())
-    run(agent.process([log(fact(), start=1)]))
+    run(processed(agent, [log(fact(), start=1)]))
     assert len(restored.asked) == 2
 
 
 def test_a_record_that_cannot_be_read_is_dead_lettered_and_the_fold_goes_on(
     agent: FusionAgent, world: World
 ) -> None:
-    run(agent.process([log(device(), b"poison", fact(), start=3)]))
+    run(processed(agent, [log(device(), b"poison", fact(), start=3)]))
     (letter,) = world.delivery.dead_letters(FUSION_INPUT)
     assert (letter.partition, letter.offset, letter.cause) == (PARTITION, 4, Cause.UNDECODABLE)
     assert letter.payload == b"poison"
@@ -202,13 +202,13 @@ def test_a_record_that_cannot_be_read_is_dead_lettered_and_the_fold_goes_on(
 def test_a_delivery_that_fails_leaves_the_agent(agent: FusionAgent, world: World) -> None:
     world.delivery.refused = frozenset({ALERTS})
     with pytest.raises(DeliveryFailed):
-        run(agent.process([log(device(), fact())]))
+        run(processed(agent, [log(device(), fact())]))
 
 
 def test_ticks_are_empty_of_a_zone_numbered_and_one_for_each_of_our_partitions(
     agent: FusionAgent, world: World
 ) -> None:
-    run(agent.process([log(device())]))
+    run(processed(agent, [log(device())]))
     run(agent.every_second())
     run(agent.every_second())
     assert ticks(world) == [(PARTITION, 1), (PARTITION, 2)]
@@ -219,7 +219,7 @@ def test_ticks_are_empty_of_a_zone_numbered_and_one_for_each_of_our_partitions(
 def test_a_clock_that_differs_is_told_and_neither_stops_ticks_nor_ends_the_worker(
     agent: FusionAgent, world: World
 ) -> None:
-    run(agent.process([log(device())]))
+    run(processed(agent, [log(device())]))
     world.delivery.stamp = lambda: ms(world.clock.seconds - 81)
     for _ in range(200):
         run(agent.every_second())
@@ -243,7 +243,7 @@ def test_a_tick_carries_its_writer_s_time(agent: FusionAgent, world: World) -> N
 
 
 def test_a_tick_that_the_log_already_has_is_not_numbered_again(agent: FusionAgent, world: World) -> None:
-    run(agent.process([log(device(), Tick(number=40))]))
+    run(processed(agent, [log(device(), Tick(number=40))]))
     run(agent.every_second())
     assert ticks(world) == [(PARTITION, 41)]
 
@@ -251,7 +251,7 @@ def test_a_tick_that_the_log_already_has_is_not_numbered_again(agent: FusionAgen
 def test_a_partition_without_a_state_is_woken(agent: FusionAgent, world: World) -> None:
     run(agent.every_second())
     assert ticks(world) == [(PARTITION, WAKE)]
-    run(agent.process([log(Tick(number=WAKE))]))
+    run(processed(agent, [log(Tick(number=WAKE))]))
     assert agent.is_ready()
 
 
@@ -259,7 +259,7 @@ def test_it_says_when_it_restores(agent: FusionAgent, restored: Restored) -> Non
     seen: list[tuple[bool, bool]] = []
     restored.watch = lambda: seen.append((agent.is_restoring(), agent.is_ready()))
     assert not agent.is_restoring()
-    run(agent.process([log(device())]))
+    run(processed(agent, [log(device())]))
     assert (seen, agent.is_restoring(), agent.is_ready()) == ([(True, False)], False, True)
 
 
@@ -274,15 +274,15 @@ def test_it_is_ready_when_every_partition_of_its_own_has_its_state(agent: Fusion
     other = (PARTITION + 1) % PARTITIONS
     world.ours = frozenset({PARTITION, other})
     assert not agent.is_ready()
-    run(agent.process([log(device())]))
+    run(processed(agent, [log(device())]))
     assert not agent.is_ready()
-    run(agent.process([log(b"", partition=other)]))
+    run(processed(agent, [log(b"", partition=other)]))
     assert agent.is_ready()
 
 
 def test_a_snapshot_says_the_offset_after_the_last_folded_record(agent: FusionAgent, world: World) -> None:
     async def scene() -> None:
-        await agent.process([log(device(), fact(), start=3)])
+        await processed(agent, [log(device(), fact(), start=3)])
         await agent.after_batch()
         await agent.finish()
 
@@ -294,7 +294,7 @@ def test_a_snapshot_says_the_offset_after_the_last_folded_record(agent: FusionAg
 
 def test_no_snapshot_is_begun_of_a_partition_that_may_be_lost(agent: FusionAgent, world: World) -> None:
     async def scene() -> None:
-        await agent.process([log(device())])
+        await processed(agent, [log(device())])
         world.ours = frozenset()
         await agent.after_batch()
 
@@ -306,7 +306,7 @@ def test_the_time_from_press_to_alert_is_counted_when_it_is_delivered(
     agent: FusionAgent, world: World
 ) -> None:
     world.clock.seconds = 2
-    run(agent.process([log(device(), fact())]))
+    run(processed(agent, [log(device(), fact())]))
     assert world.count("callbox_press_to_alert_seconds_count") == 1
     assert world.count("callbox_press_to_alert_seconds_sum") == 2
     assert world.count("callbox_alerts_total", action="raise", grade="red") == 1
@@ -315,16 +315,16 @@ def test_the_time_from_press_to_alert_is_counted_when_it_is_delivered(
 
 def test_a_press_that_turns_a_held_fire_red_is_counted(agent: FusionAgent, world: World) -> None:
     world.clock.seconds = 5
-    run(agent.process([log(device(), camera(), flame(at_s=1), fact(at_s=2))]))
+    run(processed(agent, [log(device(), camera(), flame(at_s=1), fact(at_s=2))]))
     assert world.count("callbox_decisions_total", reason="corroborated") == 1
     assert world.count("callbox_press_to_alert_seconds_count") == 1
     assert world.count("callbox_press_to_alert_seconds_sum") == 3
 
 
 def test_a_press_that_joins_is_counted_and_an_answer_to_it_is_not(agent: FusionAgent, world: World) -> None:
-    run(agent.process([log(device(), fact(event_id="a"), fact(at_s=20, event_id="b"))]))
+    run(processed(agent, [log(device(), fact(event_id="a"), fact(at_s=20, event_id="b"))]))
     (raised, _updated) = alerts(world)
-    run(agent.process([log(ack(raised.incident_id, at_s=21), start=3)]))
+    run(processed(agent, [log(ack(raised.incident_id, at_s=21), start=3)]))
     assert world.count("callbox_press_to_alert_seconds_count") == 2
 
 
@@ -334,22 +334,22 @@ def test_a_press_that_joins_is_counted_and_an_answer_to_it_is_not(agent: FusionA
 def test_a_real_alert_is_also_the_latest_of_its_incident_in_the_same_bytes(
     agent: FusionAgent, world: World
 ) -> None:
-    run(agent.process([log(device(), fact(), dead_letter())]))
+    run(processed(agent, [log(device(), fact(), dead_letter())]))
     sent = [(each.key, each.value) for topic in (ALERTS, MAINTENANCE) for each in world.delivery.to(topic)]
     assert len(sent) == 2
     assert [(each.key, each.value) for each in world.delivery.to(INCIDENTS)] == sent
 
 
 def test_a_test_never_reaches_the_topic_of_incidents(agent: FusionAgent, world: World) -> None:
-    run(agent.process([log(device(), fact(PillarKind.TEST))]))
+    run(processed(agent, [log(device(), fact(PillarKind.TEST))]))
     assert len(world.delivery.to(TEST_ALERTS)) == 1
     assert world.delivery.to(INCIDENTS) == []
 
 
 def test_an_acknowledgement_is_answered_under_its_own_id(agent: FusionAgent, world: World) -> None:
-    run(agent.process([log(device(), fact())]))
+    run(processed(agent, [log(device(), fact())]))
     (raised,) = alerts(world)
-    run(agent.process([log(ack(raised.incident_id), start=2)]))
+    run(processed(agent, [log(ack(raised.incident_id), start=2)]))
     (answer,) = world.delivery.decoded(ACK_RESULTS, AckResult)
     (sent,) = world.delivery.to(ACK_RESULTS)
     assert (sent.key, sent.partition) == (answer.ack_id.encode(), None)
@@ -360,7 +360,7 @@ def test_an_acknowledgement_is_answered_under_its_own_id(agent: FusionAgent, wor
 
 
 def test_an_acknowledgement_of_nothing_is_answered_too(agent: FusionAgent, world: World) -> None:
-    run(agent.process([log(ack(f"{ZONE}-{'0' * 26}"))]))
+    run(processed(agent, [log(ack(f"{ZONE}-{'0' * 26}"))]))
     (answer,) = world.delivery.decoded(ACK_RESULTS, AckResult)
     assert (answer.outcome, answer.reason) == (AckOutcome.REJECTED, Reason.UNKNOWN_INCIDENT)
 
@@ -368,7 +368,7 @@ def test_an_acknowledgement_of_nothing_is_answered_too(agent: FusionAgent, world
 def test_open_incidents_are_counted_by_grade_in_the_partitions_that_are_ours(
     agent: FusionAgent, world: World
 ) -> None:
-    run(agent.process([log(device(), fact(), dead_letter())]))
+    run(processed(agent, [log(device(), fact(), dead_letter())]))
     run(agent.every_second())
     assert [world.count("callbox_open_incidents", grade=grade) for grade in Grade if grade != "UNKNOWN"] == [
         1,
@@ -399,10 +399,10 @@ def test_the_owner_of_the_first_partition_tends_the_topic_of_incidents_once_it_i
     topic = FakeIncidentTopic()
     agent = FusionAgent(world.context, restored, topic)  # type: ignore[arg-type]
     world.ours = frozenset({0, 1})
-    run(agent.process([log(b"", partition=0)]))
+    run(processed(agent, [log(b"", partition=0)]))
     run(agent.every_second())
     assert topic.told == [], "a partition is not restored yet, and that goes first"
-    run(agent.process([log(b"", partition=1)]))
+    run(processed(agent, [log(b"", partition=1)]))
     run(agent.every_second())
     world.ours = frozenset({1})
     run(agent.every_second())
@@ -415,7 +415,7 @@ def test_nobody_tends_the_topic_of_incidents_by_a_wrong_clock(world: World, rest
     agent = FusionAgent(world.context, restored, topic)  # type: ignore[arg-type]
     world.ours = frozenset({0})
     world.delivery.stamp = lambda: ms(world.clock.seconds + 5)
-    run(agent.process([log(b"", partition=0)]))
+    run(processed(agent, [log(b"", partition=0)]))
     run(agent.every_second())
     assert topic.told == ["begin"], "nothing is known of the clocks before the first tick"
     run(agent.every_second())
