@@ -18,6 +18,19 @@ if TYPE_CHECKING:
 
 SETTINGS = WorkerSettings(http_port=0)
 
+FULL_PIPE = """
+import os
+unread, full = os.pipe()
+os.set_blocking(full, False)
+try:
+    while True:
+        os.write(full, b"x" * 4096)
+except BlockingIOError:
+    os.set_blocking(full, True)
+os.dup2(full, 2)
+"""
+"""Standard error as a service manager leaves it that reads no more."""
+
 
 class Ended(BaseException):
     """Stands for the end of the process: `os._exit` does not return."""

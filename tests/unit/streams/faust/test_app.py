@@ -81,6 +81,7 @@ def ticking(app: WorkerApp, work: Any) -> None:
 def test_a_timer_ticks_while_the_app_runs_never_twice_at_once_and_not_after_its_stop() -> None:
     async def scene() -> tuple[int, int, int]:
         app, running, most, ticks = create_app("group"), 0, 0, 0
+        enough = asyncio.Event()
 
         async def tick() -> None:
             nonlocal running, most, ticks
@@ -88,11 +89,12 @@ def test_a_timer_ticks_while_the_app_runs_never_twice_at_once_and_not_after_its_
             most = max(most, running)
             await asyncio.sleep(0.03)  # longer than its interval
             running -= 1
+            if ticks == 4:
+                enough.set()
 
         ticking(app, tick)
         await app.start()
-        while ticks < 4:
-            await asyncio.sleep(0.01)
+        await enough.wait()
         await app.stop()
         at_the_stop = ticks
         await asyncio.sleep(0.1)

@@ -1,7 +1,6 @@
 """An inbox: everything that waits is taken at once, nothing is waited for, and no wake-up is lost."""
 
 import asyncio
-import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -30,15 +29,6 @@ def of(start: int, *, size: int = 1) -> Batch:
 
 def starts(batches: list[Batch]) -> list[int]:
     return [each.start for each in batches]
-
-
-@pytest.fixture
-def short_switches() -> Iterator[None]:
-    """Threads take turns as often as they can."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(usual)
 
 
 async def in_thread(work: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from streams.faust.inbox import Inbox
 from streams.faust.transport import Transport
 from streams.kafka.batch import Batch, Place
 from streams.kafka.group_state import GroupState
-from tests.support.fakes import batch, consumed, run
+from tests.support.fakes import consumed, run
 
 if TYPE_CHECKING:
     from streams.kafka.group_consumer import GroupConsumer
@@ -25,12 +25,14 @@ class FakeConsumer:
         self.seen: list[str] = []
         self.blocks: threading.Event | None = None
         self.stopped_in: int | None = None
+        self.is_stopping = threading.Event()
 
     def start(self) -> None:
         self.seen.append("start")
 
     def stop(self, timeout_s: float) -> bool:
         self.stopped_in = threading.get_ident()
+        self.is_stopping.set()
         self.seen.append(f"stop, begun: {self._state.has_begun_any()}")
         return self.blocks is None or self.blocks.wait(timeout_s)
 
@@ -138,8 +140,8 @@ def test_leaving_waits_in_threads_so_that_what_else_stops_goes_on_meanwhile() ->
         transport = make_transport(state, consumers)
         await transport.start()
         stopping = asyncio.ensure_future(transport.stop())
-        while not all(len(each.seen) == 2 for each in consumers):
-            await asyncio.sleep(0.005)
+        for each in consumers:
+            await asyncio.to_thread(each.is_stopping.wait, 10)
         assert all(each.stopped_in != threading.get_ident() for each in consumers)
         assert not stopping.done()
         for each in consumers:

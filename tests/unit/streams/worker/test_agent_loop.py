@@ -447,8 +447,10 @@ def test_faust_starts_no_second_agent_and_a_stop_is_no_failure() -> None:
         inbox = hosted.app.inbox(state.take)
         hosted.app.add_agent("agent", inbox, hosted.consume)
         await hosted.app.start()
-        inbox.put_batches([Batch([consumed(b"", topic="topic", offset=each)], each, epoch) for each in (0, 1)])
-        while len(agent.seen) < 2:
+        inbox.put_batches(
+            [Batch([consumed(b"", topic="topic", offset=each)], each, epoch) for each in (0, 1)]
+        )
+        while len(agent.seen) < 2:  # noqa: ASYNC110 - an agent has no event to wait for
             await asyncio.sleep(0.005)
         await hosted.app.stop()
         assert (hosted.begun, hosted.failures) == (1, [])

@@ -20,20 +20,7 @@ from schemas.errors import (
 from streams.worker.ending import end_process, fail_stop, stop_now
 from tests.support.fakes import run
 from tests.support.paths import ROOT
-from tests.support.worker_parts import Ended
-
-FULL_PIPE = """
-import os
-unread, full = os.pipe()
-os.set_blocking(full, False)
-try:
-    while True:
-        os.write(full, b"x" * 4096)
-except BlockingIOError:
-    os.set_blocking(full, True)
-os.dup2(full, 2)
-"""
-"""Standard error as a service manager leaves it that reads no more."""
+from tests.support.worker_parts import FULL_PIPE, Ended
 
 
 def exit_code(script: str) -> int:
@@ -94,7 +81,9 @@ LEAVES_A_LINE = "print('in the buffer', file=sys.stderr, end='')"
 
 
 @pytest.mark.parametrize(
-    "call", ["stop_now(AccessDenied('revoked'))", f"{LEAVES_A_LINE}; end_process(77)"], ids=["failed", "stopped"]
+    "call",
+    ["stop_now(AccessDenied('revoked'))", f"{LEAVES_A_LINE}; end_process(77)"],
+    ids=["failed", "stopped"],
 )
 def test_output_that_nobody_reads_keeps_nothing_from_ending(call: str) -> None:
     script = (

@@ -1,4 +1,4 @@
-"""A worker as a process: it says what it lacks at the start, it always ends, and it leaves no crash dump."""
+"""A worker as a process: it always ends, and it leaves no crash dump."""
 
 import asyncio
 import os
@@ -6,23 +6,18 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 import structlog
-from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import (
-    AccessDenied,
-    BrokerUnavailable,
     DeliveryFailed,
     InputMissing,
 )
-from streams.kafka.config import KafkaConfig
 from streams.worker import process
 from streams.worker.process_tuning import disable_core_dumps
-from tests.support.fakes import KAFKA, run
+from tests.support.fakes import run
 from tests.support.paths import ROOT
 from tests.support.worker_parts import Ended, FakeAgent, FakeApp, drained, make_worker
 
@@ -97,6 +92,24 @@ def test_a_signal_while_the_worker_starts_is_not_kept_waiting() -> None:
     run(scene())
 
 
+def test_what_was_starting_begins_nothing_more_after_a_signal() -> None:
+    """The group would be joined while everything else is closed already."""
+    begun: list[str] = []
+
+    async def start() -> None:
+        await asyncio.sleep(0.02)
+        begun.append("consumers")
+
+    async def scene() -> None:
+        worker = make_worker()
+        worker._stopping.set()
+        assert not await worker._unless_stopped(start())
+        await asyncio.sleep(0.1)
+
+    run(scene())
+    assert begun == []
+
+
 def test_what_keeps_a_worker_from_starting_reaches_the_command_line() -> None:
     async def start() -> None:
         raise InputMissing("no models")
@@ -118,44 +131,6 @@ def test_the_process_ends_although_tasks_are_left_that_do_not(ends: list[int]) -
 
     run(scene())
     assert ends == [7]
-
-
-# --- starting -----------------------------------------------------------------------------------------------------
-
-
-class FakeAdmin:
-    """A broker with these topics, or one that refuses us."""
-
-    def __init__(self, *topics: str, error: KafkaError | None = None) -> None:
-        self._topics, self._error = topics, error
-
-    def __call__(self, _kafka: KafkaConfig, _seen: list[KafkaError]) -> "FakeAdmin":
-        return self
-
-    def list_topics(self, timeout: float) -> SimpleNamespace:
-        if self._error is not None:
-            raise KafkaException(self._error)
-        return SimpleNamespace(
-            topics={name: SimpleNamespace(partitions={0: 0, 1: 1}) for name in self._topics}
-        )
-
-
-def test_a_worker_names_the_topics_that_are_missing_and_what_makes_them() -> None:
-    with pytest.raises(InputMissing, match="other; run `callbox topics apply`") as missing:
-        process._partitions(KAFKA, ["topic", "other"], FakeAdmin("topic"))
-    assert missing.value.exit_code == 66
-
-
-def test_a_broker_that_refuses_us_is_distinguished_from_one_that_is_away() -> None:
-    with pytest.raises(AccessDenied):
-        process._partitions(KAFKA, [], FakeAdmin(error=KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED)))
-    with pytest.raises(BrokerUnavailable):
-        process._partitions(KAFKA, [], FakeAdmin(error=KafkaError(KafkaError._TRANSPORT)))
-
-
-def test_the_partitions_of_every_topic_that_is_used_are_known() -> None:
-    there = FakeAdmin("topic", "other", "third")
-    assert process._partitions(KAFKA, ["topic", "other"], there) == {"topic": 2, "other": 2}
 
 
 def test_no_core_is_dumped() -> None:

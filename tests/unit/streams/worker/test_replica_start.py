@@ -119,7 +119,9 @@ class TwoTickers:
     def read(self, replica: int) -> list[Reason]:
         state = self.states[replica]
         records = self.log[state.offset :]
-        entries = [LogEntry(record.offset, record.timestamp_ms, record.key, record.value) for record in records]
+        entries = [
+            LogEntry(record.offset, record.timestamp_ms, record.key, record.value) for record in records
+        ]
         return [fold(state, entry)[1][-1].reason for entry in entries]
 
 

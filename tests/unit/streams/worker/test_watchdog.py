@@ -21,7 +21,7 @@ from streams.worker.watchdog import PAUSE_S, Watchdog
 from tests.support.fakes import KAFKA
 from tests.support.log_records import ms
 from tests.support.paths import ROOT
-from tests.unit.streams.worker.test_ending import FULL_PIPE
+from tests.support.worker_parts import FULL_PIPE
 
 GIVE_UP_S = 90.0
 PLACE, OTHER = Place("topic", 0), Place("topic", 1)
@@ -236,7 +236,9 @@ def test_a_wall_clock_that_is_set_forward_is_no_silence_of_the_broker(watched: W
 class Thread:
     """A watchdog in its thread, on the real clock."""
 
-    def __init__(self, *, give_up_s: float = GIVE_UP_S, is_restoring: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, *, give_up_s: float = GIVE_UP_S, is_restoring: Callable[[], bool] = lambda: False
+    ) -> None:
         self.failures: list[BaseException] = []
         self.failed = threading.Event()
         state = GroupState(["topic"])
@@ -285,7 +287,9 @@ def test_a_worker_that_stops_is_not_looked_at_any_more() -> None:
 
 
 @pytest.mark.parametrize("started", [True, False])
-def test_a_stop_that_is_not_over_within_its_bound_ends_whatever_the_event_loop_waits_for(started: bool) -> None:
+def test_a_stop_that_is_not_over_within_its_bound_ends_whatever_the_event_loop_waits_for(
+    started: bool,
+) -> None:
     thread = Thread()
     if started:
         thread.dog.start()
