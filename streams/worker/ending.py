@@ -47,14 +47,15 @@ async def fail_stop(
 
     Args:
         work: What is awaited.
-        is_stopping: Whether a cancellation is the end of the worker. By anything else it is a failure too: a part of
-            the worker would be gone, or Faust would start another one without what this one holds.
+        is_stopping: Whether a cancellation is the end of the worker, or a task that is dropped one that it leaves. By
+            anything else it is a failure too: a part of the worker would be gone, or Faust would start another one
+            without what this one holds.
         fail: Ends the process.
     """
     try:
         await work
     except BaseException as error:
-        if isinstance(error, asyncio.CancelledError) and is_stopping():
+        if isinstance(error, asyncio.CancelledError | GeneratorExit) and is_stopping():
             raise
         fail(error)
 

@@ -126,12 +126,26 @@ def stopped(work: Callable[[], object], *, stopping: bool) -> list[BaseException
 
 @pytest.mark.parametrize("stopping", [False, True])
 def test_whatever_is_raised_ends_the_process_also_while_it_stops(stopping: bool) -> None:
-    for error in (ValueError("a bug"), DeliveryFailed("no"), SystemExit(3), GeneratorExit()):
+    for error in (ValueError("a bug"), DeliveryFailed("no"), SystemExit(3)):
         assert stopped(lambda error=error: raises(error), stopping=stopping) == [error]
 
 
 def test_what_ends_by_itself_ends_no_process() -> None:
     assert stopped(lambda: asyncio.sleep(0), stopping=False) == []
+
+
+@pytest.mark.parametrize("stopping", [False, True])
+def test_a_task_that_is_dropped_is_a_failure_unless_a_worker_that_stops_leaves_it(*, stopping: bool) -> None:
+    failures: list[BaseException] = []
+    forever = asyncio.Queue[None]().get
+    dropped = fail_stop(forever(), is_stopping=lambda: stopping, fail=failures.append)
+
+    async def scene() -> None:
+        dropped.send(None)
+
+    run(scene())
+    dropped.close()
+    assert [type(each) for each in failures] == ([] if stopping else [GeneratorExit])
 
 
 def test_a_cancellation_while_the_worker_stops_goes_on_and_any_other_is_a_failure() -> None:
