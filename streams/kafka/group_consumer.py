@@ -33,7 +33,7 @@ from streams.kafka.group_settings import (
 from streams.kafka.group_state import CommitLimit, GroupState
 from streams.kafka.member_partitions import MemberPartitions
 from streams.kafka.partition_start import Loss
-from streams.kafka.rare_log import RareLog
+from streams.kafka.rare_log import RareLogger
 from streams.kafka.record import LogRecord
 
 log = structlog.get_logger(__name__)
@@ -111,7 +111,7 @@ class GroupConsumer:
         self._statistics: Statistics | None = None
         self._refused: tuple[float, KafkaError] | None = None
         self._served_at = self._committed_at = 0.0
-        self._rare = RareLog(log, clock.monotonic)
+        self._rare = RareLogger(log, clock.monotonic)
         self._lock = threading.Lock()
         self._made_anew: set[str] = set()
         self._stopping, self._stopped = threading.Event(), threading.Event()

@@ -30,7 +30,7 @@ from streams.kafka.partition_start import (
     read_commit,
     write_metadata,
 )
-from streams.kafka.rare_log import RareLog
+from streams.kafka.rare_log import RareLogger
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +76,7 @@ class MemberPartitions:
         where the broker said that it is not there any more."""
         self._topic_ids: dict[str, str] = {}
         self._asked_at = 0.0
-        self._rare = RareLog(log, clock.monotonic)
+        self._rare = RareLogger(log, clock.monotonic)
 
     def __contains__(self, place: Place) -> bool:
         return place in self._assigned

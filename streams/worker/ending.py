@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, NoReturn
@@ -11,6 +10,7 @@ from typing import Final, NoReturn
 import structlog
 
 from schemas.errors import CallboxError
+from streams.worker.process_tuning import flush_output
 
 log = structlog.get_logger(__name__)
 
@@ -31,9 +31,7 @@ def stop_now(error: BaseException) -> NoReturn:
 def end_process(code: int) -> NoReturn:
     """End the process with this code, whatever its threads do and wherever its output goes."""
     with _ended_within(LAST_LINE_S, code):
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):  # the disk may be full that takes what we print
-                stream.flush()
+        flush_output()
     os._exit(code)
 
 

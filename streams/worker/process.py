@@ -1,13 +1,12 @@
 """A worker as a process: it starts in order, stops in order, and ends at once when a part of it fails.
 
 start: broker reachable ─► ACLs there ─► producer warm ─► agent started ─► group joined ─► ready
-stop:  SIGTERM ─► no more fetches ─► what is in hand is delivered and committed ─► agent.finish ─► exit 0
+stop:  SIGTERM, SIGINT, SIGHUP ─► nothing more is begun ─► what is begun is delivered and committed ─► finish ─► exit 0
        not done within `drain_s`: exit 0 all the same; what is not committed is read again by the next owner
 fail:  any exception that leaves an agent ─► exit 70, or 77 for an ACL that we lack; the batch is not committed
 """
 
 import asyncio
-import signal
 import socket
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +34,13 @@ from streams.worker.ending import EX_SOFTWARE, end_process, fail_stop, stop_now
 from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 from streams.worker.probes import Health, serve_http
-from streams.worker.process_tuning import disable_core_dumps, lower_priority, shorten_switch_interval, tune_gc
+from streams.worker.process_tuning import (
+    disable_core_dumps,
+    lower_priority,
+    shorten_switch_interval,
+    stop_signals,
+    tune_gc,
+)
 from streams.worker.settings import RuntimeSettings, WorkerSettings
 from streams.worker.spec import WorkerSpec
 from streams.worker.starting import WARM_UP_S, assert_can_start
@@ -106,7 +111,7 @@ class _Worker:
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in stop_signals():
             loop.add_signal_handler(number, self._stopping.set)
         state = GroupState(self._spec.reads, self._clock)
         lag = LagMonitor(state, self._spec.reads, self._metrics, self._clock)
@@ -202,6 +207,7 @@ class _Worker:
             executor=ThreadPoolExecutor(self._settings.threads, thread_name_prefix=self._name),
             assignment=lag.partitions,
             caught_up=lag.caught_up,
+            committed=lag.committed,
             partitions=self._partitions,
             cache=self._cache,
             replica=self._replica,

@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 from streams.clock import SYSTEM_CLOCK, Clock
 from streams.kafka.capabilities import Capabilities
 from streams.kafka.group_settings import CLIENT_PREFIX
-from streams.kafka.rare_log import RareLog
+from streams.kafka.rare_log import RareLogger
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,7 @@ class TopicWatch:
         self._restart, self._tell, self._clock = restart, tell, clock
         self._ids: dict[str, str] = {}
         self._told_at: dict[Stranger, float] = {}
-        self._rare = RareLog(log, clock.monotonic)
+        self._rare = RareLogger(log, clock.monotonic)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="topic-watch", daemon=True)
 

@@ -6,8 +6,8 @@ fusion.input.v1 ─► fold ─► dispatch.alert.v1, maintenance.alert.v1, disp
                      └───► fusion.snapshot.v1, and tombstones of incidents (beside the hot path)
 
 Only one call of `process` runs at a time, and it gives way to the loop between two slices. What runs then sees a
-state at a whole offset, or one in the middle of a tick. `_midway` names the partition of the latter, and no snapshot
-of it is begun. What else is looked at meanwhile, the number of the tick and the counts of incidents, is right at any moment.
+state at a whole offset, or one in the middle of a tick. `_midway` names the partition of the latter: no snapshot of it is
+begun. What else is looked at meanwhile, the number of the tick and the counts of incidents, is right at any moment.
 """
 
 import asyncio
@@ -35,8 +35,7 @@ from streams.kafka.record import LogRecord
 from streams.state.incident_topic import IncidentTopic
 from streams.state.restore import Restored, broken_log, restore
 from streams.state.snapshots import Snapshots
-from streams.state.ticks import Ticker
-from streams.worker.clock_watch import ClockWatch
+from streams.state.ticks import TickWriter
 from streams.worker.context import Context
 from streams.worker.slices import Slices
 
@@ -65,6 +64,7 @@ class FusionAgent:
         context: The worker.
         restore: Finds the state of a partition at an offset.
         incident_topic: Maintains dispatch.incident.v1.
+        ticks: Writes the ticks.
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class FusionAgent:
         context: Context,
         restore: Restore = restore,
         incident_topic: IncidentTopic | None = None,
+        ticks: TickWriter | None = None,
     ) -> None:
         self._context, self._restore = context, restore
         self._states: dict[int, State] = {}
-        self._ticker = Ticker(context.replica, context.clock)
-        self._clock_watch = ClockWatch(context)
+        self._ticks = ticks or TickWriter(context)
         self._topic_ids: dict[int, str] = {}
         self._restoring = False
         self._midway: int | None = None
@@ -119,9 +119,10 @@ class FusionAgent:
                 self._snapshots.begin(state, self._topic_ids[partition])
 
     async def every_second(self) -> None:
-        """Write one tick to each of our partitions, and forget the states of those we lost."""
+        """Begin one tick to each of our partitions, and forget the states of those we lost."""
         ours = self._context.assignment()
-        self._states = {partition: state for partition, state in self._states.items() if partition in ours}
+        for lost in self._states.keys() - ours:
+            del self._states[lost]
         self._snapshots.show_ages(ours)
         self._show_open_incidents()
         if INCIDENT_KEEPER not in ours:
@@ -129,9 +130,7 @@ class FusionAgent:
         # Restoring goes first: it takes the same executor. With a wrong clock, incidents would look old enough to go.
         elif self.is_ready() and self.clocks_agree():
             self._incident_topic.begin()
-        await self._clock_watch.deliver(
-            [self._ticker.tick(partition, self._states.get(partition)) for partition in sorted(ours)]
-        )
+        self._ticks.begin(ours, self._states.get)
 
     def is_ready(self) -> bool:
         """Every partition that is ours has its state."""
@@ -139,7 +138,7 @@ class FusionAgent:
 
     def clocks_agree(self) -> bool:
         """Our clock is the broker's, by the ticks that were delivered last."""
-        return self._clock_watch.agrees()
+        return self._ticks.clocks_agree()
 
     def is_restoring(self) -> bool:
         """A state is being read from a snapshot and the rest of the log."""
@@ -148,6 +147,7 @@ class FusionAgent:
     async def finish(self) -> None:
         """Save every state, so that the next owner starts where we stop."""
         self._incident_topic.leave()
+        self._ticks.stop()
         await asyncio.gather(
             *(
                 self._snapshots.begin(state, self._topic_ids[partition])

@@ -159,12 +159,23 @@ def test_every_log_line_is_an_object(broker: EmbeddedBroker, start: Start) -> No
 # --- it stops -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["alarms", "fusion"])
-def test_an_idle_worker_ends_on_sigterm_with_0(broker: EmbeddedBroker, start: Start, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("alarms", signal.SIGTERM),
+        ("fusion", signal.SIGTERM),
+        ("alarms", signal.SIGHUP),
+        ("fusion", signal.SIGHUP),
+    ],
+)
+def test_an_idle_worker_drains_on_a_signal_and_ends_with_0(
+    broker: EmbeddedBroker, start: Start, name: str, number: signal.Signals
+) -> None:
     worker = start(broker.bootstrap, name)
     worker.wait_until_ready(READY_S)
-    worker.send(signal.SIGTERM)
+    worker.send(number)
     assert worker.wait(ENDS_WITHIN_S) == 0
+    assert "worker.draining" in worker.log_file.read_text("utf-8")
 
 
 def test_a_worker_that_is_still_starting_ends_on_sigterm_with_0(broker: EmbeddedBroker, start: Start) -> None:

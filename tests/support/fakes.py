@@ -75,7 +75,13 @@ class HandClock:
 
     def __init__(self, seconds: float = 100.0) -> None:
         self.seconds = seconds
-        self.clock = Clock(lambda: ms(self.seconds), lambda: self.seconds)
+        self.step = 0.0
+        """By how much each look at the clock for intervals moves it."""
+        self.clock = Clock(lambda: ms(self.seconds), self._look)
+
+    def _look(self) -> float:
+        self.seconds += self.step
+        return self.seconds
 
 
 class FakeDelivery:
@@ -222,7 +228,7 @@ class FakeFollower:
     def __init__(self, records: list[LogRecord]) -> None:
         self._first, self._waiting = records, list[LogRecord]()
         self.caught_up = True
-        self.closed = False
+        self.closed = self.paused = False
         self.failure: Exception | None = None
 
     def catch_up(self) -> list[LogRecord]:
@@ -234,8 +240,15 @@ class FakeFollower:
     def poll(self) -> list[LogRecord]:
         if self.failure is not None:
             raise self.failure
+        assert not self.paused, "nothing comes from a follower that is paused"
         found, self._waiting = self._waiting, []
         return found
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
 
     def close(self) -> None:
         self.closed = True

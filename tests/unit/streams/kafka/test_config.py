@@ -14,7 +14,12 @@ from streams.faust.credentials import broker_credentials, broker_urls
 from schemas.errors import AccessDenied, BrokerUnavailable, FileRefused, InputMissing
 from streams.kafka.admin import admin_client
 from streams.kafka.capabilities import BrokerKind
-from streams.kafka.client_settings import consumer_settings, fetch_max_wait_ms, librdkafka_settings
+from streams.kafka.client_settings import (
+    CONNECTIONS,
+    consumer_settings,
+    fetch_max_wait_ms,
+    librdkafka_settings,
+)
 from streams.kafka.config import KafkaConfig, SaslMechanism, SecurityProtocol, addresses, is_loopback
 from streams.kafka.errors import explain
 
@@ -42,7 +47,7 @@ def test_a_plain_broker_needs_its_address_only() -> None:
     config = decoded()
     settings = librdkafka_settings(config)
     del settings["logger"]
-    assert settings == {"bootstrap.servers": "broker:9092", "security.protocol": "PLAINTEXT"}
+    assert settings == {"bootstrap.servers": "broker:9092", "security.protocol": "PLAINTEXT", **CONNECTIONS}
     assert broker_credentials(config) is None
     assert (config.session_ms, config.heartbeat_ms, fetch_max_wait_ms(config)) == (30_000, 3_000, 500)
 
@@ -142,12 +147,16 @@ def test_tls_checks_the_broker_and_its_name() -> None:
 def test_a_missing_or_broken_certificate_is_named(tmp_path: Path) -> None:
     missing = decoded(security_protocol="SSL", ssl_ca_file=str(tmp_path / "ca.pem"))
     for settings in (librdkafka_settings, broker_credentials):
-        with pytest.raises(InputMissing, match=r"ssl_ca_file .*ca\.pem: no such file"):
+        with pytest.raises(InputMissing, match=r"ssl_ca_file .*ca\.pem: No such file"):
             settings(missing)
     (tmp_path / "ca.pem").write_text("not a certificate", encoding="utf-8")
+    for settings in (librdkafka_settings, broker_credentials):
+        with pytest.raises(FileRefused, match=r"ssl_ca_file .*ca\.pem: not a PEM file"):
+            settings(missing)
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nno", encoding="utf-8")
     with pytest.raises(InputMissing, match="cannot be used"):
         broker_credentials(missing)
-    with pytest.raises(FileRefused, match=r"ssl\.ca\.location"):
+    with pytest.raises(FileRefused, match=r"\[kafka\] .*ssl_ca_file failed"):
         admin_client(missing, [])
 
 

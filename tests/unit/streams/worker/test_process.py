@@ -142,6 +142,7 @@ process.Delivery = Slow
 made = process._Worker(
     WORKERS["alarms"], FakeAgent, KAFKA, WorkerSettings(http_port=0), RuntimeSettings(), {{}}, Path()
 )
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under nohup
 asyncio.run(process._run_and_exit(made))
 """
     ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, timeout=60)
