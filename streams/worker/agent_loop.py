@@ -5,7 +5,8 @@
       └──────────── at most two under way; what comes meanwhile is merged ────┘
 
 The next batches are decided about while the last are being delivered. Nothing is done before everything before it is,
-and a delivery that fails ends the process, so that nothing is committed that follows it.
+and a delivery that fails ends the process, so that nothing is committed that follows it. Nothing is decided after a
+delivery that is known to have failed.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from streams.faust.inbox import Inbox
 from streams.kafka.group_state import GroupState
 from streams.worker.agent import Agent, Hooks
+from streams.worker.ending import fail_stop
 from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 
@@ -59,9 +61,9 @@ class AgentLoop:
         """Run until cancelled."""
         places = asyncio.Semaphore(UNDER_WAY)
         under_way: asyncio.Queue[tuple[Sequence[Batch], Awaitable[object]]] = asyncio.Queue()
-        finishing = asyncio.ensure_future(self._guarded(self._finish(under_way, places)))
+        finishing = asyncio.ensure_future(self._fail_stop(self._finish(under_way, places)))
         try:
-            await self._guarded(self._decide(inbox, under_way, places))
+            await self._fail_stop(self._decide(inbox, under_way, places))
         finally:
             finishing.cancel()
 
@@ -85,17 +87,13 @@ class AgentLoop:
             batches, delivered = await under_way.get()
             await delivered
             for batch in batches:
-                self._state.done(batch)
-                self._lag.note_done(batch)
+                if self._state.done(batch):
+                    self._lag.note_done(batch)
                 self._metrics.records.labels(batch.topic).inc(len(batch))
-            places.release()
             await self._hooks.after_batch()
+            # Last: between this and the look at the next delivery nothing else runs, so that nothing more is decided
+            # when that one has failed meanwhile.
+            places.release()
 
-    async def _guarded(self, work: Awaitable[None]) -> None:
-        try:
-            await work
-        except BaseException as error:  # whatever it is: no exception may leave an agent
-            if isinstance(error, asyncio.CancelledError) and self._is_stopping():
-                raise
-            # Cancelled by anything else: Faust would start another, without what this one holds.
-            self._fail(error)
+    async def _fail_stop(self, work: Awaitable[None]) -> None:
+        await fail_stop(work, is_stopping=self._is_stopping, fail=self._fail)

@@ -1,4 +1,4 @@
-"""An agent's surroundings without a broker: records as the fetching thread brings them, deliveries written down."""
+"""An agent's surroundings without a broker: records as the consuming thread brings them, deliveries written down."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
-from aiokafka.structs import ConsumerRecord
 
 from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter
@@ -56,18 +55,18 @@ def consumed(
     partition: int = 0,
     offset: int = 0,
     at: EpochMs | None = None,
-) -> Any:
-    """A record as aiokafka hands it over."""
-    size = -1 if value is None else len(value)
-    appended = ms(0) if at is None else at
-    return ConsumerRecord(topic, partition, offset, appended, 1, key, value, None, 0, size, ())
+) -> LogRecord:
+    """A record as the consuming thread hands it over."""
+    return LogRecord(topic, partition, offset, ms(0) if at is None else at, key, value)
 
 
 def batch(*values: bytes | None, topic: str, partition: int = 0, start: int = 0, at_s: float = 0) -> Batch:
     """A batch of records that follow each other, all appended at the same second."""
     return Batch(
-        consumed(value, topic=topic, partition=partition, offset=start + index, at=ms(at_s))
-        for index, value in enumerate(values)
+        [
+            consumed(value, topic=topic, partition=partition, offset=start + index, at=ms(at_s))
+            for index, value in enumerate(values)
+        ]
     )
 
 

@@ -26,7 +26,7 @@ from schemas.topics import (
     MAINTENANCE,
     TEST_ALERTS,
 )
-from streams.faust.batching import Batch
+from streams.kafka.batch import Batch
 from streams.kafka.reader import BrokerReader
 from streams.state import restore as restoring
 from streams.state.ticks import WAKE, TickWriter
