@@ -36,6 +36,7 @@ from streams.state.incident_topic import IncidentTopic
 from streams.state.restore import Restored, broken_log, restore
 from streams.state.snapshots import Snapshots
 from streams.state.ticks import TickWriter
+from streams.worker.agent import Delivered
 from streams.worker.context import Context
 from streams.worker.slices import Slices
 
@@ -84,7 +85,7 @@ class FusionAgent:
         self._snapshots = Snapshots(context)
         self._incident_topic = incident_topic or IncidentTopic(context)
 
-    async def process(self, batches: Sequence[Batch]) -> Awaitable[None]:
+    async def process(self, batches: Sequence[Batch]) -> Awaitable[object]:
         """Fold, encode, hand over, in slices."""
         work, made = Slices(self._context), [_Slice(self._context.clock)]
         for batch in batches:
@@ -105,7 +106,7 @@ class FusionAgent:
                         await work.rest()
                 self._midway = None
         await made[-1].hand_over(work)
-        return self._delivered(work, made)
+        return Delivered(self._delivered(work, made), work.urgent)
 
     async def _delivered(self, work: Slices, made: Sequence["_Slice"]) -> None:
         await work.delivered()
@@ -248,7 +249,7 @@ class _Slice:
         if self.urgent:
             (await work.hand_over(self.urgent)).add_done_callback(self._note_confirmed)
         if self.copies:
-            await work.hand_over(self.copies)
+            await work.hand_over(self.copies, is_urgent=False)
 
     def press_to_alert_ms(self) -> list[int]:
         """For each press that was named for the first time, how long it took from its receipt; 0 at least."""
