@@ -42,7 +42,7 @@ class RecordLoss(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=
         is_exact: There are no more than those.
         since: From when on they are missing, or None where nobody knows.
         topic_id: The broker's own id of the topic, as the latest notice has it.
-        reached: The offset up to which records have been counted.
+        reached: The offset up to which records have been counted; a notice that says no number counts none.
         clients: The other clients, in the order in which they were told.
     """
 
@@ -74,7 +74,7 @@ def record_loss(notice: FeedBrokenNotice, now: EpochMs) -> RecordLoss:
         is_exact=is_known,
         since=believed(notice.since, now),
         topic_id=notice.topic_id[:TOPIC_ID_LENGTH],
-        reached=notice.found,
+        reached=notice.found if is_known else min(notice.expected, notice.found),
         clients=(client,) if client else (),
     )
 

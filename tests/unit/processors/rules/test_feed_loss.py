@@ -108,6 +108,13 @@ def test_what_a_later_notice_repeats_of_a_span_is_not_counted_again() -> None:
     assert incident.loss.records == 15
 
 
+def test_what_was_told_without_a_number_is_counted_once_somebody_knows_it() -> None:
+    line = lines()
+    line.push(feed_broken(100, 101, records=None))
+    line.push(feed_broken(100, 300, records=200, at_s=70), at_s=70)
+    assert "at least 200" in described(line)[-1]
+
+
 def test_a_topic_that_is_made_anew_is_counted_from_its_own_beginning() -> None:
     line = lines()
     line.push(feed_broken(100, 112, records=12, topic_id="former"))
