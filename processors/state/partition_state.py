@@ -39,7 +39,7 @@ from schemas.units import EpochMs
 FORMAT_VERSION = 4
 """The format of snapshots. It rises when a field of the state, or of an entity in it, is added, removed or moved."""
 
-FOLD_VERSION = 3
+FOLD_VERSION = 4
 """The version of the rules. It rises when the same log may give other alerts."""
 
 
