@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 
 FEED_BROKEN = "feed_broken"
 LOG_BROKEN = "log_broken"
-TOLD_S = 10.0
+TOLD_S = 30.0
 
 
 def notices(kafka: KafkaConfig, topic: str, kind: str = FEED_BROKEN) -> list[Any]:
