@@ -1,7 +1,7 @@
 """A worker as a process: it starts in order, stops in order, and ends at once when a part of it fails.
 
 start: broker reachable ─► ACLs there ─► producer warm ─► agent started ─► group joined ─► ready
-stop:  SIGTERM, SIGINT, SIGHUP ─► no more fetches ─► what is in hand is delivered and committed ─► agent.finish ─► exit 0
+stop:  SIGTERM, SIGHUP ─► no more fetches ─► what is in hand is delivered and committed ─► agent.finish ─► exit 0
        not done within `drain_s`: exit 0 all the same; what is not committed is read again by the next owner
 fail:  any exception that leaves an agent ─► exit 70, or 77 for an ACL that we lack; the batch is not committed
 """

@@ -35,8 +35,8 @@ def authority(folder: Path) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def stranger(folder: Path) -> Authority:
-    elsewhere = folder / "stranger"
+def outsider(folder: Path) -> Authority:
+    elsewhere = folder / "outsider"
     elsewhere.mkdir()
     return Authority(elsewhere, "somebody else")
 
@@ -112,18 +112,18 @@ def test_who_does_not_is_told_why_and_where_to_look(
     assert re.search(told, refusal(listeners.client(listener, protocol)))
 
 
-def test_an_unknown_authority_is_told_as_one(listeners: Listeners, stranger: Authority) -> None:
-    line = refusal(listeners.client("GOOD", "SSL", ssl_ca_file=str(stranger.ca_file)))
+def test_an_unknown_authority_is_told_as_one(listeners: Listeners, outsider: Authority) -> None:
+    line = refusal(listeners.client("GOOD", "SSL", ssl_ca_file=str(outsider.ca_file)))
     assert (
         "no authority that we trust has signed the broker's certificate, look at [kafka] ssl_ca_file" in line
     )
 
 
 def test_a_reader_that_meets_another_certificate_than_the_start_did_tells_the_same(
-    listeners: Listeners, stranger: Authority
+    listeners: Listeners, outsider: Authority
 ) -> None:
     with pytest.raises(AccessDenied, match="no authority that we trust"):
-        list(read_all(listeners.client("GOOD", "SSL", ssl_ca_file=str(stranger.ca_file)), "any"))
+        list(read_all(listeners.client("GOOD", "SSL", ssl_ca_file=str(outsider.ca_file)), "any"))
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,9 @@ def test_our_own_certificate_is_refused_when_it_has_expired(
 
 
 def test_a_certificate_of_ours_that_the_broker_cannot_trust_is_told(
-    listeners: Listeners, stranger: Authority
+    listeners: Listeners, outsider: Authority
 ) -> None:
-    ours = str(stranger.identity(LOOPBACK))
+    ours = str(outsider.identity(LOOPBACK))
     config = listeners.client("MUTUAL", "SSL", ssl_certificate_file=ours, ssl_key_file=ours)
     assert "wants a client certificate that it trusts" in refusal(config)
 
