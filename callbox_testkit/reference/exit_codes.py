@@ -37,8 +37,9 @@ _CODES: Final = {
     66: (
         (
             "A file, password, topic or model that is needed is not there or cannot be read. `callbox incidents`: no "
-            "incident has the id, or several have, or the filter matches none that may be acted on. `callbox dlq`: no dead letter at "
-            "that place; `callbox dlq retry`: nothing was refused and the record of a dead letter is gone"
+            "incident has the id, or several have, or the filter matches none that may be acted on. `callbox dlq`: no "
+            "dead letter at that place; `callbox dlq retry`: nothing was refused and the record of a dead letter is "
+            "gone"
         ),
         "name it; `callbox topics apply`; `callbox models fetch`; give more of the id",
     ),
