@@ -24,6 +24,12 @@ POLL_S = 0.1
 
 QUEUE_FULL_PAUSE_S = 0.005
 
+WARM_UP_TRIES = 3
+"""The broker has just answered another client of this start (`assert_reachable`). librdkafka begins at any address of
+its name, and may begin at a dead one several times, for two to three seconds each (measured)."""
+
+_UNANSWERED: Final = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - librdkafka's public names
+
 ANY_PARTITION = -1  # RD_KAFKA_PARTITION_UA: the partitioner decides
 
 
@@ -136,13 +142,21 @@ class Delivery:
     async def warm_up(self, topic: str, timeout_s: float) -> None:
         """Fetch the topic's metadata, so that the first record does not wait for it.
 
+        Args:
+            topic: Any that is written to or read.
+            timeout_s: How long one of `WARM_UP_TRIES` questions waits for its answer.
+
         Raises:
             DeliveryFailed: The broker did not answer, or does not have the topic.
         """
-        try:
-            await asyncio.to_thread(self._producer.list_topics, topic, timeout_s)
-        except KafkaException as error:
-            raise _failed(topic, error.args[0]) from error
+        for left in reversed(range(WARM_UP_TRIES)):
+            try:
+                await asyncio.to_thread(self._producer.list_topics, topic, timeout_s)
+            except KafkaException as error:
+                if not left or error.args[0].code() not in _UNANSWERED:
+                    raise _failed(topic, error.args[0]) from error
+            else:
+                return
 
     async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
         """Send records and wait until the broker has all of them.
