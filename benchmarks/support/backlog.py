@@ -7,12 +7,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import cv2
 import numpy as np
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from benchmarks.support.fixtures import listed_vehicle, standing_device
+from benchmarks.support.group_lag import GroupLag
 from callbox.demo.pictures.plates import render_plate
 from models.weights import cache_root, weights_path
 from schemas.codec import encode
@@ -36,7 +38,7 @@ def keep(bootstrap: str) -> None:
     """Top up both topics as evenly as cameras send: what is missing now is spread over the next half second."""
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # cameras would not take our CPU
     builders = _builders()
-    readers = {topic: _reader(bootstrap, topic) for topic in FEEDS}
+    lags = {topic: GroupLag(bootstrap, worker, topic) for topic, (worker, _wanted) in FEEDS.items()}
     producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "partitioner": "murmur2_random"})
     sent = dict.fromkeys(FEEDS, 0)
     while True:
@@ -44,7 +46,7 @@ def keep(bootstrap: str) -> None:
         due = sorted(
             (began + LOOK_S * index / missing, topic)
             for topic, (_worker, wanted) in FEEDS.items()
-            if (missing := wanted - _waiting(readers[topic], topic)) > 0
+            if (missing := wanted - lags[topic].records()) > 0
             for index in range(missing)
         )
         for at, topic in due:
@@ -58,21 +60,8 @@ def keep(bootstrap: str) -> None:
 
 def waiting(bootstrap: str, topic: str) -> int:
     """The number of records of a topic that its worker has not committed."""
-    reader = _reader(bootstrap, topic)
-    try:
-        return _waiting(reader, topic)
-    finally:
-        reader.close()
-
-
-def _reader(bootstrap: str, topic: str) -> Consumer:
-    return Consumer({"bootstrap.servers": bootstrap, "group.id": f"callbox.{FEEDS[topic][0]}"})
-
-
-def _waiting(reader: Consumer, topic: str) -> int:
-    partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
-    places = reader.committed([TopicPartition(topic, number) for number in partitions], timeout=10)
-    return sum(reader.get_watermark_offsets(place, timeout=10)[1] - max(place.offset, 0) for place in places)
+    with closing(GroupLag(bootstrap, FEEDS[topic][0], topic)) as lag:
+        return lag.records()
 
 
 def frames(count: int) -> Iterator[ProducerRecord]:

@@ -109,6 +109,16 @@ class PartitionReader:
             [TopicPartition(self._topic, partition, start) for partition, start in starts.items()]
         )
 
+    def pause(self) -> None:
+        """Fetch nothing and keep nothing that was fetched and not taken, until `resume`."""
+        self._consumer.pause(self._consumer.assignment())
+
+    def resume(self) -> None:
+        """Go on where reading stopped; `at_end` is false until every partition has been read to its end once more."""
+        self._ends = {}
+        self._waiting = {place.partition for place in self._consumer.assignment()}
+        self._consumer.resume(self._consumer.assignment())
+
     def poll(self, timeout_s: float = 0.0) -> list[LogRecord]:
         """What has arrived; waits for the first record only, and for that `timeout_s` at most.
 

@@ -8,8 +8,8 @@
 Time is an argument; a kind is whatever the caller tells apart, such as an event and its topic.
 """
 
-from collections.abc import Hashable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Hashable
+from typing import Any, Final, NamedTuple
 
 EVERY_S: Final = 60.0
 """A person who reads along needs no more; a broker that was away gave 50 to 75 lines a second (issue 12)."""
@@ -55,3 +55,28 @@ class RareLog:
         """A kind that has ended takes no memory; what it left out is told no more."""
         limit = now - _FORGET_AFTER * self._every_s
         self._told = {kind: told for kind, told in self._told.items() if told.at > limit}
+
+
+class RareLogger:
+    """A logger whose lines are told apart by their event, and written as `RareLog` allows.
+
+    Args:
+        log: A structlog logger.
+        monotonic: The clock for intervals.
+    """
+
+    def __init__(self, log: Any, monotonic: Callable[[], float]) -> None:
+        self._log, self._monotonic, self._rare = log, monotonic, RareLog()
+
+    def warning(self, event: str, **values: Any) -> None:
+        """Something is interrupted and goes on by itself."""
+        self._write(self._log.warning, event, values)
+
+    def error(self, event: str, **values: Any) -> None:
+        """Something needs an operator."""
+        self._write(self._log.error, event, values)
+
+    def _write(self, write: Callable[..., Any], event: str, values: dict[str, Any]) -> None:
+        left_out = self._rare.due(event, self._monotonic())
+        if left_out is not None:
+            write(event, **values, left_out=left_out)

@@ -87,7 +87,9 @@ class IncidentTopic:
                     keeper = IncidentKeeper(self._context, follower, self._topic, self._pause_s)
                     while not left.is_set():
                         await keeper.tend(left)
+                        await self._context.blocking(follower.pause)  # else it would fetch ten times a second
                         await _wait(left, self._every_s)
+                        await self._context.blocking(follower.resume)
                 finally:
                     await self._context.blocking(follower.close)
             except CallboxError as error:

@@ -184,9 +184,6 @@ def press(number: int) -> ProducerRecord:
     return ProducerRecord(PILLAR_EVENTS, device.encode(), encode(event))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="aiokafka brings nothing of an open transaction; the consumer of librdkafka does"
-)
 def test_presses_in_and_behind_an_open_transaction_raise_and_no_marker_breaks_the_log(
     running: KillHarness,
 ) -> None:

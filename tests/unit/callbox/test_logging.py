@@ -43,8 +43,8 @@ def test_an_event_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_a_library_writes_the_same_lines_but_only_warnings(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs()
-    logging.getLogger("aiokafka.consumer").info("joined %s", "group")
-    logging.getLogger("aiokafka.consumer").warning("left %s", "group")
+    logging.getLogger("mode.timers").info("joined %s", "group")
+    logging.getLogger("mode.timers").warning("left %s", "group")
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["event"] == "left group"
 

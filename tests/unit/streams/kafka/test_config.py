@@ -9,9 +9,9 @@ import pytest
 from confluent_kafka import KafkaError
 from faust.auth import SASLCredentials, SSLCredentials
 from faust.types.auth import AuthProtocol, SASLMechanism
+from streams.faust.credentials import broker_credentials, broker_urls
 
 from schemas.errors import AccessDenied, BrokerUnavailable, FileRefused, InputMissing
-from streams.faust.credentials import broker_credentials, broker_urls
 from streams.kafka.admin import address_count, admin_client
 from streams.kafka.capabilities import BrokerKind
 from streams.kafka.client_settings import (

@@ -1,0 +1,73 @@
+"""Asks the broker where partitions begin and end and which topics they belong to, without waiting for the answers."""
+
+from collections.abc import Iterable
+from concurrent.futures import Future  # noqa: TC003 - a NamedTuple reads its annotations
+from typing import Any, Final, NamedTuple
+
+from confluent_kafka import TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # public, as in topics.py
+
+from streams.kafka.batch import Place
+from streams.kafka.config import KafkaConfig
+from streams.kafka.partition_start import Bounds
+
+_ANSWER_S: Final = 3.0
+"""A broker that is there answers in milliseconds; one that is not is asked again."""
+
+
+class _Asked(NamedTuple):
+    low: "Future[Any]"
+    high: "Future[Any]"
+    topic: "Future[Any] | None"
+
+    @property
+    def is_answered(self) -> bool:
+        return all(future.done() for future in self if future is not None)
+
+
+class BoundsLookup:
+    """Bounds of partitions. Used by one thread.
+
+    Args:
+        config: The broker.
+        admin: A client of it.
+    """
+
+    def __init__(self, config: KafkaConfig, admin: AdminClient) -> None:
+        self._capabilities, self._admin = config.capabilities, admin
+        self._asked: dict[Place, _Asked] = {}
+
+    def ask(self, places: Iterable[Place]) -> None:
+        """Ask about those that are not asked about already."""
+        new = [place for place in places if place not in self._asked]
+        if not new or not self._capabilities.exact_high_watermark:
+            return
+        low, high = (
+            self._admin.list_offsets(
+                {TopicPartition(*place): spec for place in new}, request_timeout=_ANSWER_S
+            )
+            for spec in (OffsetSpec.earliest(), OffsetSpec.latest())  # type: ignore[no-untyped-call]  # a stub of theirs
+        )
+        topics: dict[str, Future[Any]] = {}
+        if self._capabilities.knows_topic_ids:
+            names = TopicCollection(sorted({place.topic for place in new}))
+            topics = self._admin.describe_topics(names, request_timeout=_ANSWER_S)
+        for place in new:
+            where = TopicPartition(*place)
+            self._asked[place] = _Asked(low[where], high[where], topics.get(place.topic))
+
+    def answers(self, places: Iterable[Place]) -> dict[Place, Bounds]:
+        """What has been answered of these; what could not be answered may be asked again."""
+        if not self._capabilities.exact_high_watermark:  # it keeps everything, and its ends are not exact
+            return {place: Bounds("", 0, None) for place in places}
+        found = {}
+        for place in places:
+            asked = self._asked.get(place)
+            if asked is None or not asked.is_answered:
+                continue
+            del self._asked[place]
+            if any(future is not None and future.exception() is not None for future in asked):
+                continue
+            topic_id = "" if asked.topic is None else str(asked.topic.result().topic_id)
+            found[place] = Bounds(topic_id, asked.low.result().offset, asked.high.result().offset)
+        return found

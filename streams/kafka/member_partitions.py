@@ -1,0 +1,226 @@
+"""The partitions of one member: where each begins, what is committed, and how they are given away.
+
+    given ──► where to begin? (streams/kafka/partition_start.py) ──► read
+    revoked ──► nothing more is begun, what is begun is waited for, committed, given away
+    lost ─────► dropped: somebody else has it already
+    the topic is another one, or what comes next is not there ──► begun anew
+
+Everything here runs in the consuming thread.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from streams.clock import Clock, pause
+from streams.kafka.batch import Place
+from streams.kafka.bounds_lookup import BoundsLookup
+from streams.kafka.config import KafkaConfig
+from streams.kafka.errors import explain, is_refusal
+from streams.kafka.group_state import CommitLimit, GroupState
+from streams.kafka.partition_start import (
+    Bounds,
+    Commit,
+    Loss,
+    Start,
+    after_truncation,
+    find_start,
+    read_commit,
+    write_metadata,
+)
+from streams.kafka.rare_log import RareLogger
+
+log = structlog.get_logger(__name__)
+
+ASK_AGAIN_S: Final = 0.5
+"""How often the broker is asked where a partition begins, and how long the group's coordinator has to answer."""
+
+REVOKE_S: Final = 5.0
+"""How long a revocation waits for what is begun: a delivery takes milliseconds, and whoever gets the partition next
+waits too. What is not done by then is done again by them."""
+
+_WAIT_S: Final = 0.002
+
+
+class MemberPartitions:
+    """The partitions of one member.
+
+    Args:
+        config: The broker.
+        consumer: The member.
+        state: Gets everything that is known of the partitions.
+        lookup: Where partitions begin and end.
+        tell_loss: Takes what nobody will have read; its partition is not committed before it is told.
+        commit_limit: Up to where commits may go.
+        clock: Ours.
+    """
+
+    def __init__(
+        self,
+        config: KafkaConfig,
+        consumer: Consumer,
+        state: GroupState,
+        lookup: BoundsLookup,
+        *,
+        tell_loss: Callable[[Loss], None],
+        commit_limit: CommitLimit,
+        clock: Clock,
+    ) -> None:
+        self._config, self._consumer, self._state, self._lookup = config, consumer, state, lookup
+        self._tell_loss, self._commit_limit, self._clock = tell_loss, commit_limit, clock
+        self._assigned: set[Place] = set()
+        self._undecided: dict[Place, int | None] = {}
+        """Partitions that are ours and of which it is not known yet where to begin; with the offset that was reached
+        where the broker said that it is not there any more."""
+        self._topic_ids: dict[str, str] = {}
+        self._asked_at = 0.0
+        self._rare = RareLogger(log, clock.monotonic)
+
+    def __contains__(self, place: Place) -> bool:
+        return place in self._assigned
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter(self._assigned)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether of each partition it is known where to begin."""
+        return not self._undecided
+
+    def given(self, partitions: Iterable[TopicPartition]) -> None:
+        """The group gives us partitions."""
+        self._undecided |= {Place(each.topic, each.partition): None for each in partitions}
+        self._consumer.incremental_assign([])  # each is begun when it is known where
+        self._asked_at = 0.0
+        self.decide()
+
+    def revoked(self, partitions: Iterable[TopicPartition]) -> None:
+        """The group takes partitions away, and waits until we have let go of them."""
+        places = {Place(each.topic, each.partition) for each in partitions}
+        self._state.leave(places)
+        deadline = self._clock.monotonic() + REVOKE_S
+        while self._state.has_begun(places) and self._clock.monotonic() < deadline:
+            pause(_WAIT_S)
+        self._commit(places & self._assigned, wait=True)
+        self._give_away(places)
+
+    def lost(self, partitions: Sequence[TopicPartition]) -> None:
+        """The group has given our partitions to somebody else already."""
+        log.warning("partitions.lost", partitions=len(partitions))
+        self._give_away({Place(each.topic, each.partition) for each in partitions})
+
+    def begin_topic_anew(self, topic: str) -> None:
+        """The topic is another one than a moment ago."""
+        self._begin_anew({place: None for place in self._assigned if place.topic == topic})
+
+    def begin_anew(self, place: Place, *, is_cut: bool) -> None:
+        """What was to be read next of a partition is not there; `is_cut`: what was read last is not there either."""
+        if place in self._assigned:
+            position = self._state.position(place)
+            self._begin_anew({place: position[1] if is_cut and position else None})
+
+    def decide(self) -> None:
+        """Begin the partitions of which it is known by now where."""
+        if not self._undecided:
+            return
+        now = self._clock.monotonic()
+        if now - self._asked_at >= ASK_AGAIN_S:
+            self._asked_at = now
+            self._lookup.ask(self._undecided)
+        bounds = self._lookup.answers(list(self._undecided))
+        commits = self._committed(bounds) if bounds else None
+        if commits is None:
+            return
+        begun = [self._begin(place, there, commits.get(place)) for place, there in bounds.items()]
+        self._consumer.incremental_assign(begun)
+
+    def commit(self, *, wait: bool = False) -> None:
+        """Commit what is done."""
+        self._commit(self._assigned, wait=wait)
+
+    def on_commit(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
+        """The broker has answered a commit."""
+        if error is not None:
+            self._rare.warning("commit.failed", cause=error.str())
+            return
+        for each in partitions:
+            if each.error is not None:
+                self._rare.warning("commit.failed", topic=each.topic, cause=each.error.str())
+            else:
+                commit = read_commit(each.offset, each.metadata)
+                self._state.committed_now(Place(each.topic, each.partition), commit)
+
+    def _give_away(self, places: set[Place]) -> None:
+        self._state.end(places)
+        for place in places:
+            self._undecided.pop(place, None)
+        self._consumer.incremental_unassign([TopicPartition(*place) for place in places & self._assigned])
+        self._assigned -= places
+
+    def _begin_anew(self, places: Mapping[Place, int | None]) -> None:
+        """Read these partitions from wherever they have to be read; what was fetched of them is dropped."""
+        self._state.end(places)
+        self._consumer.incremental_unassign([TopicPartition(*place) for place in places])
+        self._assigned -= places.keys()
+        self._undecided |= places
+        self._asked_at = 0.0
+
+    def _begin(self, place: Place, bounds: Bounds, commit: Commit | None) -> TopicPartition:
+        reached = self._undecided.pop(place)
+        start = (
+            find_start(place, bounds, commit, self._state.remembered(place))
+            if reached is None
+            else after_truncation(place, bounds, reached)
+        )
+        self._topic_ids[place.topic] = bounds.topic_id
+        self._assigned.add(place)
+        committed = None if commit is None else commit.offset
+        self._state.begin(place, start.offset, committed, is_held=start.loss is not None)
+        if start.loss is not None:
+            self._tell_loss(start.loss)
+        return _at(place, start, commit)
+
+    def _committed(self, places: Iterable[Place]) -> dict[Place, Commit | None] | None:
+        """What is committed; None where the coordinator does not answer: it is asked again."""
+        asked = [TopicPartition(*place) for place in places]
+        try:
+            found = self._consumer.committed(asked, timeout=ASK_AGAIN_S)
+        except KafkaException as error:
+            self._rare.warning("offsets.unknown", cause=error.args[0].str())
+            return None
+        if refused := next((each.error for each in found if each.error is not None), None):
+            if is_refusal(refused):
+                raise explain(self._config, refused)
+            return None
+        return {
+            Place(each.topic, each.partition): (
+                None if each.offset < 0 else read_commit(each.offset, each.metadata, each.leader_epoch)
+            )
+            for each in found
+        }
+
+    def _commit(self, places: Iterable[Place], *, wait: bool) -> None:
+        due = self._state.due(places, self._commit_limit)
+        if not due:
+            return
+        offsets = [
+            TopicPartition(*place, offset, write_metadata(self._topic_ids.get(place.topic, ""), done_at))
+            for place, (offset, done_at) in due.items()
+        ]
+        try:
+            if wait:
+                self._consumer.commit(offsets=offsets, asynchronous=False)
+            else:
+                self._consumer.commit(offsets=offsets)
+        except KafkaException as error:  # it is read again from the commit before
+            self._rare.warning("commit.failed", cause=error.args[0].str())
+
+
+def _at(place: Place, start: Start, commit: Commit | None) -> TopicPartition:
+    """Where to read from; with the leader epoch of a commit, the broker says when what was read last is gone."""
+    epoch = commit.leader_epoch if commit is not None and start.is_as_committed else None
+    if epoch is None:
+        return TopicPartition(place.topic, place.partition, start.offset)
+    return TopicPartition(place.topic, place.partition, start.offset, None, epoch)
