@@ -21,8 +21,8 @@ import structlog
 log = structlog.get_logger(__name__)
 
 MOST_LINES: Final = 5_000
-"""Lines that wait: some megabytes, and minutes of a worker that has much to say. Without a limit a pipe that stays full
-would take all of the memory."""
+"""Lines that wait: some megabytes, and minutes of a worker that has much to say. Without a limit a pipe that stays
+full would take all of the memory."""
 
 FLUSH_S: Final = 1.0
 """How long the end of a process waits for its last lines; an open pipe or a file takes them in microseconds."""

@@ -18,11 +18,11 @@ _DESCRIBE_S: Final = 10.0
 _ASK_S: Final = 0.5  # one metadata request; between two of them the errors of the connection are looked at
 
 _PER_ADDRESS_S: Final = CONNECT_MS / 1000 + 2 * _ASK_S
-"""librdkafka looks whether a connection has taken too long once in a while, and makes the next one when it is asked."""
+"""librdkafka looks about once a second whether a connection has taken too long, and makes another when it is asked."""
 
 _IN_TURN: Final = {"metadata.recovery.strategy": "none"}
-"""Every address of a name gets its turn. librdkafka otherwise looks the name up again once all brokers seem to be away,
-which finds brokers that have moved and begins at any of the addresses: with two, a dead one may come four times."""
+"""Every address of a name gets its turn. librdkafka otherwise looks the name up again once all brokers seem to be
+away, which finds brokers that have moved, and begins at any address: a dead one may come several times."""
 
 
 def assert_reachable(config: KafkaConfig, timeout_s: float = 8.0) -> None:

@@ -18,7 +18,8 @@ _FETCH_MAX_WAIT_MS: Final = {BrokerKind.KAFKA: 500, BrokerKind.EMBEDDED: 10}
 
 CONNECT_MS: Final = 2_000
 """How long one address of a broker may take for TCP, TLS and SASL before another address of its name is tried. TCP
-sends its first packet again after one second; a log-in by SCRAM over TLS takes 0.1 to 0.35 s (measured, Kafka 4.1.1). With librdkafka's own 30 s one dead address outlasts every wait of a start (8 s)."""
+sends its first packet again after one second; a log-in by SCRAM over TLS takes 0.1 to 0.35 s (measured, Kafka 4.1.1).
+With librdkafka's own 30 s one dead address outlasts every wait of a start (8 s)."""
 
 CONNECTIONS: Final[Mapping[str, Any]] = {
     "socket.connection.setup.timeout.ms": CONNECT_MS,

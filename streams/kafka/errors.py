@@ -48,7 +48,10 @@ _CUT_OFF: Final = "unexpected eof"
 CERTIFICATE_REFUSED: Final = "certificate verify failed"
 """OpenSSL's words for every fault of the broker's certificate."""
 
-_CLIENT_CERTIFICATE: Final = "the broker wants a client certificate that it trusts, look at [kafka] ssl_certificate_file and ssl_key_file"
+_CLIENT_CERTIFICATE: Final = (
+    "the broker wants a client certificate that it trusts, look at [kafka] ssl_certificate_file and "
+    "ssl_key_file"
+)
 # The numbers are those of RFC 8446, 6.2. Java answers a missing certificate with 42, and an expired one with 46
 # (measured on Apache Kafka 4.1.1).
 _ALERTS: Final = {
@@ -67,25 +70,27 @@ _ALERTS: Final = {
 }
 
 
-class _Sign(NamedTuple):
+class _Symptom(NamedTuple):
     """A text by which a cause is known, and what is told then."""
 
     text: str
     told: str
 
 
-_SIGNS: Final = (
-    _Sign(
+_SYMPTOMS: Final = (
+    _Symptom(
         CERTIFICATE_REFUSED,
         "the broker's certificate is not trusted, look at [kafka] ssl_ca_file and the broker's certificate",
     ),
-    _Sign("wrong version number", "the broker's port does not speak TLS, look at [kafka] security_protocol"),
-    _Sign(
+    _Symptom(
+        "wrong version number", "the broker's port does not speak TLS, look at [kafka] security_protocol"
+    ),
+    _Symptom(
         "Request not valid in current SASL state",
         "the broker's port takes no user, look at [kafka] security_protocol: this one is without SASL",
     ),
-    _Sign("Unsupported SASL mechanism", "the broker does not have that, look at [kafka] sasl_mechanism"),
-    _Sign(
+    _Symptom("Unsupported SASL mechanism", "the broker does not have that, look at [kafka] sasl_mechanism"),
+    _Symptom(
         "Invalid response size",
         "what answers there is no Kafka, or speaks TLS: look at [kafka] bootstrap and security_protocol",
     ),
@@ -137,9 +142,9 @@ def _told(error: KafkaError) -> str:
     text = error.str()
     if (alert := _TLS_ALERT.search(text)) is not None:
         return _ALERTS.get(int(alert[1]), "the broker breaks the TLS handshake off, look at [kafka] ssl_…")
-    for sign in _SIGNS:
-        if sign.text in text:
-            return sign.told
+    for symptom in _SYMPTOMS:
+        if symptom.text in text:
+            return symptom.told
     if error.code() in {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED}:  # noqa: SLF001 - as _REFUSALS
         return _WRONG_USER
     if error.code() == KafkaError._SSL:  # noqa: SLF001 - as _REFUSALS

@@ -45,6 +45,7 @@ _TOLD_OF_AUTHORITY: Final = (
 
 # Kafka's protocol: SaslHandshake (17) version 1 with a mechanism that nobody has.
 _SASL_HANDSHAKE: Final = struct.pack(">hhih7s", 17, 1, 1, 7, b"callbox") + struct.pack(">h7s", 7, b"callbox")
+_ANSWER: Final = struct.Struct(">iih")  # length, correlation id, error code; the mechanisms come behind
 _UNSUPPORTED_MECHANISM: Final = 33
 _NO_SASL_HERE: Final = 34
 
@@ -136,12 +137,10 @@ def _handshake_code(host: str, port: int, *, over_tls: bool) -> int | None:
 
 
 def _received(connection: socket.socket) -> bytes:
-    """One answer, or what came of it."""
+    """The beginning of one answer, or what came of it."""
     received = b""
-    while len(received) < _MOST_BYTES and (
-        len(received) < 4 or len(received) < 4 + int.from_bytes(received[:4])
-    ):
-        piece = connection.recv(4096)
+    while len(received) < _ANSWER.size:
+        piece = connection.recv(_ANSWER.size - len(received))
         if not piece:
             break
         received += piece
@@ -154,9 +153,9 @@ def answer_code(answer: bytes) -> int | None:
     Args:
         answer: The bytes, with Kafka's length in front.
     """
-    if len(answer) < struct.calcsize(">iih"):
+    if len(answer) < _ANSWER.size:
         return None
-    length, correlation, code = struct.unpack_from(">iih", answer)
+    length, correlation, code = _ANSWER.unpack_from(answer)
     is_ours = correlation == 1 and 0 < length < _MOST_BYTES
     return code if is_ours and code in {0, _UNSUPPORTED_MECHANISM, _NO_SASL_HERE} else None
 

@@ -214,7 +214,7 @@ def _from_the_start(current: _Log, partitions: int, committed: int) -> Restored:
 
 
 def _goes_on(in_hand: State, current: _Log, committed: int) -> bool:
-    """Whether the state in hand needs no snapshot: it is of this log, whose offsets jumped over a marker, or forward."""
+    """Whether the state in hand is of this log and needs no snapshot: its offsets jumped forward, or over a marker."""
     return current.low < in_hand.offset <= committed and current.has_folded(in_hand)
 
 

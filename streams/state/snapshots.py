@@ -122,9 +122,8 @@ class Snapshots:
         except DeliveryFailed as error:  # reported, not a reason to stop: the log still has everything
             metrics.snapshots_failed.inc()
             if (left_out := self._rare.due(partition, self._context.clock.monotonic())) is not None:
-                log.error(  # noqa: TRY400
-                    "snapshot.failed", partition=partition, offset=offset, error=str(error), left_out=left_out
-                )
+                told = {"partition": partition, "offset": offset, "error": str(error), "left_out": left_out}
+                log.error("snapshot.failed", **told)  # noqa: TRY400
             return
         self._delivered_at[partition] = self._context.clock.monotonic()
         metrics.snapshot_bytes.labels(partition).set(len(payload))

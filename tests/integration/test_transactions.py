@@ -1,4 +1,4 @@
-"""Other writers' transactions on Apache Kafka: nothing waits for their end, and their markers are no missing records."""
+"""Other writers' transactions on Apache Kafka: nothing waits for their end, and no marker is a missing record."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,7 +11,6 @@ from confluent_kafka import Producer
 from benchmarks.support.registry_load import pillar
 from callbox.demo.processes.broker import Broker
 from processors.fold.snapshot_codec import dump
-from processors.state.partition_state import State
 from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import Hazard, PillarKind
@@ -140,7 +139,7 @@ def test_markers_on_the_log_are_no_missing_records_wherever_the_commit_lies(kafk
     _low, high = bounds(kafka, FUSION_INPUT, PARTITION)
     assert high == 9, "each transaction is two records and a marker"
     whole = None
-    in_hand: State | None = None
+    in_hand = None
     for committed in range(high + 1):
         fresh = restore(BrokerReader(kafka), PARTITION, LOG_PARTITIONS, committed)
         assert (fresh.broken, fresh.state.offset) == (None, committed)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import structlog
@@ -55,10 +56,8 @@ def pipe() -> Iterator[Pipe]:
         configure_logs()
         yield made
     for end in (made.reads, made.writes):
-        try:
+        with suppress(OSError):
             os.close(end)
-        except OSError:
-            pass
 
 
 def handler_of(pipe: Pipe, most_lines: int = 10) -> BackgroundHandler:

@@ -12,7 +12,7 @@ from faust.types.auth import AuthProtocol, SASLMechanism
 from streams.faust.credentials import broker_credentials, broker_urls
 
 from schemas.errors import AccessDenied, BrokerUnavailable, FileRefused, InputMissing
-from streams.kafka.admin import admin_client
+from streams.kafka.admin import address_count, admin_client
 from streams.kafka.capabilities import BrokerKind
 from streams.kafka.client_settings import (
     CONNECTIONS,
@@ -166,6 +166,10 @@ def test_addresses_of_a_cluster() -> None:
     for wrong in ("::1:9094", "a:9092,", "a:65536", "a:-1", ":9092", "[::1]"):
         with pytest.raises(ValueError, match="is not host:port"):
             addresses(wrong)
+
+
+def test_every_address_of_every_name_is_counted_and_a_name_without_one_is_one() -> None:
+    assert address_count(decoded(bootstrap="127.0.0.1:1,127.0.0.1:2,[::1]:3,nowhere.invalid:4")) == 4
 
 
 def test_only_addresses_of_this_machine_are_loopback() -> None:

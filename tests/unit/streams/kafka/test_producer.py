@@ -18,6 +18,7 @@ from schemas.errors import DeliveryFailed
 from streams.kafka.producer import (
     ANY_PARTITION,
     CALM_LINGER_MS,
+    WARM_UP_TRIES,
     Delivery,
     DeliveryRefused,
     ProducerRecord,
@@ -67,6 +68,8 @@ class FakeProducer:
         self.failing: dict[str, KafkaError] = {}
         self.refusing: KafkaError | None = None
         self.known = {"topic"}
+        self.unanswered = 0
+        """How many of the first questions for metadata nobody answers."""
         self.stamp = (TIMESTAMP_CREATE_TIME, 1_760_000_000_000)
         self._due: queue.SimpleQueue[Answer] = queue.SimpleQueue()
 
@@ -108,8 +111,10 @@ class FakeProducer:
 
     def list_topics(self, topic: str, timeout_s: float) -> None:
         self.asked.append(topic)
+        if len(self.asked) <= self.unanswered:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
         if topic not in self.known:
-            raise KafkaException(KafkaError(KafkaError._TRANSPORT, "nobody answers"))
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, "no such topic"))
 
 
 @pytest.fixture
@@ -310,7 +315,7 @@ def test_warming_up_asks_for_the_topic(made: Callable[[], Delivery]) -> None:
     async def scene() -> None:
         delivery = made()
         await delivery.warm_up("topic", 1.0)
-        with pytest.raises(DeliveryFailed, match="nobody answers"):
+        with pytest.raises(DeliveryFailed, match="no such topic"):
             await delivery.warm_up("missing", 1.0)
 
     run(scene())
@@ -318,6 +323,30 @@ def test_warming_up_asks_for_the_topic(made: Callable[[], Delivery]) -> None:
 
 def test_closing_says_what_was_not_confirmed(made: Callable[[], Delivery]) -> None:
     assert made().close(0.1) == 0
+
+
+@pytest.mark.parametrize("unanswered", [1, WARM_UP_TRIES - 1])
+def test_an_address_that_is_dead_is_no_reason_to_give_a_start_up(
+    made: Callable[[], Delivery], unanswered: int
+) -> None:
+    warmed = made()
+    FakeProducer.last.unanswered = unanswered
+    run(warmed.warm_up("topic", 1.0))
+    assert len(FakeProducer.last.asked) == unanswered + 1
+
+
+def test_a_broker_that_never_answers_ends_it(made: Callable[[], Delivery]) -> None:
+    warmed = made()
+    FakeProducer.last.unanswered = WARM_UP_TRIES
+    with pytest.raises(DeliveryFailed):
+        run(warmed.warm_up("topic", 1.0))
+
+
+def test_a_topic_that_is_missing_is_not_asked_for_again(made: Callable[[], Delivery]) -> None:
+    warmed = made()
+    with pytest.raises(DeliveryFailed):
+        run(warmed.warm_up("missing", 1.0))
+    assert len(FakeProducer.last.asked) == 1
 
 
 # --- begun and not waited for, urgent and calm --------------------------------------------------------------------
