@@ -1,11 +1,12 @@
-"""The record that tells the fold, and so the control room, of records that no worker has read (`feed_broken`)."""
+"""The records that tell the fold, and so the control room, of what no worker has read: `feed_broken`, `log_broken`."""
 
 from processors.state.record_loss import CLIENT_LENGTH
 from schemas.enums import InputKind
 from schemas.errors import Cause
-from schemas.fusion_log import FeedBrokenNotice
+from schemas.fusion_log import FeedBrokenNotice, LogBrokenNotice
 from schemas.ids import fingerprint
 from schemas.registry import UNASSIGNED_ZONE
+from schemas.topics import FUSION_INPUT
 from schemas.units import EpochMs
 from streams.kafka.producer import ProducerRecord
 from streams.worker.log_writer import fact
@@ -58,3 +59,23 @@ def broken_feed(
     )
     name = fingerprint("feed-broken", topic, topic_id, partition, cause, expected, found, notice.client)
     return fact(InputKind.FEED_BROKEN, name, UNASSIGNED_ZONE, notice)
+
+
+def broken_log(
+    partition: int, topic_id: str, cause: Cause, expected: int, found: int, at: EpochMs
+) -> ProducerRecord:
+    """Make the record of a log that is not what it was, in the zone of what is unassigned.
+
+    Args:
+        partition: Of the log.
+        topic_id: The broker's own id of it; empty where it gives none.
+        cause: Records are missing, or it is another log.
+        expected: The offset that should have come next.
+        found: The one that came, or the end of the log.
+        at: When, by this machine's clock.
+    """
+    notice = LogBrokenNotice(
+        topic=FUSION_INPUT, partition=partition, expected=expected, found=found, cause=cause, at=at
+    )
+    name = fingerprint("log-broken", topic_id, partition, cause, expected, found)
+    return fact(InputKind.LOG_BROKEN, name, UNASSIGNED_ZONE, notice)

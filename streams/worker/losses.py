@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from schemas.errors import Cause
-from schemas.topics import BY_NAME, Cleanup
+from schemas.topics import BY_NAME, FUSION_INPUT, Cleanup
 from schemas.units import EpochMs
 from streams.kafka.producer import ProducerRecord
-from streams.worker.broken_feed import broken_feed
+from streams.worker.broken_feed import broken_feed, broken_log
 from streams.worker.metrics import Metrics
 
 _OF_SPANS: Final = frozenset({Cause.RECORDS_MISSING, Cause.FOREIGN_MEMBER})
@@ -55,13 +55,13 @@ class Loss(NamedTuple):
         """
         topic = BY_NAME.get(self.topic)
         is_compacted = topic is not None and topic.cleanup is Cleanup.COMPACT
-        if self.cause not in _OF_SPANS or is_compacted or self.found < self.expected:
+        if self.cause not in _OF_SPANS or is_compacted or self.found <= self.expected:
             return None
         return self.found - self.expected
 
 
 def loss_notices(losses: Iterable[Loss], worker: str, at: EpochMs) -> list[ProducerRecord]:
-    """The records that tell of losses, one for each.
+    """The records that tell of losses, one for each; of the log itself a `log_broken`, as a restore tells it.
 
     Args:
         losses: What was found.
@@ -69,7 +69,9 @@ def loss_notices(losses: Iterable[Loss], worker: str, at: EpochMs) -> list[Produ
         at: When, by this machine's clock.
     """
     return [
-        broken_feed(
+        broken_log(loss.partition, loss.topic_id, _log_cause(loss.cause), loss.expected, loss.found, at)
+        if loss.topic == FUSION_INPUT and loss.cause is not Cause.FOREIGN_MEMBER
+        else broken_feed(
             topic=loss.topic,
             topic_id=loss.topic_id,
             partition=loss.partition,
@@ -84,6 +86,10 @@ def loss_notices(losses: Iterable[Loss], worker: str, at: EpochMs) -> list[Produ
         )
         for loss in losses
     ]
+
+
+def _log_cause(cause: Cause) -> Cause:
+    return cause if cause is Cause.ANOTHER_LOG else Cause.RECORDS_MISSING
 
 
 def count_losses(metrics: Metrics, losses: Sequence[Loss]) -> None:

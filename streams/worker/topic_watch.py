@@ -82,6 +82,10 @@ class TopicWatch:
         """Look no more."""
         self._stopping.set()
 
+    def id_of(self, topic: str) -> str:
+        """The id of a topic as it was seen last; empty before the first time."""
+        return self._ids.get(topic, "")
+
     def note_ids(self, found: Mapping[str, str]) -> None:
         """Compare the ids of topics with those of a moment ago."""
         for topic, topic_id in found.items():

@@ -33,10 +33,11 @@ from streams.kafka.producer import ProducerRecord
 from streams.kafka.reader import BrokerReader
 from streams.kafka.record import LogRecord
 from streams.state.incident_topic import IncidentTopic
-from streams.state.restore import Restored, broken_log, restore
+from streams.state.restore import Restored, restore
 from streams.state.snapshots import Snapshots
 from streams.state.ticks import TickWriter
 from streams.worker.agent import Delivered
+from streams.worker.broken_feed import broken_log
 from streams.worker.context import Context
 from streams.worker.slices import Slices
 
@@ -183,7 +184,9 @@ class FusionAgent:
         if restored.broken is not None:
             log.error("log.broken", partition=partition, **restored.broken._asdict())
             self._context.metrics.log_broken.labels(restored.broken.cause).inc()
-            report = broken_log(partition, restored.topic_id, restored.broken, self._context.clock.now_ms())
+            cause, expected, found = restored.broken
+            at = self._context.clock.now_ms()
+            report = broken_log(partition, restored.topic_id, cause, expected, found, at)
             await self._context.delivery.deliver([report])
         return restored.state
 
