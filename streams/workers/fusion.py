@@ -6,8 +6,8 @@ fusion.input.v1 ─► fold ─► dispatch.alert.v1, maintenance.alert.v1, disp
                      └───► fusion.snapshot.v1, and tombstones of incidents (beside the hot path)
 
 Only one call of `process` runs at a time, and it gives way to the loop between two slices. What runs then sees a
-state at a whole offset, or one in the middle of a tick. `_midway` names the partition of the latter: no snapshot of it is
-begun. What else is looked at meanwhile, the number of the tick and the counts of incidents, is right at any moment.
+state at a whole offset, or one in the middle of a tick. `_midway` names the partition of the latter: no snapshot of it
+is begun. What else is looked at meanwhile, the number of the tick and the counts of incidents, is right at any moment.
 """
 
 import asyncio

@@ -30,6 +30,10 @@ def broken_partitions(kafka: KafkaConfig, topic: str, kind: str = FEED_BROKEN) -
     return {notice.partition for notice in notices(kafka, topic, kind)}
 
 
+AS_A_WHOLE = {0}
+"""A topic that was made anew is told once, under its first partition."""
+
+
 def wait_until_told(kafka: KafkaConfig, topic: str, partitions: set[int], kind: str = FEED_BROKEN) -> None:
     """Return once the log has a notice about each of these partitions."""
     wait_until(
