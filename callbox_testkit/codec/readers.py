@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Final
 
 from callbox_testkit.codec.names import header_name, reader_name, symbol_table
@@ -9,7 +10,6 @@ from callbox_testkit.codec.shapes import ARRAY, ENUM, OPTIONAL, RECORD, Layout, 
 from schemas.units import DegE7, EpochMs
 
 CALLS: Final = {
-    bool: "read_flag",
     bytes: "read_blob",
     float: "read_double",
     int: "read_long",
@@ -47,14 +47,35 @@ def reader_of(layout: Layout, *, is_whole: bool) -> list[str]:
 
 
 def _all_fields(layout: Layout) -> Iterator[str]:
-    """Lines that read the fields in order; two times side by side are read at once."""
+    """Lines that read the fields in order; what is of one byte, and two times, are read at once side by side."""
     fields = deque(layout.fields.items())
     while fields:
+        run = list(takewhile(lambda field: _is_of_one_byte(field[1]), fields))
+        if run:
+            places = ("pos", *(f"pos + {place}" for place in range(1, len(run))))
+            yield from (
+                _of_one_byte(field, shape, place) for (field, shape), place in zip(run, places, strict=True)
+            )
+            yield f"pos += {len(run)}"
+            for _ in run:
+                fields.popleft()
+            continue
         field, shape = fields.popleft()
         if shape.python is EpochMs and fields and fields[0][1].python is EpochMs:
             yield f"{field}, {fields.popleft()[0]}, pos = read_two_times(data, pos)"
         else:
             yield from _statements(field, shape)
+
+
+def _is_of_one_byte(shape: Shape) -> bool:
+    return shape.avro == "boolean" or (shape.avro == ENUM and len(shape.symbols) <= ONE_BYTE)
+
+
+def _of_one_byte(target: str, shape: Shape, place: str) -> str:
+    """A line that reads a boolean, of which every byte but 0 is true, as it is to fastavro, or a symbol."""
+    if shape.avro == ENUM:
+        return f"{target} = {symbol_table(shape.python)}[data[{place}]]"
+    return f"{target} = data[{place}] != 0"
 
 
 def _statements(target: str, shape: Shape) -> list[str]:
@@ -83,8 +104,6 @@ def _primitive(target: str, shape: Shape) -> list[str]:
                 f"    {target} = data[pos + 1 : end].decode()",
                 "    pos = end",
             ]
-        case "boolean":
-            return [f"{target} = data[pos] != 0", "pos += 1"]
         case "long" if shape.python is int:
             return [
                 "size = data[pos]",
@@ -98,17 +117,19 @@ def _primitive(target: str, shape: Shape) -> list[str]:
 
 
 def _enum(target: str, shape: Shape) -> list[str]:
-    if len(shape.symbols) > ONE_BYTE:
-        return ["index, pos = read_zigzag(data, pos)", f"{target} = {symbol_table(shape.python)}[index]"]
-    return [f"{target} = {symbol_table(shape.python)}[data[pos]]", "pos += 1"]
+    if _is_of_one_byte(shape):
+        return [_of_one_byte(target, shape, "pos"), "pos += 1"]
+    return ["index, pos = read_zigzag(data, pos)", f"{target} = {symbol_table(shape.python)}[index]"]
 
 
 def _array(shape: Shape) -> str:
     inner = shape.inner
-    if inner is None or inner.avro in {ARRAY, OPTIONAL}:
+    if inner is None or inner.avro in {ARRAY, OPTIONAL, "boolean"}:
         raise NotPlainError(f"no form for the items of {shape.python} yet")
     if inner.avro == ENUM:
         return f"read_symbols(data, pos, {symbol_table(inner.python)})"
+    if inner.avro == "long":
+        return "read_longs(data, pos)"
     reader = reader_name(inner.python) if inner.avro == RECORD else CALLS[inner.python]
     return f"read_array(data, pos, {reader})"
 

@@ -6,11 +6,7 @@ from typing import Final
 from callbox_testkit.codec.names import bytes_table, header_name, writer_name
 from callbox_testkit.codec.shapes import ARRAY, ENUM, OPTIONAL, RECORD, Layout, NotPlainError, Shape
 
-ONE_CALL: Final = {
-    "string": "text_bytes",
-    "bytes": "blob_bytes",
-    "long": "checked_long",
-}
+ONE_CALL: Final = {"string": "text_bytes", "bytes": "blob_bytes"}
 """What makes the bytes of one item, and looks at its type first."""
 
 SOME: Final = {"string": "some_text", "bytes": "some_blob", "long": "some_long", "double": "some_double"}
@@ -78,6 +74,8 @@ def _call(value: str, shape: Shape) -> str:
         case "record":
             return f"{writer_name(shape.python)}({value})"
         case "array":
+            if shape.inner is not None and shape.inner.avro == "long":
+                return f"longs_bytes({value})"
             return f"array_bytes({value}, {_item_writer(shape)})"
         case "optional":
             return f"NULL if {value} is None else {_some(value, shape.inner)}"

@@ -12,17 +12,21 @@ from schemas.ack import (
 from schemas.avro_binary import (
     HEADER_BYTES,
     LAST_OF_BYTE,
-    NULL,
-    OF_VALUE,
-    SIZE,
-    TEXT,
-    VALUE,
     Unusual,
-    long_bytes,
+)
+from schemas.avro_reading import (
+    OF_VALUE,
+    TEXT,
     read_long_text,
     read_time,
     read_two_times,
     read_zigzag,
+)
+from schemas.avro_writing import (
+    NULL,
+    SIZE,
+    VALUE,
+    long_bytes,
     some_long,
     some_text,
 )

@@ -12,18 +12,13 @@ from schemas.alert import (
     Source,
 )
 from schemas.avro_binary import (
-    FLAG,
     HEADER_BYTES,
     LAST_OF_BYTE,
-    NULL,
-    OF_VALUE,
-    SIZE,
-    TEXT,
-    VALUE,
     Unusual,
-    array_bytes,
-    double_bytes,
-    long_bytes,
+)
+from schemas.avro_reading import (
+    OF_VALUE,
+    TEXT,
     read_array,
     read_double,
     read_long_text,
@@ -32,6 +27,15 @@ from schemas.avro_binary import (
     read_time,
     read_two_times,
     read_zigzag,
+)
+from schemas.avro_writing import (
+    FLAG,
+    NULL,
+    SIZE,
+    VALUE,
+    array_bytes,
+    double_bytes,
+    long_bytes,
     some_double,
     some_long,
     some_text,
@@ -480,20 +484,17 @@ def read_alert(data: bytes) -> Alert:
     sent, onset, pos = read_two_times(data, pos)
     expires, pos = read_time(data, pos)
     status = STATUS_OF[data[pos]]
-    pos += 1
-    action = ACTION_OF[data[pos]]
-    pos += 1
-    state = INCIDENT_STATE_OF[data[pos]]
-    pos += 1
+    action = ACTION_OF[data[pos + 1]]
+    state = INCIDENT_STATE_OF[data[pos + 2]]
+    pos += 3
     prior, pos = read_array(data, pos, read_prior_alert)
     related_incidents, pos = read_array(data, pos, read_text)
     hazard = HAZARD_OF[data[pos]]
     pos += 1
     categories, pos = read_symbols(data, pos, CATEGORY_OF)
     grade = GRADE_OF[data[pos]]
-    pos += 1
-    urgency = URGENCY_OF[data[pos]]
-    pos += 1
+    urgency = URGENCY_OF[data[pos + 1]]
+    pos += 2
     size = data[pos]
     pos += 1
     if size > LAST_OF_BYTE:
@@ -607,11 +608,9 @@ def read_alert(data: bytes) -> Alert:
             ack_id = data[pos + 1 : end].decode()
             pos = end
     late = data[pos] != 0
-    pos += 1
-    clock_suspect = data[pos] != 0
-    pos += 1
-    flapping = data[pos] != 0
-    pos += 1
+    clock_suspect = data[pos + 1] != 0
+    flapping = data[pos + 2] != 0
+    pos += 3
     size = data[pos]
     pos += 1
     if size > LAST_OF_BYTE:

@@ -37,6 +37,23 @@ class Elsewhere(StrEnum):
     ELSEWHERE = "elsewhere"
 
 
+class Text(str):
+    """A string that is more than one."""
+
+    __slots__ = ()
+
+
+class Number(int):
+    """An integer that is more than one."""
+
+
+class Lookalike:
+    """An object with every field of every record."""
+
+    def __getattr__(self, name: str) -> str:
+        return name
+
+
 WRONG = (
     None,
     True,
@@ -63,6 +80,9 @@ WRONG = (
     np.bool_(True),
     Elsewhere.TEST,
     Elsewhere.ELSEWHERE,
+    Text("a"),
+    Number(5),
+    Lookalike(),
     object(),
 )
 

@@ -48,6 +48,7 @@ HOSTILE = (
     b"\x80",
     b"\xff",
     b"\x80\0",  # zero, in more bytes than it needs
+    b"\x80\0\0",
     b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01",  # the largest count or length
     b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",  # the smallest one, far below zero
     b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f",  # more than 64 bits

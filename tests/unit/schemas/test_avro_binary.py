@@ -10,7 +10,8 @@ import fastavro
 import msgspec
 import pytest
 
-from schemas import avro_binary as binary
+from schemas import avro_reading, avro_writing
+from schemas.avro_binary import Unusual
 from schemas.avro_schemas import schema_of
 from schemas.codec import decode, encode, preload
 from schemas.errors import DecodeError
@@ -18,7 +19,7 @@ from schemas.fusion_log import ExpectedFeeds, FeedWatermark
 from schemas.generated import READERS
 from tests.support.made_records import LONGS, RECORD_TYPES, TIMES, payloads
 
-NOT_TAKEN = (binary.Unusual, IndexError, KeyError, TypeError, ValueError, struct.error)
+NOT_TAKEN = (Unusual, IndexError, KeyError, TypeError, ValueError, struct.error)
 LARGEST_COUNT = b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01"
 SMALLEST_COUNT = b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
 
@@ -51,20 +52,20 @@ def by_fastavro(schema: str, value: Any) -> bytes:
 @pytest.mark.parametrize("value", sorted({*LONGS, *TIMES, *(1 << bit for bit in range(63))}))
 def test_an_integer_is_written_and_read_as_fastavro_writes_it(value: int) -> None:
     for number in (value, -value) if value > -(2**63) else (value,):
-        written = binary.long_bytes(number)
+        written = avro_writing.long_bytes(number)
         assert written == by_fastavro("long", number)
-        assert binary.read_long(b"?" + written + b"?", 1) == (number, 1 + len(written))
-        assert binary.read_time(b"?" + written + b"?????", 1) == (number, 1 + len(written))
-        assert binary.read_time(written, 0) == (number, len(written))
+        assert avro_reading.read_long(b"?" + written + b"?", 1) == (number, 1 + len(written))
+        assert avro_reading.read_time(b"?" + written + b"?????", 1) == (number, 1 + len(written))
+        assert avro_reading.read_time(written, 0) == (number, len(written))
         twice = (number, number, 2 * len(written))
-        assert binary.read_two_times(written * 2 + b"?", 0) == twice
-        assert binary.read_two_times(written * 2, 0) == twice
+        assert avro_reading.read_two_times(written * 2 + b"?", 0) == twice
+        assert avro_reading.read_two_times(written * 2, 0) == twice
 
 
 @pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 2**64, -(2**64), 2**100])
 def test_an_integer_of_more_than_64_bits_is_not_written(value: int) -> None:
-    with pytest.raises(binary.Unusual):
-        binary.long_bytes(value)
+    with pytest.raises(Unusual):
+        avro_writing.long_bytes(value)
 
 
 @pytest.mark.parametrize(
@@ -73,49 +74,50 @@ def test_an_integer_of_more_than_64_bits_is_not_written(value: int) -> None:
     ids=["65 bits", "11 bytes", "endless"],
 )
 def test_an_integer_of_more_than_64_bits_is_not_read(data: bytes) -> None:
-    with pytest.raises(binary.Unusual):
-        binary.read_zigzag(data, 0)
+    with pytest.raises(Unusual):
+        avro_reading.read_zigzag(data, 0)
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 8191, 8192, 100_000])
 def test_a_string_of_any_length_is_written_and_read(size: int) -> None:
     text = "é" * (size // 2) + "x" * (size % 2)
-    written = binary.text_bytes(text)
+    written = avro_writing.text_bytes(text)
     assert written == by_fastavro("string", text)
-    assert binary.read_text(written, 0) == (text, len(written))
+    assert avro_reading.read_text(written, 0) == (text, len(written))
     blob = text.encode()
-    assert binary.blob_bytes(blob) == written
-    assert binary.read_blob(written, 0) == (blob, len(written))
+    assert avro_writing.blob_bytes(blob) == written
+    assert avro_reading.read_blob(written, 0) == (blob, len(written))
 
 
 def test_the_bytes_of_a_long_length_are_not_kept() -> None:
-    kept = len(binary.SIZE)
-    binary.text_bytes("x" * 20_000)
-    assert len(binary.SIZE) == kept
+    kept = len(avro_writing.SIZE)
+    avro_writing.text_bytes("x" * 20_000)
+    assert len(avro_writing.SIZE) == kept
 
 
 @pytest.mark.parametrize("size", [b"\1", b"\x81\1", SMALLEST_COUNT])
-@pytest.mark.parametrize("read", [binary.read_text, binary.read_blob])
+@pytest.mark.parametrize("read", [avro_reading.read_text, avro_reading.read_blob])
 def test_a_negative_length_is_not_read(read: Callable[[bytes, int], object], size: bytes) -> None:
-    with pytest.raises(binary.Unusual):
+    with pytest.raises(Unusual):
         read(size + b"abcdef", 0)
 
 
 @pytest.mark.parametrize(
     ("write", "value"),
     [
-        (binary.text_bytes, b"a"),
-        (binary.some_text, b"a"),
-        (binary.blob_bytes, bytearray(b"a")),
-        (binary.some_blob, "a"),
-        (binary.some_long, True),
-        (binary.checked_long, True),
-        (binary.some_double, 1),
-        (lambda value: binary.array_bytes(value, binary.text_bytes), ["a"]),
+        (avro_writing.text_bytes, b"a"),
+        (avro_writing.some_text, b"a"),
+        (avro_writing.blob_bytes, bytearray(b"a")),
+        (avro_writing.some_blob, "a"),
+        (avro_writing.some_long, True),
+        (avro_writing.longs_bytes, (1, True)),
+        (avro_writing.longs_bytes, [1]),
+        (avro_writing.some_double, 1),
+        (lambda value: avro_writing.array_bytes(value, avro_writing.text_bytes), ["a"]),
     ],
 )
 def test_a_value_of_another_type_is_left_to_fastavro(write: Callable[[Any], bytes], value: Any) -> None:
-    with pytest.raises(binary.Unusual):
+    with pytest.raises(Unusual):
         write(value)
 
 
@@ -140,6 +142,13 @@ def test_a_record_that_ends_too_early_or_too_late_is_not_taken(record: type[msgs
 
 
 def test_a_time_is_written_once_and_remembered() -> None:
-    binary.long_bytes.cache_clear()
+    avro_writing.long_bytes.cache_clear()
     encode(FeedWatermark(feed="pillars", topic="t", partitions=(1, 1, 1), at=1))  # type: ignore[arg-type]
-    assert binary.long_bytes.cache_info().currsize <= 2
+    assert avro_writing.long_bytes.cache_info().currsize <= 2
+
+
+@pytest.mark.parametrize("nothing", [b"\0", b"\x80\0", b"\x80\x80\0"])
+def test_no_items_are_no_items_in_however_many_bytes_that_is_said(nothing: bytes) -> None:
+    assert avro_reading.read_array(nothing + b"\0", 0, avro_reading.read_text) == ((), len(nothing))
+    assert avro_reading.read_symbols(nothing + b"\0", 0, {0: "a"}) == ((), len(nothing))
+    assert avro_reading.read_longs(nothing + b"\0", 0) == ((), len(nothing))
