@@ -99,19 +99,19 @@ def read_size(data: bytes, pos: int) -> tuple[int, int]:
     return number, pos
 
 
-TEXT: Final = tuple(1 + (byte >> 1) if byte <= LAST_OF_BYTE and not byte & 1 else 0 for byte in range(256))
+STRING: Final = tuple(1 + (byte >> 1) if byte <= LAST_OF_BYTE and not byte & 1 else 0 for byte in range(256))
 """How many bytes a string takes with the byte that gives its length; 0 where one byte does not."""
 
 
-def read_text(data: bytes, pos: int) -> tuple[str, int]:
+def read_string(data: bytes, pos: int) -> tuple[str, int]:
     """A string."""
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        return read_long_text(data, pos)
+        return read_long_string(data, pos)
     return data[pos + 1 : end].decode(), end
 
 
-def read_long_text(data: bytes, pos: int) -> tuple[str, int]:
+def read_long_string(data: bytes, pos: int) -> tuple[str, int]:
     """A string of 64 bytes and more."""
     size, pos = read_size(data, pos)
     end = pos + (size >> 1)

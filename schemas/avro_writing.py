@@ -52,7 +52,7 @@ FLAG: Final = (b"\0", b"\1")
 double_bytes: Final = Struct("<d").pack
 
 
-def text_bytes(value: str) -> bytes:
+def string_bytes(value: str) -> bytes:
     """A string."""
     if type(value) is not str:
         raise Unusual
@@ -67,7 +67,7 @@ def blob_bytes(value: bytes) -> bytes:
     return SIZE[len(value)] + value
 
 
-def some_text(value: str) -> bytes:
+def some_string(value: str) -> bytes:
     """A string in a union with null."""
     if type(value) is not str:
         raise Unusual

@@ -13,7 +13,7 @@ CALLS: Final = {
     bytes: "read_blob",
     float: "read_double",
     int: "read_long",
-    str: "read_text",
+    str: "read_string",
     DegE7: "read_angle",
     EpochMs: "read_time",
 }
@@ -97,9 +97,9 @@ def _primitive(target: str, shape: Shape) -> list[str]:
     match shape.avro:
         case "string":
             return [
-                "end = pos + TEXT[data[pos]]",
+                "end = pos + STRING[data[pos]]",
                 "if end == pos:",
-                f"    {target}, pos = read_long_text(data, pos)",
+                f"    {target}, pos = read_long_string(data, pos)",
                 "else:",
                 f"    {target} = data[pos + 1 : end].decode()",
                 "    pos = end",

@@ -6,10 +6,10 @@ from typing import Final
 from callbox_testkit.codec.names import bytes_table, header_name, writer_name
 from callbox_testkit.codec.shapes import ARRAY, ENUM, OPTIONAL, RECORD, Layout, NotPlainError, Shape
 
-ONE_CALL: Final = {"string": "text_bytes", "bytes": "blob_bytes"}
+ONE_CALL: Final = {"string": "string_bytes", "bytes": "blob_bytes"}
 """What makes the bytes of one item, and looks at its type first."""
 
-SOME: Final = {"string": "some_text", "bytes": "some_blob", "long": "some_long", "double": "some_double"}
+SOME: Final = {"string": "some_string", "bytes": "some_blob", "long": "some_long", "double": "some_double"}
 """What makes the bytes of a value that may be null and is not, and looks at its type first."""
 
 CHECKED: Final = {"string": "str", "bytes": "bytes", "long": "int", "double": "float", "boolean": "bool"}

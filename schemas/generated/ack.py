@@ -16,8 +16,8 @@ from schemas.avro_binary import (
 )
 from schemas.avro_reading import (
     OF_VALUE,
-    TEXT,
-    read_long_text,
+    STRING,
+    read_long_string,
     read_time,
     read_two_times,
     read_zigzag,
@@ -28,7 +28,7 @@ from schemas.avro_writing import (
     VALUE,
     long_bytes,
     some_long,
-    some_text,
+    some_string,
 )
 from schemas.generated.symbols import (
     ACK_ACTION_BYTES,
@@ -74,15 +74,15 @@ def write_actor(record: Actor) -> bytes:
 
 def read_actor(data: bytes, pos: int) -> tuple[Actor, int]:
     """Read `Actor` from a byte on, and say where it ends."""
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        name, pos = read_long_text(data, pos)
+        name, pos = read_long_string(data, pos)
     else:
         name = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        organisation, pos = read_long_text(data, pos)
+        organisation, pos = read_long_string(data, pos)
     else:
         organisation = data[pos + 1 : end].decode()
         pos = end
@@ -132,7 +132,7 @@ def write_ack_fact(record: AckFact) -> bytes:
             NULL if disposition is None else VALUE + DISPOSITION_BYTES[disposition],
             NULL if shelve_s is None else some_long(shelve_s),
             NULL if grade is None else VALUE + GRADE_BYTES[grade],
-            NULL if note is None else some_text(note),
+            NULL if note is None else some_string(note),
         )
     )
 
@@ -142,15 +142,15 @@ def read_ack_fact(data: bytes) -> AckFact:
     if type(data) is not bytes or data[:HEADER_BYTES] != ACK_FACT_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        ack_id, pos = read_long_text(data, pos)
+        ack_id, pos = read_long_string(data, pos)
     else:
         ack_id = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        incident_id, pos = read_long_text(data, pos)
+        incident_id, pos = read_long_string(data, pos)
     else:
         incident_id = data[pos + 1 : end].decode()
         pos = end
@@ -210,9 +210,9 @@ def read_ack_fact(data: bytes) -> AckFact:
     if branch:
         if branch != OF_VALUE:
             raise Unusual
-        end = pos + TEXT[data[pos]]
+        end = pos + STRING[data[pos]]
         if end == pos:
-            note, pos = read_long_text(data, pos)
+            note, pos = read_long_string(data, pos)
         else:
             note = data[pos + 1 : end].decode()
             pos = end
@@ -270,15 +270,15 @@ def read_ack_result(data: bytes) -> AckResult:
     if type(data) is not bytes or data[:HEADER_BYTES] != ACK_RESULT_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        ack_id, pos = read_long_text(data, pos)
+        ack_id, pos = read_long_string(data, pos)
     else:
         ack_id = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        incident_id, pos = read_long_text(data, pos)
+        incident_id, pos = read_long_string(data, pos)
     else:
         incident_id = data[pos + 1 : end].decode()
         pos = end
@@ -337,7 +337,7 @@ def write_acknowledgement(record: Acknowledgement) -> bytes:
             NULL if disposition is None else VALUE + DISPOSITION_BYTES[disposition],
             NULL if shelve_s is None else some_long(shelve_s),
             NULL if grade is None else VALUE + GRADE_BYTES[grade],
-            NULL if note is None else some_text(note),
+            NULL if note is None else some_string(note),
         )
     )
 
@@ -347,15 +347,15 @@ def read_acknowledgement(data: bytes) -> Acknowledgement:
     if type(data) is not bytes or data[:HEADER_BYTES] != ACKNOWLEDGEMENT_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        ack_id, pos = read_long_text(data, pos)
+        ack_id, pos = read_long_string(data, pos)
     else:
         ack_id = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        incident_id, pos = read_long_text(data, pos)
+        incident_id, pos = read_long_string(data, pos)
     else:
         incident_id = data[pos + 1 : end].decode()
         pos = end
@@ -415,9 +415,9 @@ def read_acknowledgement(data: bytes) -> Acknowledgement:
     if branch:
         if branch != OF_VALUE:
             raise Unusual
-        end = pos + TEXT[data[pos]]
+        end = pos + STRING[data[pos]]
         if end == pos:
-            note, pos = read_long_text(data, pos)
+            note, pos = read_long_string(data, pos)
         else:
             note = data[pos + 1 : end].decode()
             pos = end

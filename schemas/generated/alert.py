@@ -18,12 +18,12 @@ from schemas.avro_binary import (
 )
 from schemas.avro_reading import (
     OF_VALUE,
-    TEXT,
+    STRING,
     read_array,
     read_double,
-    read_long_text,
+    read_long_string,
+    read_string,
     read_symbols,
-    read_text,
     read_time,
     read_two_times,
     read_zigzag,
@@ -38,8 +38,8 @@ from schemas.avro_writing import (
     long_bytes,
     some_double,
     some_long,
-    some_text,
-    text_bytes,
+    some_string,
+    string_bytes,
 )
 from schemas.generated.ack import (
     read_actor,
@@ -104,9 +104,9 @@ def write_prior_alert(record: PriorAlert) -> bytes:
 
 def read_prior_alert(data: bytes, pos: int) -> tuple[PriorAlert, int]:
     """Read `PriorAlert` from a byte on, and say where it ends."""
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        alert_id, pos = read_long_text(data, pos)
+        alert_id, pos = read_long_string(data, pos)
     else:
         alert_id = data[pos + 1 : end].decode()
         pos = end
@@ -179,15 +179,15 @@ def read_source(data: bytes, pos: int) -> tuple[Source, int]:
     """Read `Source` from a byte on, and say where it ends."""
     feed = FEED_OF[data[pos]]
     pos += 1
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        device_id, pos = read_long_text(data, pos)
+        device_id, pos = read_long_string(data, pos)
     else:
         device_id = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        event_id, pos = read_long_text(data, pos)
+        event_id, pos = read_long_string(data, pos)
     else:
         event_id = data[pos + 1 : end].decode()
         pos = end
@@ -231,27 +231,27 @@ def write_alert_text(record: AlertText) -> bytes:
 
 def read_alert_text(data: bytes, pos: int) -> tuple[AlertText, int]:
     """Read `AlertText` from a byte on, and say where it ends."""
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        lang, pos = read_long_text(data, pos)
+        lang, pos = read_long_string(data, pos)
     else:
         lang = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        headline, pos = read_long_text(data, pos)
+        headline, pos = read_long_string(data, pos)
     else:
         headline = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        description, pos = read_long_text(data, pos)
+        description, pos = read_long_string(data, pos)
     else:
         description = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        instruction, pos = read_long_text(data, pos)
+        instruction, pos = read_long_string(data, pos)
     else:
         instruction = data[pos + 1 : end].decode()
         pos = end
@@ -295,23 +295,23 @@ def write_hit(record: Hit) -> bytes:
 
 def read_hit(data: bytes, pos: int) -> tuple[Hit, int]:
     """Read `Hit` from a byte on, and say where it ends."""
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        entry_id, pos = read_long_text(data, pos)
+        entry_id, pos = read_long_string(data, pos)
     else:
         entry_id = data[pos + 1 : end].decode()
         pos = end
     purpose = PURPOSE_OF[data[pos]]
     pos += 1
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        case_ref, pos = read_long_text(data, pos)
+        case_ref, pos = read_long_string(data, pos)
     else:
         case_ref = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        verified_by, pos = read_long_text(data, pos)
+        verified_by, pos = read_long_string(data, pos)
     else:
         verified_by = data[pos + 1 : end].decode()
         pos = end
@@ -413,7 +413,7 @@ def write_alert(record: Alert) -> bytes:
             ACTION_BYTES[action],
             INCIDENT_STATE_BYTES[state],
             array_bytes(prior, write_prior_alert),
-            array_bytes(related_incidents, text_bytes),
+            array_bytes(related_incidents, string_bytes),
             HAZARD_BYTES[hazard],
             array_bytes(categories, CATEGORY_BYTES.__getitem__),
             GRADE_BYTES[grade],
@@ -422,7 +422,7 @@ def write_alert(record: Alert) -> bytes:
             NULL if confidence is None else some_double(confidence),
             NULL if position is None else VALUE + write_position(position),
             NULL if uncertainty_m is None else some_double(uncertainty_m),
-            NULL if cell_id is None else some_text(cell_id),
+            NULL if cell_id is None else some_string(cell_id),
             SIZE[len(raw := zone.encode())],
             raw,
             SIZE[len(raw := responsible_unit.encode())],
@@ -438,7 +438,7 @@ def write_alert(record: Alert) -> bytes:
             array_bytes(texts, write_alert_text),
             NULL if hit is None else VALUE + write_hit(hit),
             NULL if actor is None else VALUE + write_actor(actor),
-            NULL if ack_id is None else some_text(ack_id),
+            NULL if ack_id is None else some_string(ack_id),
             FLAG[late],
             FLAG[clock_suspect],
             FLAG[flapping],
@@ -448,7 +448,7 @@ def write_alert(record: Alert) -> bytes:
             raw,
             long_bytes(fold_version),
             NULL if disposition is None else VALUE + DISPOSITION_BYTES[disposition],
-            NULL if note is None else some_text(note),
+            NULL if note is None else some_string(note),
         )
     )
 
@@ -458,21 +458,21 @@ def read_alert(data: bytes) -> Alert:
     if type(data) is not bytes or data[:HEADER_BYTES] != ALERT_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        alert_id, pos = read_long_text(data, pos)
+        alert_id, pos = read_long_string(data, pos)
     else:
         alert_id = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        incident_id, pos = read_long_text(data, pos)
+        incident_id, pos = read_long_string(data, pos)
     else:
         incident_id = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        sender, pos = read_long_text(data, pos)
+        sender, pos = read_long_string(data, pos)
     else:
         sender = data[pos + 1 : end].decode()
         pos = end
@@ -488,7 +488,7 @@ def read_alert(data: bytes) -> Alert:
     state = INCIDENT_STATE_OF[data[pos + 2]]
     pos += 3
     prior, pos = read_array(data, pos, read_prior_alert)
-    related_incidents, pos = read_array(data, pos, read_text)
+    related_incidents, pos = read_array(data, pos, read_string)
     hazard = HAZARD_OF[data[pos]]
     pos += 1
     categories, pos = read_symbols(data, pos, CATEGORY_OF)
@@ -527,21 +527,21 @@ def read_alert(data: bytes) -> Alert:
     if branch:
         if branch != OF_VALUE:
             raise Unusual
-        end = pos + TEXT[data[pos]]
+        end = pos + STRING[data[pos]]
         if end == pos:
-            cell_id, pos = read_long_text(data, pos)
+            cell_id, pos = read_long_string(data, pos)
         else:
             cell_id = data[pos + 1 : end].decode()
             pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        zone, pos = read_long_text(data, pos)
+        zone, pos = read_long_string(data, pos)
     else:
         zone = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        responsible_unit, pos = read_long_text(data, pos)
+        responsible_unit, pos = read_long_string(data, pos)
     else:
         responsible_unit = data[pos + 1 : end].decode()
         pos = end
@@ -601,9 +601,9 @@ def read_alert(data: bytes) -> Alert:
     if branch:
         if branch != OF_VALUE:
             raise Unusual
-        end = pos + TEXT[data[pos]]
+        end = pos + STRING[data[pos]]
         if end == pos:
-            ack_id, pos = read_long_text(data, pos)
+            ack_id, pos = read_long_string(data, pos)
         else:
             ack_id = data[pos + 1 : end].decode()
             pos = end
@@ -618,9 +618,9 @@ def read_alert(data: bytes) -> Alert:
     press_count = size >> 1 ^ -(size & 1)
     index, pos = read_zigzag(data, pos)
     reason = REASON_OF[index]
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        policy_version, pos = read_long_text(data, pos)
+        policy_version, pos = read_long_string(data, pos)
     else:
         policy_version = data[pos + 1 : end].decode()
         pos = end
@@ -643,9 +643,9 @@ def read_alert(data: bytes) -> Alert:
     if branch:
         if branch != OF_VALUE:
             raise Unusual
-        end = pos + TEXT[data[pos]]
+        end = pos + STRING[data[pos]]
         if end == pos:
-            note, pos = read_long_text(data, pos)
+            note, pos = read_long_string(data, pos)
         else:
             note = data[pos + 1 : end].decode()
             pos = end

@@ -10,9 +10,9 @@ from schemas.avro_binary import (
 )
 from schemas.avro_reading import (
     OF_VALUE,
-    TEXT,
+    STRING,
     read_blob,
-    read_long_text,
+    read_long_string,
     read_time,
     read_zigzag,
 )
@@ -21,7 +21,7 @@ from schemas.avro_writing import (
     SIZE,
     long_bytes,
     some_blob,
-    some_text,
+    some_string,
 )
 from schemas.dead_letter import (
     DeadLetter,
@@ -65,7 +65,7 @@ def write_dead_letter(record: DeadLetter) -> bytes:
             long_bytes(offset),
             long_bytes(appended_at),
             CAUSE_BYTES[cause],
-            NULL if detail is None else some_text(detail),
+            NULL if detail is None else some_string(detail),
             NULL if key is None else some_blob(key),
             NULL if payload is None else some_blob(payload),
             SIZE[len(raw := worker.encode())],
@@ -79,9 +79,9 @@ def read_dead_letter(data: bytes) -> DeadLetter:
     if type(data) is not bytes or data[:HEADER_BYTES] != DEAD_LETTER_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        topic, pos = read_long_text(data, pos)
+        topic, pos = read_long_string(data, pos)
     else:
         topic = data[pos + 1 : end].decode()
         pos = end
@@ -104,9 +104,9 @@ def read_dead_letter(data: bytes) -> DeadLetter:
     if branch:
         if branch != OF_VALUE:
             raise Unusual
-        end = pos + TEXT[data[pos]]
+        end = pos + STRING[data[pos]]
         if end == pos:
-            detail, pos = read_long_text(data, pos)
+            detail, pos = read_long_string(data, pos)
         else:
             detail = data[pos + 1 : end].decode()
             pos = end
@@ -124,9 +124,9 @@ def read_dead_letter(data: bytes) -> DeadLetter:
         if branch != OF_VALUE:
             raise Unusual
         payload, pos = read_blob(data, pos)
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        worker, pos = read_long_text(data, pos)
+        worker, pos = read_long_string(data, pos)
     else:
         worker = data[pos + 1 : end].decode()
         pos = end

@@ -9,9 +9,9 @@ from schemas.avro_binary import (
     Unusual,
 )
 from schemas.avro_reading import (
-    TEXT,
+    STRING,
     read_blob,
-    read_long_text,
+    read_long_string,
     read_time,
     read_zigzag,
 )
@@ -72,23 +72,23 @@ def read_evidence_snapshot(data: bytes) -> EvidenceSnapshot:
     if type(data) is not bytes or data[:HEADER_BYTES] != EVIDENCE_SNAPSHOT_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        snapshot_id, pos = read_long_text(data, pos)
+        snapshot_id, pos = read_long_string(data, pos)
     else:
         snapshot_id = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        camera_id, pos = read_long_text(data, pos)
+        camera_id, pos = read_long_string(data, pos)
     else:
         camera_id = data[pos + 1 : end].decode()
         pos = end
     captured_at, pos = read_time(data, pos)
     jpeg, pos = read_blob(data, pos)
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        sha256, pos = read_long_text(data, pos)
+        sha256, pos = read_long_string(data, pos)
     else:
         sha256 = data[pos + 1 : end].decode()
         pos = end

@@ -10,10 +10,10 @@ from schemas.avro_binary import (
 )
 from schemas.avro_reading import (
     OF_VALUE,
-    TEXT,
+    STRING,
     read_blob,
     read_double,
-    read_long_text,
+    read_long_string,
     read_two_times,
     read_zigzag,
 )
@@ -25,7 +25,7 @@ from schemas.avro_writing import (
     some_blob,
     some_double,
     some_long,
-    some_text,
+    some_string,
 )
 from schemas.feeds import (
     CameraFrame,
@@ -72,7 +72,7 @@ def write_camera_frame(record: CameraFrame) -> bytes:
             long_bytes(received_at),
             SIZE[len(jpeg)],
             jpeg,
-            NULL if event_id is None else some_text(event_id),
+            NULL if event_id is None else some_string(event_id),
         )
     )
 
@@ -82,9 +82,9 @@ def read_camera_frame(data: bytes) -> CameraFrame:
     if type(data) is not bytes or data[:HEADER_BYTES] != CAMERA_FRAME_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        camera_id, pos = read_long_text(data, pos)
+        camera_id, pos = read_long_string(data, pos)
     else:
         camera_id = data[pos + 1 : end].decode()
         pos = end
@@ -96,9 +96,9 @@ def read_camera_frame(data: bytes) -> CameraFrame:
     if branch:
         if branch != OF_VALUE:
             raise Unusual
-        end = pos + TEXT[data[pos]]
+        end = pos + STRING[data[pos]]
         if end == pos:
-            event_id, pos = read_long_text(data, pos)
+            event_id, pos = read_long_string(data, pos)
         else:
             event_id = data[pos + 1 : end].decode()
             pos = end
@@ -143,7 +143,7 @@ def write_pillar_event(record: PillarEvent) -> bytes:
             PILLAR_KIND_BYTES[kind],
             long_bytes(occurred_at),
             long_bytes(received_at),
-            NULL if event_id is None else some_text(event_id),
+            NULL if event_id is None else some_string(event_id),
             NULL if sequence is None else some_long(sequence),
             FLAG[active],
             FLAG[exercise],
@@ -156,9 +156,9 @@ def read_pillar_event(data: bytes) -> PillarEvent:
     if type(data) is not bytes or data[:HEADER_BYTES] != PILLAR_EVENT_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        device_id, pos = read_long_text(data, pos)
+        device_id, pos = read_long_string(data, pos)
     else:
         device_id = data[pos + 1 : end].decode()
         pos = end
@@ -171,9 +171,9 @@ def read_pillar_event(data: bytes) -> PillarEvent:
     if branch:
         if branch != OF_VALUE:
             raise Unusual
-        end = pos + TEXT[data[pos]]
+        end = pos + STRING[data[pos]]
         if end == pos:
-            event_id, pos = read_long_text(data, pos)
+            event_id, pos = read_long_string(data, pos)
         else:
             event_id = data[pos + 1 : end].decode()
             pos = end
@@ -232,12 +232,12 @@ def write_plate_read(record: PlateRead) -> bytes:
             raw,
             long_bytes(occurred_at),
             long_bytes(received_at),
-            NULL if event_id is None else some_text(event_id),
-            NULL if plate_text is None else some_text(plate_text),
+            NULL if event_id is None else some_string(event_id),
+            NULL if plate_text is None else some_string(plate_text),
             NULL if confidence is None else some_double(confidence),
             PLATE_CLASS_BYTES[plate_class],
             PLATE_COLOUR_BYTES[plate_colour],
-            NULL if jurisdiction is None else some_text(jurisdiction),
+            NULL if jurisdiction is None else some_string(jurisdiction),
             NULL if picture is None else some_blob(picture),
         )
     )
@@ -248,9 +248,9 @@ def read_plate_read(data: bytes) -> PlateRead:
     if type(data) is not bytes or data[:HEADER_BYTES] != PLATE_READ_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        checkpoint_id, pos = read_long_text(data, pos)
+        checkpoint_id, pos = read_long_string(data, pos)
     else:
         checkpoint_id = data[pos + 1 : end].decode()
         pos = end
@@ -261,9 +261,9 @@ def read_plate_read(data: bytes) -> PlateRead:
     if branch:
         if branch != OF_VALUE:
             raise Unusual
-        end = pos + TEXT[data[pos]]
+        end = pos + STRING[data[pos]]
         if end == pos:
-            event_id, pos = read_long_text(data, pos)
+            event_id, pos = read_long_string(data, pos)
         else:
             event_id = data[pos + 1 : end].decode()
             pos = end
@@ -273,9 +273,9 @@ def read_plate_read(data: bytes) -> PlateRead:
     if branch:
         if branch != OF_VALUE:
             raise Unusual
-        end = pos + TEXT[data[pos]]
+        end = pos + STRING[data[pos]]
         if end == pos:
-            plate_text, pos = read_long_text(data, pos)
+            plate_text, pos = read_long_string(data, pos)
         else:
             plate_text = data[pos + 1 : end].decode()
             pos = end
@@ -295,9 +295,9 @@ def read_plate_read(data: bytes) -> PlateRead:
     if branch:
         if branch != OF_VALUE:
             raise Unusual
-        end = pos + TEXT[data[pos]]
+        end = pos + STRING[data[pos]]
         if end == pos:
-            jurisdiction, pos = read_long_text(data, pos)
+            jurisdiction, pos = read_long_string(data, pos)
         else:
             jurisdiction = data[pos + 1 : end].decode()
             pos = end

@@ -10,12 +10,12 @@ from schemas.avro_binary import (
 )
 from schemas.avro_reading import (
     OF_VALUE,
-    TEXT,
+    STRING,
     read_array,
     read_blob,
-    read_long_text,
+    read_long_string,
     read_longs,
-    read_text,
+    read_string,
     read_time,
     read_two_times,
     read_zigzag,
@@ -29,8 +29,8 @@ from schemas.avro_writing import (
     long_bytes,
     longs_bytes,
     some_long,
-    some_text,
-    text_bytes,
+    some_string,
+    string_bytes,
 )
 from schemas.fusion_log import (
     CameraAlive,
@@ -129,27 +129,27 @@ def write_media(record: Media) -> bytes:
 
 def read_media(data: bytes, pos: int) -> tuple[Media, int]:
     """Read `Media` from a byte on, and say where it ends."""
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        snapshot_id, pos = read_long_text(data, pos)
+        snapshot_id, pos = read_long_string(data, pos)
     else:
         snapshot_id = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        mime, pos = read_long_text(data, pos)
+        mime, pos = read_long_string(data, pos)
     else:
         mime = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        sha256, pos = read_long_text(data, pos)
+        sha256, pos = read_long_string(data, pos)
     else:
         sha256 = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        topic, pos = read_long_text(data, pos)
+        topic, pos = read_long_string(data, pos)
     else:
         topic = data[pos + 1 : end].decode()
         pos = end
@@ -198,9 +198,9 @@ def read_camera_alive(data: bytes) -> CameraAlive:
     if type(data) is not bytes or data[:HEADER_BYTES] != CAMERA_ALIVE_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        device_id, pos = read_long_text(data, pos)
+        device_id, pos = read_long_string(data, pos)
     else:
         device_id = data[pos + 1 : end].decode()
         pos = end
@@ -246,9 +246,9 @@ def read_clock_notice(data: bytes) -> ClockNotice:
     if type(data) is not bytes or data[:HEADER_BYTES] != CLOCK_NOTICE_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        worker, pos = read_long_text(data, pos)
+        worker, pos = read_long_string(data, pos)
     else:
         worker = data[pos + 1 : end].decode()
         pos = end
@@ -313,9 +313,9 @@ def read_dead_letter_notice(data: bytes) -> DeadLetterNotice:
     pos = HEADER_BYTES
     feed = FEED_OF[data[pos]]
     pos += 1
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        topic, pos = read_long_text(data, pos)
+        topic, pos = read_long_string(data, pos)
     else:
         topic = data[pos + 1 : end].decode()
         pos = end
@@ -332,9 +332,9 @@ def read_dead_letter_notice(data: bytes) -> DeadLetterNotice:
     cause = CAUSE_OF[data[pos]]
     pos += 1
     at, pos = read_time(data, pos)
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        device_id, pos = read_long_text(data, pos)
+        device_id, pos = read_long_string(data, pos)
     else:
         device_id = data[pos + 1 : end].decode()
         pos = end
@@ -394,15 +394,15 @@ def read_exercise_notice(data: bytes) -> ExerciseNotice:
     if type(data) is not bytes or data[:HEADER_BYTES] != EXERCISE_NOTICE_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        exercise_id, pos = read_long_text(data, pos)
+        exercise_id, pos = read_long_string(data, pos)
     else:
         exercise_id = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        zone, pos = read_long_text(data, pos)
+        zone, pos = read_long_string(data, pos)
     else:
         zone = data[pos + 1 : end].decode()
         pos = end
@@ -440,7 +440,7 @@ def write_expected_feeds(record: ExpectedFeeds) -> bytes:
         (
             EXPECTED_FEEDS_HEADER,
             long_bytes(revision),
-            array_bytes(topics, text_bytes),
+            array_bytes(topics, string_bytes),
         )
     )
 
@@ -455,7 +455,7 @@ def read_expected_feeds(data: bytes) -> ExpectedFeeds:
     if size > LAST_OF_BYTE:
         size, pos = read_zigzag(data, pos - 1)
     revision = size >> 1 ^ -(size & 1)
-    topics, pos = read_array(data, pos, read_text)
+    topics, pos = read_array(data, pos, read_string)
     if pos != len(data):
         raise Unusual
     return ExpectedFeeds(
@@ -507,9 +507,9 @@ def read_feed_status(data: bytes) -> FeedStatus:
     feed = FEED_OF[data[pos]]
     state = FEED_STATE_OF[data[pos + 1]]
     pos += 2
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        topic, pos = read_long_text(data, pos)
+        topic, pos = read_long_string(data, pos)
     else:
         topic = data[pos + 1 : end].decode()
         pos = end
@@ -576,9 +576,9 @@ def read_feed_watermark(data: bytes) -> FeedWatermark:
     pos = HEADER_BYTES
     feed = FEED_OF[data[pos]]
     pos += 1
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        topic, pos = read_long_text(data, pos)
+        topic, pos = read_long_string(data, pos)
     else:
         topic = data[pos + 1 : end].decode()
         pos = end
@@ -635,15 +635,15 @@ def read_fusion_input(data: bytes) -> FusionInput:
     pos = HEADER_BYTES
     kind = INPUT_KIND_OF[data[pos]]
     pos += 1
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        event_id, pos = read_long_text(data, pos)
+        event_id, pos = read_long_string(data, pos)
     else:
         event_id = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        zone, pos = read_long_text(data, pos)
+        zone, pos = read_long_string(data, pos)
     else:
         zone = data[pos + 1 : end].decode()
         pos = end
@@ -723,16 +723,16 @@ def read_fusion_snapshot(data: bytes) -> FusionSnapshot:
     if size > LAST_OF_BYTE:
         size, pos = read_zigzag(data, pos - 1)
     next_offset = size >> 1 ^ -(size & 1)
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        last_hash, pos = read_long_text(data, pos)
+        last_hash, pos = read_long_string(data, pos)
     else:
         last_hash = data[pos + 1 : end].decode()
         pos = end
     state, pos = read_blob(data, pos)
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        topic_id, pos = read_long_text(data, pos)
+        topic_id, pos = read_long_string(data, pos)
     else:
         topic_id = data[pos + 1 : end].decode()
         pos = end
@@ -782,9 +782,9 @@ def read_list_age(data: bytes) -> ListAge:
     pos = HEADER_BYTES
     feed = FEED_OF[data[pos]]
     pos += 1
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        topic, pos = read_long_text(data, pos)
+        topic, pos = read_long_string(data, pos)
     else:
         topic = data[pos + 1 : end].decode()
         pos = end
@@ -838,9 +838,9 @@ def read_log_broken_notice(data: bytes) -> LogBrokenNotice:
     if type(data) is not bytes or data[:HEADER_BYTES] != LOG_BROKEN_NOTICE_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        topic, pos = read_long_text(data, pos)
+        topic, pos = read_long_string(data, pos)
     else:
         topic = data[pos + 1 : end].decode()
         pos = end
@@ -933,13 +933,13 @@ def write_maintenance_window(record: MaintenanceWindow) -> bytes:
             SIZE[len(raw := zone.encode())],
             raw,
             long_bytes(revision),
-            array_bytes(devices, text_bytes),
-            NULL if gateway is None else some_text(gateway),
+            array_bytes(devices, string_bytes),
+            NULL if gateway is None else some_string(gateway),
             array_bytes(periods, write_period),
             SIZE[len(raw := rule.encode())],
             raw,
             ACK_REASON_BYTES[reason],
-            NULL if note is None else some_text(note),
+            NULL if note is None else some_string(note),
             write_actor(actor),
             FLAG[ended],
         )
@@ -951,15 +951,15 @@ def read_maintenance_window(data: bytes) -> MaintenanceWindow:
     if type(data) is not bytes or data[:HEADER_BYTES] != MAINTENANCE_WINDOW_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        window_id, pos = read_long_text(data, pos)
+        window_id, pos = read_long_string(data, pos)
     else:
         window_id = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        zone, pos = read_long_text(data, pos)
+        zone, pos = read_long_string(data, pos)
     else:
         zone = data[pos + 1 : end].decode()
         pos = end
@@ -968,23 +968,23 @@ def read_maintenance_window(data: bytes) -> MaintenanceWindow:
     if size > LAST_OF_BYTE:
         size, pos = read_zigzag(data, pos - 1)
     revision = size >> 1 ^ -(size & 1)
-    devices, pos = read_array(data, pos, read_text)
+    devices, pos = read_array(data, pos, read_string)
     gateway = None
     branch = data[pos]
     pos += 1
     if branch:
         if branch != OF_VALUE:
             raise Unusual
-        end = pos + TEXT[data[pos]]
+        end = pos + STRING[data[pos]]
         if end == pos:
-            gateway, pos = read_long_text(data, pos)
+            gateway, pos = read_long_string(data, pos)
         else:
             gateway = data[pos + 1 : end].decode()
             pos = end
     periods, pos = read_array(data, pos, read_period)
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        rule, pos = read_long_text(data, pos)
+        rule, pos = read_long_string(data, pos)
     else:
         rule = data[pos + 1 : end].decode()
         pos = end
@@ -996,9 +996,9 @@ def read_maintenance_window(data: bytes) -> MaintenanceWindow:
     if branch:
         if branch != OF_VALUE:
             raise Unusual
-        end = pos + TEXT[data[pos]]
+        end = pos + STRING[data[pos]]
         if end == pos:
-            note, pos = read_long_text(data, pos)
+            note, pos = read_long_string(data, pos)
         else:
             note = data[pos + 1 : end].decode()
             pos = end
@@ -1063,15 +1063,15 @@ def read_observation(data: bytes) -> Observation:
     if type(data) is not bytes or data[:HEADER_BYTES] != OBSERVATION_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        observation_id, pos = read_long_text(data, pos)
+        observation_id, pos = read_long_string(data, pos)
     else:
         observation_id = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        device_id, pos = read_long_text(data, pos)
+        device_id, pos = read_long_string(data, pos)
     else:
         device_id = data[pos + 1 : end].decode()
         pos = end
@@ -1150,15 +1150,15 @@ def read_pillar_fact(data: bytes) -> PillarFact:
     if type(data) is not bytes or data[:HEADER_BYTES] != PILLAR_FACT_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        event_id, pos = read_long_text(data, pos)
+        event_id, pos = read_long_string(data, pos)
     else:
         event_id = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        device_id, pos = read_long_text(data, pos)
+        device_id, pos = read_long_string(data, pos)
     else:
         device_id = data[pos + 1 : end].decode()
         pos = end
@@ -1213,9 +1213,9 @@ def read_policy_record(data: bytes) -> PolicyRecord:
     if type(data) is not bytes or data[:HEADER_BYTES] != POLICY_RECORD_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        version, pos = read_long_text(data, pos)
+        version, pos = read_long_string(data, pos)
     else:
         version = data[pos + 1 : end].decode()
         pos = end

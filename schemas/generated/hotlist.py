@@ -10,10 +10,10 @@ from schemas.avro_binary import (
 )
 from schemas.avro_reading import (
     OF_VALUE,
-    TEXT,
+    STRING,
     read_blob,
     read_double,
-    read_long_text,
+    read_long_string,
     read_symbols,
     read_time,
     read_zigzag,
@@ -97,41 +97,41 @@ def read_hotlist_entry(data: bytes) -> HotlistEntry:
     if type(data) is not bytes or data[:HEADER_BYTES] != HOTLIST_ENTRY_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        entry_id, pos = read_long_text(data, pos)
+        entry_id, pos = read_long_string(data, pos)
     else:
         entry_id = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        plate_text, pos = read_long_text(data, pos)
+        plate_text, pos = read_long_string(data, pos)
     else:
         plate_text = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        jurisdiction, pos = read_long_text(data, pos)
+        jurisdiction, pos = read_long_string(data, pos)
     else:
         jurisdiction = data[pos + 1 : end].decode()
         pos = end
     purpose = PURPOSE_OF[data[pos]]
     pos += 1
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        authority, pos = read_long_text(data, pos)
+        authority, pos = read_long_string(data, pos)
     else:
         authority = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        case_ref, pos = read_long_text(data, pos)
+        case_ref, pos = read_long_string(data, pos)
     else:
         case_ref = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        entered_by, pos = read_long_text(data, pos)
+        entered_by, pos = read_long_string(data, pos)
     else:
         entered_by = data[pos + 1 : end].decode()
         pos = end
@@ -220,48 +220,48 @@ def read_verification_request(data: bytes) -> VerificationRequest:
     if type(data) is not bytes or data[:HEADER_BYTES] != VERIFICATION_REQUEST_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        request_id, pos = read_long_text(data, pos)
+        request_id, pos = read_long_string(data, pos)
     else:
         request_id = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        entry_id, pos = read_long_text(data, pos)
+        entry_id, pos = read_long_string(data, pos)
     else:
         entry_id = data[pos + 1 : end].decode()
         pos = end
     purpose = PURPOSE_OF[data[pos]]
     pos += 1
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        authority, pos = read_long_text(data, pos)
+        authority, pos = read_long_string(data, pos)
     else:
         authority = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        case_ref, pos = read_long_text(data, pos)
+        case_ref, pos = read_long_string(data, pos)
     else:
         case_ref = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        checkpoint_id, pos = read_long_text(data, pos)
+        checkpoint_id, pos = read_long_string(data, pos)
     else:
         checkpoint_id = data[pos + 1 : end].decode()
         pos = end
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        zone, pos = read_long_text(data, pos)
+        zone, pos = read_long_string(data, pos)
     else:
         zone = data[pos + 1 : end].decode()
         pos = end
     occurred_at, pos = read_time(data, pos)
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        plate_text, pos = read_long_text(data, pos)
+        plate_text, pos = read_long_string(data, pos)
     else:
         plate_text = data[pos + 1 : end].decode()
         pos = end

@@ -10,10 +10,10 @@ from schemas.avro_binary import (
 )
 from schemas.avro_reading import (
     OF_VALUE,
-    TEXT,
+    STRING,
     read_angle,
     read_array,
-    read_long_text,
+    read_long_string,
     read_zigzag,
 )
 from schemas.avro_writing import (
@@ -23,7 +23,7 @@ from schemas.avro_writing import (
     array_bytes,
     long_bytes,
     some_long,
-    some_text,
+    some_string,
 )
 from schemas.generated.symbols import (
     DEVICE_KIND_BYTES,
@@ -61,9 +61,9 @@ def read_chain_link(data: bytes, pos: int) -> tuple[ChainLink, int]:
     """Read `ChainLink` from a byte on, and say where it ends."""
     tier = TIER_OF[data[pos]]
     pos += 1
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        unit, pos = read_long_text(data, pos)
+        unit, pos = read_long_string(data, pos)
     else:
         unit = data[pos + 1 : end].decode()
         pos = end
@@ -98,9 +98,9 @@ def write_response_point(record: ResponsePoint) -> bytes:
 
 def read_response_point(data: bytes, pos: int) -> tuple[ResponsePoint, int]:
     """Read `ResponsePoint` from a byte on, and say where it ends."""
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        name, pos = read_long_text(data, pos)
+        name, pos = read_long_string(data, pos)
     else:
         name = data[pos + 1 : end].decode()
         pos = end
@@ -157,7 +157,7 @@ def write_registry_device(record: RegistryDevice) -> bytes:
             long_bytes(revision),
             NULL if heading_deg is None else some_long(heading_deg),
             NULL if heartbeat_s is None else some_long(heartbeat_s),
-            NULL if gateway is None else some_text(gateway),
+            NULL if gateway is None else some_string(gateway),
             array_bytes(chain, write_chain_link),
             array_bytes(response_points, write_response_point),
             FLAG[removed],
@@ -172,17 +172,17 @@ def read_registry_device(data: bytes) -> RegistryDevice:
     if type(data) is not bytes or data[:HEADER_BYTES] != REGISTRY_DEVICE_HEADER:
         raise Unusual
     pos = HEADER_BYTES
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        device_id, pos = read_long_text(data, pos)
+        device_id, pos = read_long_string(data, pos)
     else:
         device_id = data[pos + 1 : end].decode()
         pos = end
     kind = DEVICE_KIND_OF[data[pos]]
     pos += 1
-    end = pos + TEXT[data[pos]]
+    end = pos + STRING[data[pos]]
     if end == pos:
-        zone, pos = read_long_text(data, pos)
+        zone, pos = read_long_string(data, pos)
     else:
         zone = data[pos + 1 : end].decode()
         pos = end
@@ -221,9 +221,9 @@ def read_registry_device(data: bytes) -> RegistryDevice:
     if branch:
         if branch != OF_VALUE:
             raise Unusual
-        end = pos + TEXT[data[pos]]
+        end = pos + STRING[data[pos]]
         if end == pos:
-            gateway, pos = read_long_text(data, pos)
+            gateway, pos = read_long_string(data, pos)
         else:
             gateway = data[pos + 1 : end].decode()
             pos = end

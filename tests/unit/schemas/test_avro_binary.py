@@ -81,9 +81,9 @@ def test_an_integer_of_more_than_64_bits_is_not_read(data: bytes) -> None:
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 8191, 8192, 100_000])
 def test_a_string_of_any_length_is_written_and_read(size: int) -> None:
     text = "é" * (size // 2) + "x" * (size % 2)
-    written = avro_writing.text_bytes(text)
+    written = avro_writing.string_bytes(text)
     assert written == by_fastavro("string", text)
-    assert avro_reading.read_text(written, 0) == (text, len(written))
+    assert avro_reading.read_string(written, 0) == (text, len(written))
     blob = text.encode()
     assert avro_writing.blob_bytes(blob) == written
     assert avro_reading.read_blob(written, 0) == (blob, len(written))
@@ -91,12 +91,12 @@ def test_a_string_of_any_length_is_written_and_read(size: int) -> None:
 
 def test_the_bytes_of_a_long_length_are_not_kept() -> None:
     kept = len(avro_writing.SIZE)
-    avro_writing.text_bytes("x" * 20_000)
+    avro_writing.string_bytes("x" * 20_000)
     assert len(avro_writing.SIZE) == kept
 
 
 @pytest.mark.parametrize("size", [b"\1", b"\x81\1", SMALLEST_COUNT])
-@pytest.mark.parametrize("read", [avro_reading.read_text, avro_reading.read_blob])
+@pytest.mark.parametrize("read", [avro_reading.read_string, avro_reading.read_blob])
 def test_a_negative_length_is_not_read(read: Callable[[bytes, int], object], size: bytes) -> None:
     with pytest.raises(Unusual):
         read(size + b"abcdef", 0)
@@ -105,15 +105,15 @@ def test_a_negative_length_is_not_read(read: Callable[[bytes, int], object], siz
 @pytest.mark.parametrize(
     ("write", "value"),
     [
-        (avro_writing.text_bytes, b"a"),
-        (avro_writing.some_text, b"a"),
+        (avro_writing.string_bytes, b"a"),
+        (avro_writing.some_string, b"a"),
         (avro_writing.blob_bytes, bytearray(b"a")),
         (avro_writing.some_blob, "a"),
         (avro_writing.some_long, True),
         (avro_writing.longs_bytes, (1, True)),
         (avro_writing.longs_bytes, [1]),
         (avro_writing.some_double, 1),
-        (lambda value: avro_writing.array_bytes(value, avro_writing.text_bytes), ["a"]),
+        (lambda value: avro_writing.array_bytes(value, avro_writing.string_bytes), ["a"]),
     ],
 )
 def test_a_value_of_another_type_is_left_to_fastavro(write: Callable[[Any], bytes], value: Any) -> None:
@@ -149,6 +149,6 @@ def test_a_time_is_written_once_and_remembered() -> None:
 
 @pytest.mark.parametrize("nothing", [b"\0", b"\x80\0", b"\x80\x80\0"])
 def test_no_items_are_no_items_in_however_many_bytes_that_is_said(nothing: bytes) -> None:
-    assert avro_reading.read_array(nothing + b"\0", 0, avro_reading.read_text) == ((), len(nothing))
+    assert avro_reading.read_array(nothing + b"\0", 0, avro_reading.read_string) == ((), len(nothing))
     assert avro_reading.read_symbols(nothing + b"\0", 0, {0: "a"}) == ((), len(nothing))
     assert avro_reading.read_longs(nothing + b"\0", 0) == ((), len(nothing))
