@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import structlog
 
+from schemas.codec import preload
 from schemas.errors import CallboxError
 from streams.clock import SYSTEM_CLOCK, Clock
 from streams.faust.app import WorkerApp, create_app
@@ -74,6 +75,7 @@ def run_worker(
         DeliveryFailed: The broker does not answer the producer.
     """
     partitions = assert_can_start(spec, kafka, runtime, replica)
+    preload()  # no record that comes reads its schema from a disk that may hang by then
     lower_priority(settings)
     disable_core_dumps()
     worker = _Worker(spec, make_agent, kafka, settings, runtime, partitions, cache, replica)
