@@ -80,7 +80,12 @@ class Edge:
             for share in shares
         )
         self._watch = TopicWatch(
-            admin, kafka.capabilities, group, topics, restart=self._restart, tell=self._strangers.append
+            admin,
+            kafka.capabilities,
+            group,
+            topics,
+            note_topic_id=self._note_topic_id,
+            tell=self._strangers.append,
         )
 
     def host(self, app: WorkerApp, add_agent: Callable[[str, Inbox], None]) -> None:
@@ -114,6 +119,6 @@ class Edge:
         for topic, found in by_topic.items():
             self._inboxes[topic].put_batches(found)
 
-    def _restart(self, topic: str) -> None:
+    def _note_topic_id(self, topic: str, topic_id: str) -> None:
         for consumer in self.consumers:
-            consumer.topic_made_anew(topic)
+            consumer.note_topic_id(topic, topic_id)
