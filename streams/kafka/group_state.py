@@ -87,7 +87,8 @@ class GroupState:
         Args:
             place: The partition.
             offset: The first that is handed over.
-            committed: The offset that is committed.
+            committed: The offset that is committed; None where there is none, or none that names this topic: what is
+                done is committed then even if the offset is the same.
             is_held: Whether a loss is to be told before anything is committed.
             comes_down: Whether a commit above `offset` is replaced by it at once, loss told or not: as the partition
                 grows, that commit would come to look right, and what lies before it would be skipped after a crash.
@@ -317,7 +318,7 @@ class GroupState:
         else:  # reading began below what is committed: the commit itself has to come down
             is_back, committed = known.start < known.committed, known.committed
         if known.is_held:
-            return known.start if known.comes_down and is_back else None
+            return known.start if known.comes_down and (is_back or known.committed is None) else None
         offset = known.done if most is None else min(known.done, most)
         return offset if offset > committed or (is_back and offset < committed) else None
 

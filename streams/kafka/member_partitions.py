@@ -206,10 +206,11 @@ class MemberPartitions:
         )
         self._topic_ids[place], self._ends[place] = bounds.topic_id, bounds.high or 0
         self._assigned.add(place)
+        is_kept = commit is not None and commit.is_ours and not is_another(commit.topic_id, bounds.topic_id)
         self._state.begin(
             place,
             start.offset,
-            None if commit is None else commit.offset,
+            commit.offset if commit is not None and is_kept else None,
             is_held=start.loss is not None,
             comes_down=start.loss is not None and start.loss.kind is LossKind.SHORTER,
         )

@@ -150,7 +150,7 @@ class FakeLookup:
     """Where partitions begin and end, as it was when they were asked about; answered when the test lets it."""
 
     def __init__(self, broker: FakeBroker) -> None:
-        self._broker = broker
+        self.broker = broker
         self._asked: dict[Place, Bounds] = {}
         self.answers_at_once = True
         self.asked: list[list[Place]] = []
@@ -158,7 +158,7 @@ class FakeLookup:
     def ask(self, places: Iterable[Place]) -> None:
         new = [place for place in places if place not in self._asked]
         self.asked.append(new)
-        self._asked |= {place: self._broker.bounds(place) for place in new}
+        self._asked |= {place: self.broker.bounds(place) for place in new}
 
     def answers(self, places: Iterable[Place]) -> dict[Place, Bounds]:
         if not self.answers_at_once:

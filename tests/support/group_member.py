@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from streams.clock import Clock
 from streams.kafka.batch import Batch, Place
 from streams.kafka.config import KafkaConfig
 from streams.kafka.group_consumer import SERVE_S, ConsumerLimits, GroupConsumer
 from streams.kafka.group_state import GroupState
-from streams.kafka.partition_start import Loss
 from tests.support.fake_consumer import FakeBroker, FakeConsumer, FakeLookup
 from tests.support.fakes import KAFKA, HandClock
+
+if TYPE_CHECKING:
+    from streams.kafka.partition_start import Loss
 
 TOPIC: Final = "topic"
 PLACE, SECOND, OTHER = Place(TOPIC, 0), Place(TOPIC, 1), Place("other", 0)
@@ -69,6 +71,10 @@ class Member:
         self.consumer.settings = settings
         return self.consumer
 
+    def use(self, broker: FakeBroker) -> None:
+        """Read this broker: where another member was before."""
+        self.broker = self.consumer.broker = self.lookup.broker = broker
+
     def hand_over(self, batches: Sequence[Batch]) -> None:
         self.handed_over += batches
         self.hand_overs += 1
@@ -119,7 +125,11 @@ class Member:
 
 
 def statistics(
-    partitions: Mapping[Place, tuple[int, int]], *, join_state: str = "steady", idle_ms: int = 0, leader: int = 1
+    partitions: Mapping[Place, tuple[int, int]],
+    *,
+    join_state: str = "steady",
+    idle_ms: int = 0,
+    leader: int = 1,
 ) -> str:
     """A report of librdkafka, with the end and the next offset of each partition that is fetched."""
     topics: dict[str, Any] = {}

@@ -66,7 +66,9 @@ def test_a_broker_without_a_connection_has_not_answered(state: str) -> None:
     assert (found.heard_at, found.answers[0].at, found.answers[0].has_leader) == (0, 0, True)
 
 
-@pytest.mark.parametrize("fetch_state", ["none", "stopped", "offset-query", "offset-wait", "validate-epoch-wait"])
+@pytest.mark.parametrize(
+    "fetch_state", ["none", "stopped", "offset-query", "offset-wait", "validate-epoch-wait"]
+)
 def test_a_partition_that_is_not_fetched_is_not_answered(fetch_state: str) -> None:
     assert read({"a/1": broker()}, {"0": partition(fetch_state=fetch_state)}).answers == ()
 
@@ -86,7 +88,9 @@ def test_everything_is_asked_for_where_the_end_is_known_and_reached(
     assert found.answers[0].is_fetched_out is is_fetched_out
 
 
-@pytest.mark.parametrize("join_state", ["init", "wait-join", "wait-metadata", "wait-sync", "wait-assign-call", ""])
+@pytest.mark.parametrize(
+    "join_state", ["init", "wait-join", "wait-metadata", "wait-sync", "wait-assign-call", ""]
+)
 def test_a_member_that_rebalances_is_not_steady(join_state: str) -> None:
     assert not read({}, {}, join_state).is_steady
     assert read({}, {}, "steady").is_steady

@@ -73,7 +73,9 @@ def test_a_partition_is_at_its_end_when_nothing_came_after_it() -> None:
 
 def test_a_record_is_taken_as_it_is() -> None:
     fetched = FetchedBatches(state(first=0), 100)
-    fetched.add(cast("Message", FakeMessage("topic", 0, 0, None, None, (2, 55), [("name", b"x"), ("empty", None)])))
+    fetched.add(
+        cast("Message", FakeMessage("topic", 0, 0, None, None, (2, 55), [("name", b"x"), ("empty", None)]))
+    )
     fetched.add(cast("Message", FakeMessage("topic", 0, 1, b"", b"", (0, -1), [])))
     (batch,) = fetched.cut()
     assert list(batch) == [

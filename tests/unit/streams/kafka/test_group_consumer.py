@@ -54,7 +54,7 @@ def test_records_that_were_fetched_before_their_partition_went_are_dropped() -> 
 
 
 def test_records_of_an_earlier_assignment_never_pass_for_records_of_the_next() -> None:
-    """A poll returns a record, and the call that fetches what is behind it takes the partition away and gives it back."""
+    """A poll returns a record; the call that fetches the rest takes the partition away and gives it back."""
     member = Member().began(PLACE)
     member.broker.commits[PLACE] = 40, write_metadata(f"{TOPIC}-1", ms(0))
     member.broker.append(PLACE, 90)
@@ -175,7 +175,9 @@ def test_partitions_that_have_gone_are_not_resumed() -> None:
 # --- what the broker has answered ---------------------------------------------------------------------------------
 
 
-def test_a_partition_is_read_to_its_end_when_the_client_has_asked_for_everything_and_nothing_is_queued() -> None:
+def test_a_partition_is_read_to_its_end_when_the_client_has_asked_for_everything_and_nothing_is_queued() -> (
+    None
+):
     member = Member()
     member.broker.append(PLACE, 10)
     member.given(PLACE)

@@ -19,7 +19,9 @@ from tests.support.group_member import PLACE, SECOND, TOPIC, Member, statistics
 from tests.support.log_records import ms
 
 
-def error(code: int, *, partition: int | None = 0, topic: str | None = TOPIC, fatal: bool = False) -> FakeMessage:
+def error(
+    code: int, *, partition: int | None = 0, topic: str | None = TOPIC, fatal: bool = False
+) -> FakeMessage:
     return FakeMessage(topic, partition, None, None, None, failed=failure(code, fatal=fatal))
 
 
@@ -87,7 +89,9 @@ def test_a_batch_that_cannot_be_unpacked_is_told_and_the_others_are_read(code: i
 
 
 @pytest.mark.parametrize("place", [(None, None), (TOPIC, None), ("", -1), ("unheard-of", 99)])
-@pytest.mark.parametrize("code", [KafkaError._TRANSPORT, KafkaError._AUTO_OFFSET_RESET, KafkaError._PARTITION_EOF])
+@pytest.mark.parametrize(
+    "code", [KafkaError._TRANSPORT, KafkaError._AUTO_OFFSET_RESET, KafkaError._PARTITION_EOF]
+)
 def test_an_error_that_belongs_to_no_partition_of_ours_is_no_failure(
     code: int, place: tuple[str | None, int | None]
 ) -> None:

@@ -32,7 +32,9 @@ def test_the_end_of_a_partition_is_told_only_where_the_brokers_word_for_it_is_no
 
 @pytest.mark.parametrize("fetch_bytes", [1, 1 << 20, 16 << 20, 100 << 20])
 @pytest.mark.parametrize("config", [KAFKA, EMBEDDED])
-def test_librdkafka_takes_the_settings_whatever_a_fetch_may_bring(config: KafkaConfig, fetch_bytes: int) -> None:
+def test_librdkafka_takes_the_settings_whatever_a_fetch_may_bring(
+    config: KafkaConfig, fetch_bytes: int
+) -> None:
     settings = group_settings(config, "group", "callbox-x", fetch_bytes)
     assert settings["receive.message.max.bytes"] > settings["fetch.max.bytes"] >= fetch_bytes
     assert settings["queued.max.messages.kbytes"] << 10 >= fetch_bytes

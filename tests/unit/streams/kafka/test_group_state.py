@@ -16,7 +16,9 @@ TOPIC, OTHER = "topic", "other"
 PLACE, SECOND = Place(TOPIC, 0), Place(TOPIC, 1)
 
 
-def records(first: int, count: int, *, place: Place = PLACE, start: int | None = None, epoch: int = 1) -> Batch:
+def records(
+    first: int, count: int, *, place: Place = PLACE, start: int | None = None, epoch: int = 1
+) -> Batch:
     found = [LogRecord(*place, offset, ms(offset), b"", b"") for offset in range(first, first + count)]
     return Batch(found, start, epoch)
 
@@ -116,7 +118,7 @@ def test_a_commit_above_where_reading_began_comes_down() -> None:
 
 
 def test_a_commit_above_where_reading_began_comes_down_to_its_limit_however_far_reading_is() -> None:
-    """Else the old commit stays, comes to look right as the partition grows, and what is held is skipped after a crash."""
+    """Else the old commit stays and comes to look right as the partition grows: what is held would be skipped."""
     state = begun(0, 100)
     process(state, records(0, 150))
     assert due(state, limited_to(5)) == {PLACE: 5}
@@ -134,7 +136,11 @@ def test_a_commit_beyond_the_end_comes_down_before_the_loss_is_told() -> None:
 
 def test_a_commit_below_where_reading_began_does_not_come_up_before_the_loss_is_told() -> None:
     assert due(begun(40, 12, is_held=True, comes_down=True)) == {}
-    assert due(begun(40, None, is_held=True, comes_down=True)) == {}
+
+
+def test_a_commit_that_does_not_name_the_topic_comes_down_too() -> None:
+    assert due(begun(40, None, is_held=True, comes_down=True)) == {PLACE: 40}
+    assert due(begun(40, None, is_held=True)) == {}
 
 
 def test_the_answer_to_a_commit_of_an_earlier_assignment_is_put_right_by_the_next_commit() -> None:
@@ -191,7 +197,11 @@ def test_a_batch_of_an_earlier_assignment_does_not_move_what_is_fetched() -> Non
 def test_epochs_of_two_partitions_are_never_the_same() -> None:
     state = begun()
     assert state.begin(SECOND, 0, None, is_held=False) == 2
-    assert [state.position(PLACE), state.position(SECOND), state.position(Place(OTHER, 0))] == [(1, 0), (2, 0), None]
+    assert [state.position(PLACE), state.position(SECOND), state.position(Place(OTHER, 0))] == [
+        (1, 0),
+        (2, 0),
+        None,
+    ]
 
 
 # --- what is begun ------------------------------------------------------------------------------------------------
@@ -239,7 +249,10 @@ def test_what_is_handed_over_and_not_done_is_in_hand() -> None:
 
 def test_a_partition_waits_until_it_is_read_to_its_end_done_and_committed() -> None:
     state = begun(committed=0)
-    assert (state.has_unprocessed(PLACE), state.has_waiting(PLACE)) == (True, True)  # nothing is known of its end
+    assert (state.has_unprocessed(PLACE), state.has_waiting(PLACE)) == (
+        True,
+        True,
+    )  # nothing is known of its end
     state.answered(PLACE, ms(0), at_end=True, has_leader=True)
     assert (state.has_unprocessed(PLACE), state.has_waiting(PLACE)) == (False, False)
     batch = records(0, 5)
@@ -268,8 +281,16 @@ def test_of_a_partition_that_is_not_ours_nothing_is_said() -> None:
     state.fetched(records(0, 1))
     state.release(PLACE)
     state.leave([PLACE])
-    assert (state.has_waiting(PLACE), state.has_unprocessed(PLACE), state.committed(PLACE)) == (None, None, None)
-    assert (state.fetched_until(PLACE), state.answered_at(PLACE), state.has_leader(PLACE)) == (None, None, None)
+    assert (state.has_waiting(PLACE), state.has_unprocessed(PLACE), state.committed(PLACE)) == (
+        None,
+        None,
+        None,
+    )
+    assert (state.fetched_until(PLACE), state.answered_at(PLACE), state.has_leader(PLACE)) == (
+        None,
+        None,
+        None,
+    )
     assert not state.has_begun([PLACE])
 
 
@@ -353,7 +374,7 @@ def test_a_worker_is_joined_and_settled_when_all_of_its_members_are() -> None:
 # --- two threads --------------------------------------------------------------------------------------------------
 
 
-def test_what_the_loop_does_while_partitions_come_and_go_never_commits_what_is_not_done_in_the_present_epoch() -> None:
+def test_nothing_of_an_earlier_epoch_is_due_while_partitions_come_and_go_in_another_thread() -> None:
     state = GroupState([TOPIC])
     stop = threading.Event()
     wrong: list[str] = []

@@ -167,7 +167,10 @@ def test_a_leader_epoch_goes_with_the_commit_that_it_belongs_to() -> None:
     member.broker.commits = {PLACE: (4, None), SECOND: (40, None)}
     member.broker.leader_epochs = {PLACE: 7, SECOND: 7}
     member.begun(PLACE, SECOND)
-    assert sorted(member.consumer.called("incremental_assign")[-1]) == [("topic", 0, 4, 7), ("topic", 1, 0, None)]
+    assert sorted(member.consumer.called("incremental_assign")[-1]) == [
+        ("topic", 0, 4, 7),
+        ("topic", 1, 0, None),
+    ]
 
 
 def test_a_pause_of_an_earlier_assignment_does_not_go_on() -> None:
@@ -376,6 +379,20 @@ def test_a_strangers_commit_is_replaced_by_ours() -> None:
     assert member.consumer.assigned == {PLACE: 4}
     member.partitions.commit(wait=True)
     assert member.committed() == Commit(4, ID, None, is_ours=True)
+
+
+@pytest.mark.parametrize("metadata", [None, write_metadata("topic-0", ms(0))])
+def test_a_commit_that_does_not_name_the_topic_is_made_anew_also_where_nothing_comes(
+    metadata: str | None,
+) -> None:
+    """Else a topic that was made anew is told at every start, and one that will be is not known for another one."""
+    member = Member()
+    member.broker.make_anew("topic")
+    member.broker.commits[PLACE] = 0, metadata
+    member.begun(PLACE)
+    member.state.release(PLACE)
+    member.partitions.commit()
+    assert member.committed() == Commit(0, "topic-2", None, is_ours=True)
 
 
 # --- commit -------------------------------------------------------------------------------------------------------

@@ -3,16 +3,18 @@
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
 from structlog.testing import capture_logs
 
 from streams.kafka.capabilities import CAPABILITIES, BrokerKind
 from streams.worker.topic_watch import Stranger, TopicWatch
 from tests.support.fakes import HandClock
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
 
 OURS = "callbox-callbox.alarms-host"
 STRANGER = Stranger("java-app", "/10.0.0.9")
@@ -42,7 +44,9 @@ class FakeAdmin:
         self.failure: Exception | None = None
         self.looked = threading.Event()
 
-    def describe_topics(self, asked: TopicCollection, *, request_timeout: float) -> dict[str, Future[Described]]:
+    def describe_topics(
+        self, asked: TopicCollection, *, request_timeout: float
+    ) -> dict[str, Future[Described]]:
         assert request_timeout > 0
         self.looked.set()
         if self.failure is not None:
