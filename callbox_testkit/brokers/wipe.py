@@ -35,16 +35,22 @@ def wipe(kafka: KafkaConfig, is_ours: Callable[[str], bool] = is_in_catalogue) -
         kafka: The broker.
         is_ours: Whether a topic of that name is deleted.
     """
+    drop_groups(kafka)
     admin = AdminClient(librdkafka_settings(kafka))
-    groups = [group.group_id for group in admin.list_consumer_groups().result(_ASK_S).valid]
-    for group in groups:
-        if group.startswith(_GROUPS):
-            _delete_group(admin, group)
     if there := sorted(filter(is_ours, admin.list_topics(timeout=_ASK_S).topics)):
         for future in admin.delete_topics(there).values():
             future.result(_ASK_S)
     while any(map(is_ours, admin.list_topics(timeout=_ASK_S).topics)):
         pause(0.05)
+
+
+def drop_groups(kafka: KafkaConfig) -> None:
+    """Delete callbox's consumer groups, and with them what they have committed. No worker may be running."""
+    admin = AdminClient(librdkafka_settings(kafka))
+    groups = [group.group_id for group in admin.list_consumer_groups().result(_ASK_S).valid]
+    for group in groups:
+        if group.startswith(_GROUPS):
+            _delete_group(admin, group)
 
 
 def _delete_group(admin: AdminClient, group: str) -> None:

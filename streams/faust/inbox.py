@@ -32,6 +32,7 @@ class Inbox(Channel[Any]):
         self._waiting: deque[Batch] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._something = asyncio.Event()
+        self._is_asleep = False
         self._is_closed = False
 
     def clone(self, **_: Any) -> "Inbox":
@@ -44,9 +45,10 @@ class Inbox(Channel[Any]):
 
     def put_batches(self, batches: Iterable[Batch]) -> None:
         """Take batches from another thread."""
-        is_asleep = not self._waiting
         self._waiting.extend(batches)
-        if is_asleep and self._loop is not None:
+        # Looked at after they are there, as `take` looks for them after it has said that it sleeps: one of the two
+        # sees the other. What waits already is no sign that somebody is awake: it may be taken in between.
+        if self._is_asleep and self._loop is not None:
             self._loop.call_soon_threadsafe(self._something.set)
 
     def close(self) -> None:
@@ -62,9 +64,7 @@ class Inbox(Channel[Any]):
         found: list[Batch] = []
         while not found:
             while not self._waiting or self._is_closed:
-                self._something.clear()
-                if not self._waiting or self._is_closed:  # it may have come in between, from the other thread
-                    await self._something.wait()
+                await self._sleep()
             count = 0
             while self._waiting and count < limit:
                 batch = self._waiting.popleft()
@@ -72,3 +72,13 @@ class Inbox(Channel[Any]):
                     found.append(batch)
                     count += len(batch)
         return found
+
+    async def _sleep(self) -> None:
+        """Wait until something may have come."""
+        self._something.clear()
+        self._is_asleep = True
+        try:
+            if not self._waiting or self._is_closed:  # it may have come in between, from the other thread
+                await self._something.wait()
+        finally:
+            self._is_asleep = False

@@ -33,16 +33,18 @@ class Transport(Service):
     ) -> None:
         super().__init__(**kwargs)
         self._consumers, self._inboxes, self._state = tuple(consumers), tuple(inboxes), state
+        self._joining: list[GroupConsumer] = []
 
     async def on_start(self) -> None:
         """Join the group."""
         for consumer in self._consumers:
             consumer.start()
+            self._joining.append(consumer)
 
     async def on_stop(self) -> None:
-        """Finish what is begun, commit it and leave."""
+        """Finish what is begun, commit it and leave; a member that was never started has nothing to leave."""
         for inbox in self._inboxes:
             inbox.close()
         while self._state.has_begun_any():  # noqa: ASYNC110 - threads change it; the caller bounds it
             await asyncio.sleep(_PAUSE_S)
-        await asyncio.gather(*(asyncio.to_thread(consumer.stop, _LEAVE_S) for consumer in self._consumers))
+        await asyncio.gather(*(asyncio.to_thread(consumer.stop, _LEAVE_S) for consumer in self._joining))

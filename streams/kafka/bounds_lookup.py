@@ -13,7 +13,7 @@ from streams.kafka.batch import Place
 from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import explain, is_refusal
 from streams.kafka.partition_start import Bounds
-from streams.kafka.rare_log import RareLog
+from streams.kafka.rare_log import RareLogger
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +46,7 @@ class BoundsLookup:
 
     def __init__(self, config: KafkaConfig, admin: AdminClient, clock: Clock = SYSTEM_CLOCK) -> None:
         self._config, self._capabilities, self._admin = config, config.capabilities, admin
-        self._rare = RareLog(log, clock.monotonic)
+        self._rare = RareLogger(log, clock.monotonic)
         self._asked: dict[Place, _Asked] = {}
 
     def ask(self, places: Iterable[Place]) -> None:

@@ -15,6 +15,7 @@ from schemas.codec import decode
 from schemas.errors import AccessDenied, BrokerUnavailable, CallboxError, Cause, DecodeError
 from schemas.units import EpochMs
 from streams.kafka.producer import ProducerRecord
+from streams.kafka.rare_log import RareLogger
 from streams.kafka.reader import Follower
 from streams.kafka.record import LogRecord
 
@@ -73,6 +74,7 @@ class CompactedTable(Generic[RecordT]):
         self._polled_at = 0.0
         self._keeps_known, self._tell = keeps_known, tell
         self._reading: asyncio.Task[None] | None = None
+        self._rare = RareLogger(log, monotonic)
         self.newest_at = EpochMs(0)
         """Append time of the newest record that could be read: how fresh the table is."""
 
@@ -111,10 +113,10 @@ class CompactedTable(Generic[RecordT]):
         except AccessDenied:
             raise
         except BrokerUnavailable as error:  # what is known stays in force; readiness shows the rest
-            log.warning("following.interrupted", topic=self._topic, error=str(error))
+            self._rare.warning("following.interrupted", topic=self._topic, error=str(error))
             return False
         except CallboxError as error:  # what comes next is not there, or the topic itself is not
-            log.warning("following.interrupted", topic=self._topic, error=str(error))
+            self._rare.warning("following.interrupted", topic=self._topic, error=str(error))
             self.begin_anew(Cause.RECORDS_MISSING)
             return False
         await self._apply(records)
@@ -135,7 +137,7 @@ class CompactedTable(Generic[RecordT]):
         except AccessDenied:
             raise
         except CallboxError as error:
-            log.warning("following.interrupted", topic=self._topic, error=str(error))
+            self._rare.warning("following.interrupted", topic=self._topic, error=str(error))
             self._reading = asyncio.ensure_future(self._read_anew())
             return False
         return True

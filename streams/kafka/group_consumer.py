@@ -34,7 +34,7 @@ from streams.kafka.group_settings import (
 from streams.kafka.group_state import CommitLimit, GroupState
 from streams.kafka.member_partitions import MemberPartitions
 from streams.kafka.partition_start import Loss
-from streams.kafka.rare_log import RareLog
+from streams.kafka.rare_log import RareLogger
 
 log = structlog.get_logger(__name__)
 
@@ -113,7 +113,7 @@ class GroupConsumer:
         self._refused: tuple[float, KafkaError] | None = None
         self._is_steady = False
         self._served_at = self._committed_at = _LONG_AGO
-        self._rare = RareLog(log, clock.monotonic)
+        self._rare = RareLogger(log, clock.monotonic)
         self._lock = threading.Lock()
         self._topic_ids: dict[str, str] = {}
         self._stopping, self._stopped = threading.Event(), threading.Event()

@@ -33,7 +33,7 @@ from streams.kafka.partition_start import (
     read_commit,
     write_metadata,
 )
-from streams.kafka.rare_log import RareLog
+from streams.kafka.rare_log import RareLogger
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +84,7 @@ class MemberPartitions:
         done of the new one."""
         self._ends: dict[Place, int] = {}
         self._asked_at = _LONG_AGO
-        self._rare = RareLog(log, clock.monotonic)
+        self._rare = RareLogger(log, clock.monotonic)
 
     def __contains__(self, place: Place) -> bool:
         return place in self._assigned

@@ -32,6 +32,12 @@ records. Only a commit waits for them, and commits come once a second."""
 
 QUEUE_FULL_PAUSE_S = 0.005
 
+WARM_UP_TRIES = 3
+"""The broker has just answered another client of this start (`assert_reachable`). librdkafka begins at any address of
+its name, and may begin at a dead one several times, for two to three seconds each (measured)."""
+
+_UNANSWERED: Final = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - librdkafka's public names
+
 ANY_PARTITION = -1  # RD_KAFKA_PARTITION_UA: the partitioner decides
 
 
@@ -160,14 +166,15 @@ class Delivery:
     async def warm_up(self, topic: str, timeout_s: float) -> None:
         """Fetch the topic's metadata, so that the first record does not wait for it.
 
+        Args:
+            topic: Any that is written to or read.
+            timeout_s: How long one of `WARM_UP_TRIES` questions waits for its answer.
+
         Raises:
             DeliveryFailed: The broker did not answer, or does not have the topic.
         """
-        try:
-            for lane in self._lanes:
-                await asyncio.to_thread(lane.producer.list_topics, topic, timeout_s)
-        except KafkaException as error:
-            raise _failed(topic, error.args[0]) from error
+        for lane in self._lanes:
+            await asyncio.to_thread(_ask_for_metadata, lane.producer, topic, timeout_s)
 
     async def begin(self, records: Sequence[ProducerRecord]) -> asyncio.Future[list[RecordMetadata]]:
         """Hand records to the producers, and return before the broker has them; waits only while a queue is full.
@@ -243,6 +250,18 @@ def _producer_settings(settings: Mapping[str, Any], *, linger_ms: int) -> dict[s
         # Room for minutes of log while the broker is away; the agent waits, it does not drop.
         "queue.buffering.max.kbytes": 256 << 10,
     }
+
+
+def _ask_for_metadata(producer: Producer, topic: str, timeout_s: float) -> None:
+    """Return once the broker has answered one of several questions. Blocks."""
+    for left in reversed(range(WARM_UP_TRIES)):
+        try:
+            producer.list_topics(topic, timeout_s)
+        except KafkaException as error:
+            if not left or error.args[0].code() not in _UNANSWERED:
+                raise _failed(topic, error.args[0]) from error
+        else:
+            return
 
 
 def _appended_at(message: Message) -> EpochMs | None:

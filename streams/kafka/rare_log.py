@@ -1,24 +1,72 @@
-"""Log lines that would repeat many times a second: the first of a kind at once, then one a minute with a count."""
+"""Lines that repeat while a broker is away: the first at once, then one a minute that says how many were left out.
 
-from collections.abc import Callable
-from typing import Any, Final
+    first of its kind ─► told ─► within a minute: left out, counted ─► after it: told, with the count
+                          ▲                                                  │
+                          └──────────────────────────────────────────────────┘
+    nothing of a kind for two minutes ─► forgotten: the next one is a first again
 
-AGAIN_S: Final = 60.0
+Time is an argument; a kind is whatever the caller tells apart, such as an event and its topic.
+"""
+
+from collections.abc import Callable, Hashable
+from typing import Any, Final, NamedTuple
+
+EVERY_S: Final = 60.0
+"""A person who reads along needs no more; a broker that was away gave 50 to 75 lines a second (issue 12)."""
+
+_FORGET_AFTER: Final = 2  # intervals
+
+
+class _Told(NamedTuple):
+    at: float
+    left_out: int
 
 
 class RareLog:
-    """Writes at most one line a minute of each event.
+    """Which lines of those that repeat are written.
+
+    Args:
+        every_s: The shortest time between two lines of a kind.
+    """
+
+    def __init__(self, every_s: float = EVERY_S) -> None:
+        self._every_s = every_s
+        self._told: dict[Hashable, _Told] = {}
+
+    def due(self, kind: Hashable, now: float) -> int | None:
+        """Whether a line of this kind is written now.
+
+        Args:
+            kind: What is told apart.
+            now: By a clock that never goes back, seconds.
+
+        Returns:
+            How many were left out since the last one that was written; None: leave this one out too.
+        """
+        told = self._told.get(kind)
+        if told is not None and now - told.at < self._every_s:
+            self._told[kind] = told._replace(left_out=told.left_out + 1)
+            return None
+        self._forget(now)
+        self._told[kind] = _Told(now, 0)
+        return 0 if told is None else told.left_out
+
+    def _forget(self, now: float) -> None:
+        """A kind that has ended takes no memory; what it left out is told no more."""
+        limit = now - _FORGET_AFTER * self._every_s
+        self._told = {kind: told for kind, told in self._told.items() if told.at > limit}
+
+
+class RareLogger:
+    """A logger whose lines are told apart by their event, and written as `RareLog` allows.
 
     Args:
         log: A structlog logger.
         monotonic: The clock for intervals.
-        again_s: The shortest time between two lines of one event.
     """
 
-    def __init__(self, log: Any, monotonic: Callable[[], float], again_s: float = AGAIN_S) -> None:
-        self._log, self._monotonic, self._again_s = log, monotonic, again_s
-        self._written_at: dict[str, float] = {}
-        self._left_out: dict[str, int] = {}
+    def __init__(self, log: Any, monotonic: Callable[[], float]) -> None:
+        self._log, self._monotonic, self._rare = log, monotonic, RareLog()
 
     def warning(self, event: str, **values: Any) -> None:
         """Something is interrupted and goes on by itself."""
@@ -29,13 +77,6 @@ class RareLog:
         self._write(self._log.error, event, values)
 
     def _write(self, write: Callable[..., Any], event: str, values: dict[str, Any]) -> None:
-        now = self._monotonic()
-        last = self._written_at.get(event)
-        if last is not None and now - last < self._again_s:
-            self._left_out[event] = self._left_out.get(event, 0) + 1
-            return
-        self._written_at[event] = now
-        left_out = self._left_out.pop(event, 0)
-        if left_out:
-            values["left_out"] = left_out
-        write(event, **values)
+        left_out = self._rare.due(event, self._monotonic())
+        if left_out is not None:
+            write(event, **values, left_out=left_out)

@@ -47,6 +47,12 @@ class LagMonitor:
         """The longest time for which no broker has answered about one of our partitions, seconds."""
         return self._state.unanswered_for_ms() / 1000
 
+    def unanswered_by_leaders_for_s(self) -> float:
+        """The same, of those of our partitions that a broker leads."""
+        now = self._clock.now_ms()
+        led = (tp for tp in self._state.of(self._topics) if self._state.has_leader(tp))
+        return max((now - (self._state.answered_at(tp) or 0) for tp in led), default=0) / 1000
+
     def committed(self, partition: int) -> int | None:
         """The offset that was committed last of one of our partitions of the first topic."""
         return self._state.committed(Place(self._topics[0], partition))

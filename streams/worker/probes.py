@@ -20,6 +20,9 @@ from streams.worker.settings import WorkerSettings
 ANSWER_S = 5.0
 """An idle consumer asks every leader twice a second: silence of so long is no accident."""
 
+_CLOSE_S = 1.0
+"""How long a stop waits for a scraper that does not read."""
+
 CLOCK_DIFFERS = "this machine's clock and the broker's differ"
 
 
@@ -74,7 +77,7 @@ async def serve_http(health: Health, metrics: Metrics, settings: WorkerSettings)
     app.add_routes(
         [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", prometheus)]
     )
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_S)
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.http_host, settings.http_port).start()

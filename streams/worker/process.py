@@ -1,34 +1,26 @@
 """A worker as a process: it starts in order, stops in order, and ends at once when a part of it fails.
 
 start: broker reachable ─► ACLs there ─► producer warm ─► agent started ─► group joined ─► ready
-stop:  SIGTERM ─► no more fetches ─► what is in hand is delivered and committed ─► agent.finish ─► exit 0
+stop:  SIGTERM, SIGINT, SIGHUP ─► nothing more is begun ─► what is begun is delivered and committed ─► finish ─► exit 0
        not done within `drain_s`: exit 0 all the same; what is not committed is read again by the next owner
 fail:  any exception that leaves an agent ─► exit 70, or 77 for an ACL that we lack; the batch is not committed
 """
 
 import asyncio
-import contextlib
-import os
-import signal
 import socket
-import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
 
-from schemas.errors import CallboxError, InputMissing
+from schemas.errors import CallboxError
 from streams.clock import SYSTEM_CLOCK, Clock
 from streams.faust.app import WorkerApp, create_app
-from streams.kafka.acls import assert_acls, group_of
-from streams.kafka.admin import admin_client, assert_reachable
+from streams.kafka.acls import group_of
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
-from streams.kafka.errors import explain
 from streams.kafka.group_consumer import ConsumerLimits
 from streams.kafka.group_state import GroupState
 from streams.kafka.producer import Delivery
@@ -38,20 +30,28 @@ from streams.worker.agent_loop import AgentLoop
 from streams.worker.commit_limits import CommitLimits
 from streams.worker.context import Context
 from streams.worker.edge import Edge
-from streams.worker.ending import EX_SOFTWARE, stop_now
+from streams.worker.ending import EX_SOFTWARE, end_process, fail_stop, stop_now
 from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 from streams.worker.probes import Health, serve_http
-from streams.worker.process_tuning import disable_core_dumps, lower_priority, shorten_switch_interval, tune_gc
-from streams.worker.replica_start import advance_to_first_group
+from streams.worker.process_tuning import (
+    disable_core_dumps,
+    lower_priority,
+    shorten_switch_interval,
+    stop_signals,
+    tune_gc,
+)
 from streams.worker.settings import RuntimeSettings, WorkerSettings
 from streams.worker.spec import WorkerSpec
+from streams.worker.starting import WARM_UP_S, assert_can_start
 from streams.worker.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
-WARM_UP_S = 8.0
 FLUSH_S = 2.0
+
+LAST_STEPS_S = 5.0
+"""After the drain: the probes are closed and the producer is flushed."""
 
 
 def run_worker(
@@ -72,13 +72,7 @@ def run_worker(
         FileRefused: What the config names cannot be used, such as the port of the probes.
         DeliveryFailed: The broker does not answer the producer.
     """
-    assert_reachable(kafka, timeout_s=WARM_UP_S)
-    group, first = (group_of(spec.name, runtime.group_prefix, each) for each in (replica, ""))
-    assert_acls(kafka, spec.acls, group, first if replica else "")
-    partitions = _partitions(kafka, spec.topics)
-    if replica:
-        read = {topic: partitions[topic] for topic in spec.reads}
-        advance_to_first_group(kafka, read, group, first)
+    partitions = assert_can_start(spec, kafka, runtime, replica)
     lower_priority(settings)
     disable_core_dumps()
     worker = _Worker(spec, make_agent, kafka, settings, runtime, partitions, cache, replica)
@@ -92,32 +86,7 @@ async def _run_and_exit(worker: "_Worker") -> NoReturn:
 
     Faust and librdkafka leave such threads; what must be delivered is delivered and flushed by now.
     """
-    code = await worker.run()
-    with contextlib.suppress(OSError):  # the disk may be full that takes what we print
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(code)
-
-
-def _partitions(
-    kafka: KafkaConfig,
-    topics: Sequence[str],
-    make_admin: Callable[[KafkaConfig, list[KafkaError]], AdminClient] = admin_client,
-) -> dict[str, int]:
-    """How many partitions each topic has.
-
-    Raises:
-        InputMissing: A topic is not there.
-        BrokerUnavailable: The broker does not answer.
-        AccessDenied: The broker refuses us.
-    """
-    try:
-        found = make_admin(kafka, []).list_topics(timeout=WARM_UP_S).topics
-    except KafkaException as error:
-        raise explain(kafka, error.args[0]) from error
-    if missing := [topic for topic in topics if topic not in found]:
-        raise InputMissing(f"topics are missing: {', '.join(missing)}; run `callbox topics apply`")
-    return {topic: len(found[topic].partitions) for topic in topics}
+    end_process(await worker.run())
 
 
 class _Worker:
@@ -142,7 +111,7 @@ class _Worker:
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in stop_signals():
             loop.add_signal_handler(number, self._stopping.set)
         state = GroupState(self._spec.reads, self._clock)
         lag = LagMonitor(state, self._spec.reads, self._metrics, self._clock)
@@ -174,16 +143,11 @@ class _Worker:
         )
 
         async def every_second() -> None:
-            try:
-                watchdog.note_loop_alive()
-                await edge.tell(delivery, self._name)
-                await hooks.every_second()
-            except asyncio.CancelledError:
-                raise
-            except BaseException as error:  # noqa: BLE001 - without its timer a worker does half of its job
-                stop_now(error)
+            watchdog.note_loop_alive()
+            await edge.tell(delivery, self._name)
+            await hooks.every_second()
 
-        app.timer(1.0, name=f"{self._name}.every_second")(every_second)
+        _run_every_second(app, f"{self._name}.every_second", every_second)
         crashed = False
         if await self._unless_stopped(start()):
             watchdog.start()
@@ -195,13 +159,14 @@ class _Worker:
                 http_port=self._settings.http_port,
             )
             crashed = await self._until_stopped(app)
-            watchdog.stop()
             edge.watch_no_more()
+        watchdog.stop_within(self._runtime.drain_s + LAST_STEPS_S)
         code = EX_SOFTWARE if crashed else await self._drain(app, hooks)
         if http is not None:
             await http.cleanup()
         await asyncio.to_thread(delivery.close, FLUSH_S)
         log.info("worker.stopped", worker=self._name, exit_code=code)
+        watchdog.end()
         return code
 
     @property
@@ -242,6 +207,7 @@ class _Worker:
             executor=ThreadPoolExecutor(self._settings.threads, thread_name_prefix=self._name),
             assignment=lag.partitions,
             caught_up=lag.caught_up,
+            committed=lag.committed,
             partitions=self._partitions,
             cache=self._cache,
             replica=self._replica,
@@ -251,7 +217,7 @@ class _Worker:
         )
 
     async def _unless_stopped(self, start: Coroutine[Any, Any, None]) -> bool:
-        """Start; False when a signal came first, and then nothing is waited for.
+        """Start; False when a signal came first, and then nothing is waited for and nothing more is begun.
 
         Raises:
             CallboxError: What kept it from starting.
@@ -260,6 +226,7 @@ class _Worker:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if not starting.done():
+            starting.cancel()
             return False
         starting.result()
         return True
@@ -296,6 +263,15 @@ class _Worker:
             log.critical("worker.drain_failed", worker=self._name, error=repr(error), exc_info=error)
             return EX_SOFTWARE
         return 0
+
+
+def _run_every_second(app: WorkerApp, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Let the app do this once a second until it stops; without it a worker does half of its job."""
+
+    async def second() -> None:
+        await fail_stop(work(), is_stopping=lambda: app.should_stop)
+
+    app.timer(1.0, name=name)(second)
 
 
 async def _started(app: WorkerApp) -> None:

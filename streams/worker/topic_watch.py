@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 from streams.clock import SYSTEM_CLOCK, Clock
 from streams.kafka.capabilities import Capabilities
 from streams.kafka.group_settings import CLIENT_PREFIX
-from streams.kafka.rare_log import RareLog
+from streams.kafka.rare_log import RareLogger
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +71,7 @@ class TopicWatch:
         self._note_topic_id, self._tell, self._clock = note_topic_id, tell, clock
         self._has_looked = False
         self._told_at: dict[Stranger, float] = {}
-        self._rare = RareLog(log, clock.monotonic)
+        self._rare = RareLogger(log, clock.monotonic)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="topic-watch", daemon=True)
 

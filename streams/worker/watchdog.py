@@ -4,8 +4,10 @@
     the broker has not answered ───────────────────────► exit 69, or 77 where it has refused us
     the group gives us no share of it ─────────────────► exit 70
     the event loop or a consuming thread does not move ► exit 70
+    a stop is not over within its bound ───────────────► exit 70
 
-The service manager starts the worker again, with names resolved and secrets read anew.
+It counts from its own start, and anew after a pause of the whole process (SIGSTOP, a machine that sleeps): nothing can
+have moved then. The service manager starts the worker again, with names resolved and secrets read anew.
 """
 
 import threading
@@ -20,8 +22,12 @@ from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import explain
 from streams.kafka.group_state import GroupState
 from streams.worker.lag import LagMonitor
+from streams.worker.probes import ANSWER_S
 
 LOOK_S: Final = 1.0
+
+PAUSE_S: Final = 10.0
+"""So long between two looks is a pause of the process: full load delays a thread by a second or two."""
 
 
 class Consuming(Protocol):
@@ -59,20 +65,28 @@ class Watchdog:
     ) -> None:
         self._kafka, self._state, self._lag, self._consumers = kafka, state, lag, tuple(consumers)
         self._give_up_s, self._is_restoring, self._fail, self._clock = give_up_s, is_restoring, fail, clock
-        self._loop_alive_at = self._joined_at = clock.monotonic()
-        self._stopping = threading.Event()
+        self._loop_alive_at = self._joined_at = self._answered_at = self._counted_from = clock.monotonic()
+        self._looked_at = float("-inf")
+        self._stopping, self._ended, self._stop_bound_s = threading.Event(), threading.Event(), 0.0
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
     def start(self) -> None:
         """Begin to look."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Look no more: the worker is stopping, which has a bound of its own."""
+    def stop_within(self, bound_s: float) -> None:
+        """Look no more: the worker is stopping; but it is over after so long, whatever the event loop waits for."""
+        self._stop_bound_s = bound_s
         self._stopping.set()
+        if self._thread.ident is None:  # a stop may come before everything has started
+            self._thread.start()
+
+    def end(self) -> None:
+        """The worker has stopped."""
+        self._ended.set()
 
     def note_loop_alive(self) -> None:
-        """The event loop moves; called by it once a second."""
+        """The event loop moves, and what is due once a second is done; called by it."""
         self._loop_alive_at = self._clock.monotonic()
 
     def look(self) -> None:
@@ -83,33 +97,53 @@ class Watchdog:
             BrokerUnavailable: The broker has not answered.
             AccessDenied: It has refused us.
         """
+        now = self._clock.monotonic()
+        if now - self._looked_at > PAUSE_S:
+            self._counted_from = now
+            self._lag.excuse()
+        self._looked_at = now
         self._lag.sample()
         if self._is_restoring():
             self._lag.excuse()
-        now = self._clock.monotonic()
         if self._state.is_joined:
             self._joined_at = now
-        for what, at in [
-            ("event loop", self._loop_alive_at),
-            *(("consumer", c.alive_at) for c in self._consumers),
-        ]:
-            if now - at > self._give_up_s:
-                raise WorkerStalled(f"the {what} has not moved for {now - at:.0f} s")
-        silent_s = self._state.unanswered_for_ms() / 1000
-        if silent_s > self._give_up_s and not self._state.leaderless():
-            refusal = next((each.refusal for each in self._consumers if each.refusal is not None), None)
-            if refusal is not None:
-                raise explain(self._kafka, refusal)
-            raise BrokerUnavailable(
-                f"{self._kafka.bootstrap}: the broker has not answered for {silent_s:.0f} s"
-            )
-        if now - self._joined_at > self._give_up_s:
-            raise WorkerStalled(f"the group has given us no share of it for {now - self._joined_at:.0f} s")
+        self._assert_moves("event loop, or what is due once a second,", self._loop_alive_at, now)
+        for consumer in self._consumers:
+            self._assert_moves("consumer", consumer.alive_at, now)
+        # Silence is measured by the wall clock. One that is set forward by an hour is no hour of silence: the next
+        # answer, which comes within half a second, says so.
+        if (silent_s := min(self._silent_s(), now - self._counted_from)) <= self._give_up_s:
+            self._answered_at = now
+        elif now - self._answered_at > ANSWER_S:
+            raise self._unanswered(silent_s)
+        if (alone_s := self._stands_for(self._joined_at, now)) > self._give_up_s:
+            raise WorkerStalled(f"the group has given us no share of it for {alone_s:.0f} s")
         self._lag.assert_advancing(self._give_up_s)
+
+    def _assert_moves(self, what: str, alive_at: float, now: float) -> None:
+        if (still_s := self._stands_for(alive_at, now)) > self._give_up_s:
+            raise WorkerStalled(f"the {what} has not moved for {still_s:.0f} s")
+
+    def _stands_for(self, since: float, now: float) -> float:
+        return now - max(since, self._counted_from)
+
+    def _silent_s(self) -> float:
+        """How long the broker has not answered; no restart of ours would help a partition that nobody leads."""
+        if self._state.leaderless():
+            return self._lag.unanswered_by_leaders_for_s()
+        return self._lag.unanswered_for_s()
+
+    def _unanswered(self, silent_s: float) -> Exception:
+        refusal = next((each.refusal for each in self._consumers if each.refusal is not None), None)
+        if refusal is not None:
+            return explain(self._kafka, refusal)
+        return BrokerUnavailable(f"{self._kafka.bootstrap}: the broker has not answered for {silent_s:.0f} s")
 
     def _run(self) -> None:
         try:
             while not self._stopping.wait(LOOK_S):
                 self.look()
+            if not self._ended.wait(self._stop_bound_s):
+                raise WorkerStalled(f"the worker has not stopped within {self._stop_bound_s:.0f} s")  # noqa: TRY301
         except BaseException as error:  # noqa: BLE001 - without its watchdog a worker could stand still for ever
             self._fail(error)

@@ -6,8 +6,8 @@ fusion.input.v1 ─► fold ─► dispatch.alert.v1, maintenance.alert.v1, disp
                      └───► fusion.snapshot.v1, and tombstones of incidents (beside the hot path)
 
 Only one call of `process` runs at a time, and it gives way to the loop between two slices. What runs then sees a
-state at a whole offset, or one in the middle of a tick. `_midway` names the partition of the latter, and no snapshot
-of it is begun. What else is looked at meanwhile, the number of the tick and the counts of incidents, is right at any moment.
+state at a whole offset, or one in the middle of a tick. `_midway` names the partition of the latter: no snapshot of it is
+begun. What else is looked at meanwhile, the number of the tick and the counts of incidents, is right at any moment.
 """
 
 import asyncio
@@ -35,8 +35,8 @@ from streams.kafka.record import LogRecord
 from streams.state.incident_topic import IncidentTopic
 from streams.state.restore import Restored, broken_log, restore
 from streams.state.snapshots import Snapshots
-from streams.state.ticks import Ticker
-from streams.worker.clock_watch import ClockWatch
+from streams.state.ticks import TickWriter
+from streams.worker.agent import Delivered
 from streams.worker.context import Context
 from streams.worker.slices import Slices
 
@@ -65,6 +65,7 @@ class FusionAgent:
         context: The worker.
         restore: Finds the state of a partition at an offset.
         incident_topic: Maintains dispatch.incident.v1.
+        ticks: Writes the ticks.
     """
 
     def __init__(
@@ -72,11 +73,11 @@ class FusionAgent:
         context: Context,
         restore: Restore = restore,
         incident_topic: IncidentTopic | None = None,
+        ticks: TickWriter | None = None,
     ) -> None:
         self._context, self._restore = context, restore
         self._states: dict[int, State] = {}
-        self._ticker = Ticker(context.replica, context.clock)
-        self._clock_watch = ClockWatch(context)
+        self._ticks = ticks or TickWriter(context)
         self._topic_ids: dict[int, str] = {}
         self._restoring = False
         self._midway: int | None = None
@@ -84,7 +85,7 @@ class FusionAgent:
         self._snapshots = Snapshots(context)
         self._incident_topic = incident_topic or IncidentTopic(context)
 
-    async def process(self, batches: Sequence[Batch]) -> Awaitable[None]:
+    async def process(self, batches: Sequence[Batch]) -> Awaitable[object]:
         """Fold, encode, hand over, in slices."""
         work, made = Slices(self._context), [_Slice(self._context.clock)]
         for batch in batches:
@@ -105,7 +106,7 @@ class FusionAgent:
                         await work.rest()
                 self._midway = None
         await made[-1].hand_over(work)
-        return self._delivered(work, made)
+        return Delivered(self._delivered(work, made), work.urgent)
 
     async def _delivered(self, work: Slices, made: Sequence["_Slice"]) -> None:
         await work.delivered()
@@ -119,9 +120,10 @@ class FusionAgent:
                 self._snapshots.begin(state, self._topic_ids[partition])
 
     async def every_second(self) -> None:
-        """Write one tick to each of our partitions, and forget the states of those we lost."""
+        """Begin one tick to each of our partitions, and forget the states of those we lost."""
         ours = self._context.assignment()
-        self._states = {partition: state for partition, state in self._states.items() if partition in ours}
+        for lost in self._states.keys() - ours:
+            del self._states[lost]
         self._snapshots.show_ages(ours)
         self._show_open_incidents()
         if INCIDENT_KEEPER not in ours:
@@ -129,9 +131,7 @@ class FusionAgent:
         # Restoring goes first: it takes the same executor. With a wrong clock, incidents would look old enough to go.
         elif self.is_ready() and self.clocks_agree():
             self._incident_topic.begin()
-        await self._clock_watch.deliver(
-            [self._ticker.tick(partition, self._states.get(partition)) for partition in sorted(ours)]
-        )
+        self._ticks.begin(ours, self._states.get)
 
     def is_ready(self) -> bool:
         """Every partition that is ours has its state."""
@@ -139,7 +139,7 @@ class FusionAgent:
 
     def clocks_agree(self) -> bool:
         """Our clock is the broker's, by the ticks that were delivered last."""
-        return self._clock_watch.agrees()
+        return self._ticks.clocks_agree()
 
     def is_restoring(self) -> bool:
         """A state is being read from a snapshot and the rest of the log."""
@@ -148,6 +148,7 @@ class FusionAgent:
     async def finish(self) -> None:
         """Save every state, so that the next owner starts where we stop."""
         self._incident_topic.leave()
+        self._ticks.stop()
         await asyncio.gather(
             *(
                 self._snapshots.begin(state, self._topic_ids[partition])
@@ -248,7 +249,7 @@ class _Slice:
         if self.urgent:
             (await work.hand_over(self.urgent)).add_done_callback(self._note_confirmed)
         if self.copies:
-            await work.hand_over(self.copies)
+            await work.hand_over(self.copies, is_urgent=False)
 
     def press_to_alert_ms(self) -> list[int]:
         """For each press that was named for the first time, how long it took from its receipt; 0 at least."""

@@ -1,4 +1,4 @@
-"""An agent's surroundings without a broker: records as the fetching thread brings them, deliveries written down."""
+"""An agent's surroundings without a broker: records as the consuming thread brings them, deliveries written down."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
-from aiokafka.structs import ConsumerRecord
 
 from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter
@@ -56,18 +55,18 @@ def consumed(
     partition: int = 0,
     offset: int = 0,
     at: EpochMs | None = None,
-) -> Any:
-    """A record as aiokafka hands it over."""
-    size = -1 if value is None else len(value)
-    appended = ms(0) if at is None else at
-    return ConsumerRecord(topic, partition, offset, appended, 1, key, value, None, 0, size, ())
+) -> LogRecord:
+    """A record as the consuming thread hands it over."""
+    return LogRecord(topic, partition, offset, ms(0) if at is None else at, key, value)
 
 
 def batch(*values: bytes | None, topic: str, partition: int = 0, start: int = 0, at_s: float = 0) -> Batch:
     """A batch of records that follow each other, all appended at the same second."""
     return Batch(
-        consumed(value, topic=topic, partition=partition, offset=start + index, at=ms(at_s))
-        for index, value in enumerate(values)
+        [
+            consumed(value, topic=topic, partition=partition, offset=start + index, at=ms(at_s))
+            for index, value in enumerate(values)
+        ]
     )
 
 
@@ -76,7 +75,13 @@ class HandClock:
 
     def __init__(self, seconds: float = 100.0) -> None:
         self.seconds = seconds
-        self.clock = Clock(lambda: ms(self.seconds), lambda: self.seconds)
+        self.step = 0.0
+        """By how much each look at the clock for intervals moves it."""
+        self.clock = Clock(lambda: ms(self.seconds), self._look)
+
+    def _look(self) -> float:
+        self.seconds += self.step
+        return self.seconds
 
 
 class FakeDelivery:
@@ -223,7 +228,7 @@ class FakeFollower:
     def __init__(self, records: list[LogRecord]) -> None:
         self._first, self._waiting = records, list[LogRecord]()
         self.caught_up = True
-        self.closed = False
+        self.closed = self.paused = False
         self.failure: Exception | None = None
 
     def catch_up(self) -> list[LogRecord]:
@@ -235,8 +240,15 @@ class FakeFollower:
     def poll(self) -> list[LogRecord]:
         if self.failure is not None:
             raise self.failure
+        assert not self.paused, "nothing comes from a follower that is paused"
         found, self._waiting = self._waiting, []
         return found
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
 
     def close(self) -> None:
         self.closed = True

@@ -6,7 +6,7 @@ import pytest
 
 from callbox_testkit.fail_points import FailPoint, killed_at, requested_fail_point
 from schemas.errors import DeliveryFailed
-from streams.faust.batching import Batch
+from streams.kafka.batch import Batch
 from streams.worker.agent import hooks_of
 from tests.support.fakes import World, batch, processed, run
 from tests.support.worker_parts import FakeAgent

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import structlog
+
 from schemas.errors import BrokerUnavailable, Cause
 from schemas.hotlist import HotlistEntry
 from schemas.registry import RegistryDevice
@@ -80,6 +82,19 @@ def test_a_broker_that_is_away_leaves_what_is_known_in_force() -> None:
     follower.failure = BrokerUnavailable("nobody answers")
     assert not run(found.refresh())
     assert found.get("P1") == device("P1")
+
+
+def test_a_broker_that_stays_away_is_told_once_a_minute_with_how_often_it_was_asked() -> None:
+    found, follower, world = followed(registered(device("P1")))
+    follower.failure = BrokerUnavailable("nobody answers")
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(61):
+            run(found.refresh(interval_s=0.0))
+            world.clock.seconds += 1
+    assert [(line["event"], line["left_out"]) for line in lines] == [
+        ("following.interrupted", 0),
+        ("following.interrupted", 59),
+    ]
 
 
 def hotlist(*records: LogRecord) -> tuple[CompactedTable[HotlistEntry], World]:

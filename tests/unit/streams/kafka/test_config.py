@@ -9,12 +9,17 @@ import pytest
 from confluent_kafka import KafkaError
 from faust.auth import SASLCredentials, SSLCredentials
 from faust.types.auth import AuthProtocol, SASLMechanism
+from streams.faust.credentials import broker_credentials, broker_urls
 
 from schemas.errors import AccessDenied, BrokerUnavailable, FileRefused, InputMissing
-from streams.faust.credentials import broker_credentials, broker_urls
-from streams.kafka.admin import admin_client
+from streams.kafka.admin import address_count, admin_client
 from streams.kafka.capabilities import BrokerKind
-from streams.kafka.client_settings import consumer_settings, fetch_max_wait_ms, librdkafka_settings
+from streams.kafka.client_settings import (
+    CONNECTIONS,
+    consumer_settings,
+    fetch_max_wait_ms,
+    librdkafka_settings,
+)
 from streams.kafka.config import KafkaConfig, SaslMechanism, SecurityProtocol, addresses, is_loopback
 from streams.kafka.errors import explain
 
@@ -42,7 +47,7 @@ def test_a_plain_broker_needs_its_address_only() -> None:
     config = decoded()
     settings = librdkafka_settings(config)
     del settings["logger"]
-    assert settings == {"bootstrap.servers": "broker:9092", "security.protocol": "PLAINTEXT"}
+    assert settings == {"bootstrap.servers": "broker:9092", "security.protocol": "PLAINTEXT", **CONNECTIONS}
     assert broker_credentials(config) is None
     assert (config.session_ms, config.heartbeat_ms, fetch_max_wait_ms(config)) == (30_000, 3_000, 500)
 
@@ -142,12 +147,16 @@ def test_tls_checks_the_broker_and_its_name() -> None:
 def test_a_missing_or_broken_certificate_is_named(tmp_path: Path) -> None:
     missing = decoded(security_protocol="SSL", ssl_ca_file=str(tmp_path / "ca.pem"))
     for settings in (librdkafka_settings, broker_credentials):
-        with pytest.raises(InputMissing, match=r"ssl_ca_file .*ca\.pem: no such file"):
+        with pytest.raises(InputMissing, match=r"ssl_ca_file .*ca\.pem: No such file"):
             settings(missing)
     (tmp_path / "ca.pem").write_text("not a certificate", encoding="utf-8")
+    for settings in (librdkafka_settings, broker_credentials):
+        with pytest.raises(FileRefused, match=r"ssl_ca_file .*ca\.pem: not a PEM file"):
+            settings(missing)
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nno", encoding="utf-8")
     with pytest.raises(InputMissing, match="cannot be used"):
         broker_credentials(missing)
-    with pytest.raises(FileRefused, match=r"ssl\.ca\.location"):
+    with pytest.raises(FileRefused, match=r"\[kafka\] .*ssl_ca_file failed"):
         admin_client(missing, [])
 
 
@@ -157,6 +166,10 @@ def test_addresses_of_a_cluster() -> None:
     for wrong in ("::1:9094", "a:9092,", "a:65536", "a:-1", ":9092", "[::1]"):
         with pytest.raises(ValueError, match="is not host:port"):
             addresses(wrong)
+
+
+def test_every_address_of_every_name_is_counted_and_a_name_without_one_is_one() -> None:
+    assert address_count(decoded(bootstrap="127.0.0.1:1,127.0.0.1:2,[::1]:3,nowhere.invalid:4")) == 4
 
 
 def test_only_addresses_of_this_machine_are_loopback() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
 
-from streams.faust.batching import Batch
+from streams.kafka.batch import Batch
 from streams.worker.agent import hooks_of
 from tests.support.fakes import run
 

@@ -17,8 +17,8 @@ from schemas.enums import AckAction, Hazard, PillarKind, Reason
 from schemas.feeds import PillarEvent
 from schemas.topics import ACKS, FUSION_INPUT, FUSION_SNAPSHOT, PILLAR_EVENTS, REGISTRY
 from schemas.units import EpochMs
-from streams.faust.batching import Batch
 from streams.kafka.acls import group_of
+from streams.kafka.batch import Batch
 from streams.kafka.producer import ProducerRecord
 from streams.state.snapshots import Snapshots
 from streams.state.ticks import Ticker
@@ -119,7 +119,9 @@ class TwoTickers:
     def read(self, replica: int) -> list[Reason]:
         state = self.states[replica]
         records = self.log[state.offset :]
-        entries = [LogEntry(record.offset, record.timestamp, record.key, record.value) for record in records]
+        entries = [
+            LogEntry(record.offset, record.timestamp_ms, record.key, record.value) for record in records
+        ]
         return [fold(state, entry)[1][-1].reason for entry in entries]
 
 

@@ -17,6 +17,7 @@ from schemas.fusion_log import DeadLetterNotice, FeedWatermark, FusionInput, Pil
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY
 from schemas.units import EpochMs
+from streams.worker.slices import SLICE_S
 from streams.workers import alarms
 from streams.workers.alarms import ACKS_AT_ONCE, AlarmsAgent
 from streams.workers.unregistered_events import MOST_RECORDS
@@ -412,6 +413,44 @@ def test_an_acknowledgement_that_our_own_code_fails_on_costs_one_record(
     run(processed(agent, [batch(said(1), said(2), topic=ACKS)]))
     assert [letter.cause for letter in world.delivery.dead_letters(ACKS)] == [Cause.PROCESSING_FAILED]
     assert [fact.event_id for fact in facts(world)] == ["a2"]
+
+
+def test_the_first_press_of_a_large_batch_goes_out_before_the_last_is_decided() -> None:
+    agent, world = started(device("P1"))
+    world.clock.step = SLICE_S / 5
+    sent: set[int] = set()
+
+    async def scene() -> None:
+        events = [encode(event(event_id=f"e{number}")) for number in range(30)]
+        done = asyncio.create_task(processed(agent, [batch(*events, topic=PILLAR_EVENTS)]))
+        while not done.done():
+            sent.add(len(world.delivery.sent))
+            await asyncio.sleep(0)
+
+    run(scene())
+    assert len(sent) > 3
+    assert [fact.event_id for fact in facts(world)] == [f"e{number}" for number in range(30)]
+
+
+def test_the_next_events_go_out_while_the_last_are_on_their_way(town: Unregistered) -> None:
+    town.sends(heartbeat())
+    town.registers("P2")
+    town.world.clock.seconds += 1
+    town.world.delivery.held = frozenset({FUSION_INPUT})
+
+    async def scene() -> None:
+        first = await town.agent.process(
+            [batch(encode(heartbeat(event_id="h2")), topic=PILLAR_EVENTS, start=1)]
+        )
+        second = await town.agent.process([batch(encode(event()), topic=PILLAR_EVENTS, start=2)])
+        assert [event_id for _, event_id, _ in town.facts] == ["h1", "h2", "e1"]
+        assert town.limit == 0, "what was held is not delivered yet"
+        town.world.delivery.confirm()
+        await first
+        assert town.limit is None
+        await second
+
+    run(scene())
 
 
 def test_a_press_waits_for_a_few_acknowledgements_at_most() -> None:

@@ -1,10 +1,13 @@
 """The fusion agent: the fold's decisions go out, ticks are written, and any jump in offsets restores the state."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 
 import msgspec
 import pytest
+import zstandard
 
+from processors.fold.snapshot_codec import dump
 from processors.state.partition_state import State, new_state
 from schemas.ack import AckResult
 from schemas.alert import Alert
@@ -23,11 +26,12 @@ from schemas.topics import (
     MAINTENANCE,
     TEST_ALERTS,
 )
-from streams.faust.batching import Batch
+from streams.kafka.batch import Batch
 from streams.kafka.reader import BrokerReader
 from streams.state import restore as restoring
-from streams.state.ticks import WAKE
+from streams.state.ticks import WAKE, TickWriter
 from streams.worker.settings import RuntimeSettings
+from streams.worker.slices import SLICE_S
 from streams.workers.fusion import FusionAgent
 from tests.support.fakes import World, consumed, processed, run
 from tests.support.log_records import (
@@ -79,7 +83,7 @@ def world() -> World:
 
 @pytest.fixture
 def agent(world: World, restored: Restored) -> FusionAgent:
-    return FusionAgent(world.context, restored)
+    return FusionAgent(world.context, restored, ticks=TickWriter(world.context, spread_s=0))
 
 
 def log(
@@ -100,6 +104,12 @@ def log(
         )
         for number, (key, encoded) in enumerate(pairs)
     )
+
+
+async def second(agent: FusionAgent) -> None:
+    """One second of the agent, until its ticks are delivered."""
+    await agent.every_second()
+    await agent._ticks.written()
 
 
 def alerts(world: World, topic: str = ALERTS) -> Iterable[Alert]:
@@ -184,7 +194,7 @@ def test_the_state_of_a_lost_partition_is_forgotten(
 ) -> None:
     run(processed(agent, [log(device())]))
     world.ours = frozenset()
-    run(agent.every_second())
+    run(second(agent))
     run(processed(agent, [log(fact(), start=1)]))
     assert len(restored.asked) == 2
 
@@ -209,8 +219,8 @@ def test_ticks_are_empty_of_a_zone_numbered_and_one_for_each_of_our_partitions(
     agent: FusionAgent, world: World
 ) -> None:
     run(processed(agent, [log(device())]))
-    run(agent.every_second())
-    run(agent.every_second())
+    run(second(agent))
+    run(second(agent))
     assert ticks(world) == [(PARTITION, 1), (PARTITION, 2)]
     tick = decode(world.delivery.to(FUSION_INPUT)[0].value, FusionInput)
     assert (tick.kind, tick.zone) == (InputKind.TICK, "")
@@ -222,7 +232,7 @@ def test_a_clock_that_differs_is_told_and_neither_stops_ticks_nor_ends_the_worke
     run(processed(agent, [log(device())]))
     world.delivery.stamp = lambda: ms(world.clock.seconds - 81)
     for _ in range(200):
-        run(agent.every_second())
+        run(second(agent))
         world.clock.seconds += 1
     written = [decode(sent.value, FusionInput) for sent in world.delivery.to(FUSION_INPUT)]
     ticked = [decode(each.payload, Tick).number for each in written if each.kind is InputKind.TICK]
@@ -237,19 +247,19 @@ def test_a_clock_that_differs_is_told_and_neither_stops_ticks_nor_ends_the_worke
 
 def test_a_tick_carries_its_writer_s_time(agent: FusionAgent, world: World) -> None:
     world.clock.seconds = 7
-    run(agent.every_second())
+    run(second(agent))
     (sent,) = world.delivery.to(FUSION_INPUT)
     assert decode(decode(sent.value, FusionInput).payload, Tick) == Tick(number=WAKE, at=ms(7))
 
 
 def test_a_tick_that_the_log_already_has_is_not_numbered_again(agent: FusionAgent, world: World) -> None:
     run(processed(agent, [log(device(), Tick(number=40))]))
-    run(agent.every_second())
+    run(second(agent))
     assert ticks(world) == [(PARTITION, 41)]
 
 
 def test_a_partition_without_a_state_is_woken(agent: FusionAgent, world: World) -> None:
-    run(agent.every_second())
+    run(second(agent))
     assert ticks(world) == [(PARTITION, WAKE)]
     run(processed(agent, [log(Tick(number=WAKE))]))
     assert agent.is_ready()
@@ -265,7 +275,7 @@ def test_it_says_when_it_restores(agent: FusionAgent, restored: Restored) -> Non
 
 def test_a_worker_without_partitions_writes_no_tick_and_is_ready(agent: FusionAgent, world: World) -> None:
     world.ours = frozenset()
-    run(agent.every_second())
+    run(second(agent))
     assert world.delivery.sent == []
     assert agent.is_ready()
 
@@ -328,6 +338,114 @@ def test_a_press_that_joins_is_counted_and_an_answer_to_it_is_not(agent: FusionA
     assert world.count("callbox_press_to_alert_seconds_count") == 2
 
 
+# --- slices, and what is on its way -------------------------------------------------------------------------------
+
+
+def presses(count: int, start: int = 0) -> Batch:
+    """Devices far from each other, and a press of each: as many alerts."""
+    devices = [device(f"P{number}", lat=20.0 + number / 10) for number in range(count)]
+    pressed = [fact(device_id=each.device_id, event_id=each.device_id) for each in devices]
+    return log(*devices, *pressed, start=start)
+
+
+def test_the_first_alert_of_a_large_batch_goes_out_before_the_last_is_decided(
+    agent: FusionAgent, world: World
+) -> None:
+    world.clock.step = SLICE_S / 5
+    turns: list[int] = []
+
+    async def scene() -> None:
+        done = asyncio.create_task(processed(agent, [presses(30)]))
+        while not done.done():
+            turns.append(len(world.delivery.to(ALERTS)))
+            await asyncio.sleep(0)
+
+    run(scene())
+    assert len(world.delivery.to(ALERTS)) == 30
+    assert {0, 30} < set(turns), "somebody else looked while it was half done"
+    assert max(len(each) for each in world.delivery.lists) <= 5
+    copied = [(each.key, each.value) for each in world.delivery.to(INCIDENTS)]
+    assert copied == [(each.key, each.value) for each in world.delivery.to(ALERTS)]
+
+
+def test_a_tick_that_fires_many_timers_is_cut_too_and_no_snapshot_is_begun_in_its_middle(
+    agent: FusionAgent, world: World
+) -> None:
+    async def scene() -> bytes:
+        await processed(agent, [presses(30)])
+        world.clock.step = SLICE_S / 5
+        done = asyncio.create_task(processed(agent, [log(Tick(number=1), start=60, at_s=3_600)]))
+        seen = {len(world.delivery.to(ALERTS))}
+        while not done.done():
+            if len(seen) > 1:
+                await agent.after_batch()
+            await asyncio.sleep(0)
+            seen.add(len(world.delivery.to(ALERTS)))
+        assert len(seen) > 3, "it was cut"
+        await agent.after_batch()
+        while not world.delivery.to(FUSION_SNAPSHOT):  # noqa: ASYNC110 - a test looks from outside
+            await asyncio.sleep(0.001)
+        return dump(agent._states[PARTITION])
+
+    whole = run(scene())
+    saved = world.delivery.decoded(FUSION_SNAPSHOT, FusionSnapshot)
+    assert [zstandard.decompress(each.state) for each in saved] == [whole]
+
+
+def test_the_next_batch_is_decided_while_the_last_one_is_on_its_way(agent: FusionAgent, world: World) -> None:
+    world.delivery.held = frozenset({ALERTS})
+
+    async def scene() -> None:
+        first = await agent.process([log(device(), fact())])
+        second = await agent.process([log(fact(at_s=20, event_id="b"), start=2)])
+        assert len(world.delivery.to(ALERTS)) == 2
+        assert world.count("callbox_alerts_total", action="raise", grade="red") == 0, "not delivered yet"
+        world.delivery.confirm()
+        await first
+        assert world.count("callbox_press_to_alert_seconds_count") == 1
+        await second
+        assert world.count("callbox_press_to_alert_seconds_count") == 2
+
+    run(scene())
+
+
+def test_an_alert_waits_for_no_copy_but_the_batch_is_done_when_all_is_delivered(
+    agent: FusionAgent, world: World
+) -> None:
+    world.delivery.held = frozenset({INCIDENTS})
+    world.clock.seconds = 2
+
+    async def scene() -> None:
+        following = asyncio.ensure_future(await agent.process([log(device(), fact())]))
+        await asyncio.sleep(0.01)
+        assert len(world.delivery.to(ALERTS)) == 1
+        assert not following.done()
+        world.clock.seconds = 30
+        world.delivery.confirm()
+        await following
+
+    run(scene())
+    assert world.count("callbox_press_to_alert_seconds_sum") == 2, "when the alert was delivered"
+
+
+def test_alerts_go_out_before_the_state_of_another_partition_is_restored(
+    agent: FusionAgent, world: World, restored: Restored
+) -> None:
+    other = (PARTITION + 1) % PARTITIONS
+    out: list[int] = []
+    restored.watch = lambda: out.append(len(world.delivery.to(ALERTS)))
+    run(processed(agent, [log(device(), fact()), log(b"", partition=other)]))
+    assert out == [0, 1]
+
+
+def test_nothing_is_folded_after_a_slice_that_was_not_delivered(agent: FusionAgent, world: World) -> None:
+    world.clock.step = SLICE_S
+    world.delivery.refused = frozenset({ALERTS})
+    with pytest.raises(DeliveryFailed):
+        run(processed(agent, [presses(30)]))
+    assert len(world.delivery.to(INCIDENTS)) == 1, "that of the slice itself"
+
+
 # --- incidents and answers ----------------------------------------------------------------------------------------
 
 
@@ -369,14 +487,14 @@ def test_open_incidents_are_counted_by_grade_in_the_partitions_that_are_ours(
     agent: FusionAgent, world: World
 ) -> None:
     run(processed(agent, [log(device(), fact(), dead_letter())]))
-    run(agent.every_second())
+    run(second(agent))
     assert [world.count("callbox_open_incidents", grade=grade) for grade in Grade if grade != "UNKNOWN"] == [
         1,
         0,
         1,
     ]
     world.ours = frozenset()
-    run(agent.every_second())
+    run(second(agent))
     assert world.count("callbox_open_incidents", grade="red") == 0
 
 
@@ -397,26 +515,26 @@ def test_the_owner_of_the_first_partition_tends_the_topic_of_incidents_once_it_i
     world: World, restored: Restored
 ) -> None:
     topic = FakeIncidentTopic()
-    agent = FusionAgent(world.context, restored, topic)  # type: ignore[arg-type]
+    agent = FusionAgent(world.context, restored, topic, TickWriter(world.context, 0))  # type: ignore[arg-type]
     world.ours = frozenset({0, 1})
     run(processed(agent, [log(b"", partition=0)]))
-    run(agent.every_second())
+    run(second(agent))
     assert topic.told == [], "a partition is not restored yet, and that goes first"
     run(processed(agent, [log(b"", partition=1)]))
-    run(agent.every_second())
+    run(second(agent))
     world.ours = frozenset({1})
-    run(agent.every_second())
+    run(second(agent))
     run(agent.finish())
     assert topic.told == ["begin", "leave", "leave"]
 
 
 def test_nobody_tends_the_topic_of_incidents_by_a_wrong_clock(world: World, restored: Restored) -> None:
     topic = FakeIncidentTopic()
-    agent = FusionAgent(world.context, restored, topic)  # type: ignore[arg-type]
+    agent = FusionAgent(world.context, restored, topic, TickWriter(world.context, 0))  # type: ignore[arg-type]
     world.ours = frozenset({0})
     world.delivery.stamp = lambda: ms(world.clock.seconds + 5)
     run(processed(agent, [log(b"", partition=0)]))
-    run(agent.every_second())
+    run(second(agent))
     assert topic.told == ["begin"], "nothing is known of the clocks before the first tick"
-    run(agent.every_second())
+    run(second(agent))
     assert topic.told == ["begin"]
