@@ -71,6 +71,7 @@ class Edge:
     ) -> None:
         self._state, self._topics, self._note_made_anew = state, tuple(topics), note_made_anew
         self._inboxes: dict[str, Inbox] = {}
+        self._topic_ids: dict[str, str] = {}
         self._losses: deque[tuple[Loss, Place | None]] = deque()
         """With the partition whose commits wait until it is told."""
         admin = admin_client(kafka, [])
@@ -97,7 +98,7 @@ class Edge:
             kafka.capabilities,
             group,
             (*topics, *follows),
-            restart=self._topic_made_anew,
+            note_topic_id=self._note_topic_id,
             tell=self._note_stranger,
         )
 
@@ -118,7 +119,7 @@ class Edge:
 
     def note_read_anew(self, topic: str, cause: Cause) -> None:
         """A topic that is followed had to be read anew: nobody knows what was missed meanwhile."""
-        self._losses.append((Loss(topic, self._watch.id_of(topic), 0, cause, 0, 0), None))
+        self._losses.append((Loss(topic, self._topic_ids.get(topic, ""), 0, cause, 0, 0), None))
 
     async def tell(self, delivery: Deliverer, metrics: Metrics, worker: str, at: EpochMs) -> None:
         """Tell the control room what nobody will have read, and who takes records of ours.
@@ -169,7 +170,7 @@ class Edge:
         """Runs in the thread of the topic watch."""
         client = f"{stranger.client_id} {stranger.host}"
         for topic in self._topics:
-            loss = Loss(topic, self._watch.id_of(topic), 0, Cause.FOREIGN_MEMBER, 0, 0, client=client)
+            loss = Loss(topic, self._topic_ids.get(topic, ""), 0, Cause.FOREIGN_MEMBER, 0, 0, client=client)
             self._losses.append((loss, None))
 
     def _hand_over(self, batches: Sequence[Batch]) -> None:
@@ -180,10 +181,11 @@ class Edge:
         for topic, found in by_topic.items():
             self._inboxes[topic].put_batches(found)
 
-    def _topic_made_anew(self, topic: str) -> None:
+    def _note_topic_id(self, topic: str, topic_id: str) -> None:
         """Runs in the thread of the topic watch."""
-        if topic not in self._topics:
+        before, self._topic_ids[topic] = self._topic_ids.get(topic, topic_id), topic_id
+        if topic not in self._topics and before != topic_id:
+            log.error("topic.made_anew", topic=topic)
             self._note_made_anew(topic)
-            return
         for consumer in self.consumers:
-            consumer.topic_made_anew(topic)
+            consumer.note_topic_id(topic, topic_id)
