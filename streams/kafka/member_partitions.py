@@ -137,6 +137,8 @@ class MemberPartitions:
         """What was to be read next of a partition is not there; `is_cut`: what was read last is not there either."""
         if place in self._assigned:
             position = self._state.position(place)
+            if not is_cut:  # what is done is not missing
+                self._commit({place}, wait=True)
             self._begin_anew({place: position[1] if is_cut and position else None})
 
     def is_at_end(self, place: Place, next_offset: int) -> bool:
@@ -271,7 +273,7 @@ def _metadata(partition: TopicPartition) -> str | None:
     """The metadata of a commit; None where it is no text.
 
     librdkafka hands it over without its end, so that what lies behind it in memory follows. Ours ends with a zero
-    byte, which confluent-kafka adds; what strangers write may be followed by anything.
+    byte, which confluent-kafka adds; what others write may be followed by anything.
     """
     try:
         return partition.metadata

@@ -23,7 +23,7 @@ from streams.kafka.batch import Place
 _MARK: Final = "callbox"
 
 _TIME_DIGITS: Final = 19
-"""Of the largest time that a record can carry, 2**63 - 1; a stranger's text may hold any number."""
+"""Of the largest time that a record can carry, 2**63 - 1; a foreign client's text may hold any number."""
 
 
 class LossKind(StrEnum):
@@ -154,7 +154,7 @@ def read_commit(offset: int, metadata: str | None, leader_epoch: int | None = No
 
 
 def _trusted(commit: Commit | None, remembered: Commit | None) -> Commit | None:
-    """The commit that counts: a stranger's never, where we know where we were ourselves."""
+    """The commit that counts: a foreign client's never, where we know where we were ourselves."""
     if commit is None or (remembered is not None and not commit.is_ours):
         return remembered if remembered is not None else commit
     return commit

@@ -2,7 +2,7 @@
 
 members of the group ──batches──► inboxes of the agents
 ──losses───┐
-topic watch ─────────strangers──┼──► told once a second, on the log; then the partition is committed again
+topic watch ──foreign clients───┼──► told once a second, on the log; then the partition is committed again
 tables that were read anew ─────┘
 """
 
@@ -33,7 +33,7 @@ from streams.worker.context import Deliverer
 from streams.worker.ending import stop_now
 from streams.worker.losses import Loss, count_losses, loss_notices
 from streams.worker.metrics import Metrics
-from streams.worker.topic_watch import Stranger, TopicWatch
+from streams.worker.topic_watch import ForeignMember, TopicWatch
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +99,7 @@ class Edge:
             group,
             (*topics, *follows),
             note_topic_id=self._note_topic_id,
-            tell=self._note_stranger,
+            tell=self._note_foreign_member,
         )
 
     def host(self, app: WorkerApp, add_agent: Callable[[str, Inbox], None]) -> None:
@@ -151,9 +151,7 @@ class Edge:
             self._state.release(found.place)  # restoring the state finds it, and knows more of it
             return
         partition, expected, first = found.place.partition, found.expected, found.found
-        if (
-            found.kind is LossKind.REPLACED
-        ):  # that is one event for all of its partitions, and for all workers
+        if found.kind is LossKind.REPLACED:  # one event for all partitions, and for all workers
             partition = expected = first = 0
         loss = Loss(
             found.place.topic,
@@ -166,11 +164,13 @@ class Edge:
         )
         self._losses.append((loss, found.place))
 
-    def _note_stranger(self, stranger: Stranger) -> None:
+    def _note_foreign_member(self, member: ForeignMember) -> None:
         """Runs in the thread of the topic watch."""
-        client = f"{stranger.client_id} {stranger.host}"
-        for topic in self._topics:
-            loss = Loss(topic, self._topic_ids.get(topic, ""), 0, Cause.FOREIGN_MEMBER, 0, 0, client=client)
+        client = f"{member.client_id} {member.host}"
+        ours = [place for place in member.places if place.topic in self._topics]
+        for topic, partition in ours or [Place(topic, 0) for topic in self._topics]:
+            topic_id = self._topic_ids.get(topic, "")
+            loss = Loss(topic, topic_id, partition, Cause.FOREIGN_MEMBER, 0, 0, client=client)
             self._losses.append((loss, None))
 
     def _hand_over(self, batches: Sequence[Batch]) -> None:

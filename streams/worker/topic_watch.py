@@ -16,8 +16,10 @@ from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from streams.clock import SYSTEM_CLOCK, Clock
+from streams.kafka.batch import Place
 from streams.kafka.capabilities import Capabilities
 from streams.kafka.group_settings import CLIENT_PREFIX
+from streams.kafka.member_assignment import read_assignment
 from streams.kafka.rare_log import RareLogger
 
 log = structlog.get_logger(__name__)
@@ -26,19 +28,21 @@ EVERY_S: Final = 5.0
 _FIRST_S: Final = 0.5
 _ANSWER_S: Final = 5.0
 _AGAIN_S: Final = 60.0
-"""A stranger that stays is told again after so long."""
+"""A foreign client that stays is told again after so long."""
 
 
-class Stranger(NamedTuple):
+class ForeignMember(NamedTuple):
     """A member of our group that is none of us.
 
     Attributes:
         client_id: As it calls itself.
         host: Where it is, as the broker sees it.
+        places: The partitions that the group has given to it.
     """
 
     client_id: str
     host: str
+    places: tuple[Place, ...] = ()
 
 
 class TopicWatch:
@@ -51,7 +55,7 @@ class TopicWatch:
         topics: What we read in it.
         note_topic_id: Told the id of each topic at every look. Whoever reads it compares: what this watch has seen
             before says nothing about the topic that a partition was begun under.
-        tell: A stranger is in our group.
+        tell: A foreign client is in our group.
         clock: Ours.
     """
 
@@ -63,14 +67,14 @@ class TopicWatch:
         topics: Iterable[str],
         *,
         note_topic_id: Callable[[str, str], None],
-        tell: Callable[[Stranger], None],
+        tell: Callable[[ForeignMember], None],
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._admin, self._capabilities, self._group = admin, capabilities, group
         self._topics = tuple(topics)
         self._note_topic_id, self._tell, self._clock = note_topic_id, tell, clock
         self._has_looked = False
-        self._told_at: dict[Stranger, float] = {}
+        self._told_at: dict[ForeignMember, float] = {}
         self._rare = RareLogger(log, clock.monotonic)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="topic-watch", daemon=True)
@@ -84,7 +88,7 @@ class TopicWatch:
         """Look no more."""
         self._stopping.set()
 
-    def note_members(self, members: Iterable[Stranger]) -> None:
+    def note_members(self, members: Iterable[ForeignMember]) -> None:
         """Look who is in our group."""
         now = self._clock.monotonic()
         self._told_at = {member: at for member, at in self._told_at.items() if now - at < _AGAIN_S}
@@ -93,7 +97,9 @@ class TopicWatch:
                 continue
             if member not in self._told_at:
                 self._told_at[member] = now
-                log.error("group.stranger", group=self._group, client_id=member.client_id, host=member.host)
+                log.error(
+                    "group.foreign_member", group=self._group, client_id=member.client_id, host=member.host
+                )
                 self._tell(member)
 
     def _run(self) -> None:
@@ -120,5 +126,8 @@ class TopicWatch:
                 self._rare.warning("topic.unknown", topic=topic, cause=error.args[0].str())
         for group in self._admin.list_groups(self._group, timeout=_ANSWER_S):
             self.note_members(
-                Stranger(member.client_id or "", member.client_host or "") for member in group.members
+                ForeignMember(
+                    member.client_id or "", member.client_host or "", read_assignment(member.assignment)
+                )
+                for member in group.members
             )
