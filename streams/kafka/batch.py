@@ -6,7 +6,7 @@ from typing import NamedTuple, overload
 from streams.kafka.record import LogRecord
 
 
-class Place(NamedTuple):
+class PartitionPlace(NamedTuple):
     """One partition of one topic."""
 
     topic: str
@@ -28,7 +28,7 @@ class Batch(Sequence[LogRecord]):
     def __init__(self, records: Sequence[LogRecord], start: int | None = None, epoch: int = 0) -> None:
         self._records = tuple(records)
         first, last = self._records[0], self._records[-1]
-        self.place = Place(first.topic, first.partition)
+        self.place = PartitionPlace(first.topic, first.partition)
         self.start = first.offset if start is None else start
         self.end = last.offset + 1
         self.epoch = epoch

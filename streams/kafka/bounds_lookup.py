@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # public, as in topics.py
 
 from streams.clock import SYSTEM_CLOCK, Clock
-from streams.kafka.batch import Place
+from streams.kafka.batch import PartitionPlace
 from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import explain, is_refusal
 from streams.kafka.partition_start import Bounds
@@ -47,9 +47,9 @@ class BoundsLookup:
     def __init__(self, config: KafkaConfig, admin: AdminClient, clock: Clock = SYSTEM_CLOCK) -> None:
         self._config, self._capabilities, self._admin = config, config.capabilities, admin
         self._rare = RareLogger(log, clock.monotonic)
-        self._asked: dict[Place, _Asked] = {}
+        self._asked: dict[PartitionPlace, _Asked] = {}
 
-    def ask(self, places: Iterable[Place]) -> None:
+    def ask(self, places: Iterable[PartitionPlace]) -> None:
         """Ask about those that are not asked about already."""
         new = [place for place in places if place not in self._asked]
         if not new or not self._capabilities.exact_high_watermark:
@@ -68,12 +68,12 @@ class BoundsLookup:
             where = TopicPartition(*place)
             self._asked[place] = _Asked(low[where], high[where], topics.get(place.topic))
 
-    def forget(self, places: Iterable[Place]) -> None:
+    def forget(self, places: Iterable[PartitionPlace]) -> None:
         """What was asked about these is of no use any more: the partition was somebody else's since, or is another."""
         for place in places:
             self._asked.pop(place, None)
 
-    def answers(self, places: Iterable[Place]) -> dict[Place, Bounds]:
+    def answers(self, places: Iterable[PartitionPlace]) -> dict[PartitionPlace, Bounds]:
         """What has been answered of these; what could not be answered may be asked again.
 
         Raises:
@@ -94,7 +94,7 @@ class BoundsLookup:
             found[place] = Bounds(topic_id, asked.low.result().offset, asked.high.result().offset)
         return found
 
-    def _note_failure(self, place: Place, failure: BaseException) -> None:
+    def _note_failure(self, place: PartitionPlace, failure: BaseException) -> None:
         if not isinstance(failure, KafkaException):
             raise failure
         if is_refusal(failure.args[0]):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from schemas.units import EpochMs
-from streams.kafka.batch import Place
+from streams.kafka.batch import PartitionPlace
 
 _UP: Final = "UP"
 _STEADY: Final = "steady"
@@ -29,7 +29,7 @@ class LeaderAnswer(NamedTuple):
         has_leader: Whether there is a broker to fetch it from.
     """
 
-    place: Place
+    place: PartitionPlace
     at: EpochMs
     is_fetched_out: bool
     next_offset: int
@@ -82,7 +82,7 @@ def _answers(report: Any, leaders: Mapping[int, EpochMs]) -> Iterator[LeaderAnsw
             leader, end = partition.get("leader", _NO_BROKER), partition.get("hi_offset", -1)
             next_offset = partition.get("next_offset", -1)
             yield LeaderAnswer(
-                Place(topic, int(number)),
+                PartitionPlace(topic, int(number)),
                 leaders.get(leader, EpochMs(0)),
                 is_fetched_out=0 <= end <= next_offset,
                 next_offset=next_offset,

@@ -3,7 +3,7 @@
 from confluent_kafka import Message
 
 from schemas.units import EpochMs
-from streams.kafka.batch import Batch, Place
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.group_state import GroupState
 from streams.kafka.record import LogRecord
 
@@ -18,14 +18,14 @@ class FetchedBatches:
 
     def __init__(self, state: GroupState, batch_records: int) -> None:
         self._state, self._batch_records = state, batch_records
-        self._records: dict[Place, list[LogRecord]] = {}
-        self.ends: set[Place] = set()
+        self._records: dict[PartitionPlace, list[LogRecord]] = {}
+        self.ends: set[PartitionPlace] = set()
         """Partitions that were at their end after what is added."""
 
     def add(self, message: Message) -> None:
         """Add a record."""
         record = _record(message)
-        place = Place(record.topic, record.partition)
+        place = PartitionPlace(record.topic, record.partition)
         if place in self._records:
             self._records[place].append(record)
         else:
@@ -33,7 +33,7 @@ class FetchedBatches:
         if self.ends:
             self.ends.discard(place)
 
-    def add_end(self, place: Place) -> None:
+    def add_end(self, place: PartitionPlace) -> None:
         """Nothing more was there of a partition."""
         self.ends.add(place)
 

@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from schemas.errors import AccessDenied, WorkerStalled
 from schemas.units import EpochMs
 from streams.clock import SYSTEM_CLOCK, Clock
-from streams.kafka.batch import Batch, Place
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.bounds_lookup import BoundsLookup
 from streams.kafka.broker_answers import Statistics, read_statistics
 from streams.kafka.config import KafkaConfig
@@ -33,7 +33,7 @@ from streams.kafka.group_settings import (
 )
 from streams.kafka.group_state import CommitLimit, GroupState
 from streams.kafka.member_partitions import MemberPartitions
-from streams.kafka.partition_start import Loss
+from streams.kafka.partition_start import UnreadRecords
 from streams.kafka.rare_log import RareLogger
 
 log = structlog.get_logger(__name__)
@@ -98,7 +98,7 @@ class GroupConsumer:
         lookup: BoundsLookup,
         *,
         hand_over: Callable[[Sequence[Batch]], None],
-        tell_loss: Callable[[Loss], None],
+        tell_loss: Callable[[UnreadRecords], None],
         fail: Callable[[BaseException], object],
         commit_limit: CommitLimit,
         make_consumer: Callable[[dict[str, Any]], Consumer] = Consumer,
@@ -108,7 +108,7 @@ class GroupConsumer:
         self._state, self._clock = state, clock
         self._hand_over, self._fail = hand_over, fail
         self._full: set[str] = set()
-        self._paused: set[Place] = set()
+        self._paused: set[PartitionPlace] = set()
         self._statistics: Statistics | None = None
         self._refused: tuple[float, KafkaError] | None = None
         self._is_steady = False
@@ -225,7 +225,7 @@ class GroupConsumer:
         for place in fetched.ends:
             self._state.answered(place, self._clock.now_ms(), at_end=True, has_leader=True)
 
-    def _judge(self, place: Place, error: KafkaError) -> None:
+    def _judge(self, place: PartitionPlace, error: KafkaError) -> None:
         """Decide what an error means that came in the place of a record."""
         code = error.code()
         if code in READ_AGAIN:
@@ -312,5 +312,5 @@ def _refusal(error: KafkaError) -> AccessDenied:
     return AccessDenied(f"the group refuses us: {GROUP_REFUSALS[error.code()]}{error.str()} ({error.name()})")
 
 
-def _place(message: Message) -> Place:
-    return Place(message.topic() or "", message.partition() or 0)
+def _place(message: Message) -> PartitionPlace:
+    return PartitionPlace(message.topic() or "", message.partition() or 0)

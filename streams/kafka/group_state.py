@@ -13,7 +13,7 @@ from typing import Final
 
 from schemas.units import EpochMs
 from streams.clock import SYSTEM_CLOCK, Clock
-from streams.kafka.batch import Batch, Place
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.partition_start import Commit
 
 CommitLimit = Callable[[str, int], int | None]
@@ -70,8 +70,8 @@ class GroupState:
     def __init__(self, topics: Iterable[str], clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._partitions: dict[Place, _Partition] = {}
-        self._remembered: dict[Place, Commit] = {}
+        self._partitions: dict[PartitionPlace, _Partition] = {}
+        self._remembered: dict[PartitionPlace, Commit] = {}
         self._joined: dict[str, bool] = dict.fromkeys(topics, False)
         self._complete: dict[str, bool] = dict(self._joined)
         self._heard_at: dict[str, float] = dict.fromkeys(self._joined, clock.monotonic())
@@ -80,7 +80,13 @@ class GroupState:
     # The consuming thread writes.
 
     def begin(
-        self, place: Place, offset: int, committed: int | None, *, is_held: bool, comes_down: bool = False
+        self,
+        place: PartitionPlace,
+        offset: int,
+        committed: int | None,
+        *,
+        is_held: bool,
+        comes_down: bool = False,
     ) -> int:
         """A partition is ours and is read from this offset on.
 
@@ -111,7 +117,7 @@ class GroupState:
             )
             return self._epoch
 
-    def end(self, places: Iterable[Place]) -> None:
+    def end(self, places: Iterable[PartitionPlace]) -> None:
         """Partitions are not ours any more, or are about to begin anew elsewhere."""
         with self._lock:
             for place in places:
@@ -142,12 +148,12 @@ class GroupState:
             if (known := self._current(batch)) is not None:
                 known.fetched, known.at_end = batch.end, False
 
-    def position(self, place: Place) -> tuple[int, int] | None:
+    def position(self, place: PartitionPlace) -> tuple[int, int] | None:
         """(epoch, next offset) of a partition; None where it is not ours."""
         known = self._partitions.get(place)
         return None if known is None else (known.epoch, known.fetched)
 
-    def answered(self, place: Place, at: EpochMs, *, at_end: bool | None, has_leader: bool) -> None:
+    def answered(self, place: PartitionPlace, at: EpochMs, *, at_end: bool | None, has_leader: bool) -> None:
         """The leader of a partition has answered at this time, 0: never; `at_end` None: not known."""
         heard_at = self._by_interval_clock(at)
         with self._lock:
@@ -159,7 +165,9 @@ class GroupState:
             if at_end is not None:
                 known.at_end = at_end
 
-    def due(self, places: Iterable[Place], limit: CommitLimit) -> dict[Place, tuple[int, EpochMs]]:
+    def due(
+        self, places: Iterable[PartitionPlace], limit: CommitLimit
+    ) -> dict[PartitionPlace, tuple[int, EpochMs]]:
         """What may be committed now and is not yet: (offset, append time of the last record that is done, 0: none)."""
         found = {}
         with self._lock:
@@ -169,32 +177,32 @@ class GroupState:
                     found[place] = offset, known.done_at if offset > known.start else _NEVER
         return found
 
-    def committed_now(self, place: Place, commit: Commit) -> None:
+    def committed_now(self, place: PartitionPlace, commit: Commit) -> None:
         """The broker has taken a commit."""
         with self._lock:
             self._remembered[place] = commit
             if (known := self._partitions.get(place)) is not None:
                 known.committed = commit.offset
 
-    def remembered(self, place: Place) -> Commit | None:
+    def remembered(self, place: PartitionPlace) -> Commit | None:
         """The last commit of a partition that this process made."""
         with self._lock:
             return self._remembered.get(place)
 
-    def release(self, place: Place) -> None:
+    def release(self, place: PartitionPlace) -> None:
         """The loss is told: commits go on."""
         with self._lock:
             if (known := self._partitions.get(place)) is not None:
                 known.is_held = False
 
-    def leave(self, places: Iterable[Place]) -> None:
+    def leave(self, places: Iterable[PartitionPlace]) -> None:
         """Let nothing more be begun of these partitions."""
         with self._lock:
             for place in places:
                 if (known := self._partitions.get(place)) is not None:
                     known.is_leaving = True
 
-    def has_begun(self, places: Iterable[Place]) -> bool:
+    def has_begun(self, places: Iterable[PartitionPlace]) -> bool:
         """Whether an agent has taken anything of these partitions that it has not done."""
         with self._lock:
             return any(known.begun for place in places if (known := self._partitions.get(place)) is not None)
@@ -258,23 +266,23 @@ class GroupState:
             heard = [*self._heard_at.values(), *(known.heard_at for known in self._partitions.values())]
         return round(1000 * max((now - at for at in heard), default=0))
 
-    def leaderless(self) -> list[Place]:
+    def leaderless(self) -> list[PartitionPlace]:
         """Our partitions that no broker leads now: no restart of ours would help them."""
         with self._lock:
             return [place for place, known in self._partitions.items() if not known.has_leader]
 
-    def of(self, topics: Iterable[str]) -> list[Place]:
+    def of(self, topics: Iterable[str]) -> list[PartitionPlace]:
         """Our partitions of these topics now, in order."""
         wanted = frozenset(topics)
         with self._lock:
             return sorted(place for place in self._partitions if place.topic in wanted)
 
-    def committed(self, place: Place) -> int | None:
+    def committed(self, place: PartitionPlace) -> int | None:
         """The offset that was committed last; None before the first commit."""
         known = self._partitions.get(place)
         return None if known is None else known.committed
 
-    def has_waiting(self, place: Place) -> bool | None:
+    def has_waiting(self, place: PartitionPlace) -> bool | None:
         """Whether anything is not fetched, not done or not committed yet."""
         with self._lock:
             known = self._partitions.get(place)
@@ -282,23 +290,23 @@ class GroupState:
                 return None
             return self._is_unprocessed(known) or known.done > (known.committed or 0)
 
-    def has_unprocessed(self, place: Place) -> bool | None:
+    def has_unprocessed(self, place: PartitionPlace) -> bool | None:
         """Whether anything is not fetched or not done yet."""
         with self._lock:
             known = self._partitions.get(place)
             return None if known is None else self._is_unprocessed(known)
 
-    def fetched_until(self, place: Place) -> int | None:
+    def fetched_until(self, place: PartitionPlace) -> int | None:
         """The next offset that is handed over."""
         known = self._partitions.get(place)
         return None if known is None else known.fetched
 
-    def answered_at(self, place: Place) -> int | None:
+    def answered_at(self, place: PartitionPlace) -> int | None:
         """When the partition's leader answered last, milliseconds of our clock."""
         known = self._partitions.get(place)
         return None if known is None else known.answered_at
 
-    def has_leader(self, place: Place) -> bool | None:
+    def has_leader(self, place: PartitionPlace) -> bool | None:
         """Whether there is a broker to fetch the partition from."""
         known = self._partitions.get(place)
         return None if known is None else known.has_leader

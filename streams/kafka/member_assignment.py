@@ -8,13 +8,13 @@ Source: Apache Kafka, ConsumerProtocolAssignment.json. Anybody may be the leader
 import struct
 from typing import Final
 
-from streams.kafka.batch import Place
+from streams.kafka.batch import PartitionPlace
 
 _MOST: Final = 1_000
 """Partitions that are read; a county's topics have a few."""
 
 
-def read_assignment(data: bytes | None) -> tuple[Place, ...]:
+def read_assignment(data: bytes | None) -> tuple[PartitionPlace, ...]:
     """The partitions, in the order given; empty where the bytes are none of a consumer's."""
     try:
         return _read(data or b"")
@@ -22,8 +22,8 @@ def read_assignment(data: bytes | None) -> tuple[Place, ...]:
         return ()
 
 
-def _read(data: bytes) -> tuple[Place, ...]:
-    found: list[Place] = []
+def _read(data: bytes) -> tuple[PartitionPlace, ...]:
+    found: list[PartitionPlace] = []
     _version, topics = struct.unpack_from(">hi", data)
     at = 6
     for _ in range(min(topics, _MOST)):
@@ -38,7 +38,7 @@ def _read(data: bytes) -> tuple[Place, ...]:
         for _ in range(count):
             (partition,) = struct.unpack_from(">i", data, at)
             at += 4
-            found.append(Place(name, partition))
+            found.append(PartitionPlace(name, partition))
             if len(found) == _MOST:
                 return tuple(found)
     return tuple(found)

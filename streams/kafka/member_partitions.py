@@ -16,7 +16,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.clock import Clock, pause
-from streams.kafka.batch import Place
+from streams.kafka.batch import PartitionPlace
 from streams.kafka.bounds_lookup import BoundsLookup
 from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import explain, is_refusal
@@ -24,9 +24,9 @@ from streams.kafka.group_state import CommitLimit, GroupState
 from streams.kafka.partition_start import (
     Bounds,
     Commit,
-    Loss,
     LossKind,
-    Start,
+    StartPoint,
+    UnreadRecords,
     after_truncation,
     find_start,
     is_another,
@@ -69,27 +69,27 @@ class MemberPartitions:
         state: GroupState,
         lookup: BoundsLookup,
         *,
-        tell_loss: Callable[[Loss], None],
+        tell_loss: Callable[[UnreadRecords], None],
         commit_limit: CommitLimit,
         clock: Clock,
     ) -> None:
         self._config, self._consumer, self._state, self._lookup = config, consumer, state, lookup
         self._tell_loss, self._commit_limit, self._clock = tell_loss, commit_limit, clock
-        self._assigned: set[Place] = set()
-        self._undecided: dict[Place, int | None] = {}
+        self._assigned: set[PartitionPlace] = set()
+        self._undecided: dict[PartitionPlace, int | None] = {}
         """Partitions that are ours and of which it is not known yet where to begin; with the offset that was reached
         where the broker said that it is not there any more."""
-        self._topic_ids: dict[Place, str] = {}
+        self._topic_ids: dict[PartitionPlace, str] = {}
         """Under which each was begun. With one a topic, what was done of the topic that is gone would be committed as
         done of the new one."""
-        self._ends: dict[Place, int] = {}
+        self._ends: dict[PartitionPlace, int] = {}
         self._asked_at = _LONG_AGO
         self._rare = RareLogger(log, clock.monotonic)
 
-    def __contains__(self, place: Place) -> bool:
+    def __contains__(self, place: PartitionPlace) -> bool:
         return place in self._assigned
 
-    def __iter__(self) -> Iterator[Place]:
+    def __iter__(self) -> Iterator[PartitionPlace]:
         return iter(self._assigned)
 
     @property
@@ -99,7 +99,7 @@ class MemberPartitions:
 
     def given(self, partitions: Iterable[TopicPartition]) -> None:
         """The group gives us partitions."""
-        places = {Place(each.topic, each.partition) for each in partitions}
+        places = {PartitionPlace(each.topic, each.partition) for each in partitions}
         new = places - self._assigned - self._undecided.keys()
         self._undecided |= dict.fromkeys(new)
         self._lookup.forget(new)  # an answer to what was asked when they were ours before
@@ -108,7 +108,7 @@ class MemberPartitions:
 
     def revoked(self, partitions: Iterable[TopicPartition]) -> None:
         """The group takes partitions away, and waits until we have let go of them."""
-        places = {Place(each.topic, each.partition) for each in partitions}
+        places = {PartitionPlace(each.topic, each.partition) for each in partitions}
         self._state.leave(places)
         deadline = self._clock.monotonic() + REVOKE_S
         while self._state.has_begun(places) and self._clock.monotonic() < deadline:
@@ -119,7 +119,7 @@ class MemberPartitions:
     def lost(self, partitions: Sequence[TopicPartition]) -> None:
         """The group has given our partitions to somebody else already."""
         log.warning("partitions.lost", partitions=len(partitions))
-        self._give_away({Place(each.topic, each.partition) for each in partitions})
+        self._give_away({PartitionPlace(each.topic, each.partition) for each in partitions})
 
     def note_topic_id(self, topic: str, topic_id: str) -> None:
         """The broker's id of a topic now: what was begun under another one begins anew."""
@@ -133,7 +133,7 @@ class MemberPartitions:
             log.error("topic.made_anew", topic=topic, partitions=len(anew))
             self._begin_anew(dict.fromkeys(anew))
 
-    def begin_anew(self, place: Place, *, is_cut: bool) -> None:
+    def begin_anew(self, place: PartitionPlace, *, is_cut: bool) -> None:
         """What was to be read next of a partition is not there; `is_cut`: what was read last is not there either."""
         if place in self._assigned:
             position = self._state.position(place)
@@ -141,7 +141,7 @@ class MemberPartitions:
                 self._commit({place}, wait=True)
             self._begin_anew({place: position[1] if is_cut and position else None})
 
-    def is_at_end(self, place: Place, next_offset: int) -> bool:
+    def is_at_end(self, place: PartitionPlace, next_offset: int) -> bool:
         """Whether a partition can end where it is fetched next: not before the end that it had when it was begun."""
         return place in self._assigned and next_offset >= self._ends.get(place, 0)
 
@@ -177,13 +177,13 @@ class MemberPartitions:
                 self._rare.warning("commit.failed", topic=each.topic, cause=each.error.str())
             else:
                 commit = read_commit(each.offset, each.metadata)
-                self._state.committed_now(Place(each.topic, each.partition), commit)
+                self._state.committed_now(PartitionPlace(each.topic, each.partition), commit)
 
     def _ask(self) -> None:
         self._asked_at = self._clock.monotonic()
         self._lookup.ask(self._undecided)
 
-    def _give_away(self, places: set[Place]) -> None:
+    def _give_away(self, places: set[PartitionPlace]) -> None:
         self._state.end(places)
         for place in places:
             self._undecided.pop(place, None)
@@ -191,7 +191,7 @@ class MemberPartitions:
         self._consumer.incremental_unassign([TopicPartition(*place) for place in places & self._assigned])
         self._assigned -= places
 
-    def _begin_anew(self, places: Mapping[Place, int | None]) -> None:
+    def _begin_anew(self, places: Mapping[PartitionPlace, int | None]) -> None:
         """Read these partitions from wherever they have to be read; what was fetched of them is dropped."""
         self._state.end(places)
         self._consumer.incremental_unassign([TopicPartition(*place) for place in places])
@@ -199,7 +199,7 @@ class MemberPartitions:
         self._undecided |= places
         self._asked_at = _LONG_AGO
 
-    def _begin(self, place: Place, bounds: Bounds, commit: Commit | None) -> TopicPartition:
+    def _begin(self, place: PartitionPlace, bounds: Bounds, commit: Commit | None) -> TopicPartition:
         reached = self._undecided.pop(place)
         start = (
             find_start(place, bounds, commit, self._state.remembered(place))
@@ -220,7 +220,7 @@ class MemberPartitions:
             self._tell_loss(start.loss)
         return _at(place, start, commit)
 
-    def _committed(self, places: Iterable[Place]) -> dict[Place, Commit | None]:
+    def _committed(self, places: Iterable[PartitionPlace]) -> dict[PartitionPlace, Commit | None]:
         """What is committed of those for which the coordinator answers; the others are asked about again."""
         asked = [TopicPartition(*place) for place in places]
         try:
@@ -232,7 +232,7 @@ class MemberPartitions:
             if each.error is not None:
                 self._note_unknown(each.error)
         return {
-            Place(each.topic, each.partition): (
+            PartitionPlace(each.topic, each.partition): (
                 None if each.offset < 0 else read_commit(each.offset, _metadata(each), each.leader_epoch)
             )
             for each in found
@@ -244,7 +244,7 @@ class MemberPartitions:
             raise explain(self._config, error)
         self._rare.warning("offsets.unknown", cause=error.str())
 
-    def _commit(self, places: Iterable[Place], *, wait: bool) -> None:
+    def _commit(self, places: Iterable[PartitionPlace], *, wait: bool) -> None:
         due = self._state.due(places, self._commit_limit)
         if not due:
             return
@@ -261,7 +261,7 @@ class MemberPartitions:
             self._rare.warning("commit.failed", cause=error.args[0].str())
 
 
-def _at(place: Place, start: Start, commit: Commit | None) -> TopicPartition:
+def _at(place: PartitionPlace, start: StartPoint, commit: Commit | None) -> TopicPartition:
     """Where to read from; with the leader epoch of a commit, the broker says when what was read last is gone."""
     epoch = commit.leader_epoch if commit is not None and start.is_as_committed else None
     if epoch is None:

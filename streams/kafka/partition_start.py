@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from schemas.units import EpochMs
-from streams.kafka.batch import Place
+from streams.kafka.batch import PartitionPlace
 
 _MARK: Final = "callbox"
 
@@ -34,7 +34,7 @@ class LossKind(StrEnum):
     REPLACED = "replaced"  # the topic was deleted and made anew
 
 
-class Loss(NamedTuple):
+class UnreadRecords(NamedTuple):
     """Records that nobody will have read.
 
     Attributes:
@@ -47,7 +47,7 @@ class Loss(NamedTuple):
         since: Append time of the last record that was done; None where that is not known.
     """
 
-    place: Place
+    place: PartitionPlace
     kind: LossKind
     topic_id: str
     expected: int
@@ -88,7 +88,7 @@ class Bounds(NamedTuple):
     high: int | None
 
 
-class Start(NamedTuple):
+class StartPoint(NamedTuple):
     """Where reading begins.
 
     Attributes:
@@ -98,13 +98,13 @@ class Start(NamedTuple):
     """
 
     offset: int
-    loss: Loss | None = None
+    loss: UnreadRecords | None = None
     is_as_committed: bool = False
 
 
 def find_start(
-    place: Place, bounds: Bounds, commit: Commit | None, remembered: Commit | None = None
-) -> Start:
+    place: PartitionPlace, bounds: Bounds, commit: Commit | None, remembered: Commit | None = None
+) -> StartPoint:
     """Where to begin.
 
     Args:
@@ -115,18 +115,18 @@ def find_start(
     """
     last = _trusted(commit, remembered)
     if last is None:
-        return Start(bounds.low)
+        return StartPoint(bounds.low)
     if is_another(last.topic_id, bounds.topic_id):
-        return Start(bounds.low, _loss(place, LossKind.REPLACED, bounds, last, bounds.low, None))
+        return StartPoint(bounds.low, _loss(place, LossKind.REPLACED, bounds, last, bounds.low, None))
     if bounds.high is not None and last.offset > bounds.high:
-        return Start(bounds.low, _loss(place, LossKind.SHORTER, bounds, last, bounds.high, None))
+        return StartPoint(bounds.low, _loss(place, LossKind.SHORTER, bounds, last, bounds.high, None))
     if last.offset < bounds.low:
         taken = bounds.low - last.offset
-        return Start(bounds.low, _loss(place, LossKind.TAKEN, bounds, last, bounds.low, taken))
-    return Start(last.offset, is_as_committed=last is commit)
+        return StartPoint(bounds.low, _loss(place, LossKind.TAKEN, bounds, last, bounds.low, taken))
+    return StartPoint(last.offset, is_as_committed=last is commit)
 
 
-def after_truncation(place: Place, bounds: Bounds, reached: int) -> Start:
+def after_truncation(place: PartitionPlace, bounds: Bounds, reached: int) -> StartPoint:
     """Where to begin when the broker says that what was read last is not there any more (KIP-320).
 
     Args:
@@ -135,7 +135,7 @@ def after_truncation(place: Place, bounds: Bounds, reached: int) -> Start:
         reached: The offset that would have been fetched next.
     """
     high = bounds.high if bounds.high is not None else bounds.low
-    return Start(bounds.low, _loss(place, LossKind.SHORTER, bounds, Commit(reached), high, None))
+    return StartPoint(bounds.low, _loss(place, LossKind.SHORTER, bounds, Commit(reached), high, None))
 
 
 def write_metadata(topic_id: str, done_at: EpochMs) -> str:
@@ -166,6 +166,6 @@ def is_another(before: str, now: str) -> bool:
 
 
 def _loss(
-    place: Place, kind: LossKind, bounds: Bounds, last: Commit, found: int, records: int | None
-) -> Loss:
-    return Loss(place, kind, bounds.topic_id, last.offset, found, records, last.done_at)
+    place: PartitionPlace, kind: LossKind, bounds: Bounds, last: Commit, found: int, records: int | None
+) -> UnreadRecords:
+    return UnreadRecords(place, kind, bounds.topic_id, last.offset, found, records, last.done_at)

@@ -19,15 +19,14 @@ from schemas.units import EpochMs
 from streams.faust.app import WorkerApp
 from streams.faust.inbox import Inbox
 from streams.faust.transport import Transport
-from streams.kafka import partition_start
 from streams.kafka.admin import admin_client
-from streams.kafka.batch import Batch, Place
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.bounds_lookup import BoundsLookup
 from streams.kafka.config import KafkaConfig
 from streams.kafka.group_consumer import ConsumerLimits, GroupConsumer
 from streams.kafka.group_settings import CLIENT_PREFIX
 from streams.kafka.group_state import GroupState
-from streams.kafka.partition_start import LossKind
+from streams.kafka.partition_start import LossKind, UnreadRecords
 from streams.worker.commit_limits import CommitLimits
 from streams.worker.context import Deliverer
 from streams.worker.ending import stop_now
@@ -72,7 +71,7 @@ class Edge:
         self._state, self._topics, self._note_made_anew = state, tuple(topics), note_made_anew
         self._inboxes: dict[str, Inbox] = {}
         self._topic_ids: dict[str, str] = {}
-        self._losses: deque[tuple[Loss, Place | None]] = deque()
+        self._losses: deque[tuple[Loss, PartitionPlace | None]] = deque()
         """With the partition whose commits wait until it is told."""
         admin = admin_client(kafka, [])
         # A topic has a member of its own, so that a backlog of one never stands before a record of another.
@@ -145,7 +144,7 @@ class Edge:
             if place is not None:
                 self._state.release(place)
 
-    def _note_loss(self, found: partition_start.Loss) -> None:
+    def _note_loss(self, found: UnreadRecords) -> None:
         """Runs in a consuming thread."""
         if found.place.topic == FUSION_INPUT and found.kind is not LossKind.SHORTER:
             self._state.release(found.place)  # restoring the state finds it, and knows more of it
@@ -168,7 +167,7 @@ class Edge:
         """Runs in the thread of the topic watch."""
         client = f"{member.client_id} {member.host}"
         ours = [place for place in member.places if place.topic in self._topics]
-        for topic, partition in ours or [Place(topic, 0) for topic in self._topics]:
+        for topic, partition in ours or [PartitionPlace(topic, 0) for topic in self._topics]:
             topic_id = self._topic_ids.get(topic, "")
             loss = Loss(topic, topic_id, partition, Cause.FOREIGN_MEMBER, 0, 0, client=client)
             self._losses.append((loss, None))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from schemas.errors import WorkerStalled
 from streams.clock import SYSTEM_CLOCK, Clock
-from streams.kafka.batch import Batch, Place
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.group_state import GroupState
 from streams.worker.metrics import Metrics
 
@@ -32,10 +32,10 @@ class LagMonitor:
     ) -> None:
         self._state, self._topics, self._metrics, self._clock = state, tuple(topics), metrics, clock
         self._lock = threading.Lock()
-        self._processed_until_ms: dict[Place, int] = {}
-        self._complete_until_ms: dict[Place, int] = {}
-        self._committed: dict[Place, int] = {}
-        self._advanced_at: dict[Place, float] = {}
+        self._processed_until_ms: dict[PartitionPlace, int] = {}
+        self._complete_until_ms: dict[PartitionPlace, int] = {}
+        self._committed: dict[PartitionPlace, int] = {}
+        self._advanced_at: dict[PartitionPlace, float] = {}
         self._excused_at = 0.0
 
     @property
@@ -55,7 +55,7 @@ class LagMonitor:
 
     def committed(self, partition: int) -> int | None:
         """The offset that was committed last of one of our partitions of the first topic."""
-        return self._state.committed(Place(self._topics[0], partition))
+        return self._state.committed(PartitionPlace(self._topics[0], partition))
 
     def partitions(self) -> frozenset[int]:
         """Our partitions of the first topic now."""
@@ -132,14 +132,14 @@ class LagMonitor:
                     f"committed {self._committed.get(tp, 0)}, fetched until {fetched}"
                 )
 
-    def _complete(self, tp: Place, now: int) -> int:
+    def _complete(self, tp: PartitionPlace, now: int) -> int:
         """Until when everything of a partition is processed, by the broker's clock or, if nothing waits, by ours."""
         answered_at = self._state.answered_at(tp) or 0
         if now - answered_at < MOMENT_MS and self._state.has_unprocessed(tp) is False:
             self._complete_until_ms[tp] = answered_at
         return self._complete_until_ms.get(tp, 0)
 
-    def _lag_s(self, tp: Place, *, waiting: bool) -> float:
+    def _lag_s(self, tp: PartitionPlace, *, waiting: bool) -> float:
         """Age of the last processed record while others wait; without any, everything until now is processed."""
         now = self._clock.now_ms()
         if not waiting:
@@ -147,7 +147,7 @@ class LagMonitor:
             return 0.0
         return max(0.0, (now - self._processed_until_ms.setdefault(tp, now)) / 1000)
 
-    def _forget(self, tp: Place) -> None:
+    def _forget(self, tp: PartitionPlace) -> None:
         for known in (
             self._processed_until_ms,
             self._complete_until_ms,

@@ -16,7 +16,7 @@ from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from streams.clock import SYSTEM_CLOCK, Clock
-from streams.kafka.batch import Place
+from streams.kafka.batch import PartitionPlace
 from streams.kafka.capabilities import Capabilities
 from streams.kafka.group_settings import CLIENT_PREFIX
 from streams.kafka.member_assignment import read_assignment
@@ -42,7 +42,7 @@ class ForeignMember(NamedTuple):
 
     client_id: str
     host: str
-    places: tuple[Place, ...] = ()
+    places: tuple[PartitionPlace, ...] = ()
 
 
 class TopicWatch:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from streams.clock import Clock
-from streams.kafka.batch import Batch, Place
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.partition_start import is_another, read_commit, write_metadata
 from tests.support.fake_consumer import FakeBroker, FakeMessage, failure
 from tests.support.group_member import PLACE, SECOND, TOPIC, Member
@@ -50,9 +50,9 @@ class Partitions(RuleBasedStateMachine):
         super().__init__()
         self.broker = FakeBroker()
         self.done: set[FakeMessage] = set()
-        self.begun: dict[Place, list[Batch]] = defaultdict(list)
-        self.held: dict[Place, dict[int, FakeMessage]] = defaultdict(dict)
-        self.next_offset: dict[tuple[Place, int], int] = {}
+        self.begun: dict[PartitionPlace, list[Batch]] = defaultdict(list)
+        self.held: dict[PartitionPlace, dict[int, FakeMessage]] = defaultdict(dict)
+        self.next_offset: dict[tuple[PartitionPlace, int], int] = {}
         self.appended = 0
         self.start()
 
@@ -87,25 +87,25 @@ class Partitions(RuleBasedStateMachine):
     # The group.
 
     @rule(place=places)
-    def give(self, place: Place) -> None:
+    def give(self, place: PartitionPlace) -> None:
         if place not in self.consumer.owned:
             self.consumer.give(place)
             self.play()
 
     @rule(place=places)
-    def take(self, place: Place) -> None:
+    def take(self, place: PartitionPlace) -> None:
         if place in self.consumer.owned:
             self.consumer.take(place)
             self.play()
 
     @rule(place=places)
-    def lose(self, place: Place) -> None:
+    def lose(self, place: PartitionPlace) -> None:
         if place in self.consumer.owned:
             self.consumer.lose(place)
             self.play()
 
     @rule(place=places)
-    def take_and_give_back_in_one_poll(self, place: Place) -> None:
+    def take_and_give_back_in_one_poll(self, place: PartitionPlace) -> None:
         if place in self.consumer.owned:
             self.consumer.lose(place)
             self.consumer.give(place)
@@ -116,7 +116,7 @@ class Partitions(RuleBasedStateMachine):
         self.start()
 
     @rule(place=places, count=counts)
-    def read_elsewhere(self, place: Place, count: int) -> None:
+    def read_elsewhere(self, place: PartitionPlace, count: int) -> None:
         """Another worker of ours has the partition meanwhile."""
         log, topic_id = self.broker.logs[place], self.broker.topic_ids[TOPIC]
         commit = read_commit(*self.broker.commits.get(place, (0, None)))
@@ -130,7 +130,7 @@ class Partitions(RuleBasedStateMachine):
     # The partitions.
 
     @rule(place=places, count=counts)
-    def append(self, place: Place, count: int) -> None:
+    def append(self, place: PartitionPlace, count: int) -> None:
         """Records arrive.
 
         A partition that ends before its commit does not grow past it until the commit has come down: nobody could tell
@@ -143,12 +143,12 @@ class Partitions(RuleBasedStateMachine):
             self.broker.append(place, count, at_s=self.appended)
 
     @rule(place=places, count=counts)
-    def retain(self, place: Place, count: int) -> None:
+    def retain(self, place: PartitionPlace, count: int) -> None:
         log = self.broker.logs[place]
         self.broker.retain_from(place, min(log.low + count, log.high))
 
     @rule(place=places, count=counts)
-    def truncate(self, place: Place, count: int) -> None:
+    def truncate(self, place: PartitionPlace, count: int) -> None:
         """A leader without the last records is elected, and the client finds out from the leader's epoch."""
         log = self.broker.logs[place]
         self.broker.truncate(place, max(log.low, log.high - count))
@@ -188,7 +188,7 @@ class Partitions(RuleBasedStateMachine):
             self.begun[batch.place].append(batch)
 
     @rule(place=places, is_held=st.booleans())
-    def finish(self, place: Place, is_held: bool) -> None:
+    def finish(self, place: PartitionPlace, is_held: bool) -> None:
         """The agent is done with the batch that it began first; it may hold back the first record of it."""
         if not self.begun[place]:
             return
@@ -207,13 +207,13 @@ class Partitions(RuleBasedStateMachine):
         self.done.update(each for each in read.values() if each is not None)
         assert self.member.state.done(batch) is is_current
 
-    def _message(self, place: Place, offset: int, at: int) -> FakeMessage | None:
+    def _message(self, place: PartitionPlace, offset: int, at: int) -> FakeMessage | None:
         """The record as it lies there; None where another, or none, lies there now."""
         found = self.broker.logs[place].first_from(offset)
         return found if found is not None and (found.at_offset, found.time[1]) == (offset, at) else None
 
     @rule(place=places)
-    def release(self, place: Place) -> None:
+    def release(self, place: PartitionPlace) -> None:
         self.done.update(self.held.pop(place, {}).values())
         self.member.limits.pop(place, None)
 
@@ -237,7 +237,7 @@ class Partitions(RuleBasedStateMachine):
         self.member.lookup.answers_at_once = is_answered
 
     @rule(place=places)
-    def fail_lookup(self, place: Place) -> None:
+    def fail_lookup(self, place: PartitionPlace) -> None:
         self.member.lookup.fail(place)
 
     @rule(is_away=st.booleans())
@@ -289,7 +289,7 @@ class Partitions(RuleBasedStateMachine):
             {place: (self.broker.commits.get(place), self.broker.logs[place]) for place in PLACES}
         )
 
-    def _is_read(self, place: Place) -> bool:
+    def _is_read(self, place: PartitionPlace) -> bool:
         log = self.broker.logs[place]
         offset, metadata = self.broker.commits.get(place, (-1, None))
         is_ours = not is_another(read_commit(offset, metadata).topic_id, self.broker.topic_ids[TOPIC])

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from schemas.units import EpochMs
-from streams.kafka.batch import Place
+from streams.kafka.batch import PartitionPlace
 from streams.kafka.partition_start import Bounds
 from tests.support.log_records import ms
 
@@ -87,7 +87,7 @@ class FakeLog:
     messages: list[FakeMessage] = field(default_factory=list)
     high: int = 0
 
-    def append(self, place: Place, count: int, at: EpochMs) -> None:
+    def append(self, place: PartitionPlace, count: int, at: EpochMs) -> None:
         self.messages += [
             FakeMessage(*place, offset, b"%d" % offset, time=(1, at))
             for offset in range(self.high, self.high + count)
@@ -101,33 +101,33 @@ class FakeLog:
 class FakeBroker:
     """The partitions of some topics, and what a group has committed of them."""
 
-    def __init__(self, *places: Place) -> None:
-        self.logs: dict[Place, FakeLog] = {}
+    def __init__(self, *places: PartitionPlace) -> None:
+        self.logs: dict[PartitionPlace, FakeLog] = {}
         self.topic_ids: dict[str, str] = {}
-        self.commits: dict[Place, tuple[int, str | None]] = {}
-        self.leader_epochs: dict[Place, int] = {}
+        self.commits: dict[PartitionPlace, tuple[int, str | None]] = {}
+        self.leader_epochs: dict[PartitionPlace, int] = {}
         for place in places:
             self.add(place)
 
-    def add(self, place: Place) -> None:
+    def add(self, place: PartitionPlace) -> None:
         self.logs[place] = FakeLog()
         self.topic_ids.setdefault(place.topic, f"{place.topic}-1")
 
-    def append(self, place: Place, count: int, *, at_s: float = 0) -> None:
+    def append(self, place: PartitionPlace, count: int, *, at_s: float = 0) -> None:
         self.logs[place].append(place, count, ms(at_s))
 
-    def append_unseen(self, place: Place, count: int) -> None:
+    def append_unseen(self, place: PartitionPlace, count: int) -> None:
         """Records that are there and do not come, as on a connection that is slow."""
         self.append(place, count)
         self.logs[place].messages.clear()
 
-    def retain_from(self, place: Place, low: int) -> None:
+    def retain_from(self, place: PartitionPlace, low: int) -> None:
         """Retention takes what lies before."""
         log = self.logs[place]
         log.low = low
         log.messages = [each for each in log.messages if (each.at_offset or 0) >= low]
 
-    def truncate(self, place: Place, high: int) -> None:
+    def truncate(self, place: PartitionPlace, high: int) -> None:
         """The partition ends before what was there: an unclean election."""
         log = self.logs[place]
         log.high = high
@@ -141,7 +141,7 @@ class FakeBroker:
         name, _, number = self.topic_ids[topic].rpartition("-")
         self.topic_ids[topic] = f"{name}-{int(number) + 1}"
 
-    def bounds(self, place: Place) -> Bounds:
+    def bounds(self, place: PartitionPlace) -> Bounds:
         log = self.logs[place]
         return Bounds(self.topic_ids[place.topic], log.low, log.high)
 
@@ -151,26 +151,26 @@ class FakeLookup:
 
     def __init__(self, broker: FakeBroker) -> None:
         self.broker = broker
-        self._asked: dict[Place, Bounds] = {}
+        self._asked: dict[PartitionPlace, Bounds] = {}
         self.answers_at_once = True
-        self.asked: list[list[Place]] = []
+        self.asked: list[list[PartitionPlace]] = []
 
-    def ask(self, places: Iterable[Place]) -> None:
+    def ask(self, places: Iterable[PartitionPlace]) -> None:
         new = [place for place in places if place not in self._asked]
         self.asked.append(new)
         self._asked |= {place: self.broker.bounds(place) for place in new}
 
-    def answers(self, places: Iterable[Place]) -> dict[Place, Bounds]:
+    def answers(self, places: Iterable[PartitionPlace]) -> dict[PartitionPlace, Bounds]:
         if not self.answers_at_once:
             return {}
         return {place: self._asked.pop(place) for place in places if place in self._asked}
 
-    def fail(self, *places: Place) -> None:
+    def fail(self, *places: PartitionPlace) -> None:
         """What was asked about these gets no answer."""
         for place in places:
             self._asked.pop(place, None)
 
-    def forget(self, places: Iterable[Place]) -> None:
+    def forget(self, places: Iterable[PartitionPlace]) -> None:
         self.fail(*places)
 
 
@@ -189,15 +189,15 @@ class FakeConsumer:
         self.broker, self.settings = broker, dict(settings or {})
         self.calls: list[tuple[str, Any]] = []
         self.subscribed: list[str] | None = None
-        self.owned: set[Place] = set()
+        self.owned: set[PartitionPlace] = set()
         """What the group has given, whether it is assigned or not."""
-        self.assigned: dict[Place, int] = {}
-        self.paused: set[Place] = set()
+        self.assigned: dict[PartitionPlace, int] = {}
+        self.paused: set[PartitionPlace] = set()
         self.in_flight: list[list[Answered]] = []
         """Commits that the broker has and has not answered."""
         self.refuses_commits: KafkaError | None = None
         self.refuses_committed: KafkaError | None = None
-        self.errors_of_committed: dict[Place, KafkaError] = {}
+        self.errors_of_committed: dict[PartitionPlace, KafkaError] = {}
         self.on_idle: Callable[[], None] = lambda: None
         """Called where a poll would wait."""
         self.is_closed = False
@@ -207,15 +207,15 @@ class FakeConsumer:
 
     # What a test makes happen; it happens in the next poll.
 
-    def give(self, *places: Place) -> None:
+    def give(self, *places: PartitionPlace) -> None:
         """The group gives partitions."""
         self._events.append(lambda: self._give(places))
 
-    def take(self, *places: Place) -> None:
+    def take(self, *places: PartitionPlace) -> None:
         """The group revokes partitions."""
         self._events.append(lambda: self._take(places))
 
-    def lose(self, *places: Place) -> None:
+    def lose(self, *places: PartitionPlace) -> None:
         """The group has given partitions to somebody else already."""
         self._events.append(lambda: self._lose(places))
 
@@ -340,7 +340,7 @@ class FakeConsumer:
                 return message
         return None
 
-    def _fetch(self, place: Place, position: int) -> FakeMessage | None:
+    def _fetch(self, place: PartitionPlace, position: int) -> FakeMessage | None:
         log = self.broker.logs[place]
         if not log.low <= position <= log.high:
             self.assigned[place] = log.high  # once, and then it fetches no more
@@ -350,7 +350,7 @@ class FakeConsumer:
             self.assigned[place] = (message.at_offset or 0) + 1
         return message
 
-    def _give(self, places: Sequence[Place]) -> None:
+    def _give(self, places: Sequence[PartitionPlace]) -> None:
         self.owned |= set(places)
         before = len(self.called("incremental_assign"))
         self._callbacks["on_assign"](self, _partitions(places))
@@ -358,17 +358,17 @@ class FakeConsumer:
             told = len(self.called("incremental_assign")) > before
             assert told, "librdkafka would assign them itself, at the committed offsets"
 
-    def _take(self, places: Sequence[Place]) -> None:
+    def _take(self, places: Sequence[PartitionPlace]) -> None:
         before = len(self.called("incremental_unassign"))
         self._callbacks["on_revoke"](self, _partitions(places))
         self._let_go(places, before)
 
-    def _lose(self, places: Sequence[Place]) -> None:
+    def _lose(self, places: Sequence[PartitionPlace]) -> None:
         before = len(self.called("incremental_unassign"))
         self._callbacks["on_lost"](self, _partitions(places))
         self._let_go(places, before)
 
-    def _let_go(self, places: Sequence[Place], before: int) -> None:
+    def _let_go(self, places: Sequence[PartitionPlace], before: int) -> None:
         assert len(self.called("incremental_unassign")) > before, (
             "librdkafka would unassign everything itself"
         )
@@ -376,7 +376,7 @@ class FakeConsumer:
         assert not kept, f"{kept} are fetched, and are somebody else's"
         self.owned -= set(places)
 
-    def _assigned_ones(self, name: str, partitions: Sequence[TopicPartition]) -> set[Place]:
+    def _assigned_ones(self, name: str, partitions: Sequence[TopicPartition]) -> set[PartitionPlace]:
         places = {_place(each) for each in partitions}
         self._note(name, sorted(places))
         if missing := places - self.assigned.keys():
@@ -392,9 +392,9 @@ class FakeConsumer:
         self.calls.append((name, argument))
 
 
-def _place(partition: TopicPartition | Answered) -> Place:
-    return Place(partition.topic, partition.partition)
+def _place(partition: TopicPartition | Answered) -> PartitionPlace:
+    return PartitionPlace(partition.topic, partition.partition)
 
 
-def _partitions(places: Iterable[Place]) -> list[TopicPartition]:
+def _partitions(places: Iterable[PartitionPlace]) -> list[TopicPartition]:
     return [TopicPartition(*place) for place in places]

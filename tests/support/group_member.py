@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from streams.clock import Clock
-from streams.kafka.batch import Batch, Place
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.config import KafkaConfig
 from streams.kafka.group_consumer import SERVE_S, ConsumerLimits, GroupConsumer
 from streams.kafka.group_state import GroupState
@@ -13,10 +13,10 @@ from tests.support.fake_consumer import FakeBroker, FakeConsumer, FakeLookup
 from tests.support.fakes import KAFKA, HandClock
 
 if TYPE_CHECKING:
-    from streams.kafka.partition_start import Loss
+    from streams.kafka.partition_start import UnreadRecords
 
 TOPIC: Final = "topic"
-PLACE, SECOND, OTHER = Place(TOPIC, 0), Place(TOPIC, 1), Place("other", 0)
+PLACE, SECOND, OTHER = PartitionPlace(TOPIC, 0), PartitionPlace(TOPIC, 1), PartitionPlace("other", 0)
 
 
 class Member:
@@ -47,9 +47,9 @@ class Member:
         self.state = GroupState(topics, self.clock.clock)
         self.handed_over: list[Batch] = []
         self.hand_overs = 0
-        self.losses: list[Loss] = []
+        self.losses: list[UnreadRecords] = []
         self.failures: list[BaseException] = []
-        self.limits: dict[Place, int] = {}
+        self.limits: dict[PartitionPlace, int] = {}
         self.consumer = FakeConsumer(self.broker)
         self.group_consumer = GroupConsumer(
             config,
@@ -62,7 +62,7 @@ class Member:
             hand_over=self.hand_over,
             tell_loss=self.losses.append,
             fail=self.failures.append,
-            commit_limit=lambda topic, partition: self.limits.get(Place(topic, partition)),
+            commit_limit=lambda topic, partition: self.limits.get(PartitionPlace(topic, partition)),
             make_consumer=self._make_consumer,  # type: ignore[arg-type]
             clock=clock or self.clock.clock,
         )
@@ -87,22 +87,22 @@ class Member:
         self.later(2 * SERVE_S)
         self.group_consumer.run_once()
 
-    def given(self, *places: Place) -> None:
+    def given(self, *places: PartitionPlace) -> None:
         """The group gives partitions; where they begin is looked at in the next round."""
         if self.consumer.subscribed is None:
             self.group_consumer.subscribe()
         self.consumer.give(*places)
         self.round()
 
-    def began(self, *places: Place) -> "Member":
+    def began(self, *places: PartitionPlace) -> "Member":
         self.given(*places)
         self.round()
         assert set(places) <= self.consumer.assigned.keys()
         return self
 
-    def add_partition(self) -> Place:
+    def add_partition(self) -> PartitionPlace:
         """One more of the first topic."""
-        place = Place(TOPIC, len(self.broker.logs))
+        place = PartitionPlace(TOPIC, len(self.broker.logs))
         self.broker.add(place)
         return place
 
@@ -125,7 +125,7 @@ class Member:
 
 
 def statistics(
-    partitions: Mapping[Place, tuple[int, int]],
+    partitions: Mapping[PartitionPlace, tuple[int, int]],
     *,
     join_state: str = "steady",
     idle_ms: int = 0,

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, cast
 from streams.faust.app import create_app
 from streams.faust.inbox import Inbox
 from streams.faust.transport import Transport
-from streams.kafka.batch import Batch, Place
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.group_state import GroupState
 from tests.support.fakes import consumed, run
 
 if TYPE_CHECKING:
     from streams.kafka.group_consumer import GroupConsumer
 
-PLACE = Place("topic", 0)
+PLACE = PartitionPlace("topic", 0)
 
 
 class FakeConsumer:

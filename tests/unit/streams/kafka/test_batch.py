@@ -1,7 +1,7 @@
 """Records of one partition that were fetched together."""
 
 from schemas.units import EpochMs
-from streams.kafka.batch import Batch, Place
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.record import LogRecord
 
 
@@ -11,7 +11,7 @@ def record(offset: int, value: bytes = b"secret") -> LogRecord:
 
 def test_a_batch_ends_after_its_last_record_whatever_is_missing_in_between() -> None:
     batch = Batch([record(4), record(9)])
-    assert (batch.place, batch.start, batch.end) == (Place("topic", 3), 4, 10)
+    assert (batch.place, batch.start, batch.end) == (PartitionPlace("topic", 3), 4, 10)
     assert (batch.topic, batch.partition) == ("topic", 3)
 
 

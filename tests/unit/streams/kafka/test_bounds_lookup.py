@@ -9,14 +9,14 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from structlog.testing import capture_logs
 
 from schemas.errors import AccessDenied
-from streams.kafka.batch import Place
+from streams.kafka.batch import PartitionPlace
 from streams.kafka.bounds_lookup import BoundsLookup
 from streams.kafka.capabilities import BrokerKind
 from streams.kafka.config import KafkaConfig
 from streams.kafka.partition_start import Bounds
 from tests.support.fakes import KAFKA
 
-PLACE, SECOND, ELSEWHERE = Place("topic", 0), Place("topic", 1), Place("other", 0)
+PLACE, SECOND, ELSEWHERE = PartitionPlace("topic", 0), PartitionPlace("topic", 1), PartitionPlace("other", 0)
 
 
 class Found(NamedTuple):
@@ -55,7 +55,7 @@ class FakeAdmin:
         self.topics.append(answers)
         return answers
 
-    def answer(self, place: Place, low: int, high: int, topic_id: object = "id") -> None:
+    def answer(self, place: PartitionPlace, low: int, high: int, topic_id: object = "id") -> None:
         """Answer everything that was asked last about a partition."""
         for answers in self.offsets[-2:]:
             for (topic, partition, spec), future in answers.items():

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from schemas.units import EpochMs
-from streams.kafka.batch import Place
+from streams.kafka.batch import PartitionPlace
 from streams.kafka.broker_answers import LeaderAnswer, Statistics, read_statistics
 
 NOW = EpochMs(1_000_000)
@@ -37,8 +37,8 @@ def test_a_partition_is_answered_when_its_leader_was_heard_last() -> None:
     found = read(brokers, {"0": partition(1), "1": partition(2, end=50, next_offset=45)})
     assert found.heard_at == NOW - 300
     assert found.answers == (
-        LeaderAnswer(Place(TOPIC, 0), EpochMs(NOW - 300), True, 40, True),
-        LeaderAnswer(Place(TOPIC, 1), EpochMs(NOW - 7_000), False, 45, True),
+        LeaderAnswer(PartitionPlace(TOPIC, 0), EpochMs(NOW - 300), True, 40, True),
+        LeaderAnswer(PartitionPlace(TOPIC, 1), EpochMs(NOW - 7_000), False, 45, True),
     )
 
 
@@ -118,5 +118,5 @@ def test_a_report_that_lacks_fields_is_no_failure(report: dict[str, Any]) -> Non
 def test_a_partition_that_lacks_fields_has_no_leader_and_is_not_fetched_out() -> None:
     report = {"topics": {TOPIC: {"partitions": {"0": {"fetch_state": "active"}}}}}
     assert read_statistics(json.dumps(report), NOW).answers == (
-        LeaderAnswer(Place(TOPIC, 0), EpochMs(0), False, -1, False),
+        LeaderAnswer(PartitionPlace(TOPIC, 0), EpochMs(0), False, -1, False),
     )

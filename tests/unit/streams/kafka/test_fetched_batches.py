@@ -5,13 +5,13 @@ from typing import cast
 from confluent_kafka import Message
 
 from schemas.units import EpochMs
-from streams.kafka.batch import Place
+from streams.kafka.batch import PartitionPlace
 from streams.kafka.fetched_batches import FetchedBatches
 from streams.kafka.group_state import GroupState
 from streams.kafka.record import LogRecord
 from tests.support.fake_consumer import FakeMessage
 
-PLACE, SECOND = Place("topic", 0), Place("topic", 1)
+PLACE, SECOND = PartitionPlace("topic", 0), PartitionPlace("topic", 1)
 
 
 def state(**offsets: int) -> GroupState:
@@ -21,7 +21,7 @@ def state(**offsets: int) -> GroupState:
     return found
 
 
-def message(offset: int, place: Place = PLACE) -> Message:
+def message(offset: int, place: PartitionPlace = PLACE) -> Message:
     return cast("Message", FakeMessage(*place, offset))
 
 

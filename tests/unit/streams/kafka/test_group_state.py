@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from schemas.units import EpochMs
-from streams.kafka.batch import Batch, Place
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.group_state import CommitLimit, GroupState
 from streams.kafka.partition_start import Commit
 from streams.kafka.record import LogRecord
@@ -13,11 +13,11 @@ from tests.support.fakes import HandClock
 from tests.support.log_records import ms
 
 TOPIC, OTHER = "topic", "other"
-PLACE, SECOND = Place(TOPIC, 0), Place(TOPIC, 1)
+PLACE, SECOND = PartitionPlace(TOPIC, 0), PartitionPlace(TOPIC, 1)
 
 
 def records(
-    first: int, count: int, *, place: Place = PLACE, start: int | None = None, epoch: int = 1
+    first: int, count: int, *, place: PartitionPlace = PLACE, start: int | None = None, epoch: int = 1
 ) -> Batch:
     found = [LogRecord(*place, offset, ms(offset), b"", b"") for offset in range(first, first + count)]
     return Batch(found, start, epoch)
@@ -46,7 +46,7 @@ def process(state: GroupState, batch: Batch) -> None:
     assert state.done(batch)
 
 
-def due(state: GroupState, limit: CommitLimit = unlimited) -> dict[Place, int]:
+def due(state: GroupState, limit: CommitLimit = unlimited) -> dict[PartitionPlace, int]:
     return {place: offset for place, (offset, _) in state.due([PLACE, SECOND], limit).items()}
 
 
@@ -197,7 +197,7 @@ def test_a_batch_of_an_earlier_assignment_does_not_move_what_is_fetched() -> Non
 def test_epochs_of_two_partitions_are_never_the_same() -> None:
     state = begun()
     assert state.begin(SECOND, 0, None, is_held=False) == 2
-    assert [state.position(PLACE), state.position(SECOND), state.position(Place(OTHER, 0))] == [
+    assert [state.position(PLACE), state.position(SECOND), state.position(PartitionPlace(OTHER, 0))] == [
         (1, 0),
         (2, 0),
         None,
@@ -238,7 +238,7 @@ def test_a_partition_that_comes_back_is_leaving_no_more() -> None:
 
 def test_what_is_handed_over_and_not_done_is_in_hand() -> None:
     state = begun(10)
-    state.begin(Place(OTHER, 0), 0, None, is_held=False)
+    state.begin(PartitionPlace(OTHER, 0), 0, None, is_held=False)
     state.fetched(records(10, 5))
     state.fetched(records(15, 5))
     assert state.in_hand([TOPIC, OTHER]) == {TOPIC: 10, OTHER: 0}
@@ -296,11 +296,11 @@ def test_of_a_partition_that_is_not_ours_nothing_is_said() -> None:
 
 def test_our_partitions_are_listed_by_topic_and_in_order() -> None:
     state = begun()
-    for place in (Place(OTHER, 2), SECOND):
+    for place in (PartitionPlace(OTHER, 2), SECOND):
         state.begin(place, 4, None, is_held=False)
     assert state.of([TOPIC]) == [PLACE, SECOND]
-    assert state.of([OTHER, TOPIC]) == [Place(OTHER, 2), PLACE, SECOND]
-    assert state.fetched_until(Place(OTHER, 2)) == 4
+    assert state.of([OTHER, TOPIC]) == [PartitionPlace(OTHER, 2), PLACE, SECOND]
+    assert state.fetched_until(PartitionPlace(OTHER, 2)) == 4
 
 
 # --- whether the broker answers -----------------------------------------------------------------------------------

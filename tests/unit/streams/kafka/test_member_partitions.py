@@ -8,16 +8,16 @@ from structlog.testing import capture_logs
 
 from schemas.errors import AccessDenied
 from streams.clock import Clock
-from streams.kafka.batch import Batch, Place
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.group_state import GroupState
 from streams.kafka.member_partitions import ASK_AGAIN_S, REVOKE_S, MemberPartitions
-from streams.kafka.partition_start import Commit, Loss, LossKind, read_commit, write_metadata
+from streams.kafka.partition_start import Commit, LossKind, UnreadRecords, read_commit, write_metadata
 from streams.kafka.record import LogRecord
 from tests.support.fake_consumer import Answered, FakeBroker, FakeConsumer, FakeLookup, failure
 from tests.support.fakes import KAFKA, HandClock
 from tests.support.log_records import ms
 
-PLACE, SECOND, ELSEWHERE = Place("topic", 0), Place("topic", 1), Place("other", 0)
+PLACE, SECOND, ELSEWHERE = PartitionPlace("topic", 0), PartitionPlace("topic", 1), PartitionPlace("other", 0)
 ID = "topic-1"
 
 
@@ -32,7 +32,7 @@ class Member:
         self.lookup = FakeLookup(self.broker)
         self.consumer = FakeConsumer(self.broker)
         self.state = GroupState(["topic", "other"], self.clock.clock)
-        self.losses: list[Loss] = []
+        self.losses: list[UnreadRecords] = []
         self.limit: int | None = None
         self.partitions = MemberPartitions(
             KAFKA,
@@ -44,25 +44,25 @@ class Member:
             clock=clock or self.clock.clock,
         )
 
-    def given(self, *places: Place) -> None:
+    def given(self, *places: PartitionPlace) -> None:
         self.consumer.owned |= set(places)
         self.partitions.given([TopicPartition(*place) for place in places])
 
-    def begun(self, *places: Place) -> "Member":
+    def begun(self, *places: PartitionPlace) -> "Member":
         self.given(*places)
         assert self.partitions.decide()
         return self
 
-    def revoked(self, *places: Place) -> None:
+    def revoked(self, *places: PartitionPlace) -> None:
         self.partitions.revoked([TopicPartition(*place) for place in places])
 
-    def lost(self, *places: Place) -> None:
+    def lost(self, *places: PartitionPlace) -> None:
         self.partitions.lost([TopicPartition(*place) for place in places])
 
     def later(self, seconds: float = ASK_AGAIN_S) -> None:
         self.clock.seconds += seconds
 
-    def fetch(self, place: Place, count: int) -> Batch:
+    def fetch(self, place: PartitionPlace, count: int) -> Batch:
         """Hand over the next records of a partition."""
         at = self.state.position(place)
         assert at is not None
@@ -75,12 +75,12 @@ class Member:
         self.state.fetched(batch)
         return batch
 
-    def process(self, place: Place, count: int) -> None:
+    def process(self, place: PartitionPlace, count: int) -> None:
         batch = self.fetch(place, count)
         assert self.state.take(batch)
         assert self.state.done(batch)
 
-    def committed(self, place: Place = PLACE) -> Commit:
+    def committed(self, place: PartitionPlace = PLACE) -> Commit:
         offset, metadata = self.broker.commits[place]
         return read_commit(offset, metadata)
 
@@ -220,8 +220,8 @@ def test_a_refusal_to_say_what_is_committed_is_an_error_of_an_operator() -> None
         member.partitions.decide()
 
 
-def test_a_strangers_metadata_that_is_no_text_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """librdkafka hands over a stranger's metadata without its end; what follows it in memory may be no UTF-8."""
+def test_a_foreign_clients_metadata_that_is_no_text_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """librdkafka hands over a foreign client's metadata without its end; what follows it in memory may be no UTF-8."""
 
     class Undecodable(Answered):
         @property
@@ -254,7 +254,7 @@ def test_what_retention_took_is_told_before_anything_is_committed() -> None:
     member.broker.commits[PLACE] = commit_of_ours(2)
     member.broker.retain_from(PLACE, 6)
     member.begun(PLACE)
-    assert member.losses == [Loss(PLACE, LossKind.TAKEN, ID, 2, 6, 4, ms(0))]
+    assert member.losses == [UnreadRecords(PLACE, LossKind.TAKEN, ID, 2, 6, 4, ms(0))]
     member.process(PLACE, 4)
     member.partitions.commit(wait=True)
     assert member.committed().offset == 2
@@ -344,7 +344,7 @@ def test_what_was_read_last_and_is_gone_is_told_and_everything_is_read_again() -
     member.broker.truncate(PLACE, 6)
     member.partitions.begin_anew(PLACE, is_cut=True)
     member.partitions.decide()
-    assert member.losses == [Loss(PLACE, LossKind.SHORTER, ID, 10, 6, None, None)]
+    assert member.losses == [UnreadRecords(PLACE, LossKind.SHORTER, ID, 10, 6, None, None)]
     assert member.consumer.assigned == {PLACE: 0}
     member.partitions.commit(wait=True)
     assert member.committed().offset == 0
@@ -370,7 +370,7 @@ def test_a_partition_that_goes_while_it_begins_anew_is_not_begun() -> None:
     assert member.losses == []  # what it had reached then is of an earlier assignment
 
 
-def test_a_strangers_commit_is_replaced_by_ours() -> None:
+def test_a_foreign_clients_commit_is_replaced_by_ours() -> None:
     member = Member().begun(PLACE)
     member.process(PLACE, 4)
     member.revoked(PLACE)

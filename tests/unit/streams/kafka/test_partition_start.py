@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.units import EpochMs
-from streams.kafka.batch import Place
+from streams.kafka.batch import PartitionPlace
 from streams.kafka.partition_start import (
     Bounds,
     Commit,
-    Loss,
     LossKind,
-    Start,
+    StartPoint,
+    UnreadRecords,
     after_truncation,
     find_start,
     is_another,
@@ -19,7 +19,7 @@ from streams.kafka.partition_start import (
     write_metadata,
 )
 
-PLACE = Place("topic", 0)
+PLACE = PartitionPlace("topic", 0)
 ID, OTHER_ID = "nOQf+tfNRXm6VcdW1ssFVw", "75NMYCV6Q/K6bf7RU0fZ2A"
 DONE_AT = EpochMs(1_790_000_000_000)
 LARGEST = 2**63 - 1
@@ -29,36 +29,36 @@ def ours(offset: int, topic_id: str = ID) -> Commit:
     return Commit(offset, topic_id, DONE_AT, is_ours=True)
 
 
-def lost(kind: LossKind, *, expected: int, found: int, records: int | None = None) -> Loss:
-    return Loss(PLACE, kind, ID, expected, found, records, DONE_AT)
+def lost(kind: LossKind, *, expected: int, found: int, records: int | None = None) -> UnreadRecords:
+    return UnreadRecords(PLACE, kind, ID, expected, found, records, DONE_AT)
 
 
 # --- where to begin -----------------------------------------------------------------------------------------------
 
 
 def test_without_a_commit_reading_begins_with_the_first_record_that_is_there() -> None:
-    assert find_start(PLACE, Bounds(ID, 7, 40), None) == Start(7)
+    assert find_start(PLACE, Bounds(ID, 7, 40), None) == StartPoint(7)
 
 
 @pytest.mark.parametrize("offset", [7, 20, 40])
 def test_a_commit_within_the_partition_is_where_reading_goes_on(offset: int) -> None:
-    assert find_start(PLACE, Bounds(ID, 7, 40), ours(offset)) == Start(offset, is_as_committed=True)
+    assert find_start(PLACE, Bounds(ID, 7, 40), ours(offset)) == StartPoint(offset, is_as_committed=True)
 
 
 def test_what_retention_took_is_counted_and_told() -> None:
     start = find_start(PLACE, Bounds(ID, 7, 40), ours(4))
-    assert start == Start(7, lost(LossKind.TAKEN, expected=4, found=7, records=3))
+    assert start == StartPoint(7, lost(LossKind.TAKEN, expected=4, found=7, records=3))
 
 
 def test_a_partition_that_ends_before_the_commit_is_read_from_its_first_record() -> None:
     start = find_start(PLACE, Bounds(ID, 7, 40), ours(41))
-    assert start == Start(7, lost(LossKind.SHORTER, expected=41, found=40))
+    assert start == StartPoint(7, lost(LossKind.SHORTER, expected=41, found=40))
 
 
 def test_a_topic_of_another_id_is_read_from_its_first_record_whatever_is_committed() -> None:
     for offset in (0, 7, 20, 41):
         start = find_start(PLACE, Bounds(ID, 7, 40), ours(offset, OTHER_ID))
-        assert start == Start(7, lost(LossKind.REPLACED, expected=offset, found=7))
+        assert start == StartPoint(7, lost(LossKind.REPLACED, expected=offset, found=7))
 
 
 def test_an_id_that_is_not_known_says_nothing() -> None:
@@ -73,35 +73,35 @@ def test_an_id_that_is_not_known_says_nothing() -> None:
 
 
 def test_an_end_that_cannot_be_trusted_is_not_compared() -> None:
-    assert find_start(PLACE, Bounds("", 0, None), ours(1_000)) == Start(1_000, is_as_committed=True)
+    assert find_start(PLACE, Bounds("", 0, None), ours(1_000)) == StartPoint(1_000, is_as_committed=True)
 
 
-def test_a_strangers_commit_counts_where_we_have_made_none() -> None:
-    assert find_start(PLACE, Bounds(ID, 0, 40), Commit(30)) == Start(30, is_as_committed=True)
+def test_a_foreign_clients_commit_counts_where_we_have_made_none() -> None:
+    assert find_start(PLACE, Bounds(ID, 0, 40), Commit(30)) == StartPoint(30, is_as_committed=True)
 
 
-def test_a_strangers_commit_counts_for_nothing_where_we_know_where_we_were() -> None:
-    assert find_start(PLACE, Bounds(ID, 0, 40), Commit(30), ours(10)) == Start(10)
+def test_a_foreign_clients_commit_counts_for_nothing_where_we_know_where_we_were() -> None:
+    assert find_start(PLACE, Bounds(ID, 0, 40), Commit(30), ours(10)) == StartPoint(10)
 
 
 def test_a_commit_of_another_worker_of_ours_counts_more_than_our_own_earlier_one() -> None:
-    assert find_start(PLACE, Bounds(ID, 0, 40), ours(30), ours(10)) == Start(30, is_as_committed=True)
+    assert find_start(PLACE, Bounds(ID, 0, 40), ours(30), ours(10)) == StartPoint(30, is_as_committed=True)
 
 
 def test_a_commit_that_the_broker_has_forgotten_is_remembered() -> None:
-    assert find_start(PLACE, Bounds(ID, 0, 40), None, ours(10)) == Start(10)
+    assert find_start(PLACE, Bounds(ID, 0, 40), None, ours(10)) == StartPoint(10)
 
 
 def test_a_commit_that_went_with_its_topic_is_remembered_as_one_for_that_topic() -> None:
     start = find_start(PLACE, Bounds(ID, 0, 40), None, ours(10, OTHER_ID))
-    assert start == Start(0, lost(LossKind.REPLACED, expected=10, found=0))
+    assert start == StartPoint(0, lost(LossKind.REPLACED, expected=10, found=0))
 
 
 def test_what_was_read_last_and_is_gone_is_told_with_where_the_partition_ends_now() -> None:
     start = after_truncation(PLACE, Bounds(ID, 7, 40), 55)
     assert start.offset == 7
-    assert start.loss == Loss(PLACE, LossKind.SHORTER, ID, 55, 40, None, None)
-    assert after_truncation(PLACE, Bounds("", 7, None), 55).loss == Loss(
+    assert start.loss == UnreadRecords(PLACE, LossKind.SHORTER, ID, 55, 40, None, None)
+    assert after_truncation(PLACE, Bounds("", 7, None), 55).loss == UnreadRecords(
         PLACE, LossKind.SHORTER, "", 55, 7, None, None
     )
 
@@ -173,7 +173,7 @@ def test_the_largest_time_that_a_record_can_carry_is_read_back() -> None:
         "x" * 4_096,
     ],
 )
-def test_a_strangers_metadata_says_nothing(metadata: str | None) -> None:
+def test_a_foreign_clients_metadata_says_nothing(metadata: str | None) -> None:
     assert read_commit(12, metadata, 3) == Commit(12, leader_epoch=3)
 
 

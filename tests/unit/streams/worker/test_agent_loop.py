@@ -9,7 +9,7 @@ import pytest
 from schemas.errors import DeliveryFailed
 from streams.faust.app import WorkerApp, create_app
 from streams.faust.inbox import Inbox
-from streams.kafka.batch import Batch, Place
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.group_state import GroupState
 from streams.worker.agent import Hooks, hooks_of
 from streams.worker.agent_loop import UNDER_WAY, AgentLoop
@@ -19,7 +19,7 @@ from tests.support.fakes import consumed, run
 if TYPE_CHECKING:
     from streams.worker.lag import LagMonitor
 
-PLACE = Place("topic", 0)
+PLACE = PartitionPlace("topic", 0)
 
 
 class Following:
@@ -251,7 +251,7 @@ def test_topics_do_not_wait_for_each_other() -> None:
         running.arrives()
         await settled()
         state = GroupState(["other"])
-        epoch = state.begin(Place("other", 0), 0, None, is_held=False)
+        epoch = state.begin(PartitionPlace("other", 0), 0, None, is_held=False)
         inbox = running.app.inbox(state.take)
         inbox.open()
         beside = asyncio.ensure_future(running.loop.run(inbox))

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.errors import WorkerStalled
 from streams.clock import Clock
-from streams.kafka.batch import Batch, Place
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.group_state import GroupState
 from streams.kafka.partition_start import Commit
 from streams.worker.lag import LagMonitor
@@ -17,7 +17,7 @@ from tests.support.fakes import batch, consumed
 from tests.support.log_records import ms
 
 TOPIC, MORE = "topic", "more"
-PLACE, NEXT, ELSEWHERE = Place(TOPIC, 0), Place(TOPIC, 1), Place(MORE, 3)
+PLACE, NEXT, ELSEWHERE = PartitionPlace(TOPIC, 0), PartitionPlace(TOPIC, 1), PartitionPlace(MORE, 3)
 
 
 class Watched:
@@ -29,12 +29,14 @@ class Watched:
         self.state = GroupState((TOPIC, MORE), clock)
         self.monitor = LagMonitor(self.state, (TOPIC, MORE), self.metrics, clock)
 
-    def owns(self, *places: Place) -> None:
+    def owns(self, *places: PartitionPlace) -> None:
         """Partitions of which nothing has been fetched yet."""
         for place in places:
             self.state.begin(place, 0, None, is_held=False)
 
-    def fetches(self, place: Place = PLACE, *, start: int = 0, count: int = 1, at_s: float = 0) -> Batch:
+    def fetches(
+        self, place: PartitionPlace = PLACE, *, start: int = 0, count: int = 1, at_s: float = 0
+    ) -> Batch:
         """Records come that were appended at this second."""
         position = self.state.position(place)
         assert position is not None
@@ -52,20 +54,20 @@ class Watched:
         assert self.state.done(done)
         self.monitor.note_done(done)
 
-    def answers(self, *places: Place, at_s: float | None = None, at_end: bool | None = True) -> None:
+    def answers(self, *places: PartitionPlace, at_s: float | None = None, at_end: bool | None = True) -> None:
         """The leaders answer; as a rule there is nothing left to fetch."""
         at = ms(self.now if at_s is None else at_s)
         for place in places or (PLACE,):
             self.state.answered(place, at, at_end=at_end, has_leader=True)
 
-    def commits(self, offset: int, place: Place = PLACE) -> None:
+    def commits(self, offset: int, place: PartitionPlace = PLACE) -> None:
         self.state.committed_now(place, Commit(offset))
 
     def sample_at(self, now: float) -> None:
         self.now = now
         self.monitor.sample()
 
-    def gauge(self, name: str, place: Place = PLACE) -> float | None:
+    def gauge(self, name: str, place: PartitionPlace = PLACE) -> float | None:
         labels = {"topic": place.topic, "partition": str(place.partition)}
         return self.metrics.registry.get_sample_value(name, labels)
 
@@ -91,8 +93,8 @@ def test_only_partitions_of_the_agents_first_topic_are_ours(watched: Watched) ->
 
 
 def test_the_committed_offset_is_that_of_the_first_topic(watched: Watched) -> None:
-    watched.owns(Place(MORE, 0))
-    watched.commits(7, Place(MORE, 0))
+    watched.owns(PartitionPlace(MORE, 0))
+    watched.commits(7, PartitionPlace(MORE, 0))
     assert watched.monitor.committed(0) is None
     watched.commits(3)
     assert watched.monitor.committed(0) == 3
@@ -376,7 +378,7 @@ def test_a_record_from_the_future_is_no_negative_lag(watched: Watched) -> None:
 
 @pytest.mark.usefixtures("short_switches")
 def test_probes_samples_and_what_is_done_do_not_disturb_each_other(watched: Watched) -> None:
-    places = [Place(TOPIC, each) for each in range(8)]
+    places = [PartitionPlace(TOPIC, each) for each in range(8)]
 
     def come_and_go(turn: int) -> None:
         watched.state.end([places[turn % 8]])

@@ -20,7 +20,7 @@ from schemas.errors import (
 )
 from streams.faust.app import create_app
 from streams.faust.transport import Transport
-from streams.kafka.batch import Batch, Place
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.group_state import GroupState
 from streams.worker import process
 from streams.worker.agent import hooks_of
@@ -101,7 +101,7 @@ class HostedAgent:
 
     def __init__(self, agent: FakeAgent) -> None:
         self.state, self.app = GroupState(["topic"]), create_app("group")
-        self.epoch = self.state.begin(Place("topic", 0), 0, None, is_held=False)
+        self.epoch = self.state.begin(PartitionPlace("topic", 0), 0, None, is_held=False)
         self.left = threading.Event()
         loop = AgentLoop(
             agent,

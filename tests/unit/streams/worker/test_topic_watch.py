@@ -10,14 +10,14 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from structlog.testing import capture_logs
 
 from streams.kafka.capabilities import CAPABILITIES, BrokerKind
-from streams.worker.topic_watch import Stranger, TopicWatch
+from streams.worker.topic_watch import ForeignMember, TopicWatch
 from tests.support.fakes import HandClock
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
 
 OURS = "callbox-callbox.alarms-host"
-STRANGER = Stranger("java-app", "/10.0.0.9")
+FOREIGN = ForeignMember("java-app", "/10.0.0.9")
 
 
 class Described(NamedTuple):
@@ -70,7 +70,7 @@ class Watched:
         self.admin, self.clock = FakeAdmin(), HandClock()
         self.ids: list[tuple[str, str]] = []
         self.noted = threading.Event()
-        self.told: list[Stranger] = []
+        self.told: list[ForeignMember] = []
         self.watch = TopicWatch(
             cast("AdminClient", self.admin),
             CAPABILITIES[kind],
@@ -97,12 +97,12 @@ def test_the_id_of_each_topic_is_told_at_every_look() -> None:
 def test_a_topic_that_is_gone_hides_neither_the_others_nor_the_members() -> None:
     watched = Watched()
     del watched.admin.ids["a"]
-    watched.admin.members.append(Member(*STRANGER))
+    watched.admin.members.append(Member(*FOREIGN))
     with capture_logs() as lines:
         watched.watch.look()
     assert watched.ids == [("b", "b-1")]
-    assert watched.told == [STRANGER]
-    assert [line["event"] for line in lines] == ["topic.unknown", "group.stranger"]
+    assert watched.told == [FOREIGN]
+    assert [line["event"] for line in lines] == ["topic.unknown", "group.foreign client"]
 
 
 def test_a_topic_without_an_id_has_an_empty_one() -> None:
@@ -114,19 +114,19 @@ def test_a_topic_without_an_id_has_an_empty_one() -> None:
 
 def test_a_member_that_is_none_of_us_is_told_once_a_minute() -> None:
     watched = Watched()
-    watched.watch.note_members([Stranger(OURS, "/10.0.0.1"), STRANGER])
-    watched.watch.note_members([STRANGER, Stranger("java-app", "/10.0.0.10")])
-    assert watched.told == [STRANGER, Stranger("java-app", "/10.0.0.10")]
+    watched.watch.note_members([ForeignMember(OURS, "/10.0.0.1"), FOREIGN])
+    watched.watch.note_members([FOREIGN, ForeignMember("java-app", "/10.0.0.10")])
+    assert watched.told == [FOREIGN, ForeignMember("java-app", "/10.0.0.10")]
     watched.clock.seconds += 60
-    watched.watch.note_members([STRANGER])
-    assert watched.told[2:] == [STRANGER]
+    watched.watch.note_members([FOREIGN])
+    assert watched.told[2:] == [FOREIGN]
 
 
-def test_strangers_that_have_gone_are_not_kept() -> None:
+def test_foreign_clients_that_have_gone_are_not_kept() -> None:
     watched = Watched()
-    watched.watch.note_members([Stranger(f"app-{number}", "/10.0.0.9") for number in range(100)])
+    watched.watch.note_members([ForeignMember(f"app-{number}", "/10.0.0.9") for number in range(100)])
     watched.clock.seconds += 60
-    watched.watch.note_members([STRANGER])
+    watched.watch.note_members([FOREIGN])
     assert len(watched.watch._told_at) == 1
 
 
@@ -134,7 +134,7 @@ def test_a_member_that_gives_neither_name_nor_host_is_no_failure() -> None:
     watched = Watched()
     watched.admin.members = [Member(None, None), Member("", "/10.0.0.9"), Member("java-app", None)]
     watched.watch.look()
-    assert watched.told == [Stranger("java-app", "")]
+    assert watched.told == [ForeignMember("java-app", "")]
 
 
 @pytest.mark.parametrize("failure", [unreachable(), RuntimeError("anything")])

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError
 
 from schemas.errors import AccessDenied, BrokerUnavailable, CallboxError, WorkerStalled
 from streams.clock import Clock
-from streams.kafka.batch import Place
+from streams.kafka.batch import PartitionPlace
 from streams.kafka.group_state import GroupState
 from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
@@ -24,7 +24,7 @@ from tests.support.paths import ROOT
 from tests.support.worker_parts import FULL_PIPE
 
 GIVE_UP_S = 90.0
-PLACE, OTHER = Place("topic", 0), Place("topic", 1)
+PLACE, OTHER = PartitionPlace("topic", 0), PartitionPlace("topic", 1)
 
 
 class Watched:
@@ -51,7 +51,7 @@ class Watched:
         self.still: set[str] = set()
         """What does not move: loop, consumer, broker, group, leader."""
 
-    def owns(self, *places: Place, has_leader: bool = True) -> None:
+    def owns(self, *places: PartitionPlace, has_leader: bool = True) -> None:
         """Partitions in which nothing waits."""
         for place in places:
             self.state.begin(place, 0, 0, is_held=False)
