@@ -30,6 +30,7 @@ from processors.rules.camera import camera_alive, observation
 from processors.rules.clock import clock_notice, compare_tick
 from processors.rules.device_event import pillar_fact
 from processors.rules.feed import feed_expectation, feed_status, feed_watermark, list_age
+from processors.rules.feed_loss import feed_broken
 from processors.rules.occurrence import dead_letter, log_broken
 from processors.rules.planned_work import exercise_change, maintenance_window
 from processors.rules.registry import device_update, policy_update
@@ -47,6 +48,7 @@ from schemas.fusion_log import (
     DeadLetterNotice,
     ExerciseNotice,
     ExpectedFeeds,
+    FeedBrokenNotice,
     FeedStatus,
     FeedWatermark,
     FusionInput,
@@ -84,6 +86,7 @@ RECORDS: Mapping[InputKind, type[msgspec.Struct]] = {
     InputKind.EXERCISE: ExerciseNotice,
     InputKind.CLOCK: ClockNotice,
     InputKind.EXPECTED_FEEDS: ExpectedFeeds,
+    InputKind.FEED_BROKEN: FeedBrokenNotice,
 }
 """The record that an envelope of a kind carries. A kind that is missing here is not supported."""
 
@@ -104,6 +107,7 @@ RULES: dict[InputKind, Rule] = {
     InputKind.EXERCISE: exercise_change,
     InputKind.CLOCK: clock_notice,
     InputKind.EXPECTED_FEEDS: feed_expectation,
+    InputKind.FEED_BROKEN: feed_broken,
 }
 """The rule of each kind. Ticks have none: the fold handles them, because each timer is decided about by itself."""
 

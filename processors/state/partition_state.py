@@ -36,14 +36,11 @@ from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import EpochMs
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """The format of snapshots. It rises when a field of the state, or of an entity in it, is added, removed or moved."""
 
-FOLD_VERSION = 3
+FOLD_VERSION = 4
 """The version of the rules. It rises when the same log may give other alerts."""
-
-LATEST_MS = EpochMs(253_402_300_799_999)
-"""The last millisecond of the year 9999. A later append time is an error and does not move stream time."""
 
 
 class State(msgspec.Struct, kw_only=True):

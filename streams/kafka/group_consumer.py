@@ -23,6 +23,7 @@ from streams.kafka.bounds_lookup import BoundsLookup
 from streams.kafka.broker_answers import Statistics, read_statistics
 from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import explain, is_refusal
+from streams.kafka.fetched_batches import FetchedBatches
 from streams.kafka.group_settings import (
     EMPTY_BATCH_CODES,
     GROUP_REFUSALS,
@@ -34,7 +35,6 @@ from streams.kafka.group_state import CommitLimit, GroupState
 from streams.kafka.member_partitions import MemberPartitions
 from streams.kafka.partition_start import Loss
 from streams.kafka.rare_log import RareLogger
-from streams.kafka.record import LogRecord
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +47,7 @@ SERVE_S: Final = 0.05
 MOST: Final = 1_000
 """Records that are taken at once: about a millisecond of work."""
 
+_LONG_AGO: Final = float("-inf")
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's public names begin so
 _TRUNCATION: Final = KafkaError._LOG_TRUNCATION  # noqa: SLF001 - as above
 
@@ -110,15 +111,17 @@ class GroupConsumer:
         self._paused: set[Place] = set()
         self._statistics: Statistics | None = None
         self._refused: tuple[float, KafkaError] | None = None
-        self._served_at = self._committed_at = 0.0
+        self._is_steady = False
+        self._served_at = self._committed_at = _LONG_AGO
         self._rare = RareLogger(log, clock.monotonic)
         self._lock = threading.Lock()
-        self._made_anew: set[str] = set()
+        self._topic_ids: dict[str, str] = {}
         self._stopping, self._stopped = threading.Event(), threading.Event()
         self.alive_at = clock.monotonic()
         """When the thread went round last, by the clock for intervals."""
         self.refusal: KafkaError | None = None
-        """Why the broker lets us in no more, as far as is known; None once it answers."""
+        """Why the broker lets us in no more, as far as is known; None once everybody answers that we ask."""
+        self._refusal_at = EpochMs(0)
         settings = group_settings(config, group, client_id, limits.fetch_bytes)
         self._consumer = make_consumer(
             settings
@@ -135,26 +138,21 @@ class GroupConsumer:
         """Join the group."""
         self._thread.start()
 
-    def topic_made_anew(self, topic: str) -> None:
-        """The topic is another one than a moment ago: its partitions begin anew."""
+    def note_topic_id(self, topic: str, topic_id: str) -> None:
+        """The broker's id of a topic now: partitions that were begun under another one begin anew."""
         with self._lock:
-            self._made_anew.add(topic)
+            self._topic_ids[topic] = topic_id
 
     def stop(self, timeout_s: float) -> bool:
         """Commit what is done and leave the group; False where that was not done in time."""
         self._stopping.set()
-        return self._stopped.wait(timeout_s)
+        return self._thread.ident is None or self._stopped.wait(timeout_s)
 
     # The consuming thread.
 
     def _run(self) -> None:
         try:
-            self._consumer.subscribe(
-                list(self._topics),
-                on_assign=self._on_assign,
-                on_revoke=lambda _consumer, taken: self._partitions.revoked(taken),
-                on_lost=lambda _consumer, taken: self._partitions.lost(taken),
-            )
+            self.subscribe()
             while not self._stopping.is_set():
                 self.run_once()
             self._partitions.commit(wait=True)
@@ -163,6 +161,15 @@ class GroupConsumer:
             self._fail(error)
         finally:
             self._stopped.set()
+
+    def subscribe(self) -> None:
+        """Ask the group for our share."""
+        self._consumer.subscribe(
+            list(self._topics),
+            on_assign=self._on_assign,
+            on_revoke=lambda _consumer, taken: self._partitions.revoked(taken),
+            on_lost=lambda _consumer, taken: self._partitions.lost(taken),
+        )
 
     def run_once(self) -> None:
         """One round: what is due, then what has come.
@@ -186,12 +193,14 @@ class GroupConsumer:
 
     def _serve(self, now: float) -> None:
         with self._lock:
-            made_anew, self._made_anew = self._made_anew, set()
-        for topic in made_anew:
-            self._partitions.begin_topic_anew(topic)
+            topic_ids, self._topic_ids = self._topic_ids, {}
+        for topic, topic_id in topic_ids.items():
+            self._partitions.note_topic_id(topic, topic_id)
         if not self._partitions.is_complete:
-            self._partitions.decide()
-            self._show_joined(is_steady=True)
+            self._paused = {place for place in self._paused if place in self._partitions}
+            if self._partitions.decide():
+                self._statistics = None  # of before: what it says of these is not about what is fetched now
+            self._show_joined()
         self._balance()
         if now - self._committed_at >= self._limits.commit_interval_s:
             self._committed_at = now
@@ -201,39 +210,25 @@ class GroupConsumer:
 
     def _take(self, messages: Sequence[Message]) -> None:
         """Hand over what has come, as batches of one partition each."""
-        found: dict[Place, list[LogRecord]] = {}
+        fetched = FetchedBatches(self._state, self._limits.batch_records)
         for message in messages:
             error = message.error()
-            if error is not None:
-                self._judge(message, error)
-                continue
-            record = _record(message)
-            place = Place(record.topic, record.partition)
-            if place in found:
-                found[place].append(record)
+            if error is None:
+                fetched.add(message)
+            elif error.code() == _EOF:
+                fetched.add_end(_place(message))
             else:
-                found[place] = [record]
-        batches: list[Batch] = []
-        for place, records in found.items():
-            at = self._state.position(place)
-            if at is None:  # it begins anew: what was fetched before is read again
-                continue
-            epoch, start = at
-            for cut in range(0, len(records), self._limits.batch_records):
-                batch = Batch(records[cut : cut + self._limits.batch_records], start, epoch)
-                self._state.fetched(batch)
-                batches.append(batch)
-                start = batch.end
-        if batches:
+                self._judge(_place(message), error)
+        if batches := fetched.cut():
             self._hand_over(batches)
             self._balance()
-
-    def _judge(self, message: Message, error: KafkaError) -> None:
-        """Decide what an error means that came in the place of a record."""
-        code, place = error.code(), Place(message.topic() or "", message.partition() or 0)
-        if code == _EOF:
+        for place in fetched.ends:
             self._state.answered(place, self._clock.now_ms(), at_end=True, has_leader=True)
-        elif code in READ_AGAIN:
+
+    def _judge(self, place: Place, error: KafkaError) -> None:
+        """Decide what an error means that came in the place of a record."""
+        code = error.code()
+        if code in READ_AGAIN:
             self._partitions.begin_anew(place, is_cut=code == _TRUNCATION)
         elif error.fatal():
             raise WorkerStalled(f"the consumer cannot go on: {error.str()} ({error.name()})")
@@ -242,7 +237,8 @@ class GroupConsumer:
         elif code in GROUP_REFUSALS:
             if self._refused is None:
                 self._refused = self._clock.monotonic(), error
-            self._show_joined(is_steady=False)
+            self._is_steady = False
+            self._show_joined()
             self._rare.warning("group.refused", cause=error.str(), code=error.name())
         elif code in EMPTY_BATCH_CODES:
             self._rare.error(
@@ -252,14 +248,14 @@ class GroupConsumer:
             self._rare.warning("consumer.interrupted", cause=error.str(), code=error.name())
 
     def _on_assign(self, _consumer: Consumer, given: list[TopicPartition]) -> None:
-        self._refused = None
+        self._refused, self._is_steady = None, True
         self._partitions.given(given)
-        self._show_joined(is_steady=True)
+        self._show_joined()
 
-    def _show_joined(self, *, is_steady: bool) -> None:
+    def _show_joined(self) -> None:
         """Whether we have our share of the group and read all of it."""
-        joined = is_steady and self._refused is None
-        self._state.set_joined(self._topics, joined=joined, complete=self._partitions.is_complete)
+        complete = self._partitions.is_complete
+        self._state.set_joined(self._topics, joined=self._is_steady, complete=complete)
 
     def _balance(self) -> None:
         """Fetch no more of a topic that has enough in hand, until half of it is done."""
@@ -284,10 +280,15 @@ class GroupConsumer:
         self._partitions.on_commit(error, partitions)
 
     def _on_statistics(self, text: str) -> None:
-        self._statistics = read_statistics(text, self._clock.now_ms())
-        self._show_joined(is_steady=self._statistics.is_steady)
-        self._state.heard(self._topics, self._statistics.heard_at)
-        for answer in self._statistics.answers:
+        self._statistics = statistics = read_statistics(text, self._clock.now_ms())
+        self._is_steady = statistics.is_steady
+        if statistics.is_steady:  # what was refused was something else, or it was let in since
+            self._refused = None
+        self._show_joined()
+        self._state.heard(self._topics, statistics.heard_at)
+        if min([statistics.heard_at, *(answer.at for answer in statistics.answers)]) > self._refusal_at:
+            self.refusal = None
+        for answer in statistics.answers:
             at = self._clock.now_ms() if answer.place in self._paused else answer.at
             self._state.answered(answer.place, at, at_end=None, has_leader=answer.has_leader)
 
@@ -297,13 +298,13 @@ class GroupConsumer:
         if statistics is None or not self._config.capabilities.exact_high_watermark:
             return
         for answer in statistics.answers:
-            if answer.is_fetched_out and answer.place not in self._paused:
-                self.refusal = None
+            is_at_end = self._partitions.is_at_end(answer.place, answer.next_offset)
+            if answer.is_fetched_out and is_at_end and answer.place not in self._paused:
                 self._state.answered(answer.place, answer.at, at_end=True, has_leader=answer.has_leader)
 
     def _on_error(self, error: KafkaError) -> None:
         if is_refusal(error):
-            self.refusal = error
+            self.refusal, self._refusal_at = error, self._clock.now_ms()
         self._rare.warning("broker.away", cause=error.str(), code=error.name())
 
 
@@ -311,14 +312,5 @@ def _refusal(error: KafkaError) -> AccessDenied:
     return AccessDenied(f"the group refuses us: {GROUP_REFUSALS[error.code()]}{error.str()} ({error.name()})")
 
 
-def _record(message: Message) -> LogRecord:
-    headers = message.headers()
-    return LogRecord(
-        message.topic() or "",
-        message.partition() or 0,
-        message.offset() or 0,
-        EpochMs(max(message.timestamp()[1], 0)),
-        message.key(),
-        message.value(),
-        tuple(headers) if headers else (),  # type: ignore[arg-type]  # the stub allows what is only sent
-    )
+def _place(message: Message) -> Place:
+    return Place(message.topic() or "", message.partition() or 0)

@@ -9,7 +9,7 @@ from streams.kafka.client_settings import consumer_settings
 from streams.kafka.config import KafkaConfig
 
 CLIENT_PREFIX: Final = "callbox-"
-"""Begins the client id of every worker: a member of our group with another one is a stranger."""
+"""Begins the client id of every worker: a member of our group with another one is foreign."""
 
 GROUP_REFUSED_S: Final = 10.0
 """How long the group may refuse us: the last member of an earlier release may be about to leave."""

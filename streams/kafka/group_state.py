@@ -28,27 +28,33 @@ class _Partition:
 
     Attributes:
         epoch: Of this assignment.
+        start: Where reading began.
         fetched: The next offset that is handed over.
         done: The offset up to which everything is done.
         done_at: Append time of the last record that is done.
         committed: The offset that was committed last; None before the first commit.
         at_end: Whether nothing was left to fetch when the broker answered last.
         answered_at: When its leader answered last, milliseconds of our clock.
+        heard_at: The same by the clock for intervals, which nobody sets; at first when it was assigned.
         has_leader: Whether there is a broker to fetch it from.
         is_held: Whether no commit is made, because a loss is still to be told.
+        comes_down: Whether the commit comes down to `start` although a loss is still to be told.
         begun: Batches that an agent has taken and has not done.
         is_leaving: Whether nothing more may be begun: the partition is about to go to somebody else.
     """
 
     epoch: int
+    start: int
     fetched: int
     done: int
     committed: int | None
+    heard_at: float
     done_at: EpochMs = _NEVER
     at_end: bool = False
     answered_at: EpochMs = _NEVER
     has_leader: bool = True
     is_held: bool = False
+    comes_down: bool = False
     begun: int = 0
     is_leaving: bool = False
 
@@ -68,13 +74,24 @@ class GroupState:
         self._remembered: dict[Place, Commit] = {}
         self._joined: dict[str, bool] = dict.fromkeys(topics, False)
         self._complete: dict[str, bool] = dict(self._joined)
-        self._heard_at: dict[str, EpochMs] = dict.fromkeys(self._joined, clock.now_ms())
+        self._heard_at: dict[str, float] = dict.fromkeys(self._joined, clock.monotonic())
         self._epoch = 0
 
     # The consuming thread writes.
 
-    def begin(self, place: Place, offset: int, committed: int | None, *, is_held: bool) -> int:
+    def begin(
+        self, place: Place, offset: int, committed: int | None, *, is_held: bool, comes_down: bool = False
+    ) -> int:
         """A partition is ours and is read from this offset on.
+
+        Args:
+            place: The partition.
+            offset: The first that is handed over.
+            committed: The offset that is committed; None where there is none, or none that names this topic: what is
+                done is committed then even if the offset is the same.
+            is_held: Whether a loss is to be told before anything is committed.
+            comes_down: Whether a commit above `offset` is replaced by it at once, loss told or not: as the partition
+                grows, that commit would come to look right, and what lies before it would be skipped after a crash.
 
         Returns:
             The epoch of what is fetched from now on.
@@ -82,7 +99,15 @@ class GroupState:
         with self._lock:
             self._epoch += 1
             self._partitions[place] = _Partition(
-                self._epoch, offset, offset, committed, answered_at=self._clock.now_ms(), is_held=is_held
+                self._epoch,
+                offset,
+                offset,
+                offset,
+                committed,
+                self._clock.monotonic(),
+                answered_at=self._clock.now_ms(),
+                is_held=is_held,
+                comes_down=comes_down,
             )
             return self._epoch
 
@@ -106,9 +131,10 @@ class GroupState:
 
     def heard(self, topics: Iterable[str], at: EpochMs) -> None:
         """Some broker has answered the member that reads these topics."""
+        heard_at = self._by_interval_clock(at)
         with self._lock:
             for topic in topics:
-                self._heard_at[topic] = max(self._heard_at[topic], at)
+                self._heard_at[topic] = max(self._heard_at[topic], heard_at)
 
     def fetched(self, batch: Batch) -> None:
         """A batch is handed over."""
@@ -122,26 +148,25 @@ class GroupState:
         return None if known is None else (known.epoch, known.fetched)
 
     def answered(self, place: Place, at: EpochMs, *, at_end: bool | None, has_leader: bool) -> None:
-        """The leader of a partition has answered at this time; `at_end` None: not known."""
+        """The leader of a partition has answered at this time, 0: never; `at_end` None: not known."""
+        heard_at = self._by_interval_clock(at)
         with self._lock:
             if (known := self._partitions.get(place)) is None:
                 return
-            known.answered_at, known.has_leader = max(known.answered_at, at), has_leader
+            known.heard_at, known.has_leader = max(known.heard_at, heard_at), has_leader
+            if at:  # not the later of both: a clock that was set back would make an old answer a new one
+                known.answered_at = at
             if at_end is not None:
                 known.at_end = at_end
 
     def due(self, places: Iterable[Place], limit: CommitLimit) -> dict[Place, tuple[int, EpochMs]]:
-        """What may be committed now and is not yet: (offset, append time of the last record that is done)."""
+        """What may be committed now and is not yet: (offset, append time of the last record that is done, 0: none)."""
         found = {}
         with self._lock:
             for place in places:
                 known = self._partitions.get(place)
-                if known is None or known.is_held:
-                    continue
-                most = limit(*place)
-                offset = known.done if most is None else min(known.done, most)
-                if offset > (known.committed if known.committed is not None else -1) or self._is_back(known):
-                    found[place] = offset, known.done_at
+                if known is not None and (offset := self._due(known, limit(*place))) is not None:
+                    found[place] = offset, known.done_at if offset > known.start else _NEVER
         return found
 
     def committed_now(self, place: Place, commit: Commit) -> None:
@@ -228,10 +253,10 @@ class GroupState:
 
         A partition without a leader counts like any other: nobody reads it.
         """
-        now = self._clock.now_ms()
+        now = self._clock.monotonic()
         with self._lock:
-            heard = [*self._heard_at.values(), *(known.answered_at for known in self._partitions.values())]
-        return max((now - at for at in heard), default=0)
+            heard = [*self._heard_at.values(), *(known.heard_at for known in self._partitions.values())]
+        return round(1000 * max((now - at for at in heard), default=0))
 
     def leaderless(self) -> list[Place]:
         """Our partitions that no broker leads now: no restart of ours would help them."""
@@ -287,6 +312,16 @@ class GroupState:
         return known.done < known.fetched or not known.at_end
 
     @staticmethod
-    def _is_back(known: _Partition) -> bool:
-        """Whether reading began below what is committed, so that the commit itself has to come down."""
-        return known.committed is not None and known.done < known.committed
+    def _due(known: _Partition, most: int | None) -> int | None:
+        if known.committed is None:
+            is_back, committed = False, -1
+        else:  # reading began below what is committed: the commit itself has to come down
+            is_back, committed = known.start < known.committed, known.committed
+        if known.is_held:
+            return known.start if known.comes_down and (is_back or known.committed is None) else None
+        offset = known.done if most is None else min(known.done, most)
+        return offset if offset > committed or (is_back and offset < committed) else None
+
+    def _by_interval_clock(self, at: EpochMs) -> float:
+        """A time of the wall clock, until now, by the clock that nobody sets."""
+        return self._clock.monotonic() - max(0, self._clock.now_ms() - at) / 1000

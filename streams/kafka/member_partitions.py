@@ -5,7 +5,8 @@
     lost ─────► dropped: somebody else has it already
     the topic is another one, or what comes next is not there ──► begun anew
 
-Everything here runs in the consuming thread.
+Everything here runs in the consuming thread. A partition is never begun in a callback of the client: a poll that calls
+one may return records of before, which would pass for records of the new assignment.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,9 +25,11 @@ from streams.kafka.partition_start import (
     Bounds,
     Commit,
     Loss,
+    LossKind,
     Start,
     after_truncation,
     find_start,
+    is_another,
     read_commit,
     write_metadata,
 )
@@ -42,6 +45,8 @@ REVOKE_S: Final = 5.0
 waits too. What is not done by then is done again by them."""
 
 _WAIT_S: Final = 0.002
+
+_LONG_AGO: Final = float("-inf")
 
 
 class MemberPartitions:
@@ -74,8 +79,11 @@ class MemberPartitions:
         self._undecided: dict[Place, int | None] = {}
         """Partitions that are ours and of which it is not known yet where to begin; with the offset that was reached
         where the broker said that it is not there any more."""
-        self._topic_ids: dict[str, str] = {}
-        self._asked_at = 0.0
+        self._topic_ids: dict[Place, str] = {}
+        """Under which each was begun. With one a topic, what was done of the topic that is gone would be committed as
+        done of the new one."""
+        self._ends: dict[Place, int] = {}
+        self._asked_at = _LONG_AGO
         self._rare = RareLogger(log, clock.monotonic)
 
     def __contains__(self, place: Place) -> bool:
@@ -91,10 +99,12 @@ class MemberPartitions:
 
     def given(self, partitions: Iterable[TopicPartition]) -> None:
         """The group gives us partitions."""
-        self._undecided |= {Place(each.topic, each.partition): None for each in partitions}
+        places = {Place(each.topic, each.partition) for each in partitions}
+        new = places - self._assigned - self._undecided.keys()
+        self._undecided |= dict.fromkeys(new)
+        self._lookup.forget(new)  # an answer to what was asked when they were ours before
         self._consumer.incremental_assign([])  # each is begun when it is known where
-        self._asked_at = 0.0
-        self.decide()
+        self._ask()
 
     def revoked(self, partitions: Iterable[TopicPartition]) -> None:
         """The group takes partitions away, and waits until we have let go of them."""
@@ -111,30 +121,47 @@ class MemberPartitions:
         log.warning("partitions.lost", partitions=len(partitions))
         self._give_away({Place(each.topic, each.partition) for each in partitions})
 
-    def begin_topic_anew(self, topic: str) -> None:
-        """The topic is another one than a moment ago."""
-        self._begin_anew({place: None for place in self._assigned if place.topic == topic})
+    def note_topic_id(self, topic: str, topic_id: str) -> None:
+        """The broker's id of a topic now: what was begun under another one begins anew."""
+        self._lookup.forget([place for place in self._undecided if place.topic == topic])
+        anew = [
+            place
+            for place in self._assigned
+            if place.topic == topic and is_another(self._topic_ids.get(place, ""), topic_id)
+        ]
+        if anew:
+            log.error("topic.made_anew", topic=topic, partitions=len(anew))
+            self._begin_anew(dict.fromkeys(anew))
 
     def begin_anew(self, place: Place, *, is_cut: bool) -> None:
         """What was to be read next of a partition is not there; `is_cut`: what was read last is not there either."""
         if place in self._assigned:
             position = self._state.position(place)
+            if not is_cut:  # what is done is not missing
+                self._commit({place}, wait=True)
             self._begin_anew({place: position[1] if is_cut and position else None})
 
-    def decide(self) -> None:
-        """Begin the partitions of which it is known by now where."""
+    def is_at_end(self, place: Place, next_offset: int) -> bool:
+        """Whether a partition can end where it is fetched next: not before the end that it had when it was begun."""
+        return place in self._assigned and next_offset >= self._ends.get(place, 0)
+
+    def decide(self) -> bool:
+        """Begin the partitions of which it is known by now where; whether there were any.
+
+        Raises:
+            AccessDenied: The broker refuses to say where.
+        """
         if not self._undecided:
-            return
-        now = self._clock.monotonic()
-        if now - self._asked_at >= ASK_AGAIN_S:
-            self._asked_at = now
-            self._lookup.ask(self._undecided)
+            return False
+        if self._clock.monotonic() - self._asked_at >= ASK_AGAIN_S:
+            self._ask()
         bounds = self._lookup.answers(list(self._undecided))
-        commits = self._committed(bounds) if bounds else None
-        if commits is None:
-            return
-        begun = [self._begin(place, there, commits.get(place)) for place, there in bounds.items()]
-        self._consumer.incremental_assign(begun)
+        commits = self._committed(bounds) if bounds else {}
+        begun = [self._begin(place, bounds[place], commit) for place, commit in commits.items()]
+        if begun:
+            self._consumer.incremental_assign(begun)
+            self._consumer.resume(begun)  # a pause of an earlier assignment would go on
+        return bool(begun)
 
     def commit(self, *, wait: bool = False) -> None:
         """Commit what is done."""
@@ -152,10 +179,15 @@ class MemberPartitions:
                 commit = read_commit(each.offset, each.metadata)
                 self._state.committed_now(Place(each.topic, each.partition), commit)
 
+    def _ask(self) -> None:
+        self._asked_at = self._clock.monotonic()
+        self._lookup.ask(self._undecided)
+
     def _give_away(self, places: set[Place]) -> None:
         self._state.end(places)
         for place in places:
             self._undecided.pop(place, None)
+        self._lookup.forget(places)
         self._consumer.incremental_unassign([TopicPartition(*place) for place in places & self._assigned])
         self._assigned -= places
 
@@ -165,7 +197,7 @@ class MemberPartitions:
         self._consumer.incremental_unassign([TopicPartition(*place) for place in places])
         self._assigned -= places.keys()
         self._undecided |= places
-        self._asked_at = 0.0
+        self._asked_at = _LONG_AGO
 
     def _begin(self, place: Place, bounds: Bounds, commit: Commit | None) -> TopicPartition:
         reached = self._undecided.pop(place)
@@ -174,44 +206,55 @@ class MemberPartitions:
             if reached is None
             else after_truncation(place, bounds, reached)
         )
-        self._topic_ids[place.topic] = bounds.topic_id
+        self._topic_ids[place], self._ends[place] = bounds.topic_id, bounds.high or 0
         self._assigned.add(place)
-        committed = None if commit is None else commit.offset
-        self._state.begin(place, start.offset, committed, is_held=start.loss is not None)
+        is_kept = commit is not None and commit.is_ours and not is_another(commit.topic_id, bounds.topic_id)
+        self._state.begin(
+            place,
+            start.offset,
+            commit.offset if commit is not None and is_kept else None,
+            is_held=start.loss is not None,
+            comes_down=start.loss is not None and start.loss.kind is LossKind.SHORTER,
+        )
         if start.loss is not None:
             self._tell_loss(start.loss)
         return _at(place, start, commit)
 
-    def _committed(self, places: Iterable[Place]) -> dict[Place, Commit | None] | None:
-        """What is committed; None where the coordinator does not answer: it is asked again."""
+    def _committed(self, places: Iterable[Place]) -> dict[Place, Commit | None]:
+        """What is committed of those for which the coordinator answers; the others are asked about again."""
         asked = [TopicPartition(*place) for place in places]
         try:
             found = self._consumer.committed(asked, timeout=ASK_AGAIN_S)
         except KafkaException as error:
-            self._rare.warning("offsets.unknown", cause=error.args[0].str())
-            return None
-        if refused := next((each.error for each in found if each.error is not None), None):
-            if is_refusal(refused):
-                raise explain(self._config, refused)
-            return None
+            self._note_unknown(error.args[0])
+            return {}
+        for each in found:
+            if each.error is not None:
+                self._note_unknown(each.error)
         return {
             Place(each.topic, each.partition): (
-                None if each.offset < 0 else read_commit(each.offset, each.metadata, each.leader_epoch)
+                None if each.offset < 0 else read_commit(each.offset, _metadata(each), each.leader_epoch)
             )
             for each in found
+            if each.error is None
         }
+
+    def _note_unknown(self, error: KafkaError) -> None:
+        if is_refusal(error):
+            raise explain(self._config, error)
+        self._rare.warning("offsets.unknown", cause=error.str())
 
     def _commit(self, places: Iterable[Place], *, wait: bool) -> None:
         due = self._state.due(places, self._commit_limit)
         if not due:
             return
         offsets = [
-            TopicPartition(*place, offset, write_metadata(self._topic_ids.get(place.topic, ""), done_at))
+            TopicPartition(*place, offset, write_metadata(self._topic_ids[place], done_at))
             for place, (offset, done_at) in due.items()
         ]
         try:
             if wait:
-                self._consumer.commit(offsets=offsets, asynchronous=False)
+                self.on_commit(None, self._consumer.commit(offsets=offsets, asynchronous=False))
             else:
                 self._consumer.commit(offsets=offsets)
         except KafkaException as error:  # it is read again from the commit before
@@ -223,4 +266,16 @@ def _at(place: Place, start: Start, commit: Commit | None) -> TopicPartition:
     epoch = commit.leader_epoch if commit is not None and start.is_as_committed else None
     if epoch is None:
         return TopicPartition(place.topic, place.partition, start.offset)
-    return TopicPartition(place.topic, place.partition, start.offset, None, epoch)
+    return TopicPartition(place.topic, place.partition, start.offset, leader_epoch=epoch)
+
+
+def _metadata(partition: TopicPartition) -> str | None:
+    """The metadata of a commit; None where it is no text.
+
+    librdkafka hands it over without its end, so that what lies behind it in memory follows. Ours ends with a zero
+    byte, which confluent-kafka adds; what others write may be followed by anything.
+    """
+    try:
+        return partition.metadata
+    except UnicodeDecodeError:
+        return None

@@ -22,6 +22,9 @@ from streams.kafka.batch import Place
 
 _MARK: Final = "callbox"
 
+_TIME_DIGITS: Final = 19
+"""Of the largest time that a record can carry, 2**63 - 1; a foreign client's text may hold any number."""
+
 
 class LossKind(StrEnum):
     """Why records cannot be read any more, or may not have been."""
@@ -113,7 +116,7 @@ def find_start(
     last = _trusted(commit, remembered)
     if last is None:
         return Start(bounds.low)
-    if _is_another(last.topic_id, bounds.topic_id):
+    if is_another(last.topic_id, bounds.topic_id):
         return Start(bounds.low, _loss(place, LossKind.REPLACED, bounds, last, bounds.low, None))
     if bounds.high is not None and last.offset > bounds.high:
         return Start(bounds.low, _loss(place, LossKind.SHORTER, bounds, last, bounds.high, None))
@@ -144,19 +147,21 @@ def read_commit(offset: int, metadata: str | None, leader_epoch: int | None = No
     """A commit from what the broker keeps of it; any text is allowed, and one that is none of ours says nothing."""
     mark, _, rest = (metadata or "").partition(" ")
     topic_id, _, time = rest.rpartition(" ")
-    if mark != _MARK or not (time.isascii() and time.isdigit()):
+    if mark != _MARK or not (time.isascii() and time.isdigit() and len(time) <= _TIME_DIGITS):
         return Commit(offset, leader_epoch=leader_epoch)
-    return Commit(offset, topic_id, EpochMs(int(time)), is_ours=True, leader_epoch=leader_epoch)
+    done_at = EpochMs(int(time)) or None  # 0: nothing was done yet when it was made
+    return Commit(offset, topic_id, done_at, is_ours=True, leader_epoch=leader_epoch)
 
 
 def _trusted(commit: Commit | None, remembered: Commit | None) -> Commit | None:
-    """The commit that counts: a stranger's never, where we know where we were ourselves."""
+    """The commit that counts: a foreign client's never, where we know where we were ourselves."""
     if commit is None or (remembered is not None and not commit.is_ours):
         return remembered if remembered is not None else commit
     return commit
 
 
-def _is_another(before: str, now: str) -> bool:
+def is_another(before: str, now: str) -> bool:
+    """Whether two ids are those of two topics; an empty one says nothing."""
     return bool(before) and bool(now) and before != now
 
 

@@ -6,7 +6,7 @@
 
 A snapshot fits when it is not ahead of the commit, is of this topic (by the broker's own id of it), and the record
 before its offset is the one that it folded last. Whatever is wrong with the log is returned, and the worker reports it
-to the control room (`broken_log`).
+to the control room.
 
 Not every offset holds a record. The end of a transaction of some other writer is a *marker*: it takes one offset, and
 no client shows it. So a hole of one offset is a marker, at the beginning, before a snapshot, between two records or at
@@ -27,17 +27,12 @@ from processors.fold.reducer import fold
 from processors.fold.snapshot_codec import load
 from processors.state.partition_state import FORMAT_VERSION, State, new_state
 from schemas.codec import decode
-from schemas.enums import InputKind
 from schemas.errors import Cause, DecodeError
-from schemas.fusion_log import FusionSnapshot, LogBrokenNotice
-from schemas.ids import fingerprint
-from schemas.registry import UNASSIGNED_ZONE
+from schemas.fusion_log import FusionSnapshot
 from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from schemas.units import EpochMs
-from streams.kafka.producer import ProducerRecord
 from streams.kafka.reader import BrokerReader
 from streams.kafka.record import LogRecord
-from streams.worker.log_writer import fact
 
 log = structlog.get_logger(__name__)
 
@@ -157,20 +152,6 @@ def restore(
     ):  # the group's offset was set back: the whole log is there to be folded again
         return _continued(new_state(partition, partitions), current, committed, None)
     return _kept(latest, in_hand, current, committed)
-
-
-def broken_log(partition: int, topic_id: str, broken: Broken, at: EpochMs) -> ProducerRecord:
-    """The report to the control room: a record of the log like any other, in the zone of what is unassigned."""
-    notice = LogBrokenNotice(
-        topic=FUSION_INPUT,
-        partition=partition,
-        expected=broken.expected,
-        found=broken.found,
-        cause=broken.cause,
-        at=at,
-    )
-    name = fingerprint("log-broken", topic_id, partition, broken.cause, broken.expected, broken.found)
-    return fact(InputKind.LOG_BROKEN, name, UNASSIGNED_ZONE, notice)
 
 
 def _fits(found: _Found, current: _Log) -> bool:

@@ -1,6 +1,6 @@
 """What the process asks of an agent: to process batches; everything else is an optional hook."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,6 +26,30 @@ class Agent(Protocol):
         Raises:
             CallboxError: Here or when what is returned is awaited: the process stops, and the batches are read again.
         """
+
+
+class Delivered:
+    """What follows from batches where some of it is not urgent: it is done when all of it is delivered.
+
+    Args:
+        work: Done when everything is delivered and counted.
+        urgent: What is waited for before more than one further list of batches is decided about.
+    """
+
+    def __init__(self, work: Awaitable[object], urgent: Iterable[Awaitable[object]]) -> None:
+        self._work, self._urgent = work, tuple(urgent)
+
+    def __await__(self) -> Generator[Any, None, object]:
+        return self._work.__await__()
+
+    async def urgent(self) -> None:
+        """Wait for what is urgent.
+
+        Raises:
+            DeliveryFailed: It was not delivered.
+        """
+        for each in self._urgent:
+            await each
 
 
 MakeAgent = Callable[[Context], Agent]

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import structlog
 
+from schemas.codec import preload
 from schemas.errors import CallboxError
 from streams.clock import SYSTEM_CLOCK, Clock
 from streams.faust.app import WorkerApp, create_app
@@ -27,6 +28,7 @@ from streams.kafka.producer import Delivery
 from streams.kafka.reader import BrokerReader
 from streams.worker.agent import Agent, Hooks, MakeAgent, hooks_of
 from streams.worker.agent_loop import AgentLoop
+from streams.worker.clock_watch import worker_name
 from streams.worker.commit_limits import CommitLimits
 from streams.worker.context import Context
 from streams.worker.edge import Edge
@@ -73,6 +75,7 @@ def run_worker(
         DeliveryFailed: The broker does not answer the producer.
     """
     partitions = assert_can_start(spec, kafka, runtime, replica)
+    preload()  # no record that comes reads its schema from a disk that may hang by then
     lower_priority(settings)
     disable_core_dumps()
     worker = _Worker(spec, make_agent, kafka, settings, runtime, partitions, cache, replica)
@@ -116,12 +119,26 @@ class _Worker:
         state = GroupState(self._spec.reads, self._clock)
         lag = LagMonitor(state, self._spec.reads, self._metrics, self._clock)
         delivery = Delivery(librdkafka_settings(self._kafka), calm=self._spec.calm)
-        agent = self._make_agent(self._make_context(delivery, lag))
+        group = group_of(self._name, self._runtime.group_prefix, self._replica)
+
+        def note_made_anew(topic: str) -> None:
+            loop.call_soon_threadsafe(context.note_made_anew, topic)
+
+        edge = Edge(
+            self._kafka,
+            group,
+            self._spec.reads,
+            self._spec.tables,
+            self._limits,
+            state,
+            self._commit_limits,
+            note_made_anew,
+        )
+        context = self._make_context(delivery, lag, edge)
+        agent = self._make_agent(context)
         hooks = hooks_of(agent)
         health = Health(lag, hooks, stall_s=self._runtime.stall_s)
         http = await serve_http(health, self._metrics, self._settings)
-        group = group_of(self._name, self._runtime.group_prefix, self._replica)
-        edge = Edge(self._kafka, group, self._spec.reads, self._limits, state, self._commit_limits)
         app = self._make_app(group, edge, agent, hooks, lag, state)
 
         async def start() -> None:
@@ -144,7 +161,7 @@ class _Worker:
 
         async def every_second() -> None:
             watchdog.note_loop_alive()
-            await edge.tell(delivery, self._name)
+            await edge.tell(delivery, self._metrics, worker_name(context), self._clock.now_ms())
             await hooks.every_second()
 
         _run_every_second(app, f"{self._name}.every_second", every_second)
@@ -179,7 +196,7 @@ class _Worker:
         )
 
     def _make_app(
-        self, group: str, edge: "Edge", agent: Agent, hooks: Hooks, lag: LagMonitor, state: GroupState
+        self, group: str, edge: Edge, agent: Agent, hooks: Hooks, lag: LagMonitor, state: GroupState
     ) -> WorkerApp:
         """A Faust app with an agent for each topic, fed by the members of the group."""
         app = create_app(group)
@@ -196,7 +213,7 @@ class _Worker:
         edge.host(app, lambda topic, inbox: app.add_agent(f"{self._name}.{topic}", inbox, loop.run))
         return app
 
-    def _make_context(self, delivery: Delivery, lag: LagMonitor) -> Context:
+    def _make_context(self, delivery: Delivery, lag: LagMonitor, edge: Edge) -> Context:
         return Context(
             spec=self._spec,
             settings=self._settings,
@@ -214,6 +231,7 @@ class _Worker:
             host=socket.gethostname(),
             commit_limits=self._commit_limits,
             clock=self._clock,
+            tell_read_anew=edge.note_read_anew,
         )
 
     async def _unless_stopped(self, start: Coroutine[Any, Any, None]) -> bool:

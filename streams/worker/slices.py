@@ -27,6 +27,8 @@ class Slices:
     def __init__(self, context: Context) -> None:
         self._delivery, self._monotonic = context.delivery, context.clock.monotonic
         self._under_way: list[asyncio.Future[list[RecordMetadata]]] = []
+        self.urgent: list[asyncio.Future[list[RecordMetadata]]] = []
+        """What is waited for before much more is decided."""
         self._began_at = self._monotonic()
 
     @property
@@ -34,10 +36,14 @@ class Slices:
         """Whether the slice has taken long enough."""
         return self._monotonic() - self._began_at >= SLICE_S
 
-    async def hand_over(self, records: Sequence[ProducerRecord]) -> asyncio.Future[list[RecordMetadata]]:
+    async def hand_over(
+        self, records: Sequence[ProducerRecord], *, is_urgent: bool = True
+    ) -> asyncio.Future[list[RecordMetadata]]:
         """Send records, in order after those before; returns before the broker has them."""
         future = await self._delivery.begin(records)
         self._under_way.append(future)
+        if is_urgent:
+            self.urgent.append(future)
         return future
 
     async def rest(self) -> None:

@@ -31,6 +31,8 @@ from schemas.topics import (
 from streams.kafka.acls import AclSet
 from streams.worker.settings import WorkerSettings
 
+_LISTS: Final = frozenset({REGISTRY, HOTLIST})
+
 
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of worker.
@@ -61,6 +63,11 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     def acls(self) -> AclSet:
         """What its user must be allowed to read and to write."""
         return AclSet((*self.reads, *self.follows), self.writes)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The lists that it keeps in memory."""
+        return tuple(topic for topic in self.follows if topic in _LISTS)
 
     @property
     def topics(self) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ fusion.input.v1 ─► fold ─► dispatch.alert.v1, maintenance.alert.v1, disp
                      └───► fusion.snapshot.v1, and tombstones of incidents (beside the hot path)
 
 Only one call of `process` runs at a time, and it gives way to the loop between two slices. What runs then sees a
-state at a whole offset, or one in the middle of a tick. `_midway` names the partition of the latter: no snapshot of it is
-begun. What else is looked at meanwhile, the number of the tick and the counts of incidents, is right at any moment.
+state at a whole offset, or one in the middle of a tick. `_midway` names the partition of the latter: no snapshot of it
+is begun. What else is looked at meanwhile, the number of the tick and the counts of incidents, is right at any moment.
 """
 
 import asyncio
@@ -33,9 +33,11 @@ from streams.kafka.producer import ProducerRecord
 from streams.kafka.reader import BrokerReader
 from streams.kafka.record import LogRecord
 from streams.state.incident_topic import IncidentTopic
-from streams.state.restore import Restored, broken_log, restore
+from streams.state.restore import Restored, restore
 from streams.state.snapshots import Snapshots
 from streams.state.ticks import TickWriter
+from streams.worker.agent import Delivered
+from streams.worker.broken_feed import broken_log
 from streams.worker.context import Context
 from streams.worker.slices import Slices
 
@@ -84,7 +86,7 @@ class FusionAgent:
         self._snapshots = Snapshots(context)
         self._incident_topic = incident_topic or IncidentTopic(context)
 
-    async def process(self, batches: Sequence[Batch]) -> Awaitable[None]:
+    async def process(self, batches: Sequence[Batch]) -> Awaitable[object]:
         """Fold, encode, hand over, in slices."""
         work, made = Slices(self._context), [_Slice(self._context.clock)]
         for batch in batches:
@@ -105,7 +107,7 @@ class FusionAgent:
                         await work.rest()
                 self._midway = None
         await made[-1].hand_over(work)
-        return self._delivered(work, made)
+        return Delivered(self._delivered(work, made), work.urgent)
 
     async def _delivered(self, work: Slices, made: Sequence["_Slice"]) -> None:
         await work.delivered()
@@ -182,7 +184,9 @@ class FusionAgent:
         if restored.broken is not None:
             log.error("log.broken", partition=partition, **restored.broken._asdict())
             self._context.metrics.log_broken.labels(restored.broken.cause).inc()
-            report = broken_log(partition, restored.topic_id, restored.broken, self._context.clock.now_ms())
+            cause, expected, found = restored.broken
+            at = self._context.clock.now_ms()
+            report = broken_log(partition, restored.topic_id, cause, expected, found, at)
             await self._context.delivery.deliver([report])
         return restored.state
 
@@ -248,7 +252,7 @@ class _Slice:
         if self.urgent:
             (await work.hand_over(self.urgent)).add_done_callback(self._note_confirmed)
         if self.copies:
-            await work.hand_over(self.copies)
+            await work.hand_over(self.copies, is_urgent=False)
 
     def press_to_alert_ms(self) -> list[int]:
         """For each press that was named for the first time, how long it took from its receipt; 0 at least."""

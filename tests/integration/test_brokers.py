@@ -18,6 +18,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
+from streams.faust.credentials import broker_credentials
 
 from callbox.demo.processes.broker import Broker, MissingBroker
 from callbox.demo.processes.broker_process import free_port
@@ -26,7 +27,6 @@ from callbox.demo.processes.existing_kafka import ExistingKafka
 from callbox_testkit.brokers.apache import ApacheKafka, kafka_from_environment
 from schemas.errors import AccessDenied, BrokerUnavailable, InputMissing
 from streams.clock import pause
-from streams.faust.credentials import broker_credentials
 from streams.kafka.admin import admin_client, assert_reachable
 from streams.kafka.capabilities import BrokerKind
 from streams.kafka.client_settings import librdkafka_settings

@@ -9,6 +9,7 @@ from confluent_kafka import TopicPartition
 from callbox.demo.processes.broker import Broker
 from schemas.topics import FUSION_INPUT, PILLAR_EVENTS
 from tests.support.notices import (
+    AS_A_WHOLE,
     FEED_BROKEN,
     LOG_BROKEN,
     notices,
@@ -110,7 +111,7 @@ def test_a_topic_that_was_made_anew_and_is_longer_than_the_old_commit_is_read_fr
     commit_for(town.kafka, group_name("alarms"), before)  # a mirrored cluster brings its commits along
     town.workers.start("alarms", town.kafka)
     town.presses.assert_heard()
-    wait_until_told(town.kafka, PILLAR_EVENTS, set(EVERY_PARTITION))
+    wait_until_told(town.kafka, PILLAR_EVENTS, AS_A_WHOLE)
 
 
 def test_a_group_whose_commits_went_with_the_topic_reads_the_new_one_from_its_beginning(

@@ -7,8 +7,8 @@ import pytest
 
 from callbox.demo.processes.broker import Broker
 from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS
-from tests.support.notices import LOG_BROKEN, broken_partitions, wait_until_told
-from tests.support.presses import EVERY_PARTITION, ack_feed
+from tests.support.notices import AS_A_WHOLE, LOG_BROKEN, broken_partitions, wait_until_told
+from tests.support.presses import ack_feed
 from tests.support.shipped_workers import READY_S, reached_at
 from tests.support.topic_accidents import make_anew
 from tests.support.waiting import wait_until
@@ -39,7 +39,7 @@ def test_presses_to_a_pillar_topic_that_was_made_anew_are_all_read(town: WorkerT
     make_anew(town.kafka, PILLAR_EVENTS)
     town.presses.send(after)
     town.presses.assert_heard()
-    wait_until_told(town.kafka, PILLAR_EVENTS, set(EVERY_PARTITION))
+    wait_until_told(town.kafka, PILLAR_EVENTS, AS_A_WHOLE)
     wait_until(worker.is_ready, READY_S, worker.log_tail)
     assert worker.exit_code is None
 
@@ -62,7 +62,7 @@ def test_acknowledgements_to_a_topic_that_was_made_anew_are_all_read(town: Worke
     make_anew(town.kafka, ACKS)
     acks.send(12)
     acks.assert_heard()
-    wait_until_told(town.kafka, ACKS, set(EVERY_PARTITION))
+    wait_until_told(town.kafka, ACKS, AS_A_WHOLE)
 
 
 def test_presses_are_heard_through_a_log_that_was_made_anew(town: WorkerTown) -> None:

@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaConnectionError
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
+from streams.faust.credentials import broker_credentials
 
 from callbox.demo.processes.broker_process import LOOPBACK, free_port
 from callbox.demo.processes.worker_process import WorkerProcess
@@ -23,7 +24,6 @@ from schemas.errors import AccessDenied, InputMissing
 from schemas.topics import ALERTS, FRAMES, FUSION_SNAPSHOT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from schemas.units import EpochMs
 from streams.clock import monotonic, now_ms, pause
-from streams.faust.credentials import broker_credentials
 from streams.kafka.admin import assert_reachable
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import DeliveryRefused, ProducerRecord, publish

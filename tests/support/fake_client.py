@@ -71,7 +71,7 @@ class FakeClient:
 
     def _commit(self, consumer: Consumer, message: Message) -> None:
         try:
-            consumer.commit(message, asynchronous=False)
+            consumer.commit(message=message, asynchronous=False)
         except KafkaException:  # the group is being shared out again: the record stays with whoever gets it
             return
         self.taken.append((message.partition() or 0, message.offset() or 0))

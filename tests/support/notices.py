@@ -15,19 +15,23 @@ from tests.support.waiting import wait_until
 
 FEED_BROKEN = "feed_broken"
 LOG_BROKEN = "log_broken"
-TOLD_S = 10.0
+TOLD_S = 30.0
 
 
 def notices(kafka: KafkaConfig, topic: str, kind: str = FEED_BROKEN) -> list[Any]:
     """The notices about a topic that stand in the log."""
     entries = (decode(record.value, FusionInput) for record in read_all(kafka, FUSION_INPUT))
-    found = [decode(entry.payload, RECORDS[entry.kind]) for entry in entries if entry.kind == kind]
+    found: list[Any] = [decode(entry.payload, RECORDS[entry.kind]) for entry in entries if entry.kind == kind]
     return [notice for notice in found if notice.topic == topic]
 
 
 def broken_partitions(kafka: KafkaConfig, topic: str, kind: str = FEED_BROKEN) -> set[int]:
     """The partitions of a topic that notices name."""
     return {notice.partition for notice in notices(kafka, topic, kind)}
+
+
+AS_A_WHOLE = {0}
+"""A topic that was made anew is told once, under its first partition."""
 
 
 def wait_until_told(kafka: KafkaConfig, topic: str, partitions: set[int], kind: str = FEED_BROKEN) -> None:

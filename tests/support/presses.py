@@ -24,7 +24,7 @@ from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import publish
 from streams.kafka.reader import read_all
 
-ARRIVES_S = 15.0
+ARRIVES_S = 40.0
 FLUSH_S = 60.0
 LOOK_S = 0.4
 

@@ -7,7 +7,7 @@ broker. One after the other they can.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from callbox_testkit.brokers.wipe import drop_groups, wipe
+from callbox_testkit.brokers.wipe import wipe
 from streams.kafka.config import KafkaConfig
 
 

@@ -1,6 +1,10 @@
 """A line that repeats is written at once, then once a minute with how many were left out."""
 
-from streams.kafka.rare_log import EVERY_S, RareLog
+import structlog
+from structlog.testing import capture_logs
+
+from streams.kafka.rare_log import EVERY_S, RareLog, RareLogger
+from tests.support.fakes import HandClock
 
 
 def test_the_first_of_a_kind_is_written_at_once() -> None:
@@ -41,3 +45,19 @@ def test_a_kind_that_has_ended_is_forgotten() -> None:
     for number in range(10_000):
         lines.due(number, float(number))
     assert len(lines._told) <= 2 * EVERY_S + 1
+
+
+def test_a_logger_writes_what_is_due_with_how_many_lines_of_the_event_were_left_out() -> None:
+    clock = HandClock()
+    rare = RareLogger(structlog.get_logger(), clock.clock.monotonic)
+    with capture_logs() as lines:
+        for _ in range(50):
+            rare.warning("broker.away", cause="refused")
+        rare.error("fetch.unreadable")
+        clock.seconds += EVERY_S
+        rare.error("broker.away", cause="refused")
+    assert lines == [
+        {"event": "broker.away", "log_level": "warning", "cause": "refused", "left_out": 0},
+        {"event": "fetch.unreadable", "log_level": "error", "left_out": 0},
+        {"event": "broker.away", "log_level": "error", "cause": "refused", "left_out": 49},
+    ]

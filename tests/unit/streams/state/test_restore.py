@@ -20,7 +20,8 @@ from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT
 from schemas.units import EpochMs
 from streams.kafka.record import LogRecord
-from streams.state.restore import LAST_RECORDS, Broken, broken_log
+from streams.state.restore import LAST_RECORDS, Broken
+from streams.worker.broken_feed import broken_log
 from tests.support.log_records import PARTITIONS
 from tests.support.paths import TESTS
 from tests.support.recorded_log import END, LOG, PARTITION, Cluster, folded, snapshot, state_at
@@ -356,7 +357,7 @@ def test_a_broken_log_is_reported_in_the_log_itself_once(cluster: Cluster) -> No
     del cluster.log[12:]
     broken = cluster.restore(12).broken
     assert broken is not None
-    told = [broken_log(PARTITION, "first", broken, EpochMs(at)) for at in (1, 2)]
+    told = [broken_log(PARTITION, "first", *broken, EpochMs(at)) for at in (1, 2)]
     line = Timeline(zone=UNASSIGNED_ZONE)
     for outgoing in told:
         line.push_entry(LogEntry(line.state.offset, EpochMs(5), outgoing.key, outgoing.value))
