@@ -83,6 +83,9 @@ class MemberPartitions:
         """Under which each was begun. With one a topic, what was done of the topic that is gone would be committed as
         done of the new one."""
         self._ends: dict[PartitionPlace, int] = {}
+        self._in_flight: dict[PartitionPlace, set[int]] = {}
+        """Commits of this assignment that are not answered. One of an earlier assignment may have been for another
+        topic, or be followed by somebody else's: its answer says nothing about what is committed now."""
         self._asked_at = _LONG_AGO
         self._rare = RareLogger(log, clock.monotonic)
 
@@ -176,8 +179,13 @@ class MemberPartitions:
             if each.error is not None:
                 self._rare.warning("commit.failed", topic=each.topic, cause=each.error.str())
             else:
-                commit = read_commit(each.offset, each.metadata)
-                self._state.committed_now(PartitionPlace(each.topic, each.partition), commit)
+                self._note_committed(PartitionPlace(each.topic, each.partition), each)
+
+    def _note_committed(self, place: PartitionPlace, answer: TopicPartition) -> None:
+        in_flight = self._in_flight.get(place, set())
+        if answer.offset in in_flight:
+            in_flight.discard(answer.offset)
+            self._state.committed_now(place, read_commit(answer.offset, answer.metadata))
 
     def _ask(self) -> None:
         self._asked_at = self._clock.monotonic()
@@ -187,7 +195,6 @@ class MemberPartitions:
         self._state.end(places)
         for place in places:
             self._undecided.pop(place, None)
-        self._lookup.forget(places)
         self._consumer.incremental_unassign([TopicPartition(*place) for place in places & self._assigned])
         self._assigned -= places
 
@@ -207,6 +214,7 @@ class MemberPartitions:
             else after_truncation(place, bounds, reached)
         )
         self._topic_ids[place], self._ends[place] = bounds.topic_id, bounds.high or 0
+        self._in_flight[place] = set()
         self._assigned.add(place)
         is_kept = commit is not None and commit.is_ours and not is_another(commit.topic_id, bounds.topic_id)
         self._state.begin(
@@ -252,6 +260,8 @@ class MemberPartitions:
             TopicPartition(*place, offset, write_metadata(self._topic_ids[place], done_at))
             for place, (offset, done_at) in due.items()
         ]
+        for place, (offset, _) in due.items():
+            self._in_flight[place].add(offset)
         try:
             if wait:
                 self.on_commit(None, self._consumer.commit(offsets=offsets, asynchronous=False))

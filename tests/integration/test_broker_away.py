@@ -18,7 +18,7 @@ from tests.support.shipped_workers import (
 from tests.support.waiting import wait_until
 from tests.support.worker_town import WorkerTown, worker_town
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 AWAY_S = 15.0
 NOTICED_S = 15.0

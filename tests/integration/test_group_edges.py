@@ -15,7 +15,7 @@ from tests.support.topic_accidents import add_partitions
 from tests.support.waiting import wait_until
 from tests.support.worker_town import WorkerTown, group_name, worker_town
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 FOUND_S = 20.0
 """New partitions are to be read after 10 s; with the metadata age of librdkafka it would be 300 s."""

@@ -34,7 +34,7 @@ from tests.support.shipped_workers import (
 from tests.support.wiped_kafka import drop_groups
 from tests.support.worker_town import group_name
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 ENDS_S = 40.0
 LIMITS = {

@@ -28,7 +28,7 @@ from tests.support.shipped_workers import metric_total, reached_at
 from tests.support.topic_accidents import ends_of, take_records
 from tests.support.worker_town import WorkerTown, worker_town
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 PARTITION = 1
 MISSING = "callbox_records_missing_total"

@@ -13,7 +13,7 @@ from tests.support.shipped_workers import READY_S, reached_at, wait_until_not_re
 from tests.support.waiting import wait_until
 from tests.support.worker_town import WorkerTown, worker_town
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 NOTICED_S = 20.0
 """10 s are wanted; a loaded machine gets twice that."""

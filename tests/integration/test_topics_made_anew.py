@@ -14,7 +14,7 @@ from tests.support.topic_accidents import make_anew
 from tests.support.waiting import wait_until
 from tests.support.worker_town import WorkerTown, worker_town
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 BEFORE = 20
 

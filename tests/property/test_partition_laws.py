@@ -56,14 +56,19 @@ class Partitions(RuleBasedStateMachine):
         self.appended = 0
         self.start()
 
-    @initialize()
+    @initialize(given=st.frozensets(places))
+    def begin_with(self, given: frozenset[PartitionPlace]) -> None:
+        for place in sorted(given):
+            self.broker.append(place, 6)
+            self.give(place)
+
     def start(self) -> None:
         """A process starts, as after a crash: nothing is known but what lies on the broker."""
         self.member = Member(
             clock=Clock(lambda: ms(0), _Ticking().monotonic),
             batch_records=2,
             most_in_hand=8,
-            commit_interval_s=8.0,
+            commit_interval_s=4.0,
         )
         if not self.broker.logs:
             self.broker = self.member.broker
@@ -86,34 +91,21 @@ class Partitions(RuleBasedStateMachine):
 
     # The group.
 
-    @rule(place=places)
     def give(self, place: PartitionPlace) -> None:
+        self.consumer.give(place)
+        self.play()
+
+    @rule(place=places, how=st.sampled_from(["take", "lose", "lose and give", "crash"]))
+    def rebalance(self, place: PartitionPlace, how: str) -> None:
         if place not in self.consumer.owned:
-            self.consumer.give(place)
+            self.give(place)
+        elif how == "crash":
+            self.start()
+        else:
+            (self.consumer.take if how == "take" else self.consumer.lose)(place)
+            if how == "lose and give":  # in one poll
+                self.consumer.give(place)
             self.play()
-
-    @rule(place=places)
-    def take(self, place: PartitionPlace) -> None:
-        if place in self.consumer.owned:
-            self.consumer.take(place)
-            self.play()
-
-    @rule(place=places)
-    def lose(self, place: PartitionPlace) -> None:
-        if place in self.consumer.owned:
-            self.consumer.lose(place)
-            self.play()
-
-    @rule(place=places)
-    def take_and_give_back_in_one_poll(self, place: PartitionPlace) -> None:
-        if place in self.consumer.owned:
-            self.consumer.lose(place)
-            self.consumer.give(place)
-            self.play()
-
-    @rule()
-    def crash(self) -> None:
-        self.start()
 
     @rule(place=places, count=counts)
     def read_elsewhere(self, place: PartitionPlace, count: int) -> None:
@@ -142,27 +134,27 @@ class Partitions(RuleBasedStateMachine):
             self.appended += count
             self.broker.append(place, count, at_s=self.appended)
 
-    @rule(place=places, count=counts)
-    def retain(self, place: PartitionPlace, count: int) -> None:
+    @rule(
+        place=places,
+        count=counts,
+        what=st.sampled_from(["retention", "truncation", "anew", "anew, forgotten"]),
+    )
+    def accident(self, place: PartitionPlace, count: int, what: str) -> None:
         log = self.broker.logs[place]
-        self.broker.retain_from(place, min(log.low + count, log.high))
-
-    @rule(place=places, count=counts)
-    def truncate(self, place: PartitionPlace, count: int) -> None:
-        """A leader without the last records is elected, and the client finds out from the leader's epoch."""
-        log = self.broker.logs[place]
-        self.broker.truncate(place, max(log.low, log.high - count))
-        if self.consumer.assigned.get(place, 0) > log.high:
-            self.consumer.bring(FakeMessage(*place, failed=failure(KafkaError._LOG_TRUNCATION)))
-        self.play()
-
-    @rule(is_forgotten=st.booleans())
-    def make_anew(self, is_forgotten: bool) -> None:
-        """The topic is deleted and created again; the commits for it may go with it."""
-        self.broker.make_anew(TOPIC)
-        if is_forgotten:
-            for place in PLACES:
-                self.broker.commits.pop(place, None)
+        if what == "retention":
+            self.broker.retain_from(place, min(log.low + count, log.high))
+        elif (
+            what == "truncation"
+        ):  # an election of a leader without the last records, which the client finds out
+            self.broker.truncate(place, max(log.low, log.high - count))
+            if self.consumer.assigned.get(place, 0) > log.high:
+                self.consumer.bring(FakeMessage(*place, failed=failure(KafkaError._LOG_TRUNCATION)))
+            self.play()
+        else:
+            self.broker.make_anew(TOPIC)
+            if what == "anew, forgotten":
+                for each in PLACES:
+                    self.broker.commits.pop(each, None)
 
     @rule()
     def look_at_the_topic(self) -> None:
@@ -173,6 +165,17 @@ class Partitions(RuleBasedStateMachine):
 
     @rule()
     def consume(self) -> None:
+        self.play()
+
+    @rule(is_held=st.booleans())
+    def work(self, is_held: bool) -> None:
+        """The agent keeps up."""
+        self.play()
+        while self.member.handed_over:
+            self.begin()
+        for place in PLACES:
+            while self.begun[place]:
+                self.finish(place, is_held)
         self.play()
 
     @precondition(lambda self: self.member.handed_over)
@@ -224,26 +227,21 @@ class Partitions(RuleBasedStateMachine):
 
     # What the broker answers.
 
-    @rule()
-    def answer_commits(self) -> None:
-        self.consumer.answer_commits()
-
-    @rule()
-    def refuse_commits(self) -> None:
-        self.consumer.answer_commits(failure(KafkaError.ILLEGAL_GENERATION))
-
-    @rule(is_answered=st.booleans())
-    def answer_lookups(self, is_answered: bool) -> None:
-        self.member.lookup.answers_at_once = is_answered
-
-    @rule(place=places)
-    def fail_lookup(self, place: PartitionPlace) -> None:
-        self.member.lookup.fail(place)
-
-    @rule(is_away=st.booleans())
-    def lose_coordinator(self, is_away: bool) -> None:
-        error = failure(KafkaError._WAIT_COORD) if is_away else None
-        self.consumer.refuses_commits = self.consumer.refuses_committed = error
+    @rule(
+        place=places, how=st.sampled_from(["commits", "no commits", "lookups", "no lookups", "away", "there"])
+    )
+    def answer(self, place: PartitionPlace, how: str) -> None:
+        match how:
+            case "commits":
+                self.consumer.answer_commits()
+            case "no commits":
+                self.consumer.answer_commits(failure(KafkaError.ILLEGAL_GENERATION))
+            case "lookups" | "no lookups":
+                self.member.lookup.answers_at_once = how == "lookups"
+                self.member.lookup.fail(place)
+            case _:
+                error = failure(KafkaError._WAIT_COORD) if how == "away" else None
+                self.consumer.refuses_commits = self.consumer.refuses_committed = error
 
     # The laws.
 
@@ -267,10 +265,10 @@ class Partitions(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Everything is well again, and this member is the last owner."""
-        self.lose_coordinator(False)
-        self.answer_lookups(True)
+        self.consumer.refuses_commits = self.consumer.refuses_committed = None
+        self.member.lookup.answers_at_once = True
         self.member.tell_topic_id()
-        for place in PLACES:
+        for place in sorted(set(PLACES) - self.consumer.owned):
             self.give(place)
         for _ in range(200):
             self.play()
@@ -281,7 +279,7 @@ class Partitions(RuleBasedStateMachine):
                 while self.begun[place]:
                     self.finish(place, is_held=False)
                 self.release(place)
-            self.answer_commits()
+            self.consumer.answer_commits()
             self.everything_below_a_commit_is_done()
             if all(self._is_read(place) for place in PLACES):
                 return

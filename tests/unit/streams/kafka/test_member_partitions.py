@@ -432,6 +432,9 @@ def test_a_commit_counts_when_the_broker_has_answered_it() -> None:
 
 def test_a_commit_that_is_refused_for_one_partition_counts_for_the_others() -> None:
     member = Member().begun(PLACE, SECOND)
+    member.process(PLACE, 5)
+    member.process(SECOND, 6)
+    member.partitions.commit()
     answers = [
         Answered(*PLACE, 5, error=failure(KafkaError.ILLEGAL_GENERATION)),
         Answered(*SECOND, 6, write_metadata(ID, ms(1))),
@@ -463,6 +466,29 @@ def test_the_answer_to_a_commit_that_comes_after_a_new_assignment_is_put_right()
     member.partitions.commit(wait=True)
     assert member.committed().offset == 3
     assert member.state.committed(PLACE) == 3
+
+
+def test_the_answer_to_a_commit_for_the_topic_that_is_gone_is_none_for_the_new_one() -> None:
+    member = Member().begun(PLACE)
+    member.partitions.commit()
+    in_flight = member.consumer.in_flight[0]
+    member.broker.make_anew("topic")
+    member.partitions.note_topic_id("topic", "topic-2")
+    member.partitions.decide()
+    member.partitions.on_commit(None, in_flight)  # type: ignore[arg-type]
+    member.state.release(PLACE)
+    member.partitions.commit()
+    assert member.committed() == Commit(0, "topic-2", None, is_ours=True)
+    assert member.state.remembered(PLACE) is None
+
+
+def test_the_answer_to_a_commit_that_comes_after_a_partition_has_gone_is_remembered() -> None:
+    member = Member().begun(PLACE)
+    member.process(PLACE, 5)
+    member.partitions.commit()
+    member.lost(PLACE)
+    member.partitions.on_commit(None, member.consumer.in_flight[0])  # type: ignore[arg-type]
+    assert member.state.remembered(PLACE) == Commit(5, ID, ms(4), is_ours=True)
 
 
 def test_no_commit_passes_its_limit() -> None:

@@ -27,6 +27,7 @@ class Described(NamedTuple):
 class Member(NamedTuple):
     client_id: str | None
     client_host: str | None
+    assignment: bytes | None = None
 
 
 class Group(NamedTuple):
