@@ -103,7 +103,7 @@ def test_a_topic_that_is_gone_hides_neither_the_others_nor_the_members() -> None
         watched.watch.look()
     assert watched.ids == [("b", "b-1")]
     assert watched.told == [FOREIGN]
-    assert [line["event"] for line in lines] == ["topic.unknown", "group.foreign client"]
+    assert [line["event"] for line in lines] == ["topic.unknown", "group.foreign_member"]
 
 
 def test_a_topic_without_an_id_has_an_empty_one() -> None:
