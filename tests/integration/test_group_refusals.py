@@ -16,6 +16,7 @@ from callbox.demo.processes.broker_process import LOOPBACK
 from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
 from callbox_testkit.brokers.guard import Guard
+from callbox_testkit.brokers.wipe import drop_groups
 from schemas.errors import AccessDenied
 from schemas.topics import PILLAR_EVENTS
 from streams.kafka.config import KafkaConfig
@@ -31,7 +32,6 @@ from tests.support.shipped_workers import (
     shipped_workers,
     wait_until_not_ready,
 )
-from tests.support.wiped_kafka import drop_groups
 from tests.support.worker_town import group_name
 
 pytestmark = [pytest.mark.kafka, pytest.mark.long]
