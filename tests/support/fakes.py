@@ -11,7 +11,7 @@ import msgspec
 from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter
 from schemas.enums import DeviceKind, Purpose
-from schemas.errors import BrokerUnavailable, DeliveryFailed
+from schemas.errors import BrokerUnavailable, Cause, DeliveryFailed
 from schemas.hotlist import HotlistEntry
 from schemas.registry import RegistryDevice
 from schemas.topics import BY_NAME, HOTLIST, REGISTRY, dead_letter_topic
@@ -199,6 +199,7 @@ class World:
         self.metrics = Metrics()
         self.ours = frozenset({0})
         self.caught_up = frozenset[int]()
+        self.read_anew: list[tuple[str, Cause]] = []
         self.context = Context(
             spec=spec,
             settings=WorkerSettings(http_port=0),
@@ -213,6 +214,7 @@ class World:
             cache=Path("no-models-here"),
             host="host-1",
             clock=self.clock.clock,
+            tell_read_anew=lambda *what: self.read_anew.append(what),
         )
 
     def count(self, name: str, **labels: str) -> float:
