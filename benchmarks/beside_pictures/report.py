@@ -1,15 +1,16 @@
 """The figures of a run: of each condition, and its ratios to `nothing` and to the honest hops beside the same."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from benchmarks.beside_pictures.conditions import BY_NAME, NOTHING, RATE
+from benchmarks.beside_pictures.conditions import BY_NAME, NOTHING
 from benchmarks.beside_pictures.gc_pauses import gc_figures
 from benchmarks.latency.slices import Figures, Slice, pooled
+from benchmarks.support.processor_time import CpuTime
 
 WORKERS, HONEST = "workers", "honest"
 P50, P99 = "p50_ms", "p99_ms"
-_US_PER_S = 1e6
+_NS_PER_S = 1e9
 
 
 class Measured(NamedTuple):
@@ -57,15 +58,14 @@ def pictures_per_s(measured: Iterable[Measured], condition: str) -> dict[str, fl
 def _condition(name: str, measured: Sequence[Measured]) -> Figures:
     ours = [each.slice for each in measured if each.is_ours]
     honest = [each.slice for each in measured if not each.is_ours]
-    workers = pooled(ours)
     ready = [each.ready for each in measured]
     return {
         "what": BY_NAME[name].what,
         "needs_cores": BY_NAME[name].needs_cores,
-        WORKERS: _shown(workers),
+        WORKERS: _shown(pooled(ours)),
         HONEST: _shown(pooled(honest)),
-        "cpu_s_per_s": _per_s(workers["cpu_us_per_press"]),
-        "run_queue_s_per_s": _per_s(workers["run_queue_us_per_press"]),
+        "cpu_s_per_s": _per_s(ours, lambda time: time.run_ns),
+        "run_queue_s_per_s": _per_s(ours, lambda time: time.wait_ns),
         "gc": {
             node: gc_figures([pause for each in measured for pause in each.gc_ms[node]])
             for node in dict.fromkeys(node for each in measured for node in each.gc_ms)
@@ -103,7 +103,15 @@ def _shown(figures: Figures) -> Figures:
     return {name: figures[name] for name in shown}
 
 
-def _per_s(us_per_press: object) -> dict[str, float]:
-    """Seconds a second of each process, from microseconds a press."""
-    assert isinstance(us_per_press, Mapping)
-    return {name: round(float(value) * RATE / _US_PER_S, 3) for name, value in us_per_press.items()}
+def _per_s(slices: Sequence[Slice], part: Callable[[CpuTime], int]) -> dict[str, float]:
+    """Seconds a second, by process."""
+    names = dict.fromkeys(name for each in slices for name in each.cpu)
+    return {
+        name: round(
+            sum(part(each.cpu[name]) for each in slices if name in each.cpu)
+            / _NS_PER_S
+            / sum(each.counted_s for each in slices if name in each.cpu),
+            3,
+        )
+        for name in names
+    }
