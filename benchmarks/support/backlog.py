@@ -36,22 +36,22 @@ CLIENT_ID = "cameras"
 """By which quotas know the feeder."""
 
 Build = Callable[[int], ProducerRecord]
-Due = Callable[[], Mapping[str, int]]
+WantedCounts = Callable[[], Mapping[str, int]]
 """How many records of each topic are to be sent in the next half second."""
 
 
-def missing(bootstrap: str) -> Due:
+def missing(bootstrap: str) -> WantedCounts:
     """What each topic lacks of its backlog."""
     lags = {topic: GroupLag(bootstrap, worker, topic) for topic, (worker, _wanted) in FEEDS.items()}
     return lambda: {topic: wanted - lags[topic].records() for topic, (_worker, wanted) in FEEDS.items()}
 
 
-def steady(per_s: Mapping[str, float]) -> Due:
+def steady(per_s: Mapping[str, float]) -> WantedCounts:
     """So many a second of each topic."""
     return lambda: {topic: round(rate * LOOK_S) for topic, rate in per_s.items()}
 
 
-def feed(bootstrap: str, wanted: Due) -> None:
+def feed(bootstrap: str, wanted: WantedCounts) -> None:
     """Send what is due as evenly as cameras do: spread over the next half second."""
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # cameras would not take our CPU
     builders = _builders()
