@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -84,6 +85,7 @@ class Meter:
         """
         self._stop.unlink(missing_ok=True)
         receiver = self._receiver(line, first, int(rate * seconds), lost_after_s)
+        began = time.monotonic()
         before, cpu_before = machine_time(), _cpu_times(line.processes)
         receiver_before = cpu_time_by_thread(receiver.pid)
         self.press(line, first=first, rate=rate, seconds=seconds)
@@ -91,10 +93,11 @@ class Meter:
         self._stop.touch()
         receiver.wait(lost_after_s + READ_WITHIN_S)
         # What is still on its way when the last press has been sent is work for presses too.
-        for name, time in _cpu_times(line.processes).items():
-            cpu[name] = cpu_time_between(cpu_before[name], time)
+        for name, after in _cpu_times(line.processes).items():
+            cpu[name] = cpu_time_between(cpu_before[name], after)
         stolen = stolen_share(before, machine_time())
-        return read_slice(self._sent, self._got, line.first_named, cpu, stolen)
+        counted_s = time.monotonic() - began
+        return read_slice(self._sent, self._got, line.first_named, cpu, stolen, counted_s)
 
     def received(self) -> list[bytes]:
         """The records of the last slice."""

@@ -55,10 +55,17 @@ class Release:
         folder: Folder for config and logs.
         meter: Presses for the warm-up.
         earlier: The earlier tree; None: today's.
+        make_topics: Makes the topics, in the place of `callbox topics apply`.
     """
 
     def __init__(
-        self, bootstrap: str, folder: Path, meter: Meter, earlier: EarlierTree | None = None
+        self,
+        bootstrap: str,
+        folder: Path,
+        meter: Meter,
+        earlier: EarlierTree | None = None,
+        *,
+        make_topics: Callable[[], None] | None = None,
     ) -> None:
         self._kafka, self._folder, self._meter, self._earlier = (
             KafkaConfig(bootstrap=bootstrap),
@@ -66,6 +73,7 @@ class Release:
             meter,
             earlier,
         )
+        self._make_topics = make_topics or self._apply_topics
         self._config = folder / "callbox.toml"
         self._config.write_text(f'[kafka]\nbootstrap = "{bootstrap}"\n')
 
@@ -88,7 +96,7 @@ class Release:
             The line to measure, and the workers by name.
         """
         wipe(self._kafka, lambda topic: not topic.startswith(KEPT))
-        self._apply_topics()
+        self._make_topics()
         self._register(WARM_UP_PRESSES + presses)
         prepare()
         with ExitStack() as running:

@@ -26,6 +26,7 @@ class Slice(NamedTuple):
         repeats: How many records said that they are the first to name a press, and were not.
         cpu: The CPU time of each process while the presses were sent.
         stolen: The share of CPU time that the host gave to others, 0 to 1.
+        counted_s: For how long CPU time was counted: until the last press was out.
     """
 
     scheduled: Mapping[int, float]
@@ -35,6 +36,7 @@ class Slice(NamedTuple):
     repeats: int
     cpu: Mapping[str, CpuTime]
     stolen: float
+    counted_s: float = 0.0
 
     @property
     def latencies_ms(self) -> list[float]:
@@ -49,7 +51,12 @@ class Slice(NamedTuple):
 
 
 def read_slice(
-    sent_file: Path, got_file: Path, first_named: Ids, cpu: Mapping[str, CpuTime], stolen: float
+    sent_file: Path,
+    got_file: Path,
+    first_named: Ids,
+    cpu: Mapping[str, CpuTime],
+    stolen: float,
+    counted_s: float = 0.0,
 ) -> Slice:
     """What sender and receiver have written; a press counts once, whatever names it again.
 
@@ -59,6 +66,7 @@ def read_slice(
         first_named: The press numbers that a record says it names first.
         cpu: The CPU time of each process.
         stolen: The share of CPU time that the host gave to others.
+        counted_s: For how long CPU time was counted.
     """
     sent = json.loads(sent_file.read_text())
     scheduled = {int(number): at for number, at in sent["scheduled"].items()}
@@ -73,7 +81,9 @@ def read_slice(
                 repeats += number in arrived
                 if number in scheduled:
                     arrived.setdefault(number, at)
-    return Slice(scheduled, frozenset(sent["acknowledged"]), arrived, records, repeats, cpu, stolen)
+    return Slice(
+        scheduled, frozenset(sent["acknowledged"]), arrived, records, repeats, cpu, stolen, counted_s
+    )
 
 
 def pooled(slices: Sequence[Slice]) -> Figures:

@@ -1,12 +1,13 @@
 """A backlog of pictures: a process of its own keeps frames and plate reads waiting while presses are measured.
 
-python -m benchmarks.support.backlog BOOTSTRAP   (until killed)
+python -m benchmarks.support.backlog BOOTSTRAP                           keep a backlog, until killed
+python -m benchmarks.support.backlog BOOTSTRAP --steady FRAMES PLATES    so many a second, whoever reads them
 """
 
+import argparse
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 
 import cv2
@@ -31,23 +32,38 @@ LOOK_S = 0.5
 FEEDS = {FRAMES: ("frames", 1_200), PLATE_READS: ("plates", 400)}
 """The topic, the worker that reads it, and the backlog to keep: several seconds of its work."""
 
+CLIENT_ID = "cameras"
+"""By which quotas know the feeder."""
+
 Build = Callable[[int], ProducerRecord]
+WantedCounts = Callable[[], Mapping[str, int]]
+"""How many records of each topic are to be sent in the next half second."""
 
 
-def keep(bootstrap: str) -> None:
-    """Top up both topics as evenly as cameras send: what is missing now is spread over the next half second."""
+def missing(bootstrap: str) -> WantedCounts:
+    """What each topic lacks of its backlog."""
+    lags = {topic: GroupLag(bootstrap, worker, topic) for topic, (worker, _wanted) in FEEDS.items()}
+    return lambda: {topic: wanted - lags[topic].records() for topic, (_worker, wanted) in FEEDS.items()}
+
+
+def steady(per_s: Mapping[str, float]) -> WantedCounts:
+    """So many a second of each topic."""
+    return lambda: {topic: round(rate * LOOK_S) for topic, rate in per_s.items()}
+
+
+def feed(bootstrap: str, wanted: WantedCounts) -> None:
+    """Send what is due as evenly as cameras do: spread over the next half second."""
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # cameras would not take our CPU
     builders = _builders()
-    lags = {topic: GroupLag(bootstrap, worker, topic) for topic, (worker, _wanted) in FEEDS.items()}
-    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "partitioner": "murmur2_random"})
+    settings = {"bootstrap.servers": bootstrap, "acks": "all", "partitioner": "murmur2_random"}
+    producer = Producer({**settings, "client.id": CLIENT_ID})
     sent = dict.fromkeys(FEEDS, 0)
     while True:
         began = time.monotonic()
         due = sorted(
-            (began + LOOK_S * index / missing, topic)
-            for topic, (_worker, wanted) in FEEDS.items()
-            if (missing := wanted - lags[topic].records()) > 0
-            for index in range(missing)
+            (began + LOOK_S * index / count, topic)
+            for topic, count in wanted().items()
+            for index in range(count)
         )
         for at, topic in due:
             producer.poll(max(0.0, at - time.monotonic()))
@@ -115,5 +131,14 @@ def _jpeg(picture: "cv2.typing.MatLike") -> bytes:
     return encoded.tobytes()
 
 
+def _main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("bootstrap")
+    parser.add_argument("--steady", nargs=len(FEEDS), type=float)
+    given = parser.parse_args()
+    wanted = steady(dict(zip(FEEDS, given.steady, strict=True))) if given.steady else missing(given.bootstrap)
+    feed(given.bootstrap, wanted)
+
+
 if __name__ == "__main__":
-    keep(sys.argv[1])
+    _main()

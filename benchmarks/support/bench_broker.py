@@ -5,7 +5,7 @@ from pathlib import Path
 
 from callbox_testkit.brokers.apache import ApacheKafka
 
-_JVM = (
+BENCH_JVM = (
     "-Dlog4j2.level=WARN",
     "-Xms2g",
     "-Xmx2g",
@@ -24,4 +24,4 @@ def bench_broker(folder: Path) -> ApacheKafka:
     Args:
         folder: Gets its log.
     """
-    return ApacheKafka(Path(os.environ.get("CALLBOX_CACHE", ".cache")), folder / "kafka.log", jvm=_JVM)
+    return ApacheKafka(Path(os.environ.get("CALLBOX_CACHE", ".cache")), folder / "kafka.log", jvm=BENCH_JVM)
