@@ -1,6 +1,6 @@
 """Records of an input that were never read: what one notice says of them, and what several notices say together.
 
-    [expected, found)  ─► a span of offsets: what a later notice repeats of it is not counted again
+    [expected, found)  ─► a span of offsets: what another notice repeats of it is not counted again
     found < expected   ─► the topic is another one, or shorter: each notice counts by itself
 
 Anybody who may write the log may have written a notice, so every value is bounded here, and none is refused: a number
@@ -27,6 +27,9 @@ CLIENT_LENGTH = 200
 TOPIC_ID_LENGTH = 64
 """Characters of a topic id that are kept; a broker's own have 22."""
 
+MAX_SPANS = 8
+"""Spans that are kept apart; of more, those next to each other become one, and what lies between is not counted."""
+
 CAUSES = frozenset({Cause.RECORDS_MISSING, Cause.ANOTHER_LOG, Cause.LOG_TRUNCATED, Cause.FOREIGN_MEMBER})
 """Causes that have words of their own; any other one is told as unknown."""
 
@@ -42,7 +45,7 @@ class RecordLoss(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=
         is_exact: There are no more than those.
         since: From when on they are missing, or None where nobody knows.
         topic_id: The broker's own id of the topic, as the latest notice has it.
-        reached: The offset up to which records have been counted; a notice that says no number counts none.
+        spans: The spans of offsets that have been counted, [first, end), in order and apart from each other.
         clients: The other clients, in the order in which they were told.
     """
 
@@ -53,7 +56,7 @@ class RecordLoss(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=
     is_exact: bool
     since: EpochMs | None
     topic_id: str
-    reached: int
+    spans: tuple[tuple[int, int], ...]
     clients: tuple[str, ...] = ()
 
 
@@ -74,7 +77,7 @@ def record_loss(notice: FeedBrokenNotice, now: EpochMs) -> RecordLoss:
         is_exact=is_known,
         since=believed(notice.since, now),
         topic_id=notice.topic_id[:TOPIC_ID_LENGTH],
-        reached=notice.found if is_known else min(notice.expected, notice.found),
+        spans=((notice.expected, notice.found),) if is_known and notice.expected < notice.found else (),
         clients=(client,) if client else (),
     )
 
@@ -82,12 +85,13 @@ def record_loss(notice: FeedBrokenNotice, now: EpochMs) -> RecordLoss:
 def with_notice(loss: RecordLoss, notice: FeedBrokenNotice, now: EpochMs) -> RecordLoss:
     """What has been told so far, and one more notice of the same partition and cause.
 
-    Of a span that is told again with a higher end, only what lies beyond the former end is counted. Nobody can tell
-    where one topic ends and the next begins by offsets alone, so a notice of another topic id counts by itself.
+    Of a span only what no earlier notice has told is counted. Nobody can tell where one topic ends and the next begins
+    by offsets alone, so a notice of another topic id counts by itself.
     """
     more = record_loss(notice, now)
-    is_span = notice.expected < notice.found and more.topic_id == loss.topic_id
-    new_records = min(more.records, max(0, more.reached - loss.reached)) if is_span else more.records
+    known = loss.spans if more.topic_id == loss.topic_id else ()
+    spans = _union(known, more.spans)
+    new_records = min(more.records, _length(spans) - _length(known)) if more.spans else more.records
     total = loss.records + new_records
     since = [at for at in (loss.since, more.since) if at is not None]
     clients = tuple(dict.fromkeys((*loss.clients, *more.clients)))
@@ -97,6 +101,28 @@ def with_notice(loss: RecordLoss, notice: FeedBrokenNotice, now: EpochMs) -> Rec
         is_exact=loss.is_exact and more.is_exact and total <= MAX_RECORDS,
         since=min(since, default=None),
         topic_id=more.topic_id,
-        reached=max(loss.reached, more.reached) if is_span else more.reached,
+        spans=_bounded(spans),
         clients=clients[-MAX_CLIENTS:],
     )
+
+
+def _union(*spans: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    found: list[tuple[int, int]] = []
+    for first, end in sorted(span for each in spans for span in each):
+        if found and first <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        else:
+            found.append((first, end))
+    return tuple(found)
+
+
+def _length(spans: tuple[tuple[int, int], ...]) -> int:
+    return sum(end - first for first, end in spans)
+
+
+def _bounded(spans: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    kept = list(spans)
+    while len(kept) > MAX_SPANS:
+        at = min(range(1, len(kept)), key=lambda index: kept[index][0] - kept[index - 1][1])
+        kept[at - 1 : at + 1] = [(kept[at - 1][0], kept[at][1])]
+    return tuple(kept)

@@ -19,7 +19,7 @@ from streams.kafka.config import KafkaConfig
 from streams.kafka.reader import read_all
 from tests.conftest import MakeTopic
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 RATE, SECONDS = 50, 2.0
 PRESSES = int(RATE * SECONDS)

@@ -19,7 +19,7 @@ from tests.conftest import MakeTopic
 from tests.support.kill_harness import kafka_or_skip
 from tests.support.paths import ROOT
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 GUIDE = ROOT / "docs" / "guides" / "run-workers.md"
 TOOL = "kafka-configs.sh"

@@ -17,7 +17,7 @@ from tests.support.certificates import Authority
 from tests.support.kill_harness import kafka_or_skip
 from tests.support.listeners import Listeners, answering
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 YESTERDAY = timedelta(days=-1)
 SHORT_S = 2.0

@@ -1,5 +1,6 @@
 """The codec: what fastavro is asked about, and that no record opens a file after `preload`."""
 
+import os
 import subprocess
 import sys
 
@@ -55,6 +56,7 @@ def opened(*arguments: str) -> int:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_A_DISK, *arguments],
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,

@@ -105,7 +105,7 @@ def test_what_a_later_notice_repeats_of_a_span_is_not_counted_again() -> None:
         line.push(feed_broken(expected, found, records=found - expected))
     (incident,) = line.state.incidents.values()
     assert incident.loss is not None
-    assert incident.loss.records == 15
+    assert incident.loss.records == 20
 
 
 def test_what_was_told_without_a_number_is_counted_once_somebody_knows_it() -> None:

@@ -1,6 +1,7 @@
 """A worker as a process: a crash, a stop and a start that fails are kept apart, and its timer fails for all to see."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
@@ -145,5 +146,11 @@ made = process._Worker(
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under nohup
 asyncio.run(process._run_and_exit(made))
 """
-    ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, timeout=60)
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+        timeout=60,
+    )
     assert ran.returncode == 0
