@@ -12,6 +12,7 @@ does not hold the commit.
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -138,7 +139,12 @@ class _Upgrade:
         self._apply_topics({})
         for kind in dict.fromkeys(ORDER):
             at = time.time()
-            codes = [old.stop() for old in workers if old.name == kind]
+            leaving = [old for old in workers if old.name == kind]
+            for (
+                old
+            ) in leaving:  # together: one that is stopped while the group rebalances for another may hang
+                old.send(signal.SIGTERM)
+            codes = [old.stop() for old in leaving]
             fold_ended = time.time() if kind == "fusion" else fold_ended
             for _ in codes:
                 self._start(kind, {})

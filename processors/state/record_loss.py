@@ -34,6 +34,10 @@ CAUSES = frozenset({Cause.RECORDS_MISSING, Cause.ANOTHER_LOG, Cause.LOG_TRUNCATE
 """Causes that have words of their own; any other one is told as unknown."""
 
 
+Span = tuple[str, int, int]
+"""The id of a topic, the first offset, and the one after the last."""
+
+
 class RecordLoss(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """Records of one partition of one input that were never read, all for one cause.
 
@@ -45,7 +49,8 @@ class RecordLoss(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=
         is_exact: There are no more than those.
         since: From when on they are missing, or None where nobody knows.
         topic_id: The broker's own id of the topic, as the latest notice has it.
-        spans: The spans of offsets that have been counted, [first, end), in order and apart from each other.
+        spans: The spans of offsets that have been counted, each with its topic's id, [first, end), in order and apart
+            from each other.
         clients: The other clients, in the order in which they were told.
     """
 
@@ -56,7 +61,7 @@ class RecordLoss(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=
     is_exact: bool
     since: EpochMs | None
     topic_id: str
-    spans: tuple[tuple[int, int], ...]
+    spans: tuple[Span, ...]
     clients: tuple[str, ...] = ()
 
 
@@ -77,7 +82,7 @@ def record_loss(notice: FeedBrokenNotice, now: EpochMs) -> RecordLoss:
         is_exact=is_known,
         since=believed(notice.since, now),
         topic_id=notice.topic_id[:TOPIC_ID_LENGTH],
-        spans=((notice.expected, notice.found),) if is_known and notice.expected < notice.found else (),
+        spans=_span(notice) if is_known else (),
         clients=(client,) if client else (),
     )
 
@@ -89,9 +94,8 @@ def with_notice(loss: RecordLoss, notice: FeedBrokenNotice, now: EpochMs) -> Rec
     by offsets alone, so a notice of another topic id counts by itself.
     """
     more = record_loss(notice, now)
-    known = loss.spans if more.topic_id == loss.topic_id else ()
-    spans = _union(known, more.spans)
-    new_records = min(more.records, _length(spans) - _length(known)) if more.spans else more.records
+    spans = _union(loss.spans, more.spans)
+    new_records = min(more.records, _length(spans) - _length(loss.spans)) if more.spans else more.records
     total = loss.records + new_records
     since = [at for at in (loss.since, more.since) if at is not None]
     clients = tuple(dict.fromkeys((*loss.clients, *more.clients)))
@@ -106,23 +110,33 @@ def with_notice(loss: RecordLoss, notice: FeedBrokenNotice, now: EpochMs) -> Rec
     )
 
 
-def _union(*spans: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
-    found: list[tuple[int, int]] = []
-    for first, end in sorted(span for each in spans for span in each):
-        if found and first <= found[-1][1]:
-            found[-1] = found[-1][0], max(found[-1][1], end)
+def _span(notice: FeedBrokenNotice) -> tuple[Span, ...]:
+    if notice.expected >= notice.found:
+        return ()
+    return ((notice.topic_id[:TOPIC_ID_LENGTH], notice.expected, notice.found),)
+
+
+def _union(*spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    found: list[Span] = []
+    for topic_id, first, end in sorted(span for each in spans for span in each):
+        if found and found[-1][0] == topic_id and first <= found[-1][2]:
+            found[-1] = topic_id, found[-1][1], max(found[-1][2], end)
         else:
-            found.append((first, end))
+            found.append((topic_id, first, end))
     return tuple(found)
 
 
-def _length(spans: tuple[tuple[int, int], ...]) -> int:
-    return sum(end - first for first, end in spans)
+def _length(spans: tuple[Span, ...]) -> int:
+    return sum(end - first for _topic_id, first, end in spans)
 
 
-def _bounded(spans: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+def _bounded(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    """At most so many: of one topic the next to each other become one, and what is left over is forgotten."""
     kept = list(spans)
     while len(kept) > MAX_SPANS:
-        at = min(range(1, len(kept)), key=lambda index: kept[index][0] - kept[index - 1][1])
-        kept[at - 1 : at + 1] = [(kept[at - 1][0], kept[at][1])]
+        near = [at for at in range(1, len(kept)) if kept[at][0] == kept[at - 1][0]]
+        if not near:
+            return tuple(kept[-MAX_SPANS:])
+        at = min(near, key=lambda index: kept[index][1] - kept[index - 1][2])
+        kept[at - 1 : at + 1] = [(kept[at][0], kept[at - 1][1], kept[at][2])]
     return tuple(kept)

@@ -104,7 +104,7 @@ class GroupConsumer:
         make_consumer: Callable[[dict[str, Any]], Consumer] = Consumer,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._config, self._topics, self._limits = config, tuple(topics), limits
+        self._config, self._group, self._topics, self._limits = config, group, tuple(topics), limits
         self._state, self._clock = state, clock
         self._hand_over, self._fail = hand_over, fail
         self._full: set[str] = set()
@@ -158,7 +158,8 @@ class GroupConsumer:
             self._partitions.commit(wait=True)
             self._consumer.close()
         except BaseException as error:  # noqa: BLE001 - a thread that has ended would look like an idle topic
-            self._fail(error)
+            is_nameless = isinstance(error, AccessDenied) and self._group not in str(error)
+            self._fail(AccessDenied(f"group {self._group}: {error}") if is_nameless else error)
         finally:
             self._stopped.set()
 
@@ -205,8 +206,9 @@ class GroupConsumer:
         if now - self._committed_at >= self._limits.commit_interval_s:
             self._committed_at = now
             self._partitions.commit()
-        if self._refused is not None and now - self._refused[0] > GROUP_REFUSED_S:
-            raise _refusal(self._refused[1])
+        patience_s = self._config.session_ms / 1000 + GROUP_REFUSED_S
+        if self._refused is not None and now - self._refused[0] > patience_s:
+            raise _refusal(self._refused[1], self._config)
 
     def _take(self, messages: Sequence[Message]) -> None:
         """Hand over what has come, as batches of one partition each."""
@@ -308,8 +310,9 @@ class GroupConsumer:
         self._rare.warning("broker.away", cause=error.str(), code=error.name())
 
 
-def _refusal(error: KafkaError) -> AccessDenied:
-    return AccessDenied(f"the group refuses us: {GROUP_REFUSALS[error.code()]}{error.str()} ({error.name()})")
+def _refusal(error: KafkaError, config: KafkaConfig) -> AccessDenied:
+    why = GROUP_REFUSALS[error.code()].format(session_ms=config.session_ms)
+    return AccessDenied(f"the group refuses us: {why}{error.str()} ({error.name()})")
 
 
 def _place(message: Message) -> PartitionPlace:

@@ -11,8 +11,9 @@ from streams.kafka.config import KafkaConfig
 CLIENT_PREFIX: Final = "callbox-"
 """Begins the client id of every worker: a member of our group with another one is foreign."""
 
-GROUP_REFUSED_S: Final = 10.0
-"""How long the group may refuse us: the last member of an earlier release may be about to leave."""
+GROUP_REFUSED_S: Final = 5.0
+"""How long the group may refuse us after a session has passed: a member of an earlier release that has ended without
+leaving stays in the group for so long."""
 
 STATISTICS_MS: Final = 500
 
@@ -26,8 +27,8 @@ GROUP_REFUSALS: Final[Mapping[int, str]] = {
     KafkaError.UNSUPPORTED_VERSION: _ONE_ASSIGNOR,
     KafkaError.GROUP_MAX_SIZE_REACHED: "the group has as many members as group.max.size of the broker allows: ",
     KafkaError.INVALID_SESSION_TIMEOUT: (
-        "[kafka] session_timeout_ms lies outside of group.min.session.timeout.ms and group.max.session.timeout.ms "
-        "of the broker: "
+        "[kafka] session_timeout_ms {session_ms} lies outside of group.min.session.timeout.ms and "
+        "group.max.session.timeout.ms of the broker: "
     ),
     KafkaError.INVALID_GROUP_ID: "[runtime] group_prefix makes no name that the broker takes: ",
 }

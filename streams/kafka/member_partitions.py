@@ -129,7 +129,7 @@ class MemberPartitions:
         self._lookup.forget([place for place in self._undecided if place.topic == topic])
         anew = [
             place
-            for place in self._assigned
+            for place in sorted(self._assigned)
             if place.topic == topic and is_another(self._topic_ids.get(place, ""), topic_id)
         ]
         if anew:

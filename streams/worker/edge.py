@@ -137,6 +137,8 @@ class Edge:
             return
         losses = [loss for loss, _ in found]
         for loss in losses:
+            if loss.cause is Cause.FOREIGN_MEMBER:  # it has a line of its own, and nothing is missing yet
+                continue
             log.error("records.missing", **loss._asdict(), records=loss.records)
         await delivery.deliver(loss_notices(losses, worker, at))
         count_losses(metrics, losses)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -20,12 +21,26 @@ LAST_LINE_S: Final = 2.0
 """How long the last line may take: standard error may be a pipe that nobody reads, and writing to it never returns."""
 
 
+_ending = threading.Lock()
+
+
 def stop_now(error: BaseException) -> NoReturn:
-    """End the process without a commit, from whichever thread: the next owner reads the batch again."""
+    """End the process without a commit, from whichever thread: the next owner reads the batch again.
+
+    The first failure has the last word: what other threads find while the process ends follows from it.
+    """
     code = error.exit_code if isinstance(error, CallboxError) else EX_SOFTWARE
-    with _ended_within(LAST_LINE_S, code), contextlib.suppress(Exception):
-        log.critical("worker.failed", error=f"{type(error).__name__}: {error}", exc_info=error)
-    end_process(code)
+    if not _ending.acquire(blocking=False):
+        threading.Event().wait(2 * LAST_LINE_S)
+        os._exit(code)
+    try:
+        with _ended_within(LAST_LINE_S, code), contextlib.suppress(Exception):
+            log.critical("worker.failed", error=f"{type(error).__name__}: {error}", exc_info=error)
+            logging.disable(logging.CRITICAL)
+        end_process(code)
+    finally:  # only a test comes here
+        logging.disable(logging.NOTSET)
+        _ending.release()
 
 
 def end_process(code: int) -> NoReturn:

@@ -97,7 +97,15 @@ class Watchdog:
             BrokerUnavailable: The broker has not answered.
             AccessDenied: It has refused us.
         """
-        now = self._clock.monotonic()
+        try:
+            self._look(self._clock.monotonic())
+        except WorkerStalled as error:
+            # What waits for a broker that is away, or refuses us, stands still because of that.
+            if (silent_s := self._silent_s()) > ANSWER_S:
+                raise self._unanswered(silent_s) from error
+            raise
+
+    def _look(self, now: float) -> None:
         if now - self._looked_at > PAUSE_S:
             self._counted_from = now
             self._lag.excuse()

@@ -51,7 +51,7 @@ class MovableBroker:
         """It is gone at once, and comes back at another address."""
         self._cluster.kill(self._node)
         self._node.address = self._node.advertised = address
-        self._node.write(self._cluster.nodes)
+        self._node.write(self._cluster.nodes, {})
         self._start()
 
     def _start(self) -> None:

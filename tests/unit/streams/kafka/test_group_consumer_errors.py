@@ -15,8 +15,11 @@ from streams.kafka.group_settings import (
 )
 from streams.kafka.partition_start import LossKind, write_metadata
 from tests.support.fake_consumer import FakeMessage, failure
+from tests.support.fakes import KAFKA
 from tests.support.group_member import PLACE, SECOND, TOPIC, Member, statistics
 from tests.support.log_records import ms
+
+PATIENCE_S = KAFKA.session_ms / 1000 + GROUP_REFUSED_S
 
 
 def error(
@@ -146,13 +149,13 @@ def test_a_group_that_refuses_us_for_long_ends_the_process_and_says_what_to_look
     member.consumer.bring(error(code, topic=None, partition=None))
     member.round()
     assert not member.state.is_joined
-    member.later(GROUP_REFUSED_S / 2)
+    member.later(PATIENCE_S / 2)
     member.consumer.bring(error(code, topic=None, partition=None))
     member.round()
-    member.later(GROUP_REFUSED_S / 2)
+    member.later(PATIENCE_S / 2)
     with pytest.raises(AccessDenied, match="the group refuses us") as raised:
         member.round()
-    assert GROUP_REFUSALS[code] in str(raised.value)
+    assert GROUP_REFUSALS[code].format(session_ms=30_000) in str(raised.value)
 
 
 def test_a_group_that_refuses_us_for_a_moment_is_joined_and_its_refusal_forgotten() -> None:
@@ -166,7 +169,7 @@ def test_a_group_that_refuses_us_for_a_moment_is_joined_and_its_refusal_forgotte
     member.round()
     member.consumer.bring(error(KafkaError.GROUP_MAX_SIZE_REACHED))
     member.round()
-    member.later(GROUP_REFUSED_S / 2)
+    member.later(PATIENCE_S / 2)
     member.round()  # counted from the second refusal on
 
 
