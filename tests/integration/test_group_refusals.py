@@ -32,6 +32,7 @@ from tests.support.shipped_workers import (
     shipped_workers,
     wait_until_not_ready,
 )
+from tests.support.waiting import wait_until
 from tests.support.worker_town import group_name
 
 pytestmark = [pytest.mark.kafka, pytest.mark.long]
@@ -88,19 +89,21 @@ def assert_refused(worker: WorkerProcess, *named: str) -> None:
 # --- by who is there already --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("settings", "named"),
-    [
-        pytest.param(CLASSIC | {"partition.assignment.strategy": "range"}, "assign", id="another assignor"),
-        pytest.param(NEW_PROTOCOL, "protocol", id="a consumer of the new protocol"),
-    ],
-)
-def test_a_group_of_another_kind_refuses_us(
-    place: Place, workers: ShippedWorkers, settings: dict[str, object], named: str
-) -> None:
+def test_a_group_with_another_assignor_refuses_us(place: Place, workers: ShippedWorkers) -> None:
+    settings = CLASSIC | {"partition.assignment.strategy": "range"}
     with FakeClient(place.kafka, ALARMS, PILLAR_EVENTS, settings) as other:
         other.wait_until_joined()
-        assert_refused(workers.begin("alarms", place.kafka), ALARMS, named)
+        assert_refused(workers.begin("alarms", place.kafka), ALARMS, "assign")
+
+
+def test_a_consumer_of_the_new_protocol_shares_the_group_with_us_and_is_told(
+    place: Place, workers: ShippedWorkers
+) -> None:
+    """Kafka 4.1.1 lets a cooperative member into a group of KIP-848, also where it migrates none."""
+    with FakeClient(place.kafka, ALARMS, PILLAR_EVENTS, NEW_PROTOCOL) as other:
+        other.wait_until_joined()
+        worker = workers.begin("alarms", place.kafka)
+        wait_until(lambda: "group.foreign_member" in worker.log_tail(), ENDS_S, worker.log_tail)
 
 
 def test_a_group_that_is_full_refuses_us(place: Place, workers: ShippedWorkers) -> None:

@@ -165,7 +165,7 @@ def test_a_group_that_refuses_us_for_a_moment_is_joined_and_its_refusal_forgotte
     member.round()
     member.given(PLACE)
     assert member.state.is_joined
-    member.later(2 * GROUP_REFUSED_S)
+    member.later(2 * PATIENCE_S)
     member.round()
     member.consumer.bring(error(KafkaError.GROUP_MAX_SIZE_REACHED))
     member.round()
@@ -181,7 +181,7 @@ def test_a_member_that_has_its_share_is_refused_by_something_else_than_its_group
     member.consumer.report(statistics({PLACE: (0, 0)}))
     member.round()
     assert member.state.is_joined
-    member.later(2 * GROUP_REFUSED_S)
+    member.later(2 * PATIENCE_S)
     member.round()
 
 
@@ -193,7 +193,7 @@ def test_a_report_of_a_member_that_is_not_let_in_does_not_hide_that() -> None:
     member.consumer.report(statistics({}, join_state="wait-join"))
     member.round()
     assert not member.state.is_joined
-    member.later(2 * GROUP_REFUSED_S)
+    member.later(2 * PATIENCE_S)
     with pytest.raises(AccessDenied):
         member.round()
 
