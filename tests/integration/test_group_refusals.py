@@ -21,7 +21,7 @@ from schemas.errors import AccessDenied
 from schemas.topics import PILLAR_EVENTS
 from streams.kafka.config import KafkaConfig
 from tests.support.certificates import Authority
-from tests.support.fake_client import CLASSIC, NEW_PROTOCOL, FakeClient
+from tests.support.fake_client import CLASSIC, FakeClient
 from tests.support.guarded_town import GROUP, READ, SHORT, USERS, Town, founded, grants_of
 from tests.support.kill_harness import kafka_or_skip
 from tests.support.shipped_workers import (
@@ -32,7 +32,6 @@ from tests.support.shipped_workers import (
     shipped_workers,
     wait_until_not_ready,
 )
-from tests.support.waiting import wait_until
 from tests.support.worker_town import group_name
 
 pytestmark = [pytest.mark.kafka, pytest.mark.long]
@@ -94,16 +93,6 @@ def test_a_group_with_another_assignor_refuses_us(place: Place, workers: Shipped
     with FakeClient(place.kafka, ALARMS, PILLAR_EVENTS, settings) as other:
         other.wait_until_joined()
         assert_refused(workers.begin("alarms", place.kafka), ALARMS, "assign")
-
-
-def test_a_consumer_of_the_new_protocol_shares_the_group_with_us_and_is_told(
-    place: Place, workers: ShippedWorkers
-) -> None:
-    """Kafka 4.1.1 lets a cooperative member into a group of KIP-848, also where it migrates none."""
-    with FakeClient(place.kafka, ALARMS, PILLAR_EVENTS, NEW_PROTOCOL) as other:
-        other.wait_until_joined()
-        worker = workers.begin("alarms", place.kafka)
-        wait_until(lambda: "group.foreign_member" in worker.log_tail(), ENDS_S, worker.log_tail)
 
 
 def test_a_group_that_is_full_refuses_us(place: Place, workers: ShippedWorkers) -> None:

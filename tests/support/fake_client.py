@@ -13,9 +13,6 @@ from streams.kafka.config import KafkaConfig
 POLL_S = 0.2
 JOINS_S = 30.0
 
-NEW_PROTOCOL = {"group.protocol": "consumer"}
-"""KIP-848: the broker assigns, and there is no session time-out to be set."""
-
 CLASSIC = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 500}
 
 
