@@ -44,7 +44,9 @@ check: setup
 bench: models
 	$(BIN)/python -m benchmarks.fold --json
 	$(BIN)/python -m benchmarks.storms --json
+	$(BIN)/python -m benchmarks.codec --json
 	$(BIN)/python -m benchmarks.latency --json
+	$(BIN)/python -m benchmarks.beside_pictures --json
 	$(BIN)/python -m benchmarks.throughput --json
 	$(BIN)/python -m benchmarks.throughput --json --topic pillars
 	$(BIN)/python -m benchmarks.chaos --json

@@ -12,6 +12,7 @@ does not hold the commit.
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.chaos.account import escalations, presses_of, wrong_repeats
-from benchmarks.endurance.earlier_tree import TODAY, EarlierTree, release_before
+from benchmarks.endurance.earlier_tree import OPEN_LOOP, TODAY, EarlierTree, release_before
 from benchmarks.support.machine import describe
 from benchmarks.support.processor_time import machine_time, stolen_share
 from callbox.demo.processes.broker_process import free_port
@@ -52,21 +53,6 @@ BARS = {
     "never_raised": "0",
     "dead_letters": "0",
 }
-OPEN_LOOP = ("benchmarks.support.open_loop", "benchmarks.open_loop")
-"""The sender and receiver: as they are called today, and until 0.3.0."""
-
-LOAD = ("benchmarks.support.registry_load", "benchmarks.county")
-KAFKA_CONFIG = ("streams.kafka.config", "streams.kafka_config")
-PRODUCER = ("streams.kafka.producer", "streams.sending")
-
-REGISTER = """
-import sys
-from {load} import records
-from {config} import KafkaConfig
-import {producer} as producer
-publish = getattr(producer, "publish", None) or producer.send_all
-publish(KafkaConfig(bootstrap=sys.argv[1]), list(records(range(int(sys.argv[2])))))
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -119,12 +105,7 @@ class _Upgrade:
         _say(f"from {self._earlier.commit}, {versions}, to {TODAY}")
         self._apply_topics(self._earlier.environment)
         after = self._given.rate * AFTER_S
-        register = REGISTER.format(
-            load=earlier.module(*LOAD),
-            config=earlier.module(*KAFKA_CONFIG),
-            producer=earlier.module(*PRODUCER),
-        )
-        self._in_earlier("-c", register, self._kafka.bootstrap, str(self._presses + after))
+        earlier.register_pillars(self._kafka.bootstrap, self._presses + after)
         workers = [self._start(name, self._earlier.environment) for name in ORDER]
         stop, got = self._folder / "stop", self._folder / "got.jsonl"
         receiver = self._loop(
@@ -158,7 +139,12 @@ class _Upgrade:
         self._apply_topics({})
         for kind in dict.fromkeys(ORDER):
             at = time.time()
-            codes = [old.stop() for old in workers if old.name == kind]
+            leaving = [old for old in workers if old.name == kind]
+            for (
+                old
+            ) in leaving:  # together: one that is stopped while the group rebalances for another may hang
+                old.send(signal.SIGTERM)
+            codes = [old.stop() for old in leaving]
             fold_ended = time.time() if kind == "fusion" else fold_ended
             for _ in codes:
                 self._start(kind, {})
@@ -221,9 +207,6 @@ class _Upgrade:
         command = [*COMMAND, "--config", str(self._config), "topics", "apply"]
         subprocess.run(command, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL)
 
-    def _in_earlier(self, *arguments: str) -> None:
-        subprocess.run(self._earlier.command(*arguments), env=self._earlier.whole, check=True)
-
     def _start(self, name: str, environment: dict[str, str]) -> WorkerProcess:
         port = free_port()
         log_file = self._folder / f"{name}-{port}.log"
@@ -242,7 +225,7 @@ class _Upgrade:
     def _loop(
         self, environment: dict[str, str], role: str, topic: str, *options: str
     ) -> "subprocess.Popen[str]":
-        loop = self._earlier.module(*OPEN_LOOP) if environment else OPEN_LOOP[0]
+        loop = self._earlier.open_loop if environment else OPEN_LOOP[0]
         command = EarlierTree.command("-m", loop, role, self._kafka.bootstrap, topic)
         process = subprocess.Popen(
             [*command, *options], stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}

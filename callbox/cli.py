@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 from callbox.invocation import Invocation
+from callbox.log_thread import write_error
 from callbox.logging import LogFormat, configure_logs
 from schemas.errors import CallboxError
 
@@ -108,7 +109,7 @@ def run(arguments: Sequence[str] | None = None, command: click.Command = cli) ->
     try:
         code = command.main(arguments, prog_name="callbox", standalone_mode=False)
     except CallboxError as error:
-        click.echo(f"callbox: {error}", err=True)
+        write_error(f"callbox: {error}")
         return error.exit_code
     except click.ClickException as error:
         error.show()
@@ -116,6 +117,6 @@ def run(arguments: Sequence[str] | None = None, command: click.Command = cli) ->
     except click.Abort:
         return INTERRUPTED
     except Exception:  # noqa: BLE001 - a bug: print where, and end with a code of our own
-        traceback.print_exc()
+        write_error(traceback.format_exc().rstrip())
         return EX_SOFTWARE
     return code if isinstance(code, int) else 0

@@ -6,11 +6,15 @@ the variables of a frame, because they may hold a plate text or a picture.
 
 import logging
 import sys
+import threading
 from enum import StrEnum
 from typing import Final
 
 import structlog
 from structlog.typing import Processor
+
+from streams.clock import monotonic
+from streams.kafka.rare_log import RareLog
 
 LIBRARIES: Final = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio")
 """They log each assignment and each lost connection; only their warnings are shown unless `--verbose`."""
@@ -21,6 +25,28 @@ class LogFormat(StrEnum):
 
     JSON = "json"
     CONSOLE = "console"
+
+
+class _RareLines(logging.Filter):
+    """Of a line that a library repeats, the first at once and then one a minute, with how many were left out.
+
+    While a broker is away they are 50 to 75 a second. Lines of callbox itself are told apart where they are made.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rare = RareLog()
+        self._lock = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written."""
+        if record.levelno < logging.WARNING or record.name.partition(".")[0] not in LIBRARIES:
+            return True
+        with self._lock:
+            left_out = self._rare.due((record.name, record.levelno, str(record.msg)), monotonic())
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} ({left_out} such lines were left out)", ()
+        return left_out is not None
 
 
 def configure_logs(log_format: LogFormat = LogFormat.JSON, *, verbose: bool = False) -> None:
@@ -46,6 +72,8 @@ def configure_logs(log_format: LogFormat = LogFormat.JSON, *, verbose: bool = Fa
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(log_format)],
         )
     )
+    if not verbose:
+        handler.addFilter(_RareLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)

@@ -6,10 +6,10 @@ window in which a crash must repeat and must not lose.
 
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Self
 
-from streams.faust.batching import Batch
+from streams.kafka.batch import Batch
 from streams.worker.agent import Agent, MakeAgent
 
 VARIABLE: Final = "CALLBOX_FAIL_POINT"
@@ -75,9 +75,12 @@ class _KilledAgent:
     def __init__(self, agent: Agent, fail_point: FailPoint) -> None:
         self._agent, self._fail_point = agent, fail_point
 
-    async def process(self, batches: Sequence[Batch]) -> None:
-        """Process the batches; the worker commits them when this returns."""
-        await self._agent.process(batches)
+    async def process(self, batches: Sequence[Batch]) -> Awaitable[None]:
+        """Process the batches; the worker commits them when what is returned is done."""
+        return self._delivered(await self._agent.process(batches))
+
+    async def _delivered(self, following: Awaitable[object]) -> None:
+        await following
         self._fail_point.delivered()
 
     def __getattr__(self, name: str) -> Any:

@@ -33,6 +33,9 @@ committed and its records not delivered."""
 
 ALERT_TOPICS: Final = frozenset({ALERTS, MAINTENANCE, TEST_ALERTS, INCIDENTS})
 
+KEPT_ALERTS: Final = 4_096
+"""More than one batch can cause, so that the copy of a renamed alert finds it."""
+
 
 class Sabotage(StrEnum):
     """What is broken.
@@ -84,12 +87,18 @@ class LateDelivery:
         self._delivery, self._late_s = delivery, late_s
         self._sending: set[asyncio.Task[None]] = set()
 
-    async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
+    async def begin(self, records: Sequence[ProducerRecord]) -> "asyncio.Future[list[RecordMetadata]]":
         """Promise it; nobody knows yet where the records will lie."""
         sending = asyncio.create_task(self._send(list(records)))
         self._sending.add(sending)
         sending.add_done_callback(self._sending.discard)
-        return []
+        promised: asyncio.Future[list[RecordMetadata]] = asyncio.get_running_loop().create_future()
+        promised.set_result([])
+        return promised
+
+    async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
+        """Promise it, as `begin`."""
+        return await (await self.begin(records))
 
     async def _send(self, records: Sequence[ProducerRecord]) -> None:
         await asyncio.sleep(self._late_s)
@@ -97,30 +106,38 @@ class LateDelivery:
 
 
 class RenamingDelivery:
-    """Delivers each alert under an alert id and an incident id of chance."""
+    """Delivers each alert under an alert id and an incident id of chance; its copy for the incident topic is equal."""
 
     def __init__(self, delivery: Deliverer) -> None:
         self._delivery = delivery
+        self._renamed: dict[bytes, tuple[bytes, bytes]] = {}
+        """The latest keys and values, by the value before: a copy may be handed over after its alert."""
+
+    async def begin(self, records: Sequence[ProducerRecord]) -> "asyncio.Future[list[RecordMetadata]]":
+        """Hand them over, renamed."""
+        return await self._delivery.begin([self._replaced(record) for record in records])
 
     async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
-        """Deliver; the copies of one alert, such as that of the incident topic, stay equal."""
-        renamed: dict[bytes, ProducerRecord] = {}
-        outgoing = []
-        for record in records:
-            if record.topic in ALERT_TOPICS and record.value is not None:
-                if record.value not in renamed:
-                    renamed[record.value] = _renamed(record, record.value)
-                outgoing.append(renamed[record.value]._replace(topic=record.topic))
-            else:
-                outgoing.append(record)
-        return await self._delivery.deliver(outgoing)
+        """Deliver them, renamed."""
+        return await self._delivery.deliver([self._replaced(record) for record in records])
+
+    def _replaced(self, record: ProducerRecord) -> ProducerRecord:
+        if record.topic not in ALERT_TOPICS or record.value is None:
+            return record
+        if record.topic != INCIDENTS or record.value not in self._renamed:
+            self._renamed[record.value] = _renamed(record.value)
+            while len(self._renamed) > KEPT_ALERTS:
+                del self._renamed[next(iter(self._renamed))]
+        key, value = self._renamed[record.value]
+        return record._replace(key=key, value=value)
 
 
-def _renamed(record: ProducerRecord, value: bytes) -> ProducerRecord:
+def _renamed(value: bytes) -> tuple[bytes, bytes]:
+    """Key and value of an alert under other ids."""
     alert = decode(value, Alert)
     incident_id = f"{alert.zone}-{token_hex(13)}"
     alert = msgspec.structs.replace(alert, alert_id=token_hex(13), incident_id=incident_id)
-    return record._replace(key=incident_id.encode(), value=encode(alert))
+    return incident_id.encode(), encode(alert)
 
 
 def empty_state(

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.codec import SCHEMA_FILES, fingerprint_of
+from schemas.avro_schemas import SCHEMA_FILES, fingerprint_of
 from schemas.units import DegE7, EpochMs
 
 FOLDER = Path(__file__).parent / "avro"

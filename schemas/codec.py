@@ -5,138 +5,60 @@
 Every record names its schema, so a reader needs no schema registry. A record of an earlier release names a schema in
 `avro/earlier/`; when it is read, fields that are new since then have their defaults (docs/adr/0011). Source: Avro 1.12
 specification, "Single-object encoding" and "Schema Resolution".
+
+    encode ─► generated writer ─────────────────────────► bytes
+                └ it knows no such value ─► fastavro ───► bytes, or the error
+    decode ─► generated reader ─────────────────────────► record
+                └ it knows no such bytes ─► fastavro ───► record, or DecodeError
+
+The code in `generated/` knows the common form of today's records; what is of another form is left to fastavro, and so
+is every record of an earlier release (docs/adr/0022).
 """
 
 import io
-import json
-from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
-from typing import Any, TypeVar, cast
+from collections.abc import Iterable
+from typing import TypeVar
 
 import fastavro
 import msgspec
-from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 
-from schemas.ack import AckFact, Acknowledgement, AckResult
-from schemas.alert import Alert
-from schemas.dead_letter import DeadLetter
+from schemas.avro_binary import HEADER_BYTES, MARKER
+from schemas.avro_schemas import SCHEMA_FILES, Schema, earlier_schemas_of, schema_of
 from schemas.errors import Cause, DecodeError
-from schemas.evidence import EvidenceSnapshot
-from schemas.feeds import CameraFrame, PillarEvent, PlateRead
-from schemas.fusion_log import (
-    CameraAlive,
-    ClockNotice,
-    DeadLetterNotice,
-    ExerciseNotice,
-    ExpectedFeeds,
-    FeedStatus,
-    FeedWatermark,
-    FusionInput,
-    FusionSnapshot,
-    ListAge,
-    LogBrokenNotice,
-    MaintenanceWindow,
-    Observation,
-    PillarFact,
-    PolicyRecord,
-    Tick,
-)
-from schemas.hotlist import HotlistEntry, VerificationRequest
-from schemas.registry import RegistryDevice
+from schemas.generated import READERS, WRITERS
 
-MARKER = b"\xc3\x01"
-HEADER_BYTES = 10
 CONFLUENT_MARKER = b"\x00"
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 
-SCHEMA_FILES: Mapping[type[msgspec.Struct], str] = {
-    AckFact: "ack_fact",
-    AckResult: "ack_result",
-    Acknowledgement: "acknowledgement",
-    Alert: "alert",
-    CameraAlive: "camera_alive",
-    CameraFrame: "camera_frame",
-    ClockNotice: "clock_notice",
-    DeadLetter: "dead_letter",
-    DeadLetterNotice: "dead_letter_notice",
-    EvidenceSnapshot: "evidence_snapshot",
-    ExerciseNotice: "exercise_notice",
-    ExpectedFeeds: "expected_feeds",
-    FeedStatus: "feed_status",
-    FeedWatermark: "feed_watermark",
-    FusionInput: "fusion_input",
-    FusionSnapshot: "fusion_snapshot",
-    HotlistEntry: "hotlist_entry",
-    ListAge: "list_age",
-    LogBrokenNotice: "log_broken_notice",
-    MaintenanceWindow: "maintenance_window",
-    Observation: "observation",
-    PillarEvent: "pillar_event",
-    PillarFact: "pillar_fact",
-    PlateRead: "plate_read",
-    PolicyRecord: "policy_record",
-    RegistryDevice: "registry_device",
-    Tick: "tick",
-    VerificationRequest: "verification_request",
-}
 
+def preload(records: Iterable[type[msgspec.Struct]] = SCHEMA_FILES) -> None:
+    """Read every schema of some records, today's and earlier ones, so that no record that comes reads it from disk.
 
-class Schema(msgspec.Struct, frozen=True):
-    """One record's schema, ready to use.
-
-    Attributes:
-        header: The ten bytes with which each of its records begins.
-        parsed: The schema in fastavro's form, without logical types, so that a time stays an integer.
+    A worker calls it at its start: where the disk hangs or is gone later, records are written and read all the same.
     """
-
-    header: bytes
-    parsed: dict[str, Any]
-
-
-def avsc(record: type[msgspec.Struct]) -> dict[str, Any]:
-    """The schema file of a record, as JSON.
-
-    Raises:
-        KeyError: The record has no schema.
-    """
-    text = files("schemas").joinpath("avro", f"{SCHEMA_FILES[record]}.avsc").read_text("utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
-
-
-def fingerprint_of(source: dict[str, Any]) -> str:
-    """The id of a schema on the wire: CRC-64-AVRO of its canonical form, 16 hexadecimal digits as in the header."""
-    digest: str = fingerprint(to_parsing_canonical_form(source), "CRC-64-AVRO")
-    return digest
-
-
-@cache
-def schema_of(record: type[msgspec.Struct]) -> Schema:
-    """The schema with which a record is written."""
-    return _ready(avsc(record))
-
-
-@cache
-def earlier_schemas_of(record: type[msgspec.Struct]) -> Mapping[bytes, Schema]:
-    """The schemas with which earlier releases wrote records of this type, by their headers."""
-    kept = files("schemas").joinpath("avro", "earlier")
-    name = f"{SCHEMA_FILES[record]}-"
-    texts = [file.read_text("utf-8") for file in kept.iterdir() if file.name.startswith(name)]
-    schemas = [_ready(json.loads(text)) for text in texts]
-    return {schema.header: schema for schema in schemas}
-
-
-def _ready(source: dict[str, Any]) -> Schema:
-    return Schema(
-        header=MARKER + bytes.fromhex(fingerprint_of(source)),
-        parsed=cast("dict[str, Any]", parse_schema(_without_logical_types(source))),
-    )
+    for record in records:
+        schema_of(record)
+        earlier_schemas_of(record)
 
 
 def encode(record: msgspec.Struct) -> bytes:
     """Encode a record.
+
+    Raises:
+        ValueError: A field holds a value that its schema does not allow.
+    """
+    write = WRITERS.get(type(record))
+    if write is not None:
+        try:
+            return write(record)
+        except Exception:  # noqa: BLE001, S110 - whatever it is about, fastavro decides
+            pass
+    return encode_by_schema(record)
+
+
+def encode_by_schema(record: msgspec.Struct) -> bytes:
+    """Encode a record by walking through its schema: what the generated writers are held against.
 
     Raises:
         ValueError: A field holds a value that its schema does not allow.
@@ -158,6 +80,23 @@ def decode(payload: bytes | None, record: type[RecordT]) -> RecordT:
     Raises:
         DecodeError: The bytes are not exactly one record of that type. The message names the schema and the byte, and
             may quote a value, so for a sealed topic only the cause is kept.
+    """
+    read = READERS.get(record)
+    if read is not None:
+        try:
+            found: RecordT = read(payload)
+        except Exception:  # noqa: BLE001, S110 - whatever it is about, fastavro decides
+            pass
+        else:
+            return found
+    return decode_by_schema(payload, record)
+
+
+def decode_by_schema(payload: bytes | None, record: type[RecordT]) -> RecordT:
+    """Decode a record by walking through the schema that it names: what the generated readers are held against.
+
+    Raises:
+        DecodeError: As `decode` does.
     """
     name = record.__name__
     schema = schema_of(record)
@@ -207,16 +146,3 @@ def _known(record: type[msgspec.Struct]) -> str:
     today = schema_of(record).header[2:].hex()
     earlier = sorted(header[2:].hex() for header in earlier_schemas_of(record))
     return f"{today} and the earlier {', '.join(earlier)}" if earlier else today
-
-
-def _without_logical_types(schema: Any) -> Any:
-    """A schema without logical types, since fastavro would turn `timestamp-millis` into datetime objects."""
-    if isinstance(schema, list):
-        return [_without_logical_types(branch) for branch in schema]
-    if isinstance(schema, dict):
-        return {
-            key: value if key == "default" else _without_logical_types(value)
-            for key, value in schema.items()
-            if key != "logicalType"
-        }
-    return schema

@@ -94,6 +94,7 @@ class InputKind(StrEnum):
     EXERCISE = "exercise"
     CLOCK = "clock"
     EXPECTED_FEEDS = "expected_feeds"
+    FEED_BROKEN = "feed_broken"
 
 
 class Hazard(StrEnum):
@@ -106,6 +107,7 @@ class Hazard(StrEnum):
     FEED_SILENT = "feed_silent"
     FEED_STALE = "feed_stale"
     LOG_BROKEN = "log_broken"
+    FEED_BROKEN = "feed_broken"
     TAMPER = "tamper"
     BATTERY = "battery"
     MAINS = "mains"
@@ -302,6 +304,7 @@ class Reason(StrEnum):
     DEVICE_TEST = "device_test"
     FEED_FAULT = "feed_fault"
     LOG_BROKEN = "log_broken"
+    FEED_BROKEN = "feed_broken"
     CORROBORATED = "corroborated"
     RELATED = "related"
     ACCEPTED = "accepted"

@@ -27,7 +27,7 @@ class CallboxError(Exception):
 
 
 class Cause(StrEnum):
-    """Why a record became a dead letter: a closed list, safe as a metric label and for sealed topics."""
+    """Why a record became a dead letter, or was never read: a closed list, safe as a label and for sealed topics."""
 
     UNKNOWN = "unknown"
     UNDECODABLE = "undecodable"
@@ -42,6 +42,8 @@ class Cause(StrEnum):
     PROCESSING_FAILED = "processing_failed"
     RECORDS_MISSING = "records_missing"
     ANOTHER_LOG = "another_log"
+    LOG_TRUNCATED = "log_truncated"
+    FOREIGN_MEMBER = "foreign_member"
 
 
 class DecodeError(CallboxError):

@@ -192,6 +192,37 @@ class LogBrokenNotice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     at: EpochMs
 
 
+class FeedBrokenNotice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Records of an input of the workers were never read by them, or another client has taken them.
+
+    Attributes:
+        topic: The input: a feed, a list, the acknowledgements or the log.
+        topic_id: The broker's own id of the topic; empty where it gives none.
+        partition: Its partition.
+        cause: Retention took records (`records_missing`), the topic was made anew (`another_log`) or has lost its end
+            (`log_truncated`), or another client is in the group of the workers (`foreign_member`).
+        expected: The offset that should have come next.
+        found: The offset from which there is something to read, or that somebody else has committed.
+        records: How many records are missing; null where nobody can know.
+        since: From when on records are missing; null where nobody can know.
+        client: The other client and its host; empty for the other causes.
+        worker: Which worker noticed it, and on which machine.
+        at: When, by the clock of that worker.
+    """
+
+    topic: str
+    topic_id: str = ""
+    partition: int
+    cause: Cause
+    expected: int
+    found: int
+    records: int | None = None
+    since: EpochMs | None = None
+    client: str = ""
+    worker: str
+    at: EpochMs
+
+
 class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The record that workers wrote until 0.4.0 in place of the four above; it is still read from older logs.
 

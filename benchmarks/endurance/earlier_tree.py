@@ -48,8 +48,24 @@ def versions_in(source: str) -> Versions | None:
     return Versions(found["FOLD"], found["FORMAT"]) if len(found) == len(Versions._fields) else None
 
 
-LAST_RELEASE: Final = "72bf6da"
-"""0.4.0 (CHANGELOG.md): what operators upgrade from. To be raised with each release."""
+LAST_RELEASE: Final = "072c388"
+"""0.5.0 (CHANGELOG.md): what operators upgrade from. To be raised with each release."""
+
+OPEN_LOOP: Final = ("benchmarks.support.open_loop", "benchmarks.open_loop")
+"""The sender and receiver of presses: as they are called today, and until 0.3.0."""
+
+_LOAD: Final = ("benchmarks.support.registry_load", "benchmarks.county")
+_KAFKA_CONFIG: Final = ("streams.kafka.config", "streams.kafka_config")
+_PRODUCER: Final = ("streams.kafka.producer", "streams.sending")
+
+_REGISTER: Final = """
+import sys
+from {load} import records
+from {config} import KafkaConfig
+import {producer} as producer
+publish = getattr(producer, "publish", None) or producer.send_all
+publish(KafkaConfig(bootstrap=sys.argv[1]), list(records(range(int(sys.argv[2])))))
+"""
 
 
 def release_before() -> str:
@@ -156,6 +172,28 @@ print(state.FOLD_VERSION, state.FORMAT_VERSION)
             if (self._folder / Path(*name.split(".")).with_suffix(".py")).is_file():
                 return name
         raise InputMissing(f"{self.commit} has none of {', '.join(candidates)}")
+
+    @property
+    def open_loop(self) -> str:
+        """Its sender of presses: it writes what its workers read.
+
+        Raises:
+            InputMissing: It has none.
+        """
+        return self.module(*OPEN_LOOP)
+
+    def register_pillars(self, bootstrap: str, count: int) -> None:
+        """Put so many pillars into the registry, as its workers read it.
+
+        Raises:
+            InputMissing: It has no registry for load.
+        """
+        script = _REGISTER.format(
+            load=self.module(*_LOAD),
+            config=self.module(*_KAFKA_CONFIG),
+            producer=self.module(*_PRODUCER),
+        )
+        subprocess.run(self.command("-c", script, bootstrap, str(count)), env=self.whole, check=True)
 
     @property
     def whole(self) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """`python -m benchmarks.latency`."""
 
+import sys
+
 from benchmarks.latency.bench import main
 
-main()
+sys.exit(main())

@@ -1,113 +1,120 @@
-"""One phase of the latency bench: send, receive, wait, count."""
+"""A slice of a phase is measured: presses are sent to one topic at a steady rate, and awaited on another."""
 
-import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
+from benchmarks.latency.slices import Ids, Slice, read_slice
+from benchmarks.support.open_loop import LOST_AFTER_S
+from benchmarks.support.processor_time import (
+    CpuTime,
+    cpu_time_between,
+    cpu_time_by_thread,
+    machine_time,
+    stolen_share,
+)
 
-from benchmarks.support.processor_time import machine_time, stolen_share
+SENT_WITHIN_S = 60.0
+READ_WITHIN_S = 60.0
+"""How long a sender and a receiver may take beyond what they are waited for anyway: they share the machine."""
 
-Ids = Callable[[bytes], Iterable[int]]
+
+class Line(NamedTuple):
+    """What is measured: a topic where presses go in, and one where they come out.
+
+    Attributes:
+        send_to: Topic of the presses.
+        receive_from: Topic of the records that must come out.
+        first_named: The press numbers that a received record names first.
+        processes: Process ids of all that works on them, by name.
+        sender: The command that sends presses; that of an earlier release writes as its workers read.
+        environment: The environment of the sender; None: that of this process.
+    """
+
+    send_to: str
+    receive_from: str
+    first_named: Ids
+    processes: Mapping[str, int]
+    sender: tuple[str, ...] = (sys.executable, "-m", "benchmarks.support.open_loop")
+    environment: Mapping[str, str] | None = None
 
 
-class Phase:
-    """Presses that are sent to one topic at a steady rate, and awaited on another.
+class Meter:
+    """Measures slices, one at a time.
 
     Args:
         bootstrap: The broker.
-        folder: Folder for the files that the two processes write.
-        send_to: Topic of the presses.
-        receive_from: Topic of the records that must come out.
-        numbers_in: The press numbers that a received record names.
+        folder: Folder for the files that sender and receiver write.
     """
 
-    def __init__(
-        self, bootstrap: str, folder: Path, *, send_to: str, receive_from: str, numbers_in: Ids
-    ) -> None:
-        self._bootstrap, self._folder = bootstrap, folder
-        self._send_to, self._receive_from, self._numbers_in = send_to, receive_from, numbers_in
+    def __init__(self, bootstrap: str, folder: Path) -> None:
+        self._bootstrap = bootstrap
+        self._sent, self._got, self._stop = (folder / name for name in ("sent.json", "got.jsonl", "stop"))
 
-    def run(self, *, first: int, rate: int, seconds: float) -> dict[str, object]:
-        """Run it once.
+    def press(self, line: Line, *, first: int, rate: int, seconds: float) -> None:
+        """Press without measuring.
 
-        Returns:
-            The figures; `arrivals` has (scheduled, latency) for further use and is not for printing.
+        Args:
+            line: Where.
+            first: Number of the first press.
+            rate: Presses a second.
+            seconds: For how long.
         """
-        stop_file = self._folder / "stop"
-        sent_file, got_file = self._folder / "sent.json", self._folder / "got.jsonl"
-        stop_file.unlink(missing_ok=True)
-        receiver = _start(
-            "receive",
-            self._bootstrap,
-            self._receive_from,
-            "--expect",
-            str(int(rate * seconds)),
-            "--stop-file",
-            str(stop_file),
-            "--out",
-            str(got_file),
+        numbers = ("--first", str(first), "--rate", str(rate), "--seconds", str(seconds))
+        subprocess.run(
+            [*line.sender, "send", self._bootstrap, line.send_to, *numbers, "--out", str(self._sent)],
+            env=line.environment,
+            timeout=seconds + SENT_WITHIN_S,
+            check=True,
+        )
+
+    def measure(
+        self, line: Line, *, first: int, rate: int, seconds: float, lost_after_s: float = LOST_AFTER_S
+    ) -> Slice:
+        """Press, await, read.
+
+        Args:
+            line: Where.
+            first: Number of the first press.
+            rate: Presses a second.
+            seconds: For how long.
+            lost_after_s: How long to wait, after the last press, for those that have not come.
+        """
+        self._stop.unlink(missing_ok=True)
+        receiver = self._receiver(line, first, int(rate * seconds), lost_after_s)
+        began = time.monotonic()
+        before, cpu_before = machine_time(), _cpu_times(line.processes)
+        receiver_before = cpu_time_by_thread(receiver.pid)
+        self.press(line, first=first, rate=rate, seconds=seconds)
+        cpu = {"receiver": cpu_time_between(receiver_before, cpu_time_by_thread(receiver.pid))}
+        self._stop.touch()
+        receiver.wait(lost_after_s + READ_WITHIN_S)
+        # What is still on its way when the last press has been sent is work for presses too.
+        for name, after in _cpu_times(line.processes).items():
+            cpu[name] = cpu_time_between(cpu_before[name], after)
+        stolen = stolen_share(before, machine_time())
+        counted_s = time.monotonic() - began
+        return read_slice(self._sent, self._got, line.first_named, cpu, stolen, counted_s)
+
+    def received(self) -> list[bytes]:
+        """The records of the last slice."""
+        return [bytes.fromhex(line.split('"')[1]) for line in self._got.read_text().splitlines()]
+
+    def _receiver(self, line: Line, first: int, presses: int, lost_after_s: float) -> "subprocess.Popen[str]":
+        numbers = ("--first", str(first), "--expect", str(presses), "--lost-after", str(lost_after_s))
+        command = [sys.executable, "-m", "benchmarks.support.open_loop", "receive", self._bootstrap]
+        receiver = subprocess.Popen(
+            [*command, line.receive_from, *numbers, "--stop-file", str(self._stop), "--out", str(self._got)],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         if receiver.stdout is not None:
-            receiver.stdout.readline()
-        before = machine_time()
-        sender = _start(
-            "send",
-            self._bootstrap,
-            self._send_to,
-            "--first",
-            str(first),
-            "--rate",
-            str(rate),
-            "--seconds",
-            str(seconds),
-            "--out",
-            str(sent_file),
-        )
-        sender.wait(seconds + 60)
-        after = machine_time()
-        stop_file.touch()
-        receiver.wait(60)
-        return self._figures(sent_file, got_file) | {"stolen": round(stolen_share(before, after), 4)}
-
-    def _figures(self, sent_file: Path, got_file: Path) -> dict[str, object]:
-        sent = json.loads(sent_file.read_text())
-        scheduled = {int(number): at for number, at in sent["scheduled"].items()}
-        first_seen: dict[int, float] = {}
-        repeats = 0
-        with got_file.open() as lines:
-            for line in lines:
-                at, value = json.loads(line)
-                for number in self._numbers_in(bytes.fromhex(value)):
-                    if number in first_seen:
-                        repeats += 1
-                    elif number in scheduled:
-                        first_seen[number] = at
-        pairs = sorted(
-            (scheduled[number], (at - scheduled[number]) * 1000) for number, at in first_seen.items()
-        )
-        latencies = np.array([latency for _, latency in pairs])
-        p50, p90, p99, most = (
-            np.percentile(latencies, [50, 90, 99, 100]) if len(latencies) else [float("nan")] * 4
-        )
-        return {
-            "p50_ms": round(float(p50), 2),
-            "p90_ms": round(float(p90), 2),
-            "p99_ms": round(float(p99), 2),
-            "max_ms": round(float(most), 2),
-            "sent": len(scheduled),
-            "acknowledged": len(sent["acknowledged"]),
-            "lost": len(set(sent["acknowledged"]) - first_seen.keys()),
-            "repeats": repeats,
-            "arrivals": pairs,
-        }
+            receiver.stdout.readline()  # it is at the end of the topic, so nothing that follows is missed
+        return receiver
 
 
-def _start(role: str, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.support.open_loop", role, *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def _cpu_times(processes: Mapping[str, int]) -> dict[str, dict[int, CpuTime]]:
+    return {name: cpu_time_by_thread(pid) for name, pid in processes.items()}

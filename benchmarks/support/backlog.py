@@ -1,18 +1,21 @@
 """A backlog of pictures: a process of its own keeps frames and plate reads waiting while presses are measured.
 
-python -m benchmarks.support.backlog BOOTSTRAP   (until killed)
+python -m benchmarks.support.backlog BOOTSTRAP                           keep a backlog, until killed
+python -m benchmarks.support.backlog BOOTSTRAP --steady FRAMES PLATES    so many a second, whoever reads them
 """
 
+import argparse
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 
 import cv2
 import numpy as np
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from benchmarks.support.fixtures import listed_vehicle, standing_device
+from benchmarks.support.group_lag import GroupLag
 from callbox.demo.pictures.plates import render_plate
 from models.weights import cache_root, weights_path
 from schemas.codec import encode
@@ -29,23 +32,38 @@ LOOK_S = 0.5
 FEEDS = {FRAMES: ("frames", 1_200), PLATE_READS: ("plates", 400)}
 """The topic, the worker that reads it, and the backlog to keep: several seconds of its work."""
 
+CLIENT_ID = "cameras"
+"""By which quotas know the feeder."""
+
 Build = Callable[[int], ProducerRecord]
+WantedCounts = Callable[[], Mapping[str, int]]
+"""How many records of each topic are to be sent in the next half second."""
 
 
-def keep(bootstrap: str) -> None:
-    """Top up both topics as evenly as cameras send: what is missing now is spread over the next half second."""
+def missing(bootstrap: str) -> WantedCounts:
+    """What each topic lacks of its backlog."""
+    lags = {topic: GroupLag(bootstrap, worker, topic) for topic, (worker, _wanted) in FEEDS.items()}
+    return lambda: {topic: wanted - lags[topic].records() for topic, (_worker, wanted) in FEEDS.items()}
+
+
+def steady(per_s: Mapping[str, float]) -> WantedCounts:
+    """So many a second of each topic."""
+    return lambda: {topic: round(rate * LOOK_S) for topic, rate in per_s.items()}
+
+
+def feed(bootstrap: str, wanted: WantedCounts) -> None:
+    """Send what is due as evenly as cameras do: spread over the next half second."""
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # cameras would not take our CPU
     builders = _builders()
-    readers = {topic: _reader(bootstrap, topic) for topic in FEEDS}
-    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "partitioner": "murmur2_random"})
+    settings = {"bootstrap.servers": bootstrap, "acks": "all", "partitioner": "murmur2_random"}
+    producer = Producer({**settings, "client.id": CLIENT_ID})
     sent = dict.fromkeys(FEEDS, 0)
     while True:
         began = time.monotonic()
         due = sorted(
-            (began + LOOK_S * index / missing, topic)
-            for topic, (_worker, wanted) in FEEDS.items()
-            if (missing := wanted - _waiting(readers[topic], topic)) > 0
-            for index in range(missing)
+            (began + LOOK_S * index / count, topic)
+            for topic, count in wanted().items()
+            for index in range(count)
         )
         for at, topic in due:
             producer.poll(max(0.0, at - time.monotonic()))
@@ -58,21 +76,8 @@ def keep(bootstrap: str) -> None:
 
 def waiting(bootstrap: str, topic: str) -> int:
     """The number of records of a topic that its worker has not committed."""
-    reader = _reader(bootstrap, topic)
-    try:
-        return _waiting(reader, topic)
-    finally:
-        reader.close()
-
-
-def _reader(bootstrap: str, topic: str) -> Consumer:
-    return Consumer({"bootstrap.servers": bootstrap, "group.id": f"callbox.{FEEDS[topic][0]}"})
-
-
-def _waiting(reader: Consumer, topic: str) -> int:
-    partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
-    places = reader.committed([TopicPartition(topic, number) for number in partitions], timeout=10)
-    return sum(reader.get_watermark_offsets(place, timeout=10)[1] - max(place.offset, 0) for place in places)
+    with closing(GroupLag(bootstrap, FEEDS[topic][0], topic)) as lag:
+        return lag.records()
 
 
 def frames(count: int) -> Iterator[ProducerRecord]:
@@ -126,5 +131,14 @@ def _jpeg(picture: "cv2.typing.MatLike") -> bytes:
     return encoded.tobytes()
 
 
+def _main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("bootstrap")
+    parser.add_argument("--steady", nargs=len(FEEDS), type=float)
+    given = parser.parse_args()
+    wanted = steady(dict(zip(FEEDS, given.steady, strict=True))) if given.steady else missing(given.bootstrap)
+    feed(given.bootstrap, wanted)
+
+
 if __name__ == "__main__":
-    keep(sys.argv[1])
+    _main()

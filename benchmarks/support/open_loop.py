@@ -6,8 +6,9 @@ coordinated omission.
 
 import argparse
 import json
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
@@ -22,8 +23,12 @@ LOST_AFTER_S = 30.0
 """A press is lost if the broker confirmed it and nothing has come out this long after the last press."""
 
 SETTLE_S = 2.0
-"""Records are still awaited for so long when as many have come as were expected: reminders of earlier incidents may be
-among them, and the last presses still on their way. Longer than any latency that was measured."""
+"""A receiver that does not know which presses to expect stops this long after the last one was sent. It is longer than
+any latency of workers that keep up."""
+
+PREFIX = "press-"
+_EVENT_ID = re.compile(rb"(.)" + PREFIX.encode() + rb"(\d+)", re.DOTALL)
+"""A press's event id in an Avro record, with the last byte of the length before it."""
 
 
 def press(number: int, at_s: float) -> PillarEvent:
@@ -34,7 +39,7 @@ def press(number: int, at_s: float) -> PillarEvent:
         kind=PillarKind.PRESS,
         occurred_at=at,
         received_at=at,
-        event_id=f"press-{number}",
+        event_id=f"{PREFIX}{number}",
     )
 
 
@@ -81,33 +86,79 @@ def _noting(acknowledged: set[int], number: int) -> Callable[[object, object], N
     return delivered
 
 
-def receive(bootstrap: str, topic: str, expected: int, stop_file: Path, out: Path) -> None:
+def press_numbers(value: bytes) -> Iterator[int]:
+    """The presses that a record names, read from its bytes: decoding an alert takes twenty times as long.
+
+    Args:
+        value: An Avro record, with anything after it.
+
+    Yields:
+        The number of each event id, as often as it is there. The length before a string says where its digits end:
+        the byte after it may be a digit too.
+    """
+    for found in _EVENT_ID.finditer(value):
+        digits = (found[1][0] >> 1) - len(PREFIX)  # a length is a zig-zag number: twice as much
+        if 0 < digits <= len(found[2]):
+            yield int(found[2][:digits])
+
+
+class Arrivals:
+    """What has arrived, and which presses are still awaited. Bytes are kept; they are looked into only when asked.
+
+    Args:
+        expected: The presses that must come.
+    """
+
+    def __init__(self, expected: range) -> None:
+        self.records: list[tuple[float, bytes]] = []
+        self._missing = set(expected)
+        self._looked_into = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every press that is expected has been named. An alert about a press that is there is none more."""
+        for _at, value in self.records[self._looked_into :]:
+            self._missing.difference_update(press_numbers(value))
+        self._looked_into = len(self.records)
+        return not self._missing
+
+
+def receive(
+    bootstrap: str,
+    topic: str,
+    expected: range,
+    stop_file: Path,
+    out: Path,
+    lost_after_s: float = LOST_AFTER_S,
+) -> None:
     """Note the arrival time of every record; bytes are kept, not decoded.
 
-    It ends when the stop file is there and as many records as expected have come, or `LOST_AFTER_S` have passed.
+    It ends when the stop file is there and every expected press is named, or `lost_after_s` later. Without an expected
+    press it ends `SETTLE_S` after the stop file.
     """
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench", "enable.auto.commit": False})
     partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
     consumer.assign([TopicPartition(topic, number, OFFSET_END) for number in partitions])
-    arrived: list[tuple[float, bytes]] = []
+    arrivals = Arrivals(expected)
     for _ in range(10):  # the first polls find the end; from then on nothing is missed
         consumer.poll(0.1)
     print(READY, flush=True)
+    wait_s = lost_after_s if expected else SETTLE_S
     stopped: float | None = None
-    while True:
+    while stopped is None or time.time() - stopped <= wait_s:
         first = consumer.poll(0.1)
         if first is not None:
             now = time.time()
             messages = [first, *consumer.consume(999, 0)]
-            arrived += [(now, message.value() or b"") for message in messages if message.error() is None]
-        elif stopped is None and stop_file.exists():
+            arrivals.records += [
+                (now, message.value() or b"") for message in messages if message.error() is None
+            ]
+        if stopped is None and stop_file.exists():
             stopped = time.time()
-        elif stopped is not None:
-            wait_s = SETTLE_S if len(arrived) >= expected else LOST_AFTER_S
-            if time.time() - stopped > wait_s:
-                break
+        if stopped is not None and expected and arrivals.is_complete:
+            break
     with out.open("wb") as file:
-        for at, value in arrived:
+        for at, value in arrivals.records:
             file.write(json.dumps([at, value.hex()]).encode() + b"\n")
 
 
@@ -119,14 +170,18 @@ def _main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--rate", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=0)
-    parser.add_argument("--expect", type=int, default=0)
+    parser.add_argument(
+        "--expect", type=int, default=0, help="how many presses, from the first on, must come"
+    )
+    parser.add_argument("--lost-after", type=float, default=LOST_AFTER_S)
     parser.add_argument("--stop-file", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     if given.role == "send":
         send(given.bootstrap, given.topic, given.first, given.rate, given.seconds, given.out)
     else:
-        receive(given.bootstrap, given.topic, given.expect, given.stop_file, given.out)
+        expected = range(given.first, given.first + given.expect)
+        receive(given.bootstrap, given.topic, expected, given.stop_file, given.out, given.lost_after)
 
 
 if __name__ == "__main__":

@@ -18,14 +18,13 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.latency.bench import BROKER_JVM
+from benchmarks.support.bench_broker import bench_broker
 from benchmarks.support.machine import describe
 from benchmarks.throughput.feed import bench_topics, feed_records, lists
 from benchmarks.throughput.figures import RUNNERS, Run, figures
 from benchmarks.throughput.peers.environment import peers_python
 from benchmarks.throughput.peers.jobs import INPUTS
 from benchmarks.throughput.runs import Rounds, callbox_config, checked_records
-from callbox_testkit.brokers.apache import ApacheKafka
 from streams.clock import now_ms
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
@@ -53,7 +52,7 @@ def main() -> None:
     python = peers_python(cache)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with ApacheKafka(cache, folder / "kafka.log", jvm=BROKER_JVM) as broker:
+        with bench_broker(folder) as broker:
             _preload(KafkaConfig(bootstrap=broker.bootstrap), given.topic, records)
             rounds = Rounds(broker.bootstrap, given.topic, records, folder, python)
             runs = interleaved(rounds.run, runners, given.rounds)

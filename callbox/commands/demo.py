@@ -19,6 +19,7 @@ from callbox.demo.run import read_script, run
 from callbox.invocation import Invocation
 from models.weights import cache_root
 from streams.kafka.capabilities import BrokerKind
+from streams.worker.process_tuning import stop_signals
 
 WRONG: Final = 1
 """Exit code of a run that differed from its scenario; a run that could not be made has another."""
@@ -62,7 +63,8 @@ def demo(
     """Play a scenario: three feeds in, alerts out, everything checked. About half a minute."""
     configured = invocation.config.models.cache
     cache = Path(configured) if configured is not None else cache_root()
-    signal.signal(signal.SIGTERM, _end)  # the workers and the broker are ended on the way out
+    for number in stop_signals() - {signal.SIGINT}:  # that one is Python's own KeyboardInterrupt
+        signal.signal(number, _end)  # the workers and the broker are ended on the way out
     broker = _broker(BrokerKind(broker_kind), kafka, cache, out)
     script = read_script(scenario_file, data, cache)
     out.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,13 @@
 """`callbox worker NAME`: run one stream worker until SIGTERM."""
 
+import sys
 from pathlib import Path
 
 import click
 import msgspec
 
 from callbox.invocation import Invocation
+from callbox.log_thread import write_in_background
 from callbox.terminal.choices import replica_name
 from models.weights import cache_root
 from streams.worker.agent import MakeAgent
@@ -42,5 +44,6 @@ def start_worker(
     settings = config.workers.of(name)
     if http_port is not None:
         settings = msgspec.structs.replace(settings, http_port=http_port)
+    write_in_background(sys.stderr.fileno())
     cache = Path(config.models.cache) if config.models.cache else cache_root()
     run_worker(WORKERS[name], make_agent, config.kafka, settings, config.runtime, cache, replica)

@@ -7,15 +7,9 @@ from typing import Any, Final
 import fastavro
 import msgspec
 
-from schemas.codec import (
-    CONFLUENT_MARKER,
-    HEADER_BYTES,
-    MARKER,
-    SCHEMA_FILES,
-    Schema,
-    earlier_schemas_of,
-    schema_of,
-)
+from schemas.avro_binary import HEADER_BYTES, MARKER
+from schemas.avro_schemas import SCHEMA_FILES, Schema, earlier_schemas_of, schema_of
+from schemas.codec import CONFLUENT_MARKER
 from schemas.topics import CATALOGUE
 
 HEX_BYTES: Final = 64

@@ -102,6 +102,17 @@ class ApacheKafka(Broker):
         return self._guarded_bootstrap
 
     @property
+    def pid(self) -> int:
+        """The process id of the server.
+
+        Raises:
+            RuntimeError: It is not running.
+        """
+        if self._process is None:
+            raise RuntimeError("the broker is not running")
+        return self._process.pid
+
+    @property
     def kind(self) -> BrokerKind:
         """Kafka."""
         return BrokerKind.KAFKA

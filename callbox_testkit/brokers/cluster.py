@@ -1,14 +1,15 @@
-"""Apache Kafka nodes that keep their data when they are killed: one, or a KRaft cluster of three.
+"""Apache Kafka nodes that keep their data when they are killed: one, or a KRaft cluster of three or more.
 
     formatted ──start──► answering ──kill──► dead, its data kept ──start──► answering ──close──► gone, with its data
 
-Clients connect to `advertised`, which may be a proxy; the nodes connect to each other directly.
+Clients connect to `advertised`, which may be a proxy; the nodes connect to each other directly. Each node logs its
+garbage collections to `gc_log`.
 """
 
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -49,48 +50,77 @@ _REPLICATED: Final = {
 
 
 class Node:
-    """One node: broker and controller in one JVM.
+    """One node: broker and controller in one JVM, or a broker alone.
 
     Attributes:
         number: Its id, from 1.
         address: Where it listens for clients, `127.0.0.1:port`.
         advertised: The address that clients are given.
+        more: Where else it listens for clients, by the name of the listener.
+        gc_log: Its garbage collections, one a line.
     """
 
-    def __init__(self, number: int, folder: Path, advertised: Callable[[str], str]) -> None:
-        self.number = number
+    def __init__(
+        self,
+        number: int,
+        folder: Path,
+        advertised: Callable[[str], str],
+        *,
+        is_controller: bool = True,
+        listeners: Sequence[str] = (),
+    ) -> None:
+        self.number, self.is_controller = number, is_controller
         self.address = f"{LOOPBACK}:{free_port()}"
         self.internal = f"{LOOPBACK}:{free_port()}"
         self.controller = f"{LOOPBACK}:{free_port()}"
         self.advertised = advertised(self.address)
+        self.more = {name: f"{LOOPBACK}:{free_port()}" for name in listeners}
         self.properties = folder / f"node-{number}.properties"
         self.log_file = folder / f"node-{number}.log"
+        self.gc_log = folder / f"node-{number}-gc.log"
         self.data = folder / f"data-{number}"
         self.process: Process | None = None
 
-    def write(self, nodes: list["Node"]) -> None:
+    @property
+    def pid(self) -> int:
+        """The process id of the server.
+
+        Raises:
+            RuntimeError: It is not running.
+        """
+        if self.process is None:
+            raise RuntimeError(f"node {self.number} is not running")
+        return self.process.pid
+
+    def write(self, nodes: list["Node"], settings: Mapping[str, str]) -> None:
         """Write its server properties; the last of a name counts."""
         fixed = (
             files("callbox_testkit.brokers").joinpath("kafka-server.properties").read_text(encoding="utf-8")
         )
-        voters = ",".join(f"{node.number}@{node.controller}" for node in nodes)
+        controllers = [node for node in nodes if node.is_controller]
+        ours = {"PLAINTEXT": self.address, "INTERNAL": self.internal, **self.more}
+        listeners = ours | ({"CONTROLLER": self.controller} if self.is_controller else {})
         more = {
-            **(_REPLICATED if len(nodes) > 1 else {}),
+            **(_REPLICATED if len(controllers) > 1 else {}),
             "node.id": str(self.number),
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "listeners": (
-                f"PLAINTEXT://{self.address},INTERNAL://{self.internal},CONTROLLER://{self.controller}"
-            ),
-            "advertised.listeners": f"PLAINTEXT://{self.advertised},INTERNAL://{self.internal}",
+            "process.roles": "broker,controller" if self.is_controller else "broker",
+            "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in (*ours, "CONTROLLER")),
+            "listeners": _listed(listeners),
+            "advertised.listeners": _listed(ours | {"PLAINTEXT": self.advertised}),
             "inter.broker.listener.name": "INTERNAL",
-            "controller.quorum.voters": voters,
+            "controller.quorum.voters": ",".join(f"{node.number}@{node.controller}" for node in controllers),
             # A killed node may register again only when its last session is over: 9 s by default.
-            "broker.session.timeout.ms": "2000" if len(nodes) == 1 else "6000",
+            "broker.session.timeout.ms": "2000" if len(controllers) == 1 else "6000",
             "broker.heartbeat.interval.ms": "300",
             "log.dirs": str(self.data),
+            **settings,
         }
         lines = [fixed, *(f"{name}={value}" for name, value in more.items())]
         self.properties.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _listed(listeners: Mapping[str, str]) -> str:
+    return ",".join(f"{name}://{address}" for name, address in listeners.items())
 
 
 class KafkaCluster:
@@ -99,7 +129,12 @@ class KafkaCluster:
     Args:
         cache: Folder that keeps the jars between runs.
         size: 1, or 3: replication 3, of which 2 must be in sync.
+        brokers: More nodes, with the numbers after these, that are brokers and no controllers. They get what is
+            assigned to them; replication stays that of `size`.
         advertised: Makes, of the address that a node listens on, the one that clients are given.
+        listeners: Names of more listeners for clients, on each node.
+        settings: Server properties of each node that replace or join ours.
+        jvm: Options of each node's JVM.
         environment: KAFKA_HOME, JAVA_HOME and PATH are read.
     """
 
@@ -108,17 +143,25 @@ class KafkaCluster:
         cache: Path,
         size: int,
         *,
+        brokers: int = 0,
         advertised: Callable[[str], str] = lambda address: address,
+        listeners: Sequence[str] = (),
+        settings: Mapping[str, str] | None = None,
+        jvm: Sequence[str] = _SERVER_JVM,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         classpath = kafka_classpath(cache, environment)
         self._java = java_program(environment)
         self._classpath = ("-cp", classpath)
         self._folder = tempfile.TemporaryDirectory(prefix="callbox-cluster-", ignore_cleanup_errors=True)
+        self._jvm = tuple(jvm)
         folder = Path(self._folder.name)
-        self.nodes = [Node(number, folder, advertised) for number in range(1, size + 1)]
+        self.nodes = [
+            Node(number, folder, advertised, is_controller=number <= size, listeners=listeners)
+            for number in range(1, size + brokers + 1)
+        ]
         for node in self.nodes:
-            node.write(self.nodes)
+            node.write(self.nodes, settings or {})
 
     @property
     def bootstrap(self) -> str:
@@ -140,8 +183,9 @@ class KafkaCluster:
 
     def start(self, node: Node) -> None:
         """Start a node on the data that it has."""
+        jvm = (*self._jvm, f"-Xlog:gc:file={node.gc_log}")
         node.process = spawn(
-            [self._java, *_SERVER_JVM, *self._classpath, "kafka.Kafka", str(node.properties)], node.log_file
+            [self._java, *jvm, *self._classpath, "kafka.Kafka", str(node.properties)], node.log_file
         )
 
     def wait(self, node: Node) -> None:

@@ -9,7 +9,10 @@ from schemas.errors import CallboxError
 
 _CODES: Final = {
     0: (
-        "Done. A worker: it was told to stop (SIGTERM, SIGINT) and did. `callbox tail`: Ctrl-C, or its reader left",
+        (
+            "Done. A worker: it was told to stop (SIGTERM, SIGINT, SIGHUP) and did. `callbox tail`: Ctrl-C, or its "
+            "reader left"
+        ),
         "",
     ),
     1: (
@@ -33,9 +36,10 @@ _CODES: Final = {
     ),
     66: (
         (
-            "A file, password, topic or model that is needed is not there. `callbox incidents`: no incident has the "
-            "id, or several have, or the filter matches none that may be acted on. `callbox dlq`: no dead letter at "
-            "that place; `callbox dlq retry`: nothing was refused and the record of a dead letter is gone"
+            "A file, password, topic or model that is needed is not there or cannot be read. `callbox incidents`: no "
+            "incident has the id, or several have, or the filter matches none that may be acted on. `callbox dlq`: no "
+            "dead letter at that place; `callbox dlq retry`: nothing was refused and the record of a dead letter is "
+            "gone"
         ),
         "name it; `callbox topics apply`; `callbox models fetch`; give more of the id",
     ),
@@ -57,16 +61,16 @@ _CODES: Final = {
     ),
     77: (
         (
-            "The broker refuses us: the password, an ACL that is missing or was removed; or its certificate is "
-            "not one that `ssl_ca_file` vouches for"
+            "The broker refuses us: the user or password, a `security_protocol` that is not the port's, a client "
+            "certificate, an ACL that is missing or was removed; or its own certificate is not to be trusted"
         ),
-        (
-            "mend credentials, `ssl_ca_file` or ACLs; the text names each ACL, `callbox topics acls` prints what a "
-            "worker needs"
-        ),
+        ("mend what the text names, a setting or each ACL; `callbox topics acls` prints what a worker needs"),
     ),
     78: (
-        "A config, town, policy or hotlist file is refused as a whole, or the port of a worker's probes is taken",
+        (
+            "A config, town, policy or hotlist file is refused as a whole, a password or PEM file holds something "
+            "else, or the port of a worker's probes is taken"
+        ),
         "mend the place that the text names",
     ),
     130: (

@@ -7,7 +7,7 @@ import msgspec
 from callbox_testkit.reference.markdown import described, page
 from callbox_testkit.reference.record_tables import enumerations_table, enums_in, record_table, records_in
 from schemas.ack import Acknowledgement, AckResult
-from schemas.codec import SCHEMA_FILES
+from schemas.avro_schemas import SCHEMA_FILES
 from schemas.evidence import EvidenceSnapshot
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
 from schemas.hotlist import HotlistEntry, VerificationRequest

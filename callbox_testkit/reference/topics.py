@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from callbox_testkit.reference.markdown import names, page, table
-from schemas.codec import SCHEMA_FILES
+from schemas.avro_schemas import SCHEMA_FILES
 from schemas.topics import CATALOGUE, Cleanup, Topic
 from schemas.units import DAY_MS, MINUTE_MS
 

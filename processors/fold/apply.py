@@ -32,7 +32,7 @@ from processors.state.entities import (
     Incident,
     Timer,
 )
-from processors.state.partition_state import State, age_of, heard_of, places_of
+from processors.state.partition_state import State, age_of, count_open, heard_of, places_of
 
 MAX_UNREGISTERED = 10_000
 """Unregistered devices that one partition keeps. A county has 630 pillars; more is a flood of made-up ids."""
@@ -111,6 +111,8 @@ def _put_incident(state: State, change: PutIncident) -> None:
     incident = change.incident
     known = state.incidents.get(incident.incident_id)
     state.incidents[incident.incident_id] = incident
+    count_open(state, known, -1)
+    count_open(state, incident, 1)
     if known is None or known.place != incident.place or known.place_key != incident.place_key:
         _index_places(state, known, incident)
     for kind, due_of in DUE.items():
@@ -142,6 +144,7 @@ def _end_incident(state: State, change: EndIncident) -> None:
     incident = state.incidents.pop(change.incident.incident_id, None)
     if incident is None:
         return
+    count_open(state, incident, -1)
     if incident.revision or change.incident.revision:  # nobody can acknowledge one without an alert
         _remember_end(state, change.incident)
     for place in places_of(incident):

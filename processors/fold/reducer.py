@@ -14,7 +14,7 @@ nothing of another one's zones, so the press raises like that of an unregistered
 partition: an acknowledgement finds an incident by its zone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from typing import Any
 
@@ -30,6 +30,7 @@ from processors.rules.camera import camera_alive, observation
 from processors.rules.clock import clock_notice, compare_tick
 from processors.rules.device_event import pillar_fact
 from processors.rules.feed import feed_expectation, feed_status, feed_watermark, list_age
+from processors.rules.feed_loss import feed_broken
 from processors.rules.occurrence import dead_letter, log_broken
 from processors.rules.planned_work import exercise_change, maintenance_window
 from processors.rules.registry import device_update, policy_update
@@ -47,6 +48,7 @@ from schemas.fusion_log import (
     DeadLetterNotice,
     ExerciseNotice,
     ExpectedFeeds,
+    FeedBrokenNotice,
     FeedStatus,
     FeedWatermark,
     FusionInput,
@@ -62,7 +64,7 @@ from schemas.partitioning import partition_of
 from schemas.registry import RegistryDevice
 from schemas.units import MINUTE_MS, EpochMs
 
-__all__ = ["Decision", "fold", "fold_decoded", "read_entry"]
+__all__ = ["Decision", "fold", "fold_decoded", "fold_in_steps", "read_entry"]
 
 Rule = Callable[[State, FusionInput, Any], Effect]
 
@@ -84,6 +86,7 @@ RECORDS: Mapping[InputKind, type[msgspec.Struct]] = {
     InputKind.EXERCISE: ExerciseNotice,
     InputKind.CLOCK: ClockNotice,
     InputKind.EXPECTED_FEEDS: ExpectedFeeds,
+    InputKind.FEED_BROKEN: FeedBrokenNotice,
 }
 """The record that an envelope of a kind carries. A kind that is missing here is not supported."""
 
@@ -104,6 +107,7 @@ RULES: dict[InputKind, Rule] = {
     InputKind.EXERCISE: exercise_change,
     InputKind.CLOCK: clock_notice,
     InputKind.EXPECTED_FEEDS: feed_expectation,
+    InputKind.FEED_BROKEN: feed_broken,
 }
 """The rule of each kind. Ticks have none: the fold handles them, because each timer is decided about by itself."""
 
@@ -129,6 +133,14 @@ def fold(state: State, entry: LogEntry) -> tuple[State, tuple[Decision, ...]]:
         The same state, and one decision. There is one more for a silent device that has recovered, and for a tick one
         more for each timer that had something to report.
     """
+    return state, tuple(fold_in_steps(state, entry))
+
+
+def fold_in_steps(state: State, entry: LogEntry) -> Iterable[Decision]:
+    """Fold one entry as `fold` does, and give each decision as soon as it is made: a tick may fire hundreds of timers.
+
+    Until the last decision is taken the state is folded in part: it must be neither saved nor folded on.
+    """
     state.last_hash = record_hash(entry)
     try:
         envelope, record = read_entry(entry)
@@ -136,8 +148,8 @@ def fold(state: State, entry: LogEntry) -> tuple[State, tuple[Decision, ...]]:
         state.offset = entry.offset + 1
         advance_time(state, entry, None)
         detail = str(error) if isinstance(error, DecodeError) else type(error).__name__
-        return state, (Decision(reason=Reason.UNDECODABLE, detail=detail),)
-    return fold_decoded(state, entry, envelope, record)
+        return (Decision(reason=Reason.UNDECODABLE, detail=detail),)
+    return _decisions(state, entry, envelope, record)
 
 
 def read_entry(entry: LogEntry) -> tuple[FusionInput, msgspec.Struct | None]:
@@ -155,31 +167,35 @@ def fold_decoded(
     state: State, entry: LogEntry, envelope: FusionInput, record: Any
 ) -> tuple[State, tuple[Decision, ...]]:
     """Fold an entry that has been decoded. It does what `fold` does, except for decoding and `last_hash`."""
+    return state, tuple(_decisions(state, entry, envelope, record))
+
+
+def _decisions(state: State, entry: LogEntry, envelope: FusionInput, record: Any) -> Iterable[Decision]:
     state.offset = entry.offset + 1
     advance_time(state, entry, record)
     if envelope.kind is InputKind.TICK:
-        return state, _tick(state, entry, envelope, record)
+        return _tick(state, entry, envelope, record)
     rule = RULES.get(envelope.kind)
     if rule is None:
-        return state, (Decision(reason=Reason.NOT_SUPPORTED, event_id=envelope.event_id),)
+        return (Decision(reason=Reason.NOT_SUPPORTED, event_id=envelope.event_id),)
     if _is_misrouted(state, entry, envelope):
         if not _is_press(record):
-            return state, (Decision(reason=Reason.MISROUTED, event_id=envelope.event_id),)
+            return (Decision(reason=Reason.MISROUTED, event_id=envelope.event_id),)
         if partition_of(envelope.zone, state.partitions) != state.partition:
             zone = unassigned_zone(state.partition, state.partitions)
             envelope = msgspec.structs.replace(envelope, zone=zone)
     try:
         effect = rule(state, envelope, record)
     except Exception as error:  # noqa: BLE001 — one record must not stop a partition and all its replicas
-        return state, (_failed(state, envelope, record, error),)
+        return (_failed(state, envelope, record, error),)
     apply(state, effect.changes)
     decision = _decision(effect, envelope.event_id)
     last = effect.changes[-1] if effect.changes else None
     if type(last) is RecordReport and not last.report.doubtful:
         device = state.devices[last.key]
         if device.silent_since is not None or device.settles_at is not None:
-            return state, (decision, _recover(state, envelope, last.key))
-    return state, (decision,)
+            return decision, _recover(state, envelope, last.key)
+    return (decision,)
 
 
 def _decision(effect: Effect, event_id: str) -> Decision:
@@ -228,13 +244,14 @@ def _failed(state: State, envelope: FusionInput, record: object, error: Exceptio
     )
 
 
-def _tick(state: State, entry: LogEntry, envelope: FusionInput, tick: Tick) -> tuple[Decision, ...]:
+def _tick(state: State, entry: LogEntry, envelope: FusionInput, tick: Tick) -> Iterator[Decision]:
     """Fire the timers that are due, in the order of the heap, each one separately."""
     if tick.number <= state.tick:
-        return (Decision(reason=Reason.DUPLICATE, event_id=envelope.event_id),)
+        yield Decision(reason=Reason.DUPLICATE, event_id=envelope.event_id)
+        return
     note_hole(state)
     apply(state, (CountTick(tick.number, entry.append_ms),))
-    decisions = _compared(state, entry, envelope, tick)
+    yield from _compared(state, entry, envelope, tick)
     fired, later = 0, []
     while state.timers and state.timers[0].due <= state.now:
         timer = heappop(state.timers)
@@ -245,13 +262,12 @@ def _tick(state: State, entry: LogEntry, envelope: FusionInput, tick: Tick) -> t
             continue
         decision = _fire_if_due(state, envelope, timer)
         if decision is not None:
-            decisions.append(decision)
             fired += 1
+            yield decision
     for timer in later:
         heappush(state.timers, timer)
     prune_timers(state)
-    decisions.append(Decision(reason=Reason.TICK, event_id=envelope.event_id))
-    return tuple(decisions)
+    yield Decision(reason=Reason.TICK, event_id=envelope.event_id)
 
 
 def _compared(state: State, entry: LogEntry, envelope: FusionInput, tick: Tick) -> list[Decision]:

@@ -28,7 +28,7 @@ from processors.state.entities import (
     WatermarkKey,
 )
 from processors.state.event_ids import EventIdWindow
-from processors.state.partition_state import FORMAT_VERSION, State, age_of, heard_of, places_of
+from processors.state.partition_state import FORMAT_VERSION, State, age_of, count_open, heard_of, places_of
 from processors.state.policy import FusionPolicy, validate
 from schemas.fusion_log import MaintenanceWindow
 from schemas.units import EpochMs
@@ -198,6 +198,7 @@ def _format_of(payload: bytes) -> int:
 def _index(state: State) -> None:
     """Rebuild the derived fields of a state."""
     for incident in state.incidents.values():
+        count_open(state, incident, 1)
         for key in places_of(incident):
             state.by_place.setdefault(key, []).append(incident.incident_id)
         for device_id in incident.devices:

@@ -19,13 +19,15 @@ from processors.incident.lifecycle import DUE
 from processors.incident.site import site_hold_ms
 from processors.incident.supervision import next_test
 from processors.state.entities import Incident, Timer
-from processors.state.partition_state import LATEST_MS, State
+from processors.state.partition_state import State
 from processors.state.policy import FusionPolicy
+from processors.state.times import LATEST_MS
 from schemas.ack import AckFact
 from schemas.fusion_log import (
     CameraAlive,
     DeadLetterNotice,
     ExerciseNotice,
+    FeedBrokenNotice,
     FeedWatermark,
     LogBrokenNotice,
     Observation,
@@ -108,7 +110,9 @@ def _second_clock(record: object) -> EpochMs | None:
         return None if record.clock_suspect else record.received_at
     if isinstance(record, Observation | CameraAlive):
         return record.received_at
-    with_clock = FeedWatermark | AckFact | DeadLetterNotice | LogBrokenNotice | ExerciseNotice
+    with_clock = (
+        FeedWatermark | AckFact | DeadLetterNotice | LogBrokenNotice | FeedBrokenNotice | ExerciseNotice
+    )
     return record.at if isinstance(record, with_clock) else None
 
 

@@ -7,6 +7,7 @@ format did not have. A sample of each earlier format is kept in tests/samples.
     format 1   before acknowledgements: no supervision, no escalation, calls and fires apart
     format 2   before 0.5.0: one window for all reports of a device, heartbeats apart from reports, partitions of feeds
                apart, no second clock
+    format 3   before 0.6.0: no incident knew of records that were never read
 """
 
 from collections.abc import Callable, Mapping
@@ -102,7 +103,11 @@ def _from_2(raw: list[Any]) -> list[Any]:
     ]
 
 
-_STEPS: Mapping[int, Callable[[list[Any]], list[Any]]] = {FORMAT_1: _from_1, 2: _from_2}
+def _from_3(raw: list[Any]) -> list[Any]:
+    return [4, *raw[1:]]
+
+
+_STEPS: Mapping[int, Callable[[list[Any]], list[Any]]] = {FORMAT_1: _from_1, 2: _from_2, 3: _from_3}
 
 
 def arm(

@@ -24,6 +24,7 @@ from processors.incident.area_count import (
     name_of,
     of_all_zones,
     recent_groups,
+    still_active,
     threshold,
     zone_of,
 )
@@ -88,10 +89,13 @@ def join_area(state: State, key: AreaKey, groups: Mapping[str, int], names: Sequ
     whole_key = (SEVERAL_ZONES, key[1])
     whole = state.areas.get(whole_key, Area())
     recent = recent_groups(state, area, groups)
-    of_all = recent_groups(state, whole, {f"{key[0]}/{group}": count for group, count in groups.items()})
-    if are_many(recent, threshold(state, key[0]), key[1]):
+    joining = {f"{key[0]}/{group}": count for group, count in groups.items()}
+    of_all = recent_groups(state, whole, joining)
+    of_zone = tuple((at, f"{key[0]}/{group}", count) for at, group, count in recent)
+    if are_many(still_active(state, key[1], of_zone, joining), threshold(state, key[0]), key[1]):
         return open_area(state, key, names)
-    if whole.is_open or are_many(of_all, threshold(state, None), key[1]):
+    many = still_active(state, key[1], of_all, joining)
+    if whole.is_open or are_many(many, threshold(state, None), key[1]):
         return open_wide_area(state, key, of_all, names)
     puts = [PutArea(key, replace(area, recent=recent, judged_at=state.now))]
     puts.append(PutArea(whole_key, replace(whole, recent=of_all, judged_at=state.now)))

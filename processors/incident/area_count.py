@@ -43,6 +43,27 @@ def has_fault(device: Device, hazard: Hazard) -> bool:
     return any(report.hazard is hazard and report.active for report in device.faults)
 
 
+def still_active(
+    state: State, hazard: Hazard, recent: Sequence[tuple[EpochMs, str, int]], joining: Container[str]
+) -> tuple[tuple[EpochMs, str, int], ...]:
+    """The groups of the last minute of which a device still has the fault; those that join now have it.
+
+    Args:
+        state: Read only.
+        hazard: The fault.
+        recent: The groups, each by its zone, a slash and its name.
+        joining: Those whose fault is not in the state yet.
+    """
+    return tuple(entry for entry in recent if entry[1] in joining or _is_active(state, hazard, entry[1]))
+
+
+def _is_active(state: State, hazard: Hazard, group: str) -> bool:
+    zone, _, name = group.partition("/")
+    device = state.devices.get((zone, name))
+    is_site = hazard is Hazard.COMM_FAIL and bool(state.by_gateway.get((zone, name)))
+    return is_site or (device is not None and has_fault(device, hazard))
+
+
 def members_of(state: State, key: AreaKey, ended: Container[str] = ()) -> Iterator[Device]:
     """The devices of an area: those that have the fault, and no incident of their own or of their site.
 

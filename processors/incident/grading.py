@@ -54,6 +54,7 @@ ASSESSMENTS: Mapping[Hazard, Assessment] = {
         Hazard.FEED_SILENT,
         Hazard.FEED_STALE,
         Hazard.LOG_BROKEN,
+        Hazard.FEED_BROKEN,
         Hazard.TAMPER,
         Hazard.BATTERY,
         Hazard.MAINS,

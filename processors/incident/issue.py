@@ -176,6 +176,7 @@ def _alert(incident: Incident, context: AlertContext) -> Alert:
             status=incident.status,
             place=place,
             late=_late_source(incident, context),
+            loss=incident.loss,
         ),
         hit=None,
         actor=context.actor,

@@ -6,25 +6,14 @@ where nobody needs to go. No plate and no person is ever named.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 
-import msgspec
-
+from processors.incident.loss_texts import describe_loss
+from processors.incident.wording import Wording, moment, readable
 from processors.state.geometry import Place
-from processors.state.partition_state import LATEST_MS
+from processors.state.record_loss import RecordLoss
 from schemas.alert import AlertText
 from schemas.enums import Hazard, Reason, Status
 from schemas.units import EpochMs, degrees
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Wording(msgspec.Struct, frozen=True):
-    """One sentence in both languages. It may contain `{device}`, `{place}`, `{zone}`, `{count}`, `{unit}`."""
-
-    en: str
-    zh: str
-
 
 HEADLINES: Mapping[Hazard, Wording] = {
     Hazard.EMERGENCY_CALL: Wording("Emergency call in zone {zone}", "{zone} 区域紧急求助"),
@@ -33,6 +22,7 @@ HEADLINES: Mapping[Hazard, Wording] = {
     Hazard.FEED_SILENT: Wording("Nobody reads a feed", "数据源无人读取"),
     Hazard.FEED_STALE: Wording("A list is too old to be used", "名单过旧，无法使用"),
     Hazard.LOG_BROKEN: Wording("The log is not what it was", "日志不完整"),
+    Hazard.FEED_BROKEN: Wording("Records of a feed were not read", "数据源有记录未被读取"),
     Hazard.TAMPER: Wording("Device opened or moved in zone {zone}", "{zone} 区域设备被拆动"),
     Hazard.BATTERY: Wording("Battery fault in zone {zone}", "{zone} 区域设备电池故障"),
     Hazard.MAINS: Wording("Mains failure in zone {zone}", "{zone} 区域设备市电中断"),
@@ -63,6 +53,10 @@ INSTRUCTIONS: Mapping[Hazard, Wording] = {
     Hazard.LOG_BROKEN: Wording(
         "Find out what happened to the log: calls may be missing from it.",
         "请查明日志发生了什么：其中可能缺少求助记录。",
+    ),
+    Hazard.FEED_BROKEN: Wording(
+        "Have everything since then sent again, and compare it with the sender's own journal: calls may be missing.",
+        "请要求发送方重新发送此后的全部记录，并与其自身日志核对：其中可能缺少求助。",
     ),
     Hazard.TAMPER: Wording("Find out who is at the device.", "请查明设备现场情况。"),
     Hazard.BATTERY: _REPAIR,
@@ -166,6 +160,8 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "told is not known.",
         "日志记录缺失或已被更换。未结事件已保留；缺失记录的内容未知。",
     ),
+    (None, Reason.FEED_BROKEN): Wording("{loss}", "{loss}"),
+    (Hazard.FEED_BROKEN, Reason.MORE_RECORDS): Wording("More is missing. {loss}", "缺失继续增加。{loss}"),
     (None, Reason.ACCEPTED): Wording("Somebody has accepted it.", "已有人受理。"),
     (None, Reason.REJECTED_BY_UNIT): Wording(
         "The unit that was asked has refused. The next one is asked, if there is one.",
@@ -293,6 +289,8 @@ PREFIXES: Mapping[Status, Wording] = {
 
 _NONE = Wording("", "")
 
+_NOT_READ = Wording("Records of the feed were not read.", "该数据源有记录未被读取。")
+
 _CHANGED = Wording("The incident has changed.", "该事件有变化。")
 
 
@@ -307,6 +305,7 @@ def texts_for(
     status: Status = Status.ACTUAL,
     place: Place | None = None,
     late: tuple[EpochMs, EpochMs] | None = None,
+    loss: RecordLoss | None = None,
 ) -> tuple[AlertText, ...]:
     """The texts of one alert.
 
@@ -320,6 +319,7 @@ def texts_for(
         status: Actual, Test or Exercise; the headline of the last two begins with it.
         place: Where the incident is, or None.
         late: When the fact happened and when it arrived, for one that came late; else None.
+        loss: The records that the incident is about, where they were never read; else None.
 
     Returns:
         English, then Chinese. A pair of hazard and reason that the catalogue lacks gets the general wording.
@@ -331,14 +331,18 @@ def texts_for(
     instruction = INSTRUCTIONS_BY_REASON.get(reason, by_hazard)
     prefix = PREFIXES.get(status, _NONE)
     values = {"count": count, "unit": unit}
-    named, where = _readable(device_name), _place(place) if "{place}" in description.en else ""
+    lost = describe_loss(loss) if loss is not None and "{loss}" in description.en else _NOT_READ
+    named, where = readable(device_name), _place(place) if "{place}" in description.en else ""
     arrived_en, arrived_zh = ("", "") if late is None else _late(*late)
     return (
         AlertText(
             lang="en",
             headline=prefix.en + headline.en.format(zone=zone),
             description=description.en.format(
-                device=named or "A device", place=where or "a place that is not known", **values
+                device=named or "A device",
+                place=where or "a place that is not known",
+                loss=lost.en,
+                **values,
             )
             + arrived_en,
             instruction=instruction.en,
@@ -346,18 +350,13 @@ def texts_for(
         AlertText(
             lang="zh",
             headline=prefix.zh + headline.zh.format(zone=zone),
-            description=description.zh.format(device=named or "设备", place=where or "未知位置", **values)
+            description=description.zh.format(
+                device=named or "设备", place=where or "未知位置", loss=lost.zh, **values
+            )
             + arrived_zh,
             instruction=instruction.zh,
         ),
     )
-
-
-def _readable(name: str) -> str:
-    """A name of a device or topic that people can read, since anybody may have made it up."""
-    if name.isprintable():
-        return name
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def _place(place: Place | None) -> str:
@@ -370,14 +369,8 @@ def _place(place: Place | None) -> str:
 
 def _late(happened_at: EpochMs, arrived_at: EpochMs) -> tuple[str, str]:
     """When something happened, and when it arrived."""
-    happened, arrived = _moment(happened_at), _moment(arrived_at)
+    happened, arrived = moment(happened_at), moment(arrived_at)
     return (
         f" It happened at {happened} and arrived at {arrived}: it was on its way for long.",
         f"发生于 {happened}，到达于 {arrived}：传输延迟较长。",
     )
-
-
-def _moment(at: EpochMs) -> str:
-    """A time for people, UTC."""
-    kept = max(0, min(at, LATEST_MS))
-    return f"{EPOCH + timedelta(milliseconds=kept):%Y-%m-%d %H:%M:%S} UTC"

@@ -23,6 +23,7 @@ from processors.state.effect import Effect, ExpectFeeds, PutFeed, PutWatermarks,
 from processors.state.entities import Timer, TimerKind, Watermark, WatermarkKey
 from processors.state.event_ids import EventIdWindow, add_event, check_event
 from processors.state.partition_state import State
+from processors.state.times import AHEAD_MS
 from schemas.enums import Feed, FeedState, Hazard, Reason
 from schemas.fusion_log import (
     DeadLetterNotice,
@@ -46,9 +47,6 @@ MAX_PARTITIONS = 1_000
 
 STEP_MS = SECOND_MS // 2
 """Watermarks come once a second: copies that come together are no step."""
-
-AHEAD_MS = 20 * SECOND_MS
-"""How far a worker's clock may be ahead of the broker's: as far as a device's clock (SIA DC-09)."""
 
 
 def feed_watermark(state: State, _envelope: FusionInput, mark: FeedWatermark) -> Effect:

@@ -1,12 +1,12 @@
-"""Records that could not be used, and records of the log that are gone: a press may have been among them.
+"""Records that could not be used or were never read, and records of the log that are gone: a press may be among them.
 
     the first of a cause ──────────────► a blue (requirement 8a)
     more of that cause, perhaps presses ► told again with their count, at growing intervals, whatever people have done
     more of that cause, no presses ─────► counted
 
 Each cause of a topic is an incident of its own, so that nothing hides behind something else (docs/requirements.md,
-F20). A record of a device that no registry names cannot have been a press, since a press is heard from any device; the
-device is named.
+F20); of records that were never read, each cause of a partition (processors/rules/feed_loss.py). A record of a device
+that no registry names cannot have been a press, since a press is heard from any device; the device is named.
 """
 
 from typing import NamedTuple
@@ -21,46 +21,57 @@ from processors.incident.merge import MAX_DEVICES
 from processors.incident.raising import raise_incident
 from processors.state.effect import Effect, PutFeed, PutIncident
 from processors.state.entities import Incident
-from processors.state.event_ids import EventIdWindow, add_event, check_event
+from processors.state.event_ids import EventIdWindow, add_event, add_in_order, check_event
 from processors.state.partition_state import State
+from processors.state.record_loss import RecordLoss, record_loss, with_notice
 from schemas.alert import Source
 from schemas.enums import Action, Feed, Hazard, IncidentState, Reason
 from schemas.errors import Cause
-from schemas.fusion_log import DeadLetterNotice, FusionInput, LogBrokenNotice
+from schemas.fusion_log import DeadLetterNotice, FeedBrokenNotice, FusionInput, LogBrokenNotice
 from schemas.topics import FUSION_INPUT, PILLAR_EVENTS
 from schemas.units import EpochMs
 
 _FAULT = ASSESSMENTS[Hazard.FEED_FAULT]
 
-_REASONS = {Hazard.FEED_FAULT: Reason.FEED_FAULT, Hazard.LOG_BROKEN: Reason.LOG_BROKEN}
+_REASONS = {
+    Hazard.FEED_FAULT: Reason.FEED_FAULT,
+    Hazard.LOG_BROKEN: Reason.LOG_BROKEN,
+    Hazard.FEED_BROKEN: Reason.FEED_BROKEN,
+}
+
+_WITH_PRESSES = frozenset({PILLAR_EVENTS, FUSION_INPUT})
+"""Topics whose records may be presses."""
 
 
-class _Occurrence(NamedTuple):
-    """An event in a feed or in the log, as opposed to a condition that persists."""
+class Occurrence(NamedTuple):
+    """An event in a feed or in the log, as opposed to a condition that persists.
+
+    Attributes:
+        hazard: What is wrong.
+        feed: Who reports it.
+        topic: The topic that it is about.
+        cause: Why.
+        event_id: Equal in every copy.
+        name: The name of its incident.
+        at: When it happened.
+        device_id: The device that the record names; empty where there is none.
+        notice: The notice of records that were never read; None for another hazard.
+    """
 
     hazard: Hazard
     feed: Feed
     topic: str
-    partition: int
-    offset: int
     cause: Cause
+    event_id: str
+    name: str
     at: EpochMs
     device_id: str = ""
-
-    @property
-    def event_id(self) -> str:
-        """Its topic, partition and offset, which are equal in every copy."""
-        return f"{self.topic}:{self.partition}:{self.offset}"
-
-    @property
-    def name(self) -> str:
-        """The name of its incident: each cause has one."""
-        return f"{self.topic}:{self.cause}"
+    notice: FeedBrokenNotice | None = None
 
     @property
     def may_be_press(self) -> bool:
-        """Whether the record may have been a press."""
-        return self.cause is not Cause.UNKNOWN_DEVICE
+        """Whether a press may be among what it is about."""
+        return self.cause is not Cause.UNKNOWN_DEVICE and self.topic in _WITH_PRESSES
 
 
 def dead_letter(state: State, envelope: FusionInput, notice: DeadLetterNotice) -> Effect:
@@ -69,29 +80,39 @@ def dead_letter(state: State, envelope: FusionInput, notice: DeadLetterNotice) -
         return Effect(Reason.FEED_STATUS)
     if notice.topic != PILLAR_EVENTS:
         return Effect(Reason.NOT_SUPPORTED)
-    occurrence = _Occurrence(
-        Hazard.FEED_FAULT,
-        notice.feed,
-        notice.topic,
-        notice.partition,
-        notice.offset,
-        notice.cause,
-        notice.at,
-        notice.device_id,
+    occurrence = Occurrence(
+        hazard=Hazard.FEED_FAULT,
+        feed=notice.feed,
+        topic=notice.topic,
+        cause=notice.cause,
+        event_id=f"{notice.topic}:{notice.partition}:{notice.offset}",
+        name=f"{notice.topic}:{notice.cause}",
+        at=notice.at,
+        device_id=notice.device_id,
     )
-    return _report(state, envelope.zone, occurrence)
+    return report_occurrence(state, envelope.zone, occurrence)
 
 
 def log_broken(state: State, envelope: FusionInput, notice: LogBrokenNotice) -> Effect:
     """Report that records of the log itself are gone. What they reported is not known; open incidents stay open."""
     if notice.topic != FUSION_INPUT:
         return Effect(Reason.NOT_SUPPORTED)
-    place = (notice.topic, notice.partition, notice.found, notice.cause, notice.at)
-    return _report(state, envelope.zone, _Occurrence(Hazard.LOG_BROKEN, Feed.LOG, *place))
+    occurrence = Occurrence(
+        hazard=Hazard.LOG_BROKEN,
+        feed=Feed.LOG,
+        topic=notice.topic,
+        cause=notice.cause,
+        event_id=f"{notice.topic}:{notice.partition}:{notice.found}",
+        name=f"{notice.topic}:{notice.cause}",
+        at=notice.at,
+    )
+    return report_occurrence(state, envelope.zone, occurrence)
 
 
 def never_a_press(incident: Incident) -> bool:
     """Whether no record of an incident can have been a press, so that one that is put away has nothing to tell."""
+    if incident.loss is not None:
+        return incident.loss.topic not in _WITH_PRESSES
     return incident.place_key.endswith(f":{Cause.UNKNOWN_DEVICE}")
 
 
@@ -115,13 +136,14 @@ def tell_more_records(state: State, incident: Incident) -> Effect:
     return Effect(Reason.MORE_RECORDS, (alert,), (PutIncident(more),))
 
 
-def _report(state: State, zone: str, occurrence: _Occurrence) -> Effect:
+def report_occurrence(state: State, zone: str, occurrence: Occurrence) -> Effect:
+    """Report an occurrence in its incident, or in a new one where none is open."""
     key = (zone, occurrence.feed.value, occurrence.topic)
     window = state.feeds.get(key, EventIdWindow())
-    known = check_event(window, occurrence.event_id, occurrence.at)
+    known, remembered = _checked(state, window, occurrence)
     if known is Reason.BEYOND_MEMORY:
         return Effect(known)
-    put = PutFeed(key, add_event(window, occurrence.event_id, occurrence.at))
+    put = PutFeed(key, remembered)
     if known is not None:
         return Effect(known, (), (put,))
     joined = by_name(state, zone, occurrence.name)
@@ -138,11 +160,28 @@ def _report(state: State, zone: str, occurrence: _Occurrence) -> Effect:
     return raise_incident(state, _fault_of(state, zone, occurrence), context, None)[1].after(put)
 
 
-def _joined(state: State, joined: Incident, occurrence: _Occurrence) -> Effect:
+def _checked(
+    state: State, window: EventIdWindow, occurrence: Occurrence
+) -> tuple[Reason | None, EventIdWindow]:
+    """Why an occurrence is a copy, or None; and the window with it.
+
+    A dead letter has the broker's time, which rises. A loss has a worker's, so it is remembered in the order of the
+    log: no clock and no limit of memory keeps one from being told.
+    """
+    event_id = occurrence.event_id
+    if occurrence.notice is None:
+        known = check_event(window, event_id, occurrence.at)
+        return known, add_event(window, event_id, occurrence.at)
+    if event_id in window.ids:
+        return Reason.DUPLICATE, window
+    return None, add_in_order(window, event_id, state.now)
+
+
+def _joined(state: State, joined: Incident, occurrence: Occurrence) -> Effect:
     """One more record of a cause that has an open incident."""
     is_new_device = _has_room_for(joined, occurrence.device_id)
     incident = _with_occurrence(state, joined, occurrence)
-    is_told = occurrence.may_be_press or is_new_device
+    is_told = occurrence.may_be_press or is_new_device or occurrence.notice is not None
     if not is_told:
         return Effect(Reason.FEED_STATUS, (), (PutIncident(incident),))
     due = EpochMs((joined.told_at or joined.first_at) + _pause_ms(state, joined))
@@ -166,7 +205,7 @@ def _has_room_for(incident: Incident, device_id: str) -> bool:
     return bool(device_id) and device_id not in incident.devices and len(incident.devices) < MAX_DEVICES
 
 
-def _with_occurrence(state: State, incident: Incident, occurrence: _Occurrence) -> Incident:
+def _with_occurrence(state: State, incident: Incident, occurrence: Occurrence) -> Incident:
     name = occurrence.device_id
     devices = (*incident.devices, name) if _has_room_for(incident, name) else incident.devices
     joined = replace(
@@ -176,11 +215,19 @@ def _with_occurrence(state: State, incident: Incident, occurrence: _Occurrence) 
         device_name=incident.device_name,
         sources=with_source(incident.sources, _source(occurrence)),
         source_count=incident.source_count + 1,
+        loss=_loss_of(state, incident, occurrence),
     )
     return extend_expiry(joined, state.now, state.policy)
 
 
-def _fault_of(state: State, zone: str, occurrence: _Occurrence) -> Incident:
+def _loss_of(state: State, incident: Incident, occurrence: Occurrence) -> RecordLoss | None:
+    notice, known = occurrence.notice, incident.loss
+    if notice is None:
+        return known
+    return record_loss(notice, state.now) if known is None else with_notice(known, notice, state.now)
+
+
+def _fault_of(state: State, zone: str, occurrence: Occurrence) -> Incident:
     name = occurrence.device_id
     fault = Incident(
         incident_id=incident_id_of(
@@ -207,11 +254,12 @@ def _fault_of(state: State, zone: str, occurrence: _Occurrence) -> Incident:
         source_count=1,
         feeds=(occurrence.feed,),
         active=False,  # an occurrence does not persist
+        loss=None if occurrence.notice is None else record_loss(occurrence.notice, state.now),
     )
     return opened(fault, Transition.FACT, state.now, state.policy)
 
 
-def _source(occurrence: _Occurrence) -> Source:
+def _source(occurrence: Occurrence) -> Source:
     return Source(
         feed=occurrence.feed,
         device_id=occurrence.device_id or occurrence.topic,

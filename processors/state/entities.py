@@ -11,6 +11,7 @@ import msgspec
 
 from processors.state.event_ids import EventIdWindow
 from processors.state.geometry import Place
+from processors.state.record_loss import RecordLoss
 from schemas.alert import PriorAlert, Source
 from schemas.enums import Family, Feed, Grade, Hazard, IncidentState, Status
 from schemas.fusion_log import Media
@@ -201,6 +202,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
         untold: Facts that have joined since the latest alert and are to be told.
         place_device: The device at whose place the incident is; empty where there is no place.
         is_planned: It is held because work on its device is planned.
+        loss: The records that it is about, where they were never read; None otherwise.
     """
 
     incident_id: str
@@ -257,6 +259,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
     untold: int = 0
     place_device: str = ""
     is_planned: bool = False
+    loss: RecordLoss | None = None
 
 
 class EndedIncident(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -30,20 +30,17 @@ from processors.state.entities import (
 )
 from processors.state.event_ids import EventIdWindow, latest_received_at
 from processors.state.policy import DEFAULT_VERSION, FusionPolicy
-from schemas.enums import Family
+from schemas.enums import Family, Grade
 from schemas.fusion_log import MaintenanceWindow
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import EpochMs
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """The format of snapshots. It rises when a field of the state, or of an entity in it, is added, removed or moved."""
 
-FOLD_VERSION = 3
+FOLD_VERSION = 4
 """The version of the rules. It rises when the same log may give other alerts."""
-
-LATEST_MS = EpochMs(253_402_300_799_999)
-"""The last millisecond of the year 9999. A later append time is an error and does not move stream time."""
 
 
 class State(msgspec.Struct, kw_only=True):
@@ -85,6 +82,7 @@ class State(msgspec.Struct, kw_only=True):
         unregistered_count: How many unregistered devices there are. Derived.
         by_gateway: The silent devices behind each gateway, in the order of their ids. Derived.
         zone_sizes: How many registered devices each zone has. Derived.
+        open_by_grade: How many open incidents an alert has gone out of, by grade. Derived.
         heard: Of each feed that is read: since when without a hole in any partition, and until when in all. Derived.
     """
 
@@ -121,6 +119,7 @@ class State(msgspec.Struct, kw_only=True):
     unregistered_count: int = 0
     by_gateway: dict[DeviceKey, list[str]] = {}
     zone_sizes: dict[str, int] = {}
+    open_by_grade: dict[Grade, int] = {}
     heard: dict[str, tuple[EpochMs, EpochMs]] = {}
 
 
@@ -138,6 +137,12 @@ def age_of(device: Device) -> EpochMs:
 def device_at(state: State, key: DeviceKey) -> Device:
     """The device of a zone, or a new unregistered device where the state has none."""
     return state.devices.get(key) or Device(zone=key[0], device_id=key[1])
+
+
+def count_open(state: State, incident: Incident | None, by: int) -> None:
+    """Count an open incident (1), or count it no longer (-1); one of which no alert has gone out is not counted."""
+    if incident is not None and incident.revision:
+        state.open_by_grade[incident.grade] = state.open_by_grade.get(incident.grade, 0) + by
 
 
 def heard_of(state: State, topic: str) -> tuple[EpochMs, EpochMs] | None:

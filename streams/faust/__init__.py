@@ -1,1 +1,1 @@
-"""Faust as the host of a worker: the only package that imports faust, mode and aiokafka."""
+"""Faust as the host of a worker: the only package that imports faust and mode."""

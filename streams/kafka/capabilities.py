@@ -33,6 +33,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         grows_partitions: A topic can get more partitions. Embedded: CreatePartitions is not supported.
         keeps_topics_declared: A metadata request creates no topic (`auto.create.topics.enable=false`).
             Embedded: a metadata request that names a topic creates it, with 4 partitions.
+        many_members: A group takes several members that read different topics. Embedded: it deals each topic out to
+            all of them, whatever they read.
         fit_for_timings: Its latency and throughput say something about production. Embedded: a fetch waits
             out its whole `fetch.wait.max.ms` even when records are there, and it slows down as a topic grows.
     """
@@ -47,6 +49,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     knows_topic_ids: bool
     grows_partitions: bool
     keeps_topics_declared: bool
+    many_members: bool
     fit_for_timings: bool
 
 
@@ -62,6 +65,7 @@ CAPABILITIES: Final = {
         knows_topic_ids=True,
         grows_partitions=True,
         keeps_topics_declared=True,
+        many_members=True,
         fit_for_timings=True,
     ),
     BrokerKind.EMBEDDED: Capabilities(
@@ -75,6 +79,7 @@ CAPABILITIES: Final = {
         knows_topic_ids=False,
         grows_partitions=False,
         keeps_topics_declared=False,
+        many_members=False,
         fit_for_timings=False,
     ),
 }

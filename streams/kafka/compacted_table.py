@@ -1,5 +1,10 @@
-"""A compacted topic that a worker keeps in memory: the newest record of each key, followed as it changes."""
+"""A compacted topic that a worker keeps in memory: the newest record of each key, followed as it changes.
 
+read to its end ─► followed ─► what comes next is not there, or the topic is another one ─► read anew, and told
+└ meanwhile, and while the broker is away, what is known stays in force
+"""
+
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -7,9 +12,10 @@ import msgspec
 import structlog
 
 from schemas.codec import decode
-from schemas.errors import BrokerUnavailable, Cause, DecodeError
+from schemas.errors import AccessDenied, BrokerUnavailable, CallboxError, Cause, DecodeError
 from schemas.units import EpochMs
 from streams.kafka.producer import ProducerRecord
+from streams.kafka.rare_log import RareLogger
 from streams.kafka.reader import Follower
 from streams.kafka.record import LogRecord
 
@@ -40,6 +46,9 @@ class CompactedTable(Generic[RecordT]):
         deliver: Returns when the broker has the records.
         monotonic: The clock by which the interval is kept.
         poll_interval_s: The topic is looked at no more often.
+        keeps_known: Whether what was known stays in force where a topic that was made anew says nothing of it: a
+            device still has its zone, while nothing may be matched against a list that is gone.
+        tell: Told why the topic had to be read anew.
     """
 
     def __init__(
@@ -53,6 +62,8 @@ class CompactedTable(Generic[RecordT]):
         deliver: Callable[[Sequence[ProducerRecord]], Awaitable[Any]],
         monotonic: Callable[[], float],
         poll_interval_s: float,
+        keeps_known: bool = False,
+        tell: Callable[[str, Cause], None] = lambda _topic, _cause: None,
     ) -> None:
         self._topic, self._record = topic, record
         self._follow, self._blocking = follow, blocking
@@ -61,6 +72,9 @@ class CompactedTable(Generic[RecordT]):
         self._by_key: dict[bytes, RecordT] = {}
         self._follower: Follower | None = None
         self._polled_at = 0.0
+        self._keeps_known, self._tell = keeps_known, tell
+        self._reading: asyncio.Task[None] | None = None
+        self._rare = RareLogger(log, monotonic)
         self.newest_at = EpochMs(0)
         """Append time of the newest record that could be read: how fresh the table is."""
 
@@ -92,13 +106,52 @@ class CompactedTable(Generic[RecordT]):
         if self._follower is None or now - self._polled_at < interval:
             return False
         self._polled_at = now
+        if self._reading is not None:
+            return self._has_read_anew()
         try:
             records = self._follower.poll()
+        except AccessDenied:
+            raise
         except BrokerUnavailable as error:  # what is known stays in force; readiness shows the rest
-            log.warning("following.interrupted", topic=self._topic, error=str(error))
+            self._rare.warning("following.interrupted", topic=self._topic, error=str(error))
+            return False
+        except CallboxError as error:  # what comes next is not there, or the topic itself is not
+            self._rare.warning("following.interrupted", topic=self._topic, error=str(error))
+            self.begin_anew(Cause.RECORDS_MISSING)
             return False
         await self._apply(records)
         return bool(records)
+
+    def begin_anew(self, cause: Cause) -> None:
+        """Read the topic from its beginning once more, beside everything else; what is known stays in force."""
+        if self._reading is None:
+            self._tell(self._topic, cause)
+            self._reading = asyncio.ensure_future(self._read_anew())
+
+    def _has_read_anew(self) -> bool:
+        if self._reading is None or not self._reading.done():
+            return False
+        done, self._reading = self._reading, None
+        try:
+            done.result()
+        except AccessDenied:
+            raise
+        except CallboxError as error:
+            self._rare.warning("following.interrupted", topic=self._topic, error=str(error))
+            self._reading = asyncio.ensure_future(self._read_anew())
+            return False
+        return True
+
+    async def _read_anew(self) -> None:
+        follower = await self._blocking(self._follow, self._topic)
+        records = await self._blocking(follower.catch_up)
+        former, self._follower = self._follower, follower
+        if former is not None:
+            await self._blocking(former.close)
+        if not self._keeps_known:
+            self._by_key.clear()
+            self.newest_at = EpochMs(0)
+        await self._apply(records)
 
     def get(self, key: str) -> RecordT | None:
         """The newest record of a key."""

@@ -11,17 +11,19 @@ from typing import Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from schemas.errors import BrokerUnavailable, FileRefused, InputMissing, LogBroken
+from schemas.errors import BrokerUnavailable, InputMissing, LogBroken
 from schemas.units import EpochMs
 from streams.clock import monotonic, pause
 from streams.kafka.client_settings import consumer_settings
 from streams.kafka.config import KafkaConfig
-from streams.kafka.errors import explain, is_refusal
+from streams.kafka.errors import explain, is_refusal, settings_refused
+from streams.kafka.listener_probe import diagnose
 from streams.kafka.record import LogRecord
 
 _GROUP: Final = "callbox-reader"  # librdkafka wants a name; nothing is ever committed under it,
 _NO_GROUP: Final = KafkaError.GROUP_AUTHORIZATION_FAILED  # so that no ACL on it is needed either
 _ANSWER_S: Final = 10.0  # a metadata or offset request
+_METADATA_S: Final = 2.0  # one of several: between two the errors of the connection are looked at
 _STALLED_S: Final = 15.0  # neither a record nor an end for so long: the broker is gone
 _STEP_S: Final = 0.02
 _MOST: Final = 5_000  # records a poll: about 50 ms of reading
@@ -64,6 +66,7 @@ class PartitionReader:
         self._refusal: KafkaError | None = None
         self._waiting: set[int] = set()
         self._ends: dict[int, int] = {}
+        self._is_assigned = False
         settings = consumer_settings(config, _GROUP) | {
             "fetch.wait.max.ms": fetch_wait_ms,
             "enable.partition.eof": True,
@@ -73,7 +76,7 @@ class PartitionReader:
         try:
             self._consumer = Consumer(settings)
         except KafkaException as error:
-            raise FileRefused(f"[kafka]: {error.args[0].str()}") from error
+            raise settings_refused(error) from error
         try:
             self.partitions = self._ask_for_partitions()
         except BaseException:
@@ -100,11 +103,21 @@ class PartitionReader:
 
     def assign(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> None:
         """Read from `starts`, by partition; `ends` are the high-water marks that are known to be exact."""
-        self._ends = dict(ends)
+        self._ends, self._is_assigned = dict(ends), True
         self._waiting = {partition for partition, start in starts.items() if start != ends.get(partition)}
         self._consumer.assign(
             [TopicPartition(self._topic, partition, start) for partition, start in starts.items()]
         )
+
+    def pause(self) -> None:
+        """Fetch nothing and keep nothing that was fetched and not taken, until `resume`."""
+        self._consumer.pause(self._consumer.assignment())
+
+    def resume(self) -> None:
+        """Go on where reading stopped; `at_end` is false until every partition has been read to its end once more."""
+        self._ends = {}
+        self._waiting = {place.partition for place in self._consumer.assignment()}
+        self._consumer.resume(self._consumer.assignment())
 
     def poll(self, timeout_s: float = 0.0) -> list[LogRecord]:
         """What has arrived; waits for the first record only, and for that `timeout_s` at most.
@@ -147,7 +160,7 @@ class PartitionReader:
 
     def _ask_for_partitions(self) -> list[int]:
         # Never by name: the embedded broker creates a topic that it is asked for.
-        found = self._ask(lambda: self._consumer.list_topics(timeout=_ANSWER_S)).topics.get(self._topic)
+        found = self._ask(lambda: self._consumer.list_topics(timeout=_METADATA_S)).topics.get(self._topic)
         if found is None or not found.partitions:
             raise InputMissing(
                 f"{self._config.bootstrap}: topic {self._topic} is not there, or we may not see it: "
@@ -163,8 +176,10 @@ class PartitionReader:
                 return question()
             except KafkaException as error:
                 reason: KafkaError = error.args[0]
+                if not self._is_assigned:  # serves `_on_error`; nothing can come that would be lost here
+                    self._consumer.poll(0)
                 if reason.code() not in _PASSING or self._refusal or monotonic() > deadline:
-                    raise explain(self._config, self._refusal or reason) from error
+                    raise diagnose(self._config, self._refusal or reason) from error
                 pause(_RETRY_S)
 
     def _record(self, message: Message) -> LogRecord | None:

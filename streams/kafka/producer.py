@@ -1,14 +1,17 @@
 """Publishing: records are sent, and the caller waits until the broker has all of them.
 
-One idempotent librdkafka producer a worker. `await deliver(...)` returns when every record is confirmed by all
-in-sync replicas; only then may the input's offset be committed. Faust's own `topic.send` is not used: it returns
-before delivery, a failed delivery still commits, and it costs 50 times as much (docs/adr/0006). `publish` is for
-commands: all of it is delivered, or the command fails.
+    records ─► begin ─┬─► urgent producer: sends at once ────────────────┬─► every record is confirmed ─► the future
+                      └─► calm producer: what nobody waits for, collected┘
+
+Producers are librdkafka's and idempotent. A topic belongs to one of the two, so its records keep their order. The
+future is resolved when every record is confirmed by all in-sync replicas; only then may the input's offset be
+committed. Faust's own `topic.send` is not used: it returns before delivery, a failed delivery still commits, and it
+costs 50 times as much (docs/adr/0006). `publish` is for commands: all of it is delivered, or the command fails.
 """
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer
@@ -16,13 +19,24 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaExceptio
 from schemas.errors import AccessDenied, DeliveryFailed, TopicRefused
 from schemas.topics import BY_NAME
 from schemas.units import EpochMs
+from streams.clock import monotonic
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig, addresses, is_loopback
 from streams.kafka.errors import is_refusal
 
 POLL_S = 0.1
 
+CALM_LINGER_MS: Final = 15
+"""How long the calm producer collects records, so that they take fewer requests: each costs the broker as much as its
+records. Only a commit waits for them, and commits come once a second."""
+
 QUEUE_FULL_PAUSE_S = 0.005
+
+WARM_UP_TRIES = 3
+"""The broker has just answered another client of this start (`assert_reachable`). librdkafka begins at any address of
+its name, and may begin at a dead one several times, for two to three seconds each (measured)."""
+
+_UNANSWERED: Final = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - librdkafka's public names
 
 ANY_PARTITION = -1  # RD_KAFKA_PARTITION_UA: the partitioner decides
 
@@ -71,21 +85,27 @@ class _Batch:
     def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
         self.future: asyncio.Future[list[RecordMetadata]] = loop.create_future()
         self._loop = loop
+        self._answering = threading.Lock()  # two producers may answer at once
         self._left = size
         self._places: list[RecordMetadata | None] = [None] * size
         self._failure: DeliveryFailed | None = None
 
     def answer(self, index: int, error: KafkaError | None, message: Message) -> None:
-        """Called by librdkafka's polling thread."""
-        if error is not None:
-            if not isinstance(self._failure, DeliveryRefused):  # that one an operator can correct
-                self._failure = _failed(message.topic() or "", error)
-        else:
-            self._places[index] = RecordMetadata(
-                message.topic() or "", message.partition() or 0, message.offset() or 0, _appended_at(message)
-            )
-        self._left -= 1
-        if self._left == 0:
+        """Called by the polling thread of the record's producer."""
+        with self._answering:
+            if error is not None:
+                if not isinstance(self._failure, DeliveryRefused):  # that one an operator can correct
+                    self._failure = _failed(message.topic() or "", error)
+            else:
+                self._places[index] = RecordMetadata(
+                    message.topic() or "",
+                    message.partition() or 0,
+                    message.offset() or 0,
+                    _appended_at(message),
+                )
+            self._left -= 1
+            is_last = self._left == 0
+        if is_last:
             self._loop.call_soon_threadsafe(self._resolve)
 
     def _resolve(self) -> None:
@@ -97,13 +117,35 @@ class _Batch:
             self.future.set_result([place for place in self._places if place is not None])
 
 
+class _Lane:
+    """One producer, and the thread that takes the broker's answers to it."""
+
+    def __init__(self, producer: Producer, name: str, poll_s: float) -> None:
+        self.producer, self._poll_s = producer, poll_s
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._poll, name=name, daemon=True)
+        self._thread.start()
+
+    def _poll(self) -> None:
+        while not self._stopping.is_set():
+            self.producer.poll(self._poll_s)
+
+    def close(self, timeout_s: float) -> int:
+        """Flush and stop; how many records were not confirmed in time."""
+        left: int = self.producer.flush(timeout_s)
+        self._stopping.set()
+        self._thread.join(2 * self._poll_s)
+        return left
+
+
 class Delivery:
-    """One producer for one worker.
+    """The producers of one worker.
 
     Args:
         settings: librdkafka settings that reach the broker (streams.kafka.client_settings.librdkafka_settings).
-        make_producer: Makes the producer.
+        make_producer: Makes a producer.
         poll_s: How long the thread that takes the broker's answers waits for one.
+        calm: Topics of which the records are collected for a moment; without any there is one producer.
     """
 
     def __init__(
@@ -111,38 +153,47 @@ class Delivery:
         settings: Mapping[str, Any],
         make_producer: Callable[[dict[str, Any]], Producer] = Producer,
         poll_s: float = POLL_S,
+        *,
+        calm: Collection[str] = (),
     ) -> None:
-        self._poll_s = poll_s
-        self._producer = make_producer(
-            {
-                **settings,
-                "acks": "all",
-                "enable.idempotence": True,
-                "linger.ms": 0,
-                "partitioner": "murmur2_random",
-                "message.max.bytes": 9 << 20,  # the largest topic allows 8 MiB; the broker decides
-                # Room for minutes of log while the broker is away; the agent waits, it does not drop.
-                "queue.buffering.max.kbytes": 256 << 10,
-            }
-        )
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name="delivery", daemon=True)
-        self._thread.start()
-
-    def _poll(self) -> None:
-        while not self._stopping.is_set():
-            self._producer.poll(self._poll_s)
+        self._urgent = _Lane(make_producer(_producer_settings(settings, linger_ms=0)), "delivery", poll_s)
+        self._lanes, self._calm = [self._urgent], dict[str, _Lane]()
+        if calm:
+            made = make_producer(_producer_settings(settings, linger_ms=CALM_LINGER_MS))
+            self._lanes.append(_Lane(made, "delivery-calm", poll_s))
+            self._calm = dict.fromkeys(calm, self._lanes[-1])
 
     async def warm_up(self, topic: str, timeout_s: float) -> None:
         """Fetch the topic's metadata, so that the first record does not wait for it.
 
+        Args:
+            topic: Any that is written to or read.
+            timeout_s: How long one of `WARM_UP_TRIES` questions waits for its answer.
+
         Raises:
             DeliveryFailed: The broker did not answer, or does not have the topic.
         """
-        try:
-            await asyncio.to_thread(self._producer.list_topics, topic, timeout_s)
-        except KafkaException as error:
-            raise _failed(topic, error.args[0]) from error
+        for lane in self._lanes:
+            await asyncio.to_thread(_ask_for_metadata, lane.producer, topic, timeout_s)
+
+    async def begin(self, records: Sequence[ProducerRecord]) -> asyncio.Future[list[RecordMetadata]]:
+        """Hand records to the producers, and return before the broker has them; waits only while a queue is full.
+
+        Args:
+            records: Any number; records of one topic and partition keep their order, also with those of later calls.
+
+        Returns:
+            A future with the place of each, in the order given. It fails as `deliver`, once all are answered.
+
+        Raises:
+            DeliveryFailed: The client itself does not take one of them.
+        """
+        batch = _Batch(len(records), asyncio.get_running_loop())
+        if not records:
+            batch.future.set_result([])
+        for index, record in enumerate(records):
+            await self._produce(batch, index, record)
+        return batch.future
 
     async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
         """Send records and wait until the broker has all of them.
@@ -158,17 +209,13 @@ class Delivery:
             DeliveryFailed: The broker took one not, or did not answer within `delivery.timeout.ms`. Some of the
                 others may be delivered: the process must stop, so that the input is read again.
         """
-        if not records:
-            return []
-        batch = _Batch(len(records), asyncio.get_running_loop())
-        for index, record in enumerate(records):
-            await self._produce(batch, index, record)
-        return await batch.future
+        return await (await self.begin(records))
 
     async def _produce(self, batch: _Batch, index: int, record: ProducerRecord) -> None:
+        producer = self._calm.get(record.topic, self._urgent).producer
         while True:
             try:
-                self._producer.produce(
+                producer.produce(
                     record.topic,
                     record.value,
                     record.key,
@@ -183,15 +230,38 @@ class Delivery:
                 return
 
     def close(self, timeout_s: float) -> int:
-        """Flush what is on its way and stop.
+        """Flush what is on its way and stop, within about the time given.
 
         Returns:
             How many records were not confirmed in time.
         """
-        left: int = self._producer.flush(timeout_s)
-        self._stopping.set()
-        self._thread.join(2 * self._poll_s)
-        return left
+        deadline = monotonic() + timeout_s
+        return sum(lane.close(max(0.0, deadline - monotonic())) for lane in self._lanes)
+
+
+def _producer_settings(settings: Mapping[str, Any], *, linger_ms: int) -> dict[str, Any]:
+    return {
+        **settings,
+        "acks": "all",
+        "enable.idempotence": True,
+        "linger.ms": linger_ms,
+        "partitioner": "murmur2_random",
+        "message.max.bytes": 9 << 20,  # the largest topic allows 8 MiB; the broker decides
+        # Room for minutes of log while the broker is away; the agent waits, it does not drop.
+        "queue.buffering.max.kbytes": 256 << 10,
+    }
+
+
+def _ask_for_metadata(producer: Producer, topic: str, timeout_s: float) -> None:
+    """Return once the broker has answered one of several questions. Blocks."""
+    for left in reversed(range(WARM_UP_TRIES)):
+        try:
+            producer.list_topics(topic, timeout_s)
+        except KafkaException as error:
+            if not left or error.args[0].code() not in _UNANSWERED:
+                raise _failed(topic, error.args[0]) from error
+        else:
+            return
 
 
 def _appended_at(message: Message) -> EpochMs | None:

@@ -155,7 +155,7 @@ class Follower:
 
     @property
     def caught_up(self) -> bool:
-        """Whether every partition has been read to its end once; stays true."""
+        """Whether every partition has been read to its end once; stays true until `resume`."""
         return self._reader.at_end
 
     def poll(self, timeout_s: float = 0.0) -> list[LogRecord]:
@@ -175,6 +175,14 @@ class Follower:
             BrokerUnavailable: Nothing came for 15 s; else as `poll`.
         """
         return [record for record in self._reader.until_end() if self._is_wanted(record)]
+
+    def pause(self) -> None:
+        """Fetch nothing and hold nothing in memory until `resume`: one that is asked seldom costs nothing then."""
+        self._reader.pause()
+
+    def resume(self) -> None:
+        """Follow on from the last record that was taken; `caught_up` begins anew."""
+        self._reader.resume()
 
     def close(self) -> None:
         """Close the consumer."""

@@ -34,7 +34,10 @@ class Risk(StrEnum):
     REORDERS = "keys would move to other partitions and lose their order"
     FORGETS = "records would be deleted sooner"
     REWRITES = "another clean-up keeps and deletes other records"
-    IMPOSSIBLE = "no broker takes partitions away: delete the topic and create it again"
+    IMPOSSIBLE = (
+        "no broker takes partitions away, and workers read all that are there, so it may stay as it is; a topic "
+        "that is made anew loses what is unread, and docs/guides/topics.md says what comes before that"
+    )
     FIXED = "this broker cannot add partitions: start a fresh one"
     UNSEALED = "until sealing exists it belongs on a loopback broker only: --allow-unsealed"
 

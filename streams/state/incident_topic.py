@@ -26,6 +26,7 @@ from schemas.codec import decode
 from schemas.errors import CallboxError, DecodeError
 from schemas.topics import INCIDENTS
 from streams.kafka.producer import ProducerRecord
+from streams.kafka.rare_log import RareLog
 from streams.kafka.reader import Follower
 from streams.kafka.record import LogRecord
 from streams.worker.context import Context
@@ -64,6 +65,7 @@ class IncidentTopic:
         self._every_s, self._pause_s = every_s, pause_s
         self._left: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
+        self._rare = RareLog()
 
     def begin(self) -> None:
         """Follow the topic, unless it is followed already."""
@@ -85,11 +87,16 @@ class IncidentTopic:
                     keeper = IncidentKeeper(self._context, follower, self._topic, self._pause_s)
                     while not left.is_set():
                         await keeper.tend(left)
+                        await self._context.blocking(follower.pause)  # else it would fetch ten times a second
                         await _wait(left, self._every_s)
+                        await self._context.blocking(follower.resume)
                 finally:
                     await self._context.blocking(follower.close)
             except CallboxError as error:
-                log.warning("incidents.interrupted", error=str(error))
+                if (
+                    left_out := self._rare.due("incidents.interrupted", self._context.clock.monotonic())
+                ) is not None:
+                    log.warning("incidents.interrupted", error=str(error), left_out=left_out)
                 await _wait(left, self._every_s)
             except Exception:
                 log.exception("incidents.failed")

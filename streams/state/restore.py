@@ -6,7 +6,14 @@
 
 A snapshot fits when it is not ahead of the commit, is of this topic (by the broker's own id of it), and the record
 before its offset is the one that it folded last. Whatever is wrong with the log is returned, and the worker reports it
-to the control room (`broken_log`): no gap is passed over in silence.
+to the control room.
+
+Not every offset holds a record. The end of a transaction of some other writer is a *marker*: it takes one offset, and
+no client shows it. So a hole of one offset is a marker, at the beginning, before a snapshot, between two records or at
+the end, and a longer one is told: a broker takes records out of the middle of a partition only where somebody has set
+compaction, which leaves longer holes too. The limits: two markers side by side (two transactions that end one after
+the other, or one that wrote nothing here) are told though nothing is missing, and one record that compaction took from
+between two others is not. What lies below the first offset was taken by retention, and is told even if it is one.
 """
 
 from collections.abc import Iterator
@@ -20,22 +27,20 @@ from processors.fold.reducer import fold
 from processors.fold.snapshot_codec import load
 from processors.state.partition_state import FORMAT_VERSION, State, new_state
 from schemas.codec import decode
-from schemas.enums import InputKind
 from schemas.errors import Cause, DecodeError
-from schemas.fusion_log import FusionSnapshot, LogBrokenNotice
-from schemas.ids import fingerprint
-from schemas.registry import UNASSIGNED_ZONE
+from schemas.fusion_log import FusionSnapshot
 from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from schemas.units import EpochMs
-from streams.kafka.producer import ProducerRecord
 from streams.kafka.reader import BrokerReader
 from streams.kafka.record import LogRecord
-from streams.worker.log_writer import fact
 
 log = structlog.get_logger(__name__)
 
 LAST_RECORDS = 4 * SNAPSHOT_SLOTS
 """How far from the end the newest snapshots are looked for first: that nearly always does."""
+
+MARKER_OFFSETS = 1
+"""What the end of a transaction takes of a partition."""
 
 MAX_STATE_BYTES = 1 << 30  # against a damaged header that promises terabytes
 
@@ -87,6 +92,28 @@ class _Log(NamedTuple):
     def records(self, start: int, stop: int) -> Iterator[LogRecord]:
         return self.reader.read(FUSION_INPUT, self.partition, start, stop)
 
+    def lacks(self, expected: int, found: int) -> bool:
+        """Whether records are missing in [expected, found), where a reading found none."""
+        if found <= expected:
+            return False
+        is_past_end = self.high is not None and found > self.high
+        return is_past_end or self.low > expected or found - expected > MARKER_OFFSETS
+
+    def has_folded(self, state: State) -> bool:
+        """Whether the record before a state's offset is the one that it folded last, as far as it is still there."""
+        last = state.offset - 1
+        if last < self.low:  # before the first record, or retention has taken it
+            return True
+        if self.high is not None and last >= self.high:
+            return False
+        # The offset before may be a marker: then the record before that one counts.
+        newest = None
+        for record in self.records(max(self.low, last - MARKER_OFFSETS), last + 1):
+            newest = record
+        if newest is None:  # a marker, and retention has taken what was before it
+            return self.high is not None and last == self.low
+        return record_hash(_entry(newest)) == state.last_hash
+
 
 def restore(
     reader: BrokerReader, partition: int, partitions: int, committed: int, in_hand: State | None = None
@@ -100,19 +127,24 @@ def restore(
         partition: Which partition of it.
         partitions: How many the log has.
         committed: The offset to reach: that of the next record whose decisions are published.
-        in_hand: The worker's state when the offsets jumped: kept where no snapshot fits and it is later.
+        in_hand: The worker's state when the offsets jumped: folded on where it is of this log, and kept with its
+            incidents where no snapshot fits and it is later.
 
     Raises:
         BrokerUnavailable, AccessDenied, InputMissing: As `streams.kafka.reader.read`.
     """
     low, high = reader.bounds(FUSION_INPUT, partition)
     current = _Log(reader, partition, reader.topic_id(FUSION_INPUT), low, high)
+    if in_hand is not None and _goes_on(in_hand, current, committed):
+        return _continued(in_hand, current, committed, None)
     furthest = latest = None
     for found in _snapshots(reader, partition, partitions):
         furthest = max(furthest or 0, found.snapshot.next_offset)
         if found.snapshot.next_offset <= committed and _fits(found, current):
             return _continued(found.state, current, committed, _ends_early(current, furthest))
         latest = found if latest is None or _is_later(found, latest) else latest
+    if latest is None and in_hand is not None and in_hand.offset > 0:
+        return _without_a_snapshot(in_hand, current, partitions, committed)
     if latest is None:
         return _from_the_start(current, partitions, committed)
     if low == 0 and _fits(
@@ -122,31 +154,13 @@ def restore(
     return _kept(latest, in_hand, current, committed)
 
 
-def broken_log(partition: int, topic_id: str, broken: Broken, at: EpochMs) -> ProducerRecord:
-    """The report to the control room: a record of the log like any other, in the zone of what is unassigned."""
-    notice = LogBrokenNotice(
-        topic=FUSION_INPUT,
-        partition=partition,
-        expected=broken.expected,
-        found=broken.found,
-        cause=broken.cause,
-        at=at,
-    )
-    name = fingerprint("log-broken", topic_id, partition, broken.cause, broken.expected, broken.found)
-    return fact(InputKind.LOG_BROKEN, name, UNASSIGNED_ZONE, notice)
-
-
 def _fits(found: _Found, current: _Log) -> bool:
     """Whether a snapshot was made of this log."""
     snapshot = found.snapshot
     if snapshot.topic_id and current.topic_id and snapshot.topic_id != current.topic_id:
         log.error("snapshot.of_another_log", partition=current.partition, offset=snapshot.next_offset)
         return False
-    last = snapshot.next_offset - 1
-    if last < current.low:  # before the first record, or retention has taken it
-        return True
-    record = next(current.records(last, last + 1), None)
-    if record is not None and record_hash(_entry(record)) == found.state.last_hash:
+    if current.has_folded(found.state):
         return True
     log.error("snapshot.of_another_log", partition=current.partition, offset=snapshot.next_offset)
     return False
@@ -163,12 +177,12 @@ def _continued(state: State, current: _Log, committed: int, broken: Broken | Non
     """Fold on to the committed offset, and notice every jump on the way."""
     began_at = state.offset
     for record in current.records(began_at, committed):
-        if record.offset > state.offset:
+        if current.lacks(state.offset, record.offset):
             broken = broken or Broken(Cause.RECORDS_MISSING, state.offset, record.offset)
         state, _published_before = fold(state, _entry(record))
-    if state.offset != committed:
+    if current.lacks(state.offset, committed):
         broken = broken or Broken(Cause.RECORDS_MISSING, state.offset, committed)
-        state.offset = committed
+    state.offset = committed
     log.info("state.restored", partition=current.partition, snapshot_offset=began_at, committed=committed)
     return Restored(state, current.topic_id, broken)
 
@@ -178,6 +192,24 @@ def _from_the_start(current: _Log, partitions: int, committed: int) -> Restored:
     state = new_state(current.partition, partitions)
     broken = Broken(Cause.RECORDS_MISSING, 0, current.low) if current.low > 0 else None
     return _continued(state, current, committed, broken)
+
+
+def _goes_on(in_hand: State, current: _Log, committed: int) -> bool:
+    """Whether the state in hand is of this log and needs no snapshot: its offsets jumped forward, or over a marker."""
+    return current.low < in_hand.offset <= committed and current.has_folded(in_hand)
+
+
+def _without_a_snapshot(in_hand: State, current: _Log, partitions: int, committed: int) -> Restored:
+    """None was written yet, but the worker has a state, of this log or of the one that was there before."""
+    is_of_this_log = current.has_folded(in_hand)
+    if is_of_this_log and in_hand.offset <= committed:
+        return _continued(in_hand, current, committed, None)
+    if is_of_this_log and current.low == 0:  # the group's offset was set back
+        return _from_the_start(current, partitions, committed)
+    cause = Cause.RECORDS_MISSING if is_of_this_log else Cause.ANOTHER_LOG
+    broken = Broken(cause, in_hand.offset, committed)
+    in_hand.offset = min(current.low, committed)
+    return _continued(in_hand, current, committed, broken)
 
 
 def _kept(latest: _Found, in_hand: State | None, current: _Log, committed: int) -> Restored:

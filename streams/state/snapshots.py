@@ -1,11 +1,16 @@
 """Snapshots of the fold's state, beside the hot path and never in it.
 
+    due ─► copied at once ─► its offset is committed ─► written, compressed, delivered
+                             └─► not within two commit intervals: dropped, the next one is tried
+
 A snapshot at offset *k* is the state at *k* whichever worker wrote it, so that of a worker that has lost its partition
-is older but never wrong. What a new owner does with it: streams/state/restore.py.
+is older but never wrong. A new owner restores at the committed offset (streams/state/restore.py), and a snapshot ahead
+of that is of no use to it: the slots would soon hold nothing else.
 """
 
 import asyncio
 import contextlib
+import math
 
 import structlog
 import zstandard
@@ -19,11 +24,18 @@ from schemas.fusion_log import FusionSnapshot
 from schemas.topics import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from streams.clock import Clock
 from streams.kafka.producer import ProducerRecord
+from streams.kafka.rare_log import RareLog
 from streams.worker.context import Context
 
 log = structlog.get_logger(__name__)
 
 COMPRESSION_LEVEL = 1  # higher levels save a tenth and cost three times the time
+
+COMMITS_WAITED = 2
+"""How many commit intervals a snapshot waits for its offset to be committed: one, and one more for a slow broker."""
+
+LOOK_S = 0.05
+"""How often a waiting snapshot looks at what is committed."""
 
 REST_FACTOR = 200
 """The next snapshot of a partition waits for so many times what the last one took: at most 0.5 % of the time goes
@@ -43,15 +55,21 @@ class Snapshots:
         self._delivered_at: dict[int, float] = {}
         self._slot: dict[int, int] = {}
         self._took_s: dict[int, float] = {}
-        self._running: dict[int, asyncio.Task[None]] = {}
+        self._began_at = -math.inf
+        self._running: set[asyncio.Task[None]] = set()
+        self._rare = RareLog()
 
     def is_due(self, partition: int) -> bool:
-        """Whether the partition's last snapshot is old enough for what it cost, and none is on its way."""
-        since = self._context.clock.monotonic() - self._saved_at.setdefault(
-            partition, self._context.clock.monotonic()
-        )
-        rest_s = REST_FACTOR * self._took_s.get(partition, 0.0)
-        return not self._running and since >= max(self._context.runtime.snapshot_interval_s, rest_s)
+        """Whether the partition's last snapshot is old enough for what it cost, and no other one is on its way.
+
+        Partitions that were assigned together would be saved one right after another; a pause in between spreads them
+        over half of the interval.
+        """
+        now, interval_s = self._context.clock.monotonic(), self._context.runtime.snapshot_interval_s
+        since = now - self._saved_at.setdefault(partition, now)
+        if self._running or now - self._began_at < interval_s / (2 * len(self._context.assignment()) or 1):
+            return False
+        return since >= max(interval_s, REST_FACTOR * self._took_s.get(partition, 0.0))
 
     def begin(self, state: State, topic_id: str) -> asyncio.Task[None]:
         """Copy the state now; write, compress and send the copy beside the hot path.
@@ -61,7 +79,7 @@ class Snapshots:
             topic_id: The broker's id of the log that it was folded from.
         """
         partition = state.partition
-        self._saved_at[partition] = self._context.clock.monotonic()
+        self._saved_at[partition] = self._began_at = self._context.clock.monotonic()
         snapshot = FusionSnapshot(
             format_version=FORMAT_VERSION,
             fold_version=FOLD_VERSION,
@@ -72,8 +90,8 @@ class Snapshots:
             topic_id=topic_id,
         )
         task = asyncio.create_task(self._send(freeze(state), snapshot))
-        self._running[partition] = task
-        task.add_done_callback(lambda _done: self._running.pop(partition, None))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
         return task
 
     def show_ages(self, partitions: frozenset[int]) -> None:
@@ -90,6 +108,9 @@ class Snapshots:
 
     async def _send(self, state: Frozen, snapshot: FusionSnapshot) -> None:
         metrics, partition, offset = self._context.metrics, snapshot.partition, snapshot.next_offset
+        if not await self._until_committed(partition, offset):
+            log.debug("snapshot.dropped", partition=partition, offset=offset)
+            return
         packed, self._took_s[partition] = await self._context.blocking(
             _compressed, state, self._context.clock
         )
@@ -100,10 +121,22 @@ class Snapshots:
             await self._deliver(ProducerRecord(FUSION_SNAPSHOT, key, payload, partition))
         except DeliveryFailed as error:  # reported, not a reason to stop: the log still has everything
             metrics.snapshots_failed.inc()
-            log.error("snapshot.failed", partition=partition, offset=offset, error=str(error))  # noqa: TRY400
+            if (left_out := self._rare.due(partition, self._context.clock.monotonic())) is not None:
+                told = {"partition": partition, "offset": offset, "error": str(error), "left_out": left_out}
+                log.error("snapshot.failed", **told)  # noqa: TRY400
             return
         self._delivered_at[partition] = self._context.clock.monotonic()
         metrics.snapshot_bytes.labels(partition).set(len(payload))
+
+    async def _until_committed(self, partition: int, offset: int) -> bool:
+        """Wait until the offset is committed; False where it is not in time."""
+        wait_s = COMMITS_WAITED * self._context.runtime.commit_interval_s
+        for _ in range(math.ceil(wait_s / LOOK_S) + 1):
+            committed = self._context.committed(partition)
+            if committed is None or committed >= offset:
+                return True
+            await asyncio.sleep(LOOK_S)
+        return False
 
     def _key(self, partition: int, slot: int) -> bytes:
         """Each replica has slots of its own: a replica that is behind needs snapshots that are not ahead of it."""

@@ -1,26 +1,55 @@
 """What the process asks of an agent: to process batches; everything else is an optional hook."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from streams.faust.batching import Batch
+from streams.kafka.batch import Batch
 from streams.worker.context import Context
 
 
 class Agent(Protocol):
     """One worker's job. It may also have any of the methods that `Hooks` names."""
 
-    async def process(self, batches: Sequence[Batch]) -> None:
-        """Process batches of one topic in order, and return when everything that follows from them is delivered.
+    async def process(self, batches: Sequence[Batch]) -> Awaitable[object]:
+        """Decide about batches of one topic in order, and hand over what follows from them.
 
         A record about which nothing is decided yet is held by the context's `commit_limits`; its batch is done then.
 
-        Called for the next batches of a topic when this has returned; for other topics meanwhile.
+        Called for the next batches of a topic when this has returned, while what followed from the last ones may still
+        be on its way; for other topics meanwhile. Nothing is decided after a delivery that failed: the process ends.
+
+        Returns:
+            What is done when everything that follows is delivered and counted: only then may the batches be committed.
+            Those of one topic are awaited in order.
 
         Raises:
-            CallboxError: The process stops and the batches are read again.
+            CallboxError: Here or when what is returned is awaited: the process stops, and the batches are read again.
         """
+
+
+class Delivered:
+    """What follows from batches where some of it is not urgent: it is done when all of it is delivered.
+
+    Args:
+        work: Done when everything is delivered and counted.
+        urgent: What is waited for before more than one further list of batches is decided about.
+    """
+
+    def __init__(self, work: Awaitable[object], urgent: Iterable[Awaitable[object]]) -> None:
+        self._work, self._urgent = work, tuple(urgent)
+
+    def __await__(self) -> Generator[Any, None, object]:
+        return self._work.__await__()
+
+    async def urgent(self) -> None:
+        """Wait for what is urgent.
+
+        Raises:
+            DeliveryFailed: It was not delivered.
+        """
+        for each in self._urgent:
+            await each
 
 
 MakeAgent = Callable[[Context], Agent]

@@ -33,7 +33,7 @@ APART_MS: Final = SECOND_MS
 """Clocks that differ by more are wrong: NTP keeps them within milliseconds."""
 
 READINGS: Final = 3
-"""How many readings in a row are believed: one may be of the moment in which a clock was set."""
+"""How many readings in a row, one a second, are believed: one may be of the moment in which a clock was set."""
 
 AGAIN_S: Final = 60.0
 """A difference is told again after so long, and a reading says nothing of now when it is as old."""
@@ -80,18 +80,33 @@ class ClockWatch:
             return True
         return not self._latest.differs
 
-    async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
-        """Deliver records, and then what there is to tell about the clocks.
+    async def deliver(self, records: Sequence[ProducerRecord]) -> None:
+        """Deliver the records of one second, and then what there is to tell about the clocks.
+
+        Raises:
+            DeliveryFailed: As `Deliverer.deliver`.
+        """
+        await self.note([await self.compare(records)])
+
+    async def compare(self, records: Sequence[ProducerRecord]) -> Reading | None:
+        """Deliver records, and compare the clocks by them; None where no broker has stamped any.
 
         Raises:
             DeliveryFailed: As `Deliverer.deliver`.
         """
         sent_at = self._context.clock.now_ms()
         places = await self._context.delivery.deliver(records)
-        reading = read_clocks(places, sent_at, self._context.clock.now_ms())
+        return read_clocks(places, sent_at, self._context.clock.now_ms())
+
+    async def note(self, readings: Iterable[Reading | None]) -> None:
+        """Take in what was read within one second: the largest difference is one reading. Tell what there is to tell.
+
+        Raises:
+            DeliveryFailed: As `Deliverer.deliver`.
+        """
+        reading = furthest(each for each in readings if each is not None)
         if reading is not None and self._is_to_tell(reading):
             await self._tell(reading)
-        return places
 
     def _is_to_tell(self, reading: Reading) -> bool:
         now = self._context.clock.monotonic()
@@ -139,6 +154,11 @@ def read_clocks(places: Iterable[RecordMetadata], sent_at: EpochMs, reported_at:
         for place in places
         if place.appended_at is not None
     ]
+    return furthest(readings)
+
+
+def furthest(readings: Iterable[Reading]) -> Reading | None:
+    """The reading with the largest difference."""
     return max(readings, key=lambda reading: abs(reading.apart_ms), default=None)
 
 

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from schemas.errors import Cause
+from schemas.topics import REGISTRY
 from streams.clock import SYSTEM_CLOCK, Clock
 from streams.kafka.compacted_table import CompactedTable
 from streams.kafka.dead_letters import make_dead_letter
@@ -28,8 +29,16 @@ T = TypeVar("T")
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 
 
+def _unknown(_partition: int) -> int | None:
+    """Nobody says what is committed."""
+    return None
+
+
 class Deliverer(Protocol):
     """What an agent asks of `streams.kafka.producer.Delivery`."""
+
+    async def begin(self, records: Sequence[ProducerRecord]) -> "asyncio.Future[list[RecordMetadata]]":
+        """Hand records over, in order after those of earlier calls; the future says where each of them lies."""
 
     async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
         """Return where each record lies, once the broker has all of them."""
@@ -54,7 +63,10 @@ class Context:
         replica: The replica that the worker belongs to; empty: the first one, which needs no name.
         host: The name of the machine; part of what a worker calls itself where another machine's would say otherwise.
         commit_limits: Records that no commit may pass yet.
+        committed: The offset that is committed of a partition of the agent's first topic; None where that is unknown.
         clock: Wall time and the clock for intervals.
+        tell_read_anew: Told that a topic which is followed had to be read anew, and why.
+        tables: The topics that are followed, by name.
     """
 
     spec: WorkerSpec
@@ -71,7 +83,10 @@ class Context:
     replica: str = ""
     host: str = ""
     commit_limits: CommitLimits = field(default_factory=CommitLimits)
+    committed: Callable[[int], int | None] = _unknown
     clock: Clock = SYSTEM_CLOCK
+    tell_read_anew: Callable[[str, Cause], None] = lambda _topic, _cause: None
+    tables: dict[str, CompactedTable[Any]] = field(default_factory=dict)
 
     async def blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run what blocks beside the event loop, so that membership, commits and probes go on."""
@@ -79,7 +94,7 @@ class Context:
 
     def table(self, topic: str, record: type[RecordT]) -> CompactedTable[RecordT]:
         """A compacted topic in memory; nothing is read before its `start`."""
-        return CompactedTable(
+        table = CompactedTable(
             topic,
             record,
             follow=self.reader.follow,
@@ -88,7 +103,16 @@ class Context:
             deliver=self.delivery.deliver,
             monotonic=self.clock.monotonic,
             poll_interval_s=self.runtime.registry_poll_s,
+            keeps_known=topic == REGISTRY,
+            tell=self.tell_read_anew,
         )
+        self.tables[topic] = table
+        return table
+
+    def note_made_anew(self, topic: str) -> None:
+        """A topic that we follow was deleted and made anew."""
+        if (table := self.tables.get(topic)) is not None:
+            table.begin_anew(Cause.ANOTHER_LOG)
 
     def reject(self, record: LogRecord, cause: Cause, detail: str | None = None) -> ProducerRecord:
         """Make the dead letter of a record, count it and log it; the caller delivers it."""

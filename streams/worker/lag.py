@@ -1,12 +1,16 @@
-"""How far a worker is: which partitions are its own, what is committed, how old the work is that waits."""
+"""How far a worker is: which partitions are its own, what is committed, how old the work is that waits.
+
+The event loop notes what is done, the watchdog's thread samples, the probes ask.
+"""
 
 import contextlib
+import threading
 from collections.abc import Sequence
 
 from schemas.errors import WorkerStalled
 from streams.clock import SYSTEM_CLOCK, Clock
-from streams.faust.assignment import AssignedPartition, Assignment
-from streams.faust.batching import Batch
+from streams.kafka.batch import Batch, PartitionPlace
+from streams.kafka.group_state import GroupState
 from streams.worker.metrics import Metrics
 
 MOMENT_MS = 2_000
@@ -17,30 +21,45 @@ class LagMonitor:
     """Watches the partitions of one worker.
 
     Args:
-        assignment: The partitions, and how far each is.
+        state: The partitions, and how far each is.
         topics: What the agent reads; `partitions` and `caught_up` are about the first.
         metrics: Where lag and commit age are shown.
         clock: Wall time and the clock for intervals.
     """
 
     def __init__(
-        self, assignment: Assignment, topics: Sequence[str], metrics: Metrics, clock: Clock = SYSTEM_CLOCK
+        self, state: GroupState, topics: Sequence[str], metrics: Metrics, clock: Clock = SYSTEM_CLOCK
     ) -> None:
-        self._assignment, self._topics, self._metrics, self._clock = assignment, tuple(topics), metrics, clock
-        self._processed_until_ms: dict[AssignedPartition, int] = {}
-        self._complete_until_ms: dict[AssignedPartition, int] = {}
-        self._committed: dict[AssignedPartition, int] = {}
-        self._advanced_at: dict[AssignedPartition, float] = {}
+        self._state, self._topics, self._metrics, self._clock = state, tuple(topics), metrics, clock
+        self._lock = threading.Lock()
+        self._processed_until_ms: dict[PartitionPlace, int] = {}
+        self._complete_until_ms: dict[PartitionPlace, int] = {}
+        self._committed: dict[PartitionPlace, int] = {}
+        self._advanced_at: dict[PartitionPlace, float] = {}
         self._excused_at = 0.0
 
     @property
     def joined(self) -> bool:
         """The group has given us our share, which may be nothing."""
-        return self._assignment.is_settled
+        return self._state.is_settled
+
+    def unanswered_for_s(self) -> float:
+        """The longest time for which no broker has answered about one of our partitions, seconds."""
+        return self._state.unanswered_for_ms() / 1000
+
+    def unanswered_by_leaders_for_s(self) -> float:
+        """The same, of those of our partitions that a broker leads."""
+        now = self._clock.now_ms()
+        led = (tp for tp in self._state.of(self._topics) if self._state.has_leader(tp))
+        return max((now - (self._state.answered_at(tp) or 0) for tp in led), default=0) / 1000
+
+    def committed(self, partition: int) -> int | None:
+        """The offset that was committed last of one of our partitions of the first topic."""
+        return self._state.committed(PartitionPlace(self._topics[0], partition))
 
     def partitions(self) -> frozenset[int]:
         """Our partitions of the first topic now."""
-        return frozenset(tp.partition for tp in self._assignment.of(self._topics[:1]))
+        return frozenset(tp.partition for tp in self._state.of(self._topics[:1]))
 
     def caught_up(self) -> frozenset[int]:
         """Our partitions of the first topic of which everything is processed that is older than a moment.
@@ -49,41 +68,46 @@ class LagMonitor:
         has just got it, or was stopped, or cannot reach the partition's leader.
         """
         now = self._clock.now_ms()
-        return frozenset(
-            tp.partition
-            for tp in self._assignment.of(self._topics[:1])
-            if now - self._complete(tp, now) < MOMENT_MS
-        )
+        with self._lock:
+            return frozenset(
+                tp.partition
+                for tp in self._state.of(self._topics[:1])
+                if now - self._complete(tp, now) < MOMENT_MS
+            )
 
     def note_done(self, batch: Batch) -> None:
         """A batch is done."""
-        last = batch[-1]
-        tp = AssignedPartition(last.topic, last.partition)
-        self._processed_until_ms[tp] = last.timestamp
-        self._complete_until_ms[tp] = last.timestamp
+        appended_at = batch[-1].timestamp_ms
+        with self._lock:
+            self._processed_until_ms[batch.place] = appended_at
+            self._complete_until_ms[batch.place] = appended_at
 
     def sample(self) -> None:
         """Look at every partition; called once a second."""
-        now = self._clock.monotonic()
-        ours = self._assignment.of(self._topics)
+        with self._lock:
+            self._sample(self._clock.monotonic())
+
+    def _sample(self, now: float) -> None:
+        ours = self._state.of(self._topics)
         for tp in [known for known in self._advanced_at if known not in ours]:
             self._forget(tp)
         for tp in ours:
-            committed = self._assignment.committed(tp) or 0
-            waiting = bool(self._assignment.has_waiting(tp))
+            committed = self._state.committed(tp) or 0
+            waiting = bool(self._state.has_waiting(tp))
             if not waiting or committed != self._committed.get(tp):
                 self._advanced_at[tp] = now
             self._committed[tp] = committed
             age = now - self._advanced_at.setdefault(tp, now)
             self._metrics.commit_age.labels(*tp).set(age)
             self._metrics.lag.labels(*tp).set(self._lag_s(tp, waiting=waiting))
-            if (fetched := self._assignment.fetched_until(tp)) is not None:
+            if (fetched := self._state.fetched_until(tp)) is not None:
                 self._metrics.fetch_position.labels(*tp).set(fetched)
 
     def stalled_for_s(self) -> float:
         """The longest time for which a partition with work has not advanced, seconds."""
         now = self._clock.monotonic()
-        return max((now - at for at in self._advanced_at.values()), default=0.0)
+        with self._lock:
+            return max((now - at for at in self._advanced_at.values()), default=0.0)
 
     def excuse(self) -> None:
         """Standing still until now is no fault: `assert_advancing` counts from here."""
@@ -100,22 +124,22 @@ class LagMonitor:
         now = self._clock.monotonic()
         for tp, advanced_at in self._advanced_at.items():
             at = max(advanced_at, self._excused_at)
-            if now - at > within_s and self._assignment.has_leader(tp):
-                fetched = self._assignment.fetched_until(tp) or 0
+            if now - at > within_s and self._state.has_leader(tp):
+                fetched = self._state.fetched_until(tp) or 0
                 raise WorkerStalled(
                     f"{tp.topic}/{tp.partition}: records wait, or none were ever fetched, and nothing was "
                     f"committed for {now - at:.0f} s; "
                     f"committed {self._committed.get(tp, 0)}, fetched until {fetched}"
                 )
 
-    def _complete(self, tp: AssignedPartition, now: int) -> int:
+    def _complete(self, tp: PartitionPlace, now: int) -> int:
         """Until when everything of a partition is processed, by the broker's clock or, if nothing waits, by ours."""
-        answered_at = self._assignment.answered_at(tp) or 0
-        if now - answered_at < MOMENT_MS and self._assignment.has_unprocessed(tp) is False:
+        answered_at = self._state.answered_at(tp) or 0
+        if now - answered_at < MOMENT_MS and self._state.has_unprocessed(tp) is False:
             self._complete_until_ms[tp] = answered_at
         return self._complete_until_ms.get(tp, 0)
 
-    def _lag_s(self, tp: AssignedPartition, *, waiting: bool) -> float:
+    def _lag_s(self, tp: PartitionPlace, *, waiting: bool) -> float:
         """Age of the last processed record while others wait; without any, everything until now is processed."""
         now = self._clock.now_ms()
         if not waiting:
@@ -123,7 +147,7 @@ class LagMonitor:
             return 0.0
         return max(0.0, (now - self._processed_until_ms.setdefault(tp, now)) / 1000)
 
-    def _forget(self, tp: AssignedPartition) -> None:
+    def _forget(self, tp: PartitionPlace) -> None:
         for known in (
             self._processed_until_ms,
             self._complete_until_ms,

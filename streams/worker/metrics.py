@@ -113,6 +113,12 @@ METRICS: Final[Mapping[str, Metric]] = {
         "Times that records of the log were missing, or that it was another log, by cause.",
         ("cause",),
     ),
+    "records_missing": Metric(
+        Counter,
+        "callbox_records_missing_total",
+        "Records of an input that no worker has read, by topic and cause; 1 where nobody can know how many.",
+        ("topic", "cause"),
+    ),
     "pictures": Metric(
         Counter, "callbox_pictures_total", "Pictures of candidates, by what became of them.", ("outcome",)
     ),
@@ -140,6 +146,7 @@ class Metrics:
     snapshots_failed: Counter
     restores: Counter
     log_broken: Counter
+    records_missing: Counter
     pictures: Counter
     plate_reads: Counter
 

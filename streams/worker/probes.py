@@ -1,8 +1,9 @@
 """Probes and metrics over HTTP, on loopback unless configured.
 
-`/healthz` always answers. `/readyz` is 200 when the worker's partitions are assigned, its agent is started and
-restored, its producer is warm, its clock is the broker's, and its commits advance or nothing waits; else 503 with what
-is missing. `/metrics` is for Prometheus. There is no other page.
+`/healthz` always answers. `/readyz` is 200 when the worker's partitions are assigned, the broker has answered about
+each of them within seconds, its agent is started and restored, its producer is warm, its clock is the broker's, and
+its commits advance or nothing waits; else 503 with what is missing. `/metrics` is for Prometheus. There is no other
+page.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,12 @@ from streams.worker.agent import Hooks
 from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 from streams.worker.settings import WorkerSettings
+
+ANSWER_S = 5.0
+"""An idle consumer asks every leader twice a second: silence of so long is no accident."""
+
+_CLOSE_S = 1.0
+"""How long a stop waits for a scraper that does not read."""
 
 CLOCK_DIFFERS = "this machine's clock and the broker's differ"
 
@@ -34,6 +41,7 @@ class Health:
         checks = {
             "producer not warm": self.delivery_warm,
             "no partitions assigned yet": self.lag.joined,
+            f"no answer of the broker for {ANSWER_S:.0f} s": self.lag.unanswered_for_s() < ANSWER_S,
             "agent not restored": self.agent_started and self.hooks.is_ready(),
             CLOCK_DIFFERS: self.hooks.clocks_agree(),
             f"no commit for {self.stall_s:.0f} s while records wait": self.lag.stalled_for_s() < self.stall_s,
@@ -69,7 +77,7 @@ async def serve_http(health: Health, metrics: Metrics, settings: WorkerSettings)
     app.add_routes(
         [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", prometheus)]
     )
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_S)
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.http_host, settings.http_port).start()

@@ -1,11 +1,14 @@
 """Settings of the operating system and the interpreter: priority, core dumps, garbage collection, thread switches.
 
-Each is set once, before the first record is read.
+Each is set once, before the first record is read. Beside them: which signals end a worker, and its last lines.
 """
 
+import contextlib
 import gc
+import logging
 import os
 import resource
+import signal
 import sys
 from collections.abc import Callable
 
@@ -55,3 +58,29 @@ def tune_gc() -> None:
 def shorten_switch_interval() -> None:
     """Switch threads after 1 ms: while a snapshot is written, a press would wait for Python's default of 5 ms."""
     sys.setswitchinterval(0.001)
+
+
+def stop_signals() -> frozenset[signal.Signals]:
+    """The signals that ask a process to end in order.
+
+    SIGHUP too: the terminal or the session that a worker was started from is gone. Not where it is ignored, as under
+    `nohup`, which is how somebody says that a process is to outlive its session.
+    """
+    signals = {signal.SIGTERM, signal.SIGINT}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.add(signal.SIGHUP)
+    return frozenset(signals)
+
+
+def flush_output() -> None:
+    """Bring out what was logged and printed before the process ends without Python's own end (`os._exit`).
+
+    Bounded, also where nobody reads stderr: by the handler of a worker's log lines (callbox/log_thread.py).
+    """
+    for write in (
+        *(handler.flush for handler in logging.getLogger().handlers),
+        sys.stdout.flush,
+        sys.stderr.flush,
+    ):
+        with contextlib.suppress(OSError, ValueError):  # the disk is full, or the stream is closed
+            write()

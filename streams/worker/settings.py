@@ -40,8 +40,9 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         registry_poll_s: How often the registry and the hotlist are looked at.
         stall_s: A worker is not ready once one of its partitions has not advanced for so long although records wait
             in it, or although none was ever fetched from it.
-        give_up_s: A worker ends with exit code 70 once one of its partitions has not advanced for so long although
-            records wait in it or none was ever fetched.
+        give_up_s: A worker ends once a part of it has stood still for so long: with exit code 70 a partition in which
+            records wait or of which none was ever fetched, a thread, or a group that gives it no share; with 69 where
+            no broker has answered, with 77 where it refuses.
     """
 
     group_prefix: str = "callbox"

@@ -31,6 +31,8 @@ from schemas.topics import (
 from streams.kafka.acls import AclSet
 from streams.worker.settings import WorkerSettings
 
+_LISTS: Final = frozenset({REGISTRY, HOTLIST})
+
 
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of worker.
@@ -40,6 +42,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         reads: Topics that it consumes in its group, first the one that it is there for. Each is a stream of its own.
         follows: Topics that it reads beside its group: tables, snapshots, its own output.
         writes: Topics that it writes, its dead letters among them.
+        calm: Those of them whose records nobody waits for but a commit: they are collected for a moment.
         replicable: Whether a second set of it may run beside the first: only where what it writes follows from what
             it reads alone, so that both sets write the same.
         settings: The defaults that ship.
@@ -51,6 +54,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     reads: tuple[str, ...]
     follows: tuple[str, ...] = ()
     writes: tuple[str, ...]
+    calm: tuple[str, ...] = ()
     replicable: bool = False
     settings: WorkerSettings
     agent: str
@@ -59,6 +63,11 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     def acls(self) -> AclSet:
         """What its user must be allowed to read and to write."""
         return AclSet((*self.reads, *self.follows), self.writes)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The lists that it keeps in memory."""
+        return tuple(topic for topic in self.follows if topic in _LISTS)
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -132,6 +141,7 @@ _ALL: Final = (
             ACK_RESULTS,
             *_dead_letters(FUSION_INPUT),
         ),
+        calm=(INCIDENTS, FUSION_SNAPSHOT),
         replicable=True,
         settings=WorkerSettings(http_port=8802),
         agent="streams.workers.fusion:FusionAgent",

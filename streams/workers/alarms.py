@@ -7,8 +7,7 @@ once a second: the partitions of the pillar feed that are caught up ─► every
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Sequence
 
 import structlog
 
@@ -23,11 +22,12 @@ from schemas.fusion_log import DeadLetterNotice
 from schemas.ids import fingerprint
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from schemas.topics import ACKS, PILLAR_EVENTS, REGISTRY
-from schemas.units import EpochMs
-from streams.faust.batching import Batch, as_log_record
+from streams.kafka.batch import Batch
 from streams.kafka.producer import ProducerRecord
+from streams.kafka.record import LogRecord
 from streams.worker.context import Context
 from streams.worker.log_writer import fact, forward
+from streams.worker.slices import Slices
 from streams.workers.unregistered_events import HeldEvent, UnregisteredEvents
 from streams.workers.watermarks import Watermarks
 
@@ -61,25 +61,26 @@ class AlarmsAgent:
         """Read the site registry: before that a known pillar would look unknown."""
         await self._registry.start()
 
-    async def process(self, batches: Sequence[Batch]) -> None:
-        """Decode, decide, deliver."""
+    async def process(self, batches: Sequence[Batch]) -> Awaitable[None]:
+        """Decode, decide, hand over, in slices."""
+        work = Slices(self._context)
         if batches[0][0].topic == ACKS:
-            await self._forward_acks(batches)
-            return
+            await self._forward_acks(batches, work)
+            return work.delivered()
         outgoing: list[ProducerRecord] = []
         named: list[HeldEvent] = []
         for batch in batches:
             for record in batch:
-                try:
-                    outgoing += await self._accept(record, named)
-                except DecodeError as error:
-                    outgoing += self._reject_event(record, error, _device_id_of(record))
-                except CallboxError:  # the registry cannot be read: the process stops
-                    raise
-                except Exception as error:  # one record must not hold up the presses behind it for ever
-                    log.exception("event.failed", partition=record.partition, offset=record.offset)
-                    outgoing += self._rescue(record, error)
-        await self._context.delivery.deliver(outgoing)
+                outgoing += await self._decide(record, named)
+                if work.is_over:
+                    await work.hand_over(outgoing)
+                    outgoing = []
+                    await work.rest()
+        await work.hand_over(outgoing)
+        return self._delivered(work, named)
+
+    async def _delivered(self, work: Slices, named: Sequence[HeldEvent]) -> None:
+        await work.delivered()
         self._unregistered.settled(named)
 
     async def every_second(self) -> None:
@@ -92,7 +93,19 @@ class AlarmsAgent:
         """Our clock is the broker's, by the watermarks that were delivered last."""
         return self._watermarks.clocks_agree()
 
-    async def _accept(self, record: Any, named: list[HeldEvent]) -> list[ProducerRecord]:
+    async def _decide(self, record: LogRecord, named: list[HeldEvent]) -> list[ProducerRecord]:
+        """What goes out for an event, whatever is wrong with it; `named` as of `_accept`."""
+        try:
+            return await self._accept(record, named)
+        except DecodeError as error:
+            return self._reject_event(record, error, _device_id_of(record))
+        except CallboxError:  # the registry cannot be read: the process stops
+            raise
+        except Exception as error:  # one record must not hold up the presses behind it for ever
+            log.exception("event.failed", partition=record.partition, offset=record.offset)
+            return self._rescue(record, error)
+
+    async def _accept(self, record: LogRecord, named: list[HeldEvent]) -> list[ProducerRecord]:
         """What goes out for an event.
 
         Args:
@@ -100,7 +113,7 @@ class AlarmsAgent:
             named: Gets the events that were held back and go out with it, because their device is known now.
         """
         event = decode(record.value, PillarEvent)
-        made = intake(event, EpochMs(record.timestamp), place=_place(record))
+        made = intake(event, record.timestamp_ms, place=_place(record))
         device = self._registry.get(event.device_id)
         if device is None:
             # It takes what the client has fetched by now: no press waits for a broker here.
@@ -131,35 +144,35 @@ class AlarmsAgent:
         await self._context.delivery.deliver(outgoing)
         self._unregistered.settled(decided)
 
-    async def _forward_acks(self, batches: Sequence[Batch]) -> None:
+    async def _forward_acks(self, batches: Sequence[Batch], work: Slices) -> None:
         """Forward acknowledgements, a few at a time, so that presses go first."""
         records = [record for batch in batches for record in batch]
         for start in range(0, len(records), ACKS_AT_ONCE):
             if start:
                 await asyncio.sleep(ACKS_PAUSE_S)
             few = records[start : start + ACKS_AT_ONCE]
-            await self._context.delivery.deliver([self._ack(record) for record in few])
+            await work.hand_over([self._ack(record) for record in few])
 
-    def _ack(self, record: Any) -> ProducerRecord:
+    def _ack(self, record: LogRecord) -> ProducerRecord:
         try:
             ack = decode(record.value, Acknowledgement)
-            return forward(ack_input(ack, EpochMs(record.timestamp)))
+            return forward(ack_input(ack, record.timestamp_ms))
         except DecodeError as error:
             return self._reject(record, error)
         except Exception as error:  # one record must not hold up those behind it for ever
             log.exception("ack.failed", partition=record.partition, offset=record.offset)
             return self._reject(record, DecodeError(type(error).__name__, Cause.PROCESSING_FAILED))
 
-    def _rescue(self, record: Any, error: Exception) -> list[ProducerRecord]:
+    def _rescue(self, record: LogRecord, error: Exception) -> list[ProducerRecord]:
         """Our own code failed on the event: a press goes to the log all the same (requirement 8a)."""
         event = decode(record.value, PillarEvent)
         if event.kind is PillarKind.PRESS:
-            press = bare_press(event, EpochMs(record.timestamp), place=_place(record))
+            press = bare_press(event, record.timestamp_ms, place=_place(record))
             return [forward(to_input(press, UNASSIGNED_ZONE))]
         failure = DecodeError(type(error).__name__, Cause.PROCESSING_FAILED)
         return self._reject_event(record, failure, event.device_id)
 
-    def _reject_event(self, record: Any, error: DecodeError, device_id: str) -> list[ProducerRecord]:
+    def _reject_event(self, record: LogRecord, error: DecodeError, device_id: str) -> list[ProducerRecord]:
         """A dead letter of the pillar topic may have been a press: the control room gets a report (requirement 8a).
 
         Args:
@@ -174,7 +187,7 @@ class AlarmsAgent:
             partition=partition,
             offset=offset,
             cause=error.cause,
-            at=EpochMs(record.timestamp),
+            at=record.timestamp_ms,
             device_id=bounded_id(device_id),
         )
         name = fingerprint("dead-letter", topic, partition, offset)
@@ -183,8 +196,8 @@ class AlarmsAgent:
             fact(InputKind.DEAD_LETTER, name, UNASSIGNED_ZONE, notice),
         ]
 
-    def _reject(self, record: Any, error: DecodeError) -> ProducerRecord:
-        return self._context.reject(as_log_record(record), error.cause, str(error))
+    def _reject(self, record: LogRecord, error: DecodeError) -> ProducerRecord:
+        return self._context.reject(record, error.cause, str(error))
 
 
 def _forwarded(held: Sequence[HeldEvent], device: RegistryDevice) -> list[ProducerRecord]:
@@ -192,7 +205,7 @@ def _forwarded(held: Sequence[HeldEvent], device: RegistryDevice) -> list[Produc
     return [forward(to_input(each.made, device.zone)) for each in held]
 
 
-def _place(record: Any) -> str:
+def _place(record: LogRecord) -> str:
     return record_place(record.topic, record.partition, record.offset)
 
 
@@ -200,7 +213,7 @@ def _unknown(device_id: str) -> DecodeError:
     return DecodeError(f"no registry names device {device_id!r}", Cause.UNKNOWN_DEVICE)
 
 
-def _device_id_of(record: Any) -> str:
+def _device_id_of(record: LogRecord) -> str:
     """The device that an event names which was read and refused; empty where it could not be read."""
     try:
         return decode(record.value, PillarEvent).device_id

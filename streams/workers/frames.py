@@ -5,9 +5,9 @@ camera.frame.v1 ─► decode ─► flame candidate? ─► redact ─► evide
 every five seconds: the partitions of the feed that are caught up ─► every partition of fusion.input.v1
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 
@@ -26,8 +26,9 @@ from schemas.fusion_log import Media
 from schemas.registry import RegistryDevice
 from schemas.topics import EVIDENCE, FRAMES, REGISTRY
 from schemas.units import EpochMs
-from streams.faust.batching import Batch, as_log_record
+from streams.kafka.batch import Batch
 from streams.kafka.producer import ProducerRecord
+from streams.kafka.record import LogRecord
 from streams.worker.context import Context
 from streams.worker.log_writer import forward
 from streams.workers.redactor import Redactor
@@ -104,7 +105,7 @@ class FramesAgent:
         self._redactor = await self._context.blocking(self._make_redactor, self._context.cache)
         await self._registry.start()
 
-    async def process(self, batches: Sequence[Batch]) -> None:
+    async def process(self, batches: Sequence[Batch]) -> Awaitable[object]:
         """Look at each frame; deliver evidence before the observation that names it."""
         outgoing: list[ProducerRecord] = []
         for batch in batches:
@@ -123,7 +124,7 @@ class FramesAgent:
                 except Exception as error:  # noqa: BLE001 - one picture must not hold up a camera's feed for ever
                     log.error("frame.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
                     outgoing.append(self._reject(record, Cause.PROCESSING_FAILED))
-        await self._context.delivery.deliver(outgoing)
+        return await self._context.delivery.begin(outgoing)
 
     async def every_second(self) -> None:
         """Follow the registry, report how far the feed is, and forget silent cameras: each takes 330 kB."""
@@ -140,7 +141,7 @@ class FramesAgent:
         """Our clock is the broker's, by the watermarks that were delivered last."""
         return self._watermarks.clocks_agree()
 
-    async def _read(self, record: Any) -> ReadFrame:
+    async def _read(self, record: LogRecord) -> ReadFrame:
         frame = decode(record.value, CameraFrame)
         device = self._registry.get(frame.camera_id)
         if device is None:
@@ -150,7 +151,7 @@ class FramesAgent:
             raise DecodeError("no registry names the camera", Cause.UNKNOWN_DEVICE)
         self._seen_at[frame.camera_id] = self._context.clock.monotonic()
         place = record_place(record.topic, record.partition, record.offset)
-        return ReadFrame(frame, device, EpochMs(record.timestamp), place)
+        return ReadFrame(frame, device, record.timestamp_ms, place)
 
     def _alive(self, read: ReadFrame) -> list[ProducerRecord]:
         """A frame is the camera's heartbeat, whatever it shows."""
@@ -210,8 +211,8 @@ class FramesAgent:
             return Withheld(WithheldReason.MODEL_MISSING)
         return await self._redactor.redact(frame, earlier, self._context.executor)
 
-    def _reject(self, record: Any, cause: Cause) -> ProducerRecord:
-        return self._context.reject(as_log_record(record), cause)
+    def _reject(self, record: LogRecord, cause: Cause) -> ProducerRecord:
+        return self._context.reject(record, cause)
 
 
 def decode_small(jpeg: bytes) -> Picture:

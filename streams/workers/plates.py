@@ -8,9 +8,8 @@ log line, metric label, dead letter or exception text.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -26,8 +25,9 @@ from schemas.hotlist import HotlistEntry
 from schemas.registry import RegistryDevice
 from schemas.topics import HOTLIST, REGISTRY, VERIFICATION_REQUESTS
 from schemas.units import EpochMs
-from streams.faust.batching import Batch, as_log_record
+from streams.kafka.batch import Batch
 from streams.kafka.producer import ProducerRecord
+from streams.kafka.record import LogRecord
 from streams.worker.context import Context
 from streams.workers.hotlist_freshness import ListFreshness
 from streams.workers.plate_pictures import PlatePictures
@@ -64,7 +64,7 @@ class PlatesAgent:
         await self._hotlist.start()
         self._index_hotlist()
 
-    async def process(self, batches: Sequence[Batch]) -> None:
+    async def process(self, batches: Sequence[Batch]) -> Awaitable[None]:
         """Read, match, ask."""
         outgoing: list[ProducerRecord] = []
         for batch in batches:
@@ -82,8 +82,14 @@ class PlatesAgent:
                 except Exception as error:  # noqa: BLE001 - one picture must not hold up a checkpoint's feed
                     log.error("plate.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
                     outgoing.append(self._reject(record, Cause.PROCESSING_FAILED))
-        await self._context.delivery.deliver(outgoing)
-        self._count()
+        outcomes, self._outcomes = self._outcomes, Counter()
+        return self._delivered(await self._context.delivery.begin(outgoing), outcomes)
+
+    async def _delivered(self, delivered: Awaitable[object], outcomes: Counter[str]) -> None:
+        """Add to the counters once for all batches: one of them costs as much as matching a plate."""
+        await delivered
+        for outcome, reads in outcomes.items():
+            self._context.metrics.plate_reads.labels(outcome).inc(reads)
 
     async def every_second(self) -> None:
         """Follow the registry and the list, and report how old the list is."""
@@ -92,13 +98,13 @@ class PlatesAgent:
             self._index_hotlist()
         await self._freshness.report(self._hotlist.newest_at)
 
-    async def _ask_by_text(self, read: PlateRead, record: Any) -> list[ProducerRecord]:
+    async def _ask_by_text(self, read: PlateRead, record: LogRecord) -> list[ProducerRecord]:
         """A read that brought no picture.
 
         Raises:
             DecodeError: It has no text either, or no registry names the checkpoint.
         """
-        zone, at = await self._zone_of(read), EpochMs(record.timestamp)
+        zone, at = await self._zone_of(read), record.timestamp_ms
         if self._is_stale(at):
             return []
         if read.plate_text is None:
@@ -109,9 +115,9 @@ class PlatesAgent:
             return []
         return self._requests(read, zone, record, hits, ())
 
-    async def _ask(self, read: PlateRead, record: Any) -> list[ProducerRecord]:
+    async def _ask(self, read: PlateRead, record: LogRecord) -> list[ProducerRecord]:
         """A read with a picture: it is looked at where there is no text, or where the text is a hit."""
-        zone, at = await self._zone_of(read), EpochMs(record.timestamp)
+        zone, at = await self._zone_of(read), record.timestamp_ms
         if self._is_stale(at):
             return []
         picture = read.picture or b""
@@ -181,11 +187,11 @@ class PlatesAgent:
         self,
         read: PlateRead,
         zone: str,
-        record: Any,
+        record: LogRecord,
         hits: Sequence[Match],
         seen: Sequence[SeenPlate],
     ) -> list[ProducerRecord]:
-        at = EpochMs(record.timestamp)
+        at = record.timestamp_ms
         receipt = replaced_receipt(
             read.received_at, at, record_place(record.topic, record.partition, record.offset)
         )
@@ -208,15 +214,9 @@ class PlatesAgent:
             for request in requests
         ]
 
-    def _count(self) -> None:
-        """Add to the counters once a batch: one of them costs as much as matching a plate."""
-        for outcome, reads in self._outcomes.items():
-            self._context.metrics.plate_reads.labels(outcome).inc(reads)
-        self._outcomes.clear()
-
-    def _reject(self, record: Any, cause: Cause) -> ProducerRecord:
+    def _reject(self, record: LogRecord, cause: Cause) -> ProducerRecord:
         self._outcomes["dead_lettered"] += 1
-        return self._context.reject(as_log_record(record), cause)
+        return self._context.reject(record, cause)
 
     def _index_hotlist(self) -> None:
         entries = list(self._hotlist.values())

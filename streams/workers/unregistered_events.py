@@ -16,9 +16,10 @@ sends that nobody has registered.
 """
 
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.fusion_log import PillarFact
+from streams.kafka.record import LogRecord
 from streams.worker.context import Context
 
 HOLD_S: Final = 5.0
@@ -38,7 +39,7 @@ class HeldEvent(NamedTuple):
         since: Since when, by the clock for intervals.
     """
 
-    record: Any
+    record: LogRecord
     made: PillarFact
     device_id: str
     since: float
@@ -61,7 +62,7 @@ class UnregisteredEvents:
         """The devices of which anything is held."""
         return list(self._by_device)
 
-    def hold(self, device_id: str, record: Any, made: PillarFact) -> bool:
+    def hold(self, device_id: str, record: LogRecord, made: PillarFact) -> bool:
         """Hold an event back.
 
         Returns:
@@ -69,7 +70,7 @@ class UnregisteredEvents:
         """
         if self._limits.is_held(record):  # its partition was away and is read again
             return True
-        size = len(record.value)
+        size = len(record.value or b"")
         if self._records >= MOST_RECORDS or self._bytes + size > MOST_BYTES:
             return False
         self._limits.hold(record)
@@ -98,5 +99,5 @@ class UnregisteredEvents:
 
     def _taken(self, events: list[HeldEvent]) -> list[HeldEvent]:
         self._records -= len(events)
-        self._bytes -= sum(len(held.record.value) for held in events)
+        self._bytes -= sum(len(held.record.value or b"") for held in events)
         return events

@@ -12,7 +12,7 @@ ACCEPTANCE = [*map(str, range(1, 9)), "8a", *map(str, range(9, 17))]
 REQUIREMENTS = [
     *ACCEPTANCE,
     *map(str, range(17, 38)),
-    *(f"F{number}" for number in range(1, 22)),
+    *(f"F{number}" for number in range(1, 23)),
     *(f"S{number}" for number in range(1, 6)),
 ]
 ROWS = {row[0]: row[1:] for row in rows(PAGE) if re.fullmatch(r"[FS]?\d+a?", row[0])}

@@ -13,18 +13,19 @@ import pytest
 from fastavro.schema import parse_schema
 
 from processors.fold.reducer import RECORDS as LOG_RECORDS
-from schemas import avro_files, codec
+from schemas import avro_files, avro_schemas
 from schemas import topics as catalogue
 from schemas.alert import Alert
+from schemas.avro_binary import MARKER
 from schemas.fusion_log import FusionInput, Tick
 
-RECORDS = list(codec.SCHEMA_FILES)
+RECORDS = list(avro_schemas.SCHEMA_FILES)
 EARLIER = sorted((avro_files.FOLDER / "earlier").glob("*.avsc"))
-RECORD_OF_FILE = {name: record for record, name in codec.SCHEMA_FILES.items()}
+RECORD_OF_FILE = {name: record for record, name in avro_schemas.SCHEMA_FILES.items()}
 
 
 def _today(earlier: Path) -> dict[str, Any]:
-    return codec.avsc(RECORD_OF_FILE[earlier.stem.rpartition("-")[0]])
+    return avro_schemas.avsc(RECORD_OF_FILE[earlier.stem.rpartition("-")[0]])
 
 
 def _source(path: Path) -> dict[str, Any]:
@@ -51,10 +52,10 @@ def test_a_former_schema_is_kept_when_its_fingerprint_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = _copy(tmp_path, monkeypatch)
-    former = codec.avsc(Tick) | {"fields": []}
+    former = avro_schemas.avsc(Tick) | {"fields": []}
     (folder / "tick.avsc").write_text(json.dumps(former), "utf-8")
     assert avro_files.main([]) == 0
-    kept = folder / "earlier" / f"tick-{codec.fingerprint_of(former)}.avsc"
+    kept = folder / "earlier" / f"tick-{avro_schemas.fingerprint_of(former)}.avsc"
     assert json.loads(kept.read_text("utf-8")) == former
     assert avro_files.main(["--check"]) == 0
 
@@ -63,7 +64,7 @@ def test_a_former_schema_is_not_kept_when_only_its_words_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = _copy(tmp_path, monkeypatch)
-    (folder / "tick.avsc").write_text(json.dumps(codec.avsc(Tick) | {"doc": "Tock."}), "utf-8")
+    (folder / "tick.avsc").write_text(json.dumps(avro_schemas.avsc(Tick) | {"doc": "Tock."}), "utf-8")
     assert avro_files.main([]) == 0
     assert sorted(path.name for path in (folder / "earlier").iterdir()) == [path.name for path in EARLIER]
 
@@ -97,8 +98,8 @@ def test_the_generator_refuses_a_type_that_no_schema_file_has() -> None:
 @pytest.mark.parametrize("path", EARLIER, ids=lambda path: path.stem)
 def test_an_earlier_schema_is_named_for_its_record_and_its_fingerprint(path: Path) -> None:
     name, _, mark = path.stem.rpartition("-")
-    assert mark == codec.fingerprint_of(_source(path))
-    assert codec.MARKER + bytes.fromhex(mark) in codec.earlier_schemas_of(RECORD_OF_FILE[name])
+    assert mark == avro_schemas.fingerprint_of(_source(path))
+    assert MARKER + bytes.fromhex(mark) in avro_schemas.earlier_schemas_of(RECORD_OF_FILE[name])
 
 
 @pytest.mark.parametrize("path", EARLIER, ids=lambda path: path.stem)
@@ -119,8 +120,8 @@ def test_no_enum_has_lost_a_symbol_since_an_earlier_schema(path: Path) -> None:
 
 
 def test_no_two_schemas_of_today_or_before_share_a_fingerprint() -> None:
-    headers = [codec.schema_of(record).header for record in RECORDS]
-    headers += [header for record in RECORDS for header in codec.earlier_schemas_of(record)]
+    headers = [avro_schemas.schema_of(record).header for record in RECORDS]
+    headers += [header for record in RECORDS for header in avro_schemas.earlier_schemas_of(record)]
     assert len(set(headers)) == len(headers)
 
 
@@ -140,13 +141,13 @@ def _avro_records(schema: Any) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
 def test_a_schema_has_the_fields_of_its_record_in_order(record: type[msgspec.Struct]) -> None:
-    fields = [field["name"] for field in codec.avsc(record)["fields"]]
+    fields = [field["name"] for field in avro_schemas.avsc(record)["fields"]]
     assert fields == [field.name for field in msgspec.structs.fields(record)]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
 def test_a_schema_parses_and_documents_every_field(record: type[msgspec.Struct]) -> None:
-    schema = codec.avsc(record)
+    schema = avro_schemas.avsc(record)
     parse_schema(schema)
     assert schema["doc"]
     assert all(field.get("doc") for field in schema["fields"])
@@ -178,7 +179,7 @@ def _avro_enums(schema: Any) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
 def test_enums_have_the_same_symbols_in_the_same_order_and_a_default(record: type[msgspec.Struct]) -> None:
-    avro = _avro_enums(codec.avsc(record))
+    avro = _avro_enums(avro_schemas.avsc(record))
     for enum in {enum.__name__: enum for enum in _enums(record)}.values():
         assert avro[enum.__name__]["symbols"] == [member.value for member in enum]
         assert avro[enum.__name__]["default"] in avro[enum.__name__]["symbols"]
@@ -198,7 +199,7 @@ def _unions(schema: Any) -> typing.Iterator[list[Any]]:
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
 def test_a_union_is_null_and_one_type(record: type[msgspec.Struct]) -> None:
-    for union in _unions(codec.avsc(record)["fields"]):
+    for union in _unions(avro_schemas.avsc(record)["fields"]):
         assert len(union) == 2
         assert union[0] == "null"
 
@@ -206,7 +207,7 @@ def test_a_union_is_null_and_one_type(record: type[msgspec.Struct]) -> None:
 def test_every_topic_that_is_not_planned_has_a_schema() -> None:
     for topic in catalogue.CATALOGUE:
         if not topic.planned:
-            assert topic.record in codec.SCHEMA_FILES, topic.name
+            assert topic.record in avro_schemas.SCHEMA_FILES, topic.name
 
 
 def test_the_log_and_its_snapshots_have_the_same_partitions() -> None:

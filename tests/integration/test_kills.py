@@ -33,7 +33,7 @@ def test_fusion_killed_between_delivery_and_commit_repeats_the_same_bytes_and_lo
     running: KillHarness,
 ) -> None:
     running.start("alarms")
-    victim = running.start("fusion", fail_point="fusion.delivered:200")
+    victim = running.start("fusion", fail_point="fusion.delivered:100")
     with running.presses(PRESSES, RATE):
         assert victim.wait(30) == -signal.SIGKILL
         heir = running.start("fusion")

@@ -14,13 +14,13 @@ from schemas.enums import InputKind, PillarKind
 from schemas.fusion_log import FusionInput, PillarFact
 from schemas.partitioning import partition_of
 from schemas.topics import FUSION_INPUT, LOG_PARTITIONS, PILLAR_EVENTS, REGISTRY
-from streams.faust.batching import Batch
 from streams.kafka import topics
+from streams.kafka.batch import Batch
 from streams.kafka.config import KafkaConfig
 from streams.kafka.reader import read_all
 from streams.kafka.record import LogRecord
 from streams.workers.alarms import AlarmsAgent
-from tests.support.fakes import World, consumed, registered, run
+from tests.support.fakes import World, processed, registered, run
 from tests.support.log_records import device
 from tests.support.paths import ROOT
 
@@ -48,21 +48,11 @@ def after_intake(records: list[LogRecord]) -> list[PillarFact]:
     """What the agent of `alarms` makes of the records; fails where one of them becomes a dead letter."""
     world = World("alarms", {REGISTRY: registered(device("P1"), device("P2"))})
     agent = AlarmsAgent(world.context)
-    batch = Batch(
-        consumed(
-            record.value,
-            topic=PILLAR_EVENTS,
-            key=record.key,
-            partition=record.partition,
-            offset=record.offset,
-            at=record.timestamp_ms,
-        )
-        for record in records
-    )
+    batch = Batch([record._replace(topic=PILLAR_EVENTS) for record in records])
 
     async def work() -> None:
         await agent.start()
-        await agent.process([batch])
+        await processed(agent, [batch])
 
     run(work())
     assert world.delivery.dead_letters(PILLAR_EVENTS) == []

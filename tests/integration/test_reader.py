@@ -186,3 +186,19 @@ def wait_for_records(follower: Follower) -> list[LogRecord]:
         if records := follower.poll(0.2):
             return records
     return []
+
+
+def test_a_follower_that_was_paused_goes_on_where_it_stopped(
+    any_config: KafkaConfig, make_topic: MakeTopic
+) -> None:
+    topic = make_topic(any_config, 2)
+    write(any_config, topic, [(b"k", b"1")])
+    with Follower(any_config, topic) as follower:
+        assert values(follower.catch_up()) == [b"1"]
+        for round_number in range(2):
+            follower.pause()
+            write(any_config, topic, [(b"k", b"%d" % round_number)], partition=round_number)
+            assert follower.poll(0.3) == []
+            follower.resume()
+            assert not follower.caught_up, "it is not known yet what came meanwhile"
+            assert values(follower.catch_up()) == [b"%d" % round_number]

@@ -1,6 +1,5 @@
 """TLS, passwords and rights on Apache Kafka: every worker is a user that may do what it must, no more."""
 
-import asyncio
 import json
 import secrets
 import signal
@@ -8,9 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaConnectionError
-from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
 from callbox.demo.processes.broker_process import LOOPBACK, free_port
 from callbox.demo.processes.worker_process import WorkerProcess
@@ -19,12 +15,10 @@ from callbox_testkit.brokers.apache import ApacheKafka
 from callbox_testkit.brokers.guard import Guard
 from schemas.ack import Acknowledgement, Actor
 from schemas.enums import AckAction, AckOutcome
-from schemas.errors import AccessDenied, InputMissing
+from schemas.errors import InputMissing
 from schemas.topics import ALERTS, FRAMES, FUSION_SNAPSHOT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from schemas.units import EpochMs
 from streams.clock import monotonic, now_ms, pause
-from streams.faust.credentials import broker_credentials
-from streams.kafka.admin import assert_reachable
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import DeliveryRefused, ProducerRecord, publish
 from streams.kafka.reader import read_all
@@ -187,7 +181,10 @@ def test_a_wrong_password_is_one_clear_line_and_exit_code_77(
     worker = start("alarms", town.as_user("callbox-alarms", password_file=wrong))
     assert worker.wait(ENDS_S) == 77
     line = complaint(worker)
-    assert line.startswith(f"callbox: the broker refuses us: {town.address}: ")
+    assert line.startswith(
+        "callbox: the broker refuses us: wrong user or password, look at [kafka] sasl_username"
+    )
+    assert town.address in line
     assert "SCRAM-SHA-512" in line
     assert "wr0ng-passw0rd" not in line
 
@@ -199,21 +196,9 @@ def test_a_broker_that_nobody_vouches_for_is_one_clear_line_and_exit_code_77(
     worker = start("alarms", town.as_user("callbox-alarms", ca_file=stranger.ca_file))
     assert worker.wait(ENDS_S) == 77
     line = complaint(worker)
-    assert line.startswith("callbox: no trusted connection, look at [kafka] ssl_ca_file")
+    assert line.startswith("callbox: the broker refuses us: no authority that we trust has signed")
+    assert "look at [kafka] ssl_ca_file" in line
     assert "certificate verify failed" in line
-
-
-def test_both_clients_are_made_of_the_same_table(town: Town, tmp_path: Path) -> None:
-    assert_reachable(town.as_user("callbox-alarms"))
-    assert asyncio.run(topics_seen_by_aiokafka(town.as_user("callbox-alarms"))) >= set(
-        WORKERS["alarms"].acls.reads
-    )
-    stranger = Authority(tmp_path, "somebody else")
-    distrustful = town.as_user("callbox-alarms", ca_file=stranger.ca_file)
-    with pytest.raises(AccessDenied, match="ssl_ca_file"):
-        assert_reachable(distrustful)
-    with pytest.raises(KafkaConnectionError):
-        asyncio.run(topics_seen_by_aiokafka(distrustful))
 
 
 @pytest.mark.parametrize(
@@ -298,7 +283,9 @@ def test_the_right_to_read_that_is_taken_away_ends_the_worker_with_77(
     town.forbid(SHORT, taken)
     press(town, 2)
     assert worker.wait(ENDS_S) == 77, printed(worker)
-    assert f"AuthorizationFailedError('{taken[1]}')" in printed(worker)
+    last = json.loads(printed(worker).splitlines()[-1])
+    assert "the broker refuses us: " in last["error"]
+    assert "AUTHORIZATION_FAILED" in last["error"]
     town.forbid(SHORT, *grants_of("alarms"))
 
 
@@ -311,14 +298,3 @@ def test_a_command_that_may_not_write_says_where(town: Town) -> None:
 def test_no_worker_may_read_what_is_not_its_own(town: Town) -> None:
     with pytest.raises(InputMissing, match=f"{FRAMES} is not there, or we may not see it"):
         list(read_all(town.as_user("callbox-alarms"), FRAMES))
-
-
-async def topics_seen_by_aiokafka(config: KafkaConfig) -> set[str]:
-    auth = credentials_to_aiokafka_auth(broker_credentials(config))
-    consumer = AIOKafkaConsumer(bootstrap_servers=config.bootstrap, **auth)
-    try:
-        await consumer.start()
-        seen: set[str] = await consumer.topics()
-        return seen
-    finally:
-        await consumer.stop()

@@ -1,10 +1,12 @@
 """`callbox worker` as an operator meets it: how it starts, what its probes say, and what it ends with."""
 
 import json
+import os
 import signal
 import socket
 import urllib.error
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,11 @@ import pytest
 from callbox.demo.processes.broker_process import free_port
 from callbox.demo.processes.embedded_broker import EmbeddedBroker
 from callbox.demo.processes.worker_process import WorkerProcess
+from schemas.topics import PILLAR_EVENTS
 from streams.clock import monotonic, pause
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
+from streams.kafka.producer import ProducerRecord, publish
 
 pytestmark = pytest.mark.embedded
 
@@ -23,7 +27,7 @@ DRAIN_S = 2.0
 ENDS_WITHIN_S = DRAIN_S + 8.0  # flushing, and a machine that others share
 
 Start = Callable[..., WorkerProcess]
-"""(name="alarms", bootstrap=…, http_port=a free one) -> the process."""
+"""(name="alarms", bootstrap=…, http_port=a free one, log_file=one of its own) -> the process."""
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +43,16 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts workers, and ends those that still run."""
     running: list[WorkerProcess] = []
 
-    def begin(bootstrap: str, name: str = "alarms", http_port: int | None = None) -> WorkerProcess:
+    def begin(
+        bootstrap: str, name: str = "alarms", http_port: int | None = None, log_file: Path | None = None
+    ) -> WorkerProcess:
         config = tmp_path / "callbox.toml"
         config.write_text(
             f'[kafka]\nbootstrap = "{bootstrap}"\nkind = "embedded"\n[runtime]\ndrain_s = {DRAIN_S}\n',
             encoding="utf-8",
         )
         port = free_port() if http_port is None else http_port
-        log_file = tmp_path / f"{name}-{len(running)}.log"
+        log_file = log_file or tmp_path / f"{name}-{len(running)}.log"
         running.append(WorkerProcess(name, config, http_port=port, log_file=log_file))
         return running[-1]
 
@@ -55,6 +61,23 @@ def start(tmp_path: Path) -> Iterator[Start]:
         if worker.exit_code is None:
             worker.send(signal.SIGKILL)
             worker.wait(10)
+
+
+POISON = 6_000
+"""Each is a line of the log: more than a pipe holds, and more than may wait for it."""
+
+
+@pytest.fixture
+def unread(tmp_path: Path) -> Iterator[Path]:
+    """A pipe that is full, with a reader that does not read."""
+    path = tmp_path / "stderr"
+    os.mkfifo(path)
+    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(fd, b"x" * 1000 + b"\n")
+    yield path
+    os.close(fd)
 
 
 def complaints(worker: WorkerProcess) -> list[str]:
@@ -156,15 +179,55 @@ def test_every_log_line_is_an_object(broker: EmbeddedBroker, start: Start) -> No
     assert ours == ["worker.started", "worker.draining", "worker.stopped"]
 
 
+def dead_letters(worker: WorkerProcess) -> float:
+    lines = worker.page("/metrics").splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("callbox_dead_letters_total{"))
+
+
+def test_a_worker_whose_stderr_nobody_reads_works_on_and_tells_how_many_lines_are_missing(
+    broker: EmbeddedBroker, start: Start, unread: Path
+) -> None:
+    worker = start(broker.bootstrap, log_file=unread)
+    worker.wait_until_ready(READY_S)
+    kafka = KafkaConfig(bootstrap=broker.bootstrap, kind=broker.kind)
+    publish(kafka, [ProducerRecord(PILLAR_EVENTS, b"nobody", b"no record")] * POISON)
+    deadline = monotonic() + 4 * READY_S
+    while dead_letters(worker) < POISON:
+        assert monotonic() < deadline
+        pause(0.1)
+    assert status_of(worker, "/readyz") == 200
+    fd, seen = os.open(unread, os.O_RDONLY | os.O_NONBLOCK), b""
+    while b"log.dropped" not in seen or not seen.endswith(b"\n"):
+        assert monotonic() < deadline
+        with suppress(BlockingIOError):
+            seen += os.read(fd, 1 << 16)
+    os.close(fd)
+    (told,) = [json.loads(line) for line in seen.splitlines() if b"log.dropped" in line]
+    assert told["lines"] + seen.count(b"record.dead_lettered") == POISON
+    worker.send(signal.SIGTERM)
+    assert worker.wait(ENDS_WITHIN_S) == 0
+
+
 # --- it stops -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["alarms", "fusion"])
-def test_an_idle_worker_ends_on_sigterm_with_0(broker: EmbeddedBroker, start: Start, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("alarms", signal.SIGTERM),
+        ("fusion", signal.SIGTERM),
+        ("alarms", signal.SIGHUP),
+        ("fusion", signal.SIGHUP),
+    ],
+)
+def test_an_idle_worker_drains_on_a_signal_and_ends_with_0(
+    broker: EmbeddedBroker, start: Start, name: str, number: signal.Signals
+) -> None:
     worker = start(broker.bootstrap, name)
     worker.wait_until_ready(READY_S)
-    worker.send(signal.SIGTERM)
+    worker.send(number)
     assert worker.wait(ENDS_WITHIN_S) == 0
+    assert "worker.draining" in worker.log_file.read_text("utf-8")
 
 
 def test_a_worker_that_is_still_starting_ends_on_sigterm_with_0(broker: EmbeddedBroker, start: Start) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.codec import SCHEMA_FILES, decode, encode, schema_of
+from schemas.avro_schemas import SCHEMA_FILES, schema_of
+from schemas.codec import decode, encode
 from schemas.errors import Cause, DecodeError
 from schemas.feeds import PillarEvent
 from schemas.fusion_log import Tick

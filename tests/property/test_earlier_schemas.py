@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.codec import SCHEMA_FILES, Schema, decode, earlier_schemas_of, encode, schema_of
+from schemas.avro_schemas import SCHEMA_FILES, Schema, earlier_schemas_of, schema_of
+from schemas.codec import decode, encode
 from schemas.enums import PillarKind
 from schemas.errors import Cause, DecodeError
 from schemas.fusion_log import PillarFact, Tick

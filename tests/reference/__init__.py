@@ -5,7 +5,7 @@
                                    └─ the fold       └─ oracles: presses, answers, timers, ids, silence, faults, place,
                                                         and the same log with a restart or one wrong append time
 
-The models were written from docs/requirements.md (1 to 16, and F1 to F21, which win) and docs/incidents.md. They share
+The models were written from docs/requirements.md (1 to 16, and F1 to F22, which win) and docs/incidents.md. They share
 no code with `processors`: they read the inputs and the alerts, as somebody would who sees only what goes in and what
 comes out, and say of each input what must follow. Only `drive` knows the fold.
 

@@ -21,6 +21,7 @@ from schemas.feeds import PillarEvent
 from schemas.fusion_log import (
     DeadLetterNotice,
     ExpectedFeeds,
+    FeedBrokenNotice,
     FeedWatermark,
     FusionInput,
     MaintenanceWindow,
@@ -137,7 +138,9 @@ def _envelope(record: msgspec.Struct) -> FusionInput:
     if isinstance(record, ExpectedFeeds):
         name = f"feeds:{record.revision}"
         return FusionInput(kind=InputKind.EXPECTED_FEEDS, event_id=name, zone="", payload=encode(record))
-    return envelope(record, zone=UNASSIGNED_ZONE if isinstance(record, DeadLetterNotice) else ZONE)
+    return envelope(
+        record, zone=UNASSIGNED_ZONE if isinstance(record, DeadLetterNotice | FeedBrokenNotice) else ZONE
+    )
 
 
 def taken_in(report: Report) -> PillarFact:

@@ -13,6 +13,7 @@ from tests.reference.dead_letters import DeadLetters
 from tests.reference.drive import Entry, drive, fold_all
 from tests.reference.faults import Faults
 from tests.reference.ids import Ids
+from tests.reference.lost_records import LostRecords
 from tests.reference.place import Places
 from tests.reference.planned import Planned
 from tests.reference.presses import Presses
@@ -63,6 +64,7 @@ def judge(entries: Sequence[Entry]) -> list[Violation]:
         silence,
         faults,
         DeadLetters(),
+        LostRecords(),
         Storms(),
         Planned(),
     ]

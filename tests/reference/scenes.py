@@ -10,6 +10,7 @@ from schemas.ack import Actor
 from schemas.enums import AckAction, AckReason, Disposition, Grade, PillarKind
 from schemas.errors import Cause
 from schemas.fusion_log import MaintenanceWindow, Period
+from schemas.topics import ACKS, PILLAR_EVENTS
 from schemas.units import deg_e7
 from tests.reference.limits import QUICK, policy
 from tests.reference.steps import Answer, Report, Second
@@ -24,7 +25,7 @@ from tests.reference.town import (
     TOWN,
     UNREGISTERED,
 )
-from tests.support.log_records import ZONE, dead_letter, flame, ms
+from tests.support.log_records import ZONE, dead_letter, feed_broken, flame, ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 A = AckAction
 K = PillarKind
+
+CAUSES = (Cause.RECORDS_MISSING, Cause.FOREIGN_MEMBER, Cause.ANOTHER_LOG, Cause.LOG_TRUNCATED)
+"""Why records were never read; of the first two the offsets say how many."""
 
 HOUR_S, DAY_S = 3_600, 86_400
 
@@ -206,6 +210,32 @@ def dead_letters(log: Generator, at_s: float) -> None:
         at_s += log.choose(0.2, 5.0, 30.0)
 
 
+def lost_records(log: Generator, at_s: float) -> None:
+    """Records that were never read; somebody tells it again, with more or without, or of another partition."""
+    cause = log.choose(*CAUSES)
+    is_span = cause in (Cause.RECORDS_MISSING, Cause.FOREIGN_MEMBER)
+    topic, begin = log.choose(PILLAR_EVENTS, PILLAR_EVENTS, ACKS), log.choose(0, 100)
+    for _ in range(log.choose(1, 2, 3, 5)):
+        end = begin + log.choose(1, 12, 200)
+        notice = feed_broken(
+            begin if is_span else end,
+            end if is_span else begin,
+            at_s=at_s,
+            cause=cause,
+            records=end - begin if is_span and log.happens(0.8) else None,
+            since_s=log.choose(None, -600.0, at_s - 30.0),
+            topic=topic,
+            topic_id="topic-1" if log.happens(0.9) else f"topic-{log.number}",
+            partition=0 if log.happens(0.8) else 1,
+            client="kcat@/10.0.0.9" if cause is Cause.FOREIGN_MEMBER else "",
+        )
+        log.fact(at_s, notice)
+        if log.happens(0.3):
+            log.fact(at_s + 0.1, replace(notice, worker="alarms.b@host-2", at=ms(at_s + 0.1)))
+        begin = log.choose(begin, end, end + 50)
+        at_s += log.choose(0.2, 5.0, 30.0, 70.0)
+
+
 def planned_work(log: Generator, at_s: float) -> None:
     """Work that was said in advance, what it causes, and a press in the middle of it."""
     device_id = log.choose("P2", "P3", "P5", "P6")
@@ -291,6 +321,7 @@ SCENES: tuple[Scene, ...] = (
     *(registry_change,) * 2,
     *(wrong_time,) * 2,
     *(planned_work,) * 2,
+    *(lost_records,) * 2,
     tests,
     goes_silent,
     site_goes_silent,

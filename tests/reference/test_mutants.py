@@ -8,14 +8,18 @@ from msgspec.structs import replace
 
 from processors.fold import reducer
 from processors.incident import issue, lifecycle, listening, matching, merge, planned, silence, supervision
-from processors.rules import ack, device_event, press, timers
+from processors.incident.matching import by_name
+from processors.rules import ack, device_event, occurrence, press, timers
 from processors.rules.dedup import check_press
 from processors.state.effect import Effect
 from processors.state.entities import Incident
 from processors.state.partition_state import State
+from processors.state.record_loss import RecordLoss, with_notice
 from schemas.ack import AckFact
 from schemas.enums import IncidentState, InputKind, Reason
+from schemas.fusion_log import FeedBrokenNotice
 from schemas.ids import fingerprint
+from schemas.units import EpochMs
 from tests.reference import drive
 from tests.reference.generator import generate
 from tests.reference.referee import verdict
@@ -130,6 +134,24 @@ def dead_letters_are_told_to_nobody(patch: Patch) -> None:
     patch.setitem(reducer.RULES, InputKind.DEAD_LETTER, lambda *_: Effect(Reason.FEED_STATUS))
 
 
+def lost_records_are_told_to_nobody(patch: Patch) -> None:
+    patch.setitem(reducer.RULES, InputKind.FEED_BROKEN, lambda *_: Effect(Reason.FEED_STATUS))
+
+
+def what_is_lost_twice_is_counted_twice(patch: Patch) -> None:
+    def sum_of(loss: RecordLoss, notice: FeedBrokenNotice, now: EpochMs) -> RecordLoss:
+        more = with_notice(loss, notice, now)
+        return replace(more, records=loss.records + (notice.records or 0))
+
+    patch.setattr(occurrence, "with_notice", sum_of)
+
+
+def one_partition_speaks_for_all(patch: Patch) -> None:
+    patch.setattr(
+        occurrence, "by_name", lambda state, zone, name: by_name(state, zone, name.replace("/1:", "/0:"))
+    )
+
+
 def a_fire_stays_where_the_camera_is(patch: Patch) -> None:
     patch.setattr(merge, "_is_less_certain", lambda *_: False)
 
@@ -165,6 +187,9 @@ MUTANTS: Mapping[Mutate, str] = {
     an_end_of_a_fault_is_lost: "fault",
     planned_work_is_not_known: "planned",
     dead_letters_are_told_to_nobody: "dead_letter",
+    lost_records_are_told_to_nobody: "lost_records",
+    what_is_lost_twice_is_counted_twice: "lost_records",
+    one_partition_speaks_for_all: "lost_records",
     a_fire_stays_where_the_camera_is: "place",
     a_restart_loses_the_timers: "restart",
 }

@@ -27,14 +27,23 @@ class Authority:
         self.ca_file = folder / "ca.pem"
         self.ca_file.write_bytes(_pem(self._certificate))
 
-    def identity(self, host: str) -> Path:
-        """PEM file with a new key, its certificate for `localhost` and the address `host`, and the authority's."""
+    def identity(
+        self, host: str, *, file: str = "broker.pem", name: str = "localhost", until: timedelta = VALID
+    ) -> Path:
+        """PEM file with a new key, its certificate, and the authority's.
+
+        Args:
+            host: An address that the certificate is for.
+            file: Name of the file.
+            name: A name that the certificate is for.
+            until: The end of its time, from now; negative: it has expired.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address(host))])
-        builder = _certificate(_named(host), self._name, key.public_key())
+        names = x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ip_address(host))])
+        builder = _certificate(_named(host), self._name, key.public_key(), until)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         certificate = builder.add_extension(names, critical=False).sign(self._key, hashes.SHA256())
-        path = self._folder / "broker.pem"
+        path = self._folder / file
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -47,14 +56,14 @@ def _named(name: str) -> x509.Name:
 
 
 def _certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, until: timedelta = VALID
 ) -> x509.CertificateBuilder:
     now = datetime.fromtimestamp(now_ms() / 1000, UTC)
     return (
         x509.CertificateBuilder(issuer, subject, key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - VALID)
-        .not_valid_after(now + VALID)
+        .not_valid_after(now + until)
     )
 
 

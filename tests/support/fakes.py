@@ -1,4 +1,4 @@
-"""An agent's surroundings without a broker: records as the fetching thread brings them, deliveries written down."""
+"""An agent's surroundings without a broker: records as the consuming thread brings them, deliveries written down."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
-from aiokafka.structs import ConsumerRecord
 
 from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter
 from schemas.enums import DeviceKind, Purpose
-from schemas.errors import BrokerUnavailable, DeliveryFailed
+from schemas.errors import BrokerUnavailable, Cause, DeliveryFailed
 from schemas.hotlist import HotlistEntry
 from schemas.registry import RegistryDevice
 from schemas.topics import BY_NAME, HOTLIST, REGISTRY, dead_letter_topic
 from schemas.units import DAY_MS, EpochMs
 from streams.clock import Clock
-from streams.faust.batching import Batch
+from streams.kafka.batch import Batch
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, RecordMetadata
 from streams.kafka.record import LogRecord
+from streams.worker.agent import Agent
 from streams.worker.context import Context
 from streams.worker.metrics import Metrics
 from streams.worker.settings import RuntimeSettings, WorkerSettings
@@ -42,6 +42,11 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(asyncio.wait_for(work, 10))
 
 
+async def processed(agent: Agent, batches: Sequence[Batch]) -> None:
+    """Let an agent process batches, and wait until everything that follows is delivered."""
+    await (await agent.process(batches))
+
+
 def consumed(
     value: bytes | None,
     *,
@@ -50,18 +55,18 @@ def consumed(
     partition: int = 0,
     offset: int = 0,
     at: EpochMs | None = None,
-) -> Any:
-    """A record as aiokafka hands it over."""
-    size = -1 if value is None else len(value)
-    appended = ms(0) if at is None else at
-    return ConsumerRecord(topic, partition, offset, appended, 1, key, value, None, 0, size, ())
+) -> LogRecord:
+    """A record as the consuming thread hands it over."""
+    return LogRecord(topic, partition, offset, ms(0) if at is None else at, key, value)
 
 
 def batch(*values: bytes | None, topic: str, partition: int = 0, start: int = 0, at_s: float = 0) -> Batch:
     """A batch of records that follow each other, all appended at the same second."""
     return Batch(
-        consumed(value, topic=topic, partition=partition, offset=start + index, at=ms(at_s))
-        for index, value in enumerate(values)
+        [
+            consumed(value, topic=topic, partition=partition, offset=start + index, at=ms(at_s))
+            for index, value in enumerate(values)
+        ]
     )
 
 
@@ -70,7 +75,13 @@ class HandClock:
 
     def __init__(self, seconds: float = 100.0) -> None:
         self.seconds = seconds
-        self.clock = Clock(lambda: ms(self.seconds), lambda: self.seconds)
+        self.step = 0.0
+        """By how much each look at the clock for intervals moves it."""
+        self.clock = Clock(lambda: ms(self.seconds), self._look)
+
+    def _look(self) -> float:
+        self.seconds += self.step
+        return self.seconds
 
 
 class FakeDelivery:
@@ -81,6 +92,9 @@ class FakeDelivery:
         self.lists: list[list[ProducerRecord]] = []
         self.refused: frozenset[str] = frozenset()
         """Topics that the broker does not take."""
+        self.held: frozenset[str] = frozenset()
+        """Topics whose records the broker answers only after `confirm`."""
+        self.waiting: list[Callable[[], None]] = []
         self.stamp: Callable[[], EpochMs | None] = lambda: None
         """What the broker's clock says, where it stamps what it appends."""
 
@@ -97,19 +111,42 @@ class FakeDelivery:
     def dead_letters(self, topic: str) -> list[DeadLetter]:
         return self.decoded(dead_letter_topic(topic), DeadLetter)
 
-    async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
-        await asyncio.sleep(0)
+    async def begin(self, records: Sequence[ProducerRecord]) -> asyncio.Future[list[RecordMetadata]]:
+        """The broker has them at once, unless it is `held`; nothing of what it refuses is written down."""
         for record in records:
             assert record.topic in self._may_write, f"{record.topic}: the worker's spec does not name it"
-            if record.topic in self.refused:
-                raise DeliveryFailed(f"{record.topic}: refused")
+        future: asyncio.Future[list[RecordMetadata]] = asyncio.get_running_loop().create_future()
+        refused = [record.topic for record in records if record.topic in self.refused]
         places = [
             RecordMetadata(record.topic, record.partition or 0, len(self.sent) + index, self.stamp())
             for index, record in enumerate(records)
         ]
-        if records:
+        if records and not refused:
             self.lists.append(list(records))
-        return places
+
+        def answer() -> None:
+            if future.cancelled():
+                return
+            if refused:
+                future.set_exception(DeliveryFailed(f"{refused[0]}: refused"))
+            else:
+                future.set_result(places)
+
+        if any(record.topic in self.held for record in records):
+            self.waiting.append(answer)
+        else:
+            answer()
+        return future
+
+    async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
+        await asyncio.sleep(0)
+        return await (await self.begin(records))
+
+    def confirm(self) -> None:
+        """Answer what was held."""
+        waiting, self.waiting = self.waiting, []
+        for answer in waiting:
+            answer()
 
 
 class FakeReader:
@@ -162,6 +199,7 @@ class World:
         self.metrics = Metrics()
         self.ours = frozenset({0})
         self.caught_up = frozenset[int]()
+        self.read_anew: list[tuple[str, Cause]] = []
         self.context = Context(
             spec=spec,
             settings=WorkerSettings(http_port=0),
@@ -176,6 +214,7 @@ class World:
             cache=Path("no-models-here"),
             host="host-1",
             clock=self.clock.clock,
+            tell_read_anew=lambda *what: self.read_anew.append(what),
         )
 
     def count(self, name: str, **labels: str) -> float:
@@ -191,7 +230,7 @@ class FakeFollower:
     def __init__(self, records: list[LogRecord]) -> None:
         self._first, self._waiting = records, list[LogRecord]()
         self.caught_up = True
-        self.closed = False
+        self.closed = self.paused = False
         self.failure: Exception | None = None
 
     def catch_up(self) -> list[LogRecord]:
@@ -203,8 +242,15 @@ class FakeFollower:
     def poll(self) -> list[LogRecord]:
         if self.failure is not None:
             raise self.failure
+        assert not self.paused, "nothing comes from a follower that is paused"
         found, self._waiting = self._waiting, []
         return found
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
 
     def close(self) -> None:
         self.closed = True

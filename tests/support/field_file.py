@@ -219,6 +219,21 @@ class DeadLetter(Repeated, frozen=True, kw_only=True):
     offset: int = 0
 
 
+class FeedBroken(Repeated, frozen=True, kw_only=True):
+    """A worker says that records of an input were never read, or that another client has taken them."""
+
+    cause: Cause
+    topic: str = PILLAR_EVENTS
+    topic_id: str = "topic-1"
+    partition: int = 0
+    expected: int
+    found: int
+    records: int | None = None
+    since: float | None = None
+    client: str = ""
+    worker: str = "alarms@host-1"
+
+
 class Maintenance(_Table, frozen=True, kw_only=True):
     """Planned work: the window is written at `at`."""
 
@@ -340,6 +355,7 @@ class FieldFile(_Table, frozen=True, kw_only=True):
     flame: tuple[Flame, ...] = ()
     ack: tuple[Ack, ...] = ()
     dead_letter: tuple[DeadLetter, ...] = ()
+    feed_broken: tuple[FeedBroken, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
     exercise: tuple[Exercise, ...] = ()
     clock: tuple[Clock, ...] = ()

@@ -11,6 +11,7 @@ from processors.intake.observation import alive_input
 from processors.intake.pillar_event import intake, to_input
 from processors.state.policy import policy_record
 from schemas.ack import Acknowledgement, Actor
+from schemas.codec import decode
 from schemas.enums import Feed, Hazard, InputKind, PillarKind
 from schemas.feeds import CameraFrame, PillarEvent
 from schemas.fusion_log import (
@@ -28,6 +29,7 @@ from schemas.fusion_log import (
 from schemas.registry import UNASSIGNED_ZONE, ChainLink, RegistryDevice
 from schemas.topics import PILLAR_EVENTS
 from schemas.units import EpochMs, deg_e7
+from streams.worker.broken_feed import broken_feed
 from tests.support.field_file import Ack, FieldFile, Heartbeats, Listen, Pillar, SiteDevice
 from tests.support.field_run import Answered, FieldRun, Given
 from tests.support.log_records import LAT, ms
@@ -58,7 +60,8 @@ def _inputs(file: FieldFile) -> Iterator[Given]:
     yield from _numbered(4, _flames(file))
     yield from _numbered(5, _acks(file))
     yield from _numbered(6, _dead_letters(file))
-    yield from _numbered(7, _listens(file))
+    yield from _numbered(7, _feeds_broken(file))
+    yield from _numbered(8, _listens(file))
 
 
 _Made = tuple[float, float | None, Callable[[FieldRun], FusionInput | None], str | None]
@@ -285,6 +288,26 @@ def _dead_letters(file: FieldFile) -> Iterator[_Made]:
             name = f"{notice.topic}:{notice.partition}:{notice.offset}"
             made = envelope(InputKind.DEAD_LETTER, name, UNASSIGNED_ZONE, notice)
             yield at, letter.append, _always(made), None
+
+
+def _feeds_broken(file: FieldFile) -> Iterator[_Made]:
+    for broken in file.feed_broken:
+        for number in range(broken.count):
+            at = broken.at + number * broken.every
+            loss = broken_feed(
+                topic=broken.topic,
+                topic_id=broken.topic_id,
+                partition=broken.partition,
+                cause=broken.cause,
+                expected=broken.expected,
+                found=broken.found,
+                records=broken.records,
+                since=None if broken.since is None else ms(broken.since),
+                worker=broken.worker,
+                at=ms(at),
+                client=broken.client,
+            )
+            yield at, broken.append, _always(decode(loss.value, FusionInput)), None
 
 
 def _listens(file: FieldFile) -> Iterator[_Made]:

@@ -14,6 +14,7 @@ from processors.fold.reducer import Decision, fold
 from processors.incident.lifecycle import is_possible
 from processors.rules.ack import ACK_RULES
 from processors.state.partition_state import State, new_state
+from processors.state.record_loss import CAUSES
 from schemas.ack import NOTE_LENGTH, Actor
 from schemas.codec import encode
 from schemas.enums import (
@@ -26,17 +27,16 @@ from schemas.enums import (
     PillarKind,
 )
 from schemas.errors import Cause
-from schemas.fusion_log import CameraAlive, FusionInput, PillarFact, Tick
+from schemas.fusion_log import CameraAlive, FeedBrokenNotice, FusionInput, PillarFact, Tick
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE
-from schemas.topics import FRAMES, HOTLIST, PILLAR_EVENTS
+from schemas.topics import ACKS, FRAMES, FUSION_INPUT, HOTLIST, PILLAR_EVENTS
 from schemas.units import EpochMs, deg_e7
 from tests.support.fold_site import POLICIES, SITE
 from tests.support.log_records import (
     ACTOR,
     START,
     ZONE,
-    FeedRecord,
     ack,
     alive,
     before_0_4,
@@ -48,6 +48,7 @@ from tests.support.log_records import (
     exercise,
     expected,
     fact,
+    feed_broken,
     flame,
     list_age,
     log_broken,
@@ -57,6 +58,10 @@ from tests.support.log_records import (
 
 PARTITIONS = 2
 """With two partitions, the zone of the devices and the zone of feeds share one partition."""
+
+
+LOSS_CAUSES = tuple(sorted(CAUSES))
+"""Causes of records that were never read; in one order, so that a failing log is drawn again."""
 
 
 class Step(NamedTuple):
@@ -88,8 +93,8 @@ class LogPlan(NamedTuple):
         speakers: Devices, registered or not.
         kinds: The inputs: p press, c cancel, k any report of a pillar, h heartbeat, x fault active or cleared,
             e press in an exercise, o flame, l camera alive, a acknowledgement, d device, u policy, f dead letter, list
-            age or broken log, w watermark, t tick, m maintenance window, q exercise announced, n clock notice,
-            g expected feeds.
+            age, broken log or lost records, w watermark, t tick, m maintenance window, q exercise announced, n clock
+            notice, g expected feeds.
         clock_s: What the clocks of the writers of ticks may differ by, seconds; None is a tick of before 0.5.0.
         ahead_s: What append times may be ahead by, seconds.
     """
@@ -265,8 +270,10 @@ def feed_records(draw: st.DrawFn, at_s: float, zone: str, *, is_alive: bool) -> 
         if draw(st.booleans()):
             return envelope(alive(at_s, *partitions, count=of))
         return envelope(alive(at_s, *partitions, topic=FRAMES, feed=Feed.CAMERAS, count=of))
+    if draw(st.sampled_from((False, False, True))):
+        return envelope(draw(lost_records(at_s)), zone=draw(st.sampled_from((zone, UNASSIGNED_ZONE))))
     offset, stale = draw(st.integers(0, 3)), draw(st.booleans())
-    report: FeedRecord = draw(
+    report = draw(
         st.sampled_from(
             (
                 dead_letter(offset, at_s=at_s),
@@ -280,6 +287,24 @@ def feed_records(draw: st.DrawFn, at_s: float, zone: str, *, is_alive: bool) -> 
     is_earlier = draw(st.booleans())  # logs from before 0.4.0 have another record for the same
     return envelope(
         before_0_4(report) if is_earlier else report, zone=draw(st.sampled_from((zone, UNASSIGNED_ZONE)))
+    )
+
+
+@st.composite
+def lost_records(draw: st.DrawFn, at_s: float) -> FeedBrokenNotice:
+    """Records of an input that were never read; some notices say what cannot be true."""
+    expected, found = draw(st.sampled_from(((0, 4), (4, 9), (2, 7), (9, 0), (2**63 - 1, -(2**63)))))
+    return feed_broken(
+        expected,
+        found,
+        at_s=at_s,
+        cause=draw(st.sampled_from((*LOSS_CAUSES, Cause.UNKNOWN, Cause.PICTURE_EMPTY))),
+        records=draw(st.sampled_from((None, 0, 5, -1, 2**63 - 1))),
+        since_s=draw(st.sampled_from((None, at_s - 60, at_s + 10**6))),
+        topic=draw(st.sampled_from((PILLAR_EVENTS, PILLAR_EVENTS, ACKS, HOTLIST, FUSION_INPUT, "made-up"))),
+        topic_id=draw(st.sampled_from(("", "topic-1", "topic-2"))),
+        partition=draw(st.sampled_from((0, 0, 1, -1))),
+        client=draw(st.sampled_from(("", "", "stranger@/10.0.0.9", "x" * 10_000, "\n{count}"))),
     )
 
 

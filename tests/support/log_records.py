@@ -29,6 +29,7 @@ from schemas.fusion_log import (
     DeadLetterNotice,
     ExerciseNotice,
     ExpectedFeeds,
+    FeedBrokenNotice,
     FeedStatus,
     FeedWatermark,
     FusionInput,
@@ -42,6 +43,7 @@ from schemas.fusion_log import (
     PolicyRecord,
     Tick,
 )
+from schemas.ids import fingerprint
 from schemas.partitioning import partition_of
 from schemas.registry import ChainLink, RegistryDevice, ResponsePoint
 from schemas.topics import FUSION_INPUT, PILLAR_EVENTS
@@ -176,6 +178,35 @@ def log_broken(found: int = 9, *, at_s: float = 0) -> LogBrokenNotice:
     """The notice that records of the log are gone."""
     return LogBrokenNotice(
         topic=FUSION_INPUT, partition=0, expected=4, found=found, cause=Cause.RECORDS_MISSING, at=ms(at_s)
+    )
+
+
+def feed_broken(
+    expected: int = 100,
+    found: int = 112,
+    *,
+    at_s: float = 0,
+    cause: Cause = Cause.RECORDS_MISSING,
+    records: int | None = 12,
+    since_s: float | None = -600,
+    topic: str = PILLAR_EVENTS,
+    topic_id: str = "topic-1",
+    partition: int = 3,
+    client: str = "",
+) -> FeedBrokenNotice:
+    """The notice that records of an input were never read; by default retention has taken 12 presses."""
+    return FeedBrokenNotice(
+        topic=topic,
+        topic_id=topic_id,
+        partition=partition,
+        cause=cause,
+        expected=expected,
+        found=found,
+        records=records,
+        since=None if since_s is None else ms(since_s),
+        client=client,
+        worker="alarms@host-1",
+        at=ms(at_s),
     )
 
 
@@ -315,6 +346,18 @@ _NAMES: Mapping[type[msgspec.Struct], tuple[InputKind, Callable[[Any], str]]] = 
     DeadLetterNotice: (InputKind.DEAD_LETTER, lambda record: f"{record.topic}:{record.offset}"),
     ListAge: (InputKind.LIST_AGE, lambda record: f"{record.topic}:{record.newest_at}"),
     LogBrokenNotice: (InputKind.LOG_BROKEN, lambda record: f"{record.topic}:{record.found}"),
+    FeedBrokenNotice: (
+        InputKind.FEED_BROKEN,
+        lambda record: fingerprint(
+            record.topic,
+            record.topic_id,
+            record.partition,
+            record.cause,
+            record.expected,
+            record.found,
+            record.client,
+        ),
+    ),
     FeedStatus: (InputKind.FEED_STATUS, lambda record: f"{record.topic}:{record.state}:{record.at}"),
     MaintenanceWindow: (InputKind.MAINTENANCE, lambda record: f"{record.window_id}:{record.revision}"),
     ExerciseNotice: (InputKind.EXERCISE, lambda record: f"{record.exercise_id}:{record.revision}"),

@@ -14,7 +14,7 @@ from schemas.hotlist import HotlistEntry, VerificationRequest
 from schemas.topics import HOTLIST, PLATE_READS, REGISTRY, VERIFICATION_REQUESTS
 from streams.worker.settings import RuntimeSettings
 from streams.workers.plates import PlatesAgent
-from tests.support.fakes import World, batch, checkpoint, listed, registered, run
+from tests.support.fakes import World, batch, checkpoint, listed, processed, registered, run
 from tests.support.log_records import ms
 
 LISTED = "ABC1234"
@@ -62,7 +62,7 @@ class Checkpoint:
 
     def reads(self, *values: PlateRead | bytes, at_s: float = 60) -> list[VerificationRequest]:
         encoded = [value if isinstance(value, bytes) else encode(value) for value in values]
-        run(self.agent.process([batch(*encoded, topic=PLATE_READS, start=100, at_s=at_s)]))
+        run(processed(self.agent, [batch(*encoded, topic=PLATE_READS, start=100, at_s=at_s)]))
         return self.requests
 
     def outcome(self, name: str) -> float:

@@ -22,6 +22,7 @@ from tests.support.log_records import (
     camera,
     dead_letter,
     device,
+    feed_broken,
     flame,
     gateway,
     list_age,
@@ -135,6 +136,7 @@ def _feeds_and_silence(line: Timeline) -> None:
     line.push(alive(61, 0, 1), at_s=61)
     line.push(dead_letter(at_s=60), at_s=60)
     line.push(list_age(61, stale=True), at_s=61)
+    line.push(feed_broken(), at_s=61)
 
 
 def _conditions(line: Timeline) -> None:

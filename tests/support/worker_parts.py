@@ -1,12 +1,11 @@
 """The parts of a worker process without Faust and a broker: they do what a test tells them to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from streams.faust.batching import Batch, BatchApp
+from streams.kafka.batch import Batch
 from streams.worker.agent import hooks_of
 from streams.worker.context import Context
 from streams.worker.process import _Worker
@@ -15,9 +14,22 @@ from streams.worker.spec import WORKERS
 from tests.support.fakes import KAFKA
 
 if TYPE_CHECKING:
-    from schemas.errors import WorkerStalled
+    from streams.faust.app import WorkerApp
 
 SETTINGS = WorkerSettings(http_port=0)
+
+FULL_PIPE = """
+import os
+unread, full = os.pipe()
+os.set_blocking(full, False)
+try:
+    while True:
+        os.write(full, b"x" * 4096)
+except BlockingIOError:
+    os.set_blocking(full, True)
+os.dup2(full, 2)
+"""
+"""Standard error as a service manager leaves it that reads no more."""
 
 
 class Ended(BaseException):
@@ -35,19 +47,19 @@ class FakeAgent:
         self.done: list[str] = []
         self.failure: BaseException | None = None
         self.at_end: BaseException | None = None
-        self.working: asyncio.Event | None = None
         self.restoring = False
 
     async def start(self) -> None:
         self.done.append("start")
 
-    async def process(self, batches: Sequence[Batch]) -> None:
+    async def process(self, batches: Sequence[Batch]) -> Awaitable[None]:
         self.done.append("process")
-        if self.working is not None:
-            self.working.set()
-            await asyncio.sleep(60)
         if self.failure is not None:
             raise self.failure
+        return self._delivered()
+
+    async def _delivered(self) -> None:
+        self.done.append("delivered")
 
     async def after_batch(self) -> None:
         self.done.append("after_batch")
@@ -73,17 +85,7 @@ class FakeApp:
         self.crash_reason: BaseException | None = None
         self.stop_hangs = False
         self.start_failure: Exception | None = None
-        self.agent_functions: dict[str, Callable[[Any], Any]] = {}
         self.over = asyncio.Event()
-
-    def topic(self, name: str, **_: object) -> str:
-        return name
-
-    def agent(self, topic: str, name: str) -> Callable[[Any], None]:
-        def take(function: Callable[[Any], Any]) -> None:
-            self.agent_functions[topic] = function
-
-        return take
 
     async def start(self) -> None:
         if self.start_failure is not None:
@@ -102,58 +104,10 @@ class FakeApp:
         self.stopped = True
 
 
-class FakeEvent:
-    """An event of a Faust stream."""
-
-    def __init__(self, value: Batch) -> None:
-        self.value = value
-        self.message = SimpleNamespace(partition=value[0].partition)
-        self.acked = False
-
-    def ack(self) -> None:
-        self.acked = True
-
-
-class FakeStream:
-    """A Faust stream of given events, that then waits."""
-
-    def __init__(self, *events: FakeEvent) -> None:
-        self._events = events
-
-    def noack(self) -> "FakeStream":
-        return self
-
-    async def events(self) -> AsyncIterator[FakeEvent]:
-        for event in self._events:
-            yield event
-        await asyncio.sleep(60)
-
-
-class FakeLag:
-    """Counts what is noted."""
-
-    def __init__(self) -> None:
-        self.noted: list[tuple[int, int]] = []
-        self.standing_still: WorkerStalled | None = None
-        self.excused = 0
-
-    def note_done(self, processed: Batch) -> None:
-        self.noted.append((processed[0].partition, processed.end))
-
-    def sample(self) -> None: ...
-
-    def excuse(self) -> None:
-        self.excused += 1
-
-    def assert_advancing(self, within_s: float) -> None:
-        if self.standing_still is not None and not self.excused:
-            raise self.standing_still
-
-
 def make_worker(drain_s: float = 5.0) -> _Worker:
     runtime = RuntimeSettings(drain_s=drain_s)
     return _Worker(WORKERS["alarms"], FakeAgent, KAFKA, SETTINGS, runtime, {}, Path())
 
 
 async def drained(worker: _Worker, app: FakeApp, agent: FakeAgent) -> int:
-    return await worker._drain(cast("BatchApp", app), hooks_of(agent))
+    return await worker._drain(cast("WorkerApp", app), hooks_of(agent))

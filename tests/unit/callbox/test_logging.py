@@ -43,8 +43,8 @@ def test_an_event_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_a_library_writes_the_same_lines_but_only_warnings(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs()
-    logging.getLogger("aiokafka.consumer").info("joined %s", "group")
-    logging.getLogger("aiokafka.consumer").warning("left %s", "group")
+    logging.getLogger("mode.timers").info("joined %s", "group")
+    logging.getLogger("mode.timers").warning("left %s", "group")
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["event"] == "left group"
 
@@ -71,3 +71,23 @@ def test_a_second_call_does_not_double_the_lines(capsys: pytest.CaptureFixture[s
     configure_logs(LogFormat.CONSOLE)
     structlog.get_logger("test").info("once")
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_what_a_library_repeats_is_written_once_and_what_callbox_says_each_time(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs()
+    for number in range(75):
+        logging.getLogger("aiokafka.client").error("no connection to node %s", number)
+        logging.getLogger("aiokafka.client").error("another text")
+        structlog.get_logger("streams").error("record.dead_lettered", offset=number)
+    events = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
+    assert events[:2] == ["no connection to node 0", "another text"]
+    assert events[2:] == ["record.dead_lettered"] * 75
+
+
+def test_verbose_leaves_nothing_out(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(verbose=True)
+    for _ in range(5):
+        logging.getLogger("aiokafka.client").error("no connection")
+    assert len(capsys.readouterr().err.splitlines()) == 5

@@ -6,9 +6,9 @@ import pytest
 
 from callbox_testkit.fail_points import FailPoint, killed_at, requested_fail_point
 from schemas.errors import DeliveryFailed
-from streams.faust.batching import Batch
+from streams.kafka.batch import Batch
 from streams.worker.agent import hooks_of
-from tests.support.fakes import World, batch, run
+from tests.support.fakes import World, batch, processed, run
 from tests.support.worker_parts import FakeAgent
 
 BATCHES: Sequence[Batch] = (batch(b"", topic="topic"),)
@@ -71,21 +71,21 @@ def test_the_agent_has_delivered_when_the_process_ends() -> None:
 
     point = FailPoint("alarms", 1, lambda: done_at_the_end.append(list(made[0].done)))
     agent = killed_at(Noted, point)(World("alarms").context)
-    run(agent.process(BATCHES))
-    assert done_at_the_end == [["process"]]
+    run(processed(agent, BATCHES))
+    assert done_at_the_end == [["process", "delivered"]]
 
 
 def test_a_batch_that_is_not_delivered_does_not_count() -> None:
     class Failing(FakeAgent):
         """The broker takes nothing."""
 
-        async def process(self, batches: Sequence[Batch]) -> None:
+        async def _delivered(self) -> None:
             raise DeliveryFailed("refused")
 
     kills = Kills()
     agent = killed_at(Failing, FailPoint("alarms", 1, kills))(World("alarms").context)
     with pytest.raises(DeliveryFailed):
-        run(agent.process(BATCHES))
+        run(processed(agent, BATCHES))
     assert kills.count == 0
 
 

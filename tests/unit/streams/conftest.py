@@ -1,5 +1,8 @@
 """What tests of a worker process share."""
 
+import sys
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support.worker_parts import Ended
@@ -16,3 +19,12 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr("os._exit", end)
     return codes
+
+
+@pytest.fixture
+def short_switches() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)

@@ -9,7 +9,9 @@ from msgspec.structs import replace
 from callbox.dead_letters.content import HEX_BYTES, Content, content
 from callbox.dead_letters.ledger import LocatedDeadLetter, count_by_cause, ledger
 from callbox.dead_letters.lines import count_row, dead_letter_details, record_row, view_of
-from schemas.codec import HEADER_BYTES, MARKER, earlier_schemas_of, encode
+from schemas.avro_binary import HEADER_BYTES, MARKER
+from schemas.avro_schemas import earlier_schemas_of
+from schemas.codec import encode
 from schemas.dead_letter import DeadLetter
 from schemas.enums import PillarKind
 from schemas.errors import Cause

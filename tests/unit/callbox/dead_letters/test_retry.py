@@ -14,7 +14,8 @@ from callbox.dead_letters.retry import (
 )
 from processors.intake.pillar_event import intake
 from schemas.ack import Acknowledgement
-from schemas.codec import HEADER_BYTES, MARKER, decode, encode
+from schemas.avro_binary import HEADER_BYTES, MARKER
+from schemas.codec import decode, encode
 from schemas.enums import AckAction, PillarKind
 from schemas.errors import Cause
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead

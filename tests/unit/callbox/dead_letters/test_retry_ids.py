@@ -16,7 +16,7 @@ from streams.kafka.producer import RecordMetadata
 from streams.workers.alarms import AlarmsAgent
 from streams.workers.unregistered_events import HOLD_S
 from tests.support.dead_letters import LATER, dead_letter, decided, event, lying
-from tests.support.fakes import World, batch, registered, run
+from tests.support.fakes import World, batch, processed, registered, run
 from tests.support.fakes import kept as record_in
 from tests.support.log_records import device, ms
 from tests.support.timeline import Timeline
@@ -77,7 +77,7 @@ def test_an_event_of_an_unregistered_device_becomes_a_fact_once_the_registry_nam
     agent = AlarmsAgent(world.context)
     run(agent.start())
     given = event(event_id=None)
-    run(agent.process([batch(encode(given), topic=PILLAR_EVENTS)]))
+    run(processed(agent, [batch(encode(given), topic=PILLAR_EVENTS)]))
     world.clock.seconds += HOLD_S
     run(agent.every_second())
     (rejected,) = world.delivery.dead_letters(PILLAR_EVENTS)
@@ -89,7 +89,7 @@ def test_an_event_of_an_unregistered_device_becomes_a_fact_once_the_registry_nam
     outgoing = decided(rejected).outgoing
     assert outgoing is not None
     days_later = (LATER - ms(0)) / 1000
-    run(agent.process([batch(outgoing.value, topic=PILLAR_EVENTS, start=1, at_s=days_later)]))
+    run(processed(agent, [batch(outgoing.value, topic=PILLAR_EVENTS, start=1, at_s=days_later)]))
 
     assert len(world.delivery.dead_letters(PILLAR_EVENTS)) == 1
     sent = world.delivery.decoded(FUSION_INPUT, FusionInput)[-1]

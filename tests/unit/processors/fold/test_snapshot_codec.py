@@ -70,6 +70,7 @@ def test_the_sample_of_the_present_format_holds_something_of_everything() -> Non
     assert {known.grade for known in state.incidents.values()} == {Grade.RED, Grade.YELLOW, Grade.BLUE}
     assert any(known.flapping for known in state.incidents.values())
     assert any(known.related for known in state.incidents.values())
+    assert any(known.loss for known in state.incidents.values())
     assert any(found.is_stuck for found in state.devices.values())
     kinds = {found.site.kind for found in state.devices.values() if found.site is not None}
     assert kinds == set(DeviceKind) - {DeviceKind.UNKNOWN}

@@ -329,3 +329,14 @@ def test_an_area_of_several_zones_waits_no_longer_where_a_further_zone_has_told_
     line.run(33, 60)
     area = once(line, 0, 60, reason=Reason.AREA_FAULT)
     assert (area.sent, area.source_count) == (ms(33), 15)
+
+
+def test_devices_that_are_well_again_are_no_part_of_an_area() -> None:
+    line = zone_of(10)
+    for number in range(4):
+        fails(line, range(number, number + 1), 10 + 5 * number)
+        fails(line, range(number, number + 1), 12 + 5 * number, active=False)
+    fails(line, range(4, 5), 35)
+    line.run(36, 120)
+    (told,) = mains(line)
+    assert (told.reason, told.sources[0].device_id) == (Reason.CONDITION_ACTIVE, "P4")

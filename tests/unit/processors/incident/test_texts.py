@@ -26,7 +26,7 @@ FEEDS = {Hazard.FEED_SILENT, Hazard.FEED_STALE}
 OF_PEOPLE = {Hazard.CLOCK_DIFFERS, Hazard.EXERCISE_OVERDUE}
 """What people have to set right themselves."""
 
-HAPPENED = {Hazard.FEED_FAULT, Hazard.LOG_BROKEN}
+HAPPENED = {Hazard.FEED_FAULT, Hazard.LOG_BROKEN, Hazard.FEED_BROKEN}
 """Occurrences, which do not persist."""
 
 OF_AREA = REPORTED | {Hazard.COMM_FAIL, Hazard.TEST_MISSED}
@@ -51,6 +51,7 @@ OCCURS: dict[Reason, set[Hazard]] = {
     Reason.REGRADED: EMERGENCIES,
     Reason.FEED_FAULT: {Hazard.FEED_FAULT},
     Reason.LOG_BROKEN: {Hazard.LOG_BROKEN},
+    Reason.FEED_BROKEN: {Hazard.FEED_BROKEN},
     Reason.SITE_SILENT: {Hazard.SITE_COMM_FAIL},
     Reason.INHIBITED: OF_AREA | {Hazard.SITE_COMM_FAIL},
     Reason.AREA_FAULT: OF_AREA,

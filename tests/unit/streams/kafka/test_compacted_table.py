@@ -1,8 +1,13 @@
 """Following a compacted topic: the newest record of each key, and how fresh the list is."""
 
+import asyncio
 from collections.abc import Iterable
+from typing import Any
 
-from schemas.errors import BrokerUnavailable, Cause
+import pytest
+import structlog
+
+from schemas.errors import BrokerUnavailable, Cause, InputMissing, LogBroken
 from schemas.hotlist import HotlistEntry
 from schemas.registry import RegistryDevice
 from schemas.topics import HOTLIST, REGISTRY
@@ -82,6 +87,19 @@ def test_a_broker_that_is_away_leaves_what_is_known_in_force() -> None:
     assert found.get("P1") == device("P1")
 
 
+def test_a_broker_that_stays_away_is_told_once_a_minute_with_how_often_it_was_asked() -> None:
+    found, follower, world = followed(registered(device("P1")))
+    follower.failure = BrokerUnavailable("nobody answers")
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(61):
+            run(found.refresh(interval_s=0.0))
+            world.clock.seconds += 1
+    assert [(line["event"], line["left_out"]) for line in lines] == [
+        ("following.interrupted", 0),
+        ("following.interrupted", 59),
+    ]
+
+
 def hotlist(*records: LogRecord) -> tuple[CompactedTable[HotlistEntry], World]:
     world = World("plates", {HOTLIST: records})
     table = world.context.table(HOTLIST, HotlistEntry)
@@ -114,3 +132,68 @@ def test_a_hotlist_record_that_cannot_be_read_leaves_no_text() -> None:
     assert (letter.key, letter.payload, letter.detail) == (None, None, None)
     assert "B12345" not in repr(world.delivery.sent)
     assert "B12345" not in world.metrics_text()
+
+
+# --- read anew ----------------------------------------------------------------------------------------------------
+
+
+async def until_read(table: CompactedTable[Any]) -> None:
+    """Look at the table until it has been read anew."""
+    for _ in range(200):
+        await table.refresh()
+        if table._reading is None:
+            return
+        await asyncio.sleep(0.005)
+    pytest.fail("it was not read anew")
+
+
+@pytest.mark.parametrize("error", [LogBroken("retention overtook us"), InputMissing("no such topic")])
+def test_a_topic_whose_next_record_is_not_there_is_read_anew_and_told(error: Exception) -> None:
+    world = World("plates", runtime=AT_ONCE)
+
+    async def scene() -> None:
+        former = world.reader.holds(REGISTRY, registered(device("P1", zone="east"), device("P2")))
+        table = world.context.table(REGISTRY, RegistryDevice)
+        await table.start()
+        former.failure = error
+        world.reader.holds(REGISTRY, registered(device("P1", zone="west")))
+        await until_read(table)
+        assert table.get("P1") == device("P1", zone="west")
+        assert table.get("P2") == device("P2"), "a device still has its zone"
+        assert former.closed
+
+    run(scene())
+    assert world.read_anew == [(REGISTRY, Cause.RECORDS_MISSING)]
+
+
+def test_nothing_is_matched_against_a_list_that_is_gone() -> None:
+    async def scene() -> None:
+        world = World("plates", {HOTLIST: listed(entry_of(entry_id="a"), at_s=5)}, runtime=AT_ONCE)
+        table = world.context.table(HOTLIST, HotlistEntry)
+        await table.start()
+        world.reader.holds(HOTLIST, listed(entry_of(entry_id="b"), at_s=9))
+        world.context.note_made_anew(HOTLIST)
+        await until_read(table)
+        assert [entry.entry_id for entry in table.values()] == ["b"]
+        assert table.newest_at == ms(9)
+
+    run(scene())
+
+
+def test_what_is_known_stays_in_force_until_the_topic_can_be_read_again() -> None:
+    async def scene() -> None:
+        world = World("plates", runtime=AT_ONCE)
+        world.reader.holds(REGISTRY, registered(device("P1")))
+        table = world.context.table(REGISTRY, RegistryDevice)
+        await table.start()
+        del world.reader.followers[REGISTRY]
+        table.begin_anew(Cause.ANOTHER_LOG)
+        for _ in range(5):
+            await table.refresh()
+            await asyncio.sleep(0.005)
+        assert table.get("P1") == device("P1")
+        world.reader.holds(REGISTRY, registered(device("P2")))
+        await until_read(table)
+        assert table.get("P2") == device("P2")
+
+    run(scene())

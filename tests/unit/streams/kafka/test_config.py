@@ -1,20 +1,21 @@
-"""The [kafka] table: what it accepts, what it refuses, what both clients get of it."""
+"""The [kafka] table: what it accepts, what it refuses, what a client gets of it."""
 
-import ssl
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from confluent_kafka import KafkaError
-from faust.auth import SASLCredentials, SSLCredentials
-from faust.types.auth import AuthProtocol, SASLMechanism
 
 from schemas.errors import AccessDenied, BrokerUnavailable, FileRefused, InputMissing
-from streams.faust.credentials import broker_credentials, broker_urls
-from streams.kafka.admin import admin_client
+from streams.kafka.admin import address_count, admin_client
 from streams.kafka.capabilities import BrokerKind
-from streams.kafka.client_settings import consumer_settings, fetch_max_wait_ms, librdkafka_settings
+from streams.kafka.client_settings import (
+    CONNECTIONS,
+    consumer_settings,
+    fetch_max_wait_ms,
+    librdkafka_settings,
+)
 from streams.kafka.config import KafkaConfig, SaslMechanism, SecurityProtocol, addresses, is_loopback
 from streams.kafka.errors import explain
 
@@ -42,8 +43,7 @@ def test_a_plain_broker_needs_its_address_only() -> None:
     config = decoded()
     settings = librdkafka_settings(config)
     del settings["logger"]
-    assert settings == {"bootstrap.servers": "broker:9092", "security.protocol": "PLAINTEXT"}
-    assert broker_credentials(config) is None
+    assert settings == {"bootstrap.servers": "broker:9092", "security.protocol": "PLAINTEXT", **CONNECTIONS}
     assert (config.session_ms, config.heartbeat_ms, fetch_max_wait_ms(config)) == (30_000, 3_000, 500)
 
 
@@ -94,18 +94,12 @@ def test_a_config_shows_no_secret(password: Path) -> None:
     config = sasl(password)
     assert "s3cret" not in repr(config)
     assert b"s3cret" not in msgspec.json.encode(config)
-    assert "s3cret" not in repr(broker_credentials(config))
 
 
-def test_both_clients_get_the_same_login(password: Path) -> None:
-    config = sasl(password)
-    settings = librdkafka_settings(config)
+def test_a_client_gets_the_login(password: Path) -> None:
+    settings = librdkafka_settings(sasl(password))
     assert (settings["sasl.mechanism"], settings["sasl.username"]) == ("SCRAM-SHA-512", "eve")
     assert settings["sasl.password"] == "s3cret"
-    credentials = broker_credentials(config)
-    assert isinstance(credentials, SASLCredentials)
-    assert credentials.mechanism is SASLMechanism.SCRAM_SHA_512
-    assert (credentials.protocol, credentials.password) == (AuthProtocol.SASL_PLAINTEXT, "s3cret")
 
 
 def test_a_password_may_come_from_the_environment() -> None:
@@ -117,9 +111,6 @@ def test_a_password_may_come_from_the_environment() -> None:
         sasl_password_env="EVES_PASSWORD",
     )
     assert librdkafka_settings(config, {"EVES_PASSWORD": "s3cret"})["sasl.password"] == "s3cret"
-    credentials = broker_credentials(config, {"EVES_PASSWORD": "s3cret"})
-    assert isinstance(credentials, SASLCredentials)
-    assert credentials.protocol is AuthProtocol.SASL_SSL
     with pytest.raises(InputMissing, match="EVES_PASSWORD"):
         librdkafka_settings(config, {})
 
@@ -129,34 +120,30 @@ def test_a_missing_or_empty_password_file_is_named(tmp_path: Path, password: Pat
         librdkafka_settings(sasl(tmp_path / "nowhere"))
     password.write_text("\n", encoding="utf-8")
     with pytest.raises(InputMissing, match="no password there"):
-        broker_credentials(sasl(password))
-
-
-def test_tls_checks_the_broker_and_its_name() -> None:
-    credentials = broker_credentials(decoded(security_protocol="SSL"))
-    assert isinstance(credentials, SSLCredentials)
-    assert credentials.context.verify_mode is ssl.CERT_REQUIRED
-    assert credentials.context.check_hostname
+        librdkafka_settings(sasl(password))
 
 
 def test_a_missing_or_broken_certificate_is_named(tmp_path: Path) -> None:
     missing = decoded(security_protocol="SSL", ssl_ca_file=str(tmp_path / "ca.pem"))
-    for settings in (librdkafka_settings, broker_credentials):
-        with pytest.raises(InputMissing, match=r"ssl_ca_file .*ca\.pem: no such file"):
-            settings(missing)
+    with pytest.raises(InputMissing, match=r"ssl_ca_file .*ca\.pem: No such file"):
+        librdkafka_settings(missing)
     (tmp_path / "ca.pem").write_text("not a certificate", encoding="utf-8")
-    with pytest.raises(InputMissing, match="cannot be used"):
-        broker_credentials(missing)
-    with pytest.raises(FileRefused, match=r"ssl\.ca\.location"):
+    with pytest.raises(FileRefused, match=r"ssl_ca_file .*ca\.pem: not a PEM file"):
+        librdkafka_settings(missing)
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nno", encoding="utf-8")
+    with pytest.raises(FileRefused, match=r"\[kafka\] .*ssl_ca_file failed"):
         admin_client(missing, [])
 
 
 def test_addresses_of_a_cluster() -> None:
     assert addresses("a:9092, b:9093,[::1]:9094") == (("a", 9092), ("b", 9093), ("::1", 9094))
-    assert broker_urls(decoded(bootstrap="a:9092, b:9093")) == ["kafka://a:9092", "kafka://b:9093"]
     for wrong in ("::1:9094", "a:9092,", "a:65536", "a:-1", ":9092", "[::1]"):
         with pytest.raises(ValueError, match="is not host:port"):
             addresses(wrong)
+
+
+def test_every_address_of_every_name_is_counted_and_a_name_without_one_is_one() -> None:
+    assert address_count(decoded(bootstrap="127.0.0.1:1,127.0.0.1:2,[::1]:3,nowhere.invalid:4")) == 4
 
 
 def test_only_addresses_of_this_machine_are_loopback() -> None:

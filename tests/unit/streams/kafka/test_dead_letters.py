@@ -7,12 +7,10 @@ from schemas.codec import decode
 from schemas.dead_letter import DeadLetter
 from schemas.errors import Cause
 from schemas.topics import CATALOGUE, PILLAR_EVENTS, dead_letter_topic
-from schemas.units import EpochMs
-from streams.faust.batching import as_log_record
 from streams.kafka.dead_letters import MOST_DETAIL, MOST_KEY, MOST_PAYLOAD, make_dead_letter
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
-from tests.support.fakes import World, consumed
+from tests.support.fakes import World
 from tests.support.log_records import ms
 
 CANARY = b"B\xc3\x8412345"
@@ -102,8 +100,3 @@ def test_content_is_kept_whole_or_not_at_all() -> None:
 
 def test_a_long_detail_is_cut() -> None:
     assert len(letter(rejected(record(PILLAR_EVENTS), "d" * 10_000)).detail or "") == MOST_DETAIL
-
-
-def test_the_fetching_threads_record_becomes_ours() -> None:
-    given = consumed(b"v", topic="t", key=b"k", partition=2, offset=9, at=EpochMs(1))
-    assert as_log_record(given) == LogRecord("t", 2, 9, EpochMs(1), b"k", b"v")

@@ -186,6 +186,21 @@ def test_it_is_followed_while_it_is_ours() -> None:
     run(scene())
 
 
+def test_between_two_rounds_nothing_is_fetched() -> None:
+    broker = Broker()
+
+    async def scene() -> None:
+        broker.topic.begin()
+        await until(lambda: bool(broker.given))
+        for is_paused in (True, False, True):
+            await until(lambda wanted=is_paused: broker.given[0].paused is wanted)  # type: ignore[misc]
+        broker.topic.leave()
+        await until(lambda: broker.given[0].closed)
+
+    run(scene())
+    assert len(broker.given) == 1
+
+
 def test_a_broker_that_is_away_is_reported_and_tried_again() -> None:
     broker = Broker()
     broker.is_away = True

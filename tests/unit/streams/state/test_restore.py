@@ -15,11 +15,13 @@ from processors.state.partition_state import FORMAT_VERSION, State, new_state
 from schemas.codec import encode
 from schemas.enums import Grade, Hazard, Reason
 from schemas.errors import Cause
+from schemas.fusion_log import FusionSnapshot
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT
 from schemas.units import EpochMs
 from streams.kafka.record import LogRecord
-from streams.state.restore import LAST_RECORDS, Broken, broken_log
+from streams.state.restore import LAST_RECORDS, Broken
+from streams.worker.broken_feed import broken_log
 from tests.support.log_records import PARTITIONS
 from tests.support.paths import TESTS
 from tests.support.recorded_log import END, LOG, PARTITION, Cluster, folded, snapshot, state_at
@@ -226,6 +228,125 @@ def test_what_the_worker_had_in_hand_is_kept_where_it_knows_more(cluster: Cluste
     assert open_incidents(cluster.restore(0, in_hand).state) == open_incidents(state_at(END))
 
 
+def test_a_log_that_is_made_anew_before_the_first_snapshot_keeps_what_the_worker_had_in_hand(
+    cluster: Cluster,
+) -> None:
+    cluster.id = "second"
+    cluster.log.clear()
+    found = cluster.restore(0, state_at(END))
+    assert found.broken == Broken(Cause.ANOTHER_LOG, END, 0)
+    assert open_incidents(found.state) == open_incidents(state_at(END)) != set()
+    assert (found.state.offset, found.topic_id) == (0, "second")
+
+
+def test_a_longer_log_under_the_same_name_is_known_as_another_by_its_records(cluster: Cluster) -> None:
+    cluster.log[:] = [record._replace(value=b"another") for record in cluster.log]
+    found = cluster.restore(END, state_at(END - 3))
+    assert found.broken == Broken(Cause.ANOTHER_LOG, END - 3, END)
+    assert open_incidents(found.state) >= open_incidents(state_at(END - 3)) != set()
+
+
+def test_what_the_worker_has_in_hand_goes_on_where_it_is_of_this_log(cluster: Cluster) -> None:
+    cluster.keep(snapshot(2))
+    found = cluster.restore(END, state_at(END - 3))
+    assert (dump(found.state), found.broken) == (folded(END), None)
+    assert cluster.folded_from == [END - 3]
+
+
+def test_a_group_that_is_set_back_before_the_first_snapshot_folds_the_whole_log_again(
+    cluster: Cluster,
+) -> None:
+    found = cluster.restore(5, state_at(END))
+    assert (dump(found.state), found.broken) == (folded(5), None)
+
+
+# --- markers: what the end of somebody's transaction takes of the log's offsets -----------------------------------
+
+
+def with_markers(cluster: Cluster, *places: int, width: int = 1) -> dict[int, int]:
+    """Move the records so that each of these offsets of the old log has a hole before it; old offset -> new."""
+    moved = {old: old + width * sum(place <= old for place in places) for old in range(END + 1)}
+    cluster.log[:] = [record._replace(offset=moved[record.offset]) for record in cluster.log]
+    return moved
+
+
+def moved_state(cluster: Cluster, committed: int) -> State:
+    state = new_state(PARTITION, PARTITIONS)
+    for record in cluster.log:
+        if record.offset < committed:
+            entry = LogEntry(record.offset, EpochMs(record.timestamp_ms), record.key, record.value)
+            state, _ = fold(state, entry)
+    state.offset = committed
+    return state
+
+
+def moved_snapshot(cluster: Cluster, offset: int) -> FusionSnapshot:
+    state = moved_state(cluster, offset)
+    packed = zstandard.compress(dump(state))
+    return replace(snapshot(0), next_offset=offset, last_hash=state.last_hash, state=packed)
+
+
+@pytest.mark.parametrize("places", [(0,), (7,), (3, 9, 12), (END,)])
+def test_a_marker_is_no_missing_record_wherever_it_lies(cluster: Cluster, places: tuple[int, ...]) -> None:
+    with_markers(cluster, *places)
+    end = END + len(places)
+    cluster.high = end
+    found = cluster.restore(end)
+    assert found.broken is None
+    assert dump(found.state) == dump(moved_state(cluster, end))
+
+
+@pytest.mark.parametrize("offset", [7, 8, 9])
+@pytest.mark.parametrize("committed", [9, 10, END + 1])
+def test_a_snapshot_beside_a_marker_fits(cluster: Cluster, offset: int, committed: int) -> None:
+    """The marker lies at 8: the snapshot's offset may be before it, on it, or after it."""
+    with_markers(cluster, 8)
+    cluster.keep(moved_snapshot(cluster, offset))
+    found = cluster.restore(committed)
+    assert (dump(found.state), found.broken) == (dump(moved_state(cluster, committed)), None)
+    assert cluster.folded_from == [offset]
+
+
+@pytest.mark.parametrize("committed", [8, 9])
+def test_a_commit_may_lie_on_a_marker_or_behind_it(cluster: Cluster, committed: int) -> None:
+    with_markers(cluster, 8)
+    found = cluster.restore(committed)
+    assert (found.state.offset, found.broken) == (committed, None)
+
+
+def test_the_state_in_hand_goes_over_a_marker_without_a_snapshot(cluster: Cluster) -> None:
+    with_markers(cluster, 8)
+    in_hand = moved_state(cluster, 8)
+    found = cluster.restore(9, in_hand)
+    assert (found.state.offset, found.broken) == (9, None)
+    assert FUSION_SNAPSHOT not in [topic for topic, _, _ in cluster.asked]
+
+
+def test_a_snapshot_behind_a_marker_after_which_another_log_begins_does_not_fit(cluster: Cluster) -> None:
+    with_markers(cluster, 8)
+    cluster.keep(moved_snapshot(cluster, 9))
+    cluster.log[7] = cluster.log[7]._replace(value=b"another")
+    with structlog.testing.capture_logs() as lines:
+        cluster.restore(END)
+    assert "snapshot.of_another_log" in [line["event"] for line in lines]
+
+
+@pytest.mark.parametrize("width", [2, 5])
+def test_a_longer_hole_is_told(cluster: Cluster, width: int) -> None:
+    with_markers(cluster, 8, width=width)
+    assert cluster.restore(END + width).broken == Broken(Cause.RECORDS_MISSING, 8, 8 + width)
+
+
+def test_one_record_that_retention_took_is_told(cluster: Cluster) -> None:
+    cluster.keep(snapshot(5))
+    del cluster.log[:6]
+    assert cluster.restore().broken == Broken(Cause.RECORDS_MISSING, 5, 6)
+
+
+def test_one_record_that_is_cut_off_at_the_end_is_told(cluster: Cluster) -> None:
+    assert cluster.restore(END + 1).broken == Broken(Cause.RECORDS_MISSING, END, END + 1)
+
+
 def test_a_group_that_was_set_back_folds_the_whole_log_again(cluster: Cluster) -> None:
     cluster.keep(snapshot(END))
     assert cluster.restored(0) == folded(0)
@@ -236,7 +357,7 @@ def test_a_broken_log_is_reported_in_the_log_itself_once(cluster: Cluster) -> No
     del cluster.log[12:]
     broken = cluster.restore(12).broken
     assert broken is not None
-    told = [broken_log(PARTITION, "first", broken, EpochMs(at)) for at in (1, 2)]
+    told = [broken_log(PARTITION, "first", *broken, EpochMs(at)) for at in (1, 2)]
     line = Timeline(zone=UNASSIGNED_ZONE)
     for outgoing in told:
         line.push_entry(LogEntry(line.state.offset, EpochMs(5), outgoing.key, outgoing.value))

@@ -1,7 +1,8 @@
 """Snapshots: written beside the hot path, of the moment in which they were begun, and never a reason to stop."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace as replaced
 from itertools import pairwise
 
 import pytest
@@ -122,6 +123,16 @@ def test_a_snapshot_that_the_broker_refuses_is_reported_and_stops_nothing(world:
     failed(world, lines)
 
 
+def test_snapshots_that_fail_again_and_again_are_counted_each_time_and_told_once_a_minute(
+    world: World,
+) -> None:
+    world.delivery.refused = frozenset({FUSION_SNAPSHOT})
+    with structlog.testing.capture_logs() as lines:
+        save(Snapshots(world.context), *[state_at(1)] * 5)
+    assert world.count("callbox_snapshots_failed_total") == 5
+    assert [line["event"] for line in lines] == ["snapshot.failed"]
+
+
 def age(world: World, partition: int = PARTITION) -> float | None:
     return world.metrics.registry.get_sample_value(
         "callbox_snapshot_age_seconds", {"partition": str(partition)}
@@ -156,3 +167,72 @@ def test_a_lost_partition_is_shown_no_longer(world: World) -> None:
     assert decode(world.delivery.to(FUSION_SNAPSHOT)[0].value, FusionSnapshot).partition == PARTITION
     size = world.metrics.registry.get_sample_value("callbox_snapshot_bytes", {"partition": str(PARTITION)})
     assert size is None
+
+
+# --- never ahead of what is committed -----------------------------------------------------------------------------
+
+
+def committing(world: World, committed: Callable[[int], int | None]) -> Snapshots:
+    return Snapshots(
+        replaced(world.context, committed=committed, runtime=RuntimeSettings(commit_interval_s=0.05))
+    )
+
+
+def test_a_snapshot_is_delivered_once_its_offset_is_committed_and_is_of_the_moment_it_was_begun(
+    world: World,
+) -> None:
+    committed = [8]
+
+    async def scene() -> None:
+        state = state_at(10)
+        saved = committing(world, lambda _partition: committed[0]).begin(state, "first")
+        await asyncio.sleep(0.01)
+        fold(state, LOG.entries[10])
+        committed[0] = 9
+        await asyncio.sleep(0.01)
+        assert sent(world) == []
+        committed[0] = 10
+        await saved
+
+    run(scene())
+    (found,) = sent(world)
+    assert zstandard.decompress(found.state) == folded(10)
+
+
+def test_a_snapshot_is_of_the_partition_whose_commit_it_waits_for(world: World) -> None:
+    saving = committing(world, {PARTITION: 10}.get)
+    assert run(saving._until_committed(PARTITION, 10))
+    assert not run(saving._until_committed(PARTITION, 11))
+    assert run(saving._until_committed(PARTITION + 1, 11)), "nothing is known of it"
+
+
+def test_one_whose_offset_is_not_committed_in_time_is_dropped_and_the_next_one_is_tried(world: World) -> None:
+    committed = [0]
+    saving = committing(world, lambda _partition: committed[0])
+    with structlog.testing.capture_logs() as lines:
+        save(saving, state_at(10))
+    assert sent(world) == []
+    assert [(line["event"], line["log_level"]) for line in lines] == [("snapshot.dropped", "debug")]
+    assert world.count("callbox_snapshots_failed_total") == 0
+    committed[0] = 12
+    save(saving, state_at(12))
+    assert [found.next_offset for found in sent(world)] == [12]
+
+
+def test_partitions_that_came_together_are_not_saved_one_right_after_another(world: World) -> None:
+    world.ours = frozenset(range(4))
+    saving, saved_at = Snapshots(world.context), list[float]()
+    began = world.clock.seconds
+
+    async def scene() -> None:
+        while len(saved_at) < 8:
+            due = [partition for partition in world.ours if saving.is_due(partition)]
+            if due:
+                state = state_at(10)
+                state.partition = due[0]
+                saved_at.append(world.clock.seconds - began)
+                await saving.begin(state, "first")
+            world.clock.seconds += 0.125
+
+    run(scene())
+    assert saved_at == [5.0, 5.625, 6.25, 6.875, 10.0, 10.625, 11.25, 11.875]

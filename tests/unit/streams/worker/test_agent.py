@@ -1,8 +1,9 @@
 """Hooks: an agent names those it needs, and the others do nothing."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Sequence
 
-from streams.faust.batching import Batch
+from streams.kafka.batch import Batch
 from streams.worker.agent import hooks_of
 from tests.support.fakes import run
 
@@ -10,7 +11,8 @@ from tests.support.fakes import run
 class Bare:
     """An agent that only processes."""
 
-    async def process(self, batches: Sequence[Batch]) -> None: ...
+    async def process(self, batches: Sequence[Batch]) -> Awaitable[object]:
+        return asyncio.sleep(0)
 
 
 class Restoring(Bare):

@@ -146,11 +146,32 @@ def test_a_reading_of_a_minute_ago_says_nothing_of_now(watched: Watched) -> None
     assert watched.watch.agrees()
 
 
-def test_what_is_delivered_and_where_it_lies_is_as_without_a_watch(watched: Watched) -> None:
-    places = run(watched.watch.deliver([RECORD, RECORD]))
-    assert [record for record in watched.world.delivery.sent if record.topic == ALERTS] == [RECORD, RECORD]
-    assert [(place.topic, place.offset) for place in places] == [(ALERTS, 0), (ALERTS, 1)]
-    assert run(watched.watch.deliver([])) == []
+def test_what_is_delivered_is_as_without_a_watch(watched: Watched) -> None:
+    run(watched.watch.deliver([RECORD, RECORD]))
+    assert watched.world.delivery.to(ALERTS) == [RECORD, RECORD]
+    run(watched.watch.deliver([]))
+
+
+def test_what_is_written_one_by_one_within_a_second_is_one_reading(watched: Watched) -> None:
+    """Three ticks in one second are not three readings in a row, and the one that is furthest off counts."""
+    watched.apart_s = 5
+
+    async def one_second() -> None:
+        readings = [await watched.watch.compare([RECORD]) for _ in range(READINGS)]
+        agreed = Reading(0, ms(watched.world.clock.seconds))
+        await watched.watch.note([agreed, *readings, None])
+
+    for _ in range(READINGS - 1):
+        run(one_second())
+        watched.world.clock.seconds += 1
+    assert (watched.told, watched.watch.agrees()) == ([], False)
+    run(one_second())
+    assert [notice.apart_ms for notice in watched.told] == [5_000]
+
+
+def test_a_second_without_a_reading_changes_nothing(watched: Watched) -> None:
+    run(watched.watch.note([None, None]))
+    assert watched.watch.agrees()
 
 
 @pytest.mark.parametrize(

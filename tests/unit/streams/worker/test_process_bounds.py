@@ -1,32 +1,40 @@
-"""A worker as a process: it says what it lacks at the start, it always ends, and it leaves no crash dump."""
+"""A worker as a process: it always ends, and it leaves no crash dump."""
 
 import asyncio
 import os
 import resource
 import subprocess
 import sys
+import threading
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 import structlog
-from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import (
-    AccessDenied,
-    BrokerUnavailable,
     DeliveryFailed,
     InputMissing,
 )
-from streams.kafka.config import KafkaConfig
+from streams.faust.app import create_app
+from streams.faust.transport import Transport
+from streams.kafka.batch import Batch, PartitionPlace
+from streams.kafka.group_state import GroupState
 from streams.worker import process
+from streams.worker.agent import hooks_of
+from streams.worker.agent_loop import AgentLoop
+from streams.worker.ending import stop_now
+from streams.worker.metrics import Metrics
 from streams.worker.process_tuning import disable_core_dumps
-from tests.support.fakes import KAFKA, run
+from tests.support.fakes import batch, run
 from tests.support.paths import ROOT
 from tests.support.worker_parts import Ended, FakeAgent, FakeApp, drained, make_worker
 
 if TYPE_CHECKING:
+    from streams.kafka.group_consumer import GroupConsumer
+    from streams.worker.lag import LagMonitor
     from streams.worker.process import _Worker
 
 pytestmark = pytest.mark.usefixtures("ends")
@@ -88,6 +96,108 @@ def test_a_worker_that_never_began_has_nothing_to_drain() -> None:
     run(scene())
 
 
+class HostedAgent:
+    """A real Faust app with one agent, fed by one member of the group."""
+
+    def __init__(self, agent: FakeAgent) -> None:
+        self.state, self.app = GroupState(["topic"]), create_app("group")
+        self.epoch = self.state.begin(PartitionPlace("topic", 0), 0, None, is_held=False)
+        self.left = threading.Event()
+        loop = AgentLoop(
+            agent,
+            hooks_of(agent),
+            self.state,
+            cast("LagMonitor", SimpleNamespace(note_done=lambda _: None)),
+            Metrics(),
+            merge_records=1,
+            fail=stop_now,
+            is_stopping=lambda: self.app.should_stop,
+        )
+        self.inbox = self.app.inbox(self.state.take)
+        self.app.add_agent("agent", self.inbox, loop.run)
+        member = SimpleNamespace(start=lambda: None, stop=self.leave)
+        self.app.transports = (Transport(cast("list[GroupConsumer]", [member]), [self.inbox], self.state),)
+
+    def leave(self, _timeout_s: float) -> bool:
+        self.left.set()
+        return True
+
+    def brings(self, *values: bytes) -> None:
+        records = batch(*values, topic="topic")
+        made = Batch(list(records), 0, self.epoch)
+        self.state.fetched(made)
+        self.inbox.put_batches([made])
+
+    async def drained(self, drain_s: float, agent: FakeAgent) -> int:
+        return await make_worker(drain_s)._drain(self.app, hooks_of(agent))
+
+
+def test_what_is_in_hand_is_done_before_the_group_is_left_and_then_the_agent_finishes(
+    ends: list[int],
+) -> None:
+    class Noted(FakeAgent):
+        """Delivers when it is told to."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.confirmed = asyncio.Event()
+
+        async def _delivered(self) -> None:
+            await self.confirmed.wait()
+            await super()._delivered()
+
+    async def scene() -> None:
+        agent = Noted()
+        hosted = HostedAgent(agent)
+        await hosted.app.start()
+        hosted.brings(b"1")
+        draining = asyncio.ensure_future(hosted.drained(30, agent))
+        await asyncio.sleep(0.05)
+        assert not hosted.left.is_set()
+        agent.confirmed.set()
+        assert await draining == 0
+        assert hosted.left.is_set()
+        assert agent.done == ["process", "delivered", "after_batch", "finish"]
+
+    run(scene())
+    assert ends == []
+
+
+def test_an_agent_that_restores_when_the_stop_comes_is_waited_for_no_longer_than_the_bound(
+    ends: list[int],
+) -> None:
+    """Restoring reads in a thread that nothing interrupts; what is in hand is not committed and read again."""
+
+    async def scene() -> None:
+        restoring, over = threading.Event(), threading.Event()
+
+        class Restoring(FakeAgent):
+            """Reads for minutes."""
+
+            async def process(self, batches: Sequence[Batch]) -> Awaitable[None]:
+                restoring.set()
+                await asyncio.to_thread(over.wait, 30)
+                return await super().process(batches)
+
+        agent = Restoring()
+        hosted = HostedAgent(agent)
+        await hosted.app.start()
+        hosted.brings(b"1")
+        await asyncio.to_thread(restoring.wait, 10)
+        with structlog.testing.capture_logs() as lines:
+            assert await hosted.drained(0.05, agent) == 0
+        assert "worker.drain_timed_out" in [line["event"] for line in lines]
+        assert not hosted.left.is_set()
+        assert agent.done == []
+        assert hosted.state.has_begun_any()
+        over.set()
+        while "finish" not in agent.done:  # noqa: ASYNC110 - what is left of the worker ends with the test
+            await asyncio.sleep(0.005)
+
+    run(scene())
+    assert ends == []
+
+
 def test_a_signal_while_the_worker_starts_is_not_kept_waiting() -> None:
     async def scene() -> None:
         worker = make_worker()
@@ -95,6 +205,24 @@ def test_a_signal_while_the_worker_starts_is_not_kept_waiting() -> None:
         assert not await worker._unless_stopped(asyncio.sleep(60))
 
     run(scene())
+
+
+def test_what_was_starting_begins_nothing_more_after_a_signal() -> None:
+    """The group would be joined while everything else is closed already."""
+    begun: list[str] = []
+
+    async def start() -> None:
+        await asyncio.sleep(0.02)
+        begun.append("consumers")
+
+    async def scene() -> None:
+        worker = make_worker()
+        worker._stopping.set()
+        assert not await worker._unless_stopped(start())
+        await asyncio.sleep(0.1)
+
+    run(scene())
+    assert begun == []
 
 
 def test_what_keeps_a_worker_from_starting_reaches_the_command_line() -> None:
@@ -118,44 +246,6 @@ def test_the_process_ends_although_tasks_are_left_that_do_not(ends: list[int]) -
 
     run(scene())
     assert ends == [7]
-
-
-# --- starting -----------------------------------------------------------------------------------------------------
-
-
-class FakeAdmin:
-    """A broker with these topics, or one that refuses us."""
-
-    def __init__(self, *topics: str, error: KafkaError | None = None) -> None:
-        self._topics, self._error = topics, error
-
-    def __call__(self, _kafka: KafkaConfig, _seen: list[KafkaError]) -> "FakeAdmin":
-        return self
-
-    def list_topics(self, timeout: float) -> SimpleNamespace:
-        if self._error is not None:
-            raise KafkaException(self._error)
-        return SimpleNamespace(
-            topics={name: SimpleNamespace(partitions={0: 0, 1: 1}) for name in self._topics}
-        )
-
-
-def test_a_worker_names_the_topics_that_are_missing_and_what_makes_them() -> None:
-    with pytest.raises(InputMissing, match="other; run `callbox topics apply`") as missing:
-        process._partitions(KAFKA, ["topic", "other"], FakeAdmin("topic"))
-    assert missing.value.exit_code == 66
-
-
-def test_a_broker_that_refuses_us_is_distinguished_from_one_that_is_away() -> None:
-    with pytest.raises(AccessDenied):
-        process._partitions(KAFKA, [], FakeAdmin(error=KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED)))
-    with pytest.raises(BrokerUnavailable):
-        process._partitions(KAFKA, [], FakeAdmin(error=KafkaError(KafkaError._TRANSPORT)))
-
-
-def test_the_partitions_of_every_topic_that_is_used_are_known() -> None:
-    there = FakeAdmin("topic", "other", "third")
-    assert process._partitions(KAFKA, ["topic", "other"], there) == {"topic": 2, "other": 2}
 
 
 def test_no_core_is_dumped() -> None:

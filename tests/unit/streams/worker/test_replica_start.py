@@ -17,8 +17,8 @@ from schemas.enums import AckAction, Hazard, PillarKind, Reason
 from schemas.feeds import PillarEvent
 from schemas.topics import ACKS, FUSION_INPUT, FUSION_SNAPSHOT, PILLAR_EVENTS, REGISTRY
 from schemas.units import EpochMs
-from streams.faust.batching import Batch
 from streams.kafka.acls import group_of
+from streams.kafka.batch import Batch
 from streams.kafka.producer import ProducerRecord
 from streams.state.snapshots import Snapshots
 from streams.state.ticks import Ticker
@@ -26,7 +26,7 @@ from streams.worker.spec import REPLICABLE, WORKERS
 from streams.workers.alarms import AlarmsAgent
 from streams.workers.unregistered_events import HOLD_S
 from tests.support.expect import never, once
-from tests.support.fakes import HandClock, World, batch, consumed, registered, run
+from tests.support.fakes import HandClock, World, batch, consumed, processed, registered, run
 from tests.support.log_records import alive, dead_letter, device, ms
 from tests.support.recorded_log import PARTITION, state_at
 from tests.support.timeline import Timeline
@@ -70,7 +70,7 @@ def forwarded(replica: str) -> list[ProducerRecord]:
     async def scene() -> None:
         await agent.start()
         for given in feed():
-            await agent.process([given])
+            await processed(agent, [given])
         world.clock.seconds += HOLD_S  # what no registry names is held for so long
         await agent.every_second()
 
@@ -119,7 +119,9 @@ class TwoTickers:
     def read(self, replica: int) -> list[Reason]:
         state = self.states[replica]
         records = self.log[state.offset :]
-        entries = [LogEntry(record.offset, record.timestamp, record.key, record.value) for record in records]
+        entries = [
+            LogEntry(record.offset, record.timestamp_ms, record.key, record.value) for record in records
+        ]
         return [fold(state, entry)[1][-1].reason for entry in entries]
 
 

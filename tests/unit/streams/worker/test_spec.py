@@ -5,6 +5,7 @@ import inspect
 import msgspec
 import pytest
 
+from schemas.topics import ACK_RESULTS, ALERTS, FUSION_INPUT, MAINTENANCE, TEST_ALERTS
 from streams.worker.agent import HOOKS
 from streams.worker.spec import REPLICABLE, WORKERS, WorkerSpec, WorkersSettings
 
@@ -45,3 +46,9 @@ def test_a_topic_is_read_in_the_group_or_followed_beside_it(spec: WorkerSpec) ->
 def test_what_a_worker_reads_or_writes_must_be_there_before_it_starts(spec: WorkerSpec) -> None:
     assert set(spec.topics) == {*spec.reads, *spec.follows, *spec.writes}
     assert len(spec.topics) == len(set(spec.topics))
+
+
+@every_worker
+def test_what_is_collected_is_no_alert_and_nothing_that_another_worker_waits_for(spec: WorkerSpec) -> None:
+    assert set(spec.calm) <= set(spec.writes)
+    assert not set(spec.calm) & {ALERTS, MAINTENANCE, TEST_ALERTS, FUSION_INPUT, ACK_RESULTS}

@@ -17,10 +17,11 @@ from schemas.fusion_log import DeadLetterNotice, FeedWatermark, FusionInput, Pil
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY
 from schemas.units import EpochMs
+from streams.worker.slices import SLICE_S
 from streams.workers import alarms
 from streams.workers.alarms import ACKS_AT_ONCE, AlarmsAgent
 from streams.workers.unregistered_events import MOST_RECORDS
-from tests.support.fakes import World, batch, registered, run
+from tests.support.fakes import World, batch, processed, registered, run
 from tests.support.log_records import ZONE, device, ms
 
 
@@ -45,7 +46,7 @@ def facts(world: World) -> Iterable[FusionInput]:
 
 def test_an_event_goes_to_the_log_under_its_devices_zone() -> None:
     agent, world = started(device("P1"))
-    run(agent.process([batch(encode(event()), topic=PILLAR_EVENTS)]))
+    run(processed(agent, [batch(encode(event()), topic=PILLAR_EVENTS)]))
     (sent,) = world.delivery.sent
     (fact,) = facts(world)
     assert (sent.topic, sent.key, sent.partition) == (FUSION_INPUT, ZONE.encode(), None)
@@ -55,7 +56,7 @@ def test_an_event_goes_to_the_log_under_its_devices_zone() -> None:
 
 def test_a_press_of_an_unknown_device_goes_to_the_control_room() -> None:
     agent, world = started()
-    run(agent.process([batch(encode(event(device_id="unregistered")), topic=PILLAR_EVENTS)]))
+    run(processed(agent, [batch(encode(event(device_id="unregistered")), topic=PILLAR_EVENTS)]))
     (fact,) = facts(world)
     assert fact.zone == UNASSIGNED_ZONE
     assert decode(fact.payload, PillarFact).device_id == "unregistered"
@@ -64,7 +65,7 @@ def test_a_press_of_an_unknown_device_goes_to_the_control_room() -> None:
 
 def test_a_dead_letter_on_the_pillar_topic_is_reported_to_the_control_room() -> None:
     agent, world = started()
-    run(agent.process([batch(b"poison", topic=PILLAR_EVENTS, partition=2, start=40, at_s=9)]))
+    run(processed(agent, [batch(b"poison", topic=PILLAR_EVENTS, partition=2, start=40, at_s=9)]))
     (letter,) = world.delivery.dead_letters(PILLAR_EVENTS)
     assert (letter.partition, letter.offset, letter.cause) == (2, 40, Cause.UNDECODABLE)
     assert letter.payload == b"poison"
@@ -83,14 +84,14 @@ def test_a_dead_letter_on_the_pillar_topic_is_reported_to_the_control_room() -> 
 def test_the_report_of_a_dead_letter_is_the_same_on_a_repeat() -> None:
     agent, world = started()
     for _ in range(2):
-        run(agent.process([batch(b"poison", topic=PILLAR_EVENTS, start=40)]))
+        run(processed(agent, [batch(b"poison", topic=PILLAR_EVENTS, start=40)]))
     first, second = world.delivery.lists
     assert first == second
 
 
 def test_poison_does_not_keep_what_follows_it_back() -> None:
     agent, world = started(device("P1"))
-    run(agent.process([batch(b"poison", encode(event()), None, b"", topic=PILLAR_EVENTS)]))
+    run(processed(agent, [batch(b"poison", encode(event()), None, b"", topic=PILLAR_EVENTS)]))
     kinds = [fact.kind for fact in facts(world)]
     assert kinds.count(InputKind.PILLAR_EVENT) == 1
     assert kinds.count(InputKind.DEAD_LETTER) == 3
@@ -99,7 +100,7 @@ def test_poison_does_not_keep_what_follows_it_back() -> None:
 
 def test_a_kind_that_this_release_does_not_know_is_dead_lettered() -> None:
     agent, world = started(device("P1"))
-    run(agent.process([batch(encode(event(PillarKind.UNKNOWN)), topic=PILLAR_EVENTS)]))
+    run(processed(agent, [batch(encode(event(PillarKind.UNKNOWN)), topic=PILLAR_EVENTS)]))
     assert [letter.cause for letter in world.delivery.dead_letters(PILLAR_EVENTS)] == [Cause.INVALID_FIELD]
     (notice,) = notices(world)
     assert notice.device_id == "P1"
@@ -109,7 +110,7 @@ def test_two_presses_through_a_gateway_whose_clock_is_dead_are_two_also_when_the
     agent, world = started(device("P1"))
     given = encode(replace(event(event_id=None), occurred_at=EpochMs(0), received_at=EpochMs(0)))
     for _ in range(2):
-        run(agent.process([batch(given, given, topic=PILLAR_EVENTS, start=7)]))
+        run(processed(agent, [batch(given, given, topic=PILLAR_EVENTS, start=7)]))
     first, second, first_again, second_again = (fact.event_id for fact in facts(world))
     assert first != second
     assert (first, second) == (first_again, second_again)
@@ -124,7 +125,7 @@ def test_a_press_that_our_own_code_fails_on_goes_to_the_log_all_the_same(
         raise ZeroDivisionError
 
     monkeypatch.setattr(alarms, "intake", broken)
-    run(agent.process([batch(encode(event(PillarKind.PRESS)), topic=PILLAR_EVENTS)]))
+    run(processed(agent, [batch(encode(event(PillarKind.PRESS)), topic=PILLAR_EVENTS)]))
     assert [(fact.kind, fact.zone) for fact in facts(world)] == [(InputKind.PILLAR_EVENT, UNASSIGNED_ZONE)]
     assert world.delivery.dead_letters(PILLAR_EVENTS) == []
 
@@ -139,7 +140,7 @@ def test_an_exception_in_a_rule_costs_one_record_and_is_reported(monkeypatch: py
 
     monkeypatch.setattr(alarms, "intake", broken)
     heartbeat = encode(event(PillarKind.HEARTBEAT, device_id="P2"))
-    run(agent.process([batch(heartbeat, encode(event()), topic=PILLAR_EVENTS)]))
+    run(processed(agent, [batch(heartbeat, encode(event()), topic=PILLAR_EVENTS)]))
     assert [letter.cause for letter in world.delivery.dead_letters(PILLAR_EVENTS)] == [
         Cause.PROCESSING_FAILED
     ]
@@ -149,7 +150,7 @@ def test_an_exception_in_a_rule_costs_one_record_and_is_reported(monkeypatch: py
 def test_order_is_kept_across_batches_and_everything_is_one_delivery() -> None:
     agent, world = started(device("P1"))
     events = [encode(event(event_id=f"e{number}")) for number in range(4)]
-    run(agent.process([batch(*events[:2], topic=PILLAR_EVENTS), batch(*events[2:], topic=PILLAR_EVENTS)]))
+    run(processed(agent, [batch(*events[:2], topic=PILLAR_EVENTS), batch(*events[2:], topic=PILLAR_EVENTS)]))
     assert [fact.event_id for fact in facts(world)] == ["e0", "e1", "e2", "e3"]
     assert len(world.delivery.lists) == 1
 
@@ -158,7 +159,7 @@ def test_a_delivery_that_fails_leaves_the_agent() -> None:
     agent, world = started(device("P1"))
     world.delivery.refused = frozenset({FUSION_INPUT})
     with pytest.raises(DeliveryFailed):
-        run(agent.process([batch(encode(event()), topic=PILLAR_EVENTS)]))
+        run(processed(agent, [batch(encode(event()), topic=PILLAR_EVENTS)]))
 
 
 # --- devices that no registry names (F20) -------------------------------------------------------------------------
@@ -177,7 +178,7 @@ class Unregistered:
         run(self.agent.start())
 
     def sends(self, *events: PillarEvent) -> None:
-        run(self.agent.process([batch(*map(encode, events), topic=PILLAR_EVENTS, start=self._offset)]))
+        run(processed(self.agent, [batch(*map(encode, events), topic=PILLAR_EVENTS, start=self._offset)]))
         self._offset += len(events)
 
     def registers(self, device_id: str) -> None:
@@ -340,7 +341,7 @@ def test_an_unknown_device_s_id_of_any_length_fits_into_a_report(town: Unregiste
 
 
 def test_a_record_that_cannot_be_read_names_no_device(town: Unregistered) -> None:
-    run(town.agent.process([batch(b"poison", topic=PILLAR_EVENTS)]))
+    run(processed(town.agent, [batch(b"poison", topic=PILLAR_EVENTS)]))
     assert [notice.device_id for notice in notices(town.world)] == [""]
 
 
@@ -374,7 +375,7 @@ def said(number: int = 1, incident_id: str = f"{ZONE}-{'0' * 26}") -> bytes:
 
 def test_an_acknowledgement_goes_to_the_log_under_its_incident_s_zone() -> None:
     agent, world = started()
-    run(agent.process([batch(said(), topic=ACKS, at_s=3)]))
+    run(processed(agent, [batch(said(), topic=ACKS, at_s=3)]))
     (sent,) = world.delivery.sent
     (fact,) = facts(world)
     assert (sent.topic, sent.key, sent.partition) == (FUSION_INPUT, ZONE.encode(), None)
@@ -384,13 +385,13 @@ def test_an_acknowledgement_goes_to_the_log_under_its_incident_s_zone() -> None:
 
 def test_an_acknowledgement_of_nothing_that_can_be_goes_to_the_control_room() -> None:
     agent, world = started()
-    run(agent.process([batch(said(incident_id="what?"), topic=ACKS)]))
+    run(processed(agent, [batch(said(incident_id="what?"), topic=ACKS)]))
     assert [fact.zone for fact in facts(world)] == [UNASSIGNED_ZONE]
 
 
 def test_an_acknowledgement_that_cannot_be_read_is_dead_lettered_and_raises_no_blue() -> None:
     agent, world = started()
-    run(agent.process([batch(b"poison", said(), None, topic=ACKS, partition=1, start=40)]))
+    run(processed(agent, [batch(b"poison", said(), None, topic=ACKS, partition=1, start=40)]))
     assert [(letter.partition, letter.offset) for letter in world.delivery.dead_letters(ACKS)] == [
         (1, 40),
         (1, 42),
@@ -409,9 +410,47 @@ def test_an_acknowledgement_that_our_own_code_fails_on_costs_one_record(
         return ack_input(given, at)
 
     monkeypatch.setattr(alarms, "ack_input", broken)
-    run(agent.process([batch(said(1), said(2), topic=ACKS)]))
+    run(processed(agent, [batch(said(1), said(2), topic=ACKS)]))
     assert [letter.cause for letter in world.delivery.dead_letters(ACKS)] == [Cause.PROCESSING_FAILED]
     assert [fact.event_id for fact in facts(world)] == ["a2"]
+
+
+def test_the_first_press_of_a_large_batch_goes_out_before_the_last_is_decided() -> None:
+    agent, world = started(device("P1"))
+    world.clock.step = SLICE_S / 5
+    sent: set[int] = set()
+
+    async def scene() -> None:
+        events = [encode(event(event_id=f"e{number}")) for number in range(30)]
+        done = asyncio.create_task(processed(agent, [batch(*events, topic=PILLAR_EVENTS)]))
+        while not done.done():
+            sent.add(len(world.delivery.sent))
+            await asyncio.sleep(0)
+
+    run(scene())
+    assert len(sent) > 3
+    assert [fact.event_id for fact in facts(world)] == [f"e{number}" for number in range(30)]
+
+
+def test_the_next_events_go_out_while_the_last_are_on_their_way(town: Unregistered) -> None:
+    town.sends(heartbeat())
+    town.registers("P2")
+    town.world.clock.seconds += 1
+    town.world.delivery.held = frozenset({FUSION_INPUT})
+
+    async def scene() -> None:
+        first = await town.agent.process(
+            [batch(encode(heartbeat(event_id="h2")), topic=PILLAR_EVENTS, start=1)]
+        )
+        second = await town.agent.process([batch(encode(event()), topic=PILLAR_EVENTS, start=2)])
+        assert [event_id for _, event_id, _ in town.facts] == ["h1", "h2", "e1"]
+        assert town.limit == 0, "what was held is not delivered yet"
+        town.world.delivery.confirm()
+        await first
+        assert town.limit is None
+        await second
+
+    run(scene())
 
 
 def test_a_press_waits_for_a_few_acknowledgements_at_most() -> None:
@@ -419,10 +458,10 @@ def test_a_press_waits_for_a_few_acknowledgements_at_most() -> None:
 
     async def scene() -> None:
         backlog = asyncio.create_task(
-            agent.process([batch(*map(said, range(10 * ACKS_AT_ONCE)), topic=ACKS)])
+            processed(agent, [batch(*map(said, range(10 * ACKS_AT_ONCE)), topic=ACKS)])
         )
         await asyncio.sleep(0)
-        await agent.process([batch(encode(event()), topic=PILLAR_EVENTS)])
+        await processed(agent, [batch(encode(event()), topic=PILLAR_EVENTS)])
         await backlog
 
     run(scene())

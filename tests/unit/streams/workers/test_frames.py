@@ -31,7 +31,7 @@ from schemas.registry import RegistryDevice
 from schemas.topics import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY
 from schemas.units import EpochMs
 from streams.workers.frames import FORGET_AFTER_S, FramesAgent
-from tests.support.fakes import World, batch, registered, run
+from tests.support.fakes import World, batch, processed, registered, run
 from tests.support.log_records import ZONE, camera, ms
 
 JPEG = encode_jpeg(np.full((32, 48, 3), 90, np.uint8), 80)
@@ -89,7 +89,7 @@ class Cameras:
 
     def sees(self, *given: CameraFrame | bytes, appended_s: float = 0) -> None:
         encoded = [value if isinstance(value, bytes) else encode(value) for value in given]
-        run(self.agent.process([batch(*encoded, topic=FRAMES, start=100, at_s=appended_s)]))
+        run(processed(self.agent, [batch(*encoded, topic=FRAMES, start=100, at_s=appended_s)]))
 
     @property
     def observations(self) -> list[Observation]:

@@ -1,0 +1,1 @@
+"""Presses beside pictures: `python -m benchmarks.beside_pictures --json`."""

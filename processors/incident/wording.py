@@ -1,0 +1,34 @@
+"""What every text of an alert is made of: a sentence in both languages, a readable name, and a time for people."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from processors.state.times import LATEST_MS
+from schemas.units import EpochMs
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Wording(msgspec.Struct, frozen=True):
+    """One sentence in both languages.
+
+    It may contain `{device}`, `{place}`, `{zone}`, `{count}`, `{unit}`, `{loss}`; one about records that were never
+    read `{topic}`, `{partition}`, `{count}`, `{since}`, `{client}`.
+    """
+
+    en: str
+    zh: str
+
+
+def readable(name: str) -> str:
+    """A name of a device, topic or client that people can read, since anybody may have made it up."""
+    if name.isprintable():
+        return name
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
+def moment(at: EpochMs) -> str:
+    """A time for people, UTC."""
+    kept = max(0, min(at, LATEST_MS))
+    return f"{EPOCH + timedelta(milliseconds=kept):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,42 @@
+"""Records of an input of the workers that were never read, or that another client has taken: a blue, `feed_broken`.
+
+    a worker compares what is committed with what there is ─► notice ─► one incident for each partition and cause
+    the same again, with a higher end ────────────────────────────────► the same incident, told again with the sum
+
+It says topic, partition, how many and since when. Like other occurrences it does not end by itself: a person says so,
+or nobody has touched it for long (processors/rules/occurrence.py). What was lost cannot be read again from here; those
+who sent it may still have it.
+"""
+
+from processors.rules.feed import FEEDS, MAX_PARTITIONS
+from processors.rules.occurrence import Occurrence, report_occurrence
+from processors.state.effect import Effect
+from processors.state.partition_state import State
+from processors.state.record_loss import record_loss
+from processors.state.times import believed
+from schemas.enums import Feed, Hazard, Reason
+from schemas.fusion_log import FeedBrokenNotice, FusionInput
+from schemas.ids import fingerprint
+from schemas.topics import ACKS, FUSION_INPUT
+
+_INPUTS = FEEDS | {ACKS, FUSION_INPUT}
+"""What workers read. Names that anybody has made up leave no trace."""
+
+
+def feed_broken(state: State, envelope: FusionInput, notice: FeedBrokenNotice) -> Effect:
+    """Report records that were never read. A copy is recognised by the id of its envelope and by its offsets."""
+    if notice.topic not in _INPUTS or not 0 <= notice.partition < MAX_PARTITIONS:
+        return Effect(Reason.NOT_SUPPORTED)
+    loss = record_loss(notice, state.now)
+    place = f"{notice.topic}/{notice.partition}"
+    occurrence = Occurrence(
+        hazard=Hazard.FEED_BROKEN,
+        feed=Feed.INTAKE,
+        topic=notice.topic,
+        cause=loss.cause,
+        event_id=f"{place}:{notice.expected}-{notice.found}:{fingerprint(envelope.event_id)}",
+        name=f"{place}:{loss.cause}",
+        at=loss.since or believed(notice.at, state.now) or state.now,
+        notice=notice,
+    )
+    return report_occurrence(state, envelope.zone, occurrence)

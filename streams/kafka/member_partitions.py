@@ -1,0 +1,291 @@
+"""The partitions of one member: where each begins, what is committed, and how they are given away.
+
+    given ──► where to begin? (streams/kafka/partition_start.py) ──► read
+    revoked ──► nothing more is begun, what is begun is waited for, committed, given away
+    lost ─────► dropped: somebody else has it already
+    the topic is another one, or what comes next is not there ──► begun anew
+
+Everything here runs in the consuming thread. A partition is never begun in a callback of the client: a poll that calls
+one may return records of before, which would pass for records of the new assignment.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from streams.clock import Clock, pause
+from streams.kafka.batch import PartitionPlace
+from streams.kafka.bounds_lookup import BoundsLookup
+from streams.kafka.config import KafkaConfig
+from streams.kafka.errors import explain, is_refusal
+from streams.kafka.group_state import CommitLimit, GroupState
+from streams.kafka.partition_start import (
+    Bounds,
+    Commit,
+    LossKind,
+    StartPoint,
+    UnreadRecords,
+    after_truncation,
+    find_start,
+    is_another,
+    read_commit,
+    write_metadata,
+)
+from streams.kafka.rare_log import RareLogger
+
+log = structlog.get_logger(__name__)
+
+ASK_AGAIN_S: Final = 0.5
+"""How often the broker is asked where a partition begins, and how long the group's coordinator has to answer."""
+
+REVOKE_S: Final = 5.0
+"""How long a revocation waits for what is begun: a delivery takes milliseconds, and whoever gets the partition next
+waits too. What is not done by then is done again by them."""
+
+_WAIT_S: Final = 0.002
+
+_LONG_AGO: Final = float("-inf")
+
+
+class MemberPartitions:
+    """The partitions of one member.
+
+    Args:
+        config: The broker.
+        consumer: The member.
+        state: Gets everything that is known of the partitions.
+        lookup: Where partitions begin and end.
+        tell_loss: Takes what nobody will have read; its partition is not committed before it is told.
+        commit_limit: Up to where commits may go.
+        clock: Ours.
+    """
+
+    def __init__(
+        self,
+        config: KafkaConfig,
+        consumer: Consumer,
+        state: GroupState,
+        lookup: BoundsLookup,
+        *,
+        tell_loss: Callable[[UnreadRecords], None],
+        commit_limit: CommitLimit,
+        clock: Clock,
+    ) -> None:
+        self._config, self._consumer, self._state, self._lookup = config, consumer, state, lookup
+        self._tell_loss, self._commit_limit, self._clock = tell_loss, commit_limit, clock
+        self._assigned: set[PartitionPlace] = set()
+        self._undecided: dict[PartitionPlace, int | None] = {}
+        """Partitions that are ours and of which it is not known yet where to begin; with the offset that was reached
+        where the broker said that it is not there any more."""
+        self._topic_ids: dict[PartitionPlace, str] = {}
+        """Under which each was begun. With one a topic, what was done of the topic that is gone would be committed as
+        done of the new one."""
+        self._ends: dict[PartitionPlace, int] = {}
+        self._in_flight: dict[PartitionPlace, set[int]] = {}
+        """Commits of this assignment that are not answered. One of an earlier assignment may have been for another
+        topic, or be followed by somebody else's: its answer says nothing about what is committed now."""
+        self._asked_at = _LONG_AGO
+        self._rare = RareLogger(log, clock.monotonic)
+
+    def __contains__(self, place: PartitionPlace) -> bool:
+        return place in self._assigned
+
+    def __iter__(self) -> Iterator[PartitionPlace]:
+        return iter(self._assigned)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether of each partition it is known where to begin."""
+        return not self._undecided
+
+    def given(self, partitions: Iterable[TopicPartition]) -> None:
+        """The group gives us partitions."""
+        places = {PartitionPlace(each.topic, each.partition) for each in partitions}
+        new = places - self._assigned - self._undecided.keys()
+        self._undecided |= dict.fromkeys(new)
+        self._lookup.forget(new)  # an answer to what was asked when they were ours before
+        self._consumer.incremental_assign([])  # each is begun when it is known where
+        self._ask()
+
+    def revoked(self, partitions: Iterable[TopicPartition]) -> None:
+        """The group takes partitions away, and waits until we have let go of them."""
+        places = {PartitionPlace(each.topic, each.partition) for each in partitions}
+        self._state.leave(places)
+        deadline = self._clock.monotonic() + REVOKE_S
+        while self._state.has_begun(places) and self._clock.monotonic() < deadline:
+            pause(_WAIT_S)
+        self._commit(places & self._assigned, wait=True)
+        self._give_away(places)
+
+    def lost(self, partitions: Sequence[TopicPartition]) -> None:
+        """The group has given our partitions to somebody else already."""
+        log.warning("partitions.lost", partitions=len(partitions))
+        self._give_away({PartitionPlace(each.topic, each.partition) for each in partitions})
+
+    def note_topic_id(self, topic: str, topic_id: str) -> None:
+        """The broker's id of a topic now: what was begun under another one begins anew."""
+        self._lookup.forget([place for place in self._undecided if place.topic == topic])
+        anew = [
+            place
+            for place in sorted(self._assigned)
+            if place.topic == topic and is_another(self._topic_ids.get(place, ""), topic_id)
+        ]
+        if anew:
+            log.error("topic.made_anew", topic=topic, partitions=len(anew))
+            self._begin_anew(dict.fromkeys(anew))
+
+    def begin_anew(self, place: PartitionPlace, *, is_cut: bool) -> None:
+        """What was to be read next of a partition is not there; `is_cut`: what was read last is not there either."""
+        if place in self._assigned:
+            position = self._state.position(place)
+            if not is_cut:  # what is done is not missing
+                self._commit({place}, wait=True)
+            self._begin_anew({place: position[1] if is_cut and position else None})
+
+    def is_at_end(self, place: PartitionPlace, next_offset: int) -> bool:
+        """Whether a partition can end where it is fetched next: not before the end that it had when it was begun."""
+        return place in self._assigned and next_offset >= self._ends.get(place, 0)
+
+    def decide(self) -> bool:
+        """Begin the partitions of which it is known by now where; whether there were any.
+
+        Raises:
+            AccessDenied: The broker refuses to say where.
+        """
+        if not self._undecided:
+            return False
+        if self._clock.monotonic() - self._asked_at >= ASK_AGAIN_S:
+            self._ask()
+        bounds = self._lookup.answers(list(self._undecided))
+        commits = self._committed(bounds) if bounds else {}
+        begun = [self._begin(place, bounds[place], commit) for place, commit in commits.items()]
+        if begun:
+            self._consumer.incremental_assign(begun)
+            self._consumer.resume(begun)  # a pause of an earlier assignment would go on
+        return bool(begun)
+
+    def commit(self, *, wait: bool = False) -> None:
+        """Commit what is done."""
+        self._commit(self._assigned, wait=wait)
+
+    def on_commit(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
+        """The broker has answered a commit."""
+        if error is not None:
+            self._rare.warning("commit.failed", cause=error.str())
+            return
+        for each in partitions:
+            if each.error is not None:
+                self._rare.warning("commit.failed", topic=each.topic, cause=each.error.str())
+            else:
+                self._note_committed(PartitionPlace(each.topic, each.partition), each)
+
+    def _note_committed(self, place: PartitionPlace, answer: TopicPartition) -> None:
+        in_flight = self._in_flight.get(place, set())
+        if answer.offset in in_flight:
+            in_flight.discard(answer.offset)
+            self._state.committed_now(place, read_commit(answer.offset, answer.metadata))
+
+    def _ask(self) -> None:
+        self._asked_at = self._clock.monotonic()
+        self._lookup.ask(self._undecided)
+
+    def _give_away(self, places: set[PartitionPlace]) -> None:
+        self._state.end(places)
+        for place in places:
+            self._undecided.pop(place, None)
+        self._consumer.incremental_unassign([TopicPartition(*place) for place in places & self._assigned])
+        self._assigned -= places
+
+    def _begin_anew(self, places: Mapping[PartitionPlace, int | None]) -> None:
+        """Read these partitions from wherever they have to be read; what was fetched of them is dropped."""
+        self._state.end(places)
+        self._consumer.incremental_unassign([TopicPartition(*place) for place in places])
+        self._assigned -= places.keys()
+        self._undecided |= places
+        self._asked_at = _LONG_AGO
+
+    def _begin(self, place: PartitionPlace, bounds: Bounds, commit: Commit | None) -> TopicPartition:
+        reached = self._undecided.pop(place)
+        start = (
+            find_start(place, bounds, commit, self._state.remembered(place))
+            if reached is None
+            else after_truncation(place, bounds, reached)
+        )
+        self._topic_ids[place], self._ends[place] = bounds.topic_id, bounds.high or 0
+        self._in_flight[place] = set()
+        self._assigned.add(place)
+        is_kept = commit is not None and commit.is_ours and not is_another(commit.topic_id, bounds.topic_id)
+        self._state.begin(
+            place,
+            start.offset,
+            commit.offset if commit is not None and is_kept else None,
+            is_held=start.loss is not None,
+            comes_down=start.loss is not None and start.loss.kind is LossKind.SHORTER,
+        )
+        if start.loss is not None:
+            self._tell_loss(start.loss)
+        return _at(place, start, commit)
+
+    def _committed(self, places: Iterable[PartitionPlace]) -> dict[PartitionPlace, Commit | None]:
+        """What is committed of those for which the coordinator answers; the others are asked about again."""
+        asked = [TopicPartition(*place) for place in places]
+        try:
+            found = self._consumer.committed(asked, timeout=ASK_AGAIN_S)
+        except KafkaException as error:
+            self._note_unknown(error.args[0])
+            return {}
+        for each in found:
+            if each.error is not None:
+                self._note_unknown(each.error)
+        return {
+            PartitionPlace(each.topic, each.partition): (
+                None if each.offset < 0 else read_commit(each.offset, _metadata(each), each.leader_epoch)
+            )
+            for each in found
+            if each.error is None
+        }
+
+    def _note_unknown(self, error: KafkaError) -> None:
+        if is_refusal(error):
+            raise explain(self._config, error)
+        self._rare.warning("offsets.unknown", cause=error.str())
+
+    def _commit(self, places: Iterable[PartitionPlace], *, wait: bool) -> None:
+        due = self._state.due(places, self._commit_limit)
+        if not due:
+            return
+        offsets = [
+            TopicPartition(*place, offset, write_metadata(self._topic_ids[place], done_at))
+            for place, (offset, done_at) in due.items()
+        ]
+        for place, (offset, _) in due.items():
+            self._in_flight[place].add(offset)
+        try:
+            if wait:
+                self.on_commit(None, self._consumer.commit(offsets=offsets, asynchronous=False))
+            else:
+                self._consumer.commit(offsets=offsets)
+        except KafkaException as error:  # it is read again from the commit before
+            self._rare.warning("commit.failed", cause=error.args[0].str())
+
+
+def _at(place: PartitionPlace, start: StartPoint, commit: Commit | None) -> TopicPartition:
+    """Where to read from; with the leader epoch of a commit, the broker says when what was read last is gone."""
+    epoch = commit.leader_epoch if commit is not None and start.is_as_committed else None
+    if epoch is None:
+        return TopicPartition(place.topic, place.partition, start.offset)
+    return TopicPartition(place.topic, place.partition, start.offset, leader_epoch=epoch)
+
+
+def _metadata(partition: TopicPartition) -> str | None:
+    """The metadata of a commit; None where it is no text.
+
+    librdkafka hands it over without its end, so that what lies behind it in memory follows. Ours ends with a zero
+    byte, which confluent-kafka adds; what others write may be followed by anything.
+    """
+    try:
+        return partition.metadata
+    except UnicodeDecodeError:
+        return None

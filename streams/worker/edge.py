@@ -1,0 +1,193 @@
+"""The edge of the stream: what a worker consumes with, and what the control room is told of it.
+
+members of the group ──batches──► inboxes of the agents
+──losses───┐
+topic watch ──foreign clients───┼──► told once a second, on the log; then the partition is committed again
+tables that were read anew ─────┘
+"""
+
+import socket
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import structlog
+
+from schemas.errors import Cause
+from schemas.topics import FUSION_INPUT
+from schemas.units import EpochMs
+from streams.faust.app import WorkerApp
+from streams.faust.inbox import Inbox
+from streams.faust.transport import Transport
+from streams.kafka.admin import admin_client
+from streams.kafka.batch import Batch, PartitionPlace
+from streams.kafka.bounds_lookup import BoundsLookup
+from streams.kafka.config import KafkaConfig
+from streams.kafka.group_consumer import ConsumerLimits, GroupConsumer
+from streams.kafka.group_settings import CLIENT_PREFIX
+from streams.kafka.group_state import GroupState
+from streams.kafka.partition_start import LossKind, UnreadRecords
+from streams.worker.commit_limits import CommitLimits
+from streams.worker.context import Deliverer
+from streams.worker.ending import stop_now
+from streams.worker.losses import Loss, count_losses, loss_notices
+from streams.worker.metrics import Metrics
+from streams.worker.topic_watch import ForeignMember, TopicWatch
+
+log = structlog.get_logger(__name__)
+
+_CAUSES: Final[Mapping[LossKind, Cause]] = {
+    LossKind.TAKEN: Cause.RECORDS_MISSING,
+    LossKind.SHORTER: Cause.LOG_TRUNCATED,
+    LossKind.REPLACED: Cause.ANOTHER_LOG,
+}
+
+
+class Edge:
+    """The members of one worker's group, and what there is to tell of them.
+
+    Args:
+        kafka: The broker.
+        group: The consumer group.
+        topics: What is read in it.
+        follows: What is read beside it: a topic of these that is made anew is read anew.
+        limits: How much at once.
+        state: Gets what is known of the partitions.
+        commit_limits: Records that no commit may pass yet.
+        note_made_anew: Told of a topic that is followed and was made anew; called in another thread.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaConfig,
+        group: str,
+        topics: Sequence[str],
+        follows: Sequence[str],
+        limits: ConsumerLimits,
+        state: GroupState,
+        commit_limits: CommitLimits,
+        note_made_anew: Callable[[str], None],
+    ) -> None:
+        self._state, self._topics, self._note_made_anew = state, tuple(topics), note_made_anew
+        self._inboxes: dict[str, Inbox] = {}
+        self._topic_ids: dict[str, str] = {}
+        self._losses: deque[tuple[Loss, PartitionPlace | None]] = deque()
+        """With the partition whose commits wait until it is told."""
+        admin = admin_client(kafka, [])
+        # A topic has a member of its own, so that a backlog of one never stands before a record of another.
+        shares = [[topic] for topic in topics] if kafka.capabilities.many_members else [list(topics)]
+        self.consumers = tuple(
+            GroupConsumer(
+                kafka,
+                group,
+                f"{CLIENT_PREFIX}{group}-{socket.gethostname()}",
+                share,
+                limits,
+                state,
+                BoundsLookup(kafka, admin),
+                hand_over=self._hand_over,
+                tell_loss=self._note_loss,
+                fail=stop_now,
+                commit_limit=commit_limits.of,
+            )
+            for share in shares
+        )
+        self._watch = TopicWatch(
+            admin,
+            kafka.capabilities,
+            group,
+            (*topics, *follows),
+            note_topic_id=self._note_topic_id,
+            tell=self._note_foreign_member,
+        )
+
+    def host(self, app: WorkerApp, add_agent: Callable[[str, Inbox], None]) -> None:
+        """Let a Faust app run the members, and an agent for each topic."""
+        for topic in self._topics:
+            self._inboxes[topic] = inbox = app.inbox(self._state.take)
+            add_agent(topic, inbox)
+        app.transports = (Transport(self.consumers, list(self._inboxes.values()), self._state),)
+
+    def watch(self) -> None:
+        """Begin to look at the topics and the group."""
+        self._watch.start()
+
+    def watch_no_more(self) -> None:
+        """The worker is stopping."""
+        self._watch.stop()
+
+    def note_read_anew(self, topic: str, cause: Cause) -> None:
+        """A topic that is followed had to be read anew: nobody knows what was missed meanwhile."""
+        self._losses.append((Loss(topic, self._topic_ids.get(topic, ""), 0, cause, 0, 0), None))
+
+    async def tell(self, delivery: Deliverer, metrics: Metrics, worker: str, at: EpochMs) -> None:
+        """Tell the control room what nobody will have read, and who takes records of ours.
+
+        Args:
+            delivery: Delivers the notices; commits go on after that.
+            metrics: Counts what is missing.
+            worker: Who has found it.
+            at: When, by our clock.
+
+        Raises:
+            DeliveryFailed: As `Deliverer.deliver`.
+        """
+        found = [self._losses.popleft() for _ in range(len(self._losses))]
+        if not found:
+            return
+        losses = [loss for loss, _ in found]
+        for loss in losses:
+            if loss.cause is Cause.FOREIGN_MEMBER:  # it has a line of its own, and nothing is missing yet
+                continue
+            log.error("records.missing", **loss._asdict(), records=loss.records)
+        await delivery.deliver(loss_notices(losses, worker, at))
+        count_losses(metrics, losses)
+        untold = {place for _, place in self._losses}  # found while the others were being told
+        for _, place in found:
+            if place is not None and place not in untold:
+                self._state.release(place)
+
+    def _note_loss(self, found: UnreadRecords) -> None:
+        """Runs in a consuming thread."""
+        if found.place.topic == FUSION_INPUT and found.kind is not LossKind.SHORTER:
+            self._state.release(found.place)  # restoring the state finds it, and knows more of it
+            return
+        partition, expected, first = found.place.partition, found.expected, found.found
+        if found.kind is LossKind.REPLACED:  # one event for all partitions, and for all workers
+            partition = expected = first = 0
+        loss = Loss(
+            found.place.topic,
+            found.topic_id,
+            partition,
+            _CAUSES[found.kind],
+            expected,
+            first,
+            found.since or None,
+        )
+        self._losses.append((loss, found.place))
+
+    def _note_foreign_member(self, member: ForeignMember) -> None:
+        """Runs in the thread of the topic watch."""
+        client = f"{member.client_id} {member.host}"
+        ours = [place for place in member.places if place.topic in self._topics]
+        for topic, partition in ours or [PartitionPlace(topic, 0) for topic in self._topics]:
+            topic_id = self._topic_ids.get(topic, "")
+            loss = Loss(topic, topic_id, partition, Cause.FOREIGN_MEMBER, 0, 0, client=client)
+            self._losses.append((loss, None))
+
+    def _hand_over(self, batches: Sequence[Batch]) -> None:
+        """Runs in a consuming thread."""
+        by_topic: dict[str, list[Batch]] = {}
+        for batch in batches:
+            by_topic.setdefault(batch.topic, []).append(batch)
+        for topic, found in by_topic.items():
+            self._inboxes[topic].put_batches(found)
+
+    def _note_topic_id(self, topic: str, topic_id: str) -> None:
+        """Runs in the thread of the topic watch."""
+        before, self._topic_ids[topic] = self._topic_ids.get(topic, topic_id), topic_id
+        if topic not in self._topics and before != topic_id:
+            log.error("topic.made_anew", topic=topic)
+            self._note_made_anew(topic)
+        for consumer in self.consumers:
+            consumer.note_topic_id(topic, topic_id)
