@@ -256,14 +256,15 @@ class GroupState:
         with self._lock:
             return all(self._joined.values())
 
-    def unanswered_for_ms(self) -> int:
+    def unanswered_for_ms(self, *, of_leaders: bool = False) -> int:
         """How long the broker has not answered, milliseconds: of the partition or member that has waited longest.
 
-        A partition without a leader counts like any other: nobody reads it.
+        A partition without a leader counts like any other, since nobody reads it; but not with `of_leaders`.
         """
         now = self._clock.monotonic()
         with self._lock:
-            heard = [*self._heard_at.values(), *(known.heard_at for known in self._partitions.values())]
+            waiting = [each for each in self._partitions.values() if each.has_leader or not of_leaders]
+            heard = [*self._heard_at.values(), *(known.heard_at for known in waiting)]
         return round(1000 * max((now - at for at in heard), default=0))
 
     def leaderless(self) -> list[PartitionPlace]:

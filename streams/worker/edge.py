@@ -1,9 +1,11 @@
 """The edge of the stream: what a worker consumes with, and what the control room is told of it.
 
-members of the group ──batches──► inboxes of the agents
-──losses───┐
-topic watch ──foreign clients───┼──► told once a second, on the log; then the partition is committed again
-tables that were read anew ─────┘
+    members of the group ──batches──► inboxes of the agents
+    members of the group ──losses───┐
+    topic watch ──foreign clients───┼──► told once a second, on the log; then the partition is committed again
+    tables that were read anew ─────┘
+
+Threads find what is to be told; the event loop tells it.
 """
 
 import socket

@@ -48,10 +48,8 @@ class LagMonitor:
         return self._state.unanswered_for_ms() / 1000
 
     def unanswered_by_leaders_for_s(self) -> float:
-        """The same, of those of our partitions that a broker leads."""
-        now = self._clock.now_ms()
-        led = (tp for tp in self._state.of(self._topics) if self._state.has_leader(tp))
-        return max((now - (self._state.answered_at(tp) or 0) for tp in led), default=0) / 1000
+        """The same, without those of our partitions that no broker leads."""
+        return self._state.unanswered_for_ms(of_leaders=True) / 1000
 
     def committed(self, partition: int) -> int | None:
         """The offset that was committed last of one of our partitions of the first topic."""

@@ -93,8 +93,13 @@ def _log_cause(cause: Cause) -> Cause:
 
 
 def count_losses(metrics: Metrics, losses: Sequence[Loss]) -> None:
-    """Count what is missing; a loss of which nobody knows the number counts as one record."""
+    """Count what is missing; a loss of which nobody knows the number counts as one record.
+
+    A foreign client that is only there has taken nothing that is known of, and is told again each minute.
+    """
     for loss in losses:
+        if loss.cause is Cause.FOREIGN_MEMBER and loss.records is None:
+            continue
         metrics.records_missing.labels(loss.topic, loss.cause).inc(
             1 if loss.records is None else loss.records
         )

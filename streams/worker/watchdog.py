@@ -118,8 +118,7 @@ class Watchdog:
         self._assert_moves("event loop, or what is due once a second,", self._loop_alive_at, now)
         for consumer in self._consumers:
             self._assert_moves("consumer", consumer.alive_at, now)
-        # Silence is measured by the wall clock. One that is set forward by an hour is no hour of silence: the next
-        # answer, which comes within half a second, says so.
+        # A report of the client is read at its own time, so silence is believed only where it lasts.
         if (silent_s := min(self._silent_s(), now - self._counted_from)) <= self._give_up_s:
             self._answered_at = now
         elif now - self._answered_at > ANSWER_S:

@@ -118,6 +118,10 @@ def test_a_foreign_member_is_named_with_the_partitions_that_it_has(told: Told) -
     assert isinstance(notice, FeedBrokenNotice)
     assert (notice.partition, notice.cause, notice.records) == (3, Cause.FOREIGN_MEMBER, None)
     assert notice.client == "dashboard /10.0.0.9"
+    counted = told.metrics.registry.get_sample_value(
+        "callbox_records_missing_total", {"topic": PILLAR_EVENTS, "cause": "foreign_member"}
+    )
+    assert not counted, "that it is there does not say that anything is missing"
 
 
 def test_a_list_that_had_to_be_read_anew_is_told(told: Told) -> None:

@@ -141,13 +141,16 @@ def test_a_partition_that_nobody_leads_is_silent_but_not_to_those_that_count_lea
     watched.state.answered(NEXT, ms(0), at_end=None, has_leader=False)
     watched.now = 7
     watched.answers(PLACE, at_s=5)
+    watched.state.heard([TOPIC, MORE], ms(6))
     assert watched.monitor.unanswered_for_s() == 7
     assert watched.monitor.unanswered_by_leaders_for_s() == 2
 
 
-def test_without_a_partition_no_leader_is_silent() -> None:
-    watched = Watched()
+def test_a_broker_that_is_away_is_silent_also_where_nobody_leads_any_partition(watched: Watched) -> None:
+    watched.state.answered(PLACE, ms(0), at_end=None, has_leader=False)
     watched.now = 7
+    assert watched.monitor.unanswered_by_leaders_for_s() == 7
+    watched.state.heard([TOPIC, MORE], ms(7))
     assert watched.monitor.unanswered_by_leaders_for_s() == 0
 
 
