@@ -21,6 +21,8 @@ pytestmark = pytest.mark.kafka
 
 PRESSES = 400
 RATE = 100
+EARLIER = 50
+"""How many are pressed before the victim starts, so that a snapshot is there however soon it is killed."""
 
 
 @pytest.fixture
@@ -33,8 +35,13 @@ def test_fusion_killed_between_delivery_and_commit_repeats_the_same_bytes_and_lo
     running: KillHarness,
 ) -> None:
     running.start("alarms")
-    victim = running.start("fusion", fail_point="fusion.delivered:100")
-    with running.presses(PRESSES, RATE):
+    elder = running.start("fusion")
+    with running.presses(EARLIER, RATE):
+        pass
+    running.wait_for_snapshot()
+    assert elder.stop() == 0
+    victim = running.start("fusion", fail_point="fusion.delivered:50")
+    with running.presses(PRESSES - EARLIER, RATE, first=EARLIER):
         assert victim.wait(30) == -signal.SIGKILL
         heir = running.start("fusion")
     assert running.lost() == set()

@@ -21,7 +21,7 @@ from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind
 from schemas.feeds import PillarEvent
-from schemas.topics import ALERTS, PILLAR_EVENTS
+from schemas.topics import ALERTS, FUSION_SNAPSHOT, PILLAR_EVENTS
 from streams.clock import now_ms
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
@@ -87,20 +87,20 @@ class KillHarness:
         return worker
 
     @contextmanager
-    def presses(self, count: int, rate: int) -> Iterator[None]:
-        """Press `count` pillars once each while the test goes on; wait for the last at the end."""
-        thread = threading.Thread(target=self._press, args=(count, rate))
+    def presses(self, count: int, rate: int, first: int = 0) -> Iterator[None]:
+        """Press `count` pillars from number `first` once each while the test goes on; wait for the last at the end."""
+        thread = threading.Thread(target=self._press, args=(range(first, first + count), rate))
         thread.start()
         try:
             yield
         finally:
             thread.join()
 
-    def _press(self, count: int, rate: int) -> None:
+    def _press(self, numbers: range, rate: int) -> None:
         producer = Producer(
             {"bootstrap.servers": self.kafka.bootstrap, "partitioner": "murmur2_random", "linger.ms": 0}
         )
-        for number in range(count):
+        for number in numbers:
             at, device = now_ms(), pillar(number).device_id
             event = PillarEvent(
                 device_id=device,
@@ -130,6 +130,13 @@ class KillHarness:
             for record in read_all(self.kafka, ALERTS)
             for source in decode(record.value, Alert).sources
         }
+
+    def wait_for_snapshot(self) -> None:
+        """Wait until a fold has saved what it knows."""
+        deadline = time.monotonic() + ARRIVED_S
+        while not any(True for _ in read_all(self.kafka, FUSION_SNAPSHOT)):
+            assert time.monotonic() < deadline, "no snapshot was written"
+            time.sleep(0.2)
 
     def lost(self) -> set[str]:
         """Presses that the broker confirmed and that no alert names, after some patience."""
