@@ -6,11 +6,12 @@ window in which a crash must repeat and must not lose.
 
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Self
 
 from streams.kafka.batch import Batch
-from streams.worker.agent import Agent, MakeAgent
+from streams.worker.agent import HotAgent, MakeAgent
+from streams.worker.work import Work
 
 VARIABLE: Final = "CALLBOX_FAIL_POINT"
 """Read by `callbox_testkit.worker` only; `callbox worker` takes no notice of it."""
@@ -70,18 +71,15 @@ def killed_at(make_agent: MakeAgent, fail_point: FailPoint) -> MakeAgent:
 
 
 class _KilledAgent:
-    """An agent whose `process` may not come back; everything else is the shipped one's."""
+    """A hot agent that may not come back from its last delivery; everything else is the shipped one's."""
 
-    def __init__(self, agent: Agent, fail_point: FailPoint) -> None:
+    def __init__(self, agent: HotAgent, fail_point: FailPoint) -> None:
         self._agent, self._fail_point = agent, fail_point
 
-    async def process(self, batches: Sequence[Batch]) -> Awaitable[None]:
-        """Process the batches; the worker commits them when what is returned is done."""
-        return self._delivered(await self._agent.process(batches))
-
-    async def _delivered(self, following: Awaitable[object]) -> None:
-        await following
-        self._fail_point.delivered()
+    def process(self, batch: Batch, work: Work) -> None:
+        """Process the batch; the worker commits it when all that follows is delivered."""
+        self._agent.process(batch, work)
+        work.when_delivered(self._fail_point.delivered)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._agent, name)

@@ -1,6 +1,7 @@
 """Guarantees broken on purpose, so that the chaos bench is known to see the damage.
 
 shipped agent ─► given a delivery that is late or renames, or a restore that is empty ─► the same agent, broken
+                 what a hot agent hands over goes the same way
 
 Nothing of this is in the shipped workers: `callbox_testkit.worker` puts these pieces in the place of theirs.
 """
@@ -9,8 +10,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from secrets import token_hex
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -18,11 +20,14 @@ from processors.state.partition_state import State, new_state
 from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.topics import ALERTS, FUSION_INPUT, INCIDENTS, MAINTENANCE, TEST_ALERTS
+from streams.kafka.batch import Batch
+from streams.kafka.outbox import Sending
 from streams.kafka.producer import ProducerRecord, RecordMetadata
 from streams.kafka.reader import BrokerReader
 from streams.state.restore import Restored
-from streams.worker.agent import Agent, MakeAgent
+from streams.worker.agent import MakeAgent
 from streams.worker.context import Context, Deliverer
+from streams.worker.work import Handed, Work
 
 VARIABLE: Final = "CALLBOX_SABOTAGE"
 """Read by `callbox_testkit.worker` only; `callbox worker` takes no notice of it."""
@@ -63,15 +68,19 @@ def requested_sabotage(environment: Mapping[str, str]) -> Sabotage | None:
     return Sabotage(name) if name else None
 
 
-def sabotaged(make_agent: Callable[..., Agent], sabotage: Sabotage) -> MakeAgent:
+def sabotaged(make_agent: Callable[..., Any], sabotage: Sabotage) -> MakeAgent:
     """Make the shipped agent, but give it the piece that breaks the guarantee."""
 
-    def make(context: Context) -> Agent:
+    def make(context: Context) -> Any:
         match sabotage:
             case Sabotage.ACK_BEFORE_DELIVERY:
-                return make_agent(replace(context, delivery=LateDelivery(context.delivery)))
+                late = LateDelivery(context.delivery)
+                agent = make_agent(replace(context, delivery=late))
+                return _Diverted(agent, partial(_LateWork, late, context)) if context.spec.is_hot else agent
             case Sabotage.RANDOM_IDS:
-                return make_agent(replace(context, delivery=RenamingDelivery(context.delivery)))
+                renaming = RenamingDelivery(context.delivery)
+                agent = make_agent(replace(context, delivery=renaming))
+                return _Diverted(agent, partial(_RenamedWork, renaming)) if context.spec.is_hot else agent
             case Sabotage.SKIP_RESTORE if FUSION_INPUT in context.spec.reads:
                 return make_agent(context, restore=empty_state)
             case Sabotage.SKIP_RESTORE:  # no other agent has a state
@@ -89,7 +98,7 @@ class LateDelivery:
 
     async def begin(self, records: Sequence[ProducerRecord]) -> "asyncio.Future[list[RecordMetadata]]":
         """Promise it; nobody knows yet where the records will lie."""
-        sending = asyncio.create_task(self._send(list(records)))
+        sending = asyncio.create_task(self.send_late(list(records)))
         self._sending.add(sending)
         sending.add_done_callback(self._sending.discard)
         promised: asyncio.Future[list[RecordMetadata]] = asyncio.get_running_loop().create_future()
@@ -100,7 +109,8 @@ class LateDelivery:
         """Promise it, as `begin`."""
         return await (await self.begin(records))
 
-    async def _send(self, records: Sequence[ProducerRecord]) -> None:
+    async def send_late(self, records: Sequence[ProducerRecord]) -> None:
+        """Send it when it is too late."""
         await asyncio.sleep(self._late_s)
         await self._delivery.deliver(records)
 
@@ -115,13 +125,14 @@ class RenamingDelivery:
 
     async def begin(self, records: Sequence[ProducerRecord]) -> "asyncio.Future[list[RecordMetadata]]":
         """Hand them over, renamed."""
-        return await self._delivery.begin([self._replaced(record) for record in records])
+        return await self._delivery.begin([self.replaced(record) for record in records])
 
     async def deliver(self, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
         """Deliver them, renamed."""
-        return await self._delivery.deliver([self._replaced(record) for record in records])
+        return await self._delivery.deliver([self.replaced(record) for record in records])
 
-    def _replaced(self, record: ProducerRecord) -> ProducerRecord:
+    def replaced(self, record: ProducerRecord) -> ProducerRecord:
+        """The record, or an alert under other ids."""
         if record.topic not in ALERT_TOPICS or record.value is None:
             return record
         if record.topic != INCIDENTS or record.value not in self._renamed:
@@ -130,6 +141,55 @@ class RenamingDelivery:
                 del self._renamed[next(iter(self._renamed))]
         key, value = self._renamed[record.value]
         return record._replace(key=key, value=value)
+
+
+class _Diverted:
+    """A hot agent whose work is another one; everything else is the shipped one's."""
+
+    def __init__(self, agent: Any, divert: Callable[[Work], Any]) -> None:
+        self._agent, self._divert = agent, divert
+
+    def process(self, batch: Batch, work: Work) -> None:
+        """Process the batch; what follows goes another way."""
+        self._agent.process(batch, self._divert(work))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._agent, name)
+
+
+class _DivertedWork:
+    """Some of what is asked of a work; the rest is the real one's."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._work, name)
+
+
+class _LateWork(_DivertedWork):
+    """Counts nothing as under way, so that its batch is done at once."""
+
+    def __init__(self, late: LateDelivery, context: Context, work: Work) -> None:
+        super().__init__(work)
+        self._late, self._context = late, context
+
+    def hand_over(self, records: Sequence[ProducerRecord]) -> Sending:
+        """Promise it."""
+        self._context.spawn(self._late.send_late(list(records)))
+        return Sending(0, self._context.clock.now_ms())
+
+
+class _RenamedWork(_DivertedWork):
+    """Hands alerts over under other ids."""
+
+    def __init__(self, renaming: RenamingDelivery, work: Work) -> None:
+        super().__init__(work)
+        self._renaming = renaming
+
+    def hand_over(self, records: Sequence[ProducerRecord]) -> Handed:
+        """Hand them over, renamed."""
+        return self._work.hand_over([self._renaming.replaced(record) for record in records])
 
 
 def _renamed(value: bytes) -> tuple[bytes, bytes]:

@@ -53,7 +53,7 @@ async def _play(
     delivery = Delivery(librdkafka_settings(kafka) | {"delivery.timeout.ms": _GIVE_UP_MS})
     try:
         for topic in sorted({record.topic for record in records}):
-            await delivery.warm_up(topic, _ANSWER_S)
+            await asyncio.to_thread(delivery.warm_up, topic, _ANSWER_S)
         start, start_ms = monotonic(), now_ms()
         sending = []
         for record in records:

@@ -5,12 +5,11 @@ stop:  nothing more is begun ─► what is begun is done and delivered ─► c
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from mode.services import Service
 
-from streams.faust.inbox import Inbox
 from streams.kafka.group_consumer import GroupConsumer
 from streams.kafka.group_state import GroupState
 
@@ -24,15 +23,19 @@ class Transport(Service):
 
     Args:
         consumers: The members.
-        inboxes: What they feed.
+        close: Lets nothing more be begun of what they have fetched.
         state: What is known of the partitions.
     """
 
     def __init__(
-        self, consumers: Sequence[GroupConsumer], inboxes: Sequence[Inbox], state: GroupState, **kwargs: Any
+        self,
+        consumers: Sequence[GroupConsumer],
+        close: Callable[[], None],
+        state: GroupState,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._consumers, self._inboxes, self._state = tuple(consumers), tuple(inboxes), state
+        self._consumers, self._close, self._state = tuple(consumers), close, state
         self._joining: list[GroupConsumer] = []
 
     async def on_start(self) -> None:
@@ -43,8 +46,7 @@ class Transport(Service):
 
     async def on_stop(self) -> None:
         """Finish what is begun, commit it and leave; a member that was never started has nothing to leave."""
-        for inbox in self._inboxes:
-            inbox.close()
+        self._close()
         while self._state.has_begun_any():  # noqa: ASYNC110 - threads change it; the caller bounds it
             await asyncio.sleep(_PAUSE_S)
         await asyncio.gather(*(asyncio.to_thread(consumer.stop, _LEAVE_S) for consumer in self._joining))

@@ -1,23 +1,23 @@
 """A member of a consumer group, in a thread of its own: the only place where a worker consumes its topics.
 
-    assigned ──► where to begin? ──► poll ──► batches ──► the inboxes of the agents
+    assigned ──► where to begin? ──► poll ──► batches ──► the agents
     done by an agent ──► committed once an interval; and at once when a partition is revoked, or at the end
 
-A librdkafka consumer belongs to one thread, which is this one; everybody else asks `GroupState`. Nothing is waited for
-here but the broker's answer to a poll, because a pause here is a pause of every partition. What becomes of each
-partition is in streams/kafka/member_partitions.py.
+A librdkafka consumer belongs to one thread, which is this one; everybody else asks `GroupState`. Agents whose work is
+light decide here, between two polls (`BetweenPolls`). Nothing is waited for but the broker's answers, because a pause
+here is a pause of every partition. What becomes of each partition is in streams/kafka/member_partitions.py.
 """
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from schemas.errors import AccessDenied, WorkerStalled
 from schemas.units import EpochMs
-from streams.clock import SYSTEM_CLOCK, Clock
+from streams.clock import SYSTEM_CLOCK, Clock, pause
 from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.bounds_lookup import BoundsLookup
 from streams.kafka.broker_answers import Statistics, read_statistics
@@ -47,6 +47,12 @@ SERVE_S: Final = 0.05
 MOST: Final = 1_000
 """Records that are taken at once: about a millisecond of work."""
 
+BALANCE_PARTS: Final = 4
+"""A quarter of what may be in hand is handed over at most before it is looked at; that costs as much as a record."""
+
+FINISH_S: Final = 1.0
+"""How long the end waits for what is not of a batch."""
+
 _LONG_AGO: Final = float("-inf")
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's public names begin so
 _TRUNCATION: Final = KafkaError._LOG_TRUNCATION  # noqa: SLF001 - as above
@@ -68,6 +74,20 @@ class ConsumerLimits(NamedTuple):
     commit_interval_s: float
 
 
+class BetweenPolls(Protocol):
+    """What runs in the consuming thread between two polls (streams/worker/hot_loop.py)."""
+
+    @property
+    def has_under_way(self) -> bool:
+        """Whether anything is decided about and not done."""
+
+    def step(self, wait_s: float, /) -> float:
+        """Do what is due; how long the next poll may wait, at most as long as given."""
+
+    def serve(self, wait_s: float = 0.0, /) -> None:
+        """Take the answers to what is under way, and begin nothing."""
+
+
 class GroupConsumer:
     """One member of the group.
 
@@ -83,6 +103,7 @@ class GroupConsumer:
         tell_loss: Takes what nobody will have read; its partition is not committed before it is told.
         fail: Ends the process; called in the consuming thread.
         commit_limit: Up to where commits may go.
+        between: What runs between two polls.
         make_consumer: Makes the librdkafka consumer.
         clock: Ours.
     """
@@ -101,17 +122,20 @@ class GroupConsumer:
         tell_loss: Callable[[UnreadRecords], None],
         fail: Callable[[BaseException], object],
         commit_limit: CommitLimit,
+        between: Sequence[BetweenPolls] = (),
         make_consumer: Callable[[dict[str, Any]], Consumer] = Consumer,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._config, self._group, self._topics, self._limits = config, group, tuple(topics), limits
         self._state, self._clock = state, clock
-        self._hand_over, self._fail = hand_over, fail
+        self._hand_over, self._fail, self._between = hand_over, fail, tuple(between)
         self._full: set[str] = set()
+        self._unbalanced = 0
+        """Records that were handed over since it was looked at how many are in hand."""
         self._paused: set[PartitionPlace] = set()
         self._statistics: Statistics | None = None
         self._refused: tuple[float, KafkaError] | None = None
-        self._is_steady = False
+        self._is_steady = self._is_deciding = False
         self._served_at = self._committed_at = _LONG_AGO
         self._rare = RareLogger(log, clock.monotonic)
         self._lock = threading.Lock()
@@ -128,7 +152,14 @@ class GroupConsumer:
             | {"error_cb": self._on_error, "stats_cb": self._on_statistics, "on_commit": self._on_commit}
         )
         self._partitions = MemberPartitions(
-            config, self._consumer, state, lookup, tell_loss=tell_loss, commit_limit=commit_limit, clock=clock
+            config,
+            self._consumer,
+            state,
+            lookup,
+            tell_loss=tell_loss,
+            commit_limit=commit_limit,
+            wait=self._wait if self._between else pause,
+            clock=clock,
         )
         self._thread = threading.Thread(target=self._run, name=f"consume {topics[0]}", daemon=True)
 
@@ -155,11 +186,13 @@ class GroupConsumer:
             self.subscribe()
             while not self._stopping.is_set():
                 self.run_once()
+            self._finish()
             self._partitions.commit(wait=True)
             self._consumer.close()
         except BaseException as error:  # noqa: BLE001 - a thread that has ended would look like an idle topic
             is_nameless = isinstance(error, AccessDenied) and self._group not in str(error)
-            self._fail(AccessDenied(f"group {self._group}: {error}") if is_nameless else error)
+            is_of_group = is_nameless and not self._is_deciding
+            self._fail(AccessDenied(f"group {self._group}: {error}") if is_of_group else error)
         finally:
             self._stopped.set()
 
@@ -177,6 +210,7 @@ class GroupConsumer:
 
         Raises:
             AccessDenied: The broker or the group refuses us.
+            DeliveryFailed: What was decided between two polls was not delivered.
             WorkerStalled: The client cannot go on.
         """
         now = self._clock.monotonic()
@@ -185,12 +219,28 @@ class GroupConsumer:
             self._served_at = now
             self._serve(now)
         is_waited_for = self._full or not self._partitions.is_complete
-        first = self._consumer.poll(SERVE_S if is_waited_for else POLL_S)
+        wait_s = SERVE_S if is_waited_for else POLL_S
+        self._is_deciding = True
+        for each in self._between:
+            wait_s = each.step(wait_s)
+        self._is_deciding = False
+        first = self._consumer.poll(wait_s)
         if first is None:
             self._note_answers()
             return
         # A time-out would be waited out in full here. Without one: what the fetcher has, and no more.
         self._take([first, *self._consumer.consume(MOST - 1, 0)])
+
+    def _wait(self, wait_s: float) -> None:
+        """Wait a moment for what is under way."""
+        for each in self._between:
+            each.serve(wait_s / len(self._between))
+
+    def _finish(self) -> None:
+        """Wait until nothing is under way: batches are done by now, and what is not of a batch takes a moment."""
+        deadline = self._clock.monotonic() + FINISH_S
+        while any(each.has_under_way for each in self._between) and self._clock.monotonic() < deadline:
+            self._wait(SERVE_S)
 
     def _serve(self, now: float) -> None:
         with self._lock:
@@ -223,7 +273,9 @@ class GroupConsumer:
                 self._judge(_place(message), error)
         if batches := fetched.cut():
             self._hand_over(batches)
-            self._balance()
+            self._unbalanced += len(messages)
+            if self._unbalanced >= self._limits.most_in_hand // BALANCE_PARTS:
+                self._balance()
         for place in fetched.ends:
             self._state.answered(place, self._clock.now_ms(), at_end=True, has_leader=True)
 
@@ -261,6 +313,7 @@ class GroupConsumer:
 
     def _balance(self) -> None:
         """Fetch no more of a topic that has enough in hand, until half of it is done."""
+        self._unbalanced = 0
         most = self._limits.most_in_hand
         for topic, count in self._state.in_hand(self._topics).items():
             if topic in self._full and count <= most // 2:

@@ -212,7 +212,13 @@ class GroupState:
         with self._lock:
             return any(known.begun for known in self._partitions.values())
 
-    # The event loop writes.
+    # What decides writes: the event loop, or the consuming thread itself.
+
+    def may_begin(self, batch: Batch) -> bool:
+        """Whether a batch may still be begun: its partition may have gone since it was fetched."""
+        with self._lock:
+            known = self._current(batch)
+            return known is not None and not known.is_leaving
 
     def take(self, batch: Batch) -> bool:
         """An agent is about to begin a batch; False where it must not: its partition is not ours as it was."""

@@ -59,6 +59,7 @@ class MemberPartitions:
         lookup: Where partitions begin and end.
         tell_loss: Takes what nobody will have read; its partition is not committed before it is told.
         commit_limit: Up to where commits may go.
+        wait: Waits this many seconds for what is begun.
         clock: Ours.
     """
 
@@ -71,10 +72,12 @@ class MemberPartitions:
         *,
         tell_loss: Callable[[UnreadRecords], None],
         commit_limit: CommitLimit,
+        wait: Callable[[float], None] = pause,
         clock: Clock,
     ) -> None:
         self._config, self._consumer, self._state, self._lookup = config, consumer, state, lookup
         self._tell_loss, self._commit_limit, self._clock = tell_loss, commit_limit, clock
+        self._wait = wait
         self._assigned: set[PartitionPlace] = set()
         self._undecided: dict[PartitionPlace, int | None] = {}
         """Partitions that are ours and of which it is not known yet where to begin; with the offset that was reached
@@ -115,7 +118,7 @@ class MemberPartitions:
         self._state.leave(places)
         deadline = self._clock.monotonic() + REVOKE_S
         while self._state.has_begun(places) and self._clock.monotonic() < deadline:
-            pause(_WAIT_S)
+            self._wait(_WAIT_S)
         self._commit(places & self._assigned, wait=True)
         self._give_away(places)
 

@@ -1,17 +1,16 @@
 """Publishing: records are sent, and the caller waits until the broker has all of them.
 
-    records ─► begin ─┬─► urgent producer: sends at once ────────────────┬─► every record is confirmed ─► the future
-                      └─► calm producer: what nobody waits for, collected┘
+    records ─► begin ─► librdkafka, idempotent ─► every record is confirmed ─► the future
 
-Producers are librdkafka's and idempotent. A topic belongs to one of the two, so its records keep their order. The
-future is resolved when every record is confirmed by all in-sync replicas; only then may the input's offset be
+The future is resolved when every record is confirmed by all in-sync replicas; only then may the input's offset be
 committed. Faust's own `topic.send` is not used: it returns before delivery, a failed delivery still commits, and it
-costs 50 times as much (docs/adr/0006). `publish` is for commands: all of it is delivered, or the command fails.
+costs 50 times as much (docs/adr/0006). `publish` is for commands: all of it is delivered, or the command fails. What
+a thread decides goes out by `streams.kafka.outbox`.
 """
 
 import asyncio
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer
@@ -19,16 +18,11 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaExceptio
 from schemas.errors import AccessDenied, DeliveryFailed, TopicRefused
 from schemas.topics import BY_NAME
 from schemas.units import EpochMs
-from streams.clock import monotonic
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig, addresses, is_loopback
 from streams.kafka.errors import is_refusal
 
 POLL_S = 0.1
-
-CALM_LINGER_MS: Final = 15
-"""How long the calm producer collects records, so that they take fewer requests: each costs the broker as much as its
-records. Only a commit waits for them, and commits come once a second."""
 
 QUEUE_FULL_PAUSE_S = 0.005
 
@@ -85,27 +79,24 @@ class _Batch:
     def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
         self.future: asyncio.Future[list[RecordMetadata]] = loop.create_future()
         self._loop = loop
-        self._answering = threading.Lock()  # two producers may answer at once
         self._left = size
         self._places: list[RecordMetadata | None] = [None] * size
         self._failure: DeliveryFailed | None = None
 
     def answer(self, index: int, error: KafkaError | None, message: Message) -> None:
-        """Called by the polling thread of the record's producer."""
-        with self._answering:
-            if error is not None:
-                if not isinstance(self._failure, DeliveryRefused):  # that one an operator can correct
-                    self._failure = _failed(message.topic() or "", error)
-            else:
-                self._places[index] = RecordMetadata(
-                    message.topic() or "",
-                    message.partition() or 0,
-                    message.offset() or 0,
-                    _appended_at(message),
-                )
-            self._left -= 1
-            is_last = self._left == 0
-        if is_last:
+        """Called by the polling thread."""
+        if error is not None:
+            if not isinstance(self._failure, DeliveryRefused):  # that one an operator can correct
+                self._failure = failed_delivery(message.topic() or "", error)
+        else:
+            self._places[index] = RecordMetadata(
+                message.topic() or "",
+                message.partition() or 0,
+                message.offset() or 0,
+                _appended_at(message),
+            )
+        self._left -= 1
+        if not self._left:
             self._loop.call_soon_threadsafe(self._resolve)
 
     def _resolve(self) -> None:
@@ -117,35 +108,13 @@ class _Batch:
             self.future.set_result([place for place in self._places if place is not None])
 
 
-class _Lane:
-    """One producer, and the thread that takes the broker's answers to it."""
-
-    def __init__(self, producer: Producer, name: str, poll_s: float) -> None:
-        self.producer, self._poll_s = producer, poll_s
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name=name, daemon=True)
-        self._thread.start()
-
-    def _poll(self) -> None:
-        while not self._stopping.is_set():
-            self.producer.poll(self._poll_s)
-
-    def close(self, timeout_s: float) -> int:
-        """Flush and stop; how many records were not confirmed in time."""
-        left: int = self.producer.flush(timeout_s)
-        self._stopping.set()
-        self._thread.join(2 * self._poll_s)
-        return left
-
-
 class Delivery:
-    """The producers of one worker.
+    """The producer of one worker, and the thread that takes the broker's answers to it.
 
     Args:
         settings: librdkafka settings that reach the broker (streams.kafka.client_settings.librdkafka_settings).
-        make_producer: Makes a producer.
-        poll_s: How long the thread that takes the broker's answers waits for one.
-        calm: Topics of which the records are collected for a moment; without any there is one producer.
+        make_producer: Makes the producer.
+        poll_s: How long that thread waits for an answer.
     """
 
     def __init__(
@@ -153,18 +122,18 @@ class Delivery:
         settings: Mapping[str, Any],
         make_producer: Callable[[dict[str, Any]], Producer] = Producer,
         poll_s: float = POLL_S,
-        *,
-        calm: Collection[str] = (),
     ) -> None:
-        self._urgent = _Lane(make_producer(_producer_settings(settings, linger_ms=0)), "delivery", poll_s)
-        self._lanes, self._calm = [self._urgent], dict[str, _Lane]()
-        if calm:
-            made = make_producer(_producer_settings(settings, linger_ms=CALM_LINGER_MS))
-            self._lanes.append(_Lane(made, "delivery-calm", poll_s))
-            self._calm = dict.fromkeys(calm, self._lanes[-1])
+        self._producer, self._poll_s = make_producer(producer_settings(settings, linger_ms=0)), poll_s
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._poll, name="delivery", daemon=True)
+        self._thread.start()
 
-    async def warm_up(self, topic: str, timeout_s: float) -> None:
-        """Fetch the topic's metadata, so that the first record does not wait for it.
+    def _poll(self) -> None:
+        while not self._stopping.is_set():
+            self._producer.poll(self._poll_s)
+
+    def warm_up(self, topic: str, timeout_s: float) -> None:
+        """Fetch the topic's metadata, so that the first record does not wait for it. Blocks.
 
         Args:
             topic: Any that is written to or read.
@@ -173,11 +142,10 @@ class Delivery:
         Raises:
             DeliveryFailed: The broker did not answer, or does not have the topic.
         """
-        for lane in self._lanes:
-            await asyncio.to_thread(_ask_for_metadata, lane.producer, topic, timeout_s)
+        ask_for_metadata(self._producer, topic, timeout_s)
 
     async def begin(self, records: Sequence[ProducerRecord]) -> asyncio.Future[list[RecordMetadata]]:
-        """Hand records to the producers, and return before the broker has them; waits only while a queue is full.
+        """Hand records to the producer, and return before the broker has them; waits only while its queue is full.
 
         Args:
             records: Any number; records of one topic and partition keep their order, also with those of later calls.
@@ -212,10 +180,9 @@ class Delivery:
         return await (await self.begin(records))
 
     async def _produce(self, batch: _Batch, index: int, record: ProducerRecord) -> None:
-        producer = self._calm.get(record.topic, self._urgent).producer
         while True:
             try:
-                producer.produce(
+                self._producer.produce(
                     record.topic,
                     record.value,
                     record.key,
@@ -225,7 +192,7 @@ class Delivery:
             except BufferError:  # the local queue is full: wait for the broker, never drop
                 await asyncio.sleep(QUEUE_FULL_PAUSE_S)
             except KafkaException as error:
-                raise _failed(record.topic, error.args[0]) from error
+                raise failed_delivery(record.topic, error.args[0]) from error
             else:
                 return
 
@@ -235,11 +202,19 @@ class Delivery:
         Returns:
             How many records were not confirmed in time.
         """
-        deadline = monotonic() + timeout_s
-        return sum(lane.close(max(0.0, deadline - monotonic())) for lane in self._lanes)
+        left: int = self._producer.flush(timeout_s)
+        self._stopping.set()
+        self._thread.join(2 * self._poll_s)
+        return left
 
 
-def _producer_settings(settings: Mapping[str, Any], *, linger_ms: int) -> dict[str, Any]:
+def producer_settings(settings: Mapping[str, Any], *, linger_ms: int) -> dict[str, Any]:
+    """The settings of a producer that loses nothing.
+
+    Args:
+        settings: Those that reach the broker.
+        linger_ms: How long records are collected.
+    """
     return {
         **settings,
         "acks": "all",
@@ -252,14 +227,14 @@ def _producer_settings(settings: Mapping[str, Any], *, linger_ms: int) -> dict[s
     }
 
 
-def _ask_for_metadata(producer: Producer, topic: str, timeout_s: float) -> None:
+def ask_for_metadata(producer: Producer, topic: str, timeout_s: float) -> None:
     """Return once the broker has answered one of several questions. Blocks."""
     for left in reversed(range(WARM_UP_TRIES)):
         try:
             producer.list_topics(topic, timeout_s)
         except KafkaException as error:
             if not left or error.args[0].code() not in _UNANSWERED:
-                raise _failed(topic, error.args[0]) from error
+                raise failed_delivery(topic, error.args[0]) from error
         else:
             return
 
@@ -270,7 +245,8 @@ def _appended_at(message: Message) -> EpochMs | None:
     return EpochMs(time_ms) if kind == TIMESTAMP_LOG_APPEND_TIME else None
 
 
-def _failed(topic: str, error: KafkaError) -> DeliveryFailed:
+def failed_delivery(topic: str, error: KafkaError) -> DeliveryFailed:
+    """What it means that a record was not delivered."""
     if is_refusal(error):
         return DeliveryRefused(f"the broker refuses us: {topic}: {error.str()} ({error.name()})")
     return DeliveryFailed(f"{topic}: {error.str()} ({error.name()})")

@@ -23,6 +23,7 @@ from schemas.errors import DeliveryFailed
 from schemas.fusion_log import FusionSnapshot
 from schemas.topics import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from streams.clock import Clock
+from streams.kafka.compacted_table import Spawned
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.rare_log import RareLog
 from streams.worker.context import Context
@@ -43,7 +44,7 @@ into each."""
 
 
 class Snapshots:
-    """Saves the states of this worker's partitions.
+    """Saves the states of this worker's partitions. States are copied in the thread that folds them.
 
     Args:
         context: The worker.
@@ -56,7 +57,7 @@ class Snapshots:
         self._slot: dict[int, int] = {}
         self._took_s: dict[int, float] = {}
         self._began_at = -math.inf
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: list[Spawned] = []
         self._rare = RareLog()
 
     def is_due(self, partition: int) -> bool:
@@ -67,11 +68,13 @@ class Snapshots:
         """
         now, interval_s = self._context.clock.monotonic(), self._context.runtime.snapshot_interval_s
         since = now - self._saved_at.setdefault(partition, now)
-        if self._running or now - self._began_at < interval_s / (2 * len(self._context.assignment()) or 1):
+        # Asked after each batch: what can be answered without looking any further comes first.
+        if since < max(interval_s, REST_FACTOR * self._took_s.get(partition, 0.0)):
             return False
-        return since >= max(interval_s, REST_FACTOR * self._took_s.get(partition, 0.0))
+        pause_s = interval_s / (2 * len(self._context.assignment()) or 1)
+        return now - self._began_at >= pause_s and not self._still_running
 
-    def begin(self, state: State, topic_id: str) -> asyncio.Task[None]:
+    def begin(self, state: State, topic_id: str) -> Spawned:
         """Copy the state now; write, compress and send the copy beside the hot path.
 
         Args:
@@ -89,10 +92,20 @@ class Snapshots:
             state=b"",
             topic_id=topic_id,
         )
-        task = asyncio.create_task(self._send(freeze(state), snapshot))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return task
+        writing = self._context.spawn(self._send(freeze(state), snapshot))
+        self._running = [*self._still_running, writing]
+        return writing
+
+    async def written(self) -> None:
+        """Wait until the snapshots that were begun are delivered, or given up."""
+        while self._still_running:  # noqa: ASYNC110 - they were begun by another thread
+            await asyncio.sleep(LOOK_S)
+        for each in self._running:
+            each.result()
+
+    @property
+    def _still_running(self) -> list[Spawned]:
+        return [each for each in self._running if not each.done()]
 
     def show_ages(self, partitions: frozenset[int]) -> None:
         """Update the gauges of these partitions' last delivered snapshots, and remove those of others."""

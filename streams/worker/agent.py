@@ -1,11 +1,12 @@
 """What the process asks of an agent: to process batches; everything else is an optional hook."""
 
-from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from streams.kafka.batch import Batch
 from streams.worker.context import Context
+from streams.worker.work import Work
 
 
 class Agent(Protocol):
@@ -28,36 +29,38 @@ class Agent(Protocol):
         """
 
 
-class Delivered:
-    """What follows from batches where some of it is not urgent: it is done when all of it is delivered.
+class HotAgent(Protocol):
+    """The job of a worker that decides in its consuming thread. It may also have what `HotHooks` and `Hooks` name."""
 
-    Args:
-        work: Done when everything is delivered and counted.
-        urgent: What is waited for before more than one further list of batches is decided about.
-    """
+    def process(self, batch: Batch, work: Work, /) -> None:
+        """Decide about a batch, in order, and hand over what follows from it.
 
-    def __init__(self, work: Awaitable[object], urgent: Iterable[Awaitable[object]]) -> None:
-        self._work, self._urgent = work, tuple(urgent)
-
-    def __await__(self) -> Generator[Any, None, object]:
-        return self._work.__await__()
-
-    async def urgent(self) -> None:
-        """Wait for what is urgent.
+        A record about which nothing is decided yet is held by the context's `commit_limits`; its batch is done then.
+        Nothing is waited for. The batch is committed when all that was handed over is delivered.
 
         Raises:
-            DeliveryFailed: It was not delivered.
+            CallboxError: The process stops, and the batch is read again.
         """
-        for each in self._urgent:
-            await each
 
 
-MakeAgent = Callable[[Context], Agent]
-"""Makes an agent; nothing is loaded yet."""
+MakeAgent = Callable[[Context], Any]
+"""Makes an `Agent` or a `HotAgent`, as the spec of the worker says; nothing is loaded yet."""
 
 
 async def _nothing() -> None:
     """For an agent that has nothing to do at this point."""
+
+
+def _nothing_follows(_work: Work) -> None:
+    """For an agent that has nothing to do each second."""
+
+
+def _do_nothing() -> None:
+    """For an agent that has nothing to do after a batch."""
+
+
+def _needs_nothing(_batch: Batch, _work: Work) -> bool:
+    return True
 
 
 def _yes() -> bool:
@@ -74,7 +77,6 @@ class Hooks:
 
     Attributes:
         start: Loads what the job needs; the worker reads nothing before this is done.
-        after_batch: Called once batches are done, before the next ones.
         every_second: What is due once a second.
         is_ready: Whether it has everything it needs to process what comes; asked after `start`.
         clocks_agree: Whether this machine's clock is the broker's, as far as is known.
@@ -83,7 +85,6 @@ class Hooks:
     """
 
     start: Callable[[], Awaitable[Any]] = _nothing
-    after_batch: Callable[[], Awaitable[Any]] = _nothing
     every_second: Callable[[], Awaitable[Any]] = _nothing
     is_ready: Callable[[], bool] = _yes
     clocks_agree: Callable[[], bool] = _yes
@@ -91,9 +92,26 @@ class Hooks:
     finish: Callable[[], Awaitable[Any]] = _nothing
 
 
-HOOKS = tuple(Hooks.__slots__)
+@dataclass(frozen=True, slots=True)
+class HotHooks:
+    """What an agent may do in its consuming thread besides processing; nothing of it may wait.
+
+    Attributes:
+        prepare: Whether a batch can be decided about now; else what it needs is begun, and this is asked again.
+        after_batch: Called once batches are done, before the next ones.
+        second: What is due once a second, and what follows from it.
+    """
+
+    prepare: Callable[[Batch, Work], bool] = _needs_nothing
+    after_batch: Callable[[], None] = _do_nothing
+    second: Callable[[Work], None] = _nothing_follows
 
 
-def hooks_of(agent: Agent) -> Hooks:
+def hooks_of(agent: object) -> Hooks:
     """The hooks that an agent has."""
-    return Hooks(**{name: getattr(agent, name) for name in HOOKS if hasattr(agent, name)})
+    return Hooks(**{name: getattr(agent, name) for name in Hooks.__slots__ if hasattr(agent, name)})
+
+
+def hot_hooks_of(agent: object) -> HotHooks:
+    """The hooks that an agent has in its consuming thread."""
+    return HotHooks(**{name: getattr(agent, name) for name in HotHooks.__slots__ if hasattr(agent, name)})

@@ -1,7 +1,7 @@
 """What an agent is given: its spec, delivery, metrics, clock, and what it reads outside of its consumer group."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ import structlog
 from schemas.errors import Cause
 from schemas.topics import REGISTRY
 from streams.clock import SYSTEM_CLOCK, Clock
-from streams.kafka.compacted_table import CompactedTable
+from streams.kafka.compacted_table import CompactedTable, Spawned
 from streams.kafka.dead_letters import make_dead_letter
 from streams.kafka.producer import ProducerRecord, RecordMetadata
 from streams.kafka.reader import BrokerReader
@@ -67,6 +67,7 @@ class Context:
         clock: Wall time and the clock for intervals.
         tell_read_anew: Told that a topic which is followed had to be read anew, and why.
         tables: The topics that are followed, by name.
+        spawn: Runs a coroutine on the worker's event loop, from whichever thread; nobody waits for it.
     """
 
     spec: WorkerSpec
@@ -87,6 +88,7 @@ class Context:
     clock: Clock = SYSTEM_CLOCK
     tell_read_anew: Callable[[str, Cause], None] = lambda _topic, _cause: None
     tables: dict[str, CompactedTable[Any]] = field(default_factory=dict)
+    spawn: Callable[[Coroutine[Any, Any, Any]], Spawned] = asyncio.ensure_future
 
     async def blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run what blocks beside the event loop, so that membership, commits and probes go on."""
@@ -105,6 +107,7 @@ class Context:
             poll_interval_s=self.runtime.registry_poll_s,
             keeps_known=topic == REGISTRY,
             tell=self.tell_read_anew,
+            spawn=self.spawn,
         )
         self.tables[topic] = table
         return table

@@ -1,6 +1,6 @@
 """The edge of the stream: what a worker consumes with, and what the control room is told of it.
 
-    members of the group ──batches──► inboxes of the agents
+    members of the group ──batches──► hot loops in their own threads, or inboxes of agents over the event loop
     members of the group ──losses───┐
     topic watch ──foreign clients───┼──► told once a second, on the log; then the partition is committed again
     tables that were read anew ─────┘
@@ -10,7 +10,7 @@ Threads find what is to be told; the event loop tells it.
 
 import socket
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -28,12 +28,15 @@ from streams.kafka.config import KafkaConfig
 from streams.kafka.group_consumer import ConsumerLimits, GroupConsumer
 from streams.kafka.group_settings import CLIENT_PREFIX
 from streams.kafka.group_state import GroupState
+from streams.kafka.outbox import Outbox
 from streams.kafka.partition_start import LossKind, UnreadRecords
 from streams.worker.commit_limits import CommitLimits
 from streams.worker.context import Deliverer
 from streams.worker.ending import stop_now
+from streams.worker.hot_loop import HotLoop
 from streams.worker.losses import Loss, count_losses, loss_notices
 from streams.worker.metrics import Metrics
+from streams.worker.settings import Pace
 from streams.worker.topic_watch import ForeignMember, TopicWatch
 
 log = structlog.get_logger(__name__)
@@ -71,31 +74,16 @@ class Edge:
         note_made_anew: Callable[[str], None],
     ) -> None:
         self._state, self._topics, self._note_made_anew = state, tuple(topics), note_made_anew
-        self._inboxes: dict[str, Inbox] = {}
+        self._put: dict[str, Callable[[Sequence[Batch]], None]] = {}
         self._topic_ids: dict[str, str] = {}
         self._losses: deque[tuple[Loss, PartitionPlace | None]] = deque()
         """With the partition whose commits wait until it is told."""
-        admin = admin_client(kafka, [])
-        # A topic has a member of its own, so that a backlog of one never stands before a record of another.
-        shares = [[topic] for topic in topics] if kafka.capabilities.many_members else [list(topics)]
-        self.consumers = tuple(
-            GroupConsumer(
-                kafka,
-                group,
-                f"{CLIENT_PREFIX}{group}-{socket.gethostname()}",
-                share,
-                limits,
-                state,
-                BoundsLookup(kafka, admin),
-                hand_over=self._hand_over,
-                tell_loss=self._note_loss,
-                fail=stop_now,
-                commit_limit=commit_limits.of,
-            )
-            for share in shares
-        )
+        self._kafka, self._group, self._limits, self._commit_limits = kafka, group, limits, commit_limits
+        self._admin = admin_client(kafka, [])
+        self.consumers: tuple[GroupConsumer, ...] = ()
+        """The members; there are none before `run_hot` or `run_agents`."""
         self._watch = TopicWatch(
-            admin,
+            self._admin,
             kafka.capabilities,
             group,
             (*topics, *follows),
@@ -103,12 +91,83 @@ class Edge:
             tell=self._note_foreign_member,
         )
 
-    def host(self, app: WorkerApp, add_agent: Callable[[str, Inbox], None]) -> None:
-        """Let a Faust app run the members, and an agent for each topic."""
-        for topic in self._topics:
-            self._inboxes[topic] = inbox = app.inbox(self._state.take)
+    def run_agents(self, app: WorkerApp, add_agent: Callable[[str, Inbox], None]) -> None:
+        """Let a Faust app run the members, and over its event loop an agent for each topic."""
+        inboxes = {topic: app.inbox(self._state.take) for topic in self._topics}
+        for topic, inbox in inboxes.items():
+            self._put[topic] = inbox.put_batches
             add_agent(topic, inbox)
-        app.transports = (Transport(self.consumers, list(self._inboxes.values()), self._state),)
+        self.consumers = tuple(self._member(share, self._limits) for share in self._shares)
+        self._host(app, inboxes.values())
+
+    def run_hot(
+        self,
+        app: WorkerApp,
+        paces: Mapping[str, Pace],
+        make_loop: Callable[[str, Outbox], HotLoop],
+        make_outbox: Callable[[], Outbox],
+    ) -> tuple[Outbox, ...]:
+        """Let a Faust app run the members, and in the thread of each the loops of its topics.
+
+        Args:
+            app: The app.
+            paces: Topics that are not read as fast as they can be.
+            make_loop: Makes the loop of a topic.
+            make_outbox: Makes what the loops of one thread send by.
+
+        Returns:
+            What they send by.
+        """
+        outboxes: list[Outbox] = []
+        loops: dict[str, HotLoop] = {}
+        consumers: list[GroupConsumer] = []
+        for share in self._shares:
+            outboxes.append(make_outbox())
+            between = {topic: make_loop(topic, outboxes[-1]) for topic in share}
+            loops |= between
+            most = min(
+                [self._limits.batch_records, *(paces[topic].records for topic in share if topic in paces)]
+            )
+            consumers.append(
+                self._member(share, self._limits._replace(batch_records=most), tuple(between.values()))
+            )
+        self._put |= {topic: loop.put for topic, loop in loops.items()}
+        self.consumers = tuple(consumers)
+        self._host(app, loops.values())
+        return tuple(outboxes)
+
+    @property
+    def _shares(self) -> list[list[str]]:
+        """A topic has a member of its own, so that a backlog of one never stands before a record of another."""
+        many = self._kafka.capabilities.many_members
+        return [[topic] for topic in self._topics] if many else [list(self._topics)]
+
+    def _member(
+        self, share: Sequence[str], limits: ConsumerLimits, between: Sequence[HotLoop] = ()
+    ) -> GroupConsumer:
+        return GroupConsumer(
+            self._kafka,
+            self._group,
+            f"{CLIENT_PREFIX}{self._group}-{socket.gethostname()}",
+            share,
+            limits,
+            self._state,
+            BoundsLookup(self._kafka, self._admin),
+            hand_over=self._hand_over,
+            tell_loss=self._note_loss,
+            fail=stop_now,
+            commit_limit=self._commit_limits.of,
+            between=between,
+        )
+
+    def _host(self, app: WorkerApp, fed: Iterable[Inbox | HotLoop]) -> None:
+        closing = tuple(fed)
+
+        def close() -> None:
+            for each in closing:
+                each.close()
+
+        app.transports = (Transport(self.consumers, close, self._state),)
 
     def watch(self) -> None:
         """Begin to look at the topics and the group."""
@@ -183,7 +242,7 @@ class Edge:
         for batch in batches:
             by_topic.setdefault(batch.topic, []).append(batch)
         for topic, found in by_topic.items():
-            self._inboxes[topic].put_batches(found)
+            self._put[topic](found)
 
     def _note_topic_id(self, topic: str, topic_id: str) -> None:
         """Runs in the thread of the topic watch."""

@@ -24,15 +24,17 @@ from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
 from streams.kafka.group_consumer import ConsumerLimits
 from streams.kafka.group_state import GroupState
+from streams.kafka.outbox import Outbox
 from streams.kafka.producer import Delivery
 from streams.kafka.reader import BrokerReader
-from streams.worker.agent import Agent, Hooks, MakeAgent, hooks_of
+from streams.worker.agent import Hooks, HotAgent, MakeAgent, hooks_of, hot_hooks_of
 from streams.worker.agent_loop import AgentLoop
 from streams.worker.clock_watch import worker_name
 from streams.worker.commit_limits import CommitLimits
 from streams.worker.context import Context
 from streams.worker.edge import Edge
 from streams.worker.ending import EX_SOFTWARE, end_process, fail_stop, stop_now
+from streams.worker.hot_loop import HotLoop
 from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
 from streams.worker.probes import Health, serve_http
@@ -118,7 +120,7 @@ class _Worker:
             loop.add_signal_handler(number, self._stopping.set)
         state = GroupState(self._spec.reads, self._clock)
         lag = LagMonitor(state, self._spec.reads, self._metrics, self._clock)
-        delivery = Delivery(librdkafka_settings(self._kafka), calm=self._spec.calm)
+        delivery = Delivery(librdkafka_settings(self._kafka))
         group = group_of(self._name, self._runtime.group_prefix, self._replica)
 
         def note_made_anew(topic: str) -> None:
@@ -134,15 +136,17 @@ class _Worker:
             self._commit_limits,
             note_made_anew,
         )
-        context = self._make_context(delivery, lag, edge)
+        context = self._make_context(delivery, lag, edge, loop)
         agent = self._make_agent(context)
         hooks = hooks_of(agent)
         health = Health(lag, hooks, stall_s=self._runtime.stall_s)
         http = await serve_http(health, self._metrics, self._settings)
-        app = self._make_app(group, edge, agent, hooks, lag, state)
+        app, outboxes = self._make_app(group, edge, agent, lag, state)
+        senders: tuple[Delivery | Outbox, ...] = (*outboxes, delivery)
 
         async def start() -> None:
-            await delivery.warm_up(self._spec.reads[0], WARM_UP_S)
+            for each in senders:
+                await asyncio.to_thread(each.warm_up, self._spec.reads[0], WARM_UP_S)
             health.delivery_warm = True
             await hooks.start()
             health.agent_started = True
@@ -181,7 +185,8 @@ class _Worker:
         code = EX_SOFTWARE if crashed else await self._drain(app, hooks)
         if http is not None:
             await http.cleanup()
-        await asyncio.to_thread(delivery.close, FLUSH_S)
+        for each in senders:
+            await asyncio.to_thread(each.close, FLUSH_S)
         log.info("worker.stopped", worker=self._name, exit_code=code)
         watchdog.end()
         return code
@@ -196,13 +201,14 @@ class _Worker:
         )
 
     def _make_app(
-        self, group: str, edge: Edge, agent: Agent, hooks: Hooks, lag: LagMonitor, state: GroupState
-    ) -> WorkerApp:
-        """A Faust app with an agent for each topic, fed by the members of the group."""
+        self, group: str, edge: Edge, agent: Any, lag: LagMonitor, state: GroupState
+    ) -> tuple[WorkerApp, tuple[Outbox, ...]]:
+        """A Faust app with an agent for each topic, fed by the members of the group; and what hot agents send by."""
         app = create_app(group)
+        if self._spec.is_hot:
+            return app, self._run_hot(app, edge, agent, lag, state)
         loop = AgentLoop(
             agent,
-            hooks,
             state,
             lag,
             self._metrics,
@@ -210,10 +216,36 @@ class _Worker:
             fail=stop_now,
             is_stopping=lambda: app.should_stop,
         )
-        edge.host(app, lambda topic, inbox: app.add_agent(f"{self._name}.{topic}", inbox, loop.run))
-        return app
+        edge.run_agents(app, lambda topic, inbox: app.add_agent(f"{self._name}.{topic}", inbox, loop.run))
+        return app, ()
 
-    def _make_context(self, delivery: Delivery, lag: LagMonitor, edge: Edge) -> Context:
+    def _run_hot(
+        self, app: WorkerApp, edge: Edge, agent: HotAgent, lag: LagMonitor, state: GroupState
+    ) -> tuple[Outbox, ...]:
+        paces, hooks = self._spec.paces, hot_hooks_of(agent)
+
+        def make_loop(topic: str, outbox: Outbox) -> HotLoop:
+            return HotLoop(
+                agent,
+                hooks,
+                state,
+                lag,
+                self._metrics,
+                outbox,
+                self._clock,
+                merge_records=self._settings.merge_records,
+                rest_s=paces[topic].rest_s if topic in paces else 0.0,
+                has_seconds=topic == self._spec.reads[0],
+            )
+
+        def make_outbox() -> Outbox:
+            return Outbox(librdkafka_settings(self._kafka), calm=self._spec.calm, clock=self._clock)
+
+        return edge.run_hot(app, paces, make_loop, make_outbox)
+
+    def _make_context(
+        self, delivery: Delivery, lag: LagMonitor, edge: Edge, loop: asyncio.AbstractEventLoop
+    ) -> Context:
         return Context(
             spec=self._spec,
             settings=self._settings,
@@ -232,6 +264,7 @@ class _Worker:
             commit_limits=self._commit_limits,
             clock=self._clock,
             tell_read_anew=edge.note_read_anew,
+            spawn=lambda work: asyncio.run_coroutine_threadsafe(work, loop),
         )
 
     async def _unless_stopped(self, start: Coroutine[Any, Any, None]) -> bool:

@@ -1,5 +1,7 @@
 """What an operator may set for a worker, with the defaults that ship."""
 
+from typing import NamedTuple
+
 import msgspec
 
 
@@ -52,3 +54,15 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     registry_poll_s: float = 1.0
     stall_s: float = 30.0
     give_up_s: float = 90.0
+
+
+class Pace(NamedTuple):
+    """How fast a topic is read, so that others go first.
+
+    Attributes:
+        records: The most records in a batch.
+        rest_s: How long it rests after each, seconds.
+    """
+
+    records: int
+    rest_s: float

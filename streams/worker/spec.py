@@ -29,7 +29,7 @@ from schemas.topics import (
     dead_letter_topic,
 )
 from streams.kafka.acls import AclSet
-from streams.worker.settings import WorkerSettings
+from streams.worker.settings import Pace, WorkerSettings
 
 _LISTS: Final = frozenset({REGISTRY, HOTLIST})
 
@@ -43,6 +43,9 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         follows: Topics that it reads beside its group: tables, snapshots, its own output.
         writes: Topics that it writes, its dead letters among them.
         calm: Those of them whose records nobody waits for but a commit: they are collected for a moment.
+        is_hot: Whether its agent is a `HotAgent`: it decides in microseconds, in the consuming thread
+            (streams/worker/hot_loop.py). Others do heavy work, over an event loop.
+        paces: Topics that a hot agent reads slowly, so that others go first.
         replicable: Whether a second set of it may run beside the first: only where what it writes follows from what
             it reads alone, so that both sets write the same.
         settings: The defaults that ship.
@@ -55,6 +58,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     follows: tuple[str, ...] = ()
     writes: tuple[str, ...]
     calm: tuple[str, ...] = ()
+    is_hot: bool = False
+    paces: Mapping[str, Pace] = {}
     replicable: bool = False
     settings: WorkerSettings
     agent: str
@@ -90,6 +95,10 @@ _ALL: Final = (
         reads=(PILLAR_EVENTS, ACKS),
         follows=(REGISTRY,),
         writes=(FUSION_INPUT, *_dead_letters(PILLAR_EVENTS, ACKS, REGISTRY)),
+        is_hot=True,
+        # About a millisecond of work, and then presses have most of the CPU while a backlog of acknowledgements is
+        # read (2,000 take a second): on its way a press is handed over ten times, and would wait for these each time.
+        paces={ACKS: Pace(records=20, rest_s=0.005)},
         replicable=True,
         settings=WorkerSettings(http_port=8801),
         agent="streams.workers.alarms:AlarmsAgent",
@@ -141,7 +150,8 @@ _ALL: Final = (
             ACK_RESULTS,
             *_dead_letters(FUSION_INPUT),
         ),
-        calm=(INCIDENTS, FUSION_SNAPSHOT),
+        calm=(INCIDENTS,),
+        is_hot=True,
         replicable=True,
         settings=WorkerSettings(http_port=8802),
         agent="streams.workers.fusion:FusionAgent",

@@ -4,10 +4,13 @@ alarm.pillar-event.v1 ─► intake ─► fusion.input.v1 (key = zone)
     no registry names the device: a press ─► zone unassigned; else held for 5 s ─► forwarded, or a dead letter
 dispatch.ack.v1 ───────► zone ───► fusion.input.v1, in a stream of its own: no press waits behind it
 once a second: the partitions of the pillar feed that are caught up ─► every partition of fusion.input.v1
+
+Pillar events are decided about in the thread that consumes them; it alone looks at the registry and at what is held.
+Acknowledgements are decided about in the thread that consumes those, and it shares nothing with the other.
 """
 
-import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
@@ -27,18 +30,11 @@ from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
 from streams.worker.context import Context
 from streams.worker.log_writer import fact, forward
-from streams.worker.slices import Slices
+from streams.worker.work import Work
 from streams.workers.unregistered_events import HeldEvent, UnregisteredEvents
 from streams.workers.watermarks import Watermarks
 
 log = structlog.get_logger(__name__)
-
-ACKS_AT_ONCE = 20
-"""Delivered together: about a millisecond of work."""
-
-ACKS_PAUSE_S = 0.005
-"""Between two deliveries, so that presses have most of the CPU while a backlog of acknowledgements is read (2,000 take
-a second). On its way a press is handed over about ten times, and each time it would wait for a delivery of these."""
 
 LOOK_AGAIN_S = 0.2
 """How often the registry is looked at for a device that it does not name, besides once a second."""
@@ -61,42 +57,41 @@ class AlarmsAgent:
         """Read the site registry: before that a known pillar would look unknown."""
         await self._registry.start()
 
-    async def process(self, batches: Sequence[Batch]) -> Awaitable[None]:
+    def process(self, batch: Batch, work: Work) -> None:
         """Decode, decide, hand over, in slices."""
-        work = Slices(self._context)
-        if batches[0][0].topic == ACKS:
-            await self._forward_acks(batches, work)
-            return work.delivered()
+        if batch.topic == ACKS:
+            work.hand_over([self._ack(record) for record in batch])
+            return
         outgoing: list[ProducerRecord] = []
         named: list[HeldEvent] = []
-        for batch in batches:
-            for record in batch:
-                outgoing += await self._decide(record, named)
-                if work.is_over:
-                    await work.hand_over(outgoing)
-                    outgoing = []
-                    await work.rest()
-        await work.hand_over(outgoing)
-        return self._delivered(work, named)
+        for record in batch:
+            outgoing += self._decide(record, named)
+            if work.slice_is_over:
+                work.assert_not_failed()
+                work.hand_over(outgoing)
+                outgoing = []
+        work.hand_over(outgoing)
+        if named:
+            work.when_delivered(partial(self._unregistered.settled, named))
 
-    async def _delivered(self, work: Slices, named: Sequence[HeldEvent]) -> None:
-        await work.delivered()
-        self._unregistered.settled(named)
+    def second(self, work: Work) -> None:
+        """Follow the registry, and decide about what was held back."""
+        _, dead_letters = self._registry.look()
+        work.hand_over(dead_letters)
+        self._decide_about_held(work)
 
     async def every_second(self) -> None:
-        """Follow the registry, decide about what was held back, and report how far the feed is."""
-        await self._registry.refresh()
-        await self._decide_about_held()
+        """Report how far the feed is."""
         await self._watermarks.report()
 
     def clocks_agree(self) -> bool:
         """Our clock is the broker's, by the watermarks that were delivered last."""
         return self._watermarks.clocks_agree()
 
-    async def _decide(self, record: LogRecord, named: list[HeldEvent]) -> list[ProducerRecord]:
+    def _decide(self, record: LogRecord, named: list[HeldEvent]) -> list[ProducerRecord]:
         """What goes out for an event, whatever is wrong with it; `named` as of `_accept`."""
         try:
-            return await self._accept(record, named)
+            return self._accept(record, named)
         except DecodeError as error:
             return self._reject_event(record, error, _device_id_of(record))
         except CallboxError:  # the registry cannot be read: the process stops
@@ -105,31 +100,35 @@ class AlarmsAgent:
             log.exception("event.failed", partition=record.partition, offset=record.offset)
             return self._rescue(record, error)
 
-    async def _accept(self, record: LogRecord, named: list[HeldEvent]) -> list[ProducerRecord]:
+    def _accept(self, record: LogRecord, named: list[HeldEvent]) -> list[ProducerRecord]:
         """What goes out for an event.
 
         Args:
             record: The event's.
             named: Gets the events that were held back and go out with it, because their device is known now.
+
+        Returns:
+            What goes out, with the dead letters of registry records that were read on the way.
         """
         event = decode(record.value, PillarEvent)
         made = intake(event, record.timestamp_ms, place=_place(record))
+        dead_letters: list[ProducerRecord] = []
         device = self._registry.get(event.device_id)
         if device is None:
             # It takes what the client has fetched by now: no press waits for a broker here.
-            await self._registry.refresh(interval_s=LOOK_AGAIN_S)
+            _, dead_letters = self._registry.look(interval_s=LOOK_AGAIN_S)
             device = self._registry.get(event.device_id)
         if device is not None:
             held = self._unregistered.take(event.device_id)
             named += held
-            return [*_forwarded(held, device), forward(to_input(made, device.zone))]
+            return [*dead_letters, *_forwarded(held, device), forward(to_input(made, device.zone))]
         if event.kind is PillarKind.PRESS:
-            return [forward(to_input(made, UNASSIGNED_ZONE))]
+            return [*dead_letters, forward(to_input(made, UNASSIGNED_ZONE))]
         if self._unregistered.hold(event.device_id, record, made):
-            return []
-        return self._reject_event(record, _unknown(event.device_id), event.device_id)
+            return dead_letters
+        return [*dead_letters, *self._reject_event(record, _unknown(event.device_id), event.device_id)]
 
-    async def _decide_about_held(self) -> None:
+    def _decide_about_held(self, work: Work) -> None:
         """Forward what was held of devices that the registry names now, and give up what was held for too long."""
         outgoing: list[ProducerRecord] = []
         decided: list[HeldEvent] = []
@@ -141,17 +140,9 @@ class AlarmsAgent:
         for overdue in self._unregistered.take_overdue():
             outgoing += self._reject_event(overdue.record, _unknown(overdue.device_id), overdue.device_id)
             decided.append(overdue)
-        await self._context.delivery.deliver(outgoing)
-        self._unregistered.settled(decided)
-
-    async def _forward_acks(self, batches: Sequence[Batch], work: Slices) -> None:
-        """Forward acknowledgements, a few at a time, so that presses go first."""
-        records = [record for batch in batches for record in batch]
-        for start in range(0, len(records), ACKS_AT_ONCE):
-            if start:
-                await asyncio.sleep(ACKS_PAUSE_S)
-            few = records[start : start + ACKS_AT_ONCE]
-            await work.hand_over([self._ack(record) for record in few])
+        work.hand_over(outgoing)
+        if decided:
+            work.when_delivered(partial(self._unregistered.settled, decided))
 
     def _ack(self, record: LogRecord) -> ProducerRecord:
         try:

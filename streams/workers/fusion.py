@@ -5,15 +5,14 @@ fusion.input.v1 ─► fold ─► dispatch.alert.v1, maintenance.alert.v1, disp
                      ├───► dispatch.ack-result.v1
                      └───► fusion.snapshot.v1, and tombstones of incidents (beside the hot path)
 
-Only one call of `process` runs at a time, and it gives way to the loop between two slices. What runs then sees a
-state at a whole offset, or one in the middle of a tick. `_midway` names the partition of the latter: no snapshot of it
-is begun. What else is looked at meanwhile, the number of the tick and the counts of incidents, is right at any moment.
+States belong to the consuming thread, which folds, copies them for snapshots and shows their counts, each at a whole
+offset. The event loop writes ticks, snapshots and tombstones, and reads nothing of a state but its last tick's number.
 """
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Sequence
-from typing import Protocol
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -26,8 +25,7 @@ from schemas.codec import encode
 from schemas.enums import Grade, Reason, Status
 from schemas.errors import Cause
 from schemas.topics import ACK_RESULTS, FUSION_INPUT, INCIDENTS
-from schemas.units import SECOND_MS, EpochMs
-from streams.clock import Clock
+from schemas.units import SECOND_MS
 from streams.kafka.batch import Batch
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.reader import BrokerReader
@@ -36,10 +34,12 @@ from streams.state.incident_topic import IncidentTopic
 from streams.state.restore import Restored, restore
 from streams.state.snapshots import Snapshots
 from streams.state.ticks import TickWriter
-from streams.worker.agent import Delivered
 from streams.worker.broken_feed import broken_log
 from streams.worker.context import Context
-from streams.worker.slices import Slices
+from streams.worker.work import Handed, Work
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 log = structlog.get_logger(__name__)
 
@@ -80,53 +80,58 @@ class FusionAgent:
         self._states: dict[int, State] = {}
         self._ticks = ticks or TickWriter(context)
         self._topic_ids: dict[int, str] = {}
-        self._restoring = False
-        self._midway: int | None = None
-        """The partition of which a record is being folded."""
+        self._restoring: Future[Restored] | None = None
+        self._delivered: list[_Slice] = []
+        """What is delivered and not counted yet."""
         self._snapshots = Snapshots(context)
         self._incident_topic = incident_topic or IncidentTopic(context)
 
-    async def process(self, batches: Sequence[Batch]) -> Awaitable[object]:
+    def prepare(self, batch: Batch, work: Work) -> bool:
+        """Whether the state at the batch's first offset is in hand; else it is being restored, beside all this."""
+        if self._state_in_hand(batch) is not None:
+            return True
+        if self._restoring is None:
+            self._begin_to_restore(batch)
+            return False
+        if not self._restoring.done():
+            return False
+        done, self._restoring = self._restoring, None
+        self._take_restored(done.result(), work)
+        return self._state_in_hand(batch) is not None
+
+    def process(self, batch: Batch, work: Work) -> None:
         """Fold, encode, hand over, in slices."""
-        work, made = Slices(self._context), [_Slice(self._context.clock)]
-        for batch in batches:
-            if (state := self._state_in_hand(batch)) is None:
-                await made[-1].hand_over(work)
-                made.append(_Slice(self._context.clock))
-                state = await self._restored(batch)
-            for record in batch:
-                self._midway = state.partition
-                entry = LogEntry(record.offset, record.timestamp_ms, record.key, record.value)
-                for decision in fold_in_steps(state, entry):
-                    made[-1].add(decision)
-                    if decision.reason is Reason.UNDECODABLE:
-                        made[-1].urgent.append(self._dead_letter(record, decision))
-                    if work.is_over:
-                        await made[-1].hand_over(work)
-                        made.append(_Slice(self._context.clock))
-                        await work.rest()
-                self._midway = None
-        await made[-1].hand_over(work)
-        return Delivered(self._delivered(work, made), work.urgent)
+        state, made = self._states[batch.partition], [_Slice()]
+        for record in batch:
+            entry = LogEntry(record.offset, record.timestamp_ms, record.key, record.value)
+            for decision in fold_in_steps(state, entry):
+                made[-1].add(decision)
+                if decision.reason is Reason.UNDECODABLE:
+                    made[-1].urgent.append(self._dead_letter(record, decision))
+                if work.slice_is_over:
+                    work.assert_not_failed()
+                    made[-1].hand_over(work)
+                    made.append(_Slice())
+        made[-1].hand_over(work)
+        work.when_delivered(partial(self._note_delivered, made))
 
-    async def _delivered(self, work: Slices, made: Sequence["_Slice"]) -> None:
-        await work.delivered()
-        self._count(made)
-
-    async def after_batch(self) -> None:
+    def after_batch(self) -> None:
         """Begin a snapshot that is due."""
-        ours = self._context.assignment()
         for partition, state in self._states.items():
-            if partition in ours and partition != self._midway and self._snapshots.is_due(partition):
+            if self._snapshots.is_due(partition) and partition in self._context.assignment():
                 self._snapshots.begin(state, self._topic_ids[partition])
 
-    async def every_second(self) -> None:
-        """Begin one tick to each of our partitions, and forget the states of those we lost."""
-        ours = self._context.assignment()
-        for lost in self._states.keys() - ours:
+    def second(self, _work: Work) -> None:
+        """Forget the states of the partitions that we lost, and show what there is to see of the others."""
+        for lost in self._states.keys() - self._context.assignment():
             del self._states[lost]
-        self._snapshots.show_ages(ours)
+        self._count()
         self._show_open_incidents()
+
+    async def every_second(self) -> None:
+        """Begin one tick to each of our partitions."""
+        ours = self._context.assignment()
+        self._snapshots.show_ages(ours)
         if INCIDENT_KEEPER not in ours:
             self._incident_topic.leave()
         # Restoring goes first: it takes the same executor. With a wrong clock, incidents would look old enough to go.
@@ -136,7 +141,7 @@ class FusionAgent:
 
     def is_ready(self) -> bool:
         """Every partition that is ours has its state."""
-        return not self._restoring and self._context.assignment() <= self._states.keys()
+        return self._restoring is None and self._context.assignment() <= self._states.keys()
 
     def clocks_agree(self) -> bool:
         """Our clock is the broker's, by the ticks that were delivered last."""
@@ -144,51 +149,50 @@ class FusionAgent:
 
     def is_restoring(self) -> bool:
         """A state is being read from a snapshot and the rest of the log."""
-        return self._restoring
+        return self._restoring is not None
 
     async def finish(self) -> None:
         """Save every state, so that the next owner starts where we stop."""
+        self._count()
         self._incident_topic.leave()
         self._ticks.stop()
-        await asyncio.gather(
-            *(
-                self._snapshots.begin(state, self._topic_ids[partition])
-                for partition, state in self._states.items()
-            )
-        )
+        for partition, state in self._states.items():
+            self._snapshots.begin(state, self._topic_ids[partition])
+        await self._snapshots.written()
 
     def _state_in_hand(self, batch: Batch) -> State | None:
         """The state at the batch's first offset; None after any jump, which also a lost partition makes."""
         state = self._states.get(batch[0].partition)
         return state if state is not None and state.offset == batch.start else None
 
-    async def _restored(self, batch: Batch) -> State:
-        """The state at the batch's first offset, from a snapshot and the rest of the log."""
-        partition = batch[0].partition
+    def _begin_to_restore(self, batch: Batch) -> None:
+        """Find the state at the batch's first offset, from a snapshot and the rest of the log.
+
+        A state in hand is given away for that: it is folded on, and nobody else may look at it meanwhile.
+        """
         self._context.metrics.restores.inc()
-        partitions = self._context.partitions[FUSION_INPUT]
-        self._restoring = True
-        try:
-            restored = await self._context.blocking(
-                self._restore,
-                self._context.reader,
-                partition,
-                partitions,
-                batch.start,
-                self._states.get(partition),
-            )
-        finally:
-            self._restoring = False
-        self._states[partition] = restored.state
-        self._topic_ids[partition] = restored.topic_id
+        self._restoring = self._context.executor.submit(
+            self._restore,
+            self._context.reader,
+            batch.partition,
+            self._context.partitions[FUSION_INPUT],
+            batch.start,
+            self._states.pop(batch.partition, None),
+        )
+
+    def _take_restored(self, restored: Restored, work: Work) -> None:
+        """Go on with a state; what is wrong with the log is told first."""
+        partition = restored.state.partition
+        self._states[partition], self._topic_ids[partition] = restored.state, restored.topic_id
         if restored.broken is not None:
             log.error("log.broken", partition=partition, **restored.broken._asdict())
             self._context.metrics.log_broken.labels(restored.broken.cause).inc()
             cause, expected, found = restored.broken
             at = self._context.clock.now_ms()
-            report = broken_log(partition, restored.topic_id, cause, expected, found, at)
-            await self._context.delivery.deliver([report])
-        return restored.state
+            work.hand_over([broken_log(partition, restored.topic_id, cause, expected, found, at)])
+
+    def _note_delivered(self, made: Iterable["_Slice"]) -> None:
+        self._delivered += made
 
     def _dead_letter(self, record: LogRecord, decision: Decision) -> ProducerRecord:
         return self._context.reject(record, Cause.UNDECODABLE, decision.detail)
@@ -200,8 +204,9 @@ class FusionAgent:
             known = sum(state.open_by_grade.get(grade, 0) for state in states)
             self._context.metrics.open_incidents.labels(grade).set(known)
 
-    def _count(self, made: Sequence["_Slice"]) -> None:
-        """Count what has been delivered, once for all of it: a metric takes 2 µs, and a press has four."""
+    def _count(self) -> None:
+        """Count what has been delivered, once a second: done for each batch it took as long as writing the alerts."""
+        made, self._delivered = self._delivered, []
         metrics = self._context.metrics
         decisions = [decision for each in made for decision in each.decisions]
         for reason, times in Counter(decision.reason for decision in decisions).items():
@@ -221,15 +226,10 @@ class FusionAgent:
 
 
 class _Slice:
-    """What one slice has decided.
+    """What one slice has decided."""
 
-    Args:
-        clock: Ours.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._confirmed_at: EpochMs | None = None
+    def __init__(self) -> None:
+        self._handed: Handed | None = None
         self.decisions: list[Decision] = []
         self.urgent: list[ProducerRecord] = []
         """Alerts, answers and dead letters."""
@@ -247,19 +247,18 @@ class _Slice:
         if (result := decision.result) is not None:
             self.urgent.append(ProducerRecord(ACK_RESULTS, result.ack_id.encode(), encode(result)))
 
-    async def hand_over(self, work: Slices) -> None:
+    def hand_over(self, work: Work) -> None:
         """Send it. The broker confirms alerts earlier than their copies, and that is when they are delivered."""
         if self.urgent:
-            (await work.hand_over(self.urgent)).add_done_callback(self._note_confirmed)
+            self._handed = work.hand_over(self.urgent)
         if self.copies:
-            await work.hand_over(self.copies, is_urgent=False)
+            work.hand_over(self.copies)
 
     def press_to_alert_ms(self) -> list[int]:
         """For each press that was named for the first time, how long it took from its receipt; 0 at least."""
-        confirmed_at = self._confirmed_at or self._clock.now_ms()  # it was confirmed in this turn of the loop
+        if self._handed is None:
+            return []
+        confirmed_at = self._handed.confirmed_at
         alerts = (alert for decision in self.decisions for alert in decision.alerts)
         named = (press for alert in alerts if (press := first_named_press(alert)) is not None)
         return [max(0, confirmed_at - press.received_at) for press in named]
-
-    def _note_confirmed(self, _delivered: object) -> None:
-        self._confirmed_at = self._clock.now_ms()

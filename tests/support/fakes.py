@@ -14,18 +14,19 @@ from schemas.enums import DeviceKind, Purpose
 from schemas.errors import BrokerUnavailable, Cause, DeliveryFailed
 from schemas.hotlist import HotlistEntry
 from schemas.registry import RegistryDevice
-from schemas.topics import BY_NAME, HOTLIST, REGISTRY, dead_letter_topic
+from schemas.topics import BY_NAME, HOTLIST, INCIDENTS, REGISTRY, dead_letter_topic
 from schemas.units import DAY_MS, EpochMs
-from streams.clock import Clock
+from streams.clock import Clock, pause
 from streams.kafka.batch import Batch
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, RecordMetadata
 from streams.kafka.record import LogRecord
-from streams.worker.agent import Agent
+from streams.worker.agent import Agent, HotAgent, hot_hooks_of
 from streams.worker.context import Context
 from streams.worker.metrics import Metrics
 from streams.worker.settings import RuntimeSettings, WorkerSettings
 from streams.worker.spec import WORKERS
+from streams.worker.work import Work
 from tests.support.log_records import device, ms
 
 if TYPE_CHECKING:
@@ -45,6 +46,35 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 async def processed(agent: Agent, batches: Sequence[Batch]) -> None:
     """Let an agent process batches, and wait until everything that follows is delivered."""
     await (await agent.process(batches))
+
+
+def decided(world: "World", agent: HotAgent, *batches: Batch) -> Work:
+    """Let a hot agent decide about batches, as its loop does; what follows may be on its way still."""
+    work, hooks = Work(world.delivery, world.clock.clock), hot_hooks_of(agent)
+    for each in batches:
+        while not hooks.prepare(each, work):
+            pause(0.001)
+        agent.process(each, work)
+    return work
+
+
+def settled(work: Work) -> None:
+    """Everything that follows is delivered, as far as the loop is told."""
+    work.assert_not_failed()
+    assert work.is_answered
+    work.finish()
+
+
+def done(world: "World", agent: HotAgent, *batches: Batch) -> None:
+    """Let a hot agent decide about batches, and all that follows be delivered."""
+    settled(decided(world, agent, *batches))
+
+
+def hot_second(world: "World", agent: object) -> None:
+    """One second of a hot agent in its own thread."""
+    work = Work(world.delivery, world.clock.clock)
+    hot_hooks_of(agent).second(work)
+    settled(work)
 
 
 def consumed(
@@ -84,6 +114,15 @@ class HandClock:
         return self.seconds
 
 
+class FakeHanded:
+    """Records that were handed over, and the broker's answer to all of them."""
+
+    def __init__(self, at: EpochMs) -> None:
+        self.is_answered = False
+        self.confirmed_at = at
+        self.failure: Exception | None = None
+
+
 class FakeDelivery:
     """Takes everything that a worker may write, in the lists in which it came; without a list of topics, anything."""
 
@@ -95,6 +134,8 @@ class FakeDelivery:
         self.held: frozenset[str] = frozenset()
         """Topics whose records the broker answers only after `confirm`."""
         self.waiting: list[Callable[[], None]] = []
+        self.now_ms: Callable[[], EpochMs] = lambda: ms(0)
+        """Our clock."""
         self.stamp: Callable[[], EpochMs | None] = lambda: None
         """What the broker's clock says, where it stamps what it appends."""
 
@@ -111,10 +152,37 @@ class FakeDelivery:
     def dead_letters(self, topic: str) -> list[DeadLetter]:
         return self.decoded(dead_letter_topic(topic), DeadLetter)
 
-    async def begin(self, records: Sequence[ProducerRecord]) -> asyncio.Future[list[RecordMetadata]]:
-        """The broker has them at once, unless it is `held`; nothing of what it refuses is written down."""
+    def is_calm(self, topic: str) -> bool:
+        return topic == INCIDENTS
+
+    def serve(self, timeout_s: float = 0.0) -> None:
+        pass
+
+    def send(self, records: Sequence[ProducerRecord]) -> FakeHanded:
+        """As `begin`, for a hot agent."""
+        self._assert_may_write(records)
+        handed = FakeHanded(self.now_ms())
+        if any(record.topic in self.refused for record in records):
+            handed.failure = DeliveryFailed(f"{records[0].topic}: refused")
+        elif records:
+            self.lists.append(list(records))
+
+        def answer() -> None:
+            handed.is_answered, handed.confirmed_at = True, self.now_ms()
+
+        if any(record.topic in self.held for record in records):
+            self.waiting.append(answer)
+        else:
+            answer()
+        return handed
+
+    def _assert_may_write(self, records: Sequence[ProducerRecord]) -> None:
         for record in records:
             assert record.topic in self._may_write, f"{record.topic}: the worker's spec does not name it"
+
+    async def begin(self, records: Sequence[ProducerRecord]) -> asyncio.Future[list[RecordMetadata]]:
+        """The broker has them at once, unless it is `held`; nothing of what it refuses is written down."""
+        self._assert_may_write(records)
         future: asyncio.Future[list[RecordMetadata]] = asyncio.get_running_loop().create_future()
         refused = [record.topic for record in records if record.topic in self.refused]
         places = [
@@ -196,6 +264,7 @@ class World:
         self.delivery, self.reader = FakeDelivery(spec.writes), FakeReader(spec.follows)
         for topic, records in (holds or {}).items():
             self.reader.holds(topic, records)
+        self.delivery.now_ms = self.clock.clock.now_ms
         self.metrics = Metrics()
         self.ours = frozenset({0})
         self.caught_up = frozenset[int]()

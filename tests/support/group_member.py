@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from streams.clock import Clock
 from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.config import KafkaConfig
-from streams.kafka.group_consumer import SERVE_S, ConsumerLimits, GroupConsumer
+from streams.kafka.group_consumer import SERVE_S, BetweenPolls, ConsumerLimits, GroupConsumer
 from streams.kafka.group_state import GroupState
 from tests.support.fake_consumer import FakeBroker, FakeConsumer, FakeLookup
 from tests.support.fakes import KAFKA, HandClock
@@ -28,6 +28,7 @@ class Member:
         batch_records: The most records in one batch.
         most_in_hand: Records of a topic that are handed over and not done.
         commit_interval_s: How often progress is committed.
+        between: What runs between two polls.
         clock: Of the member; by default one that is moved by hand, as `clock` of this class.
     """
 
@@ -39,6 +40,7 @@ class Member:
         batch_records: int = 100,
         most_in_hand: int = 1_000,
         commit_interval_s: float = 1e9,
+        between: Sequence[BetweenPolls] = (),
         clock: Clock | None = None,
     ) -> None:
         self.clock = HandClock()
@@ -63,6 +65,7 @@ class Member:
             tell_loss=self.losses.append,
             fail=self.failures.append,
             commit_limit=lambda topic, partition: self.limits.get(PartitionPlace(topic, partition)),
+            between=between,
             make_consumer=self._make_consumer,  # type: ignore[arg-type]
             clock=clock or self.clock.clock,
         )

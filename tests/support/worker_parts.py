@@ -61,9 +61,6 @@ class FakeAgent:
     async def _delivered(self) -> None:
         self.done.append("delivered")
 
-    async def after_batch(self) -> None:
-        self.done.append("after_batch")
-
     async def every_second(self) -> None:
         if self.failure is not None:
             raise self.failure
@@ -106,7 +103,7 @@ class FakeApp:
 
 def make_worker(drain_s: float = 5.0) -> _Worker:
     runtime = RuntimeSettings(drain_s=drain_s)
-    return _Worker(WORKERS["alarms"], FakeAgent, KAFKA, SETTINGS, runtime, {}, Path())
+    return _Worker(WORKERS["plates"], FakeAgent, KAFKA, SETTINGS, runtime, {}, Path())
 
 
 async def drained(worker: _Worker, app: FakeApp, agent: FakeAgent) -> int:

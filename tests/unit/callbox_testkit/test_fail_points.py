@@ -1,17 +1,36 @@
 """Fail points: a worker is killed the n-th time that it has delivered, and nothing else of it changes."""
 
-from collections.abc import Sequence
+from typing import cast
 
 import pytest
 
 from callbox_testkit.fail_points import FailPoint, killed_at, requested_fail_point
 from schemas.errors import DeliveryFailed
+from schemas.topics import FUSION_INPUT
 from streams.kafka.batch import Batch
-from streams.worker.agent import hooks_of
-from tests.support.fakes import World, batch, processed, run
-from tests.support.worker_parts import FakeAgent
+from streams.kafka.producer import ProducerRecord
+from streams.worker.agent import hooks_of, hot_hooks_of
+from streams.worker.context import Context
+from streams.worker.work import Work
+from tests.support.fakes import World, batch, decided, done, settled
 
-BATCHES: Sequence[Batch] = (batch(b"", topic="topic"),)
+BATCH = batch(b"", topic="topic")
+
+
+class FakeHotAgent:
+    """Hands over one record for a batch."""
+
+    def __init__(self, _context: Context) -> None:
+        pass
+
+    def process(self, _batch: Batch, work: Work) -> None:
+        work.hand_over([ProducerRecord(FUSION_INPUT, b"k", b"v")])
+
+    def is_restoring(self) -> bool:
+        return True
+
+    def prepare(self, _batch: Batch, work: Work | None) -> bool:
+        return work is not None
 
 
 class Kills:
@@ -59,43 +78,26 @@ def test_without_a_number_it_is_the_first_time(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_agent_has_delivered_when_the_process_ends() -> None:
-    made: list[FakeAgent] = []
-    done_at_the_end: list[list[str]] = []
-
-    class Noted(FakeAgent):
-        """Keeps itself for the test."""
-
-        def __init__(self, context: object) -> None:
-            super().__init__()
-            made.append(self)
-
-    point = FailPoint("alarms", 1, lambda: done_at_the_end.append(list(made[0].done)))
-    agent = killed_at(Noted, point)(World("alarms").context)
-    run(processed(agent, BATCHES))
-    assert done_at_the_end == [["process", "delivered"]]
+    world, kills = World("alarms"), Kills()
+    world.delivery.held = frozenset({FUSION_INPUT})
+    agent = killed_at(FakeHotAgent, FailPoint("alarms", 1, kills))(world.context)
+    work = decided(world, agent, BATCH)
+    assert kills.count == 0
+    world.delivery.confirm()
+    settled(work)
+    assert kills.count == 1
 
 
 def test_a_batch_that_is_not_delivered_does_not_count() -> None:
-    class Failing(FakeAgent):
-        """The broker takes nothing."""
-
-        async def _delivered(self) -> None:
-            raise DeliveryFailed("refused")
-
-    kills = Kills()
-    agent = killed_at(Failing, FailPoint("alarms", 1, kills))(World("alarms").context)
+    world, kills = World("alarms"), Kills()
+    world.delivery.refused = frozenset({FUSION_INPUT})
+    agent = killed_at(FakeHotAgent, FailPoint("alarms", 1, kills))(world.context)
     with pytest.raises(DeliveryFailed):
-        run(processed(agent, BATCHES))
+        done(world, agent, BATCH)
     assert kills.count == 0
 
 
 def test_everything_else_is_the_shipped_agents() -> None:
-    class Restoring(FakeAgent):
-        """Says that it restores."""
-
-        def is_restoring(self) -> bool:
-            return True
-
-    hooks = hooks_of(killed_at(Restoring, FailPoint("alarms", 1, Kills()))(World("alarms").context))
-    assert hooks.is_restoring()
-    assert hooks.is_ready() is hooks_of(Restoring()).is_ready()
+    agent = killed_at(FakeHotAgent, FailPoint("alarms", 1, Kills()))(World("alarms").context)
+    assert hooks_of(agent).is_restoring()
+    assert not hot_hooks_of(agent).prepare(BATCH, cast("Work", None))

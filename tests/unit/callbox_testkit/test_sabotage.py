@@ -14,11 +14,14 @@ from callbox_testkit.sabotage import (
 )
 from schemas.alert import Alert
 from schemas.codec import decode, encode
-from schemas.topics import ALERTS, FUSION_SNAPSHOT, INCIDENTS
+from schemas.topics import ALERTS, FUSION_INPUT, FUSION_SNAPSHOT, INCIDENTS
+from streams.kafka.batch import Batch
 from streams.kafka.producer import ProducerRecord
+from streams.worker.context import Context
 from streams.worker.spec import WORKERS
+from streams.worker.work import Work
 from streams.workers.fusion import FusionAgent
-from tests.support.fakes import FakeDelivery, World, run
+from tests.support.fakes import FakeDelivery, World, batch, done, run
 from tests.support.timeline import Timeline, only_alert
 
 
@@ -29,6 +32,24 @@ def raised() -> tuple[ProducerRecord, ProducerRecord]:
     alert = only_alert(line)
     key, value = alert.incident_id.encode(), encode(alert)
     return ProducerRecord(ALERTS, key, value), ProducerRecord(INCIDENTS, key, value)
+
+
+class RaisingAgent:
+    """Hands over an alert and its copy for a batch."""
+
+    def __init__(self, _context: Context) -> None:
+        pass
+
+    def process(self, _batch: Batch, work: Work) -> None:
+        for record in raised():
+            work.hand_over([record])
+
+
+class ForwardingAgent(RaisingAgent):
+    """Hands over a record of the log for a batch."""
+
+    def process(self, _batch: Batch, work: Work) -> None:
+        work.hand_over([ProducerRecord(FUSION_INPUT, b"k", b"v")])
 
 
 def test_it_is_asked_for_by_name_or_not_at_all() -> None:
@@ -81,8 +102,27 @@ def test_a_skipped_restore_is_an_empty_state_at_the_committed_offset() -> None:
 )
 def test_the_shipped_agent_is_given_another_delivery(sabotage: Sabotage, given: type) -> None:
     agent = sabotaged(FusionAgent, sabotage)(World("fusion").context)
-    assert isinstance(agent, FusionAgent)
     assert isinstance(agent._context.delivery, given)
+    assert isinstance(agent._agent, FusionAgent)
+
+
+def test_what_a_hot_agent_hands_over_is_late_too_and_its_batch_is_done_before() -> None:
+    world = World("alarms")
+
+    async def scene() -> None:
+        agent = sabotaged(ForwardingAgent, Sabotage.ACK_BEFORE_DELIVERY)(world.context)
+        done(world, agent, batch(b"", topic="topic"))
+        assert world.delivery.sent == []
+
+    run(scene())
+
+
+def test_what_a_hot_agent_hands_over_is_renamed_too() -> None:
+    world = World("fusion")
+    agent = sabotaged(RaisingAgent, Sabotage.RANDOM_IDS)(world.context)
+    done(world, agent, batch(b"", topic="topic"))
+    alert, copy = world.delivery.sent
+    assert (alert.key, alert.value) == (copy.key, copy.value) != (raised()[0].key, raised()[0].value)
 
 
 def test_the_shipped_agent_is_given_another_restore() -> None:

@@ -56,7 +56,11 @@ def fetched(state: GroupState, start: int = 0) -> Batch:
 def make_transport(
     state: GroupState, consumers: list[FakeConsumer], inboxes: list[Inbox] | None = None
 ) -> Transport:
-    return Transport(cast("list[GroupConsumer]", consumers), inboxes or [], state)
+    def close() -> None:
+        for inbox in inboxes or ():
+            inbox.close()
+
+    return Transport(cast("list[GroupConsumer]", consumers), close, state)
 
 
 def test_every_member_joins_at_the_start_and_leaves_at_the_stop() -> None:

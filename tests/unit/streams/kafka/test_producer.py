@@ -1,9 +1,7 @@
 """Delivery: the caller goes on when the broker has all of it, and not before."""
 
 import asyncio
-import queue
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from confluent_kafka import (
@@ -11,110 +9,19 @@ from confluent_kafka import (
     TIMESTAMP_LOG_APPEND_TIME,
     TIMESTAMP_NOT_AVAILABLE,
     KafkaError,
-    KafkaException,
 )
 
 from schemas.errors import DeliveryFailed
 from streams.kafka.producer import (
     ANY_PARTITION,
-    CALM_LINGER_MS,
     WARM_UP_TRIES,
     Delivery,
     DeliveryRefused,
     ProducerRecord,
     RecordMetadata,
 )
+from tests.support.fake_producer import FakeProducer
 from tests.support.fakes import run
-
-Answer = Callable[[], None]
-
-
-class FakeMessage:
-    """What librdkafka gives a delivery callback."""
-
-    def __init__(self, topic: str, partition: int, offset: int, stamp: tuple[int, int]) -> None:
-        self._place, self._stamp = (topic, partition, offset), stamp
-
-    def timestamp(self) -> tuple[int, int]:
-        return self._stamp
-
-    def topic(self) -> str:
-        return self._place[0]
-
-    def partition(self) -> int:
-        return self._place[1]
-
-    def offset(self) -> int:
-        return self._place[2]
-
-
-class FakeProducer:
-    """A producer whose broker answers when it is told to; callbacks run in the thread that polls."""
-
-    last: "FakeProducer"
-    made: "list[FakeProducer]"
-
-    def __init__(self, settings: dict[str, Any]) -> None:
-        FakeProducer.last = self
-        FakeProducer.made.append(self)
-        self.asked: list[str] = []
-        self.flushed: list[float] = []
-        self.settings = settings
-        self.produced: list[tuple[str, bytes | None, bytes | None, int]] = []
-        self.callbacks: list[Answer] = []
-        self.full = 0
-        """How many more calls find the queue full."""
-        self.automatic = True
-        self.failing: dict[str, KafkaError] = {}
-        self.refusing: KafkaError | None = None
-        self.known = {"topic"}
-        self.unanswered = 0
-        """How many of the first questions for metadata nobody answers."""
-        self.stamp = (TIMESTAMP_CREATE_TIME, 1_760_000_000_000)
-        self._due: queue.SimpleQueue[Answer] = queue.SimpleQueue()
-
-    def produce(
-        self,
-        topic: str,
-        value: bytes | None,
-        key: bytes | None,
-        partition: int,
-        *,
-        on_delivery: Callable[[object, FakeMessage], None],
-    ) -> None:
-        if self.full:
-            self.full -= 1
-            raise BufferError("Local: Queue full")
-        if self.refusing is not None:
-            raise KafkaException(self.refusing)
-        message = FakeMessage(topic, max(partition, 0), len(self.produced), self.stamp)
-        self.produced.append((topic, value, key, partition))
-        error = self.failing.get(topic)
-        self.callbacks.append(lambda: on_delivery(error, message))
-        if self.automatic:
-            self.answer(len(self.callbacks) - 1)
-
-    def answer(self, *numbers: int) -> None:
-        for number in numbers:
-            self._due.put(self.callbacks[number])
-
-    def poll(self, timeout_s: float) -> int:
-        try:
-            self._due.get(timeout=timeout_s)()
-        except queue.Empty:
-            return 0
-        return 1
-
-    def flush(self, timeout_s: float) -> int:
-        self.flushed.append(timeout_s)
-        return self._due.qsize()
-
-    def list_topics(self, topic: str, timeout_s: float) -> None:
-        self.asked.append(topic)
-        if len(self.asked) <= self.unanswered:
-            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
-        if topic not in self.known:
-            raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, "no such topic"))
 
 
 @pytest.fixture
@@ -122,9 +29,8 @@ def made() -> Iterator[Callable[..., Delivery]]:
     deliveries: list[Delivery] = []
     FakeProducer.made = []
 
-    def make(*calm: str) -> Delivery:
-        settings = {"bootstrap.servers": "127.0.0.1:1"}
-        deliveries.append(Delivery(settings, FakeProducer, poll_s=0.01, calm=calm))
+    def make() -> Delivery:
+        deliveries.append(Delivery({"bootstrap.servers": "127.0.0.1:1"}, FakeProducer, poll_s=0.01))
         return deliveries[-1]
 
     yield make
@@ -312,13 +218,10 @@ def test_lists_on_their_way_do_not_wait_for_each_other(made: Callable[[], Delive
 
 
 def test_warming_up_asks_for_the_topic(made: Callable[[], Delivery]) -> None:
-    async def scene() -> None:
-        delivery = made()
-        await delivery.warm_up("topic", 1.0)
-        with pytest.raises(DeliveryFailed, match="no such topic"):
-            await delivery.warm_up("missing", 1.0)
-
-    run(scene())
+    delivery = made()
+    delivery.warm_up("topic", 1.0)
+    with pytest.raises(DeliveryFailed, match="no such topic"):
+        delivery.warm_up("missing", 1.0)
 
 
 def test_closing_says_what_was_not_confirmed(made: Callable[[], Delivery]) -> None:
@@ -331,7 +234,7 @@ def test_an_address_that_is_dead_is_no_reason_to_give_a_start_up(
 ) -> None:
     warmed = made()
     FakeProducer.last.unanswered = unanswered
-    run(warmed.warm_up("topic", 1.0))
+    warmed.warm_up("topic", 1.0)
     assert len(FakeProducer.last.asked) == unanswered + 1
 
 
@@ -339,17 +242,17 @@ def test_a_broker_that_never_answers_ends_it(made: Callable[[], Delivery]) -> No
     warmed = made()
     FakeProducer.last.unanswered = WARM_UP_TRIES
     with pytest.raises(DeliveryFailed):
-        run(warmed.warm_up("topic", 1.0))
+        warmed.warm_up("topic", 1.0)
 
 
 def test_a_topic_that_is_missing_is_not_asked_for_again(made: Callable[[], Delivery]) -> None:
     warmed = made()
     with pytest.raises(DeliveryFailed):
-        run(warmed.warm_up("missing", 1.0))
+        warmed.warm_up("missing", 1.0)
     assert len(FakeProducer.last.asked) == 1
 
 
-# --- begun and not waited for, urgent and calm --------------------------------------------------------------------
+# --- begun and not waited for -----------------------------------------------------------------------------------
 
 
 def test_what_is_begun_is_sent_in_order_before_any_of_it_is_delivered(made: Callable[[], Delivery]) -> None:
@@ -383,44 +286,3 @@ def test_a_begun_delivery_fails_when_it_is_awaited(made: Callable[[], Delivery])
             await begun
 
     run(scene())
-
-
-def test_without_a_calm_topic_there_is_one_producer_and_it_collects_nothing(
-    made: Callable[[], Delivery],
-) -> None:
-    made()
-    assert [each.settings["linger.ms"] for each in FakeProducer.made] == [0]
-
-
-def test_records_of_a_calm_topic_go_through_a_producer_that_collects(made: Callable[..., Delivery]) -> None:
-    delivery = made("copies")
-    urgent, calm = FakeProducer.made
-    assert (urgent.settings["linger.ms"], calm.settings["linger.ms"]) == (0, CALM_LINGER_MS)
-    assert {name: value for name, value in urgent.settings.items() if name != "linger.ms"} == {
-        name: value for name, value in calm.settings.items() if name != "linger.ms"
-    }
-    run(delivery.deliver([*records(b"1"), *records(b"2", topic="copies"), *records(b"3")]))
-    assert [value for _, value, _, _ in urgent.produced] == [b"1", b"3"]
-    assert [value for _, value, _, _ in calm.produced] == [b"2"]
-
-
-def test_a_delivery_is_done_when_both_producers_have_answered(made: Callable[..., Delivery]) -> None:
-    async def scene() -> list[RecordMetadata]:
-        delivery = made("copies")
-        _urgent, calm = FakeProducer.made
-        calm.automatic = False
-        begun = await delivery.begin([*records(b"2", topic="copies"), *records(b"1")])
-        await delivery.deliver(records(b"3"))  # an alert does not wait for copies
-        assert not begun.done()
-        calm.answer(0)
-        return await begun
-
-    assert run(scene()) == [RecordMetadata("copies", 0, 0), RecordMetadata("topic", 0, 0)]
-
-
-def test_both_producers_are_warmed_up_and_flushed(made: Callable[..., Delivery]) -> None:
-    delivery = made("copies")
-    run(delivery.warm_up("topic", 1.0))
-    assert [each.asked for each in FakeProducer.made] == [["topic"], ["topic"]]
-    assert delivery.close(0.5) == 0
-    assert all(0 <= each.flushed[0] <= 0.5 for each in FakeProducer.made)

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 
 from streams.kafka.batch import Batch
-from streams.worker.agent import hooks_of
-from tests.support.fakes import run
+from streams.worker.agent import hooks_of, hot_hooks_of
+from streams.worker.work import Work
+from tests.support.fakes import World, batch, run
 
 
 class Bare:
@@ -30,7 +31,7 @@ class Restoring(Bare):
 
 def test_an_agent_that_only_processes_is_ready_once_it_is_started() -> None:
     hooks = hooks_of(Bare())
-    for hook in (hooks.start, hooks.after_batch, hooks.every_second, hooks.finish):
+    for hook in (hooks.start, hooks.every_second, hooks.finish):
         run(hook())
     assert hooks.is_ready()
     assert hooks.clocks_agree()
@@ -43,3 +44,19 @@ def test_a_hook_that_an_agent_has_is_called() -> None:
     assert hooks.is_restoring()
     run(hooks.finish())
     assert agent.done == ["finish"]
+
+
+class Hot:
+    """A hot agent that only processes."""
+
+    def process(self, batch: Batch, work: Work) -> None:
+        pass
+
+
+def test_a_hot_agent_that_only_processes_needs_nothing_and_nothing_follows_from_a_second() -> None:
+    world = World("fusion")
+    hooks, work = hot_hooks_of(Hot()), Work(world.delivery, world.clock.clock)
+    assert hooks.prepare(batch(b"", topic="topic"), work)
+    hooks.after_batch()
+    hooks.second(work)
+    assert work.is_empty

@@ -11,7 +11,6 @@ from streams.faust.app import WorkerApp, create_app
 from streams.faust.inbox import Inbox
 from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.group_state import GroupState
-from streams.worker.agent import Hooks, hooks_of
 from streams.worker.agent_loop import UNDER_WAY, AgentLoop
 from streams.worker.metrics import Metrics
 from tests.support.fakes import consumed, run
@@ -42,7 +41,6 @@ class PipelineAgent:
         """Of `process`, by the first offset of a list."""
         self.deciding: dict[int, asyncio.Event] = {}
         """Lists about which it takes long to decide."""
-        self.after_failure: BaseException | None = None
 
     async def process(self, batches: Sequence[Batch]) -> Awaitable[None]:
         first = batches[0].start
@@ -61,12 +59,6 @@ class PipelineAgent:
         if first not in self.deliveries:
             self.deliveries[first] = asyncio.get_running_loop().create_future()
         return self.deliveries[first]
-
-    async def after_batch(self) -> None:
-        self.seen.append("after_batch")
-        await asyncio.sleep(0)
-        if self.after_failure is not None:
-            raise self.after_failure
 
 
 class NotedLag:
@@ -92,14 +84,13 @@ class Running:
         self.inbox.open()
         self.failures: list[BaseException] = []
         self.stopping = False
-        self.loop = self.make(hooks_of(self.agent), merge_records)
+        self.loop = self.make(merge_records)
         self.task = asyncio.ensure_future(self.loop.run(self.inbox))
         self._next = 0
 
-    def make(self, hooks: Hooks, merge_records: int = 1) -> AgentLoop:
+    def make(self, merge_records: int) -> AgentLoop:
         return AgentLoop(
             self.agent,
-            hooks,
             self.state,
             cast("LagMonitor", self.lag),
             self.metrics,
@@ -166,7 +157,7 @@ def test_the_next_list_is_decided_about_while_the_last_is_delivered_and_the_one_
         assert running.agent.seen == [f"decides {each}" for each in range(UNDER_WAY)]
         running.delivers(0)
         await settled()
-        assert running.agent.seen[UNDER_WAY:] == ["delivered 0", "after_batch", f"decides {UNDER_WAY}"]
+        assert running.agent.seen[UNDER_WAY:] == ["delivered 0", f"decides {UNDER_WAY}"]
         await over(running)
 
     run(scene())
@@ -236,7 +227,7 @@ def test_a_list_of_a_partition_that_was_assigned_anew_meanwhile_is_neither_commi
         running.state.begin(PLACE, 0, None, is_held=False)
         running.delivers(0)
         await settled()
-        assert running.agent.seen[-2:] == ["delivered 0", "after_batch"]
+        assert running.agent.seen[-1] == "delivered 0"
         assert (running.committable, running.lag.noted) == (0, [])
         assert not running.state.has_begun_any()
         await over(running)
@@ -318,7 +309,7 @@ def test_nothing_is_decided_after_a_delivery_that_is_known_to_have_failed() -> N
         running.delivers(0)
         assert len(await over(running)) == 1
         until_the_end = running.agent.seen[: running.agent.seen.index("process ends")]
-        assert until_the_end == ["decides 0", "decides 1", "delivered 0", "after_batch"]
+        assert until_the_end == ["decides 0", "decides 1", "delivered 0"]
 
     run(scene())
 
@@ -334,19 +325,6 @@ def test_a_delivery_that_fails_while_the_next_list_is_decided_about_is_not_kept_
         await settled()
         assert running.failures == [failure]
         await over(running)
-
-    run(scene())
-
-
-def test_a_step_after_a_batch_that_fails_ends_the_process() -> None:
-    async def scene() -> None:
-        running = Running()
-        running.agent.after_failure = ValueError("a bug")
-        running.arrives()
-        await settled()
-        running.delivers(0)
-        assert await over(running) == [running.agent.after_failure]
-        assert running.committable == 1, "it was delivered"
 
     run(scene())
 
@@ -435,7 +413,6 @@ def test_faust_starts_no_second_agent_and_a_stop_is_no_failure() -> None:
         hosted = Hosted(
             lambda app, fail: AgentLoop(
                 agent,
-                hooks_of(agent),
                 state,
                 cast("LagMonitor", NotedLag()),
                 Metrics(),

@@ -124,7 +124,7 @@ def test_the_timer_of_a_worker_runs_in_its_app_until_it_stops(ends: list[int]) -
 def test_a_signal_before_everything_has_started_ends_with_0(signal_name: str) -> None:
     """Also SIGHUP, which a closed terminal sends: unhandled, it would end the worker without a drain."""
     script = f"""
-import asyncio, os, signal
+import asyncio, os, signal, time
 from pathlib import Path
 from streams.worker import process
 from streams.worker.settings import RuntimeSettings, WorkerSettings
@@ -135,13 +135,13 @@ from tests.support.worker_parts import FakeAgent
 class Slow:
     def __init__(self, _settings, **_more): ...
     def close(self, _within_s): ...
-    async def warm_up(self, *_):
+    def warm_up(self, *_):
         os.kill(os.getpid(), signal.{signal_name})
-        await asyncio.sleep(60)
+        time.sleep(60)
 
 process.Delivery = Slow
 made = process._Worker(
-    WORKERS["alarms"], FakeAgent, KAFKA, WorkerSettings(http_port=0), RuntimeSettings(), {{}}, Path()
+    WORKERS["plates"], FakeAgent, KAFKA, WorkerSettings(http_port=0), RuntimeSettings(), {{}}, Path()
 )
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under nohup
 asyncio.run(process._run_and_exit(made))

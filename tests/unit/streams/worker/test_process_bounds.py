@@ -105,7 +105,6 @@ class HostedAgent:
         self.left = threading.Event()
         loop = AgentLoop(
             agent,
-            hooks_of(agent),
             self.state,
             cast("LagMonitor", SimpleNamespace(note_done=lambda _: None)),
             Metrics(),
@@ -116,7 +115,9 @@ class HostedAgent:
         self.inbox = self.app.inbox(self.state.take)
         self.app.add_agent("agent", self.inbox, loop.run)
         member = SimpleNamespace(start=lambda: None, stop=self.leave)
-        self.app.transports = (Transport(cast("list[GroupConsumer]", [member]), [self.inbox], self.state),)
+        self.app.transports = (
+            Transport(cast("list[GroupConsumer]", [member]), self.inbox.close, self.state),
+        )
 
     def leave(self, _timeout_s: float) -> bool:
         self.left.set()
@@ -157,7 +158,7 @@ def test_what_is_in_hand_is_done_before_the_group_is_left_and_then_the_agent_fin
         agent.confirmed.set()
         assert await draining == 0
         assert hosted.left.is_set()
-        assert agent.done == ["process", "delivered", "after_batch", "finish"]
+        assert agent.done == ["process", "delivered", "finish"]
 
     run(scene())
     assert ends == []

@@ -26,7 +26,7 @@ from streams.worker.spec import REPLICABLE, WORKERS
 from streams.workers.alarms import AlarmsAgent
 from streams.workers.unregistered_events import HOLD_S
 from tests.support.expect import never, once
-from tests.support.fakes import HandClock, World, batch, consumed, processed, registered, run
+from tests.support.fakes import HandClock, World, batch, consumed, done, hot_second, registered, run
 from tests.support.log_records import alive, dead_letter, device, ms
 from tests.support.recorded_log import PARTITION, state_at
 from tests.support.timeline import Timeline
@@ -67,14 +67,11 @@ def forwarded(replica: str) -> list[ProducerRecord]:
     world = World("alarms", {REGISTRY: registered(device("P1"))})
     agent = AlarmsAgent(replaced(world.context, replica=replica))
 
-    async def scene() -> None:
-        await agent.start()
-        for given in feed():
-            await processed(agent, [given])
-        world.clock.seconds += HOLD_S  # what no registry names is held for so long
-        await agent.every_second()
-
-    run(scene())
+    run(agent.start())
+    for given in feed():
+        done(world, agent, given)
+    world.clock.seconds += HOLD_S  # what no registry names is held for so long
+    hot_second(world, agent)
     return world.delivery.sent
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from schemas.topics import ACK_RESULTS, ALERTS, FUSION_INPUT, MAINTENANCE, TEST_ALERTS
-from streams.worker.agent import HOOKS
+from streams.worker.agent import Hooks, HotHooks
 from streams.worker.spec import REPLICABLE, WORKERS, WorkerSpec, WorkersSettings
 
 every_worker = pytest.mark.parametrize("spec", WORKERS.values(), ids=WORKERS)
@@ -19,7 +19,16 @@ def test_the_agent_of_a_spec_can_be_loaded_and_has_no_public_method_but_process_
     agent = spec.load_agent()
     public = {name for name, _ in inspect.getmembers(agent, callable) if not name.startswith("_")}
     assert "process" in public
-    assert public <= {"process", *HOOKS}, "a hook whose name is misspelt would never be called"
+    hooks = {*Hooks.__slots__, *(HotHooks.__slots__ if spec.is_hot else ())}
+    assert public <= {"process", *hooks}, "a hook whose name is misspelt would never be called"
+
+
+@every_worker
+def test_what_decides_in_its_consuming_thread_waits_for_nothing(spec: WorkerSpec) -> None:
+    agent = spec.load_agent()
+    assert inspect.iscoroutinefunction(agent.process) is not spec.is_hot
+    assert not any(inspect.iscoroutinefunction(getattr(agent, name, None)) for name in HotHooks.__slots__)
+    assert spec.paces.keys() <= set(spec.reads)
 
 
 def test_the_config_has_a_table_for_each_worker_with_its_defaults() -> None:

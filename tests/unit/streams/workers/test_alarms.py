@@ -1,6 +1,5 @@
 """The alarms agent: every press goes to the log, and the control room hears of what could not be read."""
 
-import asyncio
 from collections.abc import Iterable
 
 import pytest
@@ -15,13 +14,13 @@ from schemas.errors import AccessDenied, BrokerUnavailable, Cause, DeliveryFaile
 from schemas.feeds import PillarEvent
 from schemas.fusion_log import DeadLetterNotice, FeedWatermark, FusionInput, PillarFact
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
-from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY
+from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from schemas.units import EpochMs
-from streams.worker.slices import SLICE_S
+from streams.worker.work import SLICE_S
 from streams.workers import alarms
-from streams.workers.alarms import ACKS_AT_ONCE, AlarmsAgent
+from streams.workers.alarms import AlarmsAgent
 from streams.workers.unregistered_events import MOST_RECORDS
-from tests.support.fakes import World, batch, processed, registered, run
+from tests.support.fakes import World, batch, decided, done, hot_second, kept, registered, run, settled
 from tests.support.log_records import ZONE, device, ms
 
 
@@ -46,7 +45,7 @@ def facts(world: World) -> Iterable[FusionInput]:
 
 def test_an_event_goes_to_the_log_under_its_devices_zone() -> None:
     agent, world = started(device("P1"))
-    run(processed(agent, [batch(encode(event()), topic=PILLAR_EVENTS)]))
+    done(world, agent, batch(encode(event()), topic=PILLAR_EVENTS))
     (sent,) = world.delivery.sent
     (fact,) = facts(world)
     assert (sent.topic, sent.key, sent.partition) == (FUSION_INPUT, ZONE.encode(), None)
@@ -56,7 +55,7 @@ def test_an_event_goes_to_the_log_under_its_devices_zone() -> None:
 
 def test_a_press_of_an_unknown_device_goes_to_the_control_room() -> None:
     agent, world = started()
-    run(processed(agent, [batch(encode(event(device_id="unregistered")), topic=PILLAR_EVENTS)]))
+    done(world, agent, batch(encode(event(device_id="unregistered")), topic=PILLAR_EVENTS))
     (fact,) = facts(world)
     assert fact.zone == UNASSIGNED_ZONE
     assert decode(fact.payload, PillarFact).device_id == "unregistered"
@@ -65,7 +64,7 @@ def test_a_press_of_an_unknown_device_goes_to_the_control_room() -> None:
 
 def test_a_dead_letter_on_the_pillar_topic_is_reported_to_the_control_room() -> None:
     agent, world = started()
-    run(processed(agent, [batch(b"poison", topic=PILLAR_EVENTS, partition=2, start=40, at_s=9)]))
+    done(world, agent, batch(b"poison", topic=PILLAR_EVENTS, partition=2, start=40, at_s=9))
     (letter,) = world.delivery.dead_letters(PILLAR_EVENTS)
     assert (letter.partition, letter.offset, letter.cause) == (2, 40, Cause.UNDECODABLE)
     assert letter.payload == b"poison"
@@ -84,14 +83,14 @@ def test_a_dead_letter_on_the_pillar_topic_is_reported_to_the_control_room() -> 
 def test_the_report_of_a_dead_letter_is_the_same_on_a_repeat() -> None:
     agent, world = started()
     for _ in range(2):
-        run(processed(agent, [batch(b"poison", topic=PILLAR_EVENTS, start=40)]))
+        done(world, agent, batch(b"poison", topic=PILLAR_EVENTS, start=40))
     first, second = world.delivery.lists
     assert first == second
 
 
 def test_poison_does_not_keep_what_follows_it_back() -> None:
     agent, world = started(device("P1"))
-    run(processed(agent, [batch(b"poison", encode(event()), None, b"", topic=PILLAR_EVENTS)]))
+    done(world, agent, batch(b"poison", encode(event()), None, b"", topic=PILLAR_EVENTS))
     kinds = [fact.kind for fact in facts(world)]
     assert kinds.count(InputKind.PILLAR_EVENT) == 1
     assert kinds.count(InputKind.DEAD_LETTER) == 3
@@ -100,7 +99,7 @@ def test_poison_does_not_keep_what_follows_it_back() -> None:
 
 def test_a_kind_that_this_release_does_not_know_is_dead_lettered() -> None:
     agent, world = started(device("P1"))
-    run(processed(agent, [batch(encode(event(PillarKind.UNKNOWN)), topic=PILLAR_EVENTS)]))
+    done(world, agent, batch(encode(event(PillarKind.UNKNOWN)), topic=PILLAR_EVENTS))
     assert [letter.cause for letter in world.delivery.dead_letters(PILLAR_EVENTS)] == [Cause.INVALID_FIELD]
     (notice,) = notices(world)
     assert notice.device_id == "P1"
@@ -110,7 +109,7 @@ def test_two_presses_through_a_gateway_whose_clock_is_dead_are_two_also_when_the
     agent, world = started(device("P1"))
     given = encode(replace(event(event_id=None), occurred_at=EpochMs(0), received_at=EpochMs(0)))
     for _ in range(2):
-        run(processed(agent, [batch(given, given, topic=PILLAR_EVENTS, start=7)]))
+        done(world, agent, batch(given, given, topic=PILLAR_EVENTS, start=7))
     first, second, first_again, second_again = (fact.event_id for fact in facts(world))
     assert first != second
     assert (first, second) == (first_again, second_again)
@@ -125,7 +124,7 @@ def test_a_press_that_our_own_code_fails_on_goes_to_the_log_all_the_same(
         raise ZeroDivisionError
 
     monkeypatch.setattr(alarms, "intake", broken)
-    run(processed(agent, [batch(encode(event(PillarKind.PRESS)), topic=PILLAR_EVENTS)]))
+    done(world, agent, batch(encode(event(PillarKind.PRESS)), topic=PILLAR_EVENTS))
     assert [(fact.kind, fact.zone) for fact in facts(world)] == [(InputKind.PILLAR_EVENT, UNASSIGNED_ZONE)]
     assert world.delivery.dead_letters(PILLAR_EVENTS) == []
 
@@ -140,26 +139,25 @@ def test_an_exception_in_a_rule_costs_one_record_and_is_reported(monkeypatch: py
 
     monkeypatch.setattr(alarms, "intake", broken)
     heartbeat = encode(event(PillarKind.HEARTBEAT, device_id="P2"))
-    run(processed(agent, [batch(heartbeat, encode(event()), topic=PILLAR_EVENTS)]))
+    done(world, agent, batch(heartbeat, encode(event()), topic=PILLAR_EVENTS))
     assert [letter.cause for letter in world.delivery.dead_letters(PILLAR_EVENTS)] == [
         Cause.PROCESSING_FAILED
     ]
     assert [fact.kind for fact in facts(world)] == [InputKind.DEAD_LETTER, InputKind.PILLAR_EVENT]
 
 
-def test_order_is_kept_across_batches_and_everything_is_one_delivery() -> None:
+def test_order_is_kept_across_batches() -> None:
     agent, world = started(device("P1"))
     events = [encode(event(event_id=f"e{number}")) for number in range(4)]
-    run(processed(agent, [batch(*events[:2], topic=PILLAR_EVENTS), batch(*events[2:], topic=PILLAR_EVENTS)]))
+    done(world, agent, batch(*events[:2], topic=PILLAR_EVENTS), batch(*events[2:], topic=PILLAR_EVENTS))
     assert [fact.event_id for fact in facts(world)] == ["e0", "e1", "e2", "e3"]
-    assert len(world.delivery.lists) == 1
 
 
 def test_a_delivery_that_fails_leaves_the_agent() -> None:
     agent, world = started(device("P1"))
     world.delivery.refused = frozenset({FUSION_INPUT})
     with pytest.raises(DeliveryFailed):
-        run(processed(agent, [batch(encode(event()), topic=PILLAR_EVENTS)]))
+        done(world, agent, batch(encode(event()), topic=PILLAR_EVENTS))
 
 
 # --- devices that no registry names (F20) -------------------------------------------------------------------------
@@ -178,7 +176,7 @@ class Unregistered:
         run(self.agent.start())
 
     def sends(self, *events: PillarEvent) -> None:
-        run(processed(self.agent, [batch(*map(encode, events), topic=PILLAR_EVENTS, start=self._offset)]))
+        done(self.world, self.agent, batch(*map(encode, events), topic=PILLAR_EVENTS, start=self._offset))
         self._offset += len(events)
 
     def registers(self, device_id: str) -> None:
@@ -187,7 +185,7 @@ class Unregistered:
     def second(self, count: int = 1) -> None:
         for _ in range(count):
             self.world.clock.seconds += 1
-            run(self.agent.every_second())
+            hot_second(self.world, self.agent)
 
     @property
     def facts(self) -> list[tuple[str, str, str]]:
@@ -341,7 +339,7 @@ def test_an_unknown_device_s_id_of_any_length_fits_into_a_report(town: Unregiste
 
 
 def test_a_record_that_cannot_be_read_names_no_device(town: Unregistered) -> None:
-    run(processed(town.agent, [batch(b"poison", topic=PILLAR_EVENTS)]))
+    done(town.world, town.agent, batch(b"poison", topic=PILLAR_EVENTS))
     assert [notice.device_id for notice in notices(town.world)] == [""]
 
 
@@ -375,7 +373,7 @@ def said(number: int = 1, incident_id: str = f"{ZONE}-{'0' * 26}") -> bytes:
 
 def test_an_acknowledgement_goes_to_the_log_under_its_incident_s_zone() -> None:
     agent, world = started()
-    run(processed(agent, [batch(said(), topic=ACKS, at_s=3)]))
+    done(world, agent, batch(said(), topic=ACKS, at_s=3))
     (sent,) = world.delivery.sent
     (fact,) = facts(world)
     assert (sent.topic, sent.key, sent.partition) == (FUSION_INPUT, ZONE.encode(), None)
@@ -385,13 +383,13 @@ def test_an_acknowledgement_goes_to_the_log_under_its_incident_s_zone() -> None:
 
 def test_an_acknowledgement_of_nothing_that_can_be_goes_to_the_control_room() -> None:
     agent, world = started()
-    run(processed(agent, [batch(said(incident_id="what?"), topic=ACKS)]))
+    done(world, agent, batch(said(incident_id="what?"), topic=ACKS))
     assert [fact.zone for fact in facts(world)] == [UNASSIGNED_ZONE]
 
 
 def test_an_acknowledgement_that_cannot_be_read_is_dead_lettered_and_raises_no_blue() -> None:
     agent, world = started()
-    run(processed(agent, [batch(b"poison", said(), None, topic=ACKS, partition=1, start=40)]))
+    done(world, agent, batch(b"poison", said(), None, topic=ACKS, partition=1, start=40))
     assert [(letter.partition, letter.offset) for letter in world.delivery.dead_letters(ACKS)] == [
         (1, 40),
         (1, 42),
@@ -410,7 +408,7 @@ def test_an_acknowledgement_that_our_own_code_fails_on_costs_one_record(
         return ack_input(given, at)
 
     monkeypatch.setattr(alarms, "ack_input", broken)
-    run(processed(agent, [batch(said(1), said(2), topic=ACKS)]))
+    done(world, agent, batch(said(1), said(2), topic=ACKS))
     assert [letter.cause for letter in world.delivery.dead_letters(ACKS)] == [Cause.PROCESSING_FAILED]
     assert [fact.event_id for fact in facts(world)] == ["a2"]
 
@@ -418,18 +416,20 @@ def test_an_acknowledgement_that_our_own_code_fails_on_costs_one_record(
 def test_the_first_press_of_a_large_batch_goes_out_before_the_last_is_decided() -> None:
     agent, world = started(device("P1"))
     world.clock.step = SLICE_S / 5
-    sent: set[int] = set()
-
-    async def scene() -> None:
-        events = [encode(event(event_id=f"e{number}")) for number in range(30)]
-        done = asyncio.create_task(processed(agent, [batch(*events, topic=PILLAR_EVENTS)]))
-        while not done.done():
-            sent.add(len(world.delivery.sent))
-            await asyncio.sleep(0)
-
-    run(scene())
-    assert len(sent) > 3
+    events = [encode(event(event_id=f"e{number}")) for number in range(30)]
+    done(world, agent, batch(*events, topic=PILLAR_EVENTS))
+    assert max(len(each) for each in world.delivery.lists) <= 5
     assert [fact.event_id for fact in facts(world)] == [f"e{number}" for number in range(30)]
+
+
+def test_nothing_is_decided_after_a_slice_that_was_not_delivered() -> None:
+    agent, world = started(device("P1"))
+    world.clock.step = SLICE_S / 5
+    world.delivery.refused = frozenset({dead_letter_topic(PILLAR_EVENTS)})
+    given = [b"poison", *[encode(event(event_id=f"e{number}")) for number in range(30)]]
+    with pytest.raises(DeliveryFailed):
+        decided(world, agent, batch(*given, topic=PILLAR_EVENTS))
+    assert len(world.delivery.lists) <= 1
 
 
 def test_the_next_events_go_out_while_the_last_are_on_their_way(town: Unregistered) -> None:
@@ -437,39 +437,24 @@ def test_the_next_events_go_out_while_the_last_are_on_their_way(town: Unregister
     town.registers("P2")
     town.world.clock.seconds += 1
     town.world.delivery.held = frozenset({FUSION_INPUT})
-
-    async def scene() -> None:
-        first = await town.agent.process(
-            [batch(encode(heartbeat(event_id="h2")), topic=PILLAR_EVENTS, start=1)]
-        )
-        second = await town.agent.process([batch(encode(event()), topic=PILLAR_EVENTS, start=2)])
-        assert [event_id for _, event_id, _ in town.facts] == ["h1", "h2", "e1"]
-        assert town.limit == 0, "what was held is not delivered yet"
-        town.world.delivery.confirm()
-        await first
-        assert town.limit is None
-        await second
-
-    run(scene())
+    later = batch(encode(heartbeat(event_id="h2")), topic=PILLAR_EVENTS, start=1)
+    first = decided(town.world, town.agent, later)
+    second = decided(town.world, town.agent, batch(encode(event()), topic=PILLAR_EVENTS, start=2))
+    assert [event_id for _, event_id, _ in town.facts] == ["h1", "h2", "e1"]
+    assert town.limit == 0, "what was held is not delivered yet"
+    town.world.delivery.confirm()
+    settled(first)
+    assert town.limit is None
+    settled(second)
 
 
-def test_a_press_waits_for_a_few_acknowledgements_at_most() -> None:
-    agent, world = started(device("P1"))
-
-    async def scene() -> None:
-        backlog = asyncio.create_task(
-            processed(agent, [batch(*map(said, range(10 * ACKS_AT_ONCE)), topic=ACKS)])
-        )
-        await asyncio.sleep(0)
-        await processed(agent, [batch(encode(event()), topic=PILLAR_EVENTS)])
-        await backlog
-
-    run(scene())
-    kinds = [fact.kind for fact in facts(world)]
-    assert kinds.index(InputKind.PILLAR_EVENT) <= 2 * ACKS_AT_ONCE
-    assert kinds.count(InputKind.ACKNOWLEDGEMENT) == 10 * ACKS_AT_ONCE
-    acks = [fact.event_id for fact in facts(world) if fact.kind is InputKind.ACKNOWLEDGEMENT]
-    assert acks == [f"a{number}" for number in range(10 * ACKS_AT_ONCE)], "in order"
+def test_a_registry_record_that_cannot_be_read_is_dead_lettered_while_presses_go_on(
+    town: Unregistered,
+) -> None:
+    town.site.arrive(kept(REGISTRY, "P9", b"poison"))
+    town.sends(event(device_id="P2"))
+    assert [letter.key for letter in town.world.delivery.dead_letters(REGISTRY)] == [b"P9"]
+    assert town.facts == [("P2", "e1", UNASSIGNED_ZONE)]
 
 
 # --- how far the feed is ------------------------------------------------------------------------------------------

@@ -1,13 +1,10 @@
 """The fusion agent: the fold's decisions go out, ticks are written, and any jump in offsets restores the state."""
 
-import asyncio
 from collections.abc import Callable, Iterable
 
 import msgspec
 import pytest
-import zstandard
 
-from processors.fold.snapshot_codec import dump
 from processors.state.partition_state import State, new_state
 from schemas.ack import AckResult
 from schemas.alert import Alert
@@ -26,14 +23,15 @@ from schemas.topics import (
     MAINTENANCE,
     TEST_ALERTS,
 )
+from streams.clock import pause
 from streams.kafka.batch import Batch
 from streams.kafka.reader import BrokerReader
 from streams.state import restore as restoring
 from streams.state.ticks import WAKE, TickWriter
 from streams.worker.settings import RuntimeSettings
-from streams.worker.slices import SLICE_S
+from streams.worker.work import SLICE_S
 from streams.workers.fusion import FusionAgent
-from tests.support.fakes import World, consumed, processed, run
+from tests.support.fakes import World, consumed, decided, done, hot_second, run, settled
 from tests.support.log_records import (
     PARTITIONS,
     ZONE,
@@ -106,10 +104,15 @@ def log(
     )
 
 
-async def second(agent: FusionAgent) -> None:
+def second(world: World, agent: FusionAgent) -> None:
     """One second of the agent, until its ticks are delivered."""
-    await agent.every_second()
-    await agent._ticks.written()
+
+    async def on_the_loop() -> None:
+        await agent.every_second()
+        await agent._ticks.written()
+
+    hot_second(world, agent)
+    run(on_the_loop())
 
 
 def alerts(world: World, topic: str = ALERTS) -> Iterable[Alert]:
@@ -125,7 +128,7 @@ def ticks(world: World) -> list[tuple[int | None, int]]:
 
 
 def test_a_press_becomes_a_red_keyed_by_its_incident(agent: FusionAgent, world: World) -> None:
-    run(processed(agent, [log(device(), fact())]))
+    done(world, agent, log(device(), fact()))
     (alert,) = alerts(world)
     (sent,) = world.delivery.to(ALERTS)
     assert alert.reason is Reason.FIRST_FACT
@@ -133,11 +136,11 @@ def test_a_press_becomes_a_red_keyed_by_its_incident(agent: FusionAgent, world: 
 
 
 def test_every_alert_goes_to_its_topic(agent: FusionAgent, world: World) -> None:
-    run(processed(agent, [log(device(), fact(), fact(PillarKind.TEST, event_id="e2"), dead_letter())]))
+    done(world, agent, log(device(), fact(), fact(PillarKind.TEST, event_id="e2"), dead_letter()))
     assert [len(world.delivery.to(topic)) for topic in (ALERTS, MAINTENANCE, TEST_ALERTS)] == [1, 1, 1]
 
 
-def test_all_that_follows_from_merged_batches_is_one_delivery_in_order(
+def test_what_follows_from_merged_batches_goes_out_in_order_and_alerts_go_first(
     agent: FusionAgent, world: World
 ) -> None:
     first, second = device("P1"), device("P2", lat=31.0)
@@ -145,29 +148,31 @@ def test_all_that_follows_from_merged_batches_is_one_delivery_in_order(
         log(first, second, fact(device_id="P1", event_id="a")),
         log(fact(device_id="P2", event_id="b"), start=3),
     ]
-    run(processed(agent, batches))
-    assert [{sent.topic for sent in each} for each in world.delivery.lists] == [{ALERTS}, {INCIDENTS}]
+    done(world, agent, *batches)
+    assert [[sent.topic for sent in each] for each in world.delivery.lists] == 2 * [[ALERTS], [INCIDENTS]]
     assert [alert.sources[0].event_id for alert in alerts(world)] == ["a", "b"]
 
 
 def test_the_first_batch_of_a_partition_restores_its_state(
     agent: FusionAgent, world: World, restored: Restored
 ) -> None:
-    run(processed(agent, [log(fact(), start=17)]))
+    done(world, agent, log(fact(), start=17))
     assert restored.asked == [(PARTITION, PARTITIONS, 17)]
     assert world.count("callbox_restores_total") == 1
 
 
-def test_a_batch_that_follows_restores_nothing(agent: FusionAgent, restored: Restored) -> None:
-    run(processed(agent, [log(device(), start=0), log(fact(), start=1)]))
-    run(processed(agent, [log(fact(event_id="e2"), start=2)]))
+def test_a_batch_that_follows_restores_nothing(agent: FusionAgent, world: World, restored: Restored) -> None:
+    done(world, agent, log(device(), start=0), log(fact(), start=1))
+    done(world, agent, log(fact(event_id="e2"), start=2))
     assert len(restored.asked) == 1
 
 
 @pytest.mark.parametrize("start", [0, 1, 3, 40])
-def test_any_jump_of_offsets_restores_the_state(agent: FusionAgent, restored: Restored, start: int) -> None:
-    run(processed(agent, [log(device(), fact())]))
-    run(processed(agent, [log(fact(event_id="e2"), start=start)]))
+def test_any_jump_of_offsets_restores_the_state(
+    agent: FusionAgent, world: World, restored: Restored, start: int
+) -> None:
+    done(world, agent, log(device(), fact()))
+    done(world, agent, log(fact(event_id="e2"), start=start))
     assert [offset for _, _, offset in restored.asked] == [0, start]
 
 
@@ -175,7 +180,7 @@ def test_a_broken_log_is_reported_in_the_log_and_counted(
     agent: FusionAgent, world: World, restored: Restored
 ) -> None:
     restored.broken = restoring.Broken(Cause.RECORDS_MISSING, 3, 9)
-    run(processed(agent, [log(device(), start=9)]))
+    done(world, agent, log(device(), start=9))
     (told,) = world.delivery.to(FUSION_INPUT)
     notice = decode(decode(told.value, FusionInput).payload, LogBrokenNotice)
     assert (notice.partition, notice.expected, notice.found) == (PARTITION, 3, 9)
@@ -183,26 +188,26 @@ def test_a_broken_log_is_reported_in_the_log_and_counted(
     assert world.count("callbox_log_broken_total", cause="records_missing") == 1
 
 
-def test_partitions_have_states_of_their_own(agent: FusionAgent, restored: Restored) -> None:
+def test_partitions_have_states_of_their_own(agent: FusionAgent, world: World, restored: Restored) -> None:
     other = (PARTITION + 1) % PARTITIONS
-    run(processed(agent, [log(device(), start=5), log(b"", start=9, partition=other)]))
+    done(world, agent, log(device(), start=5), log(b"", start=9, partition=other))
     assert restored.asked == [(PARTITION, PARTITIONS, 5), (other, PARTITIONS, 9)]
 
 
 def test_the_state_of_a_lost_partition_is_forgotten(
     agent: FusionAgent, world: World, restored: Restored
 ) -> None:
-    run(processed(agent, [log(device())]))
+    done(world, agent, log(device()))
     world.ours = frozenset()
-    run(second(agent))
-    run(processed(agent, [log(fact(), start=1)]))
+    second(world, agent)
+    done(world, agent, log(fact(), start=1))
     assert len(restored.asked) == 2
 
 
 def test_a_record_that_cannot_be_read_is_dead_lettered_and_the_fold_goes_on(
     agent: FusionAgent, world: World
 ) -> None:
-    run(processed(agent, [log(device(), b"poison", fact(), start=3)]))
+    done(world, agent, log(device(), b"poison", fact(), start=3))
     (letter,) = world.delivery.dead_letters(FUSION_INPUT)
     assert (letter.partition, letter.offset, letter.cause) == (PARTITION, 4, Cause.UNDECODABLE)
     assert letter.payload == b"poison"
@@ -212,15 +217,15 @@ def test_a_record_that_cannot_be_read_is_dead_lettered_and_the_fold_goes_on(
 def test_a_delivery_that_fails_leaves_the_agent(agent: FusionAgent, world: World) -> None:
     world.delivery.refused = frozenset({ALERTS})
     with pytest.raises(DeliveryFailed):
-        run(processed(agent, [log(device(), fact())]))
+        done(world, agent, log(device(), fact()))
 
 
 def test_ticks_are_empty_of_a_zone_numbered_and_one_for_each_of_our_partitions(
     agent: FusionAgent, world: World
 ) -> None:
-    run(processed(agent, [log(device())]))
-    run(second(agent))
-    run(second(agent))
+    done(world, agent, log(device()))
+    second(world, agent)
+    second(world, agent)
     assert ticks(world) == [(PARTITION, 1), (PARTITION, 2)]
     tick = decode(world.delivery.to(FUSION_INPUT)[0].value, FusionInput)
     assert (tick.kind, tick.zone) == (InputKind.TICK, "")
@@ -229,10 +234,10 @@ def test_ticks_are_empty_of_a_zone_numbered_and_one_for_each_of_our_partitions(
 def test_a_clock_that_differs_is_told_and_neither_stops_ticks_nor_ends_the_worker(
     agent: FusionAgent, world: World
 ) -> None:
-    run(processed(agent, [log(device())]))
+    done(world, agent, log(device()))
     world.delivery.stamp = lambda: ms(world.clock.seconds - 81)
     for _ in range(200):
-        run(second(agent))
+        second(world, agent)
         world.clock.seconds += 1
     written = [decode(sent.value, FusionInput) for sent in world.delivery.to(FUSION_INPUT)]
     ticked = [decode(each.payload, Tick).number for each in written if each.kind is InputKind.TICK]
@@ -247,35 +252,40 @@ def test_a_clock_that_differs_is_told_and_neither_stops_ticks_nor_ends_the_worke
 
 def test_a_tick_carries_its_writer_s_time(agent: FusionAgent, world: World) -> None:
     world.clock.seconds = 7
-    run(second(agent))
+    second(world, agent)
     (sent,) = world.delivery.to(FUSION_INPUT)
     assert decode(decode(sent.value, FusionInput).payload, Tick) == Tick(number=WAKE, at=ms(7))
 
 
 def test_a_tick_that_the_log_already_has_is_not_numbered_again(agent: FusionAgent, world: World) -> None:
-    run(processed(agent, [log(device(), Tick(number=40))]))
-    run(second(agent))
+    done(world, agent, log(device(), Tick(number=40)))
+    second(world, agent)
     assert ticks(world) == [(PARTITION, 41)]
 
 
 def test_a_partition_without_a_state_is_woken(agent: FusionAgent, world: World) -> None:
-    run(second(agent))
+    second(world, agent)
     assert ticks(world) == [(PARTITION, WAKE)]
-    run(processed(agent, [log(Tick(number=WAKE))]))
+    done(world, agent, log(Tick(number=WAKE)))
     assert agent.is_ready()
 
 
-def test_it_says_when_it_restores(agent: FusionAgent, restored: Restored) -> None:
+def test_it_says_when_it_restores(agent: FusionAgent, world: World, restored: Restored) -> None:
     seen: list[tuple[bool, bool]] = []
-    restored.watch = lambda: seen.append((agent.is_restoring(), agent.is_ready()))
+
+    def watch() -> None:
+        pause(0.02)  # it has begun in another thread
+        seen.append((agent.is_restoring(), agent.is_ready()))
+
+    restored.watch = watch
     assert not agent.is_restoring()
-    run(processed(agent, [log(device())]))
+    done(world, agent, log(device()))
     assert (seen, agent.is_restoring(), agent.is_ready()) == ([(True, False)], False, True)
 
 
 def test_a_worker_without_partitions_writes_no_tick_and_is_ready(agent: FusionAgent, world: World) -> None:
     world.ours = frozenset()
-    run(second(agent))
+    second(world, agent)
     assert world.delivery.sent == []
     assert agent.is_ready()
 
@@ -284,16 +294,16 @@ def test_it_is_ready_when_every_partition_of_its_own_has_its_state(agent: Fusion
     other = (PARTITION + 1) % PARTITIONS
     world.ours = frozenset({PARTITION, other})
     assert not agent.is_ready()
-    run(processed(agent, [log(device())]))
+    done(world, agent, log(device()))
     assert not agent.is_ready()
-    run(processed(agent, [log(b"", partition=other)]))
+    done(world, agent, log(b"", partition=other))
     assert agent.is_ready()
 
 
 def test_a_snapshot_says_the_offset_after_the_last_folded_record(agent: FusionAgent, world: World) -> None:
     async def scene() -> None:
-        await processed(agent, [log(device(), fact(), start=3)])
-        await agent.after_batch()
+        done(world, agent, log(device(), fact(), start=3))
+        agent.after_batch()
         await agent.finish()
 
     run(scene())
@@ -303,12 +313,9 @@ def test_a_snapshot_says_the_offset_after_the_last_folded_record(agent: FusionAg
 
 
 def test_no_snapshot_is_begun_of_a_partition_that_may_be_lost(agent: FusionAgent, world: World) -> None:
-    async def scene() -> None:
-        await processed(agent, [log(device())])
-        world.ours = frozenset()
-        await agent.after_batch()
-
-    run(scene())
+    done(world, agent, log(device()))
+    world.ours = frozenset()
+    agent.after_batch()
     assert world.delivery.to(FUSION_SNAPSHOT) == []
 
 
@@ -316,7 +323,8 @@ def test_the_time_from_press_to_alert_is_counted_when_it_is_delivered(
     agent: FusionAgent, world: World
 ) -> None:
     world.clock.seconds = 2
-    run(processed(agent, [log(device(), fact())]))
+    done(world, agent, log(device(), fact()))
+    hot_second(world, agent)
     assert world.count("callbox_press_to_alert_seconds_count") == 1
     assert world.count("callbox_press_to_alert_seconds_sum") == 2
     assert world.count("callbox_alerts_total", action="raise", grade="red") == 1
@@ -325,16 +333,18 @@ def test_the_time_from_press_to_alert_is_counted_when_it_is_delivered(
 
 def test_a_press_that_turns_a_held_fire_red_is_counted(agent: FusionAgent, world: World) -> None:
     world.clock.seconds = 5
-    run(processed(agent, [log(device(), camera(), flame(at_s=1), fact(at_s=2))]))
+    done(world, agent, log(device(), camera(), flame(at_s=1), fact(at_s=2)))
+    hot_second(world, agent)
     assert world.count("callbox_decisions_total", reason="corroborated") == 1
     assert world.count("callbox_press_to_alert_seconds_count") == 1
     assert world.count("callbox_press_to_alert_seconds_sum") == 3
 
 
 def test_a_press_that_joins_is_counted_and_an_answer_to_it_is_not(agent: FusionAgent, world: World) -> None:
-    run(processed(agent, [log(device(), fact(event_id="a"), fact(at_s=20, event_id="b"))]))
+    done(world, agent, log(device(), fact(event_id="a"), fact(at_s=20, event_id="b")))
     (raised, _updated) = alerts(world)
-    run(processed(agent, [log(ack(raised.incident_id, at_s=21), start=3)]))
+    done(world, agent, log(ack(raised.incident_id, at_s=21), start=3))
+    hot_second(world, agent)
     assert world.count("callbox_press_to_alert_seconds_count") == 2
 
 
@@ -352,61 +362,35 @@ def test_the_first_alert_of_a_large_batch_goes_out_before_the_last_is_decided(
     agent: FusionAgent, world: World
 ) -> None:
     world.clock.step = SLICE_S / 5
-    turns: list[int] = []
-
-    async def scene() -> None:
-        done = asyncio.create_task(processed(agent, [presses(30)]))
-        while not done.done():
-            turns.append(len(world.delivery.to(ALERTS)))
-            await asyncio.sleep(0)
-
-    run(scene())
+    done(world, agent, presses(30))
     assert len(world.delivery.to(ALERTS)) == 30
-    assert {0, 30} < set(turns), "somebody else looked while it was half done"
     assert max(len(each) for each in world.delivery.lists) <= 5
     copied = [(each.key, each.value) for each in world.delivery.to(INCIDENTS)]
     assert copied == [(each.key, each.value) for each in world.delivery.to(ALERTS)]
 
 
-def test_a_tick_that_fires_many_timers_is_cut_too_and_no_snapshot_is_begun_in_its_middle(
-    agent: FusionAgent, world: World
-) -> None:
-    async def scene() -> bytes:
-        await processed(agent, [presses(30)])
-        world.clock.step = SLICE_S / 5
-        done = asyncio.create_task(processed(agent, [log(Tick(number=1), start=60, at_s=3_600)]))
-        seen = {len(world.delivery.to(ALERTS))}
-        while not done.done():
-            if len(seen) > 1:
-                await agent.after_batch()
-            await asyncio.sleep(0)
-            seen.add(len(world.delivery.to(ALERTS)))
-        assert len(seen) > 3, "it was cut"
-        await agent.after_batch()
-        while not world.delivery.to(FUSION_SNAPSHOT):  # noqa: ASYNC110 - a test looks from outside
-            await asyncio.sleep(0.001)
-        return dump(agent._states[PARTITION])
-
-    whole = run(scene())
-    saved = world.delivery.decoded(FUSION_SNAPSHOT, FusionSnapshot)
-    assert [zstandard.decompress(each.state) for each in saved] == [whole]
+def test_a_tick_that_fires_many_timers_is_cut_too(agent: FusionAgent, world: World) -> None:
+    done(world, agent, presses(30))
+    world.clock.step = SLICE_S / 5
+    before = len(world.delivery.lists)
+    done(world, agent, log(Tick(number=1), start=60, at_s=3_600))
+    assert len(world.delivery.lists) - before > 3
 
 
 def test_the_next_batch_is_decided_while_the_last_one_is_on_its_way(agent: FusionAgent, world: World) -> None:
     world.delivery.held = frozenset({ALERTS})
-
-    async def scene() -> None:
-        first = await agent.process([log(device(), fact())])
-        second = await agent.process([log(fact(at_s=20, event_id="b"), start=2)])
-        assert len(world.delivery.to(ALERTS)) == 2
-        assert world.count("callbox_alerts_total", action="raise", grade="red") == 0, "not delivered yet"
-        world.delivery.confirm()
-        await first
-        assert world.count("callbox_press_to_alert_seconds_count") == 1
-        await second
-        assert world.count("callbox_press_to_alert_seconds_count") == 2
-
-    run(scene())
+    first = decided(world, agent, log(device(), fact()))
+    second = decided(world, agent, log(fact(at_s=20, event_id="b"), start=2))
+    assert len(world.delivery.to(ALERTS)) == 2
+    hot_second(world, agent)
+    assert world.count("callbox_alerts_total", action="raise", grade="red") == 0, "not delivered yet"
+    world.delivery.confirm()
+    settled(first)
+    hot_second(world, agent)
+    assert world.count("callbox_press_to_alert_seconds_count") == 1
+    settled(second)
+    hot_second(world, agent)
+    assert world.count("callbox_press_to_alert_seconds_count") == 2
 
 
 def test_an_alert_waits_for_no_copy_but_the_batch_is_done_when_all_is_delivered(
@@ -414,17 +398,13 @@ def test_an_alert_waits_for_no_copy_but_the_batch_is_done_when_all_is_delivered(
 ) -> None:
     world.delivery.held = frozenset({INCIDENTS})
     world.clock.seconds = 2
-
-    async def scene() -> None:
-        following = asyncio.ensure_future(await agent.process([log(device(), fact())]))
-        await asyncio.sleep(0.01)
-        assert len(world.delivery.to(ALERTS)) == 1
-        assert not following.done()
-        world.clock.seconds = 30
-        world.delivery.confirm()
-        await following
-
-    run(scene())
+    work = decided(world, agent, log(device(), fact()))
+    assert len(world.delivery.to(ALERTS)) == 1
+    assert (work.waits_for_urgent, work.is_answered) == (False, False)
+    world.clock.seconds = 30
+    world.delivery.confirm()
+    settled(work)
+    hot_second(world, agent)
     assert world.count("callbox_press_to_alert_seconds_sum") == 2, "when the alert was delivered"
 
 
@@ -434,7 +414,7 @@ def test_alerts_go_out_before_the_state_of_another_partition_is_restored(
     other = (PARTITION + 1) % PARTITIONS
     out: list[int] = []
     restored.watch = lambda: out.append(len(world.delivery.to(ALERTS)))
-    run(processed(agent, [log(device(), fact()), log(b"", partition=other)]))
+    done(world, agent, log(device(), fact()), log(b"", partition=other))
     assert out == [0, 1]
 
 
@@ -442,7 +422,7 @@ def test_nothing_is_folded_after_a_slice_that_was_not_delivered(agent: FusionAge
     world.clock.step = SLICE_S
     world.delivery.refused = frozenset({ALERTS})
     with pytest.raises(DeliveryFailed):
-        run(processed(agent, [presses(30)]))
+        done(world, agent, presses(30))
     assert len(world.delivery.to(INCIDENTS)) == 1, "that of the slice itself"
 
 
@@ -452,33 +432,34 @@ def test_nothing_is_folded_after_a_slice_that_was_not_delivered(agent: FusionAge
 def test_a_real_alert_is_also_the_latest_of_its_incident_in_the_same_bytes(
     agent: FusionAgent, world: World
 ) -> None:
-    run(processed(agent, [log(device(), fact(), dead_letter())]))
+    done(world, agent, log(device(), fact(), dead_letter()))
     sent = [(each.key, each.value) for topic in (ALERTS, MAINTENANCE) for each in world.delivery.to(topic)]
     assert len(sent) == 2
     assert [(each.key, each.value) for each in world.delivery.to(INCIDENTS)] == sent
 
 
 def test_a_test_never_reaches_the_topic_of_incidents(agent: FusionAgent, world: World) -> None:
-    run(processed(agent, [log(device(), fact(PillarKind.TEST))]))
+    done(world, agent, log(device(), fact(PillarKind.TEST)))
     assert len(world.delivery.to(TEST_ALERTS)) == 1
     assert world.delivery.to(INCIDENTS) == []
 
 
 def test_an_acknowledgement_is_answered_under_its_own_id(agent: FusionAgent, world: World) -> None:
-    run(processed(agent, [log(device(), fact())]))
+    done(world, agent, log(device(), fact()))
     (raised,) = alerts(world)
-    run(processed(agent, [log(ack(raised.incident_id), start=2)]))
+    done(world, agent, log(ack(raised.incident_id), start=2))
     (answer,) = world.delivery.decoded(ACK_RESULTS, AckResult)
     (sent,) = world.delivery.to(ACK_RESULTS)
     assert (sent.key, sent.partition) == (answer.ack_id.encode(), None)
     assert (answer.outcome, answer.incident_id) == (AckOutcome.ACCEPTED, raised.incident_id)
     labels = {"outcome": answer.outcome.value, "reason": answer.reason.value}
+    hot_second(world, agent)
     assert world.count("callbox_ack_results_total", **labels) == 1
     assert [alert.revision for alert in alerts(world, INCIDENTS)] == [1, 2]
 
 
 def test_an_acknowledgement_of_nothing_is_answered_too(agent: FusionAgent, world: World) -> None:
-    run(processed(agent, [log(ack(f"{ZONE}-{'0' * 26}"))]))
+    done(world, agent, log(ack(f"{ZONE}-{'0' * 26}")))
     (answer,) = world.delivery.decoded(ACK_RESULTS, AckResult)
     assert (answer.outcome, answer.reason) == (AckOutcome.REJECTED, Reason.UNKNOWN_INCIDENT)
 
@@ -486,15 +467,15 @@ def test_an_acknowledgement_of_nothing_is_answered_too(agent: FusionAgent, world
 def test_open_incidents_are_counted_by_grade_in_the_partitions_that_are_ours(
     agent: FusionAgent, world: World
 ) -> None:
-    run(processed(agent, [log(device(), fact(), dead_letter())]))
-    run(second(agent))
+    done(world, agent, log(device(), fact(), dead_letter()))
+    second(world, agent)
     assert [world.count("callbox_open_incidents", grade=grade) for grade in Grade if grade != "UNKNOWN"] == [
         1,
         0,
         1,
     ]
     world.ours = frozenset()
-    run(second(agent))
+    second(world, agent)
     assert world.count("callbox_open_incidents", grade="red") == 0
 
 
@@ -517,13 +498,13 @@ def test_the_owner_of_the_first_partition_tends_the_topic_of_incidents_once_it_i
     topic = FakeIncidentTopic()
     agent = FusionAgent(world.context, restored, topic, TickWriter(world.context, 0))  # type: ignore[arg-type]
     world.ours = frozenset({0, 1})
-    run(processed(agent, [log(b"", partition=0)]))
-    run(second(agent))
+    done(world, agent, log(b"", partition=0))
+    second(world, agent)
     assert topic.told == [], "a partition is not restored yet, and that goes first"
-    run(processed(agent, [log(b"", partition=1)]))
-    run(second(agent))
+    done(world, agent, log(b"", partition=1))
+    second(world, agent)
     world.ours = frozenset({1})
-    run(second(agent))
+    second(world, agent)
     run(agent.finish())
     assert topic.told == ["begin", "leave", "leave"]
 
@@ -533,8 +514,8 @@ def test_nobody_tends_the_topic_of_incidents_by_a_wrong_clock(world: World, rest
     agent = FusionAgent(world.context, restored, topic, TickWriter(world.context, 0))  # type: ignore[arg-type]
     world.ours = frozenset({0})
     world.delivery.stamp = lambda: ms(world.clock.seconds + 5)
-    run(processed(agent, [log(b"", partition=0)]))
-    run(second(agent))
+    done(world, agent, log(b"", partition=0))
+    second(world, agent)
     assert topic.told == ["begin"], "nothing is known of the clocks before the first tick"
-    run(second(agent))
+    second(world, agent)
     assert topic.told == ["begin"]

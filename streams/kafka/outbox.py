@@ -1,0 +1,156 @@
+"""Publishing out of a thread that decides: it hands records over, goes on, and takes the broker's answers itself.
+
+    records ─► send ─┬─► urgent producer: sends at once ────────────────┐
+                     └─► calm producer: what nobody waits for, collected┴─► serve: the answers of both ─► Sending
+
+An event loop and a thread for the answers stood in between before: at 1,000 presses a second they cost as much CPU as
+the decisions (docs/adr/0023). For what is sent now and then, `streams.kafka.producer.Delivery` has both.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from schemas.units import SECOND_MS, EpochMs
+from streams.clock import SYSTEM_CLOCK, Clock
+from streams.kafka.producer import (
+    ANY_PARTITION,
+    QUEUE_FULL_PAUSE_S,
+    DeliveryRefused,
+    ProducerRecord,
+    ask_for_metadata,
+    failed_delivery,
+    producer_settings,
+)
+
+if TYPE_CHECKING:
+    from schemas.errors import DeliveryFailed
+
+CALM_LINGER_MS: Final = 15
+"""How long the calm producer collects records, so that they take fewer requests: each costs the broker as much as its
+records. Only a commit waits for them, and commits come once a second."""
+
+
+class Sending:
+    """Records that were handed over together, and what the broker has answered so far.
+
+    Args:
+        count: How many.
+        at: When, by our clock.
+    """
+
+    __slots__ = ("_at", "_left", "confirmed_at", "failure")
+
+    def __init__(self, count: int, at: EpochMs) -> None:
+        self._left, self._at = count, at
+        self.confirmed_at = at
+        """When the broker had the last of those that are answered, by our clock."""
+        self.failure: DeliveryFailed | None = None
+        """Why one of them was not delivered."""
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the broker has answered all of them."""
+        return not self._left
+
+    def answer(self, error: KafkaError | None, message: Message) -> None:
+        """The broker has answered one of them; called by `Outbox.serve`."""
+        self._left -= 1
+        if error is None:
+            # The answer is taken from its queue when this thread comes to it, up to some milliseconds later.
+            latency_s = message.latency()
+            if latency_s is not None:
+                self.confirmed_at = max(self.confirmed_at, EpochMs(self._at + round(latency_s * SECOND_MS)))
+        elif not isinstance(self.failure, DeliveryRefused):  # that one an operator can correct
+            self.failure = failed_delivery(message.topic() or "", error)
+
+
+class Outbox:
+    """The producers of one thread, which alone calls them.
+
+    Args:
+        settings: librdkafka settings that reach the broker (streams.kafka.client_settings.librdkafka_settings).
+        make_producer: Makes a producer.
+        calm: Topics of which the records are collected for a moment; without any there is one producer.
+        clock: Ours.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        make_producer: Callable[[dict[str, Any]], Producer] = Producer,
+        *,
+        calm: Collection[str] = (),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._clock = clock
+        self._urgent = make_producer(producer_settings(settings, linger_ms=0))
+        self._producers, self._calm = [self._urgent], dict[str, Producer]()
+        if calm:
+            self._producers.append(make_producer(producer_settings(settings, linger_ms=CALM_LINGER_MS)))
+            self._calm = dict.fromkeys(calm, self._producers[-1])
+
+    def warm_up(self, topic: str, timeout_s: float) -> None:
+        """Fetch the topic's metadata, so that the first record does not wait for it. Blocks.
+
+        Args:
+            topic: Any that is written to or read.
+            timeout_s: How long one of several questions waits for its answer.
+
+        Raises:
+            DeliveryFailed: The broker did not answer, or does not have the topic.
+        """
+        for producer in self._producers:
+            ask_for_metadata(producer, topic, timeout_s)
+
+    def is_calm(self, topic: str) -> bool:
+        """Whether the records of a topic are collected for a moment."""
+        return topic in self._calm
+
+    def send(self, records: Sequence[ProducerRecord]) -> Sending:
+        """Hand records over, and return before the broker has them; waits only while a queue is full.
+
+        Args:
+            records: Any number; records of one topic and partition keep their order, also with those of later calls.
+
+        Raises:
+            DeliveryFailed: The client itself does not take one of them.
+        """
+        sending = Sending(len(records), self._clock.now_ms())
+        answer = sending.answer
+        for topic, key, value, partition in records:
+            producer = self._calm.get(topic, self._urgent)
+            while True:
+                try:
+                    producer.produce(
+                        topic,
+                        value,
+                        key,
+                        ANY_PARTITION if partition is None else partition,
+                        on_delivery=answer,
+                    )
+                except BufferError:  # the local queue is full: wait for the broker, never drop
+                    self.serve(QUEUE_FULL_PAUSE_S)
+                except KafkaException as error:
+                    raise failed_delivery(topic, error.args[0]) from error
+                else:
+                    break
+        return sending
+
+    def serve(self, timeout_s: float = 0.0) -> None:
+        """Take the answers that have come; where there is none, wait for one of the urgent producer for so long."""
+        self._urgent.poll(timeout_s)
+        for producer in self._producers[1:]:
+            producer.poll(0)
+
+    def close(self, timeout_s: float) -> int:
+        """Wait for what is on its way, within about the time given.
+
+        Returns:
+            How many records were not confirmed in time.
+        """
+        deadline = self._clock.monotonic() + timeout_s
+        return sum(
+            producer.flush(max(0.0, deadline - self._clock.monotonic())) for producer in self._producers
+        )

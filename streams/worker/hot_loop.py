@@ -1,0 +1,202 @@
+"""The loop of one topic in its consuming thread: no event loop stands between the broker and what decides.
+
+    batches ─► put ─► step: what the broker has confirmed is done ─► what waits is decided about and handed over ─┐
+      ▲                 └──── at most two lists under way that anybody waits for; what comes then is merged ◄─────┤
+      └── the next poll, as long as nothing waits here                       done in order, committable ◄──all────┘
+
+Everything here runs in the consuming thread but `close`. The next batches are decided about while the last are being
+delivered. Nothing is done before everything before it is; nothing is decided after a delivery that is known to have
+failed, and then the process ends. Agents whose work is heavy run over an event loop instead
+(streams/worker/agent_loop.py).
+"""
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from streams.clock import Clock
+from streams.kafka.batch import Batch
+from streams.kafka.group_state import GroupState
+from streams.worker.agent import HotAgent, HotHooks
+from streams.worker.lag import LagMonitor
+from streams.worker.metrics import Metrics
+from streams.worker.work import Sender, Work
+
+UNDER_WAY: Final = 2
+"""Lists of batches that are decided about and of which an urgent record is not delivered. With one the producer idles
+while the next is decided; with three nothing was gained, and a crash repeats more."""
+
+CALM: Final = 32
+"""Lists of which anything is not delivered: at 1,000/s about 15 come while what is calm is collected."""
+
+SERVE_S: Final = 0.05
+"""How long the next look at the broker's answers may take: only a commit waits for it. What comes meanwhile looks
+first, and when the broker had a record is known all the same."""
+
+BLOCKED_S: Final = 0.005
+"""How long an answer, or a state, is waited for that the next decision needs."""
+
+SECOND_S: Final = 1.0
+
+
+class _Listed(NamedTuple):
+    """Batches that were decided about together, and what follows from them."""
+
+    batches: Sequence[Batch]
+    work: Work
+
+
+class HotLoop:
+    """Runs an agent over one topic.
+
+    Args:
+        agent: The agent.
+        hooks: Its hooks.
+        state: Told what is begun and done.
+        lag: Told how far it is.
+        metrics: The counters.
+        outbox: Takes what is decided. It belongs to the consuming thread.
+        clock: Ours.
+        merge_records: About the most records that are decided about together.
+        rest_s: How long it rests after each list.
+        has_seconds: Whether it does what is due once a second.
+    """
+
+    def __init__(
+        self,
+        agent: HotAgent,
+        hooks: HotHooks,
+        state: GroupState,
+        lag: LagMonitor,
+        metrics: Metrics,
+        outbox: Sender,
+        clock: Clock,
+        *,
+        merge_records: int,
+        rest_s: float = 0.0,
+        has_seconds: bool = True,
+    ) -> None:
+        self._agent, self._hooks, self._state, self._lag, self._metrics = agent, hooks, state, lag, metrics
+        self._outbox, self._clock = outbox, clock
+        self._merge_records, self._rest_s = merge_records, rest_s
+        self._waiting: deque[Batch] = deque()
+        self._under_way: deque[_Listed] = deque()
+        self._decided_at = float("-inf")
+        self._second_at = float("-inf")
+        self._has_seconds = has_seconds
+        self._done_records: Counter[str] = Counter()
+        """Records of each topic that are done and not counted yet."""
+        self._is_closed = False
+
+    # Called by another thread.
+
+    def close(self) -> None:
+        """Begin nothing any more."""
+        self._is_closed = True
+
+    # The consuming thread.
+
+    def put(self, batches: Sequence[Batch]) -> None:
+        """Take batches; they are decided about in the next step."""
+        self._waiting.extend(batches)
+
+    def step(self, wait_s: float) -> float:
+        """Take the broker's answers, then decide about what waits.
+
+        Args:
+            wait_s: How long the caller would wait for the next record.
+
+        Returns:
+            How long it may wait: until something is due here.
+
+        Raises:
+            DeliveryFailed: Something was not delivered; the batches must be read again.
+        """
+        self.serve()
+        now = self._clock.monotonic()
+        if now - self._second_at >= SECOND_S:
+            self._second_at = now
+            self._do_what_is_due()
+        if not self._waiting or self._is_closed:
+            return min(wait_s, SERVE_S) if self._under_way else wait_s
+        if (left_s := self._decided_at + self._rest_s - now) > 0:
+            return min(wait_s, left_s)
+        if not self._has_place:
+            self.serve(BLOCKED_S)
+            return 0.0
+        if not self._decide():  # a state is being restored
+            return min(wait_s, BLOCKED_S)
+        return 0.0 if self._waiting and not self._rest_s else min(wait_s, SERVE_S)
+
+    def serve(self, wait_s: float = 0.0) -> None:
+        """Take the broker's answers, wait for one as long as this, and mark as done what is delivered.
+
+        Raises:
+            DeliveryFailed: Something was not.
+        """
+        if not self._under_way:
+            return
+        self._outbox.serve(wait_s)
+        for listed in self._under_way:
+            if (failure := listed.work.failure) is not None:
+                raise failure
+        is_any_done = False
+        while self._under_way and self._under_way[0].work.is_answered:
+            self._done(self._under_way.popleft())
+            is_any_done = True
+        if is_any_done:
+            self._hooks.after_batch()
+
+    @property
+    def has_under_way(self) -> bool:
+        """Whether anything is decided about and not done."""
+        return bool(self._under_way)
+
+    @property
+    def _has_place(self) -> bool:
+        urgent = sum(listed.work.waits_for_urgent for listed in self._under_way)
+        return urgent < UNDER_WAY and len(self._under_way) < CALM
+
+    def _decide(self) -> bool:
+        """Decide about what waits; False where that needs something first."""
+        work = Work(self._outbox, self._clock)
+        begun: list[Batch] = []
+        is_prepared, count = True, 0
+        while self._waiting and count < self._merge_records:
+            batch = self._waiting[0]
+            if not self._state.may_begin(batch):
+                self._waiting.popleft()  # whoever has the partition now reads it
+                continue
+            if not (is_prepared := self._hooks.prepare(batch, work)):
+                break
+            self._waiting.popleft()
+            self._state.take(batch)
+            begun.append(batch)
+            count += len(batch)
+            self._agent.process(batch, work)
+            if self._rest_s:
+                break
+        self._decided_at = self._clock.monotonic()
+        self._note(begun, work)
+        return is_prepared
+
+    def _do_what_is_due(self) -> None:
+        """What is due once a second."""
+        for topic, records in self._done_records.items():
+            self._metrics.records.labels(topic).inc(records)
+        self._done_records.clear()
+        if self._has_seconds and not self._is_closed:
+            work = Work(self._outbox, self._clock)
+            self._hooks.second(work)
+            self._note((), work)
+
+    def _note(self, batches: Sequence[Batch], work: Work) -> None:
+        if batches or not work.is_empty:
+            self._under_way.append(_Listed(batches, work))
+
+    def _done(self, listed: _Listed) -> None:
+        listed.work.finish()
+        for batch in listed.batches:
+            if self._state.done(batch):
+                self._lag.note_done(batch)
+            self._done_records[batch.topic] += len(batch)

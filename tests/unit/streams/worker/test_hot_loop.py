@@ -1,0 +1,414 @@
+"""The loop of a consuming thread: decided in order, delivered in order, done in order, and nothing after a failure."""
+
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from schemas.errors import DeliveryFailed
+from streams.kafka.batch import Batch, PartitionPlace
+from streams.kafka.group_state import GroupState
+from streams.kafka.producer import ProducerRecord
+from streams.worker.agent import hot_hooks_of
+from streams.worker.hot_loop import BLOCKED_S, CALM, SECOND_S, SERVE_S, UNDER_WAY, HotLoop
+from streams.worker.metrics import Metrics
+from streams.worker.work import Work
+from tests.support.fakes import FakeHanded, HandClock, consumed
+from tests.support.log_records import ms
+
+if TYPE_CHECKING:
+    from streams.worker.lag import LagMonitor
+
+PLACE, OTHER = PartitionPlace("topic", 0), PartitionPlace("topic", 1)
+WAIT_S = 0.1
+CALM_TOPIC = "copies"
+
+
+class FakeOutbox:
+    """A broker that answers what the test says, when it is asked."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, FakeHanded]] = []
+        self.due: list[tuple[FakeHanded, Exception | None]] = []
+        self.waits: list[float] = []
+
+    def is_calm(self, topic: str) -> bool:
+        return topic == CALM_TOPIC
+
+    def send(self, records: list[ProducerRecord]) -> FakeHanded:
+        self.sent.append((records[0].topic, FakeHanded(ms(0))))
+        return self.sent[-1][1]
+
+    def answer(self, number: int, failure: Exception | None = None) -> None:
+        self.due.append((self.sent[number][1], failure))
+
+    def serve(self, timeout_s: float = 0.0) -> None:
+        self.waits.append(timeout_s)
+        for handed, failure in self.due:
+            handed.failure, handed.is_answered = failure, True
+        self.due.clear()
+
+
+class NotedAgent:
+    """Hands over a record for each batch, and one that is calm if the test wants it."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.writes: tuple[str, ...] = ("alerts",)
+        self.unprepared: set[int] = set()
+        """Batches, by their first offset, of which a state is being restored."""
+        self.failure: BaseException | None = None
+        self.seconds = 0
+        self.of_second: tuple[str, ...] = ()
+
+    def prepare(self, batch: Batch, _work: Work) -> bool:
+        return batch.start not in self.unprepared
+
+    def process(self, batch: Batch, work: Work) -> None:
+        self.seen.append(f"decides {batch.start}")
+        if self.failure is not None:
+            raise self.failure
+        for topic in self.writes:
+            work.hand_over([ProducerRecord(topic, b"", b"")])
+        work.when_delivered(lambda: self.seen.append(f"delivered {batch.start}"))
+
+    def after_batch(self) -> None:
+        self.seen.append("after_batch")
+
+    def second(self, work: Work) -> None:
+        self.seconds += 1
+        for topic in self.of_second:
+            work.hand_over([ProducerRecord(topic, b"", b"")])
+            work.when_delivered(lambda: self.seen.append("second delivered"))
+
+
+class NotedLag:
+    """What is noted as done."""
+
+    def __init__(self) -> None:
+        self.noted: list[int] = []
+
+    def note_done(self, processed: Batch) -> None:
+        self.noted.append(processed.end)
+
+
+class Running:
+    """The loop of one topic over two partitions."""
+
+    def __init__(self, *, merge_records: int = 1, rest_s: float = 0.0, has_seconds: bool = False) -> None:
+        self.agent, self.outbox, self.lag, self.metrics = NotedAgent(), FakeOutbox(), NotedLag(), Metrics()
+        self.clock = HandClock()
+        self.state = GroupState(["topic"])
+        for place in (PLACE, OTHER):
+            self.state.begin(place, 0, None, is_held=False)
+        self.loop = HotLoop(
+            self.agent,
+            hot_hooks_of(self.agent),
+            self.state,
+            cast("LagMonitor", self.lag),
+            self.metrics,
+            self.outbox,  # type: ignore[arg-type]
+            self.clock.clock,
+            merge_records=merge_records,
+            rest_s=rest_s,
+            has_seconds=has_seconds,
+        )
+
+    def arrives(self, count: int = 1, *, size: int = 1, place: PartitionPlace = PLACE) -> None:
+        """Batches that follow each other in one partition."""
+        for _ in range(count):
+            position = self.state.position(place)
+            assert position is not None
+            epoch, start = position
+            records = [
+                consumed(b"", topic="topic", partition=place.partition, offset=start + each)
+                for each in range(size)
+            ]
+            made = Batch(records, start, epoch)
+            self.state.fetched(made)
+            self.loop.put([made])
+
+    def steps(self, count: int = 1) -> float:
+        """How long the next poll may wait, after the last of these rounds."""
+        wait_s = WAIT_S
+        for _ in range(count):
+            wait_s = self.loop.step(WAIT_S)
+        return wait_s
+
+    @property
+    def decided(self) -> int:
+        return sum(each.startswith("decides") for each in self.agent.seen)
+
+    @property
+    def committable(self) -> int:
+        """The offset up to which a commit may go."""
+        return self.state.due([PLACE], lambda *_: None).get(PLACE, (0, 0))[0]
+
+
+# --- order --------------------------------------------------------------------------------------------------------
+
+
+def test_what_waits_is_decided_about_in_the_next_round() -> None:
+    running = Running()
+    assert running.steps() == WAIT_S
+    running.arrives()
+    running.steps()
+    assert running.agent.seen == ["decides 0"]
+
+
+def test_the_next_list_is_decided_about_while_the_last_is_delivered_and_the_one_after_it_is_not() -> None:
+    running = Running()
+    running.arrives(UNDER_WAY + 1)
+    running.steps(UNDER_WAY + 3)
+    assert running.agent.seen == [f"decides {each}" for each in range(UNDER_WAY)]
+    running.outbox.answer(0)
+    running.steps()
+    assert running.agent.seen[UNDER_WAY:] == ["delivered 0", "after_batch", f"decides {UNDER_WAY}"]
+
+
+def test_what_comes_while_the_places_are_taken_is_merged_up_to_a_limit() -> None:
+    running = Running(merge_records=4)
+    for _ in range(UNDER_WAY):
+        running.arrives()
+        running.steps()
+    running.arrives(6)
+    running.outbox.answer(0)
+    running.steps()
+    assert running.decided == UNDER_WAY + 4
+    running.outbox.answer(1)
+    running.steps()
+    assert running.decided == UNDER_WAY + 6
+
+
+def test_nothing_is_done_before_what_is_before_it_although_it_is_delivered_earlier() -> None:
+    running = Running()
+    running.arrives(2)
+    running.steps(2)
+    running.outbox.answer(1)
+    running.steps()
+    assert (running.committable, running.lag.noted) == (0, [])
+    running.outbox.answer(0)
+    running.steps()
+    assert (running.committable, running.lag.noted) == (2, [1, 2])
+    assert [each for each in running.agent.seen if "delivered" in each] == ["delivered 0", "delivered 1"]
+
+
+def test_a_list_is_done_when_all_of_it_is_delivered_and_then_counted() -> None:
+    running = Running(merge_records=100)
+    running.agent.writes = ("alerts", CALM_TOPIC)
+    running.arrives(size=3)
+    running.steps()
+    running.outbox.answer(0)
+    running.steps()
+    assert running.committable == 0
+    running.outbox.answer(1)
+    running.steps()
+    assert running.committable == 3
+    running.clock.seconds += SECOND_S
+    running.steps()
+    counted = running.metrics.registry.get_sample_value("callbox_records_total", {"topic": "topic"})
+    assert counted == 3
+
+
+def test_what_is_calm_takes_no_place_but_is_bounded() -> None:
+    running = Running()
+    running.agent.writes = (CALM_TOPIC,)
+    running.arrives(CALM + 1)
+    running.steps(2 * CALM)
+    assert running.decided == CALM
+    running.outbox.answer(0)
+    running.steps()
+    assert running.decided == CALM + 1
+
+
+def test_a_list_from_which_nothing_follows_is_done_in_the_next_round() -> None:
+    running = Running()
+    running.agent.writes = ()
+    running.arrives()
+    running.steps()
+    assert running.committable == 0
+    running.steps()
+    assert running.committable == 1
+
+
+# --- how long the next poll may wait ------------------------------------------------------------------------------
+
+
+def test_with_nothing_under_way_a_poll_waits_as_long_as_it_would_and_no_answer_is_asked_for() -> None:
+    running = Running()
+    assert running.steps(3) == WAIT_S
+    assert running.outbox.waits == []
+
+
+def test_with_something_under_way_answers_are_looked_for_soon() -> None:
+    running = Running()
+    running.arrives()
+    assert running.steps(2) == SERVE_S
+
+
+def test_with_more_to_decide_a_poll_waits_for_nothing() -> None:
+    running = Running()
+    running.arrives(2)
+    assert running.steps() == 0.0
+
+
+def test_with_all_places_taken_the_answer_is_waited_for_and_not_the_next_record() -> None:
+    running = Running()
+    running.arrives(UNDER_WAY + 1)
+    running.steps(UNDER_WAY)
+    assert running.steps() == 0.0
+    assert running.outbox.waits[-1] == BLOCKED_S
+
+
+# --- partitions that go, and the end ------------------------------------------------------------------------------
+
+
+def test_nothing_is_begun_of_a_partition_that_is_about_to_go_and_others_go_on() -> None:
+    running = Running(merge_records=100)
+    running.arrives()
+    running.arrives(place=OTHER, size=2)
+    running.state.leave([PLACE])
+    running.steps()
+    assert running.agent.seen == ["decides 0"]
+    running.outbox.answer(0)
+    running.steps()
+    assert (running.lag.noted, running.committable) == ([2], 0)
+    assert not running.state.has_begun_any()
+
+
+def test_a_list_of_a_partition_that_was_assigned_anew_meanwhile_is_neither_committed_nor_noted() -> None:
+    running = Running()
+    running.arrives()
+    running.steps()
+    running.state.begin(PLACE, 0, None, is_held=False)
+    running.outbox.answer(0)
+    running.steps()
+    assert running.agent.seen[1:] == ["delivered 0", "after_batch"]
+    assert (running.committable, running.lag.noted) == (0, [])
+    assert not running.state.has_begun_any()
+
+
+def test_while_a_partition_is_given_away_answers_are_taken_and_nothing_is_begun() -> None:
+    running = Running()
+    running.arrives(2)
+    running.steps()
+    running.outbox.answer(0)
+    running.loop.serve(0.002)
+    assert (running.committable, running.decided) == (1, 1)
+    assert running.outbox.waits[-1] == 0.002
+
+
+def test_when_it_is_closed_nothing_is_begun_and_what_is_begun_is_done() -> None:
+    running = Running(has_seconds=True)
+    running.arrives(2)
+    running.steps()
+    running.loop.close()
+    running.outbox.answer(0)
+    running.clock.seconds += 5
+    running.steps(3)
+    assert (running.decided, running.committable, running.agent.seconds) == (1, 1, 1)
+    assert not running.state.has_begun_any()
+    assert not running.loop.has_under_way
+
+
+# --- a state that is being restored -------------------------------------------------------------------------------
+
+
+def test_a_batch_that_needs_its_state_first_is_not_begun_and_keeps_its_place() -> None:
+    running = Running(merge_records=100)
+    running.agent.unprepared = {1}
+    running.arrives(3)
+    assert running.steps() == BLOCKED_S
+    assert running.agent.seen == ["decides 0"]
+    running.steps(3)
+    assert running.decided == 1
+    running.agent.unprepared = set()
+    running.steps()
+    assert running.agent.seen == ["decides 0", "decides 1", "decides 2"]
+
+
+def test_a_partition_that_goes_while_its_state_is_restored_holds_nobody_up() -> None:
+    running = Running(merge_records=100)
+    running.agent.unprepared = {0}
+    running.arrives()
+    running.steps()
+    assert not running.state.has_begun_any()
+    running.state.end([PLACE])
+    running.agent.unprepared = set()
+    running.arrives(place=OTHER)
+    running.steps()
+    assert running.decided == 1
+
+
+# --- what is due once a second, and a pace ------------------------------------------------------------------------
+
+
+def test_what_is_due_once_a_second_is_done_once_a_second_and_delivered() -> None:
+    running = Running(has_seconds=True)
+    running.agent.of_second = ("alerts",)
+    running.steps(5)
+    assert running.agent.seconds == 1
+    running.clock.seconds += 1
+    running.steps(5)
+    assert running.agent.seconds == 2
+    running.outbox.answer(0)
+    running.outbox.answer(1)
+    running.steps()
+    assert running.agent.seen.count("second delivered") == 2
+
+
+def test_a_topic_with_a_pace_rests_after_each_batch() -> None:
+    running = Running(merge_records=100, rest_s=0.005)
+    running.agent.writes = ()
+    running.arrives(3)
+    assert running.steps(10) == pytest.approx(0.005)
+    assert running.decided == 1
+    running.clock.seconds += 0.005
+    running.steps(10)
+    assert running.decided == 2
+
+
+# --- failures -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("failure", [ValueError("a bug"), DeliveryFailed("no"), KeyboardInterrupt()])
+def test_whatever_deciding_raises_leaves_the_loop_and_nothing_is_done(failure: BaseException) -> None:
+    running = Running()
+    running.agent.failure = failure
+    running.arrives()
+    with pytest.raises(type(failure)):
+        running.steps()
+    assert running.committable == 0
+
+
+def test_nothing_is_decided_or_done_after_a_delivery_that_failed() -> None:
+    running = Running()
+    running.arrives(3)
+    running.steps(2)
+    running.outbox.answer(1, DeliveryFailed("refused"))
+    running.outbox.answer(0)
+    with pytest.raises(DeliveryFailed):
+        running.steps()
+    assert running.decided == 2
+    assert (running.committable, running.lag.noted) == (0, [])
+
+
+def test_what_was_delivered_before_a_failure_stays_done() -> None:
+    running = Running()
+    running.arrives(2)
+    running.steps(2)
+    running.outbox.answer(0)
+    running.steps()
+    running.outbox.answer(1, DeliveryFailed("refused"))
+    with pytest.raises(DeliveryFailed):
+        running.steps()
+    assert running.committable == 1
+
+
+def test_a_failure_while_a_partition_is_given_away_is_no_reason_to_commit() -> None:
+    running = Running()
+    running.arrives()
+    running.steps()
+    running.outbox.answer(0, DeliveryFailed("refused"))
+    with pytest.raises(DeliveryFailed):
+        running.loop.serve(0.002)
+    assert running.committable == 0
