@@ -177,6 +177,10 @@ class Edge:
         """The worker is stopping."""
         self._watch.stop()
 
+    def answered_at(self) -> float:
+        """When the broker answered last about our topics, beside the members, by the clock for intervals."""
+        return self._watch.answered_at
+
     def note_read_anew(self, topic: str, cause: Cause) -> None:
         """A topic that is followed had to be read anew: nobody knows what was missed meanwhile."""
         self._losses.append((Loss(topic, self._topic_ids.get(topic, ""), 0, cause, 0, 0), None))

@@ -159,6 +159,7 @@ class _Worker:
             edge.consumers,
             give_up_s=self._runtime.give_up_s,
             is_restoring=hooks.is_restoring,
+            answered_at=edge.answered_at,
             fail=stop_now,
             clock=self._clock,
         )

@@ -74,6 +74,8 @@ class TopicWatch:
         self._topics = tuple(topics)
         self._note_topic_id, self._tell, self._clock = note_topic_id, tell, clock
         self._has_looked = False
+        self.answered_at = float("-inf")
+        """When the broker answered last, by the clock for intervals."""
         self._told_at: dict[ForeignMember, float] = {}
         self._rare = RareLogger(log, clock.monotonic)
         self._stopping = threading.Event()
@@ -121,7 +123,7 @@ class TopicWatch:
         for topic, future in asked.items():
             try:
                 self._note_topic_id(topic, str(future.result().topic_id or ""))
-                self._has_looked = True
+                self._has_looked, self.answered_at = True, self._clock.monotonic()
             except KafkaException as error:  # it is gone, for the moment or for good
                 self._rare.warning("topic.unknown", topic=topic, cause=error.args[0].str())
         for group in self._admin.list_groups(self._group, timeout=_ANSWER_S):

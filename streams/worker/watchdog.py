@@ -26,6 +26,10 @@ from streams.worker.probes import ANSWER_S
 
 LOOK_S: Final = 1.0
 
+ELSEWHERE_S: Final = 20.0
+"""A broker that has answered another client of this worker so lately is there: `TopicWatch` asks every five seconds, and
+may wait as long again for the answer."""
+
 PAUSE_S: Final = 10.0
 """So long between two looks is a pause of the process: full load delays a thread by a second or two."""
 
@@ -47,6 +51,8 @@ class Watchdog:
         consumers: The members of the group.
         give_up_s: How long anything may stand still.
         is_restoring: Whether the agent reads what it needs before it can go on.
+        answered_at: When the broker answered a client that is no member of the group, by the clock for intervals. What
+            the members hear says nothing once their threads stand still.
         fail: Ends the process.
         clock: Ours.
     """
@@ -60,11 +66,13 @@ class Watchdog:
         *,
         give_up_s: float,
         is_restoring: Callable[[], bool],
+        answered_at: Callable[[], float] = lambda: float("-inf"),
         fail: Callable[[BaseException], object],
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._kafka, self._state, self._lag, self._consumers = kafka, state, lag, tuple(consumers)
         self._give_up_s, self._is_restoring, self._fail, self._clock = give_up_s, is_restoring, fail, clock
+        self._answered_elsewhere_at = answered_at
         self._loop_alive_at = self._joined_at = self._answered_at = self._counted_from = clock.monotonic()
         self._looked_at = float("-inf")
         self._stopping, self._ended, self._stop_bound_s = threading.Event(), threading.Event(), 0.0
@@ -101,7 +109,7 @@ class Watchdog:
             self._look(self._clock.monotonic())
         except WorkerStalled as error:
             # What waits for a broker that is away, or refuses us, stands still because of that.
-            if (silent_s := self._silent_s()) > ANSWER_S:
+            if (silent_s := self._silent_s()) > ANSWER_S and not self._is_broker_there:
                 raise self._unanswered(silent_s) from error
             raise
 
@@ -126,6 +134,11 @@ class Watchdog:
         if (alone_s := self._stands_for(self._joined_at, now)) > self._give_up_s:
             raise WorkerStalled(f"the group has given us no share of it for {alone_s:.0f} s")
         self._lag.assert_advancing(self._give_up_s)
+
+    @property
+    def _is_broker_there(self) -> bool:
+        is_refused = any(each.refusal is not None for each in self._consumers)
+        return not is_refused and self._clock.monotonic() - self._answered_elsewhere_at() <= ELSEWHERE_S
 
     def _assert_moves(self, what: str, alive_at: float, now: float) -> None:
         if (still_s := self._stands_for(alive_at, now)) > self._give_up_s:

@@ -37,6 +37,7 @@ class Watched:
         self.lag = LagMonitor(self.state, ["topic"], Metrics(), self.clock)
         self.consumer: Any = SimpleNamespace(alive_at=self.now, refusal=None)
         self.restoring = False
+        self.answered_elsewhere_at = float("-inf")
         self.failures: list[BaseException] = []
         self.dog = Watchdog(
             KAFKA,
@@ -45,6 +46,7 @@ class Watched:
             [self.consumer],
             give_up_s=GIVE_UP_S,
             is_restoring=lambda: self.restoring,
+            answered_at=lambda: self.answered_elsewhere_at,
             fail=self.failures.append,
             clock=self.clock,
         )
@@ -111,6 +113,25 @@ def test_a_part_that_stands_still_for_too_long_ends_the_worker_with_70(
     assert isinstance(failure, WorkerStalled)
     assert said in str(failure)
     assert failure.exit_code == 70
+
+
+@pytest.mark.parametrize(
+    ("is_broker_there", "code"), [(True, WorkerStalled.exit_code), (False, BrokerUnavailable.exit_code)]
+)
+def test_a_member_that_hears_nothing_any_more_because_its_thread_hangs_ends_the_worker_with_70(
+    watched: Watched, is_broker_there: bool, code: int
+) -> None:
+    """What the broker answers is told by that very thread, so the silence is no sign of a broker that is away."""
+    watched.owns(PLACE)
+    watched.passes(1)
+    watched.still = {"consumer", "broker"}
+    for _ in range(int(GIVE_UP_S) + 10):
+        if is_broker_there:
+            watched.answered_elsewhere_at = watched.now
+        if (failure := watched.passes(1)) is not None:
+            break
+    assert failure is not None
+    assert failure.exit_code == code
 
 
 def test_a_broker_that_does_not_answer_ends_an_idle_worker_with_69(watched: Watched) -> None:
