@@ -10,7 +10,7 @@ pictures  frames of 1080p wait, and the one thread for OpenCV is always busy
 
 Memory is read from proc(5) four times a second. In hand are the records that a worker has fetched and not processed,
 by its own metrics, which it updates once a second. Their limit is `waiting_batches` times `batch_records` of its
-settings, and one more fetch for each partition, which may be on its way. Faust with its defaults runs after `alarms`,
+settings, a quarter more until it is looked at, and one poll. Faust with its defaults runs after `alarms`,
 with the same backlog and with producers held for the same time. Exit code 1: something was written while producers
 were held, an event is missing, a limit was exceeded, or pictures ran out.
 """
@@ -44,6 +44,8 @@ from schemas.topics import FRAMES, FUSION_INPUT, PILLAR_EVENTS
 from streams.clock import now_ms
 from streams.kafka import topics
 from streams.kafka.config import KafkaConfig
+from streams.kafka.group_consumer import BALANCE_PARTS, MOST
+from streams.kafka.group_settings import FETCHED_AHEAD_BYTES
 from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import bounds, read_all
 from streams.kafka.topics import partition_count
@@ -150,8 +152,9 @@ class _Bench:
         self, worker: WorkerProcess, topic: str, settings: WorkerSettings, smallest: int, seconds: float
     ) -> dict[str, Any]:
         """What a worker holds for so long, from the moment that it answers."""
-        fetches = partition_count(self._kafka, topic) * (1 + settings.fetch_bytes // smallest)
-        limit = settings.waiting_batches * settings.batch_records + fetches
+        most_in_hand = settings.waiting_batches * settings.batch_records
+        fetched_ahead = max(FETCHED_AHEAD_BYTES, 2 * settings.fetch_bytes) // smallest
+        limit = most_in_hand + most_in_hand // BALANCE_PARTS + min(MOST, fetched_ahead)
         self._until(lambda: bool(samples(worker, "callbox_fetch_position")), worker)
         at_first, most, held = resident_mib(worker.pid), 0.0, []
         deadline = time.monotonic() + seconds

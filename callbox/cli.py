@@ -82,7 +82,7 @@ class _Commands(click.Group):
     show_default=True,
     help="How log lines on stderr look.",
 )
-@click.option("--verbose", is_flag=True, help="Also log what Faust and the Kafka client do.")
+@click.option("--verbose", is_flag=True, help="Also log what Faust does.")
 @click.version_option(metadata.version("callbox"), package_name="callbox")
 @click.pass_context
 def cli(context: click.Context, config_file: Path | None, log_format: str, *, verbose: bool) -> None:

@@ -1,6 +1,6 @@
 """Logs: one line for each event on stderr, as JSON for machines or as text for people.
 
-Everything goes through the standard library's logging, also the lines of Faust and aiokafka. A traceback never shows
+Everything goes through the standard library's logging, also the lines of Faust. A traceback never shows
 the variables of a frame, because they may hold a plate text or a picture.
 """
 

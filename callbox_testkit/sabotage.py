@@ -21,13 +21,13 @@ from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.topics import ALERTS, FUSION_INPUT, INCIDENTS, MAINTENANCE, TEST_ALERTS
 from streams.kafka.batch import Batch
-from streams.kafka.outbox import Sending
+from streams.kafka.outbox import PendingDelivery
 from streams.kafka.producer import ProducerRecord, RecordMetadata
 from streams.kafka.reader import BrokerReader
 from streams.state.restore import Restored
 from streams.worker.agent import MakeAgent
 from streams.worker.context import Context, Deliverer
-from streams.worker.work import Handed, Work
+from streams.worker.work import Work
 
 VARIABLE: Final = "CALLBOX_SABOTAGE"
 """Read by `callbox_testkit.worker` only; `callbox worker` takes no notice of it."""
@@ -174,10 +174,10 @@ class _LateWork(_DivertedWork):
         super().__init__(work)
         self._late, self._context = late, context
 
-    def hand_over(self, records: Sequence[ProducerRecord]) -> Sending:
+    def hand_over(self, records: Sequence[ProducerRecord]) -> PendingDelivery:
         """Promise it."""
         self._context.spawn(self._late.send_late(list(records)))
-        return Sending(0, self._context.clock.now_ms())
+        return PendingDelivery(0, self._context.clock.now_ms())
 
 
 class _RenamedWork(_DivertedWork):
@@ -187,7 +187,7 @@ class _RenamedWork(_DivertedWork):
         super().__init__(work)
         self._renaming = renaming
 
-    def hand_over(self, records: Sequence[ProducerRecord]) -> Handed:
+    def hand_over(self, records: Sequence[ProducerRecord]) -> PendingDelivery:
         """Hand them over, renamed."""
         return self._work.hand_over([self._renaming.replaced(record) for record in records])
 

@@ -43,12 +43,18 @@ _CODES: Final = {
         ),
         "name it; `callbox topics apply`; `callbox models fetch`; give more of the id",
     ),
-    69: ("No broker answers (within 10 seconds)", "start it, or mend `[kafka] bootstrap`"),
+    69: (
+        (
+            "No broker answers a start (within 10 seconds, or 3 for each address of `bootstrap`), or none has "
+            "answered a running worker for `give_up_s`"
+        ),
+        "start it, or mend `[kafka] bootstrap`",
+    ),
     70: (
         (
-            "A worker failed and committed nothing, a record could not be delivered, the log and its snapshots do not "
-            "meet, nothing was done for `give_up_s` while records waited or a partition was never fetched from, or a "
-            "bug"
+            "A worker failed and committed nothing, a record could not be delivered, the log and its snapshots do "
+            "not meet, for `give_up_s` nothing was done while records waited, a partition was never fetched from, a "
+            "thread stood still or the group gave no share, or a bug"
         ),
         "start it again: what was not committed is read again; report a traceback",
     ),
@@ -62,7 +68,9 @@ _CODES: Final = {
     77: (
         (
             "The broker refuses us: the user or password, a `security_protocol` that is not the port's, a client "
-            "certificate, an ACL that is missing or was removed; or its own certificate is not to be trusted"
+            "certificate, an ACL that is missing or was removed; or its own certificate is not to be trusted; or the "
+            "group refuses a worker: an earlier release or another program is in it, `group.max.size`, "
+            "`session_timeout_ms`"
         ),
         ("mend what the text names, a setting or each ACL; `callbox topics acls` prints what a worker needs"),
     ),

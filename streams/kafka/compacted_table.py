@@ -46,7 +46,7 @@ class CompactedTable(Generic[RecordT]):
     """The newest records of a compacted topic, by key.
 
     A record that does not decode is dead-lettered, and the one before it stays in force. One thread looks at it, that
-    of the agent; `begin_anew` may be called by any.
+    of the agent; reading anew runs on the event loop meanwhile, and any thread may call `begin_anew`.
 
     Args:
         topic: The topic.

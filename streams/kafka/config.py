@@ -1,4 +1,4 @@
-"""The `[kafka]` table: one description of a broker that configures both clients (streams/kafka/client_settings.py).
+"""The `[kafka]` table: one description of a broker for every connection (streams/kafka/client_settings.py).
 
 It holds references to secrets, never a secret: it may be printed, logged and put into a report.
 """

@@ -51,8 +51,8 @@ EMPTY_BATCH_CODES: Final = frozenset(
 _MOST_FETCH_BYTES: Final = 16 << 20
 """Of one answer of a broker. The largest record is 1 MiB on what a group reads."""
 
-_QUEUED_KBYTES: Final = 16 << 10
-"""What librdkafka fetches ahead of us."""
+FETCHED_AHEAD_BYTES: Final = 16 << 20
+"""What librdkafka fetches ahead of us at least."""
 
 _QUEUE_BACKOFF_MS: Final = 20
 """How long librdkafka waits when that is full; its default of a second would leave an agent without work."""
@@ -77,7 +77,7 @@ def group_settings(config: KafkaConfig, group: str, client_id: str, fetch_bytes:
         "fetch.max.bytes": max(_MOST_FETCH_BYTES, fetch_bytes),
         # Also the most that a compressed batch may unpack to: 29 kB can hold 900 MiB.
         "receive.message.max.bytes": 4 * max(_MOST_FETCH_BYTES, fetch_bytes),
-        "queued.max.messages.kbytes": max(_QUEUED_KBYTES, 2 * fetch_bytes >> 10),
+        "queued.max.messages.kbytes": max(FETCHED_AHEAD_BYTES, 2 * fetch_bytes) >> 10,
         "fetch.queue.backoff.ms": _QUEUE_BACKOFF_MS,
         "statistics.interval.ms": STATISTICS_MS,
         "topic.metadata.refresh.interval.ms": 5_000,  # new partitions and leaders that moved: within 10 s

@@ -1,10 +1,10 @@
 """Publishing out of a thread that decides: it hands records over, goes on, and takes the broker's answers itself.
 
     records ─► send ─┬─► urgent producer: sends at once ────────────────┐
-                     └─► calm producer: what nobody waits for, collected┴─► serve: the answers of both ─► Sending
+                     └─► calm producer: what nobody waits for, collected┴─► serve: the answers of both
 
-An event loop and a thread for the answers stood in between before: at 1,000 presses a second they cost as much CPU as
-the decisions (docs/adr/0023). For what is sent now and then, `streams.kafka.producer.Delivery` has both.
+An event loop and a thread for the answers stood in between before: at 200 presses a second they cost more than the
+decisions (docs/adr/0023). For what is sent now and then, `streams.kafka.producer.Delivery` has both.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -32,7 +32,7 @@ CALM_LINGER_MS: Final = 15
 records. Only a commit waits for them, and commits come once a second."""
 
 
-class Sending:
+class PendingDelivery:
     """Records that were handed over together, and what the broker has answered so far.
 
     Args:
@@ -108,7 +108,7 @@ class Outbox:
         """Whether the records of a topic are collected for a moment."""
         return topic in self._calm
 
-    def send(self, records: Sequence[ProducerRecord]) -> Sending:
+    def send(self, records: Sequence[ProducerRecord]) -> PendingDelivery:
         """Hand records over, and return before the broker has them; waits only while a queue is full.
 
         Args:
@@ -117,7 +117,7 @@ class Outbox:
         Raises:
             DeliveryFailed: The client itself does not take one of them.
         """
-        sending = Sending(len(records), self._clock.now_ms())
+        sending = PendingDelivery(len(records), self._clock.now_ms())
         answer = sending.answer
         for topic, key, value, partition in records:
             producer = self._calm.get(topic, self._urgent)

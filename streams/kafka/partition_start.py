@@ -4,7 +4,7 @@
     the topic is another one ───────────────► its first record; told
     committed beyond the end ───────────────► the first record: the partition is shorter than it was; told
     committed before the first record ──────► the first record: retention took what lies between; told
-    committed by somebody who is none of us ► where we were ourselves; told by streams/worker/topic_watch.py
+    committed by somebody who is none of us ► where this process was, if it was; told by topic_watch.py
     else ───────────────────────────────────► the committed offset
 
 Whatever lies below a commit that cannot be trusted is read again: an event that was told already is known by its id,

@@ -99,12 +99,12 @@ class HotHooks:
     Attributes:
         prepare: Whether a batch can be decided about now; else what it needs is begun, and this is asked again.
         after_batch: Called once batches are done, before the next ones.
-        second: What is due once a second, and what follows from it.
+        punctuate: What is due once a second, and what follows from it.
     """
 
     prepare: Callable[[Batch, Work], bool] = _needs_nothing
     after_batch: Callable[[], None] = _do_nothing
-    second: Callable[[Work], None] = _nothing_follows
+    punctuate: Callable[[Work], None] = _nothing_follows
 
 
 def hooks_of(agent: object) -> Hooks:

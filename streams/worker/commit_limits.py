@@ -28,7 +28,7 @@ class Located(Protocol):
 
 
 class CommitLimits:
-    """Which records are held, by partition. Used by one event loop."""
+    """Which records are held, by partition. Changed by what decides; any member's thread asks."""
 
     def __init__(self) -> None:
         self._held: dict[tuple[str, int], set[int]] = {}

@@ -91,7 +91,7 @@ class Context:
     spawn: Callable[[Coroutine[Any, Any, Any]], Spawned] = asyncio.ensure_future
 
     async def blocking(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Run what blocks beside the event loop, so that membership, commits and probes go on."""
+        """Run what blocks beside the event loop, so that timers and probes go on."""
         return await asyncio.get_running_loop().run_in_executor(self.executor, work, *arguments)
 
     def table(self, topic: str, record: type[RecordT]) -> CompactedTable[RecordT]:

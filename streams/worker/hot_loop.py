@@ -187,7 +187,7 @@ class HotLoop:
         self._done_records.clear()
         if self._has_seconds and not self._is_closed:
             work = Work(self._outbox, self._clock)
-            self._hooks.second(work)
+            self._hooks.punctuate(work)
             self._note((), work)
 
     def _note(self, batches: Sequence[Batch], work: Work) -> None:

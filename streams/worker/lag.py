@@ -1,6 +1,6 @@
 """How far a worker is: which partitions are its own, what is committed, how old the work is that waits.
 
-The event loop notes what is done, the watchdog's thread samples, the probes ask.
+What decides notes what is done, the watchdog's thread samples, the probes ask.
 """
 
 import contextlib

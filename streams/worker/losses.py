@@ -3,7 +3,7 @@
     committed below the first offset     ─► records_missing   retention took what lies between: [expected, found)
     another topic of the same name       ─► another_log       nobody knows what the former one held: no number
     committed beyond the end             ─► log_truncated     the broker has lost records that were read: no number
-    committed by a client that is no worker ─► foreign_member it has taken what lies between: [expected, found)
+    a client that is no worker is in the group ─► foreign_member   nobody knows what it takes: no number
 
 Whoever compares offsets (at the start of a partition, at a look at the group) makes the losses. Here they become
 records for the log and samples of a metric. Nothing here reads a clock or a broker.

@@ -83,7 +83,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     "fetch_position": Metric(
         Gauge,
         "callbox_fetch_position",
-        "The next offset that is fetched; 0 before the first fetch.",
+        "The next offset that is handed over; where reading begins before the first fetch.",
         ("topic", "partition"),
     ),
     "clock_difference": Metric(

@@ -3,7 +3,7 @@
 start: broker reachable ─► ACLs there ─► producer warm ─► agent started ─► group joined ─► ready
 stop:  SIGTERM, SIGINT, SIGHUP ─► nothing more is begun ─► what is begun is delivered and committed ─► finish ─► exit 0
        not done within `drain_s`: exit 0 all the same; what is not committed is read again by the next owner
-fail:  any exception that leaves an agent ─► exit 70, or 77 for an ACL that we lack; the batch is not committed
+fail:  any exception that leaves an agent ─► exit 70, 69 or 77 by its cause; the batch is not committed
 """
 
 import asyncio
@@ -204,7 +204,7 @@ class _Worker:
     def _make_app(
         self, group: str, edge: Edge, agent: Any, lag: LagMonitor, state: GroupState
     ) -> tuple[WorkerApp, tuple[Outbox, ...]]:
-        """A Faust app with an agent for each topic, fed by the members of the group; and what hot agents send by."""
+        """A Faust app that runs the members of the group; for hot agents it has none, but what they send by."""
         app = create_app(group)
         if self._spec.is_hot:
             return app, self._run_hot(app, edge, agent, lag, state)

@@ -18,8 +18,9 @@ from streams.worker.settings import WorkerSettings
 def lower_priority(settings: WorkerSettings) -> None:
     """Leave the CPU to workers that carry presses.
 
-    Niceness alone is not enough: a nice process keeps the CPU for its slice of 3 ms, a press changes hands ten times,
-    and p90 was 150 to 190 ms beside two busy picture workers, against 12 to 26 ms with SCHED_IDLE (docs/adr/0005).
+    Niceness alone is not enough: a nice process keeps the CPU for its slice of 3 ms, a press changes hands several
+    times, and p90 was 150 to 190 ms beside two busy picture workers, against 12 to 26 ms with SCHED_IDLE
+    (docs/adr/0005).
     """
     if settings.nice:
         os.nice(settings.nice)

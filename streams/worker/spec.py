@@ -97,7 +97,7 @@ _ALL: Final = (
         writes=(FUSION_INPUT, *_dead_letters(PILLAR_EVENTS, ACKS, REGISTRY)),
         is_hot=True,
         # About a millisecond of work, and then presses have most of the CPU while a backlog of acknowledgements is
-        # read (2,000 take a second): on its way a press is handed over ten times, and would wait for these each time.
+        # read (2,000 take a second): a press shares its CPU with them on each of its two hops.
         paces={ACKS: Pace(records=20, rest_s=0.005)},
         replicable=True,
         settings=WorkerSettings(http_port=8801),

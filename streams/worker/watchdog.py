@@ -27,8 +27,8 @@ from streams.worker.probes import ANSWER_S
 LOOK_S: Final = 1.0
 
 ELSEWHERE_S: Final = 20.0
-"""A broker that has answered another client of this worker so lately is there: `TopicWatch` asks every five seconds, and
-may wait as long again for the answer."""
+"""A broker that has answered another client of this worker so lately is there: `TopicWatch` asks every five seconds,
+and may wait as long again for the answer."""
 
 PAUSE_S: Final = 10.0
 """So long between two looks is a pause of the process: full load delays a thread by a second or two."""

@@ -74,7 +74,7 @@ class AlarmsAgent:
         if named:
             work.when_delivered(partial(self._unregistered.settled, named))
 
-    def second(self, work: Work) -> None:
+    def punctuate(self, work: Work) -> None:
         """Follow the registry, and decide about what was held back."""
         _, dead_letters = self._registry.look()
         work.hand_over(dead_letters)

@@ -6,7 +6,8 @@ fusion.input.v1 ─► fold ─► dispatch.alert.v1, maintenance.alert.v1, disp
                      └───► fusion.snapshot.v1, and tombstones of incidents (beside the hot path)
 
 States belong to the consuming thread, which folds, copies them for snapshots and shows their counts, each at a whole
-offset. The event loop writes ticks, snapshots and tombstones, and reads nothing of a state but its last tick's number.
+offset. The event loop writes ticks, snapshots and tombstones; of a state it reads the last tick's number, and all of
+it at the end.
 """
 
 from collections import Counter
@@ -36,10 +37,12 @@ from streams.state.snapshots import Snapshots
 from streams.state.ticks import TickWriter
 from streams.worker.broken_feed import broken_log
 from streams.worker.context import Context
-from streams.worker.work import Handed, Work
+from streams.worker.work import Work
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from streams.kafka.outbox import PendingDelivery
 
 log = structlog.get_logger(__name__)
 
@@ -121,7 +124,7 @@ class FusionAgent:
             if self._snapshots.is_due(partition) and partition in self._context.assignment():
                 self._snapshots.begin(state, self._topic_ids[partition])
 
-    def second(self, _work: Work) -> None:
+    def punctuate(self, _work: Work) -> None:
         """Forget the states of the partitions that we lost, and show what there is to see of the others."""
         for lost in self._states.keys() - self._context.assignment():
             del self._states[lost]
@@ -229,7 +232,7 @@ class _Slice:
     """What one slice has decided."""
 
     def __init__(self) -> None:
-        self._handed: Handed | None = None
+        self._sent: PendingDelivery | None = None
         self.decisions: list[Decision] = []
         self.urgent: list[ProducerRecord] = []
         """Alerts, answers and dead letters."""
@@ -250,15 +253,15 @@ class _Slice:
     def hand_over(self, work: Work) -> None:
         """Send it. The broker confirms alerts earlier than their copies, and that is when they are delivered."""
         if self.urgent:
-            self._handed = work.hand_over(self.urgent)
+            self._sent = work.hand_over(self.urgent)
         if self.copies:
             work.hand_over(self.copies)
 
     def press_to_alert_ms(self) -> list[int]:
         """For each press that was named for the first time, how long it took from its receipt; 0 at least."""
-        if self._handed is None:
+        if self._sent is None:
             return []
-        confirmed_at = self._handed.confirmed_at
+        confirmed_at = self._sent.confirmed_at
         alerts = (alert for decision in self.decisions for alert in decision.alerts)
         named = (press for alert in alerts if (press := first_named_press(alert)) is not None)
         return [max(0, confirmed_at - press.received_at) for press in named]

@@ -19,6 +19,7 @@ from schemas.units import DAY_MS, EpochMs
 from streams.clock import Clock, pause
 from streams.kafka.batch import Batch
 from streams.kafka.config import KafkaConfig
+from streams.kafka.outbox import PendingDelivery
 from streams.kafka.producer import ProducerRecord, RecordMetadata
 from streams.kafka.record import LogRecord
 from streams.worker.agent import Agent, HotAgent, hot_hooks_of
@@ -73,7 +74,7 @@ def done(world: "World", agent: HotAgent, *batches: Batch) -> None:
 def hot_second(world: "World", agent: object) -> None:
     """One second of a hot agent in its own thread."""
     work = Work(world.delivery, world.clock.clock)
-    hot_hooks_of(agent).second(work)
+    hot_hooks_of(agent).punctuate(work)
     settled(work)
 
 
@@ -114,13 +115,16 @@ class HandClock:
         return self.seconds
 
 
-class FakeHanded:
-    """Records that were handed over, and the broker's answer to all of them."""
+class FakePending(PendingDelivery):
+    """Records that were handed over; the broker answers all of them at once."""
+
+    __slots__ = ()
 
     def __init__(self, at: EpochMs) -> None:
-        self.is_answered = False
-        self.confirmed_at = at
-        self.failure: Exception | None = None
+        super().__init__(1, at)
+
+    def answer_all(self, at: EpochMs, failure: DeliveryFailed | None = None) -> None:
+        self._left, self.confirmed_at, self.failure = 0, at, failure
 
 
 class FakeDelivery:
@@ -158,23 +162,23 @@ class FakeDelivery:
     def serve(self, timeout_s: float = 0.0) -> None:
         pass
 
-    def send(self, records: Sequence[ProducerRecord]) -> FakeHanded:
+    def send(self, records: Sequence[ProducerRecord]) -> FakePending:
         """As `begin`, for a hot agent."""
         self._assert_may_write(records)
-        handed = FakeHanded(self.now_ms())
-        if any(record.topic in self.refused for record in records):
-            handed.failure = DeliveryFailed(f"{records[0].topic}: refused")
-        elif records:
+        pending = FakePending(self.now_ms())
+        refused = any(record.topic in self.refused for record in records)
+        failure = DeliveryFailed(f"{records[0].topic}: refused") if refused else None
+        if records and not refused:
             self.lists.append(list(records))
 
         def answer() -> None:
-            handed.is_answered, handed.confirmed_at = True, self.now_ms()
+            pending.answer_all(self.now_ms(), failure)
 
         if any(record.topic in self.held for record in records):
             self.waiting.append(answer)
         else:
             answer()
-        return handed
+        return pending
 
     def _assert_may_write(self, records: Sequence[ProducerRecord]) -> None:
         for record in records:

@@ -58,5 +58,5 @@ def test_a_hot_agent_that_only_processes_needs_nothing_and_nothing_follows_from_
     hooks, work = hot_hooks_of(Hot()), Work(world.delivery, world.clock.clock)
     assert hooks.prepare(batch(b"", topic="topic"), work)
     hooks.after_batch()
-    hooks.second(work)
+    hooks.punctuate(work)
     assert work.is_empty

@@ -12,7 +12,7 @@ from streams.worker.agent import hot_hooks_of
 from streams.worker.hot_loop import BLOCKED_S, CALM, SECOND_S, SERVE_S, UNDER_WAY, HotLoop
 from streams.worker.metrics import Metrics
 from streams.worker.work import Work
-from tests.support.fakes import FakeHanded, HandClock, consumed
+from tests.support.fakes import FakePending, HandClock, consumed
 from tests.support.log_records import ms
 
 if TYPE_CHECKING:
@@ -27,24 +27,24 @@ class FakeOutbox:
     """A broker that answers what the test says, when it is asked."""
 
     def __init__(self) -> None:
-        self.sent: list[tuple[str, FakeHanded]] = []
-        self.due: list[tuple[FakeHanded, Exception | None]] = []
+        self.sent: list[tuple[str, FakePending]] = []
+        self.due: list[tuple[FakePending, DeliveryFailed | None]] = []
         self.waits: list[float] = []
 
     def is_calm(self, topic: str) -> bool:
         return topic == CALM_TOPIC
 
-    def send(self, records: list[ProducerRecord]) -> FakeHanded:
-        self.sent.append((records[0].topic, FakeHanded(ms(0))))
+    def send(self, records: list[ProducerRecord]) -> FakePending:
+        self.sent.append((records[0].topic, FakePending(ms(0))))
         return self.sent[-1][1]
 
-    def answer(self, number: int, failure: Exception | None = None) -> None:
+    def answer(self, number: int, failure: DeliveryFailed | None = None) -> None:
         self.due.append((self.sent[number][1], failure))
 
     def serve(self, timeout_s: float = 0.0) -> None:
         self.waits.append(timeout_s)
-        for handed, failure in self.due:
-            handed.failure, handed.is_answered = failure, True
+        for pending, failure in self.due:
+            pending.answer_all(ms(0), failure)
         self.due.clear()
 
 
@@ -74,7 +74,7 @@ class NotedAgent:
     def after_batch(self) -> None:
         self.seen.append("after_batch")
 
-    def second(self, work: Work) -> None:
+    def punctuate(self, work: Work) -> None:
         self.seconds += 1
         for topic in self.of_second:
             work.hand_over([ProducerRecord(topic, b"", b"")])
