@@ -122,7 +122,7 @@ class Snapshots:
     async def _send(self, state: Frozen, snapshot: FusionSnapshot) -> None:
         metrics, partition, offset = self._context.metrics, snapshot.partition, snapshot.next_offset
         if not await self._until_committed(partition, offset):
-            log.debug("snapshot.dropped", partition=partition, offset=offset)
+            log.info("snapshot.dropped", partition=partition, offset=offset)
             return
         packed, self._took_s[partition] = await self._context.blocking(
             _compressed, state, self._context.clock
