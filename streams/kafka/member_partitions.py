@@ -40,6 +40,9 @@ log = structlog.get_logger(__name__)
 ASK_AGAIN_S: Final = 0.5
 """How often the broker is asked where a partition begins, and how long the group's coordinator has to answer."""
 
+SHORT_ASK_S: Final = 0.1
+"""How long it has while there are partitions that are read: nothing is decided about them meanwhile."""
+
 REVOKE_S: Final = 5.0
 """How long a revocation waits for what is begun: a delivery takes milliseconds, and whoever gets the partition next
 waits too. What is not done by then is done again by them."""
@@ -235,7 +238,8 @@ class MemberPartitions:
         """What is committed of those for which the coordinator answers; the others are asked about again."""
         asked = [TopicPartition(*place) for place in places]
         try:
-            found = self._consumer.committed(asked, timeout=ASK_AGAIN_S)
+            patience_s = SHORT_ASK_S if self._assigned else ASK_AGAIN_S
+            found = self._consumer.committed(asked, timeout=patience_s)
         except KafkaException as error:
             self._note_unknown(error.args[0])
             return {}

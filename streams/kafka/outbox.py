@@ -45,7 +45,7 @@ class PendingDelivery:
     def __init__(self, count: int, at: EpochMs) -> None:
         self._left, self._at = count, at
         self.confirmed_at = at
-        """When the broker had the last of those that are answered, by our clock."""
+        """When the last answer was taken, by our clock: up to some milliseconds after the broker gave it."""
         self.failure: DeliveryFailed | None = None
         """Why one of them was not delivered."""
 
@@ -56,18 +56,16 @@ class PendingDelivery:
 
     def answer(self, error: KafkaError | None, message: Message) -> None:
         """The broker has answered one of them; called by `Outbox.serve`."""
-        self._left -= 1
-        if error is None:
-            # The answer is taken from its queue when this thread comes to it, up to some milliseconds later.
-            latency_s = message.latency()
-            if latency_s is not None:
-                self.confirmed_at = max(self.confirmed_at, EpochMs(self._at + round(latency_s * SECOND_MS)))
-        elif not isinstance(self.failure, DeliveryRefused):  # that one an operator can correct
-            self.failure = failed_delivery(message.topic() or "", error)
+        if error is not None:
+            if not isinstance(self.failure, DeliveryRefused):  # that one an operator can correct
+                self.failure = failed_delivery(message.topic() or "", error)
+        elif (latency_s := message.latency()) is not None:
+            self.confirmed_at = max(self.confirmed_at, EpochMs(self._at + round(latency_s * SECOND_MS)))
+        self._left -= 1  # last: what has no answer left is done unless it has failed
 
 
 class Outbox:
-    """The producers of one thread, which alone calls them.
+    """The producers of one thread, which alone calls them between `warm_up` and `close`.
 
     Args:
         settings: librdkafka settings that reach the broker (streams.kafka.client_settings.librdkafka_settings).

@@ -120,6 +120,17 @@ class Snapshots:
             metrics.snapshot_age.labels(partition).set(self._context.clock.monotonic() - since)
 
     async def _send(self, state: Frozen, snapshot: FusionSnapshot) -> None:
+        """Write it; whatever goes wrong is told, and no reason to stop: the log still has everything."""
+        try:
+            await self._write(state, snapshot)
+        except Exception as error:  # noqa: BLE001 - nobody waits for this, and a fold without snapshots goes unseen
+            self._context.metrics.snapshots_failed.inc()
+            partition, offset = snapshot.partition, snapshot.next_offset
+            if (left_out := self._rare.due(partition, self._context.clock.monotonic())) is not None:
+                told = {"partition": partition, "offset": offset, "error": str(error) or repr(error)}
+                log.error("snapshot.failed", **told, left_out=left_out)  # noqa: TRY400
+
+    async def _write(self, state: Frozen, snapshot: FusionSnapshot) -> None:
         metrics, partition, offset = self._context.metrics, snapshot.partition, snapshot.next_offset
         if not await self._until_committed(partition, offset):
             log.info("snapshot.dropped", partition=partition, offset=offset)
@@ -130,14 +141,7 @@ class Snapshots:
         payload = encode(replace(snapshot, state=packed))
         slot = self._slot[partition] = (self._slot.get(partition, -1) + 1) % SNAPSHOT_SLOTS
         key = self._key(partition, slot)
-        try:
-            await self._deliver(ProducerRecord(FUSION_SNAPSHOT, key, payload, partition))
-        except DeliveryFailed as error:  # reported, not a reason to stop: the log still has everything
-            metrics.snapshots_failed.inc()
-            if (left_out := self._rare.due(partition, self._context.clock.monotonic())) is not None:
-                told = {"partition": partition, "offset": offset, "error": str(error), "left_out": left_out}
-                log.error("snapshot.failed", **told)  # noqa: TRY400
-            return
+        await self._deliver(ProducerRecord(FUSION_SNAPSHOT, key, payload, partition))
         self._delivered_at[partition] = self._context.clock.monotonic()
         metrics.snapshot_bytes.labels(partition).set(len(payload))
 

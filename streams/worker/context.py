@@ -67,7 +67,7 @@ class Context:
         clock: Wall time and the clock for intervals.
         tell_read_anew: Told that a topic which is followed had to be read anew, and why.
         tables: The topics that are followed, by name.
-        spawn: Runs a coroutine on the worker's event loop, from whichever thread; nobody waits for it.
+        spawn: Runs a coroutine on the worker's event loop, from whichever thread.
     """
 
     spec: WorkerSpec

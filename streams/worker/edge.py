@@ -207,7 +207,7 @@ class Edge:
             log.error("records.missing", **loss._asdict(), records=loss.records)
         await delivery.deliver(loss_notices(losses, worker, at))
         count_losses(metrics, losses)
-        untold = {place for _, place in self._losses}  # found while the others were being told
+        untold = {place for _, place in self._losses.copy()}  # found while the others were being told
         for _, place in found:
             if place is not None and place not in untold:
                 self._state.release(place)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from streams.clock import Clock
-from streams.kafka.batch import Batch
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.group_state import GroupState
 from streams.worker.agent import HotAgent, HotHooks
 from streams.worker.lag import LagMonitor
@@ -30,11 +30,11 @@ CALM: Final = 32
 """Lists of which anything is not delivered: at 1,000/s about 15 come while what is calm is collected."""
 
 SERVE_S: Final = 0.05
-"""How long the next look at the broker's answers may take: only a commit waits for it. What comes meanwhile looks
-first, and when the broker had a record is known all the same."""
+"""How long the next look at the broker's answers may take where only calm ones are awaited: a commit waits for it."""
 
-BLOCKED_S: Final = 0.005
-"""How long an answer, or a state, is waited for that the next decision needs."""
+ANSWER_S: Final = 0.005
+"""The same where an urgent answer is awaited, or a state that is being restored: as far as
+`callbox_press_to_alert_seconds` knows, an alert has gone out when its answer is taken."""
 
 SECOND_S: Final = 1.0
 
@@ -80,6 +80,8 @@ class HotLoop:
         self._outbox, self._clock = outbox, clock
         self._merge_records, self._rest_s = merge_records, rest_s
         self._waiting: deque[Batch] = deque()
+        self._held: dict[PartitionPlace, deque[Batch]] = {}
+        """Batches of partitions that are not prepared: others go on meanwhile."""
         self._under_way: deque[_Listed] = deque()
         self._decided_at = float("-inf")
         self._second_at = float("-inf")
@@ -117,16 +119,17 @@ class HotLoop:
         if now - self._second_at >= SECOND_S:
             self._second_at = now
             self._do_what_is_due()
-        if not self._waiting or self._is_closed:
-            return min(wait_s, SERVE_S) if self._under_way else wait_s
+        if self._is_closed or not (self._waiting or self._held):
+            return min(wait_s, self._patience_s)
         if (left_s := self._decided_at + self._rest_s - now) > 0:
             return min(wait_s, left_s)
         if not self._has_place:
-            self.serve(BLOCKED_S)
+            self.serve(ANSWER_S)
             return 0.0
-        if not self._decide():  # a state is being restored
-            return min(wait_s, BLOCKED_S)
-        return 0.0 if self._waiting and not self._rest_s else min(wait_s, SERVE_S)
+        self._decide()
+        if self._waiting:
+            return min(wait_s, self._rest_s)
+        return min(wait_s, ANSWER_S if self._held else self._patience_s)
 
     def serve(self, wait_s: float = 0.0) -> None:
         """Take the broker's answers, wait for one as long as this, and mark as done what is delivered.
@@ -138,10 +141,10 @@ class HotLoop:
             return
         self._outbox.serve(wait_s)
         for listed in self._under_way:
-            if (failure := listed.work.failure) is not None:
-                raise failure
+            listed.work.raise_failure()
         is_any_done = False
         while self._under_way and self._under_way[0].work.is_answered:
+            self._under_way[0].work.raise_failure()  # once more: at the end another thread takes answers too
             self._done(self._under_way.popleft())
             is_any_done = True
         if is_any_done:
@@ -153,23 +156,30 @@ class HotLoop:
         return bool(self._under_way)
 
     @property
+    def _patience_s(self) -> float:
+        """How long nobody has to look at the broker's answers."""
+        if any(listed.work.waits_for_urgent for listed in self._under_way):
+            return ANSWER_S
+        return SERVE_S if self._under_way else float("inf")
+
+    @property
     def _has_place(self) -> bool:
         urgent = sum(listed.work.waits_for_urgent for listed in self._under_way)
         return urgent < UNDER_WAY and len(self._under_way) < CALM
 
-    def _decide(self) -> bool:
-        """Decide about what waits; False where that needs something first."""
+    def _decide(self) -> None:
+        """Decide about what waits and can be decided about."""
         work = Work(self._outbox, self._clock)
+        self._release_prepared(work)
         begun: list[Batch] = []
-        is_prepared, count = True, 0
+        count = 0
         while self._waiting and count < self._merge_records:
-            batch = self._waiting[0]
-            if not self._state.may_begin(batch):
-                self._waiting.popleft()  # whoever has the partition now reads it
+            batch = self._waiting.popleft()
+            if not self._state.may_begin(batch):  # whoever has the partition now reads it
                 continue
-            if not (is_prepared := self._hooks.prepare(batch, work)):
-                break
-            self._waiting.popleft()
+            if batch.place in self._held or not self._hooks.prepare(batch, work):
+                self._held.setdefault(batch.place, deque()).append(batch)
+                continue
             self._state.take(batch)
             begun.append(batch)
             count += len(batch)
@@ -178,10 +188,19 @@ class HotLoop:
                 break
         self._decided_at = self._clock.monotonic()
         self._note(begun, work)
-        return is_prepared
+
+    def _release_prepared(self, work: Work) -> None:
+        """Let batches wait again, before all others, whose partitions are prepared by now, or have gone."""
+        for place, batches in list(self._held.items()):
+            while batches and not self._state.may_begin(batches[0]):
+                batches.popleft()
+            if not batches or self._hooks.prepare(batches[0], work):
+                self._waiting.extendleft(reversed(batches))
+                del self._held[place]
 
     def _do_what_is_due(self) -> None:
         """What is due once a second."""
+        self._outbox.serve()  # also with nothing under way: the client's own events lie in the same queue
         for topic, records in self._done_records.items():
             self._metrics.records.labels(topic).inc(records)
         self._done_records.clear()

@@ -186,8 +186,7 @@ class _Worker:
         code = EX_SOFTWARE if crashed else await self._drain(app, hooks)
         if http is not None:
             await http.cleanup()
-        for each in senders:
-            await asyncio.to_thread(each.close, FLUSH_S)
+        await asyncio.gather(*(asyncio.to_thread(each.close, FLUSH_S) for each in senders))
         log.info("worker.stopped", worker=self._name, exit_code=code)
         watchdog.end()
         return code

@@ -79,13 +79,13 @@ class Work:
             DeliveryFailed: One has.
         """
         self._outbox.serve()
-        if (failure := self.failure) is not None:
-            raise failure
+        self.raise_failure()
 
-    @property
-    def failure(self) -> Exception | None:
-        """Why something was not delivered, as far as the answers are taken."""
-        return next((each.failure for each in self._under_way if each.failure is not None), None)
+    def raise_failure(self) -> None:
+        """As `assert_not_failed`, by the answers that are taken already."""
+        for each in self._under_way:
+            if each.failure is not None:
+                raise each.failure
 
     @property
     def is_empty(self) -> bool:

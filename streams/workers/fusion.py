@@ -84,6 +84,7 @@ class FusionAgent:
         self._ticks = ticks or TickWriter(context)
         self._topic_ids: dict[int, str] = {}
         self._restoring: Future[Restored] | None = None
+        self._restored_partition = 0
         self._delivered: list[_Slice] = []
         """What is delivered and not counted yet."""
         self._snapshots = Snapshots(context)
@@ -93,14 +94,12 @@ class FusionAgent:
         """Whether the state at the batch's first offset is in hand; else it is being restored, beside all this."""
         if self._state_in_hand(batch) is not None:
             return True
+        self._take_restored(work)
+        if self._state_in_hand(batch) is not None:
+            return True
         if self._restoring is None:
             self._begin_to_restore(batch)
-            return False
-        if not self._restoring.done():
-            return False
-        done, self._restoring = self._restoring, None
-        self._take_restored(done.result(), work)
-        return self._state_in_hand(batch) is not None
+        return False
 
     def process(self, batch: Batch, work: Work) -> None:
         """Fold, encode, hand over, in slices."""
@@ -124,8 +123,9 @@ class FusionAgent:
             if self._snapshots.is_due(partition) and partition in self._context.assignment():
                 self._snapshots.begin(state, self._topic_ids[partition])
 
-    def punctuate(self, _work: Work) -> None:
+    def punctuate(self, work: Work) -> None:
         """Forget the states of the partitions that we lost, and show what there is to see of the others."""
+        self._take_restored(work)  # its partition may be gone, and nobody asks for it any more
         for lost in self._states.keys() - self._context.assignment():
             del self._states[lost]
         self._count()
@@ -144,7 +144,7 @@ class FusionAgent:
 
     def is_ready(self) -> bool:
         """Every partition that is ours has its state."""
-        return self._restoring is None and self._context.assignment() <= self._states.keys()
+        return not self.is_restoring() and self._context.assignment() <= self._states.keys()
 
     def clocks_agree(self) -> bool:
         """Our clock is the broker's, by the ticks that were delivered last."""
@@ -152,7 +152,7 @@ class FusionAgent:
 
     def is_restoring(self) -> bool:
         """A state is being read from a snapshot and the rest of the log."""
-        return self._restoring is not None
+        return (restoring := self._restoring) is not None and not restoring.done()
 
     async def finish(self) -> None:
         """Save every state, so that the next owner starts where we stop."""
@@ -174,6 +174,7 @@ class FusionAgent:
         A state in hand is given away for that: it is folded on, and nobody else may look at it meanwhile.
         """
         self._context.metrics.restores.inc()
+        self._restored_partition = batch.partition
         self._restoring = self._context.executor.submit(
             self._restore,
             self._context.reader,
@@ -183,9 +184,16 @@ class FusionAgent:
             self._states.pop(batch.partition, None),
         )
 
-    def _take_restored(self, restored: Restored, work: Work) -> None:
-        """Go on with a state; what is wrong with the log is told first."""
-        partition = restored.state.partition
+    def _take_restored(self, work: Work) -> None:
+        """Go on with a state that is restored by now; what is wrong with the log is told first."""
+        if self._restoring is None or not self._restoring.done():
+            return
+        done, self._restoring = self._restoring, None
+        partition = self._restored_partition
+        if partition not in self._context.assignment():
+            log.info("state.unwanted", partition=partition, error=repr(done.exception()))
+            return
+        restored = done.result()
         self._states[partition], self._topic_ids[partition] = restored.state, restored.topic_id
         if restored.broken is not None:
             log.error("log.broken", partition=partition, **restored.broken._asdict())
@@ -201,7 +209,9 @@ class FusionAgent:
         return self._context.reject(record, Cause.UNDECODABLE, decision.detail)
 
     def _show_open_incidents(self) -> None:
-        """Update the gauges of open incidents: those of which an alert went out."""
+        """Update the gauges of open incidents: those of which an alert went out. Not while a state is missing."""
+        if not self.is_ready():
+            return
         states = self._states.values()
         for grade in (Grade.RED, Grade.YELLOW, Grade.BLUE):
             known = sum(state.open_by_grade.get(grade, 0) for state in states)

@@ -53,8 +53,12 @@ def decided(world: "World", agent: HotAgent, *batches: Batch) -> Work:
     """Let a hot agent decide about batches, as its loop does; what follows may be on its way still."""
     work, hooks = Work(world.delivery, world.clock.clock), hot_hooks_of(agent)
     for each in batches:
-        while not hooks.prepare(each, work):
+        for _ in range(5_000):
+            if hooks.prepare(each, work):
+                break
             pause(0.001)
+        else:
+            raise TimeoutError("the agent is never prepared for a batch")
         agent.process(each, work)
     return work
 

@@ -15,6 +15,7 @@ from processors.state.partition_state import State
 from schemas.codec import decode
 from schemas.fusion_log import FusionSnapshot
 from schemas.topics import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
+from streams.state import snapshots
 from streams.state.snapshots import Snapshots
 from streams.worker.settings import RuntimeSettings
 from tests.support.fakes import World, run
@@ -123,6 +124,20 @@ def test_a_snapshot_that_the_broker_refuses_is_reported_and_stops_nothing(world:
     failed(world, lines)
 
 
+def test_a_state_that_cannot_be_written_is_reported_and_stops_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bytes:
+        raise OverflowError("Integer value out of range")
+
+    monkeypatch.setattr(snapshots, "pack", broken)
+    with structlog.testing.capture_logs() as lines:
+        save(Snapshots(world.context), state_at(END))
+    assert sent(world) == []
+    failed(world, lines)
+    assert "out of range" in lines[0]["error"]
+
+
 def test_snapshots_that_fail_again_and_again_are_counted_each_time_and_told_once_a_minute(
     world: World,
 ) -> None:
@@ -212,7 +227,7 @@ def test_one_whose_offset_is_not_committed_in_time_is_dropped_and_the_next_one_i
     with structlog.testing.capture_logs() as lines:
         save(saving, state_at(10))
     assert sent(world) == []
-    assert [(line["event"], line["log_level"]) for line in lines] == [("snapshot.dropped", "debug")]
+    assert [(line["event"], line["log_level"]) for line in lines] == [("snapshot.dropped", "info")]
     assert world.count("callbox_snapshots_failed_total") == 0
     committed[0] = 12
     save(saving, state_at(12))

@@ -9,7 +9,7 @@ from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.group_state import GroupState
 from streams.kafka.producer import ProducerRecord
 from streams.worker.agent import hot_hooks_of
-from streams.worker.hot_loop import BLOCKED_S, CALM, SECOND_S, SERVE_S, UNDER_WAY, HotLoop
+from streams.worker.hot_loop import ANSWER_S, CALM, SECOND_S, SERVE_S, UNDER_WAY, HotLoop
 from streams.worker.metrics import Metrics
 from streams.worker.work import Work
 from tests.support.fakes import FakePending, HandClock, consumed
@@ -56,12 +56,13 @@ class NotedAgent:
         self.writes: tuple[str, ...] = ("alerts",)
         self.unprepared: set[int] = set()
         """Batches, by their first offset, of which a state is being restored."""
+        self.unprepared_places: set[PartitionPlace] = set()
         self.failure: BaseException | None = None
         self.seconds = 0
         self.of_second: tuple[str, ...] = ()
 
     def prepare(self, batch: Batch, _work: Work) -> bool:
-        return batch.start not in self.unprepared
+        return batch.start not in self.unprepared and batch.place not in self.unprepared_places
 
     def process(self, batch: Batch, work: Work) -> None:
         self.seen.append(f"decides {batch.start}")
@@ -236,13 +237,27 @@ def test_a_list_from_which_nothing_follows_is_done_in_the_next_round() -> None:
 def test_with_nothing_under_way_a_poll_waits_as_long_as_it_would_and_no_answer_is_asked_for() -> None:
     running = Running()
     assert running.steps(3) == WAIT_S
-    assert running.outbox.waits == []
+    assert len(running.outbox.waits) <= 1
 
 
-def test_with_something_under_way_answers_are_looked_for_soon() -> None:
+@pytest.mark.parametrize(("topic", "wait_s"), [("alerts", ANSWER_S), (CALM_TOPIC, SERVE_S)])
+def test_with_something_under_way_answers_are_looked_for_soon_and_sooner_where_they_are_urgent(
+    topic: str, wait_s: float
+) -> None:
     running = Running()
+    running.agent.writes = (topic,)
     running.arrives()
-    assert running.steps(2) == SERVE_S
+    assert running.steps(2) == wait_s
+
+
+def test_with_nothing_under_way_the_outbox_is_served_once_a_second_all_the_same() -> None:
+    """The client's own events, such as that a broker is away, lie in the queue of the answers."""
+    running = Running()
+    running.steps(3)
+    before = len(running.outbox.waits)
+    running.clock.seconds += SECOND_S
+    running.steps(3)
+    assert len(running.outbox.waits) == before + 1
 
 
 def test_with_more_to_decide_a_poll_waits_for_nothing() -> None:
@@ -256,7 +271,7 @@ def test_with_all_places_taken_the_answer_is_waited_for_and_not_the_next_record(
     running.arrives(UNDER_WAY + 1)
     running.steps(UNDER_WAY)
     assert running.steps() == 0.0
-    assert running.outbox.waits[-1] == BLOCKED_S
+    assert running.outbox.waits[-1] == ANSWER_S
 
 
 # --- partitions that go, and the end ------------------------------------------------------------------------------
@@ -317,13 +332,42 @@ def test_a_batch_that_needs_its_state_first_is_not_begun_and_keeps_its_place() -
     running = Running(merge_records=100)
     running.agent.unprepared = {1}
     running.arrives(3)
-    assert running.steps() == BLOCKED_S
+    assert running.steps() == ANSWER_S
     assert running.agent.seen == ["decides 0"]
+    running.steps(3)
+    running.arrives()
     running.steps(3)
     assert running.decided == 1
     running.agent.unprepared = set()
     running.steps()
-    assert running.agent.seen == ["decides 0", "decides 1", "decides 2"]
+    assert running.agent.seen == ["decides 0", "decides 1", "decides 2", "decides 3"]
+
+
+def test_other_partitions_go_on_while_a_state_is_restored() -> None:
+    running = Running(merge_records=100)
+    running.agent.unprepared_places = {PLACE}
+    running.arrives(2)
+    running.arrives(place=OTHER, size=5)
+    running.steps()
+    running.outbox.answer(0)
+    running.steps()
+    assert running.lag.noted == [5]
+    running.agent.unprepared_places = set()
+    running.steps()
+    assert running.agent.seen[-2:] == ["decides 0", "decides 1"]
+
+
+def test_what_was_held_of_an_earlier_assignment_is_dropped_and_what_follows_is_decided_about() -> None:
+    running = Running(merge_records=100)
+    running.agent.unprepared_places = {PLACE}
+    running.arrives(3)
+    running.steps()
+    running.state.begin(PLACE, 2, None, is_held=False)
+    running.arrives()
+    running.steps()
+    running.agent.unprepared_places = set()
+    running.steps()
+    assert running.agent.seen == ["decides 2"]
 
 
 def test_a_partition_that_goes_while_its_state_is_restored_holds_nobody_up() -> None:
@@ -360,11 +404,13 @@ def test_a_topic_with_a_pace_rests_after_each_batch() -> None:
     running = Running(merge_records=100, rest_s=0.005)
     running.agent.writes = ()
     running.arrives(3)
-    assert running.steps(10) == pytest.approx(0.005)
-    assert running.decided == 1
-    running.clock.seconds += 0.005
-    running.steps(10)
-    assert running.decided == 2
+    for decided in (1, 2):
+        assert running.steps() == pytest.approx(0.005)
+        assert running.steps(9) == pytest.approx(0.005), "and not until something new comes"
+        assert running.decided == decided
+        running.clock.seconds += 0.005
+    running.steps()
+    assert running.decided == 3
 
 
 # --- failures -----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The fusion agent: the fold's decisions go out, ticks are written, and any jump in offsets restores the state."""
 
+import threading
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -10,7 +11,7 @@ from schemas.ack import AckResult
 from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import AckOutcome, Grade, InputKind, PillarKind, Reason
-from schemas.errors import Cause, DeliveryFailed
+from schemas.errors import BrokerUnavailable, Cause, DeliveryFailed
 from schemas.fusion_log import ClockNotice, FusionInput, FusionSnapshot, LogBrokenNotice, Tick
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE
@@ -29,7 +30,7 @@ from streams.kafka.reader import BrokerReader
 from streams.state import restore as restoring
 from streams.state.ticks import WAKE, TickWriter
 from streams.worker.settings import RuntimeSettings
-from streams.worker.work import SLICE_S
+from streams.worker.work import SLICE_S, Work
 from streams.workers.fusion import FusionAgent
 from tests.support.fakes import World, consumed, decided, done, hot_second, run, settled
 from tests.support.log_records import (
@@ -190,6 +191,7 @@ def test_a_broken_log_is_reported_in_the_log_and_counted(
 
 def test_partitions_have_states_of_their_own(agent: FusionAgent, world: World, restored: Restored) -> None:
     other = (PARTITION + 1) % PARTITIONS
+    world.ours = frozenset({PARTITION, other})
     done(world, agent, log(device(), start=5), log(b"", start=9, partition=other))
     assert restored.asked == [(PARTITION, PARTITIONS, 5), (other, PARTITIONS, 9)]
 
@@ -200,6 +202,7 @@ def test_the_state_of_a_lost_partition_is_forgotten(
     done(world, agent, log(device()))
     world.ours = frozenset()
     second(world, agent)
+    world.ours = frozenset({PARTITION})
     done(world, agent, log(fact(), start=1))
     assert len(restored.asked) == 2
 
@@ -281,6 +284,66 @@ def test_it_says_when_it_restores(agent: FusionAgent, world: World, restored: Re
     assert not agent.is_restoring()
     done(world, agent, log(device()))
     assert (seen, agent.is_restoring(), agent.is_ready()) == ([(True, False)], False, True)
+
+
+def waits_for_state(world: World, agent: FusionAgent, batch: Batch) -> None:
+    """The state of a batch begins to be restored, and is."""
+    work = Work(world.delivery, world.clock.clock)
+    assert not agent.prepare(batch, work)
+    while agent.is_restoring():
+        pause(0.001)
+
+
+def test_a_state_that_is_restored_for_a_partition_that_has_gone_is_dropped(
+    agent: FusionAgent, world: World
+) -> None:
+    other = (PARTITION + 1) % PARTITIONS
+    world.ours = frozenset({PARTITION, other})
+    done(world, agent, log(device()))
+    waits_for_state(world, agent, log(b"", partition=other))
+    world.ours = frozenset({PARTITION})
+    done(world, agent, log(fact(), start=1))
+    assert agent.is_ready()
+    second(world, agent)
+    assert agent._states.keys() == {PARTITION}
+
+
+def test_a_restore_that_fails_for_a_partition_that_has_gone_is_no_failure(
+    agent: FusionAgent, world: World, restored: Restored
+) -> None:
+    def fail() -> None:
+        raise BrokerUnavailable("away")
+
+    restored.watch = fail
+    waits_for_state(world, agent, log(device()))
+    world.ours = frozenset()
+    second(world, agent)
+    restored.watch = lambda: None
+    world.ours = frozenset({PARTITION})
+    done(world, agent, log(device()))
+    assert agent.is_ready()
+
+
+def test_a_restore_that_fails_ends_the_worker(agent: FusionAgent, world: World, restored: Restored) -> None:
+    def fail() -> None:
+        raise BrokerUnavailable("away")
+
+    restored.watch = fail
+    with pytest.raises(BrokerUnavailable):
+        done(world, agent, log(device()))
+
+
+def test_open_incidents_do_not_seem_to_end_while_a_state_is_restored(
+    agent: FusionAgent, world: World, restored: Restored
+) -> None:
+    done(world, agent, log(device(), fact()))
+    second(world, agent)
+    over = threading.Event()
+    restored.watch = lambda: over.wait(10)  # type: ignore[assignment, return-value]
+    assert not agent.prepare(log(fact(event_id="e2"), start=40), Work(world.delivery, world.clock.clock))
+    second(world, agent)
+    assert world.count("callbox_open_incidents", grade="red") == 1
+    over.set()
 
 
 def test_a_worker_without_partitions_writes_no_tick_and_is_ready(agent: FusionAgent, world: World) -> None:
@@ -412,6 +475,7 @@ def test_alerts_go_out_before_the_state_of_another_partition_is_restored(
     agent: FusionAgent, world: World, restored: Restored
 ) -> None:
     other = (PARTITION + 1) % PARTITIONS
+    world.ours = frozenset({PARTITION, other})
     out: list[int] = []
     restored.watch = lambda: out.append(len(world.delivery.to(ALERTS)))
     done(world, agent, log(device(), fact()), log(b"", partition=other))
