@@ -20,7 +20,7 @@ from streams.kafka.config import KafkaConfig
 from streams.kafka.reader import read_all
 from streams.kafka.record import LogRecord
 from streams.workers.alarms import AlarmsAgent
-from tests.support.fakes import World, processed, registered, run
+from tests.support.fakes import World, done, registered, run
 from tests.support.log_records import device
 from tests.support.paths import ROOT
 
@@ -52,7 +52,7 @@ def after_intake(records: list[LogRecord]) -> list[PillarFact]:
 
     async def work() -> None:
         await agent.start()
-        await processed(agent, [batch])
+        done(world, agent, batch)
 
     run(work())
     assert world.delivery.dead_letters(PILLAR_EVENTS) == []

@@ -16,7 +16,7 @@ from streams.kafka.producer import RecordMetadata
 from streams.workers.alarms import AlarmsAgent
 from streams.workers.unregistered_events import HOLD_S
 from tests.support.dead_letters import LATER, dead_letter, decided, event, lying
-from tests.support.fakes import World, batch, processed, registered, run
+from tests.support.fakes import World, batch, done, hot_second, registered, run
 from tests.support.fakes import kept as record_in
 from tests.support.log_records import device, ms
 from tests.support.timeline import Timeline
@@ -77,19 +77,19 @@ def test_an_event_of_an_unregistered_device_becomes_a_fact_once_the_registry_nam
     agent = AlarmsAgent(world.context)
     run(agent.start())
     given = event(event_id=None)
-    run(processed(agent, [batch(encode(given), topic=PILLAR_EVENTS)]))
+    done(world, agent, batch(encode(given), topic=PILLAR_EVENTS))
     world.clock.seconds += HOLD_S
-    run(agent.every_second())
+    hot_second(world, agent)
     (rejected,) = world.delivery.dead_letters(PILLAR_EVENTS)
     rejected = replace(rejected, key=b"P1")
 
     site.arrive(record_in(REGISTRY, "P1", registered(device("P1"))[0].value))
     world.clock.seconds += 1
-    run(agent.every_second())
+    hot_second(world, agent)
     outgoing = decided(rejected).outgoing
     assert outgoing is not None
     days_later = (LATER - ms(0)) / 1000
-    run(processed(agent, [batch(outgoing.value, topic=PILLAR_EVENTS, start=1, at_s=days_later)]))
+    done(world, agent, batch(outgoing.value, topic=PILLAR_EVENTS, start=1, at_s=days_later))
 
     assert len(world.delivery.dead_letters(PILLAR_EVENTS)) == 1
     sent = world.delivery.decoded(FUSION_INPUT, FusionInput)[-1]
