@@ -19,7 +19,7 @@ from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.reader import bounds, latest_by_key, read_all
 from tests.support.kill_harness import KillHarness, kill_harness
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 PRESSES = 40
 WITHIN_S = 40.0

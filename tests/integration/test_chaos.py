@@ -52,6 +52,7 @@ DAMAGE = (
 )
 
 
+@pytest.mark.long
 def test_three_faults_lose_nothing(cache: Path) -> None:
     code, found = chaos(cache, "--presses", "300", "--kills", "3", "--seed", "1", "--rate", "30")
     assert found["faults"] == 3, [fault for fault in found["fault_list"] if not fault["counts"]]

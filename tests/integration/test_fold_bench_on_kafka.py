@@ -9,7 +9,7 @@ from benchmarks.fold.mix import Size
 from schemas.topics import LOG_PARTITIONS
 from tests.support.kill_harness import kafka_or_skip
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 
 def test_agent_and_bare_loop_read_the_whole_mix(cache: Path) -> None:

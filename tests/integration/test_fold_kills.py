@@ -32,7 +32,7 @@ from streams.kafka.producer import ProducerRecord, publish
 from streams.kafka.reader import LogRecord, read, read_all
 from tests.support.kill_harness import KillHarness, kill_harness
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 PATIENCE_S = 60.0
 
@@ -184,7 +184,6 @@ def newest_offset(running: KillHarness) -> int:
     return max((snapshot.next_offset for _, snapshot in snapshots(running)), default=0)
 
 
-@pytest.mark.long
 def test_a_zone_with_5000_open_incidents_is_restored_while_presses_go_on(
     own_kafka: Broker, tmp_path: Path
 ) -> None:

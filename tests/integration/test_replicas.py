@@ -18,7 +18,7 @@ from streams.kafka.reader import read_all
 from streams.worker.replica_start import advance_to_first_group
 from tests.support.kill_harness import SESSION_MS, KillHarness, kill_harness
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 PRESSES = 400
 RATE = 100

@@ -233,6 +233,7 @@ def test_a_user_without_any_right_is_told_each_of_them(town: Town, start: Start)
         assert topic in complaint(worker)
 
 
+@pytest.mark.long
 def test_a_right_that_is_taken_away_ends_the_worker_at_its_next_delivery_with_77(
     town: Town, start: Start
 ) -> None:
@@ -253,6 +254,7 @@ def test_a_right_that_is_taken_away_ends_the_worker_at_its_next_delivery_with_77
     town.forbid(SHORT, *grants_of("fusion"))
 
 
+@pytest.mark.long
 def test_without_the_right_to_save_its_state_a_running_fusion_worker_says_so_and_goes_on(
     town: Town, start: Start
 ) -> None:
@@ -273,6 +275,7 @@ def test_without_the_right_to_save_its_state_a_running_fusion_worker_says_so_and
     town.forbid(SHORT, *grants_of("fusion"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("taken", [(TOPIC, PILLAR_EVENTS, READ), (GROUP, "callbox.alarms", READ)])
 def test_the_right_to_read_that_is_taken_away_ends_the_worker_with_77(
     town: Town, start: Start, taken: Grant
