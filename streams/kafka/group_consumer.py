@@ -159,6 +159,7 @@ class GroupConsumer:
             tell_loss=tell_loss,
             commit_limit=commit_limit,
             wait=self._wait if self._between else pause,
+            go_on=self._go_on if self._between else None,
             clock=clock,
         )
         self._thread = threading.Thread(target=self._run, name=f"consume {topics[0]}", daemon=True)
@@ -236,6 +237,12 @@ class GroupConsumer:
         for each in self._between:
             each.serve(wait_s / len(self._between))
 
+    def _go_on(self, wait_s: float) -> None:
+        """Let what is fetched be decided about, and wait a moment for what is under way."""
+        for each in self._between:
+            each.step(0.0)
+        self._wait(wait_s)
+
     def _finish(self) -> None:
         """Wait until nothing is under way: batches are done by now, and what is not of a batch takes a moment."""
         deadline = self._clock.monotonic() + FINISH_S
@@ -263,19 +270,26 @@ class GroupConsumer:
     def _take(self, messages: Sequence[Message]) -> None:
         """Hand over what has come, as batches of one partition each."""
         fetched = FetchedBatches(self._state, self._limits.batch_records)
+        failed: list[tuple[PartitionPlace, KafkaError]] = []
+        cut_off: set[PartitionPlace] = set()
         for message in messages:
             error = message.error()
             if error is None:
-                fetched.add(message)
+                if not cut_off or _place(message) not in cut_off:  # it is read again
+                    fetched.add(message)
             elif error.code() == _EOF:
                 fetched.add_end(_place(message))
             else:
-                self._judge(_place(message), error)
+                failed.append((_place(message), error))
+                if error.code() in READ_AGAIN:
+                    cut_off.add(_place(message))
         if batches := fetched.cut():
             self._hand_over(batches)
             self._unbalanced += len(messages)
             if self._unbalanced >= self._limits.most_in_hand // BALANCE_PARTS:
                 self._balance()
+        for place, error in failed:  # what came before is handed over by now
+            self._judge(place, error)
         for place in fetched.ends:
             self._state.answered(place, self._clock.now_ms(), at_end=True, has_leader=True)
 

@@ -303,6 +303,11 @@ class GroupState:
             known = self._partitions.get(place)
             return None if known is None else self._is_unprocessed(known)
 
+    def has_unfinished(self, place: PartitionPlace) -> bool:
+        """Whether anything is handed over and not done yet."""
+        known = self._partitions.get(place)
+        return known is not None and known.done < known.fetched
+
     def fetched_until(self, place: PartitionPlace) -> int | None:
         """The next offset that is handed over."""
         known = self._partitions.get(place)

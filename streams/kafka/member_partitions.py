@@ -63,6 +63,7 @@ class MemberPartitions:
         tell_loss: Takes what nobody will have read; its partition is not committed before it is told.
         commit_limit: Up to where commits may go.
         wait: Waits this many seconds for what is begun.
+        go_on: The same, while more of what is fetched is begun; None: nothing here can begin it.
         clock: Ours.
     """
 
@@ -76,11 +77,12 @@ class MemberPartitions:
         tell_loss: Callable[[UnreadRecords], None],
         commit_limit: CommitLimit,
         wait: Callable[[float], None] = pause,
+        go_on: Callable[[float], None] | None = None,
         clock: Clock,
     ) -> None:
         self._config, self._consumer, self._state, self._lookup = config, consumer, state, lookup
         self._tell_loss, self._commit_limit, self._clock = tell_loss, commit_limit, clock
-        self._wait = wait
+        self._wait, self._go_on = wait, go_on
         self._assigned: set[PartitionPlace] = set()
         self._undecided: dict[PartitionPlace, int | None] = {}
         """Partitions that are ours and of which it is not known yet where to begin; with the offset that was reached
@@ -146,9 +148,16 @@ class MemberPartitions:
         """What was to be read next of a partition is not there; `is_cut`: what was read last is not there either."""
         if place in self._assigned:
             position = self._state.position(place)
-            if not is_cut:  # what is done is not missing
+            if not is_cut:  # what was fetched is not missing, and neither is what is done
+                self._finish_fetched(place)
                 self._commit({place}, wait=True)
             self._begin_anew({place: position[1] if is_cut and position else None})
+
+    def _finish_fetched(self, place: PartitionPlace) -> None:
+        """Wait until what is fetched of a partition is done: it would be dropped, and told as missing."""
+        deadline = self._clock.monotonic() + REVOKE_S
+        while self._go_on and self._state.has_unfinished(place) and self._clock.monotonic() < deadline:
+            self._go_on(_WAIT_S)
 
     def is_at_end(self, place: PartitionPlace, next_offset: int) -> bool:
         """Whether a partition can end where it is fetched next: not before the end that it had when it was begun."""

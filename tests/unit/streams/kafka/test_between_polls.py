@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING
 
 import pytest
+from confluent_kafka import KafkaError
 
 from schemas.errors import DeliveryFailed
 from streams.kafka.group_consumer import FINISH_S, POLL_S, SERVE_S
+from tests.support.fake_consumer import failure
 from tests.support.group_member import PLACE, Member
 
 if TYPE_CHECKING:
@@ -105,6 +107,32 @@ def test_a_delivery_that_fails_meanwhile_leaves_the_poll_and_commits_nothing() -
     with pytest.raises(DeliveryFailed):
         member.round()
     assert PLACE not in member.broker.commits
+
+
+def test_what_was_fetched_before_the_next_record_is_not_there_is_decided_about_and_committed_first() -> None:
+    """It would be dropped otherwise, and told as missing, although it is here."""
+    loop = FakeLoop()
+    member = Member(between=[loop]).began(PLACE)
+    member.broker.append(PLACE, 3)
+    member.round()
+    loop.at_serve = member.process_all
+    member.broker.append(PLACE, 5)
+    member.broker.retain_from(PLACE, 6)
+    member.group_consumer._judge(PLACE, failure(KafkaError._AUTO_OFFSET_RESET))
+    assert member.broker.commits[PLACE][0] == 3
+    member.round()
+    member.round()
+    assert [(loss.expected, loss.found) for loss in member.losses] == [(3, 6)]
+
+
+def test_what_is_never_done_holds_nothing_up_for_ever() -> None:
+    loop = FakeLoop()
+    member = Member(between=[loop]).began(PLACE)
+    member.broker.append(PLACE, 3)
+    member.round()
+    loop.at_serve = lambda: member.later(0.5)
+    member.group_consumer._judge(PLACE, failure(KafkaError._AUTO_OFFSET_RESET))
+    assert PLACE not in member.consumer.assigned
 
 
 @pytest.mark.parametrize(("left", "is_over"), [(3, True), (10**9, False)])

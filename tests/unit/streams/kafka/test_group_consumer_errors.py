@@ -60,13 +60,14 @@ def test_what_retention_took_while_a_member_was_reading_is_told() -> None:
     assert [(loss.kind, loss.expected, loss.found) for loss in member.losses] == [(LossKind.TAKEN, 4, 25)]
 
 
-def test_what_was_fetched_before_a_partition_began_anew_is_dropped_with_what_comes_behind_it() -> None:
+def test_what_was_fetched_before_a_partition_began_anew_is_handed_over_and_what_comes_behind_is_not() -> None:
     member = Member().began(PLACE)
     member.consumer.bring(
         FakeMessage(TOPIC, 0, 0), error(KafkaError._AUTO_OFFSET_RESET), FakeMessage(TOPIC, 0, 1)
     )
     member.round()
-    assert member.handed_over == []
+    assert [(batch.start, batch.end) for batch in member.handed_over] == [(0, 1)]
+    member.drop_all()  # an agent over an inbox comes too late for it
 
 
 def test_the_same_error_twice_or_of_a_partition_that_is_not_ours_changes_nothing() -> None:
