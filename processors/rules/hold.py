@@ -32,12 +32,15 @@ def on_hold_over(state: State, incident: Incident) -> Effect:
     """Decide about a candidate whose hold is over."""
     if not incident.active:
         return _dropped(incident, Reason.NEVER_RAISED)
-    until = _held_for(state, incident)
+    planned = _planned_for(state, incident)
+    until = planned if planned is not None else _held_for(state, incident)
     if until is not None:
-        return Effect(None, (), (PutIncident(replace(incident, hold_until=until)),))
+        # Work that began while it was held is work that it is held for: where it ends early, this is judged then.
+        is_planned = incident.is_planned or planned is not None
+        return Effect(None, (), (PutIncident(replace(incident, hold_until=until, is_planned=is_planned)),))
     if _is_of_site(state, incident):
         return _dropped(incident, Reason.INHIBITED)
-    if incident.is_planned and incident.hazard in AREA_HAZARDS and not _is_area(incident):
+    if incident.hazard in AREA_HAZARDS and not _is_area(incident):
         together = _together(state, incident)
         if together is not None:
             return together
@@ -48,11 +51,18 @@ def _dropped(incident: Incident, reason: Reason) -> Effect:
     return Effect(reason, (), (EndIncident(replace(incident, state=IncidentState.CLOSED)),))
 
 
+def _planned_for(state: State, incident: Incident) -> EpochMs | None:
+    """Until when work on a candidate's device is planned; None where none is."""
+    if incident.family is not Family.MAINTENANCE or not incident.devices:
+        return None
+    return planned_until(state, incident.zone, incident.devices[0])
+
+
 def _held_for(state: State, incident: Incident) -> EpochMs | None:
     """Until when a candidate is held for longer; None where it is not."""
     if incident.family is not Family.MAINTENANCE or not incident.devices:
         return None
-    planned = planned_until(state, incident.zone, incident.devices[0])
+    planned = _planned_for(state, incident)
     return planned if planned is not None else held_for(state, incident)
 
 
@@ -70,17 +80,19 @@ def _is_area(incident: Incident) -> bool:
 
 
 def _together(state: State, incident: Incident) -> Effect | None:
-    """The area that the candidates of planned work make which is over now; None where they are few."""
+    """The area that candidates make which no planned work covers any more; None where they are few.
+
+    Devices of planned work are no part of an area. What they have reported goes on when it ends, and what was reported
+    before it began is still held then.
+    """
     due = [
         other
         for other in state.incidents.values()
         if other.zone == incident.zone
         and other.hazard is incident.hazard
-        and other.is_planned
         and other.active
         and other.state is IncidentState.CANDIDATE
         and not _is_area(other)
-        and (other.hold_until or 0) <= state.now
         and _held_for(state, other) is None
         and not _is_of_site(state, other)
     ]

@@ -102,10 +102,9 @@ class Silence:
         if record.kind is PillarKind.PRESS:
             self._pressed.setdefault(record.device_id, view.now)  # a held contact may repeat its press
             self._closed_at[record.device_id] = int(record.received_at)
-        elif record.kind is PillarKind.RELEASE and record.received_at >= self._closed_at.get(
-            record.device_id, 0
-        ):
-            self._pressed.pop(record.device_id, None)
+        elif record.kind is PillarKind.RELEASE:
+            if not is_copy and record.received_at >= self._closed_at.get(record.device_id, 0):
+                self._pressed.pop(record.device_id, None)
         elif record.kind is PillarKind.TEST and not is_copy:
             self._tested[record.device_id] = view.now
 

@@ -262,7 +262,8 @@ class View:
             )
             self.incidents[alert.incident_id] = known
         _take(known, alert, entry, self, is_first=is_first)
-        if alert.reason is Reason.AREA_FAULT:
+        is_area = any(source.event_id.startswith("area:") for source in alert.sources)
+        if alert.reason is Reason.AREA_FAULT or is_area:  # one that planned work has held says so
             self.area_hazards.add(alert.hazard)
 
 

@@ -131,6 +131,33 @@ def test_work_that_ends_early_tells_with_the_next_tick_what_still_holds() -> Non
     assert at_s(line.alerts[0]) == 101
 
 
+def test_a_fault_that_was_held_when_the_work_began_is_told_with_the_next_tick_when_it_ends_early() -> None:
+    line = Timeline()
+    line.pillar(PillarKind.MAINS, 10)
+    line.push(planned((20, 6_000)), at_s=20)
+    line.run(21, 99)
+    never(line, 0, 99)
+    line.push(planned((20, 6_000), revision=2, ended=True), at_s=100)
+    line.run(101, 200)
+    assert once(line, 100, 102).reason is Reason.STILL_AFTER_WORK
+
+
+def test_what_falls_out_just_before_and_during_the_work_is_one_incident_after_it() -> None:
+    """The work ends before the holds are over of what fell out last."""
+    line = Timeline()
+    names = [f"Q{number}" for number in range(30)]
+    for number, name in enumerate(names):
+        line.push(device(name, lat=20.0 + number))
+    for number, name in enumerate(names[:15]):
+        line.pillar(PillarKind.COMMS, 10 + number / 10, device_id=name, event_id=name)
+    line.push(planned((12, 32), devices=()), at_s=12)
+    for number, name in enumerate(names[15:]):
+        line.pillar(PillarKind.COMMS, 13 + number / 10, device_id=name, event_id=name)
+    line.run(15, 300)
+    told = [alert for alert in line.alerts if alert.action is Action.RAISE]
+    assert [(alert.hazard, alert.grade) for alert in told] == [(Hazard.COMMS, Grade.BLUE)]
+
+
 def test_work_that_ends_early_is_still_held_by_another_window() -> None:
     line = working((0, 6_000))
     line.push(planned((0, 300), window_id="w2", devices=()))
