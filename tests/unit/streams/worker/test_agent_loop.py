@@ -14,6 +14,7 @@ from streams.kafka.group_state import GroupState
 from streams.worker.agent_loop import UNDER_WAY, AgentLoop
 from streams.worker.metrics import Metrics
 from tests.support.fakes import consumed, run
+from tests.support.noted_lag import NotedLag
 
 if TYPE_CHECKING:
     from streams.worker.lag import LagMonitor
@@ -59,16 +60,6 @@ class PipelineAgent:
         if first not in self.deliveries:
             self.deliveries[first] = asyncio.get_running_loop().create_future()
         return self.deliveries[first]
-
-
-class NotedLag:
-    """What is noted as done."""
-
-    def __init__(self) -> None:
-        self.noted: list[int] = []
-
-    def note_done(self, processed: Batch) -> None:
-        self.noted.append(processed.end)
 
 
 class Running:

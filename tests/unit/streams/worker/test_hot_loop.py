@@ -14,6 +14,7 @@ from streams.worker.metrics import Metrics
 from streams.worker.work import Work
 from tests.support.fakes import FakePending, HandClock, consumed
 from tests.support.log_records import ms
+from tests.support.noted_lag import NotedLag
 
 if TYPE_CHECKING:
     from streams.worker.lag import LagMonitor
@@ -80,16 +81,6 @@ class NotedAgent:
         for topic in self.of_second:
             work.hand_over([ProducerRecord(topic, b"", b"")])
             work.when_delivered(lambda: self.seen.append("second delivered"))
-
-
-class NotedLag:
-    """What is noted as done."""
-
-    def __init__(self) -> None:
-        self.noted: list[int] = []
-
-    def note_done(self, processed: Batch) -> None:
-        self.noted.append(processed.end)
 
 
 class Running:
