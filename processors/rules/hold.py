@@ -32,15 +32,14 @@ def on_hold_over(state: State, incident: Incident) -> Effect:
     """Decide about a candidate whose hold is over."""
     if not incident.active:
         return _dropped(incident, Reason.NEVER_RAISED)
-    planned = _planned_for(state, incident)
-    until = planned if planned is not None else _held_for(state, incident)
+    until = _held_for(state, incident)
     if until is not None:
         # Work that began while it was held is work that it is held for: where it ends early, this is judged then.
-        is_planned = incident.is_planned or planned is not None
+        is_planned = incident.is_planned or _planned_for(state, incident) is not None
         return Effect(None, (), (PutIncident(replace(incident, hold_until=until, is_planned=is_planned)),))
     if _is_of_site(state, incident):
         return _dropped(incident, Reason.INHIBITED)
-    if incident.hazard in AREA_HAZARDS and not _is_area(incident):
+    if incident.hazard in AREA_HAZARDS and not _is_area(incident) and _may_be_after_work(state, incident):
         together = _together(state, incident)
         if together is not None:
             return together
@@ -60,10 +59,10 @@ def _planned_for(state: State, incident: Incident) -> EpochMs | None:
 
 def _held_for(state: State, incident: Incident) -> EpochMs | None:
     """Until when a candidate is held for longer; None where it is not."""
-    if incident.family is not Family.MAINTENANCE or not incident.devices:
-        return None
     planned = _planned_for(state, incident)
-    return planned if planned is not None else held_for(state, incident)
+    if planned is not None or incident.family is not Family.MAINTENANCE or not incident.devices:
+        return planned
+    return held_for(state, incident)
 
 
 def _is_of_site(state: State, incident: Incident) -> bool:
@@ -77,6 +76,11 @@ def _is_of_site(state: State, incident: Incident) -> bool:
 
 def _is_area(incident: Incident) -> bool:
     return incident.place_key.endswith(AREA)
+
+
+def _may_be_after_work(state: State, incident: Incident) -> bool:
+    """Whether work was planned here: without any, all candidates need not be looked at for each of them."""
+    return incident.is_planned or any(window.zone == incident.zone for window in state.windows.values())
 
 
 def _together(state: State, incident: Incident) -> Effect | None:
