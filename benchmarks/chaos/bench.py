@@ -6,8 +6,6 @@
 The last line is one JSON object. Exit code 0: the broker took every press and read, every fault had its effect, each
 worker that got a SIGTERM ended with 0, and the account is clean; with `--sabotage`: damage was seen. Else 1. A press
 is sent with a plate read of a listed vehicle, from which one verification request must follow. The gap of a press runs
-from streams.worker.log_writer import broadcast
-from streams.worker.log_writer import broadcast
 from when it was due to the arrival of its first alert; the quantiles are over the presses that were due during a fault
 of a broker, of the feed, or of an `alarms` or `fusion` worker. `recovery_s` is the longest time from the beginning of
 a fault until each press in flight had its alert.
