@@ -21,7 +21,6 @@ from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.topics import ALERTS, FUSION_INPUT, INCIDENTS, MAINTENANCE, TEST_ALERTS
 from streams.kafka.batch import Batch
-from streams.kafka.outbox import PendingDelivery
 from streams.kafka.producer import ProducerRecord, RecordMetadata
 from streams.kafka.reader import BrokerReader
 from streams.state.restore import Restored
@@ -174,10 +173,9 @@ class _LateWork(_DivertedWork):
         super().__init__(work)
         self._late, self._context = late, context
 
-    def hand_over(self, records: Sequence[ProducerRecord]) -> PendingDelivery:
+    def hand_over(self, records: Sequence[ProducerRecord]) -> None:
         """Promise it."""
         self._context.spawn(self._late.send_late(list(records)))
-        return PendingDelivery(0, self._context.clock.now_ms())
 
 
 class _RenamedWork(_DivertedWork):
@@ -187,9 +185,9 @@ class _RenamedWork(_DivertedWork):
         super().__init__(work)
         self._renaming = renaming
 
-    def hand_over(self, records: Sequence[ProducerRecord]) -> PendingDelivery:
+    def hand_over(self, records: Sequence[ProducerRecord]) -> None:
         """Hand them over, renamed."""
-        return self._work.hand_over([self._renaming.replaced(record) for record in records])
+        self._work.hand_over([self._renaming.replaced(record) for record in records])
 
 
 def _renamed(value: bytes) -> tuple[bytes, bytes]:

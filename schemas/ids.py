@@ -15,6 +15,9 @@ def fingerprint(*parts: str | int) -> str:
         26 characters, lower-case hexadecimal (104 bits of BLAKE2b): at a billion ids the chance that any two
         collide is below 1e-13.
     """
-    values = [str(part).encode() for part in parts]
-    content = b"".join([len(value).to_bytes(4, "big") + value for value in values])
+    content = bytearray()
+    for part in parts:
+        value = str(part).encode()
+        content += len(value).to_bytes(4, "big")
+        content += value
     return blake2b(content, digest_size=13).hexdigest()

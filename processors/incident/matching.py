@@ -6,6 +6,7 @@ neither on the order of an index nor on a restart. Real facts never join an exer
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from processors.state.entities import DeviceKey, Incident
 from processors.state.geometry import Place, cells_near, distance_mm
@@ -20,8 +21,11 @@ MAX_RELATED = 10
 """Other incidents at its place that an incident lists."""
 
 
+_FAMILIES: Final = (Family.EMERGENCY, Family.MAINTENANCE)
+
+
 class Surroundings:
-    """The open incidents around a device. Cells are computed once, for joining and for linking.
+    """The open incidents around a device, found once, for joining and for linking: it is most of what a press costs.
 
     Args:
         state: Read only.
@@ -30,9 +34,15 @@ class Surroundings:
     """
 
     def __init__(self, state: State, device: DeviceKey, place: Place | None) -> None:
-        self._state, self._device, self._place = state, device, place
+        self._state, self._place = state, place
         self._reach_mm = state.policy.reach_m * MM_PER_M
-        self._cells = () if place is None else cells_near(place, self._reach_mm)
+        self._own = of_device(state, device)
+        self._listed: dict[Family, list[list[str]]] = {family: [] for family in _FAMILIES}
+        if place is not None:
+            zone, by_place = device[0], state.by_place
+            cells = cells_near(place, self._reach_mm)
+            for family, found in self._listed.items():
+                found += [listed for cell in cells if (listed := by_place.get((zone, family, cell)))]
 
     def joined(self, family: Family, status: Status) -> Incident | None:
         """The incident that the device's new fact joins, or None where it opens a new one.
@@ -41,11 +51,7 @@ class Surroundings:
         one within reach, limit included, that is still inside its grade's window.
         """
         state = self._state
-        own = [
-            incident
-            for incident in of_device(state, self._device)
-            if incident.family is family and incident.status is status
-        ]
+        own = [each for each in self._own if each.family is family and each.status is status]
         if own:
             return latest_of(own)
         oldest = state.now - _longest(state.policy.windows, family)
@@ -58,8 +64,8 @@ class Surroundings:
     def others(self, but: Incident) -> list[Incident]:
         """Other open incidents at this place, of any family, latest first, at most MAX_RELATED."""
         found: dict[str, Incident] = {}
-        for family in (Family.EMERGENCY, Family.MAINTENANCE):
-            own = (incident for incident in of_device(self._state, self._device) if incident.family is family)
+        for family in _FAMILIES:
+            own = [incident for incident in self._own if incident.family is family]
             for incident in (*own, *self._near(family, EpochMs(0))):
                 is_other = family is not but.family or family is Family.EMERGENCY
                 if is_other and incident.status is but.status and incident.incident_id != but.incident_id:
@@ -69,10 +75,9 @@ class Surroundings:
     def _near(self, family: Family, oldest: int) -> Iterator[Incident]:
         """Open incidents within reach whose first fact is not before `oldest`, latest first in each cell."""
         state, place = self._state, self._place
-        for cell in self._cells:
-            listed = state.by_place.get((self._device[0], family, cell))
-            if not listed or place is None:
-                continue
+        if place is None:
+            return
+        for listed in self._listed[family]:
             for incident_id in reversed(listed):
                 incident = state.incidents[incident_id]
                 if incident.first_at < oldest:

@@ -27,7 +27,7 @@ from streams.kafka.producer import (
 if TYPE_CHECKING:
     from schemas.errors import DeliveryFailed
 
-CALM_LINGER_MS: Final = 15
+CALM_LINGER_MS: Final = 40
 """How long the calm producer collects records, so that they take fewer requests: each costs the broker as much as its
 records. Only a commit waits for them, and commits come once a second."""
 
@@ -38,16 +38,15 @@ class PendingDelivery:
     Args:
         count: How many.
         at: When, by our clock.
+        note_failure: Told why one of them was not delivered.
     """
 
-    __slots__ = ("_at", "_left", "confirmed_at", "failure")
+    __slots__ = ("_at", "_left", "_note_failure", "confirmed_at")
 
-    def __init__(self, count: int, at: EpochMs) -> None:
-        self._left, self._at = count, at
+    def __init__(self, count: int, at: EpochMs, note_failure: "Callable[[DeliveryFailed], None]") -> None:
+        self._left, self._at, self._note_failure = count, at, note_failure
         self.confirmed_at = at
         """When the last answer was taken, by our clock: up to some milliseconds after the broker gave it."""
-        self.failure: DeliveryFailed | None = None
-        """Why one of them was not delivered."""
 
     @property
     def is_answered(self) -> bool:
@@ -57,8 +56,7 @@ class PendingDelivery:
     def answer(self, error: KafkaError | None, message: Message) -> None:
         """The broker has answered one of them; called by `Outbox.serve`."""
         if error is not None:
-            if not isinstance(self.failure, DeliveryRefused):  # that one an operator can correct
-                self.failure = failed_delivery(message.topic() or "", error)
+            self._note_failure(failed_delivery(message.topic() or "", error))
         elif (latency_s := message.latency()) is not None:
             self.confirmed_at = max(self.confirmed_at, EpochMs(self._at + round(latency_s * SECOND_MS)))
         self._left -= 1  # last: what has no answer left is done unless it has failed
@@ -83,6 +81,7 @@ class Outbox:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._clock = clock
+        self._failure: DeliveryFailed | None = None
         self._urgent = make_producer(producer_settings(settings, linger_ms=0))
         self._producers, self._calm = [self._urgent], dict[str, Producer]()
         if calm:
@@ -115,7 +114,7 @@ class Outbox:
         Raises:
             DeliveryFailed: The client itself does not take one of them.
         """
-        sending = PendingDelivery(len(records), self._clock.now_ms())
+        sending = PendingDelivery(len(records), self._clock.now_ms(), self._note_failure)
         answer = sending.answer
         for topic, key, value, partition in records:
             producer = self._calm.get(topic, self._urgent)
@@ -141,6 +140,19 @@ class Outbox:
         self._urgent.poll(timeout_s)
         for producer in self._producers[1:]:
             producer.poll(0)
+
+    def raise_failure(self) -> None:
+        """Raise what an answer that was taken has said, if one of all records was not delivered.
+
+        Raises:
+            DeliveryFailed: One was not: nothing more may be decided, and nothing after it committed.
+        """
+        if self._failure is not None:
+            raise self._failure
+
+    def _note_failure(self, failure: "DeliveryFailed") -> None:
+        if not isinstance(self._failure, DeliveryRefused):  # that one an operator can correct
+            self._failure = failure
 
     def close(self, timeout_s: float) -> int:
         """Wait for what is on its way, within about the time given.

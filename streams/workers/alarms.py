@@ -69,6 +69,7 @@ class AlarmsAgent:
             if work.slice_is_over:
                 work.assert_not_failed()
                 work.hand_over(outgoing)
+                work.send()
                 outgoing = []
         work.hand_over(outgoing)
         if named:

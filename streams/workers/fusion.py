@@ -37,12 +37,10 @@ from streams.state.snapshots import Snapshots
 from streams.state.ticks import TickWriter
 from streams.worker.broken_feed import broken_log
 from streams.worker.context import Context
-from streams.worker.work import Work
+from streams.worker.work import Work, WorkSlice
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-    from streams.kafka.outbox import PendingDelivery
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +83,7 @@ class FusionAgent:
         self._topic_ids: dict[int, str] = {}
         self._restoring: Future[Restored] | None = None
         self._restored_partition = 0
-        self._delivered: list[_Slice] = []
+        self._delivered: list[_Decided] = []
         """What is delivered and not counted yet."""
         self._snapshots = Snapshots(context)
         self._incident_topic = incident_topic or IncidentTopic(context)
@@ -103,7 +101,7 @@ class FusionAgent:
 
     def process(self, batch: Batch, work: Work) -> None:
         """Fold, encode, hand over, in slices."""
-        state, made = self._states[batch.partition], [_Slice()]
+        state, made = self._states[batch.partition], [_Decided(work.slice)]
         for record in batch:
             entry = LogEntry(record.offset, record.timestamp_ms, record.key, record.value)
             for decision in fold_in_steps(state, entry):
@@ -113,7 +111,8 @@ class FusionAgent:
                 if work.slice_is_over:
                     work.assert_not_failed()
                     made[-1].hand_over(work)
-                    made.append(_Slice())
+                    work.send()
+                    made.append(_Decided(work.slice))
         made[-1].hand_over(work)
         work.when_delivered(partial(self._note_delivered, made))
 
@@ -202,7 +201,7 @@ class FusionAgent:
             at = self._context.clock.now_ms()
             work.hand_over([broken_log(partition, restored.topic_id, cause, expected, found, at)])
 
-    def _note_delivered(self, made: Iterable["_Slice"]) -> None:
+    def _note_delivered(self, made: Iterable["_Decided"]) -> None:
         self._delivered += made
 
     def _dead_letter(self, record: LogRecord, decision: Decision) -> ProducerRecord:
@@ -238,11 +237,15 @@ class FusionAgent:
                 log.error("fold.refused", reason=decision.reason, detail=decision.detail)
 
 
-class _Slice:
-    """What one slice has decided."""
+class _Decided:
+    """What was decided about a batch in one slice.
 
-    def __init__(self) -> None:
-        self._sent: PendingDelivery | None = None
+    Args:
+        within: The slice.
+    """
+
+    def __init__(self, within: WorkSlice) -> None:
+        self._slice = within
         self.decisions: list[Decision] = []
         self.urgent: list[ProducerRecord] = []
         """Alerts, answers and dead letters."""
@@ -261,17 +264,15 @@ class _Slice:
             self.urgent.append(ProducerRecord(ACK_RESULTS, result.ack_id.encode(), encode(result)))
 
     def hand_over(self, work: Work) -> None:
-        """Send it. The broker confirms alerts earlier than their copies, and that is when they are delivered."""
-        if self.urgent:
-            self._sent = work.hand_over(self.urgent)
-        if self.copies:
-            work.hand_over(self.copies)
+        """Let it go out. The broker confirms alerts earlier than copies, and that is when they are delivered."""
+        work.hand_over(self.urgent)
+        work.hand_over(self.copies)
 
     def press_to_alert_ms(self) -> list[int]:
         """For each press that was named for the first time, how long it took from its receipt; 0 at least."""
-        if self._sent is None:
+        if (sent := self._slice.sent) is None:
             return []
-        confirmed_at = self._sent.confirmed_at
+        confirmed_at = sent.confirmed_at
         alerts = (alert for decision in self.decisions for alert in decision.alerts)
         named = (press for alert in alerts if (press := first_named_press(alert)) is not None)
         return [max(0, confirmed_at - press.received_at) for press in named]

@@ -60,6 +60,7 @@ def decided(world: "World", agent: HotAgent, *batches: Batch) -> Work:
         else:
             raise TimeoutError("the agent is never prepared for a batch")
         agent.process(each, work)
+    work.send()
     return work
 
 
@@ -79,6 +80,7 @@ def hot_second(world: "World", agent: object) -> None:
     """One second of a hot agent in its own thread."""
     work = Work(world.delivery, world.clock.clock)
     hot_hooks_of(agent).punctuate(work)
+    work.send()
     settled(work)
 
 
@@ -124,11 +126,13 @@ class FakePending(PendingDelivery):
 
     __slots__ = ()
 
-    def __init__(self, at: EpochMs) -> None:
-        super().__init__(1, at)
+    def __init__(self, at: EpochMs, note_failure: Callable[[DeliveryFailed], None]) -> None:
+        super().__init__(1, at, note_failure)
 
     def answer_all(self, at: EpochMs, failure: DeliveryFailed | None = None) -> None:
-        self._left, self.confirmed_at, self.failure = 0, at, failure
+        self._left, self.confirmed_at = 0, at
+        if failure is not None:
+            self._note_failure(failure)
 
 
 class FakeDelivery:
@@ -142,6 +146,7 @@ class FakeDelivery:
         self.held: frozenset[str] = frozenset()
         """Topics whose records the broker answers only after `confirm`."""
         self.waiting: list[Callable[[], None]] = []
+        self._failures: list[DeliveryFailed] = []
         self.now_ms: Callable[[], EpochMs] = lambda: ms(0)
         """Our clock."""
         self.stamp: Callable[[], EpochMs | None] = lambda: None
@@ -166,10 +171,14 @@ class FakeDelivery:
     def serve(self, timeout_s: float = 0.0) -> None:
         pass
 
+    def raise_failure(self) -> None:
+        for failure in self._failures:
+            raise failure
+
     def send(self, records: Sequence[ProducerRecord]) -> FakePending:
         """As `begin`, for a hot agent."""
         self._assert_may_write(records)
-        pending = FakePending(self.now_ms())
+        pending = FakePending(self.now_ms(), self._failures.append)
         refused = any(record.topic in self.refused for record in records)
         failure = DeliveryFailed(f"{records[0].topic}: refused") if refused else None
         if records and not refused:

@@ -45,7 +45,8 @@ def test_records_go_out_in_the_order_given_and_nothing_is_waited_for(made: Calla
     assert [each.is_answered for each in sendings] == [False, False]
     FakeProducer.last.answer(0, 1, 2)
     outbox.serve()
-    assert [(each.is_answered, each.failure) for each in sendings] == [(True, None), (True, None)]
+    assert [each.is_answered for each in sendings] == [True, True]
+    outbox.raise_failure()
 
 
 def test_the_partitioner_decides_unless_a_partition_is_named(made: Callable[..., Outbox]) -> None:
@@ -82,14 +83,15 @@ def test_a_full_queue_is_waited_for_and_nothing_is_dropped_or_overtaken(made: Ca
     assert [value for _, value, _, _ in FakeProducer.last.produced] == [b"1", b"2"]
 
 
-def test_a_record_that_did_not_arrive_fails_its_list_and_no_other(made: Callable[..., Outbox]) -> None:
+def test_a_record_that_did_not_arrive_is_told_once_its_answer_is_taken(made: Callable[..., Outbox]) -> None:
     outbox = made()
     FakeProducer.last.failing["bad"] = timed_out()
     failed = outbox.send([*records(b"1", topic="bad"), *records(b"2")])
-    other = outbox.send(records(b"3"))
+    outbox.raise_failure()
     outbox.serve()
-    assert "bad: Local: Message timed out" in str(failed.failure)
-    assert (failed.is_answered, other.failure) == (True, None)
+    assert failed.is_answered
+    with pytest.raises(DeliveryFailed, match="bad: Local: Message timed out"):
+        outbox.raise_failure()
 
 
 def test_a_refusal_is_what_is_told_of_several_failures(made: Callable[..., Outbox]) -> None:
@@ -97,10 +99,11 @@ def test_a_refusal_is_what_is_told_of_several_failures(made: Callable[..., Outbo
     FakeProducer.last.failing["slow"] = timed_out()
     FakeProducer.last.failing["forbidden"] = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
     given = [each for topic in ("slow", "forbidden", "slow") for each in records(b"1", topic=topic)]
-    sending = outbox.send(given)
+    outbox.send(given)
     outbox.serve()
-    assert isinstance(sending.failure, DeliveryRefused)
-    assert sending.failure.exit_code == 77
+    with pytest.raises(DeliveryRefused) as told:
+        outbox.raise_failure()
+    assert told.value.exit_code == 77
 
 
 def test_a_record_that_the_client_refuses_fails_at_once_and_its_content_is_not_told(

@@ -9,7 +9,18 @@ from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.group_state import GroupState
 from streams.kafka.producer import ProducerRecord
 from streams.worker.agent import hot_hooks_of
-from streams.worker.hot_loop import ANSWER_S, CALM, SECOND_S, SERVE_S, UNDER_WAY, HotLoop
+from streams.worker.hot_loop import (
+    ANSWER_S,
+    BUSY_LIST,
+    BUSY_LIST_S,
+    CALM,
+    IN_A_ROW,
+    LIST_S,
+    SECOND_S,
+    SERVE_S,
+    UNDER_WAY,
+    HotLoop,
+)
 from streams.worker.metrics import Metrics
 from streams.worker.work import Work
 from tests.support.fakes import FakePending, HandClock, consumed
@@ -30,17 +41,22 @@ class FakeOutbox:
     def __init__(self) -> None:
         self.sent: list[tuple[str, FakePending]] = []
         self.due: list[tuple[FakePending, DeliveryFailed | None]] = []
+        self.failures: list[DeliveryFailed] = []
         self.waits: list[float] = []
 
     def is_calm(self, topic: str) -> bool:
         return topic == CALM_TOPIC
 
     def send(self, records: list[ProducerRecord]) -> FakePending:
-        self.sent.append((records[0].topic, FakePending(ms(0))))
+        self.sent.append((records[0].topic, FakePending(ms(0), self.failures.append)))
         return self.sent[-1][1]
 
     def answer(self, number: int, failure: DeliveryFailed | None = None) -> None:
         self.due.append((self.sent[number][1], failure))
+
+    def raise_failure(self) -> None:
+        for failure in self.failures:
+            raise failure
 
     def serve(self, timeout_s: float = 0.0) -> None:
         self.waits.append(timeout_s)
@@ -88,7 +104,7 @@ class Running:
 
     def __init__(self, *, merge_records: int = 1, rest_s: float = 0.0, has_seconds: bool = False) -> None:
         self.agent, self.outbox, self.lag, self.metrics = NotedAgent(), FakeOutbox(), NotedLag(), Metrics()
-        self.clock = HandClock()
+        self.clock, self.paused_s = HandClock(), 0.0
         self.state = GroupState(["topic"])
         for place in (PLACE, OTHER):
             self.state.begin(place, 0, None, is_held=False)
@@ -103,7 +119,12 @@ class Running:
             merge_records=merge_records,
             rest_s=rest_s,
             has_seconds=has_seconds,
+            pause=self.pause,
         )
+
+    def pause(self, seconds: float) -> None:
+        self.paused_s += seconds
+        self.clock.seconds += seconds
 
     def arrives(self, count: int = 1, *, size: int = 1, place: PartitionPlace = PLACE) -> None:
         """Batches that follow each other in one partition."""
@@ -402,6 +423,48 @@ def test_a_topic_with_a_pace_rests_after_each_batch() -> None:
         running.clock.seconds += 0.005
     running.steps()
     assert running.decided == 3
+
+
+def test_a_few_lists_in_a_row_wait_for_nothing_and_many_are_kept_apart() -> None:
+    running = Running()
+    running.agent.writes = ()
+    running.arrives(2 * IN_A_ROW)
+    running.steps(IN_A_ROW)
+    assert (running.decided, running.paused_s) == (IN_A_ROW, pytest.approx(0, abs=1e-6))
+    running.steps(IN_A_ROW)
+    assert running.decided == 2 * IN_A_ROW
+    assert running.paused_s == pytest.approx(IN_A_ROW * LIST_S)
+
+
+def test_after_lists_of_many_records_the_next_one_is_further_away() -> None:
+    running = Running(merge_records=BUSY_LIST + 1)
+    running.agent.writes = ()
+    for _ in range(3 * IN_A_ROW):
+        running.arrives(size=BUSY_LIST + 1)
+        running.steps()
+    assert running.paused_s == pytest.approx(3 * IN_A_ROW * BUSY_LIST_S - IN_A_ROW * LIST_S)
+
+
+def test_lists_that_come_as_far_apart_by_themselves_wait_for_nothing() -> None:
+    running = Running()
+    running.agent.writes = ()
+    for _ in range(5 * IN_A_ROW):
+        running.arrives()
+        running.steps()
+        running.clock.seconds += LIST_S
+    assert running.paused_s == pytest.approx(0, abs=1e-6)
+
+
+def test_a_burst_long_ago_holds_nobody_up() -> None:
+    running = Running()
+    running.agent.writes = ()
+    running.arrives(3 * IN_A_ROW)
+    running.steps(3 * IN_A_ROW)
+    running.clock.seconds += IN_A_ROW * LIST_S
+    before = running.paused_s
+    running.arrives(IN_A_ROW)
+    running.steps(IN_A_ROW)
+    assert running.paused_s == pytest.approx(before, abs=1e-6)
 
 
 # --- failures -----------------------------------------------------------------------------------------------------

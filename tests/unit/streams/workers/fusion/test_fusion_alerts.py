@@ -36,7 +36,7 @@ def test_what_follows_from_merged_batches_goes_out_in_order_and_alerts_go_first(
         log(fact(device_id="P2", event_id="b"), start=3),
     ]
     done(world, agent, *batches)
-    assert [[sent.topic for sent in each] for each in world.delivery.lists] == 2 * [[ALERTS], [INCIDENTS]]
+    assert [[sent.topic for sent in each] for each in world.delivery.lists] == [2 * [ALERTS], 2 * [INCIDENTS]]
     assert [alert.sources[0].event_id for alert in alerts(world)] == ["a", "b"]
 
 
@@ -91,7 +91,8 @@ def test_the_first_alert_of_a_large_batch_goes_out_before_the_last_is_decided(
     world.clock.step = SLICE_S / 5
     done(world, agent, presses(30))
     assert len(world.delivery.to(ALERTS)) == 30
-    assert max(len(each) for each in world.delivery.lists) <= 5
+    assert len(world.delivery.lists[0]) <= 5
+    assert len(world.delivery.lists) > 4
     copied = [(each.key, each.value) for each in world.delivery.to(INCIDENTS)]
     assert copied == [(each.key, each.value) for each in world.delivery.to(ALERTS)]
 

@@ -8,7 +8,7 @@ from schemas.codec import decode
 from schemas.errors import BrokerUnavailable, Cause
 from schemas.fusion_log import FusionInput, FusionSnapshot, LogBrokenNotice
 from schemas.registry import UNASSIGNED_ZONE
-from schemas.topics import ALERTS, FUSION_INPUT, FUSION_SNAPSHOT
+from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT
 from streams.clock import pause
 from streams.kafka.batch import Batch
 from streams.state import restore as restoring
@@ -180,17 +180,6 @@ def test_no_snapshot_is_begun_of_a_partition_that_may_be_lost(agent: FusionAgent
     world.ours = frozenset()
     agent.after_batch()
     assert world.delivery.to(FUSION_SNAPSHOT) == []
-
-
-def test_alerts_go_out_before_the_state_of_another_partition_is_restored(
-    agent: FusionAgent, world: World, restored: Restored
-) -> None:
-    other = (PARTITION + 1) % PARTITIONS
-    world.ours = frozenset({PARTITION, other})
-    out: list[int] = []
-    restored.watch = lambda: out.append(len(world.delivery.to(ALERTS)))
-    done(world, agent, log(device(), fact()), log(b"", partition=other))
-    assert out == [0, 1]
 
 
 class FakeIncidentTopic:
