@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.chaos.account import escalations, presses_of, wrong_repeats
-from benchmarks.endurance.earlier_tree import OPEN_LOOP, TODAY, EarlierTree, release_before
+from benchmarks.endurance.earlier_tree import TODAY, EarlierTree, release_before
 from benchmarks.support.machine import describe
+from benchmarks.support.open_loop import SENDER
 from benchmarks.support.processor_time import machine_time, stolen_share
 from callbox.demo.processes.broker_process import free_port
 from callbox.demo.processes.worker_process import COMMAND, WorkerProcess
@@ -225,8 +226,7 @@ class _Upgrade:
     def _loop(
         self, environment: dict[str, str], role: str, topic: str, *options: str
     ) -> "subprocess.Popen[str]":
-        loop = self._earlier.open_loop if environment else OPEN_LOOP[0]
-        command = EarlierTree.command("-m", loop, role, self._kafka.bootstrap, topic)
+        command = [*SENDER, role, self._kafka.bootstrap, topic]
         process = subprocess.Popen(
             [*command, *options], stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
         )

@@ -51,8 +51,6 @@ def versions_in(source: str) -> Versions | None:
 LAST_RELEASE: Final = "072c388"
 """0.5.0 (CHANGELOG.md): what operators upgrade from. To be raised with each release."""
 
-OPEN_LOOP: Final = ("benchmarks.support.open_loop", "benchmarks.open_loop")
-"""The sender and receiver of presses: as they are called today, and until 0.3.0."""
 
 _LOAD: Final = ("benchmarks.support.registry_load", "benchmarks.county")
 _KAFKA_CONFIG: Final = ("streams.kafka.config", "streams.kafka_config")
@@ -172,15 +170,6 @@ print(state.FOLD_VERSION, state.FORMAT_VERSION)
             if (self._folder / Path(*name.split(".")).with_suffix(".py")).is_file():
                 return name
         raise InputMissing(f"{self.commit} has none of {', '.join(candidates)}")
-
-    @property
-    def open_loop(self) -> str:
-        """Its sender of presses: it writes what its workers read.
-
-        Raises:
-            InputMissing: It has none.
-        """
-        return self.module(*OPEN_LOOP)
 
     def register_pillars(self, bootstrap: str, count: int) -> None:
         """Put so many pillars into the registry, as its workers read it.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.latency.slices import Ids, Slice, read_slice
-from benchmarks.support.open_loop import LOST_AFTER_S
+from benchmarks.support.open_loop import LOST_AFTER_S, SENDER
 from benchmarks.support.processor_time import (
     CpuTime,
     cpu_time_between,
@@ -38,7 +38,7 @@ class Line(NamedTuple):
     receive_from: str
     first_named: Ids
     processes: Mapping[str, int]
-    sender: tuple[str, ...] = (sys.executable, "-m", "benchmarks.support.open_loop")
+    sender: tuple[str, ...] = SENDER
     environment: Mapping[str, str] | None = None
 
 

@@ -10,16 +10,16 @@ slice nobody answers: what is pressed escalates after 30 s, and the bench prints
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from benchmarks.endurance.earlier_tree import OPEN_LOOP, EarlierTree
+from benchmarks.endurance.earlier_tree import EarlierTree
 from benchmarks.latency.phases import Line, Meter
 from benchmarks.support import registry_load
 from benchmarks.support.group_lag import GroupLag
+from benchmarks.support.open_loop import SENDER
 from callbox.demo.processes.broker_process import free_port
 from callbox.demo.processes.worker_process import COMMAND, WorkerProcess
 from callbox_testkit.brokers.wipe import wipe
@@ -134,13 +134,12 @@ class Release:
                 time.sleep(LOOK_S)
 
     def _line(self, processes: dict[str, int]) -> Line:
-        open_loop = OPEN_LOOP[0] if self._earlier is None else self._earlier.open_loop
         return Line(
             PILLAR_EVENTS,
             ALERTS,
             first_named_presses,
             processes,
-            (sys.executable, "-P", "-m", open_loop),
+            SENDER,
             self._environment,
         )
 

@@ -7,6 +7,7 @@ coordinated omission.
 import argparse
 import json
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,10 @@ that polled until each press was due took a third of a machine with two cores, f
 
 POLL_EACH = 50
 """The broker's answers are taken after so many presses."""
+
+SENDER = (sys.executable, "-P", str(Path(__file__)))
+"""The command of the sender. As a file and not as a module it writes in the format of the tree that is on the path of
+its environment: that of an earlier release too, which does not read the schemas of a later one."""
 
 PREFIX = "press-"
 _EVENT_ID = re.compile(rb"(.)" + PREFIX.encode() + rb"(\d+)", re.DOTALL)

@@ -1,7 +1,6 @@
 """A slice of the latency bench, on Apache Kafka: two hops, and a receiver that knows what it has."""
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,8 +28,7 @@ NOISE_S = 0.02
 
 def line(send_to: str, receive_from: str) -> Line:
     """A line whose processes are this one."""
-    sender = (sys.executable, "-P", "-m", "benchmarks.support.open_loop")
-    return Line(send_to, receive_from, press_numbers, {"ours": os.getpid()}, sender)
+    return Line(send_to, receive_from, press_numbers, {"ours": os.getpid()})
 
 
 @contextmanager
