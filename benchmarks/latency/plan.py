@@ -50,7 +50,7 @@ ROUNDS = 2
 QUICK = 6
 """A quick run has one round, and each slice is so many times shorter."""
 
-WARM_UP_S = 20.0  # at each rate: after that the broker's JVM has compiled what presses need (measured)
+WARM_UP_S = 20.0  # each of four slices; after them the broker's JVM has compiled what presses need (measured)
 QUICK_RATES = (600, 1000, 1700)
 
 
@@ -62,7 +62,7 @@ class Plan(NamedTuple):
         rounds: How many rounds.
         rates: The rates among which the capacity is searched; none: it is not searched.
         rate_s: How long a rate must be held, seconds.
-        warm_up_s: How long the broker is warmed up with presses at each rate: its JVM is five to ten times slower at
+        warm_up_s: How long each slice is with which the broker is warmed up: its JVM is five to ten times slower at
             first.
     """
 

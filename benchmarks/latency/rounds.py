@@ -34,9 +34,9 @@ OVER_CAPACITY_S = 5.0
 PICTURES = ("frames", "plates")
 BACKLOG_WITHIN_S = 60.0
 LOOK_S = 0.5
-WARM_UP_RATES = (200, 1000)
-"""The broker's JVM compiles what each rate needs: warmed up with 200 presses a second only, its compiler took a fifth
-of a core while 1,000 were measured."""
+WARM_UP_RATES = (200, 1000, 1000, 1000)
+"""Slices with which a run begins. The broker's JVM compiles what each rate needs: after presses at 200 a second only,
+its compiler took a fifth of a core while 1,000 were measured."""
 
 
 class Rounds:
@@ -68,7 +68,7 @@ class Rounds:
         alert_bytes = self._warm_up(wanted.warm_up_s)
         hops = {name: self._hops(kind, alert_bytes) for name, kind in (("honest", HONEST), ("bare", BARE))}
         for line in hops.values():
-            for rate in WARM_UP_RATES:
+            for rate in dict.fromkeys(WARM_UP_RATES):
                 self._meter.press(line, first=0, rate=rate, seconds=wanted.warm_up_s / 6)
         for number in range(wanted.rounds):
             self._round(number, wanted.phases, hops)
@@ -84,12 +84,9 @@ class Rounds:
             The median size of the alerts that presses cause, bytes.
         """
         _say("warm-up")
-        first = WARM_UP_PRESSES
-        with self._releases[TODAY].started(int(sum(WARM_UP_RATES) * seconds)) as (line, _workers):
-            for rate in WARM_UP_RATES:
-                self._meter.measure(line, first=first, rate=rate, seconds=seconds)
-                first += int(rate * seconds)
-            return int(statistics.median(len(value) for value in self._meter.received()))
+        for rate in WARM_UP_RATES:
+            self._slice_of(TODAY, Phase(rate, seconds))
+        return int(statistics.median(len(value) for value in self._meter.received()))
 
     def _hops(self, kind: Hops, alert_bytes: int) -> Line:
         topics.apply(self._kafka, kind.topics, i_lose_order=False)

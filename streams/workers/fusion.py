@@ -23,7 +23,7 @@ from processors.incident.issue import topic_for
 from processors.incident.press_latency import first_named_press
 from processors.state.partition_state import State
 from schemas.codec import encode
-from schemas.enums import Grade, Reason, Status
+from schemas.enums import AckOutcome, Action, Grade, Reason, Status
 from schemas.errors import Cause
 from schemas.topics import ACK_RESULTS, FUSION_INPUT, INCIDENTS
 from schemas.units import SECOND_MS
@@ -83,8 +83,7 @@ class FusionAgent:
         self._topic_ids: dict[int, str] = {}
         self._restoring: Future[Restored] | None = None
         self._restored_partition = 0
-        self._delivered: list[_Decided] = []
-        """What is delivered and not counted yet."""
+        self._counted = _Counted()
         self._snapshots = Snapshots(context)
         self._incident_topic = incident_topic or IncidentTopic(context)
 
@@ -158,6 +157,7 @@ class FusionAgent:
         self._count()
         self._incident_topic.leave()
         self._ticks.stop()
+        self._snapshots.is_awaited = True
         for partition, state in self._states.items():
             self._snapshots.begin(state, self._topic_ids[partition])
         await self._snapshots.written()
@@ -173,6 +173,7 @@ class FusionAgent:
         A state in hand is given away for that: it is folded on, and nobody else may look at it meanwhile.
         """
         self._context.metrics.restores.inc()
+        self._snapshots.is_awaited = True  # both are done by the same thread
         self._restored_partition = batch.partition
         self._restoring = self._context.executor.submit(
             self._restore,
@@ -188,6 +189,7 @@ class FusionAgent:
         if self._restoring is None or not self._restoring.done():
             return
         done, self._restoring = self._restoring, None
+        self._snapshots.is_awaited = False
         partition = self._restored_partition
         if partition not in self._context.assignment():
             log.info("state.unwanted", partition=partition, error=repr(done.exception()))
@@ -202,7 +204,10 @@ class FusionAgent:
             work.hand_over([broken_log(partition, restored.topic_id, cause, expected, found, at)])
 
     def _note_delivered(self, made: Iterable["_Decided"]) -> None:
-        self._delivered += made
+        for each in made:
+            self._counted.add(each)
+            for latency_ms in each.press_to_alert_ms():
+                self._context.metrics.press_to_alert.observe(latency_ms / SECOND_MS)
 
     def _dead_letter(self, record: LogRecord, decision: Decision) -> ProducerRecord:
         return self._context.reject(record, Cause.UNDECODABLE, decision.detail)
@@ -217,24 +222,38 @@ class FusionAgent:
             self._context.metrics.open_incidents.labels(grade).set(known)
 
     def _count(self) -> None:
-        """Count what has been delivered, once a second: done for each batch it took as long as writing the alerts."""
-        made, self._delivered = self._delivered, []
+        """Show what has been delivered, once a second: finding the counter of a label costs as much as an alert."""
+        counted, self._counted = self._counted, _Counted()
         metrics = self._context.metrics
-        decisions = [decision for each in made for decision in each.decisions]
-        for reason, times in Counter(decision.reason for decision in decisions).items():
+        for reason, times in counted.reasons.items():
             metrics.decisions.labels(reason).inc(times)
-        alerts = Counter((alert.action, alert.grade) for each in decisions for alert in each.alerts)
-        for (action, grade), times in alerts.items():
+        for (action, grade), times in counted.alerts.items():
             metrics.alerts.labels(action, grade).inc(times)
-        results = [each.result for each in decisions if each.result is not None]
-        for (outcome, reason), times in Counter((each.outcome, each.reason) for each in results).items():
+        for (outcome, reason), times in counted.results.items():
             metrics.ack_results.labels(outcome, reason).inc(times)
-        for each in made:
-            for latency_ms in each.press_to_alert_ms():
-                metrics.press_to_alert.observe(latency_ms / SECOND_MS)
-        for decision in decisions:
+        for fault in counted.faults:
+            log.error("fold.refused", reason=fault.reason, detail=fault.detail)
+
+
+class _Counted:
+    """What was delivered since it was last shown. Each batch adds its own: together they would hold up a press."""
+
+    def __init__(self) -> None:
+        self.reasons: Counter[Reason] = Counter()
+        self.alerts: Counter[tuple[Action, Grade]] = Counter()
+        self.results: Counter[tuple[AckOutcome, Reason]] = Counter()
+        self.faults: list[Decision] = []
+
+    def add(self, decided: "_Decided") -> None:
+        """Add what one slice has decided about a batch."""
+        for decision in decided.decisions:
+            self.reasons[decision.reason] += 1
+            for alert in decision.alerts:
+                self.alerts[alert.action, alert.grade] += 1
+            if (result := decision.result) is not None:
+                self.results[result.outcome, result.reason] += 1
             if decision.reason in FAULTS:
-                log.error("fold.refused", reason=decision.reason, detail=decision.detail)
+                self.faults.append(decision)
 
 
 class _Decided:

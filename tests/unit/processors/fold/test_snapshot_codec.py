@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from processors.fold.snapshot_codec import dump, load
+from processors.fold.snapshot_codec import PIECE, SLICE, Frozen, dump, freeze, load, pack
 from processors.state.partition_state import FORMAT_VERSION, State
 from schemas.alert import Alert
 from schemas.enums import (
@@ -56,6 +56,23 @@ def test_there_is_a_sample_of_every_format_and_it_is_read_as_the_present_one(ver
 
 def test_a_state_of_the_present_format_is_written_as_it_was_read() -> None:
     assert dump(load(sample(FORMAT_VERSION))) == sample(FORMAT_VERSION)
+
+
+@pytest.mark.parametrize(
+    "size", [0, 1, 15, 16, PIECE, PIECE + 1, PIECE + 16, SLICE, SLICE + 1, SLICE + PIECE + 16, 65_535, 65_536]
+)
+def test_what_is_written_in_pieces_has_the_bytes_of_what_is_written_at_once(size: int) -> None:
+    values, entries = list(range(size)), {("zone", f"P{number}"): number for number in range(size)}
+    breaks: list[None] = []
+    written = pack(Frozen((7, entries), values, [], values), lambda: breaks.append(None))  # type: ignore[arg-type]
+    lists = [values[at : at + SLICE] for at in range(0, size, SLICE)]
+    assert written == msgspec.msgpack.encode((FORMAT_VERSION, 7, entries, lists, [], lists))
+    assert len(breaks) >= 2 * size // PIECE
+
+
+def test_breaks_change_no_byte() -> None:
+    state = load(sample(FORMAT_VERSION))
+    assert pack(freeze(state), lambda: None) == dump(state)
 
 
 def test_the_sample_of_the_present_format_holds_something_of_everything() -> None:

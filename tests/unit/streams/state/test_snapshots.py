@@ -16,7 +16,7 @@ from schemas.codec import decode
 from schemas.fusion_log import FusionSnapshot
 from schemas.topics import BY_NAME, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
 from streams.state import snapshots
-from streams.state.snapshots import Snapshots
+from streams.state.snapshots import BREAK_S, Snapshots
 from streams.worker.settings import RuntimeSettings
 from tests.support.fakes import World, run
 from tests.support.recorded_log import END, LOG, PARTITION, Cluster, folded, state_at
@@ -49,6 +49,27 @@ def test_what_is_saved_can_be_restored(world: World, cluster: Cluster) -> None:
     cluster.keep(*sent(world))
     assert cluster.restored() == folded(END)
     assert cluster.folded_from == [10]
+
+
+def test_it_takes_breaks_while_it_is_written_unless_something_waits_for_it(world: World) -> None:
+    breaks: list[float] = []
+    saving = Snapshots(world.context, breaks.append)
+    save(saving, state_at(10))
+    assert set(breaks) == {BREAK_S}
+    breaks.clear()
+    saving.is_awaited = True
+    save(saving, state_at(10))
+    assert breaks == []
+
+
+def test_its_breaks_do_not_count_as_the_time_that_it_took(world: World) -> None:
+    def long_break(_seconds: float) -> None:
+        world.clock.seconds += 3_600
+
+    saving = Snapshots(world.context, long_break)
+    save(saving, state_at(10))
+    world.clock.seconds += 6
+    assert saving.is_due(state_at(10).partition)
 
 
 def test_a_snapshot_is_of_the_moment_in_which_it_was_begun(world: World) -> None:
