@@ -30,15 +30,14 @@ class Line(NamedTuple):
         receive_from: Topic of the records that must come out.
         first_named: The press numbers that a received record names first.
         processes: Process ids of all that works on them, by name.
-        sender: The command that sends presses; that of an earlier release writes as its workers read.
-        environment: The environment of the sender; None: that of this process.
+        environment: The environment of the sender; None: that of this process. In that of an earlier release it writes
+            as the workers of that release read.
     """
 
     send_to: str
     receive_from: str
     first_named: Ids
     processes: Mapping[str, int]
-    sender: tuple[str, ...] = SENDER
     environment: Mapping[str, str] | None = None
 
 
@@ -65,7 +64,7 @@ class Meter:
         """
         numbers = ("--first", str(first), "--rate", str(rate), "--seconds", str(seconds))
         subprocess.run(
-            [*line.sender, "send", self._bootstrap, line.send_to, *numbers, "--out", str(self._sent)],
+            [*SENDER, "send", self._bootstrap, line.send_to, *numbers, "--out", str(self._sent)],
             env=line.environment,
             timeout=seconds + SENT_WITHIN_S,
             check=True,

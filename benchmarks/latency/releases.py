@@ -19,7 +19,6 @@ from benchmarks.endurance.earlier_tree import EarlierTree
 from benchmarks.latency.phases import Line, Meter
 from benchmarks.support import registry_load
 from benchmarks.support.group_lag import GroupLag
-from benchmarks.support.open_loop import SENDER
 from callbox.demo.processes.broker_process import free_port
 from callbox.demo.processes.worker_process import COMMAND, WorkerProcess
 from callbox_testkit.brokers.wipe import wipe
@@ -139,7 +138,6 @@ class Release:
             ALERTS,
             first_named_presses,
             processes,
-            SENDER,
             self._environment,
         )
 

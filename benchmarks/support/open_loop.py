@@ -76,6 +76,10 @@ def send(bootstrap: str, topic: str, first: int, rate: int, seconds: float, out:
     began = time.time() + MAKE_S * rate * seconds + 0.5
     scheduled = {first + index: began + index / rate for index in range(int(rate * seconds))}
     made = [(number, due, encode(press(number, due))) for number, due in scheduled.items()]
+    if time.time() > began:
+        raise TimeoutError(
+            f"{len(made)} presses were made too slowly: the first are late before they are sent"
+        )
     for number, due, value in made:
         if (wait := due - time.time()) > 0:
             time.sleep(wait)

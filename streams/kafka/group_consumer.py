@@ -4,8 +4,9 @@
     done by an agent ──► committed once an interval; and at once when a partition is revoked, or at the end
 
 A librdkafka consumer belongs to one thread, which is this one; everybody else asks `GroupState`. Agents whose work is
-light decide here, between two polls (`BetweenPolls`). Nothing is waited for but the broker's answers, because a pause
-here is a pause of every partition. What becomes of each partition is in streams/kafka/member_partitions.py.
+light decide here, between two polls (`BetweenPolls`). Nothing is waited for but the broker's answers, and for some
+milliseconds what comes next (streams/worker/hot_loop.py): a pause here is a pause of every partition. What becomes of
+each partition is in streams/kafka/member_partitions.py.
 """
 
 import threading

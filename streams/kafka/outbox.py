@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CALM_LINGER_MS: Final = 40
 """How long the calm producer collects records, so that they take fewer requests: each costs the broker as much as its
-records. Only a commit waits for them, and commits come once a second."""
+records. Only a commit waits for them, and commits come once a second; and so does a partition that is given away."""
 
 
 class PendingDelivery:

@@ -10,10 +10,12 @@ failed, and then the process ends. Agents whose work is heavy run over an event 
 (streams/worker/agent_loop.py).
 """
 
+import contextlib
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from schemas.errors import DeliveryFailed
 from streams.clock import Clock, pause
 from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.group_state import GroupState
@@ -27,7 +29,7 @@ UNDER_WAY: Final = 2
 while the next is decided; with three nothing was gained, and a crash repeats more."""
 
 CALM: Final = 32
-"""Lists of which anything is not delivered: at 1,000/s about 15 come while what is calm is collected."""
+"""Lists of which anything is not delivered: about ten come at most while what is calm is collected."""
 
 SERVE_S: Final = 0.05
 """How long the next look at the broker's answers may take where only calm ones are awaited: a commit waits for it."""
@@ -41,11 +43,14 @@ LIST_S: Final = 0.004
 are half of what a machine has to do at 1,000 presses a second."""
 
 BUSY_LIST_S: Final = 0.008
-"""The same after a list of more than `BUSY_LIST` records: then a press waits for 4 ms at each hop, and two cores have
-the time to keep up (measured: p50 of 50 ms in place of 140 at 1,000/s, where bare hops take 10)."""
+"""The same after a list of more than `BUSY_LIST` records. A press waits for 4 ms at each hop then, 8 ms at most, and
+two cores have the time to keep up (measured: p50 of 50 ms in place of 140 at 1,000/s, where honest hops take 10)."""
 
 BUSY_LIST: Final = 5
-"""At 1,000/s a few more than come within `LIST_S`; at 600/s a list that is `BUSY_LIST_S` long has fewer again."""
+"""About what comes within `BUSY_LIST_S` at 600/s: above that a list is followed by another one of the kind."""
+
+LAST_ANSWERS: Final = 200
+"""How often `ANSWER_S` is waited, once deciding has failed, for the answers to what was decided before it."""
 
 IN_A_ROW: Final = 4
 """Lists that need not be so far apart, after a pause: a few presses at once are not held up."""
@@ -138,6 +143,7 @@ class HotLoop:
         if now - self._second_at >= SECOND_S:
             self._second_at = now
             self._do_what_is_due()
+            self._outbox.raise_failure()
         if self._is_closed or not (self._waiting or self._held):
             return min(wait_s, self._patience_s)
         if (left_s := self._decided_at + self._rest_s - now) > 0:
@@ -145,7 +151,7 @@ class HotLoop:
         if not self._has_place:
             self.serve(ANSWER_S)
             return 0.0
-        self._keep_apart(self._decide())
+        self._decide()
         if self._waiting:
             return min(wait_s, self._rest_s)
         return min(wait_s, ANSWER_S if self._held else self._patience_s)
@@ -185,14 +191,29 @@ class HotLoop:
         return self._count_urgent() < UNDER_WAY and len(self._under_way) < CALM
 
     def _count_urgent(self) -> int:
-        """Lists of which somebody still waits for a record. Answers come in order, so it is asked at the front."""
+        """Lists of which somebody still waits for a record: a partition whose leader is slow answers after others."""
         while self._urgent and not self._urgent[0].waits_for_urgent:
             self._urgent.popleft()
-        return len(self._urgent)
+        return sum(work.waits_for_urgent for work in self._urgent)
 
-    def _decide(self) -> int:
-        """Decide about what waits and can be decided about, and return how many records that were."""
+    def _decide(self) -> None:
+        """Decide about what waits and can be decided about, and send it."""
         work = Work(self._outbox, self._clock)
+        try:
+            begun = self._process(work)
+        except DeliveryFailed:
+            raise
+        except BaseException:
+            self._send_last(work)
+            raise
+        work.send()
+        self._decided_at = self._clock.monotonic()
+        self._note(begun, work)
+        if work.has_sent and not (self._waiting or self._rest_s):
+            self._keep_apart(sum(map(len, begun)))
+
+    def _process(self, work: Work) -> list[Batch]:
+        """Let the agent decide, and return the batches that it has decided about."""
         self._release_prepared(work)
         begun: list[Batch] = []
         count = 0
@@ -209,10 +230,16 @@ class HotLoop:
             self._agent.process(batch, work)
             if self._rest_s:
                 break
-        work.send()
-        self._decided_at = self._clock.monotonic()
-        self._note(begun, work)
-        return count
+        return begun
+
+    def _send_last(self, work: Work) -> None:
+        """Deciding has failed, and the process ends: what was decided before that goes out. It is read again too."""
+        with contextlib.suppress(DeliveryFailed):
+            work.send()
+            for _ in range(LAST_ANSWERS):
+                if not work.waits_for_urgent:
+                    break
+                self._outbox.serve(ANSWER_S)
 
     def _keep_apart(self, count: int) -> None:
         """Wait a moment where lists come in a row: what comes meanwhile is one list, and takes fewer requests.

@@ -65,7 +65,8 @@ METRICS: Final[Mapping[str, Metric]] = {
     "press_to_alert": Metric(
         Histogram,
         "callbox_press_to_alert_seconds",
-        "From the gateway's receipt of a press to the confirmed delivery of the first red alert that names it.",
+        "From the gateway's receipt of a press to the confirmed delivery of the first red alert that names it "
+        "and of what was decided together with it.",
         buckets=LATENCY_BUCKETS_S,
     ),
     "lag": Metric(

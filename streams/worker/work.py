@@ -123,6 +123,11 @@ class Work:
         return not self._under_way and not self._then
 
     @property
+    def has_sent(self) -> bool:
+        """Whether any record was sent."""
+        return bool(self._under_way)
+
+    @property
     def waits_for_urgent(self) -> bool:
         """Whether anything that is urgent is not answered yet."""
         return any(not each.is_answered for each in self._urgent)

@@ -43,12 +43,16 @@ class FakeOutbox:
         self.due: list[tuple[FakePending, DeliveryFailed | None]] = []
         self.failures: list[DeliveryFailed] = []
         self.waits: list[float] = []
+        self.is_prompt = False
+        """Whether everything is answered the next time that it is asked."""
 
     def is_calm(self, topic: str) -> bool:
         return topic == CALM_TOPIC
 
     def send(self, records: list[ProducerRecord]) -> FakePending:
         self.sent.append((records[0].topic, FakePending(ms(0), self.failures.append)))
+        if self.is_prompt:
+            self.answer(-1)
         return self.sent[-1][1]
 
     def answer(self, number: int, failure: DeliveryFailed | None = None) -> None:
@@ -176,6 +180,19 @@ def test_the_next_list_is_decided_about_while_the_last_is_delivered_and_the_one_
     running.outbox.answer(0)
     running.steps()
     assert running.agent.seen[UNDER_WAY:] == ["delivered 0", "after_batch", f"decides {UNDER_WAY}"]
+
+
+def test_a_list_that_is_answered_after_others_takes_one_place_and_no_more() -> None:
+    """The leader of its partition is slow, or has gone."""
+    running = Running()
+    running.arrives(UNDER_WAY)
+    running.steps(UNDER_WAY)
+    for number in range(1, 5):
+        running.outbox.answer(number)
+        running.arrives()
+        running.steps(2)
+    assert running.decided == UNDER_WAY + 4
+    assert running.committable == 0
 
 
 def test_what_comes_while_the_places_are_taken_is_merged_up_to_a_limit() -> None:
@@ -427,18 +444,21 @@ def test_a_topic_with_a_pace_rests_after_each_batch() -> None:
 
 def test_a_few_lists_in_a_row_wait_for_nothing_and_many_are_kept_apart() -> None:
     running = Running()
-    running.agent.writes = ()
-    running.arrives(2 * IN_A_ROW)
-    running.steps(IN_A_ROW)
+    running.outbox.is_prompt = True
+    for _ in range(IN_A_ROW):
+        running.arrives()
+        running.steps()
     assert (running.decided, running.paused_s) == (IN_A_ROW, pytest.approx(0, abs=1e-6))
-    running.steps(IN_A_ROW)
+    for _ in range(IN_A_ROW):
+        running.arrives()
+        running.steps()
     assert running.decided == 2 * IN_A_ROW
     assert running.paused_s == pytest.approx(IN_A_ROW * LIST_S)
 
 
 def test_after_lists_of_many_records_the_next_one_is_further_away() -> None:
     running = Running(merge_records=BUSY_LIST + 1)
-    running.agent.writes = ()
+    running.outbox.is_prompt = True
     for _ in range(3 * IN_A_ROW):
         running.arrives(size=BUSY_LIST + 1)
         running.steps()
@@ -447,7 +467,7 @@ def test_after_lists_of_many_records_the_next_one_is_further_away() -> None:
 
 def test_lists_that_come_as_far_apart_by_themselves_wait_for_nothing() -> None:
     running = Running()
-    running.agent.writes = ()
+    running.outbox.is_prompt = True
     for _ in range(5 * IN_A_ROW):
         running.arrives()
         running.steps()
@@ -457,14 +477,34 @@ def test_lists_that_come_as_far_apart_by_themselves_wait_for_nothing() -> None:
 
 def test_a_burst_long_ago_holds_nobody_up() -> None:
     running = Running()
-    running.agent.writes = ()
-    running.arrives(3 * IN_A_ROW)
-    running.steps(3 * IN_A_ROW)
+    running.outbox.is_prompt = True
+    for _ in range(3 * IN_A_ROW):
+        running.arrives()
+        running.steps()
+    assert running.paused_s > 0
     running.clock.seconds += IN_A_ROW * LIST_S
     before = running.paused_s
-    running.arrives(IN_A_ROW)
-    running.steps(IN_A_ROW)
+    for _ in range(IN_A_ROW):
+        running.arrives()
+        running.steps()
     assert running.paused_s == pytest.approx(before, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rest_s", "writes", "waiting"), [(0.005, ("alerts",), 1), (0.0, (), 1), (0.0, ("alerts",), 2)]
+)
+def test_nobody_waits_where_it_rests_anyway_or_nothing_is_sent_or_others_wait(
+    rest_s: float, writes: tuple[str, ...], waiting: int
+) -> None:
+    running = Running(rest_s=rest_s)
+    running.outbox.is_prompt = True
+    running.agent.writes = writes
+    running.arrives(waiting - 1)
+    for _ in range(3 * IN_A_ROW):
+        running.arrives()
+        running.steps()
+        running.clock.seconds += rest_s
+    assert (running.decided, running.paused_s) == (3 * IN_A_ROW, 0.0)
 
 
 # --- failures -----------------------------------------------------------------------------------------------------
@@ -512,3 +552,34 @@ def test_a_failure_while_a_partition_is_given_away_is_no_reason_to_commit() -> N
     with pytest.raises(DeliveryFailed):
         running.loop.serve(0.002)
     assert running.committable == 0
+
+
+def test_what_was_decided_before_a_failure_goes_out_and_is_not_done() -> None:
+    running = Running(merge_records=100)
+    running.arrives()
+    running.arrives(place=OTHER)
+    decide = running.agent.process
+
+    def fail_in_the_second(batch: Batch, work: Work) -> None:
+        if batch.place == OTHER:
+            raise ValueError("a bug")
+        decide(batch, work)
+
+    running.agent.process = fail_in_the_second  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match="a bug"):
+        running.steps()
+    assert [topic for topic, _ in running.outbox.sent] == ["alerts"]
+    assert len(running.outbox.waits) > 10, "the answer is waited for"
+    assert running.committable == 0
+
+
+def test_nothing_is_decided_once_an_answer_has_said_that_something_was_not_delivered() -> None:
+    running = Running(has_seconds=True)
+    running.arrives()
+    running.steps()
+    running.clock.seconds += SECOND_S
+    running.outbox.answer(0, DeliveryFailed("no"))
+    running.arrives()
+    with pytest.raises(DeliveryFailed):
+        running.steps()
+    assert running.decided == 1

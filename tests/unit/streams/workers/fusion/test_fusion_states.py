@@ -124,6 +124,26 @@ def test_a_restore_that_fails_for_a_partition_that_has_gone_is_no_failure(
     assert agent.is_ready()
 
 
+def test_a_snapshot_takes_no_breaks_while_a_state_is_restored_or_the_worker_ends(
+    agent: FusionAgent, world: World, restored: Restored
+) -> None:
+    seen: list[bool] = []
+
+    def watch() -> None:
+        pause(0.02)
+        seen.append(agent._snapshots.is_awaited)
+
+    restored.watch = watch
+    done(world, agent, log(device()))
+    assert (seen, agent._snapshots.is_awaited) == ([True], False)
+    waits_for_state(world, agent, log(fact(), start=7))
+    world.ours = frozenset()
+    second(world, agent)
+    assert not agent._snapshots.is_awaited
+    run(agent.finish())
+    assert agent._snapshots.is_awaited
+
+
 def test_a_restore_that_fails_ends_the_worker(agent: FusionAgent, world: World, restored: Restored) -> None:
     def fail() -> None:
         raise BrokerUnavailable("away")
