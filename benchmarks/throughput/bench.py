@@ -56,7 +56,7 @@ def main() -> None:
             _preload(KafkaConfig(bootstrap=broker.bootstrap), given.topic, records)
             rounds = Rounds(broker.bootstrap, given.topic, records, folder, python)
             runs = interleaved(rounds.run, runners, given.rounds)
-    report = {"topic": given.topic, "records": records, "rounds": given.rounds, **figures(runs)}
+    report = {"topic": given.topic, "records": records, "rounds": given.rounds, **figures(given.topic, runs)}
     settings = callbox_config("", "", "plates" if given.topic == "plates" else "alarms").partition(
         "[workers"
     )[2]
