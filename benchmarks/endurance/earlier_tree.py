@@ -51,7 +51,6 @@ def versions_in(source: str) -> Versions | None:
 LAST_RELEASE: Final = "072c388"
 """0.5.0 (CHANGELOG.md): what operators upgrade from. To be raised with each release."""
 
-
 _LOAD: Final = ("benchmarks.support.registry_load", "benchmarks.county")
 _KAFKA_CONFIG: Final = ("streams.kafka.config", "streams.kafka_config")
 _PRODUCER: Final = ("streams.kafka.producer", "streams.sending")

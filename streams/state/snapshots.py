@@ -38,8 +38,7 @@ COMMITS_WAITED = 2
 
 BREAK_S, WORK_S = 0.001, 0.0005
 """How long a snapshot pauses while it is written, and after how much work. Python lets one thread run at a time, and a
-press touches its lock ten times: without breaks each waited for the rest of a piece, and a press 40 ms behind a
-snapshot of 2,000 devices."""
+press touches its lock several times: without breaks each waited for the rest of a piece."""
 
 LOOK_S = 0.05
 """How often a waiting snapshot looks at what is committed."""
