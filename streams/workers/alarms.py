@@ -62,16 +62,12 @@ class AlarmsAgent:
         if batch.topic == ACKS:
             work.hand_over([self._ack(record) for record in batch])
             return
-        outgoing: list[ProducerRecord] = []
         named: list[HeldEvent] = []
         for record in batch:
-            outgoing += self._decide(record, named)
+            work.hand_over(self._decide(record, named))
             if work.slice_is_over:
                 work.assert_not_failed()
-                work.hand_over(outgoing)
                 work.send()
-                outgoing = []
-        work.hand_over(outgoing)
         if named:
             work.when_delivered(partial(self._unregistered.settled, named))
 

@@ -104,15 +104,13 @@ class FusionAgent:
         for record in batch:
             entry = LogEntry(record.offset, record.timestamp_ms, record.key, record.value)
             for decision in fold_in_steps(state, entry):
-                made[-1].add(decision)
+                made[-1].add(decision, work)
                 if decision.reason is Reason.UNDECODABLE:
-                    made[-1].urgent.append(self._dead_letter(record, decision))
+                    work.hand_over([self._dead_letter(record, decision)])
                 if work.slice_is_over:
                     work.assert_not_failed()
-                    made[-1].hand_over(work)
                     work.send()
                     made.append(_Decided(work.slice))
-        made[-1].hand_over(work)
         work.when_delivered(partial(self._note_delivered, made))
 
     def after_batch(self) -> None:
@@ -266,26 +264,20 @@ class _Decided:
     def __init__(self, within: WorkSlice) -> None:
         self._slice = within
         self.decisions: list[Decision] = []
-        self.urgent: list[ProducerRecord] = []
-        """Alerts, answers and dead letters."""
-        self.copies: list[ProducerRecord] = []
-        """The latest of each incident: no alert waits for these."""
 
-    def add(self, decision: Decision) -> None:
-        """Add what goes out: each alert to its topic, a real one also as the latest of its incident; the answer."""
+    def add(self, decision: Decision, work: Work) -> None:
+        """Hand over what goes out: each alert to its topic, a real one also as the latest of its incident; the answer.
+
+        Nobody waits for copies: the broker confirms alerts earlier, and that is when they are delivered.
+        """
         self.decisions.append(decision)
         for alert in decision.alerts:
             key, value = alert.incident_id.encode(), encode(alert)
-            self.urgent.append(ProducerRecord(topic_for(alert), key, value))
+            work.hand_over([ProducerRecord(topic_for(alert), key, value)])
             if alert.status is Status.ACTUAL:
-                self.copies.append(ProducerRecord(INCIDENTS, key, value))
+                work.hand_over([ProducerRecord(INCIDENTS, key, value)])
         if (result := decision.result) is not None:
-            self.urgent.append(ProducerRecord(ACK_RESULTS, result.ack_id.encode(), encode(result)))
-
-    def hand_over(self, work: Work) -> None:
-        """Let it go out. The broker confirms alerts earlier than copies, and that is when they are delivered."""
-        work.hand_over(self.urgent)
-        work.hand_over(self.copies)
+            work.hand_over([ProducerRecord(ACK_RESULTS, result.ack_id.encode(), encode(result))])
 
     def press_to_alert_ms(self) -> list[int]:
         """For each press that was named for the first time, how long it took from its receipt; 0 at least."""
