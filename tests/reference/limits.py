@@ -26,6 +26,7 @@ DEFAULTS: dict[str, Any] = {
     "shelve_ms": {"red": 0, "yellow": 30 * MINUTE, "blue": 8 * HOUR},
     "ack_too_old_ms": 10 * MINUTE,
     "stuck_ms": MINUTE,
+    "still_there_ms": DAY,
 }
 """docs/requirements.md, default times; docs/incidents.md, defaults by grade."""
 

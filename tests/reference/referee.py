@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from processors.state.partition_state import State
 from schemas.alert import Alert
+from schemas.enums import Action
 from schemas.units import EpochMs
 from tests.reference.answers import Answers
 from tests.reference.dead_letters import DeadLetters
@@ -134,9 +135,18 @@ def _about(alert: Alert) -> str:
     return f"{alert.hazard.value} of {alert.sources[0].device_id}"
 
 
+def _says(alert: Alert) -> str:
+    """What an alert says. The tier of an update is where the incident stands: a second earlier it may be another.
+
+    A tier that is asked at another time, or not at all, shows in the alert that asks it.
+    """
+    tier = "" if alert.action is Action.UPDATE else f" {alert.tier.value}"
+    return f"{_about(alert)} {alert.action.value} {alert.reason.value}{tier} {alert.state.value}"
+
+
 def _told(entries: Sequence[Entry], steps: Sequence[Step], until: int) -> Counter[str]:
     return Counter(
-        f"{_about(alert)} {alert.action.value} {alert.reason.value} {alert.tier.value} {alert.state.value}"
+        _says(alert)
         for entry, step in zip(entries, steps, strict=True)
         if (step.honest_at or step.at) < until and (step.honest_at is None or isinstance(step.what, Second))
         for alert in entry.alerts

@@ -13,7 +13,7 @@ from schemas.fusion_log import CameraAlive, Observation, PillarFact, Tick
 from schemas.registry import RegistryDevice
 from tests.reference.drive import Entry
 from tests.reference.limits import SECOND
-from tests.reference.view import OVER, View
+from tests.reference.view import OVER, Incident, View
 
 BEGINS = (Reason.CONDITION_ACTIVE, Reason.CONDITION_BACK, Reason.SITE_SILENT)
 SLACK_MS = 4 * SECOND
@@ -233,8 +233,19 @@ class Silence:
         return any(
             known.hazard in (Hazard.COMM_FAIL, Hazard.SITE_COMM_FAIL)
             and any(known.names(name) for name in names)
-            and (known.is_open or known.spoken_at > begin)
+            and (known.is_open or known.spoken_at > begin or self._is_put_aside(known, device, view))
             for known in view.incidents.values()
+        )
+
+    def _is_put_aside(self, known: Incident, device: RegistryDevice, view: View) -> bool:
+        """Whether a person has ended a silent site that goes on: it is told again later, with what is behind it."""
+        return (
+            known.hazard is Hazard.SITE_COMM_FAIL
+            and known.touched_by_person_at > 0
+            and device.gateway is not None
+            and known.names(device.gateway)
+            and self._spoke.get(device.gateway, 0) < known.first_now
+            and view.now < known.spoken_at + view.limits.of("still_there_ms")
         )
 
 

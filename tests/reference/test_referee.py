@@ -20,20 +20,8 @@ CHUNK = 100
 MANY_LOGS = 20_000
 
 
-UNDECIDED = {
-    108_871: "one wrong append time, and the next tier is named before the one in between (F11)",
-    117_282: "a person has cancelled a silent site; a device behind it presses, and falls silent again (3, F9)",
-}
-"""Logs on which fold and referee differ, and of which nobody has decided yet which of the two is right."""
-
-
 def wrong_seed(seeds: range) -> int | None:
-    return next((seed for seed in seeds if seed not in UNDECIDED and verdict(generate(seed), seed)), None)
-
-
-@pytest.mark.parametrize("seed", UNDECIDED)
-def test_what_is_undecided_is_no_longer_than_it_has_to_be(seed: int) -> None:
-    assert verdict(generate(seed), seed), "they agree: take it out of the list"
+    return next((seed for seed in seeds if verdict(generate(seed), seed)), None)
 
 
 @pytest.mark.parametrize("first", range(FIRST_SEED, FIRST_SEED + LOGS, CHUNK))
