@@ -146,10 +146,11 @@ class _Upgrade:
             ) in leaving:  # together: one that is stopped while the group rebalances for another may hang
                 old.send(signal.SIGTERM)
             codes = [old.stop() for old in leaving]
+            _say(f"{kind}: ended with {codes} after {time.time() - at:.1f} s")
             fold_ended = time.time() if kind == "fusion" else fold_ended
             for _ in codes:
                 self._start(kind, {})
-                _say(f"{kind}: ended with {codes}, one of today is ready after {time.time() - at:.1f} s")
+                _say(f"{kind}: one of today is ready after {time.time() - at:.1f} s")
             time.sleep(REBALANCE_S)
         return Replaced(began, fold_ended, time.time())
 

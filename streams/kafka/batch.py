@@ -1,6 +1,6 @@
 """Records of one partition that were fetched together, and where they stand in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, overload
 
 from streams.kafka.record import LogRecord
@@ -54,6 +54,9 @@ class Batch(Sequence[LogRecord]):
 
     def __getitem__(self, index: int | slice) -> LogRecord | tuple[LogRecord, ...]:
         return self._records[index]
+
+    def __iter__(self) -> Iterator[LogRecord]:
+        return iter(self._records)
 
     def __repr__(self) -> str:
         """Where it lies and no content: it may come from a sealed topic, and this text reaches logs."""

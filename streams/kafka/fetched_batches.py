@@ -1,11 +1,15 @@
 """What one poll has brought, as batches of one partition each."""
 
+from typing import Final
+
 from confluent_kafka import Message
 
 from schemas.units import EpochMs
 from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.group_state import GroupState
 from streams.kafka.record import LogRecord
+
+_NOWHERE: Final = PartitionPlace("", -1)
 
 
 class FetchedBatches:
@@ -19,23 +23,24 @@ class FetchedBatches:
     def __init__(self, state: GroupState, batch_records: int) -> None:
         self._state, self._batch_records = state, batch_records
         self._records: dict[PartitionPlace, list[LogRecord]] = {}
+        self._last, self._run = _NOWHERE, list[LogRecord]()
+        """Whose record came last, and those of it: records of one partition come in long runs."""
         self.ends: set[PartitionPlace] = set()
         """Partitions that were at their end after what is added."""
 
     def add(self, message: Message) -> None:
         """Add a record."""
         record = _record(message)
-        place = PartitionPlace(record.topic, record.partition)
-        if place in self._records:
-            self._records[place].append(record)
-        else:
-            self._records[place] = [record]
-        if self.ends:
-            self.ends.discard(place)
+        if record.partition != self._last.partition or record.topic != self._last.topic:
+            self._last = PartitionPlace(record.topic, record.partition)
+            self._run = self._records.setdefault(self._last, [])
+            self.ends.discard(self._last)
+        self._run.append(record)
 
     def add_end(self, place: PartitionPlace) -> None:
         """Nothing more was there of a partition."""
         self.ends.add(place)
+        self._last = _NOWHERE
 
     def cut(self) -> list[Batch]:
         """The batches of what is added. Of a partition that begins anew there are none: it is read again."""

@@ -44,7 +44,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         writes: Topics that it writes, its dead letters among them.
         calm: Those of them whose records nobody waits for but a commit: they are collected for a moment.
         is_hot: Whether its agent is a `HotAgent`: it decides in microseconds, in the consuming thread
-            (streams/worker/hot_loop.py). Others do heavy work, over an event loop.
+            (streams/worker/hot_loop.py), or gives what is heavy to the event loop. Others do nothing but heavy work.
         paces: Topics that a hot agent reads slowly, so that others go first.
         replicable: Whether a second set of it may run beside the first: only where what it writes follows from what
             it reads alone, so that both sets write the same.
@@ -125,6 +125,7 @@ _ALL: Final = (
         reads=(PLATE_READS,),
         follows=(REGISTRY, HOTLIST),
         writes=(FUSION_INPUT, VERIFICATION_REQUESTS, *_dead_letters(PLATE_READS, REGISTRY, HOTLIST)),
+        is_hot=True,
         settings=WorkerSettings(
             http_port=8804,
             nice=19,

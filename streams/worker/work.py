@@ -38,6 +38,16 @@ class Sender(Protocol):
         """Raise DeliveryFailed if an answer said that a record was not delivered."""
 
 
+class Elsewhere(Protocol):
+    """What is decided about elsewhere, such as a coroutine on the event loop."""
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+
+    def result(self) -> object:
+        """What it returned; raises what it ended with."""
+
+
 class WorkSlice:
     """Records that go out together.
 
@@ -70,6 +80,7 @@ class Work:
         self._outbox, self._monotonic = outbox, clock.monotonic
         self._under_way: list[PendingDelivery] = []
         self._urgent: list[PendingDelivery] = []
+        self._elsewhere: list[Elsewhere] = []
         self._then: list[Callable[[], None]] = []
         self._began_at, self._slice_s = self._monotonic(), SLICE_S
         self.slice = WorkSlice()
@@ -104,6 +115,10 @@ class Work:
             self._under_way.append(self._outbox.send(ended.calm))
         self._began_at, self._slice_s = self._monotonic(), min(2 * self._slice_s, LONGEST_SLICE_S)
 
+    def wait_for(self, elsewhere: Elsewhere) -> None:
+        """Be done no sooner than what is decided about elsewhere."""
+        self._elsewhere.append(elsewhere)
+
     def when_delivered(self, then: Callable[[], None]) -> None:
         """Call this when all of it is delivered, before the batches are done."""
         self._then.append(then)
@@ -120,7 +135,7 @@ class Work:
     @property
     def is_empty(self) -> bool:
         """Whether nothing follows of what is sent, and nobody waits for it."""
-        return not self._under_way and not self._then
+        return not (self._under_way or self._elsewhere or self._then)
 
     @property
     def has_sent(self) -> bool:
@@ -134,10 +149,18 @@ class Work:
 
     @property
     def is_answered(self) -> bool:
-        """Whether the broker has answered everything."""
-        return all(each.is_answered for each in self._under_way)
+        """Whether the broker has answered everything, and everything elsewhere has ended."""
+        return all(each.is_answered for each in self._under_way) and all(
+            each.done() for each in self._elsewhere
+        )
 
     def finish(self) -> None:
-        """All of it is delivered."""
+        """All of it is delivered.
+
+        Raises:
+            CallboxError: Something elsewhere has failed: nothing of this is done.
+        """
+        for each in self._elsewhere:
+            each.result()
         for then in self._then:
             then()

@@ -286,6 +286,7 @@ class World:
         self.ours = frozenset({0})
         self.caught_up = frozenset[int]()
         self.read_anew: list[tuple[str, Cause]] = []
+        self.spawned: list[asyncio.Future[Any]] = []
         self.context = Context(
             spec=spec,
             settings=WorkerSettings(http_port=0),
@@ -301,7 +302,12 @@ class World:
             host="host-1",
             clock=self.clock.clock,
             tell_read_anew=lambda *what: self.read_anew.append(what),
+            spawn=self._spawn,
         )
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
+        self.spawned.append(asyncio.ensure_future(work))
+        return self.spawned[-1]
 
     def count(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(name, labels) or 0.0

@@ -17,6 +17,8 @@ from tests.support.log_records import ms
 from tests.support.noted_lag import NotedLag
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from streams.worker.lag import LagMonitor
 
 PLACE, OTHER = PartitionPlace("topic", 0), PartitionPlace("topic", 1)
@@ -68,6 +70,8 @@ class NotedAgent:
         """Batches, by their first offset, of which a state is being restored."""
         self.unprepared_places: set[PartitionPlace] = set()
         self.failure: BaseException | None = None
+        self.elsewhere: list[Future[None]] = []
+        """What each batch waits for, where the test puts something here: one for each, in order."""
         self.seconds = 0
         self.of_second: tuple[str, ...] = ()
 
@@ -80,6 +84,8 @@ class NotedAgent:
             raise self.failure
         for topic in self.writes:
             work.hand_over([ProducerRecord(topic, b"", b"")])
+        if self.elsewhere:
+            work.wait_for(self.elsewhere.pop(0))
         work.when_delivered(lambda: self.seen.append(f"delivered {batch.start}"))
 
     def after_batch(self) -> None:

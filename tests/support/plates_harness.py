@@ -1,5 +1,7 @@
 """A checkpoint with a plates worker, its list and its models, all without a broker."""
 
+import asyncio
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,20 @@ from schemas.errors import Cause
 from schemas.feeds import PlateRead
 from schemas.hotlist import HotlistEntry, VerificationRequest
 from schemas.topics import HOTLIST, PLATE_READS, REGISTRY, VERIFICATION_REQUESTS
+from streams.kafka.batch import Batch
 from streams.worker.settings import RuntimeSettings
 from streams.workers.plates import PlatesAgent
-from tests.support.fakes import World, batch, checkpoint, listed, processed, registered, run
+from tests.support.fakes import (
+    World,
+    batch,
+    checkpoint,
+    decided,
+    hot_second,
+    listed,
+    registered,
+    run,
+    settled,
+)
 from tests.support.log_records import ms
 
 LISTED = "ABC1234"
@@ -30,12 +43,16 @@ class FakePictures:
         self.sees: tuple[SeenPlate, ...] = ()
         self.failure: Exception | None = None
         self.asked = 0
+        self.may_look = threading.Event()
+        """Cleared, while the models look and look."""
+        self.may_look.set()
 
     def __call__(self, _cache: Path) -> "FakePictures":
         return self
 
     def read(self, _jpeg: bytes) -> tuple[SeenPlate, ...]:
         self.asked += 1
+        assert self.may_look.wait(10)
         if self.failure is not None:
             raise self.failure
         return self.sees
@@ -50,6 +67,8 @@ class Checkpoint:
         self.list = self.world.reader.holds(HOTLIST, listed(*entries))
         self.site = self.world.reader.holds(REGISTRY, registered(checkpoint()))
         self.agent = PlatesAgent(self.world.context, self.pictures)
+        self.asked_at_once: list[VerificationRequest] = []
+        """The requests that were sent before any picture was looked at."""
         run(self.agent.start())
 
     @property
@@ -62,8 +81,21 @@ class Checkpoint:
 
     def reads(self, *values: PlateRead | bytes, at_s: float = 60) -> list[VerificationRequest]:
         encoded = [value if isinstance(value, bytes) else encode(value) for value in values]
-        run(processed(self.agent, [batch(*encoded, topic=PLATE_READS, start=100, at_s=at_s)]))
+        run(self._processed(batch(*encoded, topic=PLATE_READS, start=100, at_s=at_s)))
         return self.requests
+
+    async def _processed(self, read_together: Batch) -> None:
+        work = decided(self.world, self.agent, read_together)
+        self.asked_at_once = self.requests
+        self.pictures.may_look.set()
+        await asyncio.gather(*self.world.spawned, return_exceptions=True)
+        self.world.spawned.clear()
+        settled(work)
+
+    def second(self) -> None:
+        """One second of the worker."""
+        hot_second(self.world, self.agent)
+        run(self.agent.every_second())
 
     def outcome(self, name: str) -> float:
         return self.world.count("callbox_plate_reads_total", outcome=name)

@@ -14,9 +14,9 @@ import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from processors.intake.pillar_event import intake, to_input
-from processors.plates.grammar import normalise_plate_text
-from processors.plates.hotlist import VehicleRead, index, is_stale, match, problems
-from processors.plates.verification import CONFIDENT, verification_request
+from processors.plates.hotlist import index, is_stale, match, problems
+from processors.plates.vehicle import vehicle_by_text
+from processors.plates.verification import verification_request
 from schemas.codec import decode, encode
 from schemas.feeds import PillarEvent, PlateRead
 from schemas.hotlist import HotlistEntry
@@ -71,7 +71,7 @@ def plate_job(
             verification_request(
                 read, hit, zone=device.zone, at=at, list_age_ms=max(0, at - newest_at), crop=None
             )
-            for hit in match(_vehicle(read), listed, at)
+            for hit in match(vehicle_by_text(read, read.plate_text or ""), listed, at)
         )
         return [Answer(request.request_id.encode(), encode(request)) for request in requests]
 
@@ -89,12 +89,6 @@ def pillar_job(devices: Mapping[str, RegistryDevice]) -> Job:
         return [Answer(fact.zone.encode(), encode(fact))]
 
     return forward
-
-
-def _vehicle(read: PlateRead) -> VehicleRead:
-    is_certain = read.confidence is not None and read.confidence >= CONFIDENT
-    text = normalise_plate_text(read.plate_text or "")
-    return VehicleRead(text, read.jurisdiction, read.plate_class, read.plate_colour, is_certain)
 
 
 def _newest(bootstrap: str, topic: str, record: type[RecordT]) -> tuple[dict[str, RecordT], EpochMs]:

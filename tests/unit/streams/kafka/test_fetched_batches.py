@@ -69,6 +69,10 @@ def test_a_partition_is_at_its_end_when_nothing_came_after_it() -> None:
     assert fetched.ends == {PLACE, SECOND}
     fetched.add(message(0, SECOND))
     assert fetched.ends == {PLACE}
+    fetched.add_end(SECOND)
+    fetched.add(message(1, SECOND))
+    fetched.add(message(1))
+    assert fetched.ends == set()
 
 
 def test_a_record_is_taken_as_it_is() -> None:

@@ -1,5 +1,7 @@
 """The loop of a consuming thread: decided in order, delivered in order, done in order, and nothing after a failure."""
 
+from concurrent.futures import Future
+
 import pytest
 
 from schemas.errors import DeliveryFailed
@@ -114,6 +116,18 @@ def test_a_list_from_which_nothing_follows_is_done_in_the_next_round() -> None:
 
 
 # --- how long the next poll may wait ------------------------------------------------------------------------------
+
+
+def test_a_batch_is_done_when_what_is_decided_elsewhere_is_and_others_are_decided_about_meanwhile() -> None:
+    running, picture = Running(), Future[None]()
+    running.agent.elsewhere = [picture]
+    running.outbox.is_prompt = True
+    running.arrives(3)
+    running.steps(5)
+    assert (running.decided, running.committable) == (3, 0)
+    picture.set_result(None)
+    running.steps()
+    assert running.committable == 3
 
 
 def test_with_nothing_under_way_a_poll_waits_as_long_as_it_would_and_no_answer_is_asked_for() -> None:
@@ -288,6 +302,19 @@ def test_nothing_is_decided_or_done_after_a_delivery_that_failed() -> None:
         running.steps()
     assert running.decided == 2
     assert (running.committable, running.lag.noted) == (0, [])
+
+
+def test_what_fails_elsewhere_leaves_the_loop_and_nothing_is_done() -> None:
+    running, picture = Running(), Future[None]()
+    running.agent.elsewhere = [picture]
+    running.outbox.is_prompt = True
+    running.arrives(2)
+    running.steps(2)
+    picture.set_exception(DeliveryFailed("refused"))
+    with pytest.raises(DeliveryFailed):
+        running.steps()
+    assert running.committable == 0
+    assert "delivered 0" not in running.agent.seen
 
 
 def test_what_was_delivered_before_a_failure_stays_done() -> None:

@@ -120,8 +120,11 @@ def test_the_timer_of_a_worker_runs_in_its_app_until_it_stops(ends: list[int]) -
 # --- signals ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGINT", "SIGHUP"])
-def test_a_signal_before_everything_has_started_ends_with_0(signal_name: str) -> None:
+@pytest.mark.parametrize(
+    ("worker", "signal_name"),
+    [("alarms", "SIGTERM"), ("frames", "SIGTERM"), ("frames", "SIGINT"), ("alarms", "SIGHUP")],
+)
+def test_a_signal_before_everything_has_started_ends_with_0(worker: str, signal_name: str) -> None:
     """Also SIGHUP, which a closed terminal sends: unhandled, it would end the worker without a drain."""
     script = f"""
 import asyncio, os, signal, time
@@ -139,9 +142,9 @@ class Slow:
         os.kill(os.getpid(), signal.{signal_name})
         time.sleep(60)
 
-process.Delivery = Slow
+process.Delivery = process.Outbox = Slow
 made = process._Worker(
-    WORKERS["plates"], FakeAgent, KAFKA, WorkerSettings(http_port=0), RuntimeSettings(), {{}}, Path()
+    WORKERS["{worker}"], FakeAgent, KAFKA, WorkerSettings(http_port=0), RuntimeSettings(), {{}}, Path()
 )
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under nohup
 asyncio.run(process._run_and_exit(made))

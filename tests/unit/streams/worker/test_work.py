@@ -1,5 +1,7 @@
 """What follows from batches: on its way slice by slice, and done when the last of it is delivered."""
 
+from concurrent.futures import Future
+
 import pytest
 
 from schemas.errors import DeliveryFailed
@@ -89,6 +91,29 @@ def test_what_waits_for_the_delivery_is_called_in_order_at_the_end(work: Work) -
     assert seen == []
     work.finish()
     assert seen == [0, 1, 2]
+
+
+def test_what_is_decided_elsewhere_is_waited_for_and_takes_no_place_of_what_is_urgent(
+    world: World, work: Work
+) -> None:
+    elsewhere = Future[None]()
+    work.wait_for(elsewhere)
+    assert (work.is_empty, work.is_answered) == (False, False)
+    assert (work.has_sent, work.waits_for_urgent) == (False, False)
+    elsewhere.set_result(None)
+    assert work.is_answered
+    work.finish()
+
+
+def test_what_fails_elsewhere_is_raised_in_the_place_of_the_end(work: Work) -> None:
+    elsewhere, seen = Future[None](), list[str]()
+    work.wait_for(elsewhere)
+    work.when_delivered(lambda: seen.append("then"))
+    elsewhere.set_exception(DeliveryFailed("refused"))
+    assert work.is_answered
+    with pytest.raises(DeliveryFailed):
+        work.finish()
+    assert seen == []
 
 
 def test_nothing_handed_over_is_nothing_to_wait_for(work: Work) -> None:

@@ -92,6 +92,6 @@ def test_the_plates_worker_looks_every_second() -> None:
     station.world.clock.seconds = STALE_S
     run(station.agent.every_second())
     station.list.arrive(*listed(entry_of("ABC1234"), at_s=STALE_S))
-    run(station.agent.every_second())
+    station.second()
     facts = station.world.delivery.decoded(FUSION_INPUT, FusionInput)
     assert [decode(fact.payload, ListAge).stale for fact in facts] == [True, False]

@@ -92,6 +92,15 @@ def test_a_vehicle_that_two_authorities_look_for_is_asked_about_twice() -> None:
     assert [request.entry_id for request in station.reads(read())] == ["a", "b"]
 
 
+def test_a_read_without_a_picture_waits_for_none(station: Checkpoint) -> None:
+    station.pictures.sees = (SeenPlate(LISTED, is_certain=True, jpeg=CROP),)
+    station.pictures.may_look.clear()
+    both = station.reads(read(None, event_id="picture", picture=JPEG), read(event_id="text"))
+    assert [request.crop_jpeg for request in station.asked_at_once] == [None]
+    assert [request.crop_jpeg for request in both] == [None, CROP]
+    assert station.outcome("hit") == 2
+
+
 # --- a hit with a picture that cannot be used ---------------------------------------------------------------------
 
 

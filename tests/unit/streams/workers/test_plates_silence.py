@@ -8,7 +8,7 @@ from schemas.errors import Cause, DeliveryFailed
 from schemas.feeds import PlateRead
 from schemas.topics import HOTLIST, PLATE_READS, VERIFICATION_REQUESTS, dead_letter_topic
 from schemas.units import HOUR_MS
-from tests.support.fakes import entry_of, kept, listed, run
+from tests.support.fakes import entry_of, kept, listed
 from tests.support.plates_harness import CANARY, CROP, JPEG, LISTED, Checkpoint, read
 
 
@@ -72,13 +72,13 @@ def test_a_picture_with_nothing_legible_is_nothing(station: Checkpoint) -> None:
 
 def test_an_entry_that_is_taken_back_is_nothing(station: Checkpoint) -> None:
     station.list.arrive(kept(HOTLIST, "entry-1", None, at_s=1))
-    run(station.agent.every_second())
+    station.second()
     assert station.reads(read()) == []
 
 
 def test_an_entry_that_is_added_is_found(station: Checkpoint) -> None:
     station.list.arrive(*listed(entry_of("NEW0001", entry_id="entry-2"), at_s=1))
-    run(station.agent.every_second())
+    station.second()
     assert [request.entry_id for request in station.reads(read("NEW0001"))] == ["entry-2"]
 
 
@@ -113,10 +113,11 @@ def test_models_that_fail_on_a_picture_cost_one_record(station: Checkpoint) -> N
     assert station.causes == [Cause.PROCESSING_FAILED]
 
 
-def test_a_delivery_that_fails_leaves_the_agent(station: Checkpoint) -> None:
+@pytest.mark.parametrize("picture", [None, JPEG])
+def test_a_delivery_that_fails_leaves_the_agent(station: Checkpoint, picture: bytes | None) -> None:
     station.world.delivery.refused = frozenset({VERIFICATION_REQUESTS})
     with pytest.raises(DeliveryFailed):
-        station.reads(read())
+        station.reads(read(picture=picture))
 
 
 # --- no trace -----------------------------------------------------------------------------------------------------

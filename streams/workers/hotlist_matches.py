@@ -1,0 +1,115 @@
+"""The hotlist in memory: which entries the vehicles of a read match, and what a person is asked about each."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from processors.intake.pillar_event import record_place, replaced_receipt
+from processors.plates.hotlist import Match, VehicleRead, index, is_stale, match, problems
+from processors.plates.verification import SeenPlate, verification_request
+from schemas.codec import encode
+from schemas.feeds import PlateRead
+from schemas.hotlist import HotlistEntry
+from schemas.topics import HOTLIST, VERIFICATION_REQUESTS
+from schemas.units import EpochMs
+from streams.kafka.producer import ProducerRecord
+from streams.kafka.record import LogRecord
+from streams.worker.context import Context
+
+log = structlog.get_logger(__name__)
+
+
+class HotlistMatches:
+    """The list, followed as it changes. One thread looks at the topic; any thread asks.
+
+    Args:
+        context: The worker.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._hotlist = context.table(HOTLIST, HotlistEntry)
+        self._index = index(())
+
+    async def start(self) -> None:
+        """Read the list."""
+        await self._hotlist.start()
+        self._index_entries()
+
+    def look(self) -> list[ProducerRecord]:
+        """Follow the list; the dead letters of what cannot be read."""
+        is_new, dead_letters = self._hotlist.look()
+        if is_new:
+            self._index_entries()
+        return dead_letters
+
+    @property
+    def newest_at(self) -> EpochMs:
+        """Append time of the newest entry."""
+        return self._hotlist.newest_at
+
+    def is_stale(self, at: EpochMs) -> bool:
+        """Whether the list is too old: no read is a hit then."""
+        return is_stale(self._hotlist.newest_at, at)
+
+    def of(self, vehicle: VehicleRead, at: EpochMs) -> Sequence[Match]:
+        """One match for each entry that a vehicle fits."""
+        return match(vehicle, self._index, at)
+
+    def of_any(self, vehicles: Sequence[VehicleRead], at: EpochMs) -> Sequence[Match]:
+        """One match for each entry that any of the vehicles of a picture fits."""
+        found: dict[str, Match] = {}
+        for vehicle in vehicles:
+            for hit in match(vehicle, self._index, at):
+                found.setdefault(hit.entry.entry_id, hit)
+        return list(found.values())
+
+    def requests(
+        self,
+        read: PlateRead,
+        zone: str,
+        record: LogRecord,
+        hits: Sequence[Match],
+        seen: Sequence[SeenPlate] = (),
+    ) -> list[ProducerRecord]:
+        """One question to a person for each hit.
+
+        Args:
+            read: The read.
+            zone: Its checkpoint's.
+            record: Where the read lies.
+            hits: What it matches.
+            seen: The plates that our models have found in its picture.
+        """
+        at = record.timestamp_ms
+        receipt = replaced_receipt(
+            read.received_at, at, record_place(record.topic, record.partition, record.offset)
+        )
+        age_ms = max(0, at - self._hotlist.newest_at)
+        requests = [
+            verification_request(
+                read,
+                hit,
+                zone=zone,
+                at=at,
+                list_age_ms=age_ms,
+                crop=_crop_of(hit, seen),
+                receipt=receipt,
+            )
+            for hit in hits
+        ]
+        return [
+            ProducerRecord(VERIFICATION_REQUESTS, request.request_id.encode(), encode(request))
+            for request in requests
+        ]
+
+    def _index_entries(self) -> None:
+        entries = list(self._hotlist.values())
+        usable = [entry for entry in entries if not problems(entry, self._hotlist.newest_at)]
+        if len(usable) < len(entries):
+            log.warning("hotlist.entries_ignored", ignored=len(entries) - len(usable))
+        self._index = index(usable)
+
+
+def _crop_of(hit: Match, seen: Sequence[SeenPlate]) -> SeenPlate | None:
+    """The plate that reads as the listed one, or else the first."""
+    return next((plate for plate in seen if plate.text == hit.entry.plate_text), seen[0] if seen else None)
