@@ -231,7 +231,7 @@ class GroupConsumer:
             self._note_answers()
             return
         # A time-out would be waited out in full here. Without one: what the fetcher has, and no more.
-        self._take([first, *self._consumer.consume(MOST - 1, 0)])
+        self._take([first, *self._consumer.consume(min(MOST, self._limits.most_in_hand) - 1, 0)])
 
     def _wait(self, wait_s: float) -> None:
         """Wait a moment for what is under way."""

@@ -36,7 +36,8 @@ class HotAgent(Protocol):
         """Decide about a batch, in order, and hand over what follows from it.
 
         A record about which nothing is decided yet is held by the context's `commit_limits`; its batch is done then.
-        Nothing is waited for. The batch is committed when all that was handed over is delivered.
+        Nothing is waited for here. The batch is committed when all that was handed over is delivered, and all that
+        `Work.wait_for` names has ended.
 
         Raises:
             CallboxError: The process stops, and the batch is read again.

@@ -29,7 +29,8 @@ UNDER_WAY: Final = 2
 while the next is decided; with three nothing was gained, and a crash repeats more."""
 
 CALM: Final = 32
-"""Lists of which anything is not delivered: about ten come at most while what is calm is collected."""
+"""Lists of which anything is not delivered or not decided about elsewhere: about ten come at most while what is calm
+is collected."""
 
 SERVE_S: Final = 0.05
 """How long the next look at the broker's answers may take where only calm ones are awaited: a commit waits for it."""
@@ -161,11 +162,14 @@ class HotLoop:
 
         Raises:
             DeliveryFailed: Something was not.
+            CallboxError: What was decided about elsewhere has failed.
         """
         if not self._under_way:
             return
         self._outbox.serve(wait_s)
         self._outbox.raise_failure()
+        for listed in self._under_way:
+            listed.work.raise_failure()
         is_any_done = False
         while self._under_way and self._under_way[0].work.is_answered:
             self._outbox.raise_failure()  # once more: at the end another thread takes answers too

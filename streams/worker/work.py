@@ -132,6 +132,16 @@ class Work:
         self._outbox.serve()
         self._outbox.raise_failure()
 
+    def raise_failure(self) -> None:
+        """Raise what something elsewhere has ended with.
+
+        Raises:
+            CallboxError: Something has failed: nothing more may be decided.
+        """
+        for each in self._elsewhere:
+            if each.done():
+                each.result()
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing follows of what is sent, and nobody waits for it."""
@@ -158,9 +168,8 @@ class Work:
         """All of it is delivered.
 
         Raises:
-            CallboxError: Something elsewhere has failed: nothing of this is done.
+            CallboxError: As `raise_failure`: nothing of this is done.
         """
-        for each in self._elsewhere:
-            each.result()
+        self.raise_failure()
         for then in self._then:
             then()

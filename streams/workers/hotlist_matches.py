@@ -1,11 +1,12 @@
 """The hotlist in memory: which entries the vehicles of a read match, and what a person is asked about each."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 
 from processors.intake.pillar_event import record_place, replaced_receipt
-from processors.plates.hotlist import Match, VehicleRead, index, is_stale, match, problems
+from processors.plates.hotlist import Index, Match, VehicleRead, index, is_stale, match, problems
 from processors.plates.verification import SeenPlate, verification_request
 from schemas.codec import encode
 from schemas.feeds import PlateRead
@@ -19,8 +20,23 @@ from streams.worker.context import Context
 log = structlog.get_logger(__name__)
 
 
+class _List(NamedTuple):
+    """The list as it was when it was looked at last.
+
+    Attributes:
+        by_text: The entries that may match.
+        newest_at: Append time of its newest entry.
+    """
+
+    by_text: Index
+    newest_at: EpochMs
+
+
 class HotlistMatches:
-    """The list, followed as it changes. One thread looks at the topic; any thread asks.
+    """The list, followed as it changes.
+
+    One thread looks at the topic, and any asks. The table itself may be read anew meanwhile, and is empty for a moment
+    then: who asks is answered from one look, and the list of that stays in force until the next one.
 
     Args:
         context: The worker.
@@ -28,7 +44,7 @@ class HotlistMatches:
 
     def __init__(self, context: Context) -> None:
         self._hotlist = context.table(HOTLIST, HotlistEntry)
-        self._index = index(())
+        self._list = _List(index(()), EpochMs(0))
 
     async def start(self) -> None:
         """Read the list."""
@@ -45,21 +61,21 @@ class HotlistMatches:
     @property
     def newest_at(self) -> EpochMs:
         """Append time of the newest entry."""
-        return self._hotlist.newest_at
+        return self._list.newest_at
 
     def is_stale(self, at: EpochMs) -> bool:
         """Whether the list is too old: no read is a hit then."""
-        return is_stale(self._hotlist.newest_at, at)
+        return is_stale(self._list.newest_at, at)
 
     def of(self, vehicle: VehicleRead, at: EpochMs) -> Sequence[Match]:
         """One match for each entry that a vehicle fits."""
-        return match(vehicle, self._index, at)
+        return match(vehicle, self._list.by_text, at)
 
     def of_any(self, vehicles: Sequence[VehicleRead], at: EpochMs) -> Sequence[Match]:
         """One match for each entry that any of the vehicles of a picture fits."""
         found: dict[str, Match] = {}
         for vehicle in vehicles:
-            for hit in match(vehicle, self._index, at):
+            for hit in self.of(vehicle, at):
                 found.setdefault(hit.entry.entry_id, hit)
         return list(found.values())
 
@@ -84,7 +100,7 @@ class HotlistMatches:
         receipt = replaced_receipt(
             read.received_at, at, record_place(record.topic, record.partition, record.offset)
         )
-        age_ms = max(0, at - self._hotlist.newest_at)
+        age_ms = max(0, at - self._list.newest_at)
         requests = [
             verification_request(
                 read,
@@ -103,11 +119,11 @@ class HotlistMatches:
         ]
 
     def _index_entries(self) -> None:
-        entries = list(self._hotlist.values())
-        usable = [entry for entry in entries if not problems(entry, self._hotlist.newest_at)]
+        entries, newest_at = list(self._hotlist.values()), self._hotlist.newest_at
+        usable = [entry for entry in entries if not problems(entry, newest_at)]
         if len(usable) < len(entries):
             log.warning("hotlist.entries_ignored", ignored=len(entries) - len(usable))
-        self._index = index(usable)
+        self._list = _List(index(usable), newest_at)
 
 
 def _crop_of(hit: Match, seen: Sequence[SeenPlate]) -> SeenPlate | None:

@@ -2,10 +2,11 @@
 
     read with a picture ─► damaged? ─► text, or crop and models in an executor ─► match ─► question, or nothing
 
-Several may be under way; the executor decides how many pictures are looked at at once. What is wrong with a picture is
-a dead letter, and a text beside it counts all the same.
+As many are looked at at once as there are threads for it. What is wrong with a picture is a dead letter, and a text
+beside it counts all the same.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import structlog
 from processors.plates.vehicle import vehicle_as_read, vehicle_by_text
 from processors.plates.verification import SeenPlate
 from processors.vision.jpeg import check_jpeg
+from schemas.codec import decode
 from schemas.errors import CallboxError, Cause, DecodeError, PictureError
 from schemas.feeds import PlateRead
 from streams.kafka.producer import ProducerRecord
@@ -40,20 +42,30 @@ class PicturedReads:
     ) -> None:
         self._context, self._matches, self._make_pictures = context, matches, make_pictures
         self._pictures: PlatePictures | None = None
+        # What waits behind it waits undecoded, and leaves room in the executor for a list that is read anew.
+        self._threads = asyncio.Semaphore(context.settings.threads)
 
     async def start(self) -> None:
         """Load the models."""
         self._pictures = await self._context.blocking(self._make_pictures, self._context.cache)
 
-    async def decide(self, read: PlateRead, zone: str, record: LogRecord) -> None:
+    async def decide(self, zone: str, record: LogRecord) -> None:
         """Decide about a read; returns when all that follows is delivered and counted.
+
+        Args:
+            zone: Its checkpoint's.
+            record: The read. It decodes.
 
         Raises:
             CallboxError: The process stops, and the read is read again.
         """
+        async with self._threads:
+            await self._decide(zone, record)
+
+    async def _decide(self, zone: str, record: LogRecord) -> None:
         outcomes: Counter[str] = Counter()
         try:
-            outgoing = await self._asked(read, zone, record, outcomes)
+            outgoing = await self._asked(decode(record.value, PlateRead), zone, record, outcomes)
         except (DecodeError, PictureError) as error:
             outgoing = [self._reject(record, error.cause, outcomes)]
         except CallboxError:
@@ -74,10 +86,10 @@ class PicturedReads:
             outcomes["list_stale"] += 1
             return []
         picture = read.picture or b""
-        damage = _damage(picture)
+        damage = await self._context.blocking(_damage, picture)
         if read.plate_text is None:
             if damage is not None:
-                raise damage
+                return [self._reject(record, damage, outcomes)]
             seen = await self._look(picture)
             vehicles = [
                 vehicle_as_read(read, plate.text, is_certain=plate.is_certain) for plate in seen if plate.text
@@ -87,26 +99,24 @@ class PicturedReads:
         hits = self._matches.of_any(vehicles, at)
         if hits and seen is None:  # only now is a picture beside a text worth a look
             seen, damage = await self._crops(picture, damage)
-        dead_letters = [self._reject(record, damage.cause, outcomes)] if damage is not None else []
+        dead_letters = [self._reject(record, damage, outcomes)] if damage is not None else []
         if not hits:
             outcomes["not_listed" if vehicles else "not_read"] += 1
             return dead_letters
         outcomes["hit"] += 1
         return dead_letters + self._matches.requests(read, zone, record, hits, seen or ())
 
-    async def _crops(
-        self, picture: bytes, damage: PictureError | None
-    ) -> tuple[Sequence[SeenPlate], PictureError | None]:
+    async def _crops(self, picture: bytes, damage: Cause | None) -> tuple[Sequence[SeenPlate], Cause | None]:
         """The plates in the picture of a hit; a person is asked all the same where it cannot be used."""
         if damage is not None:
             return (), damage
         try:
             return await self._look(picture), None
         except PictureError as error:
-            return (), error
+            return (), error.cause
         except Exception as error:  # noqa: BLE001 - the text is a hit, whatever the models make of the picture
             log.error("plate.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
-            return (), PictureError("the models failed", Cause.PROCESSING_FAILED)
+            return (), Cause.PROCESSING_FAILED
 
     async def _look(self, picture: bytes) -> Sequence[SeenPlate]:
         if self._pictures is None:  # nothing is decided before start(); said for the type checker
@@ -118,10 +128,13 @@ class PicturedReads:
         return self._context.reject(record, cause)
 
 
-def _damage(picture: bytes) -> PictureError | None:
-    """Why a picture cannot be used. It is rejected then, and a text beside it still counts."""
+def _damage(picture: bytes) -> Cause | None:
+    """Why a picture cannot be used. It is rejected then, and a text beside it still counts.
+
+    The cause alone: an error that is kept would keep the picture, and a broken camera sends many.
+    """
     try:
         check_jpeg(picture)
     except PictureError as error:
-        return error
+        return error.cause
     return None

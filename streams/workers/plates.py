@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -29,6 +30,9 @@ from streams.workers.hotlist_freshness import ListFreshness
 from streams.workers.hotlist_matches import HotlistMatches
 from streams.workers.pictured_reads import PicturedReads
 from streams.workers.plate_pictures import PlatePictures
+
+if TYPE_CHECKING:
+    from streams.kafka.compacted_table import Spawned
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +56,8 @@ class PlatesAgent:
         self._matches = HotlistMatches(context)
         self._freshness = ListFreshness(context)
         self._pictured = PicturedReads(context, self._matches, make_pictures)
+        self._looking: list[Spawned] = []
+        """Reads whose picture is being looked at, or waits for that."""
 
     async def start(self) -> None:
         """Load the models, the registry and the list."""
@@ -59,12 +65,18 @@ class PlatesAgent:
         await self._registry.start()
         await self._matches.start()
 
+    def prepare(self, _batch: Batch, _work: Work) -> bool:
+        """Whether there is room for more pictures: a drain or a revocation waits for what is begun."""
+        self._looking = [each for each in self._looking if not each.done()]
+        return len(self._looking) < self._context.settings.merge_records
+
     def process(self, batch: Batch, work: Work) -> None:
         """Read, match, ask; a read with a picture is given to the event loop, and its batch is done when it is."""
         outcomes: Counter[str] = Counter()
         for record in batch:
+            zone = None
             try:
-                self._decide(record, work, outcomes)
+                zone = self._decide(record, work, outcomes)
             except DecodeError as error:
                 self._reject(record, error.cause, work, outcomes)
             except CallboxError:  # the registry that cannot be read: the process stops
@@ -72,6 +84,8 @@ class PlatesAgent:
             except Exception as error:  # noqa: BLE001 - one read must not hold up a checkpoint's feed
                 log.error("plate.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
                 self._reject(record, Cause.PROCESSING_FAILED, work, outcomes)
+            if zone is not None:
+                self._look_at(zone, record, work)
         work.when_delivered(partial(self._count, outcomes))
 
     def punctuate(self, work: Work) -> None:
@@ -84,8 +98,13 @@ class PlatesAgent:
         """Report how old the list is."""
         await self._freshness.report(self._matches.newest_at)
 
-    def _decide(self, record: LogRecord, work: Work, outcomes: Counter[str]) -> None:
-        """Decide about a read.
+    def _look_at(self, zone: str, record: LogRecord, work: Work) -> None:
+        looking = self._context.spawn(self._pictured.decide(zone, record))
+        self._looking.append(looking)
+        work.wait_for(looking)
+
+    def _decide(self, record: LogRecord, work: Work, outcomes: Counter[str]) -> str | None:
+        """Decide about a read, unless its picture has to be looked at: then return the zone of its checkpoint.
 
         Raises:
             DecodeError: It cannot be read, it has neither text nor picture, or no registry names the checkpoint.
@@ -93,8 +112,8 @@ class PlatesAgent:
         read = decode(record.value, PlateRead)
         zone, at = self._zone_of(read, work), record.timestamp_ms
         if read.picture is not None:
-            work.wait_for(self._context.spawn(self._pictured.decide(read, zone, record)))
-        elif self._matches.is_stale(at):
+            return zone
+        if self._matches.is_stale(at):
             outcomes["list_stale"] += 1
         elif read.plate_text is None:
             raise DecodeError("neither text nor picture", Cause.INVALID_FIELD)
@@ -103,6 +122,7 @@ class PlatesAgent:
             work.hand_over(self._matches.requests(read, zone, record, hits))
         else:
             outcomes["not_listed"] += 1
+        return None
 
     def _zone_of(self, read: PlateRead, work: Work) -> str:
         device = self._registry.get(read.checkpoint_id)

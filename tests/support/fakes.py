@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -18,6 +18,7 @@ from schemas.topics import BY_NAME, HOTLIST, INCIDENTS, REGISTRY, dead_letter_to
 from schemas.units import DAY_MS, EpochMs
 from streams.clock import Clock, pause
 from streams.kafka.batch import Batch
+from streams.kafka.compacted_table import Spawned
 from streams.kafka.config import KafkaConfig
 from streams.kafka.outbox import PendingDelivery
 from streams.kafka.producer import ProducerRecord, RecordMetadata
@@ -286,7 +287,10 @@ class World:
         self.ours = frozenset({0})
         self.caught_up = frozenset[int]()
         self.read_anew: list[tuple[str, Cause]] = []
-        self.spawned: list[asyncio.Future[Any]] = []
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """The worker's event loop, where a test has one beside the thread that decides."""
+        self.spawned: list[Future[Any]] = []
+        """What was spawned on it."""
         self.context = Context(
             spec=spec,
             settings=WorkerSettings(http_port=0),
@@ -305,8 +309,10 @@ class World:
             spawn=self._spawn,
         )
 
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
-        self.spawned.append(asyncio.ensure_future(work))
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> Spawned:
+        if self.loop is None:
+            return asyncio.ensure_future(work)
+        self.spawned.append(asyncio.run_coroutine_threadsafe(work, self.loop))
         return self.spawned[-1]
 
     def count(self, name: str, **labels: str) -> float:

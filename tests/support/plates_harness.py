@@ -85,10 +85,13 @@ class Checkpoint:
         return self.requests
 
     async def _processed(self, read_together: Batch) -> None:
-        work = decided(self.world, self.agent, read_together)
+        """As in the worker: the agent decides in a thread of its own, and pictures are looked at on the event loop."""
+        self.world.loop = asyncio.get_running_loop()
+        work = await asyncio.to_thread(decided, self.world, self.agent, read_together)
         self.asked_at_once = self.requests
         self.pictures.may_look.set()
-        await asyncio.gather(*self.world.spawned, return_exceptions=True)
+        spawned = [asyncio.wrap_future(each) for each in self.world.spawned]
+        await asyncio.gather(*spawned, return_exceptions=True)
         self.world.spawned.clear()
         settled(work)
 

@@ -117,6 +117,16 @@ def test_a_topic_of_which_enough_is_in_hand_is_fetched_no_more_until_half_of_it_
     assert [each.place for each in member.handed_over] == [SECOND]
 
 
+def test_no_more_is_handed_over_at_once_than_may_be_in_hand() -> None:
+    """What is fetched besides stays with the client, undecided: pictures are large."""
+    member = Member(most_in_hand=10)
+    member.broker.append(PLACE, 25)
+    member.given(PLACE)
+    member.round()
+    assert [len(each) for each in member.handed_over] == [10]
+    assert member.consumer.paused == {PLACE}
+
+
 def test_half_of_it_must_be_done() -> None:
     member = Member(most_in_hand=10, batch_records=4)
     member.broker.append(PLACE, 12)

@@ -317,6 +317,19 @@ def test_what_fails_elsewhere_leaves_the_loop_and_nothing_is_done() -> None:
     assert "delivered 0" not in running.agent.seen
 
 
+def test_what_fails_elsewhere_is_known_although_something_before_it_goes_on() -> None:
+    running, slow, failed = Running(), Future[None](), Future[None]()
+    running.agent.elsewhere = [slow, failed]
+    running.outbox.is_prompt = True
+    running.arrives(2)
+    running.steps(2)
+    failed.set_exception(DeliveryFailed("refused"))
+    running.arrives()
+    with pytest.raises(DeliveryFailed):
+        running.steps()
+    assert (running.decided, running.committable) == (2, 0)
+
+
 def test_what_was_delivered_before_a_failure_stays_done() -> None:
     running = Running()
     running.arrives(2)

@@ -1,12 +1,16 @@
 """The plates agent: a hit is one question to a person and nothing else."""
 
+import asyncio
+
 import pytest
 
 from processors.plates.verification import ANSWER_WITHIN_MS, SeenPlate
+from schemas.codec import encode
 from schemas.enums import ReviewReason
 from schemas.errors import Cause, PictureError
-from schemas.topics import VERIFICATION_REQUESTS
-from tests.support.fakes import entry_of
+from schemas.topics import PLATE_READS, VERIFICATION_REQUESTS
+from streams.worker.work import Work
+from tests.support.fakes import batch, entry_of, run
 from tests.support.log_records import ZONE, ms
 from tests.support.plates_harness import CROP, JPEG, LISTED, Checkpoint, read
 
@@ -99,6 +103,27 @@ def test_a_read_without_a_picture_waits_for_none(station: Checkpoint) -> None:
     assert [request.crop_jpeg for request in station.asked_at_once] == [None]
     assert [request.crop_jpeg for request in both] == [None, CROP]
     assert station.outcome("hit") == 2
+
+
+def test_nothing_more_is_begun_while_enough_pictures_are_looked_at(station: Checkpoint) -> None:
+    """A drain and a revocation wait for what is begun."""
+    enough = station.world.context.settings.merge_records
+    more = batch(b"", topic=PLATE_READS)
+
+    async def scene() -> None:
+        station.world.loop = asyncio.get_running_loop()
+        work = Work(station.world.delivery)
+        station.pictures.may_look.clear()
+        pictures = [encode(read(None, event_id=str(each), picture=JPEG)) for each in range(enough)]
+        station.agent.process(batch(*pictures[1:], topic=PLATE_READS, at_s=60), work)
+        assert station.agent.prepare(more, work)
+        station.agent.process(batch(pictures[0], topic=PLATE_READS, at_s=60), work)
+        assert not station.agent.prepare(more, work)
+        station.pictures.may_look.set()
+        await asyncio.gather(*map(asyncio.wrap_future, station.world.spawned))
+        assert station.agent.prepare(more, work)
+
+    run(scene())
 
 
 # --- a hit with a picture that cannot be used ---------------------------------------------------------------------

@@ -7,7 +7,7 @@ from processors.plates.verification import SeenPlate
 from schemas.errors import Cause, DeliveryFailed
 from schemas.feeds import PlateRead
 from schemas.topics import HOTLIST, PLATE_READS, VERIFICATION_REQUESTS, dead_letter_topic
-from schemas.units import HOUR_MS
+from schemas.units import HOUR_MS, EpochMs
 from tests.support.fakes import entry_of, kept, listed
 from tests.support.plates_harness import CANARY, CROP, JPEG, LISTED, Checkpoint, read
 
@@ -57,6 +57,14 @@ def test_a_stale_list_is_nothing(station: Checkpoint) -> None:
     assert station.world.delivery.sent == []
     assert station.outcome("list_stale") == 1
     assert len(station.reads(read(), at_s=age_s)) == 1
+
+
+def test_a_list_that_is_just_being_read_anew_stays_in_force_until_it_is_read(station: Checkpoint) -> None:
+    """The event loop reads it, and the thread that matches goes on meanwhile."""
+    station.world.context.tables[HOTLIST].newest_at = EpochMs(0)
+    (request,) = station.reads(read(), at_s=60)
+    assert request.list_age_ms == 60_000
+    assert station.outcome("list_stale") == 0
 
 
 def test_an_empty_list_is_nothing() -> None:
@@ -123,7 +131,8 @@ def test_a_delivery_that_fails_leaves_the_agent(station: Checkpoint, picture: by
 # --- no trace -----------------------------------------------------------------------------------------------------
 
 
-def test_an_unlisted_vehicle_leaves_no_trace(station: Checkpoint) -> None:
+def test_an_unlisted_vehicle_leaves_no_trace(station: Checkpoint, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
     with structlog.testing.capture_logs() as lines:
         station.reads(read(CANARY), read(f"{CANARY}\x00"), read(CANARY, picture=b"no jpeg"))
         station.pictures.sees = (SeenPlate(CANARY, is_certain=True, jpeg=CANARY.encode()),)
@@ -135,4 +144,6 @@ def test_an_unlisted_vehicle_leaves_no_trace(station: Checkpoint) -> None:
     assert CANARY.encode() not in b"".join(record.value or b"" for record in left)
     assert CANARY not in repr(lines)
     assert CANARY not in station.world.metrics_text()
-    assert CANARY not in repr(vars(station.agent))
+    assert CANARY not in caplog.text
+    for part in (station.agent, station.agent._matches, station.agent._pictured):
+        assert CANARY not in repr(vars(part))
