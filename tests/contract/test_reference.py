@@ -106,8 +106,11 @@ def test_a_metric_is_set_by_the_workers_that_its_page_names() -> None:
         ]
         assert uses, attribute
         shared = {"worker": tuple(WORKERS), "state": ("fusion",)}
-        # Used by whoever writes ticks or watermarks, which `plates` does not.
-        shared_file = {"worker/clock_watch.py": ("alarms", "frames", "fusion")}
+        shared_file = {
+            # Used by whoever writes ticks or watermarks, which `plates` does not.
+            "worker/clock_watch.py": ("alarms", "frames", "fusion"),
+            "workers/pictured_reads.py": ("plates",),
+        }
         found = {
             name
             for path in uses
