@@ -115,7 +115,7 @@ class DeliveryFailed(CallboxError):
 
 
 class LogBroken(CallboxError):
-    """The log and the snapshots do not match at the committed offset."""
+    """The log does not hold what was to be read of it."""
 
 
 class WorkerStalled(CallboxError):

@@ -57,9 +57,9 @@ COMMANDS: Final = (
     (
         ("callbox send",),
         (
-            "READ on `site.registry.v1`, WRITE on `alarm.pillar-event.v1`; with `--wait` READ on the topic of the "
-            "alert: `dispatch.alert.v1` for a press, `dispatch.test-alert.v1` for a test and an exercise, "
-            "`maintenance.alert.v1` for a fault"
+            "READ on `site.registry.v1`, WRITE on `alarm.pillar-event.v1`; where it waits for the alert, as for a "
+            "press and a test unless `--wait 0` is given, READ on its topic: `dispatch.alert.v1` for a press, "
+            "`dispatch.test-alert.v1` for a test, both for a press of an exercise, `maintenance.alert.v1` for a fault"
         ),
     ),
     (("callbox tail",), "READ on the topic"),

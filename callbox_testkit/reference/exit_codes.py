@@ -52,8 +52,8 @@ _CODES: Final = {
     ),
     70: (
         (
-            "A worker failed and committed nothing, a record could not be delivered, the log and its snapshots do "
-            "not meet, for `give_up_s` nothing was done while records waited, a partition was never fetched from, a "
+            "A worker failed and committed nothing, a record could not be delivered, retention overtook a reading of "
+            "the log, for `give_up_s` nothing was done while records waited, a partition was never fetched from, a "
             "thread stood still or the group gave no share, or a bug"
         ),
         "start it again: what was not committed is read again; report a traceback",
@@ -61,9 +61,12 @@ _CODES: Final = {
     75: (
         (
             "`callbox incidents ack`, `close`, `shelve`, `note`: all was delivered, none was rejected, and an answer "
-            "did not come in time"
+            "did not come in time. `callbox send`: the event was delivered, and no alert named it in time"
         ),
-        "look at the incident; send the same again with the `--ack-id` that the text names, it counts once",
+        (
+            "look at the incident; send the same again with the `--ack-id` that the text names, it counts once. "
+            "`callbox send`: look whether `alarms` and `fusion` run"
+        ),
     ),
     77: (
         (

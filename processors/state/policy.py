@@ -129,7 +129,8 @@ class FusionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         area_at_least: The fewest devices that are one incident of the area.
         area_within_ms: The time within which devices get a fault together; an area is judged anew once in this time.
         exercise_ms: An exercise ends by itself after this time (F21).
-        more_records_ms: Further dead letters that may be presses are told after this time at the earliest (F20).
+        more_records_ms: Further dead letters that may be presses, and further losses of one `feed_broken`, are told
+            after this time at the earliest (F20).
         clock_apart_ms: Clocks that are further apart than this differ (F12).
         clock_for_ms: A clock is told of that has differed for this time.
     """

@@ -17,7 +17,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         merge_records: About the most records that are processed together.
         waiting_batches: The most full batches that wait in the worker; the rest stays on the broker.
         fetch_bytes: The most bytes a fetch brings for a partition.
-        threads: Threads for ONNX and OpenCV.
+        threads: Pieces of blocking work that run at once: pictures of `plates`, restores and snapshots of `fusion`;
+            `frames` looks at one picture after the other whatever it says. Each model has one thread.
     """
 
     http_port: int
@@ -39,7 +40,8 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         commit_interval_s: How often progress is committed; a crash repeats at most what was done in this time.
         snapshot_interval_s: How often the fold's state is saved; three of them must cover a commit interval.
         drain_s: A worker that is not done so long after SIGTERM ends anyway.
-        registry_poll_s: How often the registry and the hotlist are looked at.
+        registry_poll_s: How often the registry and the hotlist are looked at, once a second at most; for a device that
+            is not known, every 0.2 s.
         stall_s: A worker is not ready once one of its partitions has not advanced for so long although records wait
             in it, or although none was ever fetched from it.
         give_up_s: A worker ends once a part of it has stood still for so long: with exit code 70 a partition in which
