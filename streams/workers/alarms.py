@@ -63,11 +63,17 @@ class AlarmsAgent:
             work.hand_over([self._ack(record) for record in batch])
             return
         named: list[HeldEvent] = []
-        for record in batch:
-            work.hand_over(self._decide(record, named))
-            if work.slice_is_over:
-                work.assert_not_failed()
-                work.send()
+        outgoing: list[ProducerRecord] = []
+        try:
+            for record in batch:
+                outgoing += self._decide(record, named)
+                if work.slice_is_over:
+                    work.hand_over(outgoing)
+                    outgoing = []
+                    work.assert_not_failed()
+                    work.send()
+        finally:  # what was decided goes out, whatever the next record does
+            work.hand_over(outgoing)
         if named:
             work.when_delivered(partial(self._unregistered.settled, named))
 
@@ -108,7 +114,8 @@ class AlarmsAgent:
             What goes out, with the dead letters of registry records that were read on the way.
         """
         event = decode(record.value, PillarEvent)
-        made = intake(event, record.timestamp_ms, place=_place(record))
+        # Only an id that has to be derived may need the place, and most events bring theirs.
+        made = intake(event, record.timestamp_ms, place="" if event.event_id else _place(record))
         dead_letters: list[ProducerRecord] = []
         device = self._registry.get(event.device_id)
         if device is None:
@@ -116,9 +123,12 @@ class AlarmsAgent:
             _, dead_letters = self._registry.look(interval_s=LOOK_AGAIN_S)
             device = self._registry.get(event.device_id)
         if device is not None:
+            this = forward(to_input(made, device.zone))
             held = self._unregistered.take(event.device_id)
+            if not (held or dead_letters):
+                return [this]
             named += held
-            return [*dead_letters, *_forwarded(held, device), forward(to_input(made, device.zone))]
+            return [*dead_letters, *_forwarded(held, device), this]
         if event.kind is PillarKind.PRESS:
             return [*dead_letters, forward(to_input(made, UNASSIGNED_ZONE))]
         if self._unregistered.hold(event.device_id, record, made):

@@ -81,7 +81,9 @@ class UnregisteredEvents:
 
     def take(self, device_id: str) -> list[HeldEvent]:
         """Take what is held of a device, oldest first. No commit passes it before it is `settled`."""
-        return self._taken(self._by_device.pop(device_id, []))
+        if device_id not in self._by_device:  # asked for each event
+            return []
+        return self._taken(self._by_device.pop(device_id))
 
     def take_overdue(self) -> list[HeldEvent]:
         """Take what has been held for long enough."""
