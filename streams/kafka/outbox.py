@@ -32,6 +32,12 @@ CALM_LINGER_MS: Final = 40
 records. Only a commit waits for them, and commits come once a second; and so does a partition that is given away."""
 
 
+_ERROR: Final = "_error"
+"""Where the client puts why it has not taken a record."""
+
+_QUEUE_FULL: Final = KafkaError._QUEUE_FULL  # noqa: SLF001 - its name in confluent_kafka
+
+
 class PendingDelivery:
     """Records that were handed over together, and what the broker has answered so far.
 
@@ -115,25 +121,41 @@ class Outbox:
             DeliveryFailed: The client itself does not take one of them.
         """
         sending = PendingDelivery(len(records), self._clock.now_ms(), self._note_failure)
-        answer = sending.answer
-        for topic, key, value, partition in records:
-            producer = self._calm.get(topic, self._urgent)
-            while True:
-                try:
-                    producer.produce(
-                        topic,
-                        value,
-                        key,
-                        ANY_PARTITION if partition is None else partition,
-                        on_delivery=answer,
-                    )
-                except BufferError:  # the local queue is full: wait for the broker, never drop
-                    self.serve(QUEUE_FULL_PAUSE_S)
-                except KafkaException as error:
-                    raise failed_delivery(topic, error.args[0]) from error
-                else:
-                    break
+        lists: dict[str, tuple[int, list[dict[str, Any]]]] = {}
+        """Of each topic those that were not handed to the client yet. The client takes one partition for a list, or
+        lets keys decide: what it is told of a single record it does not do."""
+        for topic, key, value, named in records:
+            partition = ANY_PARTITION if named is None else named
+            if topic in lists and lists[topic][0] != partition:
+                self._produce(topic, *lists.pop(topic), sending.answer)
+            lists.setdefault(topic, (partition, []))[1].append({"value": value, "key": key})
+        for topic, (partition, messages) in lists.items():
+            self._produce(topic, partition, messages, sending.answer)
         return sending
+
+    def _produce(
+        self,
+        topic: str,
+        partition: int,
+        messages: list[dict[str, Any]],
+        answer: Callable[[KafkaError | None, Message], None],
+    ) -> None:
+        """Hand records of one topic to the client in one call.
+
+        One by one the client's thread wakes at the first, and the list goes out in several requests: a backlog of
+        pillar events took half as much time again (benchmarks/throughput).
+        """
+        producer = self._calm.get(topic, self._urgent)
+        try:
+            while producer.produce_batch(topic, messages, partition, on_delivery=answer) < len(messages):
+                # Of a queue that is full the client says so for all that follow as well: none overtakes another.
+                messages = [message for message in messages if _ERROR in message]
+                for message in messages:
+                    if (error := message.pop(_ERROR)).code() != _QUEUE_FULL:
+                        raise failed_delivery(topic, error)
+                self.serve(QUEUE_FULL_PAUSE_S)  # wait for the broker, never drop
+        except KafkaException as error:
+            raise failed_delivery(topic, error.args[0]) from error
 
     def serve(self, timeout_s: float = 0.0) -> None:
         """Take the answers that have come; where there is none, wait for one of the urgent producer for so long."""

@@ -79,6 +79,26 @@ class FakeProducer:
         if self.automatic:
             self.answer(len(self.callbacks) - 1)
 
+    def produce_batch(
+        self,
+        topic: str,
+        messages: list[dict[str, Any]],
+        partition: int,
+        *,
+        on_delivery: Callable[[object, FakeMessage], None],
+    ) -> int:
+        """As librdkafka: what it does not take has its error, and after a full queue it takes nothing more."""
+        for number, message in enumerate(messages):
+            try:
+                self.produce(topic, message["value"], message["key"], partition, on_delivery=on_delivery)
+            except BufferError:
+                for left in messages[number:]:
+                    left["_error"] = KafkaError(KafkaError._QUEUE_FULL)
+                return sum("_error" not in each for each in messages)
+            except KafkaException as error:
+                message["_error"] = error.args[0]
+        return sum("_error" not in each for each in messages)
+
     def answer(self, *numbers: int) -> None:
         for number in numbers:
             self._due.put(self.callbacks[number])

@@ -50,8 +50,20 @@ def test_records_go_out_in_the_order_given_and_nothing_is_waited_for(made: Calla
 
 
 def test_the_partitioner_decides_unless_a_partition_is_named(made: Callable[..., Outbox]) -> None:
-    made().send([ProducerRecord("topic", b"k", None), ProducerRecord("topic", b"", b"v", 0)])
-    assert FakeProducer.last.produced == [("topic", None, b"k", ANY_PARTITION), ("topic", b"v", b"", 0)]
+    made().send(
+        [
+            ProducerRecord("topic", b"k", None),
+            ProducerRecord("topic", b"", b"v", 0),
+            ProducerRecord("topic", b"", b"v", 1),
+            ProducerRecord("topic", b"k", b"v"),
+        ]
+    )
+    assert FakeProducer.last.produced == [
+        ("topic", None, b"k", ANY_PARTITION),
+        ("topic", b"v", b"", 0),
+        ("topic", b"v", b"", 1),
+        ("topic", b"v", b"k", ANY_PARTITION),
+    ]
 
 
 def test_answers_are_taken_by_the_caller_and_no_thread_is_there(made: Callable[..., Outbox]) -> None:
@@ -81,6 +93,31 @@ def test_a_full_queue_is_waited_for_and_nothing_is_dropped_or_overtaken(made: Ca
     FakeProducer.last.full = 3
     outbox.send(records(b"1", b"2"))
     assert [value for _, value, _, _ in FakeProducer.last.produced] == [b"1", b"2"]
+
+
+def test_what_of_a_list_finds_a_full_queue_goes_out_after_the_rest_of_it(made: Callable[..., Outbox]) -> None:
+    outbox, producer = made(), FakeProducer.last
+    produce, values = producer.produce, []
+
+    def produce_and_fill(topic: str, value: bytes | None, *rest: object, **more: object) -> None:
+        produce(topic, value, *rest, **more)  # type: ignore[arg-type]
+        if value == b"2" and not values:
+            values.append(value)
+            producer.full = 1
+
+    producer.produce = produce_and_fill  # type: ignore[method-assign]
+    sending = outbox.send(records(b"1", b"2", b"3", b"4"))
+    assert [value for _, value, _, _ in producer.produced] == [b"1", b"2", b"3", b"4"]
+    outbox.serve()
+    assert sending.is_answered
+
+
+def test_records_of_several_topics_keep_the_order_of_each(made: Callable[..., Outbox]) -> None:
+    one, other = records(b"1", b"2"), records(b"3", b"4", topic="other")
+    made().send([one[0], other[0], one[1], other[1]])
+    produced = FakeProducer.last.produced
+    assert [value for topic, value, _, _ in produced if topic == "topic"] == [b"1", b"2"]
+    assert [value for topic, value, _, _ in produced if topic == "other"] == [b"3", b"4"]
 
 
 def test_a_record_that_did_not_arrive_is_told_once_its_answer_is_taken(made: Callable[..., Outbox]) -> None:
