@@ -31,7 +31,6 @@ CALM_LINGER_MS: Final = 40
 """How long the calm producer collects records, so that they take fewer requests: each costs the broker as much as its
 records. Only a commit waits for them, and commits come once a second; and so does a partition that is given away."""
 
-
 _ERROR: Final = "_error"
 """Where the client puts why it has not taken a record."""
 
@@ -121,9 +120,9 @@ class Outbox:
             DeliveryFailed: The client itself does not take one of them.
         """
         sending = PendingDelivery(len(records), self._clock.now_ms(), self._note_failure)
+        # Of each topic what was not handed to the client yet. The client takes one partition for a list, or lets keys
+        # decide: what it is told of a single record it does not do.
         lists: dict[str, tuple[int, list[dict[str, Any]]]] = {}
-        """Of each topic those that were not handed to the client yet. The client takes one partition for a list, or
-        lets keys decide: what it is told of a single record it does not do."""
         for topic, key, value, named in records:
             partition = ANY_PARTITION if named is None else named
             if topic in lists and lists[topic][0] != partition:
@@ -142,8 +141,7 @@ class Outbox:
     ) -> None:
         """Hand records of one topic to the client in one call.
 
-        One by one the client's thread wakes at the first, and the list goes out in several requests: a backlog of
-        pillar events took half as much time again (benchmarks/throughput).
+        One by one the client's thread wakes at the first, and the list goes out in several requests (docs/adr/0024).
         """
         producer = self._calm.get(topic, self._urgent)
         try:

@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from schemas.feeds import PlateRead
 from schemas.hotlist import HotlistEntry, VerificationRequest
 from schemas.topics import HOTLIST, PLATE_READS, REGISTRY, VERIFICATION_REQUESTS
 from streams.kafka.batch import Batch
-from streams.worker.settings import RuntimeSettings
+from streams.worker.settings import RuntimeSettings, WorkerSettings
 from streams.workers.plates import PlatesAgent
 from tests.support.fakes import (
     World,
@@ -61,12 +63,17 @@ class FakePictures:
 class Checkpoint:
     """A plates worker with a list, and what came of each read."""
 
-    def __init__(self, *entries: HotlistEntry) -> None:
+    def __init__(self, *entries: HotlistEntry, threads: int = 1) -> None:
         self.world = World("plates", runtime=RuntimeSettings(registry_poll_s=0))
         self.pictures = FakePictures()
         self.list = self.world.reader.holds(HOTLIST, listed(*entries))
         self.site = self.world.reader.holds(REGISTRY, registered(checkpoint()))
-        self.agent = PlatesAgent(self.world.context, self.pictures)
+        context = replace(
+            self.world.context,
+            settings=WorkerSettings(http_port=0, threads=threads),
+            executor=ThreadPoolExecutor(threads + 2),  # room for more than the agent may take
+        )
+        self.agent = PlatesAgent(context, self.pictures)
         self.asked_at_once: list[VerificationRequest] = []
         """The requests that were sent before any picture was looked at."""
         run(self.agent.start())

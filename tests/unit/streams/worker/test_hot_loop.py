@@ -115,9 +115,6 @@ def test_a_list_from_which_nothing_follows_is_done_in_the_next_round() -> None:
     assert running.committable == 1
 
 
-# --- how long the next poll may wait ------------------------------------------------------------------------------
-
-
 def test_a_batch_is_done_when_what_is_decided_elsewhere_is_and_others_are_decided_about_meanwhile() -> None:
     running, picture = Running(), Future[None]()
     running.agent.elsewhere = [picture]
@@ -128,6 +125,9 @@ def test_a_batch_is_done_when_what_is_decided_elsewhere_is_and_others_are_decide
     picture.set_result(None)
     running.steps()
     assert running.committable == 3
+
+
+# --- how long the next poll may wait ------------------------------------------------------------------------------
 
 
 def test_with_nothing_under_way_a_poll_waits_as_long_as_it_would_and_no_answer_is_asked_for() -> None:

@@ -126,6 +126,25 @@ def test_nothing_more_is_begun_while_enough_pictures_are_looked_at(station: Chec
     run(scene())
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_as_many_pictures_are_looked_at_at_once_as_there_are_threads(threads: int) -> None:
+    """The executor has room for what else blocks, such as a list that is read anew."""
+    station = Checkpoint(entry_of(LISTED), threads=threads)
+
+    async def scene() -> None:
+        station.world.loop = asyncio.get_running_loop()
+        station.pictures.may_look.clear()
+        pictures = [encode(read(None, event_id=str(each), picture=JPEG)) for each in range(threads + 2)]
+        station.agent.process(batch(*pictures, topic=PLATE_READS, at_s=60), Work(station.world.delivery))
+        await asyncio.sleep(0.3)
+        assert station.pictures.asked == threads
+        station.pictures.may_look.set()
+        await asyncio.gather(*map(asyncio.wrap_future, station.world.spawned))
+        assert station.pictures.asked == threads + 2
+
+    run(scene())
+
+
 # --- a hit with a picture that cannot be used ---------------------------------------------------------------------
 
 
