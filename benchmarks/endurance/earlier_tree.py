@@ -48,8 +48,8 @@ def versions_in(source: str) -> Versions | None:
     return Versions(found["FOLD"], found["FORMAT"]) if len(found) == len(Versions._fields) else None
 
 
-LAST_RELEASE: Final = "072c388"
-"""0.5.0 (CHANGELOG.md): what operators upgrade from. To be raised with each release."""
+LAST_RELEASE: Final = "efa5053"
+"""0.6.0 (CHANGELOG.md): what operators upgrade from. To be raised with each release."""
 
 _LOAD: Final = ("benchmarks.support.registry_load", "benchmarks.county")
 _KAFKA_CONFIG: Final = ("streams.kafka.config", "streams.kafka_config")

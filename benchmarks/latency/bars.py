@@ -65,12 +65,12 @@ BARS = (
     Bar("idle_200", "p50_ms", 1.7, "honest_200"),
     Bar("idle_200", "p99_ms", 2.0, "honest_200"),
     Bar("idle_1000", "p50_ms", 6.0, "honest_1000"),
-    Bar("idle_1000", "p50_ms", 0.3, f"{EARLIER}_1000"),
-    Bar("", "capacity_per_s", 2.0, EARLIER, at_least=True),
+    Bar("idle_1000", "p50_ms", 1.05, f"{EARLIER}_1000"),
+    Bar("", "capacity_per_s", 0.95, EARLIER, at_least=True),
     Bar("busy_200", "p50_ms", 2.0, "idle_200"),
     Bar("busy_200", "p99_ms", 1.5, "honest_busy_200"),
 )
-"""What 0.6.0 is to reach; `earlier` is the release before."""
+"""What 0.7.0 is to reach; `earlier` is the release before, beside which its bounds may cost 5 %."""
 
 
 def verdicts(figures: Mapping[str, object]) -> list[Verdict]:
