@@ -66,7 +66,14 @@ def encode_by_schema(record: msgspec.Struct) -> bytes:
     schema = schema_of(type(record))
     body = io.BytesIO()
     body.write(schema.header)
-    fastavro.schemaless_writer(body, schema.parsed, msgspec.to_builtins(record, builtin_types=(bytes,)))
+    try:
+        fastavro.schemaless_writer(body, schema.parsed, msgspec.to_builtins(record, builtin_types=(bytes,)))
+    except (
+        OverflowError,
+        TypeError,
+        AttributeError,
+    ) as error:  # as fastavro has it, by the type of the field
+        raise ValueError(f"{type(record).__name__}: {error}") from error
     return body.getvalue()
 
 

@@ -1,6 +1,20 @@
-"""Ids made from content, so that a repeat and a replay have the id of the original."""
+"""Ids made from content, so that a repeat and a replay have the id of the original; and bounds for those of others."""
 
+import re
 from hashlib import blake2b
+from typing import Final
+
+ID_LENGTH: Final = 128
+"""Characters. Longer ids are shortened: the fold keeps ids, and no source may decide how much memory that takes."""
+
+_KEPT: Final = 100  # characters that a shortened id keeps, so that people recognise it
+
+_UNPRINTABLE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff"
+    "\U000e0000-\U000e0fff]"
+)
+"""Control characters, marks that change the direction of text, what has no width, and what XML 1.0 does not allow. The
+list is ours: `str.isprintable` follows the Unicode version of the interpreter, and every replica must decide alike."""
 
 
 def fingerprint(*parts: str | int) -> str:
@@ -17,7 +31,34 @@ def fingerprint(*parts: str | int) -> str:
     """
     content = bytearray()
     for part in parts:
-        value = str(part).encode()
+        value = str(part).encode(errors="surrogatepass")
         content += len(value).to_bytes(4, "big")
         content += value
     return blake2b(content, digest_size=13).hexdigest()
+
+
+def is_printable(value: str) -> bool:
+    """Whether a text holds nothing that a terminal, a page or XML would take for anything but text."""
+    if value.isascii():  # of ASCII every interpreter says the same
+        return value.isprintable()
+    return _UNPRINTABLE.search(value) is None
+
+
+def bounded_id(value: str) -> str:
+    """The id itself, or one of at most ID_LENGTH printable characters in its place, which is equal for equal ids.
+
+    One that is too long keeps its beginning; of one that is not printable nothing is kept. Both are marked by a `~`
+    before the fingerprint.
+    """
+    if not is_printable(value):
+        return f"~{fingerprint(value)}"
+    if len(value) <= ID_LENGTH:
+        return value
+    return f"{value[:_KEPT]}~{fingerprint(value)}"
+
+
+def bounded_text(value: str, length: int) -> str:
+    """A text for people of at most so many characters, in which a space stands for what is not printable."""
+    if len(value) <= length and is_printable(value):
+        return value
+    return _UNPRINTABLE.sub(" ", value[:length])

@@ -16,6 +16,7 @@ SET_BY: Final = {
     "snapshot_age": ("fusion",),
     "snapshot_bytes": ("fusion",),
     "snapshots_failed": ("fusion",),
+    "fold_bounded": ("fusion",),
     "restores": ("fusion",),
     "log_broken": ("fusion",),
     "pictures": ("frames",),

@@ -1,13 +1,14 @@
 """The fold: one entry of the log in, decisions out. It is total, reads no clock, and is equal for every reader.
 
-    entry ─► clock ─► decode ─► route ─► rule(state) ─► effect ─► apply ─► decision
-                        │         │          │
-                        │         │          └─ raises ──► fold_error, state as it was; a press: a minimal red
-                        │         └─ another zone's ─────► misrouted; a press is decided about all the same
-                        └─ not readable ─────────────────► undecodable: the caller makes a dead letter of it
+    entry ─► decode ─► clock ─► bounds ─► route ─► rule(state) ─► effect ─► apply ─► decision
+               │                            │         │
+               │                            │         └─ raises ─► fold_error, state as it was; a press: a minimal red
+               │                            └─ another zone's ───► misrouted; a press is decided about all the same
+               └─ not readable ──────────────────────────────────► undecodable: the caller makes a dead letter of it
 
-Stream time is in processors/fold/stream_time.py. The life cycle of an incident is the table in
-processors/incident/lifecycle.py. What an input does is in processors/rules/, one module for each family of inputs.
+Stream time is in processors/fold/stream_time.py, the bounds are in processors/fold/bounds.py. The life cycle of an
+incident is the table in processors/incident/lifecycle.py. What an input does is in processors/rules/, one module for
+each family of inputs.
 
 A press is never dropped for being misrouted: it is decided about in the partition where it lies. A partition knows
 nothing of another one's zones, so the press raises like that of an unregistered device, in a zone that belongs to this
@@ -19,8 +20,10 @@ from heapq import heappop, heappush
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from processors.fold.apply import apply, prune_timers
+from processors.fold.bounds import is_zone, within_bounds
 from processors.fold.last_resort import minimal_red
 from processors.fold.log_entry import LogEntry, record_hash
 from processors.fold.stream_time import advance_time, note_hole
@@ -114,6 +117,12 @@ RULES: dict[InputKind, Rule] = {
 BROADCAST = (InputKind.TICK, InputKind.POLICY, InputKind.FEED_WATERMARK, InputKind.EXPECTED_FEEDS)
 """Kinds that are sent to every partition, without a zone. So was a FEED_STATUS that carried a watermark."""
 
+REFUSED = {
+    InputKind.POLICY: Reason.POLICY_REFUSED,
+    InputKind.MAINTENANCE: Reason.MAINTENANCE_REFUSED,
+}
+"""The reason where a record of a kind must have no effect (processors/fold/bounds.py); others are NOT_SUPPORTED."""
+
 MAX_FIRED = 200
 """Timers of anything but a red that fire in one tick; the others fire in the next ones, a second apart. A press may
 wait behind a tick, and a timer takes about 0.1 ms."""
@@ -173,17 +182,37 @@ def fold_decoded(
 def _decisions(state: State, entry: LogEntry, envelope: FusionInput, record: Any) -> Iterable[Decision]:
     state.offset = entry.offset + 1
     advance_time(state, entry, record)
+    try:
+        made = within_bounds(state, entry, envelope, record)
+    except Exception as error:  # noqa: BLE001 — as for a rule: one record must not stop a partition
+        return (_failed(state, envelope, record, error),)
+    if made.refused or made.changed:
+        return _bounded(_decided(state, entry, made.envelope, made.record, made.refused), made.changed)
+    return _decided(state, entry, made.envelope, made.record)
+
+
+def _bounded(decisions: Iterable[Decision], changed: tuple[str, ...]) -> Iterator[Decision]:
+    """The decisions about a record that was not within its bounds; the first one says so."""
+    for number, decision in enumerate(decisions):
+        yield decision if number else replace(decision, bounded=changed)
+
+
+def _decided(
+    state: State, entry: LogEntry, envelope: FusionInput, record: Any, refused: str = ""
+) -> Iterable[Decision]:
     if envelope.kind is InputKind.TICK:
         return _tick(state, entry, envelope, record)
     rule = RULES.get(envelope.kind)
-    if rule is None:
-        return (Decision(reason=Reason.NOT_SUPPORTED, event_id=envelope.event_id),)
+    if rule is None or refused:
+        reason = REFUSED.get(envelope.kind, Reason.NOT_SUPPORTED) if refused else Reason.NOT_SUPPORTED
+        return (Decision(reason=reason, event_id=envelope.event_id, detail=refused or None),)
     if _is_misrouted(state, entry, envelope):
         if not _is_press(record):
             return (Decision(reason=Reason.MISROUTED, event_id=envelope.event_id),)
-        if partition_of(envelope.zone, state.partitions) != state.partition:
+        is_ours = partition_of(envelope.zone, state.partitions) == state.partition
+        if not (is_ours and is_zone(envelope.zone)):
             zone = unassigned_zone(state.partition, state.partitions)
-            envelope = msgspec.structs.replace(envelope, zone=zone)
+            envelope = replace(envelope, zone=zone)
     try:
         effect = rule(state, envelope, record)
     except Exception as error:  # noqa: BLE001 — one record must not stop a partition and all its replicas
@@ -224,6 +253,7 @@ def _is_misrouted(state: State, entry: LogEntry, envelope: FusionInput) -> bool:
     return (
         entry.key != envelope.zone.encode()
         or partition_of(envelope.zone, state.partitions) != state.partition
+        or not is_zone(envelope.zone)
     )
 
 

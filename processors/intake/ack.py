@@ -6,10 +6,10 @@ It does not judge the acknowledgement: the fold knows the incident and answers.
 import re
 
 from processors.intake.envelope import envelope
-from processors.intake.pillar_event import bounded_id
 from schemas.ack import NOTE_LENGTH, AckFact, Acknowledgement, Actor
 from schemas.enums import AckAction, InputKind
 from schemas.fusion_log import FusionInput
+from schemas.ids import bounded_id
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import EpochMs
 

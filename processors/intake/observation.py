@@ -1,11 +1,11 @@
 """Intake of cameras: a detector's decision becomes an observation, and a frame the fact that its camera is alive."""
 
 from processors.intake.envelope import envelope
-from processors.intake.pillar_event import bounded_id, replaced_receipt, trusted_times
+from processors.intake.pillar_event import replaced_receipt, trusted_times
 from schemas.enums import Feed, Hazard, InputKind
 from schemas.feeds import CameraFrame
 from schemas.fusion_log import CameraAlive, FusionInput, Media, Observation
-from schemas.ids import fingerprint
+from schemas.ids import bounded_id, fingerprint
 from schemas.units import SECOND_MS, EpochMs
 
 PERMILLE = 1000

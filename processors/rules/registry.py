@@ -24,7 +24,7 @@ from processors.state.policy import read_policy
 from schemas.enums import Action, DeviceKind, Family, Hazard, Reason
 from schemas.fusion_log import FusionInput, PolicyRecord
 from schemas.registry import RegistryDevice
-from schemas.units import DAY_MS, SECOND_MS, EpochMs
+from schemas.units import EpochMs
 
 FAULT_HAZARDS = (
     Hazard.TAMPER,
@@ -36,9 +36,6 @@ FAULT_HAZARDS = (
 )
 """Faults that belong to a device, whatever it is."""
 
-LONGEST_S = 366 * DAY_MS // SECOND_MS
-"""The longest interval of heartbeats and tests, seconds: a year."""
-
 
 def device_update(state: State, envelope: FusionInput, site: RegistryDevice) -> Effect:
     """Apply a registry record of a device, unless its revision is not higher than the known one.
@@ -48,7 +45,6 @@ def device_update(state: State, envelope: FusionInput, site: RegistryDevice) -> 
     """
     if site.zone != envelope.zone:
         return Effect(Reason.MISROUTED)
-    site = _bounded(site)
     device = device_at(state, (site.zone, site.device_id))
     if device.site is not None and site.revision <= device.site.revision:
         return Effect(Reason.DUPLICATE)
@@ -124,16 +120,6 @@ def _told(
     )
     told, alert = issue_alert(incident, context)
     return Effect(reason, (alert,), (PutIncident(told),))
-
-
-def _bounded(site: RegistryDevice) -> RegistryDevice:
-    """A registry record whose intervals are at most a year, so that times can be reckoned with them."""
-    heartbeat_s, test_every_s = site.heartbeat_s, site.test_every_s
-    return replace(
-        site,
-        heartbeat_s=None if heartbeat_s is None else max(0, min(heartbeat_s, LONGEST_S)),
-        test_every_s=None if test_every_s is None else max(1, min(test_every_s, LONGEST_S)),
-    )
 
 
 def _withdrawals(state: State, device: Device, placed: Device) -> Iterator[Effect]:

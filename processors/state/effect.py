@@ -42,6 +42,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         result: The answer to an acknowledgement, or None.
         event_id: The input's event id; empty where the input could not be read.
         detail: For the application's log: which field, which error. It never holds a record's content.
+        bounded: The fields of the input that were not within their bounds, as `Record.field`.
     """
 
     reason: Reason
@@ -49,6 +50,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     result: AckResult | None = None
     event_id: str = ""
     detail: str | None = None
+    bounded: tuple[str, ...] = ()
 
 
 class PutDevice(msgspec.Struct, frozen=True, gc=False):

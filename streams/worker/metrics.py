@@ -105,6 +105,12 @@ METRICS: Final[Mapping[str, Metric]] = {
     "snapshots_failed": Metric(
         Counter, "callbox_snapshots_failed_total", "Snapshots that could not be delivered."
     ),
+    "fold_bounded": Metric(
+        Counter,
+        "callbox_fold_bounded_total",
+        "Fields of records of the log that were not within their bounds, as Record.field.",
+        ("field",),
+    ),
     "restores": Metric(
         Counter, "callbox_restores_total", "Times that the state of a partition was restored."
     ),
@@ -145,6 +151,7 @@ class Metrics:
     snapshot_age: Gauge
     snapshot_bytes: Gauge
     snapshots_failed: Counter
+    fold_bounded: Counter
     restores: Counter
     log_broken: Counter
     records_missing: Counter

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from processors.fold.log_entry import LogEntry
+from processors.fold.output import encode_alert
 from processors.fold.reducer import Decision, fold_in_steps
 from processors.incident.issue import topic_for
 from processors.incident.press_latency import first_named_press
@@ -46,6 +47,9 @@ log = structlog.get_logger(__name__)
 
 FAULTS = frozenset({Reason.FOLD_ERROR, Reason.POLICY_REFUSED})
 """Reasons that mean a fault of ours or of a policy: they are logged with what was found."""
+
+MOST_FAULTS = 20
+"""Faults that are logged a second; the metrics count all of them."""
 
 INCIDENT_KEEPER = 0
 """The worker that owns this partition of the log maintains dispatch.incident.v1."""
@@ -229,8 +233,10 @@ class FusionAgent:
             metrics.alerts.labels(action, grade).inc(times)
         for (outcome, reason), times in counted.results.items():
             metrics.ack_results.labels(outcome, reason).inc(times)
-        for fault in counted.faults:
-            log.error("fold.refused", reason=fault.reason, detail=fault.detail)
+        for field, times in counted.bounded.items():
+            metrics.fold_bounded.labels(field).inc(times)
+        for fault in counted.faults[:MOST_FAULTS]:
+            log.error("fold.refused", reason=fault.reason, detail=fault.detail, bounded=fault.bounded)
 
 
 class _Counted:
@@ -240,6 +246,7 @@ class _Counted:
         self.reasons: Counter[Reason] = Counter()
         self.alerts: Counter[tuple[Action, Grade]] = Counter()
         self.results: Counter[tuple[AckOutcome, Reason]] = Counter()
+        self.bounded: Counter[str] = Counter()
         self.faults: list[Decision] = []
 
     def add(self, decided: "_Decided") -> None:
@@ -250,7 +257,8 @@ class _Counted:
                 self.alerts[alert.action, alert.grade] += 1
             if (result := decision.result) is not None:
                 self.results[result.outcome, result.reason] += 1
-            if decision.reason in FAULTS:
+            self.bounded.update(decision.bounded)
+            if decision.reason in FAULTS or decision.bounded:
                 self.faults.append(decision)
 
 
@@ -272,7 +280,12 @@ class _Decided:
         """
         self.decisions.append(decision)
         for alert in decision.alerts:
-            key, value = alert.incident_id.encode(), encode(alert)
+            try:
+                key, value = alert.incident_id.encode(), encode_alert(alert)
+            except ValueError as error:  # of one alert nobody is told; of every other one they are
+                detail = f"{alert.alert_id}: {error}"
+                self.decisions.append(Decision(reason=Reason.FOLD_ERROR, detail=detail))
+                continue
             work.hand_over([ProducerRecord(topic_for(alert), key, value)])
             if alert.status is Status.ACTUAL:
                 work.hand_over([ProducerRecord(INCIDENTS, key, value)])
