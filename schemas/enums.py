@@ -366,6 +366,7 @@ class Reason(StrEnum):
     EXERCISE_ENDED = "exercise_ended"
     TICK = "tick"
     MISROUTED = "misrouted"
+    UNEXPECTED_WRITER = "unexpected_writer"
     UNDECODABLE = "undecodable"
     UNKNOWN_DEVICE = "unknown_device"
     NOT_SUPPORTED = "not_supported"

@@ -44,6 +44,7 @@ class Cause(StrEnum):
     ANOTHER_LOG = "another_log"
     LOG_TRUNCATED = "log_truncated"
     FOREIGN_MEMBER = "foreign_member"
+    UNEXPECTED_WRITER = "unexpected_writer"
 
 
 class DecodeError(CallboxError):

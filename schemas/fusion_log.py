@@ -16,12 +16,15 @@ class FusionInput(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         event_id: Id of the fact; equal on a repeat.
         zone: The record's key; empty for a fact that is sent to every partition.
         payload: One record in Avro single-object encoding.
+        signature: Which writer's key, 8 bytes, and a MAC of everything before it and of the record's key, 16 bytes;
+            empty where the writer does not sign.
     """
 
     kind: InputKind
     event_id: str
     zone: str
     payload: bytes
+    signature: bytes = b""
 
 
 class PillarFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):

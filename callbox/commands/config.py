@@ -6,6 +6,7 @@ import msgspec
 from callbox.config import find_config, show
 from callbox.invocation import Invocation
 from streams.kafka.client_settings import librdkafka_settings
+from streams.kafka.log_signing import signer_of, verifier_of
 
 
 @click.group()
@@ -19,6 +20,8 @@ def check(invocation: Invocation) -> None:
     """Read the config and look for the files and passwords that it names. No broker is asked."""
     loaded = invocation.config
     librdkafka_settings(loaded.kafka)  # reads the files that it refers to, and names what is missing
+    signer_of(loaded.kafka)
+    verifier_of(loaded.kafka)
     click.echo(f"{_origin(invocation)}: in order, broker {loaded.kafka.bootstrap}")
 
 

@@ -11,6 +11,7 @@ from processors.state.partition_state import State
 from schemas.errors import LogBroken
 from schemas.topics import FUSION_INPUT
 from streams.kafka.config import KafkaConfig
+from streams.kafka.log_signing import verifier_of
 from streams.kafka.partition_reader import PartitionReader
 from streams.kafka.reader import BrokerReader, read
 from streams.state.restore import restore
@@ -26,7 +27,8 @@ def in_force(kafka: KafkaConfig, partitions: int) -> State:
         LogBroken: The log and its snapshots do not meet.
         BrokerUnavailable, AccessDenied, InputMissing: As `streams.kafka.reader.read`.
     """
-    restored = restore(BrokerReader(kafka), LOOKED_AT, partitions, _end_of_log(kafka))
+    end = _end_of_log(kafka)
+    restored = restore(BrokerReader(kafka), LOOKED_AT, partitions, end, writer_of=verifier_of(kafka))
     if restored.broken is not None:
         cause, expected, found = restored.broken
         raise LogBroken(f"{FUSION_INPUT}/{LOOKED_AT}: {cause}, expected offset {expected}, found {found}")

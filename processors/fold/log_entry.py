@@ -14,12 +14,15 @@ class LogEntry(NamedTuple):
         append_ms: When the broker appended it (on the embedded broker: the writer's time).
         key: The record's key, which is the zone.
         value: The envelope, Avro single-object encoding; None is a tombstone.
+        writer: Who has written it, by its signature; empty where it bears none that is right, and None where nobody
+            has looked.
     """
 
     offset: int
     append_ms: EpochMs
     key: bytes | None
     value: bytes | None
+    writer: str | None = None
 
 
 def record_hash(entry: LogEntry) -> str:

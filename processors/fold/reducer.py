@@ -6,9 +6,9 @@
                │                            └─ another zone's ───► misrouted; a press is decided about all the same
                └─ not readable ──────────────────────────────────► undecodable: the caller makes a dead letter of it
 
-Stream time is in processors/fold/stream_time.py, the bounds are in processors/fold/bounds.py. The life cycle of an
-incident is the table in processors/incident/lifecycle.py. What an input does is in processors/rules/, one module for
-each family of inputs.
+Stream time is in processors/fold/stream_time.py, the bounds are in processors/fold/bounds.py, and who may write what
+is in processors/fold/writers.py. The life cycle of an incident is the table in processors/incident/lifecycle.py. What
+an input does is in processors/rules/, one module for each family of inputs.
 
 A press is never dropped for being misrouted: it is decided about in the partition where it lies. A partition knows
 nothing of another one's zones, so the press raises like that of an unregistered device, in a zone that belongs to this
@@ -23,10 +23,11 @@ import msgspec
 from msgspec.structs import replace
 
 from processors.fold.apply import apply, prune_timers
-from processors.fold.bounds import is_zone, within_bounds
+from processors.fold.bounds import Bounded, is_zone, within_bounds
 from processors.fold.last_resort import minimal_red
 from processors.fold.log_entry import LogEntry, record_hash
 from processors.fold.stream_time import advance_time, note_hole
+from processors.fold.writers import may_write
 from processors.incident.silence import on_recovered
 from processors.rules.ack import acknowledgement
 from processors.rules.camera import camera_alive, observation
@@ -34,7 +35,7 @@ from processors.rules.clock import clock_notice, compare_tick
 from processors.rules.device_event import pillar_fact
 from processors.rules.feed import feed_expectation, feed_status, feed_watermark, list_age
 from processors.rules.feed_loss import feed_broken
-from processors.rules.occurrence import dead_letter, log_broken
+from processors.rules.occurrence import dead_letter, log_broken, unexpected_writer
 from processors.rules.planned_work import exercise_change, maintenance_window
 from processors.rules.registry import device_update, policy_update
 from processors.rules.timers import due_of, fire
@@ -63,6 +64,7 @@ from schemas.fusion_log import (
     PolicyRecord,
     Tick,
 )
+from schemas.ids import bounded_id
 from schemas.partitioning import partition_of
 from schemas.registry import RegistryDevice
 from schemas.units import MINUTE_MS, EpochMs
@@ -181,14 +183,44 @@ def fold_decoded(
 
 def _decisions(state: State, entry: LogEntry, envelope: FusionInput, record: Any) -> Iterable[Decision]:
     state.offset = entry.offset + 1
-    advance_time(state, entry, record)
+    is_its_own = may_write(state, entry, envelope.kind, record)
+    advance_time(state, entry, record if is_its_own else None)
+    if not is_its_own and not _is_press(record):
+        return (_unexpected_writer(state, entry, envelope),)
     try:
         made = within_bounds(state, entry, envelope, record)
     except Exception as error:  # noqa: BLE001 — as for a rule: one record must not stop a partition
         return (_failed(state, envelope, record, error),)
+    if not is_its_own:
+        return _press_of_nobody(state, entry, made)
     if made.refused or made.changed:
         return _bounded(_decided(state, entry, made.envelope, made.record, made.refused), made.changed)
     return _decided(state, entry, made.envelope, made.record)
+
+
+def _unexpected_writer(state: State, entry: LogEntry, envelope: FusionInput) -> Decision:
+    """A record that is not its writer's to write has no effect but a blue."""
+    try:
+        effect = unexpected_writer(state, entry.offset)
+    except Exception as error:  # noqa: BLE001 — as for a rule
+        return _failed(state, envelope, None, error)
+    apply(state, effect.changes)
+    return replace(
+        _decision(effect, bounded_id(envelope.event_id)),
+        reason=Reason.UNEXPECTED_WRITER,
+        detail=f"{envelope.kind} of {entry.writer or 'nobody known'}",
+    )
+
+
+def _press_of_nobody(state: State, entry: LogEntry, made: Bounded) -> Iterator[Decision]:
+    """A press that alarms has not written is heard as that of an unregistered device, and told like the others.
+
+    Nobody can know that no one is in need. It changes nothing of the device that it names.
+    """
+    zone = unassigned_zone(state.partition, state.partitions)
+    envelope = replace(made.envelope, zone=zone)
+    yield from _ruled(state, envelope, made.record)
+    yield _unexpected_writer(state, entry, envelope)
 
 
 def _bounded(decisions: Iterable[Decision], changed: tuple[str, ...]) -> Iterator[Decision]:
@@ -202,8 +234,7 @@ def _decided(
 ) -> Iterable[Decision]:
     if envelope.kind is InputKind.TICK:
         return _tick(state, entry, envelope, record)
-    rule = RULES.get(envelope.kind)
-    if rule is None or refused:
+    if envelope.kind not in RULES or refused:
         reason = REFUSED.get(envelope.kind, Reason.NOT_SUPPORTED) if refused else Reason.NOT_SUPPORTED
         return (Decision(reason=reason, event_id=envelope.event_id, detail=refused or None),)
     if _is_misrouted(state, entry, envelope):
@@ -213,8 +244,12 @@ def _decided(
         if not (is_ours and is_zone(envelope.zone)):
             zone = unassigned_zone(state.partition, state.partitions)
             envelope = replace(envelope, zone=zone)
+    return _ruled(state, envelope, record)
+
+
+def _ruled(state: State, envelope: FusionInput, record: Any) -> tuple[Decision, ...]:
     try:
-        effect = rule(state, envelope, record)
+        effect = RULES[envelope.kind](state, envelope, record)
     except Exception as error:  # noqa: BLE001 — one record must not stop a partition and all its replicas
         return (_failed(state, envelope, record, error),)
     apply(state, effect.changes)

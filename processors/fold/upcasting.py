@@ -8,6 +8,7 @@ format did not have. A sample of each earlier format is kept in tests/samples.
     format 2   before 0.5.0: one window for all reports of a device, heartbeats apart from reports, partitions of feeds
                apart, no second clock
     format 3   before 0.6.0: no incident knew of records that were never read
+    format 4   before 0.7.0: only fields that have defaults are new since then
 """
 
 from collections.abc import Callable, Mapping

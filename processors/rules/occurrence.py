@@ -22,7 +22,7 @@ from processors.incident.raising import raise_incident
 from processors.state.effect import Effect, PutFeed, PutIncident
 from processors.state.entities import Incident
 from processors.state.event_ids import EventIdWindow, add_event, add_in_order, check_event
-from processors.state.partition_state import State
+from processors.state.partition_state import State, unassigned_zone
 from processors.state.record_loss import RecordLoss, record_loss, with_notice
 from schemas.alert import Source
 from schemas.enums import Action, Feed, Hazard, IncidentState, Reason
@@ -107,6 +107,20 @@ def log_broken(state: State, envelope: FusionInput, notice: LogBrokenNotice) -> 
         at=notice.at,
     )
     return report_occurrence(state, envelope.zone, occurrence)
+
+
+def unexpected_writer(state: State, offset: int) -> Effect:
+    """Report a record of the log that was not its writer's to write (processors/fold/writers.py)."""
+    occurrence = Occurrence(
+        hazard=Hazard.FEED_FAULT,
+        feed=Feed.LOG,
+        topic=FUSION_INPUT,
+        cause=Cause.UNEXPECTED_WRITER,
+        event_id=f"{FUSION_INPUT}:{state.partition}:{offset}",
+        name=f"{FUSION_INPUT}:{Cause.UNEXPECTED_WRITER}",
+        at=state.now,
+    )
+    return report_occurrence(state, unassigned_zone(state.partition, state.partitions), occurrence)
 
 
 def never_a_press(incident: Incident) -> bool:

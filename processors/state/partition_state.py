@@ -36,10 +36,10 @@ from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import EpochMs
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """The format of snapshots. It rises when a field of the state, or of an entity in it, is added, removed or moved."""
 
-FOLD_VERSION = 4
+FOLD_VERSION = 5
 """The version of the rules. It rises when the same log may give other alerts."""
 
 

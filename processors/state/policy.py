@@ -133,6 +133,8 @@ class FusionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             after this time at the earliest (F20).
         clock_apart_ms: Clocks that are further apart than this differ (F12).
         clock_for_ms: A clock is told of that has differed for this time.
+        require_signatures: A record of the log counts only as that of the writer whose signature it bears
+            (docs/guides/sign-the-log.md). A press is heard all the same.
     """
 
     bounce_ms: int = 3 * SECOND_MS
@@ -171,6 +173,7 @@ class FusionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     more_records_ms: int = MINUTE_MS
     clock_apart_ms: int = 5 * SECOND_MS
     clock_for_ms: int = 30 * SECOND_MS
+    require_signatures: bool = False
 
 
 LIMITS: dict[str, tuple[int, int]] = {

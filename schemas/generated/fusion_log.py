@@ -76,16 +76,16 @@ from schemas.generated.symbols import (
 
 CAMERA_ALIVE_HEADER = b"\xc3\x01\xf5\xc5\xda\x35\x8d\x55\x94\x45"
 CLOCK_NOTICE_HEADER = b"\xc3\x01\xaf\xe2\x0a\xf2\x39\x0f\x47\x7c"
-DEAD_LETTER_NOTICE_HEADER = b"\xc3\x01\x4f\x18\x79\xec\xbd\x5a\x7c\xad"
+DEAD_LETTER_NOTICE_HEADER = b"\xc3\x01\x39\xfd\xcd\x05\xb9\xbf\x70\x39"
 EXERCISE_NOTICE_HEADER = b"\xc3\x01\x83\xdf\xfd\xb1\x0e\x58\x19\x7c"
 EXPECTED_FEEDS_HEADER = b"\xc3\x01\xd7\x85\xd5\xe4\x3d\x3a\xb8\x17"
-FEED_BROKEN_NOTICE_HEADER = b"\xc3\x01\x75\x8a\xa6\x95\xeb\x7f\x7a\xfd"
-FEED_STATUS_HEADER = b"\xc3\x01\x45\x17\xbf\xca\xec\x30\x0c\x8c"
+FEED_BROKEN_NOTICE_HEADER = b"\xc3\x01\x4a\xcf\xbc\x32\x66\xbf\xff\x86"
+FEED_STATUS_HEADER = b"\xc3\x01\xda\xea\x70\x85\xaf\xe7\x51\x55"
 FEED_WATERMARK_HEADER = b"\xc3\x01\x17\xa8\x46\xe2\x2d\x8c\x58\xe9"
-FUSION_INPUT_HEADER = b"\xc3\x01\x36\xf1\x1a\xb1\x34\x53\x0d\x39"
+FUSION_INPUT_HEADER = b"\xc3\x01\x0e\x18\x81\x87\x77\xb3\x80\xf7"
 FUSION_SNAPSHOT_HEADER = b"\xc3\x01\xaa\xdb\xad\x02\xe0\x6f\xe2\x27"
 LIST_AGE_HEADER = b"\xc3\x01\x5f\xdc\x08\x35\x6c\x03\x4b\x97"
-LOG_BROKEN_NOTICE_HEADER = b"\xc3\x01\xa6\xb1\x3f\x2f\x0c\xdd\x26\x4c"
+LOG_BROKEN_NOTICE_HEADER = b"\xc3\x01\xc7\x2e\x0d\x6f\x60\xcb\xc3\x45"
 MAINTENANCE_WINDOW_HEADER = b"\xc3\x01\x3a\x72\xaa\x03\x1e\x5f\x8a\x67"
 OBSERVATION_HEADER = b"\xc3\x01\xe4\x10\xf5\x31\xd8\x49\x5d\x71"
 PILLAR_FACT_HEADER = b"\xc3\x01\x38\x85\xcc\xbb\xc2\x20\x61\xc1"
@@ -739,13 +739,16 @@ def write_fusion_input(record: FusionInput) -> bytes:
     event_id = record.event_id
     zone = record.zone
     payload = record.payload
+    signature = record.signature
     if type(record) is not FusionInput:
         raise Unusual
     if not (type(event_id)
             is type(zone)
             is str):
         raise Unusual
-    if type(payload) is not bytes:
+    if not (type(payload)
+            is type(signature)
+            is bytes):
         raise Unusual
     return b"".join(
         (
@@ -757,6 +760,8 @@ def write_fusion_input(record: FusionInput) -> bytes:
             raw,
             SIZE[len(payload)],
             payload,
+            SIZE[len(signature)],
+            signature,
         )
     )
 
@@ -781,6 +786,7 @@ def read_fusion_input(data: bytes) -> FusionInput:
         zone = data[pos + 1 : end].decode()
         pos = end
     payload, pos = read_blob(data, pos)
+    signature, pos = read_blob(data, pos)
     if pos != len(data):
         raise Unusual
     return FusionInput(
@@ -788,6 +794,7 @@ def read_fusion_input(data: bytes) -> FusionInput:
         event_id=event_id,
         zone=zone,
         payload=payload,
+        signature=signature,
     )
 
 

@@ -123,6 +123,7 @@ _CAUSE = (
     Cause.ANOTHER_LOG,
     Cause.LOG_TRUNCATED,
     Cause.FOREIGN_MEMBER,
+    Cause.UNEXPECTED_WRITER,
 )
 CAUSE_BYTES = symbol_bytes(_CAUSE)
 CAUSE_OF = symbol_of(_CAUSE)
@@ -365,6 +366,7 @@ _REASON = (
     Reason.EXERCISE_ENDED,
     Reason.TICK,
     Reason.MISROUTED,
+    Reason.UNEXPECTED_WRITER,
     Reason.UNDECODABLE,
     Reason.UNKNOWN_DEVICE,
     Reason.NOT_SUPPORTED,

@@ -58,6 +58,9 @@ class KafkaConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         session_timeout_ms: A worker that is silent for so long loses its partitions; None: 30 s, embedded 2 s.
         heartbeat_interval_ms: How often a worker reports to its group, at most a third of `session_timeout_ms`; None:
             3 s, embedded 0.3 s.
+        log_key_file: File with the key by which this process signs what it writes into the log; None: it does not.
+        log_keys_dir: Folder with every writer's key, by which `fusion` and a replay find out who has written a record;
+            None: nobody looks.
     """
 
     bootstrap: str
@@ -72,6 +75,8 @@ class KafkaConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     sasl_password_env: str | None = None
     session_timeout_ms: Milliseconds | None = None
     heartbeat_interval_ms: Milliseconds | None = None
+    log_key_file: str | None = None
+    log_keys_dir: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself; msgspec adds the path of the table to the text."""

@@ -19,9 +19,11 @@ from streams.kafka.producer import (
     QUEUE_FULL_PAUSE_S,
     DeliveryRefused,
     ProducerRecord,
+    Sign,
     ask_for_metadata,
     failed_delivery,
     producer_settings,
+    unsigned,
 )
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ class Outbox:
         make_producer: Makes a producer.
         calm: Topics of which the records are collected for a moment; without any there is one producer.
         clock: Ours.
+        sign: Signs what goes into the log.
     """
 
     def __init__(
@@ -84,8 +87,9 @@ class Outbox:
         *,
         calm: Collection[str] = (),
         clock: Clock = SYSTEM_CLOCK,
+        sign: Sign = unsigned,
     ) -> None:
-        self._clock = clock
+        self._clock, self._sign = clock, sign
         self._failure: DeliveryFailed | None = None
         self._urgent = make_producer(producer_settings(settings, linger_ms=0))
         self._producers, self._calm = [self._urgent], dict[str, Producer]()
@@ -127,7 +131,8 @@ class Outbox:
             partition = ANY_PARTITION if named is None else named
             if topic in lists and lists[topic][0] != partition:
                 self._produce(topic, *lists.pop(topic), sending.answer)
-            lists.setdefault(topic, (partition, []))[1].append({"value": value, "key": key})
+            message = {"value": self._sign(topic, key, value), "key": key}
+            lists.setdefault(topic, (partition, []))[1].append(message)
         for topic, (partition, messages) in lists.items():
             self._produce(topic, partition, messages, sending.answer)
         return sending

@@ -21,6 +21,7 @@ from schemas.units import EpochMs
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig, addresses, is_loopback
 from streams.kafka.errors import is_refusal
+from streams.kafka.log_signing import signer_of
 
 POLL_S = 0.1
 
@@ -49,6 +50,29 @@ class ProducerRecord(NamedTuple):
     key: bytes | None
     value: bytes | None
     partition: int | None = None
+
+
+Sign = Callable[[str, bytes | None, bytes | None], bytes | None]
+"""The value of a record by its topic, key and value: one of the log gets its writer's signature."""
+
+
+def unsigned(_topic: str, _key: bytes | None, value: bytes | None) -> bytes | None:
+    """The value as it is: this process has no key."""
+    return value
+
+
+def sign_by(kafka: KafkaConfig, writer: str | None = None) -> Sign:
+    """How a process signs what it writes into the log: by the key that its config names.
+
+    Args:
+        kafka: The config.
+        writer: Who we are; None where any writer's key will do.
+
+    Raises:
+        InputMissing, FileRefused: As `streams.kafka.log_signing.signer_of`.
+    """
+    signer = signer_of(kafka, writer)
+    return unsigned if signer is None else signer
 
 
 class RecordMetadata(NamedTuple):
@@ -115,6 +139,7 @@ class Delivery:
         settings: librdkafka settings that reach the broker (streams.kafka.client_settings.librdkafka_settings).
         make_producer: Makes the producer.
         poll_s: How long that thread waits for an answer.
+        sign: Signs what goes into the log.
     """
 
     def __init__(
@@ -122,7 +147,9 @@ class Delivery:
         settings: Mapping[str, Any],
         make_producer: Callable[[dict[str, Any]], Producer] = Producer,
         poll_s: float = POLL_S,
+        sign: Sign = unsigned,
     ) -> None:
+        self._sign = sign
         self._producer, self._poll_s = make_producer(producer_settings(settings, linger_ms=0)), poll_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="delivery", daemon=True)
@@ -180,11 +207,12 @@ class Delivery:
         return await (await self.begin(records))
 
     async def _produce(self, batch: _Batch, index: int, record: ProducerRecord) -> None:
+        value = self._sign(record.topic, record.key, record.value)
         while True:
             try:
                 self._producer.produce(
                     record.topic,
-                    record.value,
+                    value,
                     record.key,
                     ANY_PARTITION if record.partition is None else record.partition,
                     on_delivery=lambda error, message: batch.answer(index, error, message),
@@ -283,7 +311,9 @@ def assert_may_hold(kafka: KafkaConfig, topic: str, *, allow_unsealed: bool) -> 
 
 
 async def _send(kafka: KafkaConfig, records: Sequence[ProducerRecord]) -> list[RecordMetadata]:
-    delivery = Delivery(librdkafka_settings(kafka) | {"delivery.timeout.ms": _GIVE_UP_MS})
+    delivery = Delivery(
+        librdkafka_settings(kafka) | {"delivery.timeout.ms": _GIVE_UP_MS}, sign=sign_by(kafka)
+    )
     try:
         return await delivery.deliver(records)
     finally:

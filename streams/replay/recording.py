@@ -1,8 +1,9 @@
 """A recorded log: `fusion.input.v1` as one Avro object container file, to be folded again anywhere.
 
-Each entry has partition, offset, append time, key and value as they lay on the broker; the number of partitions is in
-the file's metadata. The log holds no plate text and no picture, but the names of the operators who acknowledged: a
-recording is personal data (docs/privacy.md).
+Each entry has partition, offset, append time, key and value as they lay on the broker, and the verdict of who has
+written it, so that it folds alike where nobody has the keys; the number of partitions is in the file's metadata. The
+log holds no plate text and no picture, but the names of the operators who acknowledged: a recording is personal data
+(docs/privacy.md).
 """
 
 from pathlib import Path
@@ -30,6 +31,12 @@ _SCHEMA: Final = {
         {"name": "append_ms", "type": "long", "doc": "Milliseconds since 1970."},
         {"name": "key", "type": _BYTES_OR_NULL, "doc": "The zone."},
         {"name": "value", "type": _BYTES_OR_NULL, "doc": "FusionInput, Avro single-object encoding."},
+        {
+            "name": "writer",
+            "type": ["null", "string"],
+            "default": None,
+            "doc": "Who has written it, by its signature; empty: nobody known, null: nobody has looked.",
+        },
     ],
 }
 
@@ -42,6 +49,7 @@ class _Record(msgspec.Struct, frozen=True):
     append_ms: EpochMs
     key: bytes | None
     value: bytes | None
+    writer: str | None = None
 
 
 def write_log(path: Path, log: Log) -> None:
@@ -79,7 +87,10 @@ def load_log(path: Path) -> Log:
     return Log(
         partitions,
         [
-            (record.partition, LogEntry(record.offset, record.append_ms, record.key, record.value))
+            (
+                record.partition,
+                LogEntry(record.offset, record.append_ms, record.key, record.value, record.writer),
+            )
             for record in records
         ],
     )

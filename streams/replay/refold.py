@@ -26,6 +26,7 @@ from schemas.errors import DecodeError, LogBroken
 from schemas.topics import ACK_RESULTS, ALERTS, FUSION_INPUT, MAINTENANCE, TEST_ALERTS
 from schemas.units import EpochMs
 from streams.kafka.config import KafkaConfig
+from streams.kafka.log_signing import verifier_of
 from streams.kafka.reader import read_all
 from streams.kafka.record import LogRecord
 from streams.kafka.topics import partition_count
@@ -76,22 +77,28 @@ class Log(NamedTuple):
     entries: Sequence[tuple[int, LogEntry]]
 
 
-def log_entry(record: LogRecord) -> LogEntry:
-    """A record of the log as the fold reads it."""
-    return LogEntry(record.offset, EpochMs(record.timestamp_ms), record.key, record.value)
+def log_entry(record: LogRecord, writer_of: Callable[[LogRecord], str] | None = None) -> LogEntry:
+    """A record of the log as the fold reads it.
+
+    Args:
+        record: The record.
+        writer_of: Finds out who has written it; None where nobody looks.
+    """
+    writer = None if writer_of is None else writer_of(record)
+    return LogEntry(record.offset, EpochMs(record.timestamp_ms), record.key, record.value, writer)
 
 
 def read_log(kafka: KafkaConfig) -> Log:
-    """The log as it is now, from its first record.
+    """The log as it is now, from its first record, with who has written each where the config names the keys.
 
     Raises:
         BrokerUnavailable: No broker answers.
         AccessDenied: The broker refuses us.
-        InputMissing: There is no log.
+        InputMissing: There is no log, or there are no keys where the config names them.
     """
-    partitions = partition_count(kafka, FUSION_INPUT)
+    partitions, writer_of = partition_count(kafka, FUSION_INPUT), verifier_of(kafka)
     records = read_all(kafka, FUSION_INPUT)
-    return Log(partitions, [(record.partition, log_entry(record)) for record in records])
+    return Log(partitions, [(record.partition, log_entry(record, writer_of)) for record in records])
 
 
 def read_alerts(kafka: KafkaConfig) -> dict[str, list[bytes]]:

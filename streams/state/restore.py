@@ -16,7 +16,7 @@ the other, or one that wrote nothing here) are told though nothing is missing, a
 between two others is not. What lies below the first offset was taken by retention, and is told even if it is one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import structlog
@@ -35,6 +35,9 @@ from streams.kafka.reader import BrokerReader
 from streams.kafka.record import LogRecord
 
 log = structlog.get_logger(__name__)
+
+WriterOf = Callable[[LogRecord], str]
+"""Who has written a record of the log, by its signature."""
 
 LAST_RECORDS = 4 * SNAPSHOT_SLOTS
 """How far from the end the newest snapshots are looked for first: that nearly always does."""
@@ -88,9 +91,15 @@ class _Log(NamedTuple):
     topic_id: str
     low: int
     high: int | None
+    writer_of: WriterOf | None = None
 
     def records(self, start: int, stop: int) -> Iterator[LogRecord]:
         return self.reader.read(FUSION_INPUT, self.partition, start, stop)
+
+    def entry(self, record: LogRecord) -> LogEntry:
+        """A record as the fold reads it."""
+        writer = None if self.writer_of is None else self.writer_of(record)
+        return LogEntry(record.offset, EpochMs(record.timestamp_ms), record.key, record.value, writer)
 
     def lacks(self, expected: int, found: int) -> bool:
         """Whether records are missing in [expected, found), where a reading found none."""
@@ -112,11 +121,17 @@ class _Log(NamedTuple):
             newest = record
         if newest is None:  # a marker, and retention has taken what was before it
             return self.high is not None and last == self.low
-        return record_hash(_entry(newest)) == state.last_hash
+        return record_hash(self.entry(newest)) == state.last_hash
 
 
 def restore(
-    reader: BrokerReader, partition: int, partitions: int, committed: int, in_hand: State | None = None
+    reader: BrokerReader,
+    partition: int,
+    partitions: int,
+    committed: int,
+    in_hand: State | None = None,
+    *,
+    writer_of: WriterOf | None = None,
 ) -> Restored:
     """The state at the committed offset.
 
@@ -129,12 +144,13 @@ def restore(
         committed: The offset to reach: that of the next record whose decisions are published.
         in_hand: The worker's state when the offsets jumped: folded on where it is of this log, and kept with its
             incidents where no snapshot fits and it is later.
+        writer_of: Finds out who has written a record; None where nobody looks.
 
     Raises:
         BrokerUnavailable, AccessDenied, InputMissing: As `streams.kafka.reader.read`.
     """
     low, high = reader.bounds(FUSION_INPUT, partition)
-    current = _Log(reader, partition, reader.topic_id(FUSION_INPUT), low, high)
+    current = _Log(reader, partition, reader.topic_id(FUSION_INPUT), low, high, writer_of)
     if in_hand is not None and _goes_on(in_hand, current, committed):
         return _continued(in_hand, current, committed, None)
     furthest = latest = None
@@ -179,7 +195,7 @@ def _continued(state: State, current: _Log, committed: int, broken: Broken | Non
     for record in current.records(began_at, committed):
         if current.lacks(state.offset, record.offset):
             broken = broken or Broken(Cause.RECORDS_MISSING, state.offset, record.offset)
-        state, _published_before = fold(state, _entry(record))
+        state, _published_before = fold(state, current.entry(record))
     if current.lacks(state.offset, committed):
         broken = broken or Broken(Cause.RECORDS_MISSING, state.offset, committed)
     state.offset = committed
@@ -249,10 +265,6 @@ def _snapshots(reader: BrokerReader, partition: int, partitions: int) -> Iterato
                 continue
             if (state.partition, state.partitions) == (partition, partitions):
                 yield _Found(snapshot, state)
-
-
-def _entry(record: LogRecord) -> LogEntry:
-    return LogEntry(record.offset, EpochMs(record.timestamp_ms), record.key, record.value)
 
 
 def _unpacked(packed: bytes) -> bytes:

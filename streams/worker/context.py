@@ -63,6 +63,7 @@ class Context:
         replica: The replica that the worker belongs to; empty: the first one, which needs no name.
         host: The name of the machine; part of what a worker calls itself where another machine's would say otherwise.
         commit_limits: Records that no commit may pass yet.
+        writer_of: Who has written a record of the log; None where nobody looks.
         committed: The offset that is committed of a partition of the agent's first topic; None where that is unknown.
         clock: Wall time and the clock for intervals.
         tell_read_anew: Told that a topic which is followed had to be read anew, and why.
@@ -84,6 +85,7 @@ class Context:
     replica: str = ""
     host: str = ""
     commit_limits: CommitLimits = field(default_factory=CommitLimits)
+    writer_of: Callable[[LogRecord], str] | None = None
     committed: Callable[[int], int | None] = _unknown
     clock: Clock = SYSTEM_CLOCK
     tell_read_anew: Callable[[str, Cause], None] = lambda _topic, _cause: None

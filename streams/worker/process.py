@@ -24,8 +24,9 @@ from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
 from streams.kafka.group_consumer import ConsumerLimits
 from streams.kafka.group_state import GroupState
+from streams.kafka.log_signing import verifier_of
 from streams.kafka.outbox import Outbox
-from streams.kafka.producer import Delivery
+from streams.kafka.producer import Delivery, sign_by
 from streams.kafka.reader import BrokerReader
 from streams.worker.agent import Hooks, HotAgent, MakeAgent, hooks_of, hot_hooks_of
 from streams.worker.agent_loop import AgentLoop
@@ -112,6 +113,7 @@ class _Worker:
         self._kafka, self._settings, self._runtime = kafka, settings, runtime
         self._make_agent, self._partitions, self._cache = make_agent, partitions, cache
         self._metrics, self._commit_limits = Metrics(), CommitLimits()
+        self._sign, self._writer_of = sign_by(kafka, spec.name), verifier_of(kafka)
         self._stopping = asyncio.Event()
 
     async def run(self) -> int:
@@ -120,7 +122,7 @@ class _Worker:
             loop.add_signal_handler(number, self._stopping.set)
         state = GroupState(self._spec.reads, self._clock)
         lag = LagMonitor(state, self._spec.reads, self._metrics, self._clock)
-        delivery = Delivery(librdkafka_settings(self._kafka))
+        delivery = Delivery(librdkafka_settings(self._kafka), sign=self._sign)
         group = group_of(self._name, self._runtime.group_prefix, self._replica)
 
         def note_made_anew(topic: str) -> None:
@@ -239,7 +241,9 @@ class _Worker:
             )
 
         def make_outbox() -> Outbox:
-            return Outbox(librdkafka_settings(self._kafka), calm=self._spec.calm, clock=self._clock)
+            return Outbox(
+                librdkafka_settings(self._kafka), calm=self._spec.calm, clock=self._clock, sign=self._sign
+            )
 
         return edge.run_hot(app, paces, make_loop, make_outbox)
 
@@ -262,6 +266,7 @@ class _Worker:
             replica=self._replica,
             host=socket.gethostname(),
             commit_limits=self._commit_limits,
+            writer_of=self._writer_of,
             clock=self._clock,
             tell_read_anew=edge.note_read_anew,
             spawn=lambda work: asyncio.run_coroutine_threadsafe(work, loop),

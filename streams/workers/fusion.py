@@ -33,7 +33,8 @@ from streams.kafka.producer import ProducerRecord
 from streams.kafka.reader import BrokerReader
 from streams.kafka.record import LogRecord
 from streams.state.incident_topic import IncidentTopic
-from streams.state.restore import Restored, restore
+from streams.state.restore import Restored
+from streams.state.restore import restore as restore_state
 from streams.state.snapshots import Snapshots
 from streams.state.ticks import TickWriter
 from streams.worker.broken_feed import broken_log
@@ -77,11 +78,12 @@ class FusionAgent:
     def __init__(
         self,
         context: Context,
-        restore: Restore = restore,
+        restore: Restore | None = None,
         incident_topic: IncidentTopic | None = None,
         ticks: TickWriter | None = None,
     ) -> None:
-        self._context, self._restore = context, restore
+        self._context, self._writer_of = context, context.writer_of
+        self._restore = restore or partial(restore_state, writer_of=context.writer_of)
         self._states: dict[int, State] = {}
         self._ticks = ticks or TickWriter(context)
         self._topic_ids: dict[int, str] = {}
@@ -106,7 +108,8 @@ class FusionAgent:
         """Fold, encode, hand over, in slices."""
         state, made = self._states[batch.partition], [_Decided(work.slice)]
         for record in batch:
-            entry = LogEntry(record.offset, record.timestamp_ms, record.key, record.value)
+            writer = None if self._writer_of is None else self._writer_of(record)
+            entry = LogEntry(record.offset, record.timestamp_ms, record.key, record.value, writer)
             for decision in fold_in_steps(state, entry):
                 made[-1].add(decision, work)
                 if decision.reason is Reason.UNDECODABLE:

@@ -1,0 +1,141 @@
+"""The password and the key of one worker, on a guarded broker with the shipped rights: it speaks for itself only.
+
+`alarms` and `fusion` run as shipped; the attacker is the user of `frames`, with its own key or with none.
+"""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from callbox.commands.policy import put_in_force
+from callbox.demo.processes.broker_process import LOOPBACK, free_port
+from callbox.demo.processes.worker_process import WorkerProcess
+from callbox_testkit.brokers.apache import ApacheKafka
+from callbox_testkit.brokers.guard import Guard
+from processors.fold.writers import Writer
+from processors.state.policy import FusionPolicy, policy_record
+from schemas.ack import AckFact, Actor
+from schemas.alert import Alert
+from schemas.codec import decode
+from schemas.enums import AckAction, AckReason, Action, InputKind
+from schemas.topics import ALERTS, FUSION_INPUT, MAINTENANCE
+from streams.clock import monotonic, now_ms, pause
+from streams.kafka.config import KafkaConfig
+from streams.kafka.log_signing import make_key_text
+from streams.kafka.producer import publish
+from streams.kafka.reader import read_all
+from streams.kafka.topics import partition_count
+from streams.replay.refold import differences, read_alerts, read_log, refold
+from streams.worker.log_writer import fact
+from tests.support.certificates import Authority
+from tests.support.guarded_town import ARRIVES_S, READY_S, USERS, Town, alert_of, founded, press, table
+from tests.support.kill_harness import kafka_or_skip
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keys")
+    for writer in Writer:
+        (folder / f"{writer}.key").write_text(make_key_text(writer))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def town(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    folder = tmp_path_factory.mktemp("signed")
+    authority = Authority(folder)
+    passwords = {user: f"pw-{secrets.token_hex(12)}" for user in USERS}
+    guard = Guard(identity_file=str(authority.identity(LOOPBACK)), admin="admin", passwords=passwords)
+    broker = ApacheKafka(cache, folder / "broker.log", guard=guard)
+    with kafka_or_skip():
+        broker.start()
+    try:
+        yield founded(broker, authority, passwords)
+    finally:
+        broker.stop()
+
+
+def signing(kafka: KafkaConfig, keys: Path, writer: Writer, *, verifies: bool = False) -> KafkaConfig:
+    """A config with the key of a writer, and with all of them where it verifies."""
+    named = replace(kafka, log_key_file=str(keys / f"{writer}.key"))
+    return replace(named, log_keys_dir=str(keys)) if verifies else named
+
+
+@pytest.fixture(scope="module")
+def workers(town: Town, keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """`alarms` and `fusion` with their keys, and a policy that requires signatures."""
+    admin = signing(town.as_user("admin"), keys, Writer.OPERATOR)
+    policy = policy_record(FusionPolicy(require_signatures=True), now_ms())
+    put_in_force(admin, policy, partition_count(admin, FUSION_INPUT))
+    folder = tmp_path_factory.mktemp("workers")
+    running = []
+    for writer in (Writer.ALARMS, Writer.FUSION):
+        kafka = town.as_user(f"callbox-{writer}")
+        config = folder / f"{writer}.toml"
+        named = signing(kafka, keys, writer, verifies=writer is Writer.FUSION)
+        config.write_text(table(named), encoding="utf-8")
+        worker = WorkerProcess(writer, config, http_port=free_port(), log_file=config.with_suffix(".log"))
+        running.append(worker)
+    for worker in running:
+        worker.wait_until_ready(READY_S)
+    yield
+    for worker in running:
+        assert worker.stop(20.0) == 0, worker.log_tail()
+
+
+def cancel_of(alert: Alert) -> AckFact:
+    return AckFact(
+        ack_id=f"forged-{alert.incident_id}",
+        incident_id=alert.incident_id,
+        action=AckAction.CANCEL,
+        actor=Actor(name="Duty officer Li", organisation="County"),
+        at=now_ms(),
+        received_at=now_ms(),
+        revision=alert.revision,
+        reason=AckReason.FALSE_ALARM,
+    )
+
+
+def is_told(town: Town) -> bool:
+    """Whether a blue names the log; waits for it."""
+    deadline = monotonic() + ARRIVES_S
+    while monotonic() < deadline:
+        alerts = (
+            decode(record.value or b"", Alert) for record in read_all(town.as_user("admin"), MAINTENANCE)
+        )
+        if any(FUSION_INPUT in source.device_id for alert in alerts for source in alert.sources):
+            return True
+        pause(0.1)
+    return False
+
+
+@pytest.mark.usefixtures("workers")
+def test_the_user_of_frames_cancels_nothing(town: Town, keys: Path) -> None:
+    """With its own key, and without one."""
+    attacker = town.as_user("callbox-frames")
+    for number, kafka in enumerate((signing(attacker, keys, Writer.FRAMES), attacker)):
+        alert = alert_of(town, press(town, number))
+        forged = cancel_of(alert)
+        publish(kafka, [fact(InputKind.ACKNOWLEDGEMENT, forged.ack_id, alert.zone, forged)])
+    assert is_told(town)
+    alert_of(town, press(town, 2))  # the log has been folded beyond the forged records
+    alerts = [decode(record.value or b"", Alert) for record in read_all(town.as_user("admin"), ALERTS)]
+    assert {each.action for each in alerts} == {Action.RAISE}
+
+
+@pytest.mark.usefixtures("workers")
+def test_a_replay_with_the_keys_decides_as_the_live_run(town: Town, keys: Path) -> None:
+    kafka = signing(town.as_user("admin"), keys, Writer.OPERATOR, verifies=True)
+    log = read_log(kafka)
+    assert {entry.writer for _, entry in log.entries} >= {"", Writer.FRAMES, Writer.ALARMS, Writer.FUSION}
+    live = read_alerts(kafka)
+    folded = refold(log.entries, log.partitions)
+    found = [
+        each for each in differences(folded, live) if each.what != "missing"
+    ]  # the live run may be behind
+    assert found == []
