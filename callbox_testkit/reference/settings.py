@@ -157,6 +157,8 @@ def _policy_allowed(key: str) -> str:
         return ", ".join(code(grade.value) for grade in GRADES_ALLOWED[name])
     if key == "rings":
         return f"at most {MAX_RINGS}"
+    if isinstance(getattr(FusionPolicy(), key, None), bool):
+        return "`true`, `false`"
     last = key.rpartition(".")[2]
     return {"rolling_ms": "at most its `at_most_ms`", "at_most_ms": "at most `expire_after_ms`"}[last]
 
