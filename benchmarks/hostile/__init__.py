@@ -1,0 +1,1 @@
+"""What hostile writers do to the presses of others."""
