@@ -2,10 +2,10 @@
 
     listen ─► accepted ─► head read ─► answered ─► closed
                  │            └ not within `head_s`, or longer than `head_bytes` ─► closed, counted
-                 └ already `connections` open ─► the oldest of them is closed, counted
+                 └ already `connections` open ─► the oldest that has not asked is closed, counted
 
-Each connection is answered once and closed. The oldest gives way to the newest, so that a client that opens connections
-and says nothing cannot keep a probe out. Work is paced: the thread shares the interpreter's lock with what decides about
+Each connection is answered once and closed. Of those that have not sent their request the oldest gives way to the
+newest connection, so that a client that opens connections and says nothing cannot keep a probe out. Work is paced: the thread shares the interpreter's lock with what decides about
 presses, and rests four times as long as it has worked.
 """
 
@@ -17,6 +17,7 @@ import resource
 import socket
 import struct
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from http import HTTPStatus
@@ -35,10 +36,10 @@ MOST_CONNECTIONS: Final = 64
 DESCRIPTORS_SHARE: Final = 16
 """At most one in so many of the file descriptors that the process may open: clients of the broker need them."""
 
-BACKLOG: Final = 1024
-"""Connections that wait in the kernel: they cost the worker no descriptor, and at 2,000 a second less than a second."""
+BACKLOG: Final = 512
+"""Connections that wait in the kernel: they cost the worker no descriptor, and in a flood they wait for 0.1 s."""
 
-_ROUND: Final = 16  # connections that are accepted before the thread rests
+_ROUND: Final = 256  # connections that are accepted before the thread rests
 _REST_PER_WORK: Final = 4.0
 _MOST_REST_S: Final = 0.25  # less than any probe waits for an answer
 _TRICKLE_S: Final = 0.05  # bytes that come one by one are read together
@@ -133,8 +134,30 @@ class _Visit:
     """One open connection."""
 
     def __init__(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
         self.connection = connection
         self.is_answered = False
+        self.head = b""
+
+    @property
+    def has_head(self) -> bool:
+        """Whether the head of the request is complete."""
+        return b"\r\n\r\n" in self.head or b"\n\n" in self.head
+
+    @property
+    def worth(self) -> int:
+        """The lowest gives way first: one that is answered, one that has not asked, one that waits for its answer."""
+        if self.is_answered:
+            return 0
+        return 2 if self.has_head else 1
+
+    def close(self) -> None:
+        """Close it; where it was not answered, at once and with all that waits to be sent."""
+        with contextlib.suppress(OSError):
+            if not self.is_answered:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        with contextlib.suppress(OSError):
+            self.connection.close()
 
 
 class ProbeServer:
@@ -216,16 +239,32 @@ class ProbeServer:
             await asyncio.sleep(min(_MOST_REST_S, _REST_PER_WORK * worked_s))
 
     async def _accept_some(self, listener: socket.socket) -> None:
-        """Wait for a connection, and take those that wait behind it."""
+        """Wait for a connection, and take those that wait behind it.
+
+        Those that have sent their request go on. Of the others as many as may be open at once, the newest: the rest
+        would only be admitted to give way to these.
+        """
         connection, _ = await asyncio.get_running_loop().sock_accept(listener)
-        await self._admit(connection)
-        for _ in range(1, _ROUND):
-            try:
-                connection, _ = listener.accept()
-            except BlockingIOError:
-                return
-            connection.setblocking(False)
-            await self._admit(connection)
+        silent: deque[_Visit] = deque()
+        try:
+            for accepted in range(_ROUND):
+                if accepted:
+                    connection, _ = listener.accept()
+                visit = _Visit(connection)
+                with contextlib.suppress(OSError):  # nothing there yet, or a client that has gone
+                    visit.head = connection.recv(self._limits.head_bytes + 1)
+                if visit.has_head:
+                    await self._admit(visit)
+                else:
+                    silent.append(visit)
+                    if len(silent) > self._limits.connections:
+                        silent.popleft().close()
+                        self._note_closed(Closed.CROWDED)
+        except BlockingIOError:  # nobody waits any more
+            pass
+        finally:
+            while silent:
+                await self._admit(silent.popleft())
 
     async def _cannot_accept(self, error: OSError) -> None:
         self._rare.warning("probes.interrupted", error=error.strerror)
@@ -233,16 +272,17 @@ class ProbeServer:
             await self._close_oldest()
         await asyncio.sleep(_ACCEPT_AGAIN_S)
 
-    async def _admit(self, connection: socket.socket) -> None:
+    async def _admit(self, visit: _Visit) -> None:
         while len(self._open) >= self._limits.connections:
             await self._close_oldest()
-        visit = _Visit(connection)
         task = asyncio.create_task(self._attend(visit))
         self._open[task] = visit
         task.add_done_callback(self._left)
+        if visit.has_head:
+            await asyncio.sleep(0)  # its first step sends the answer, before anybody else can take its place
 
     async def _close_oldest(self) -> None:
-        oldest, visit = next(iter(self._open.items()))
+        oldest, visit = min(self._open.items(), key=lambda item: item[1].worth)  # of equal ones the first
         if not oldest.cancelling():
             oldest.cancel()
             if not visit.is_answered:
@@ -252,11 +292,7 @@ class ProbeServer:
     def _left(self, task: asyncio.Task[None]) -> None:
         visit = self._open.pop(task)
         # Here and not in the task: one that is cancelled before its first step runs none of its code.
-        if not visit.is_answered:
-            with contextlib.suppress(OSError):
-                visit.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        with contextlib.suppress(OSError):
-            visit.connection.close()
+        visit.close()
         if not task.cancelled() and (error := task.exception()) is not None:
             self._rare.error("probes.failed", error=f"{type(error).__name__}: {error}", exc_info=error)
 
@@ -264,7 +300,7 @@ class ProbeServer:
         connection = visit.connection
         try:
             async with asyncio.timeout(self._limits.total_s):
-                page = await self._read_request(connection)
+                page = await self._read_request(visit)
                 if page is None:
                     return
                 await asyncio.get_running_loop().sock_sendall(connection, encoded(page))
@@ -276,27 +312,26 @@ class ProbeServer:
         except OSError:  # the client is gone
             return
 
-    async def _read_request(self, connection: socket.socket) -> Page | None:
+    async def _read_request(self, visit: _Visit) -> Page | None:
         """The page that a client asks for; None where it has gone.
 
         Raises:
             TimeoutError: The head did not come in time.
             OSError: The connection is broken.
         """
-        head = b""
+        loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._limits.head_s):
-            while b"\r\n\r\n" not in head and b"\n\n" not in head:
-                if len(head) > self._limits.head_bytes:
+            while not visit.has_head:
+                room = self._limits.head_bytes + 1 - len(visit.head)
+                if room <= 0:
                     self._note_closed(Closed.OVERSIZED)
                     return refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-                if head:
+                if visit.head:
                     await asyncio.sleep(_TRICKLE_S)
-                room = self._limits.head_bytes + 1 - len(head)
-                more = await asyncio.get_running_loop().sock_recv(connection, room)
-                if not more:
+                if not (more := await loop.sock_recv(visit.connection, room)):
                     return None
-                head += more
-        return self._answer(head.partition(b"\n")[0])
+                visit.head += more
+        return self._answer(visit.head.partition(b"\n")[0])
 
     def _answer(self, request_line: bytes) -> Page:
         if (request := _REQUEST.fullmatch(request_line)) is None:

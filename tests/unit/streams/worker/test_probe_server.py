@@ -123,7 +123,7 @@ def test_the_most_connections_are_far_below_what_the_process_may_open(soft: int,
 
 def test_a_page_is_read_whole_by_a_client_that_is_slow() -> None:
     with served() as server, server.connect() as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
         client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
         assert read_all(client).endswith(PAGES["/metrics"])
     assert server.closed == []
