@@ -161,7 +161,7 @@ class BackgroundHandler(logging.Handler):
                 self._tell_suppressed()
 
     def _take_dropped(self) -> int:
-        """How many lines were dropped, once there is room to tell it: else it would be one of those that are dropped."""
+        """How many lines were dropped, once there is room to tell it: else it would be dropped too."""
         with self._changed:
             dropped = self._dropped if 2 * len(self._lines) <= self._most_lines else 0
             self._dropped -= dropped
@@ -195,9 +195,7 @@ def _kind_of(record: logging.LogRecord) -> str:
     return f"{record.name}: {str(record.msg)[:100]}"
 
 
-def write_in_background(
-    fd: int, count: Callable[[Unwritten], object] = _count_nothing
-) -> BackgroundHandler:
+def write_in_background(fd: int, count: Callable[[Unwritten], object] = _count_nothing) -> BackgroundHandler:
     """Have what `callbox.logging.configure_logs` has set up written by a thread of its own from now on."""
     root = logging.getLogger()
     configured = root.handlers[0]

@@ -1,12 +1,12 @@
-"""A small HTTP server for probes, in a thread and on an event loop of its own: nobody who connects can stop the worker.
+"""A small HTTP server for probes, with a thread and an event loop of its own: no client can stop the worker.
 
     listen ─► accepted ─► head read ─► answered ─► closed
                  │            └ not within `head_s`, or longer than `head_bytes` ─► closed, counted
                  └ already `connections` open ─► the oldest that has not asked is closed, counted
 
 Each connection is answered once and closed. Of those that have not sent their request the oldest gives way to the
-newest connection, so that a client that opens connections and says nothing cannot keep a probe out. Work is paced: the thread shares the interpreter's lock with what decides about
-presses, and rests four times as long as it has worked.
+newest connection, so that a client that opens connections and says nothing cannot keep a probe out. Work is paced: the
+thread shares the interpreter's lock with what decides about presses, and rests four times as long as it has worked.
 """
 
 import asyncio
@@ -49,7 +49,9 @@ _ACCEPT_AGAIN_S: Final = 0.25
 _STOP_S: Final = 1.0
 
 _REQUEST: Final = re.compile(rb"([!-~]{1,32}) ([!-~]+) HTTP/1\.[01]\r?")
-_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: what was not sent is dropped, and takes no memory of the kernel
+_RESET: Final = struct.pack(
+    "ii", 1, 0
+)  # SO_LINGER: what was not sent is dropped, and takes no memory of the kernel
 _NO_SUCH_ADDRESS: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 _NO_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
 

@@ -1,9 +1,9 @@
 """Probes and metrics over HTTP, on loopback unless configured, from a thread of their own.
 
-`/healthz` always answers: 200, or 503 where the event loop stands still. `/readyz` is 200 when the worker's partitions
-are assigned, the broker has answered about each of them within seconds, its agent is started and restored, its producer
-is warm, its clock is the broker's, and its commits advance or nothing waits; else 503 with what is missing. `/metrics`
-is for Prometheus. There is no other page.
+`/healthz` always answers: 200, or 503 where the event loop stands still. `/readyz` is 200 when the worker's
+partitions are assigned, the broker has answered about each of them within seconds, its agent is started and restored,
+its producer is warm, its clock is the broker's, and its commits advance or nothing waits; else 503 with what is
+missing. `/metrics` is for Prometheus. There is no other page.
 
     event loop ─► `Readiness.publish`, several times a second ─► what was published last ─► /readyz, /healthz
 

@@ -4,7 +4,6 @@ Whatever a client does there, the next probe is answered, and neither file descr
 grow with the number of clients.
 """
 
-import os
 import resource
 import socket
 import threading
@@ -12,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
@@ -28,7 +28,7 @@ SOME_DESCRIPTORS = 6  # of whatever else this process does meanwhile
 
 
 def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @contextmanager
@@ -101,7 +101,9 @@ def test_a_body_is_not_read_and_takes_nothing_from_the_next_client() -> None:
         assert status(server.get("/healthz")) == 200
 
 
-@pytest.mark.parametrize("sent", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET /healthz HTTP/1.1\r\n\r\n" * 1_000])
+@pytest.mark.parametrize(
+    "sent", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET /healthz HTTP/1.1\r\n\r\n" * 1_000]
+)
 def test_another_protocol_or_a_thousand_requests_at_once_get_one_answer(sent: bytes) -> None:
     with served() as server:
         assert server.ask(sent).count(b"HTTP/1.1 ") == 1

@@ -69,7 +69,9 @@ def test_of_many_kinds_those_with_the_most_lines_are_told_each() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 100)), max_size=300))
-def test_every_line_is_written_or_counted_and_no_kind_exceeds_its_rate(lines: list[tuple[str, float]]) -> None:
+def test_every_line_is_written_or_counted_and_no_kind_exceeds_its_rate(
+    lines: list[tuple[str, float]],
+) -> None:
     limit, each = LineLimit(Rate(3, 1), Rate(5, 1)), dict.fromkeys("abc", 0)
     for kind, now in sorted(lines, key=lambda line: line[1]):
         each[kind] += limit.allows(kind, now)

@@ -208,7 +208,7 @@ def test_a_line_that_cannot_be_formatted_is_counted_and_nothing_is_printed(
     counted: list[Unwritten] = []
     handler_of(pipe, count=counted.append)
     logging.getLogger("library").error("%d", "no number")
-    structlog.get_logger("test").error("said", **{"a": {(): 1}})
+    structlog.get_logger("test").error("said", a={(): 1})
     assert counted == [Unwritten.MALFORMED, Unwritten.MALFORMED]
     assert capfd.readouterr().err == ""
 

@@ -85,7 +85,7 @@ def test_an_address_of_ipv6_is_one_too() -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
-        with pytest.raises(OSError, match="."):
+        with pytest.raises(OSError):  # noqa: PT011 - what it says depends on why
             listen("::1", 0)
         return
     with served(host="::1") as server:
