@@ -40,8 +40,7 @@ FLUSH_S: Final = 1.0
 TOLD_EVERY_S: Final = 10.0
 """How often it is told how many lines of an event were suppressed."""
 
-SUPPRESSED: Final = "log.suppressed"
-DROPPED: Final = "log.dropped"
+_NEVER_SUPPRESSED: Final = frozenset({"log.suppressed", "log.dropped"})
 
 _AGAIN_MS: Final = 100  # how long a stderr that does not block is waited for before it is tried again
 
@@ -137,7 +136,7 @@ class BackgroundHandler(logging.Handler):
 
     def _allows(self, record: logging.LogRecord) -> bool:
         kind = _kind_of(record)
-        if kind in {SUPPRESSED, DROPPED}:
+        if kind in _NEVER_SUPPRESSED:
             return True
         with self._changed:
             return self._limit.allows(kind, monotonic(), is_last=record.levelno >= logging.CRITICAL)
@@ -156,7 +155,7 @@ class BackgroundHandler(logging.Handler):
                 with self._changed:
                     self._dropped += 1
             elif dropped := self._take_dropped():
-                log.warning(DROPPED, lines=dropped)
+                log.warning("log.dropped", lines=dropped)
             if monotonic() - self._told_at >= self._told_every_s:
                 self._tell_suppressed()
 
@@ -172,7 +171,7 @@ class BackgroundHandler(logging.Handler):
             since_s, self._told_at = monotonic() - self._told_at, monotonic()
             told = self._limit.take_suppressed()
         for kind, lines in told.items():
-            log.warning(SUPPRESSED, suppressed=kind, lines=lines, seconds=round(since_s, 1))
+            log.warning("log.suppressed", suppressed=kind, lines=lines, seconds=round(since_s, 1))
 
     def _write(self, line: bytes) -> bool:
         """Whether stderr took it; a full pipe is waited for, one that nobody will read takes nothing."""

@@ -78,7 +78,7 @@ class Closed(StrEnum):
     OVERSIZED = "oversized"
 
 
-class Limits(NamedTuple):
+class ClientLimits(NamedTuple):
     """What a client may take.
 
     Attributes:
@@ -94,12 +94,12 @@ class Limits(NamedTuple):
     head_bytes: int = 8192
 
 
-def limits_of_process(get_limit: Callable[[int], tuple[int, int]] = resource.getrlimit) -> Limits:
+def limits_of_process(get_limit: Callable[[int], tuple[int, int]] = resource.getrlimit) -> ClientLimits:
     """The limits for this process, by how many file descriptors it may open."""
     soft, _ = get_limit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
-        return Limits()
-    return Limits(connections=min(MOST_CONNECTIONS, max(2, soft // DESCRIPTORS_SHARE)))
+        return ClientLimits()
+    return ClientLimits(connections=min(MOST_CONNECTIONS, max(2, soft // DESCRIPTORS_SHARE)))
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -178,7 +178,7 @@ class ProbeServer:
         pages: Mapping[str, Callable[[], Page]],
         listeners: Sequence[socket.socket],
         *,
-        limits: Limits,
+        limits: ClientLimits,
         note_closed: Callable[[Closed], object],
         fail: Callable[[BaseException], object],
     ) -> None:
@@ -327,7 +327,7 @@ class ProbeServer:
                 room = self._limits.head_bytes + 1 - len(visit.head)
                 if room <= 0:
                     self._note_closed(Closed.OVERSIZED)
-                    return refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+                    return status_page(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
                 if visit.head:
                     await asyncio.sleep(_TRICKLE_S)
                 if not (more := await loop.sock_recv(visit.connection, room)):
@@ -337,21 +337,21 @@ class ProbeServer:
 
     def _answer(self, request_line: bytes) -> Page:
         if (request := _REQUEST.fullmatch(request_line)) is None:
-            return refusal(HTTPStatus.BAD_REQUEST)
+            return status_page(HTTPStatus.BAD_REQUEST)
         method, target = request.groups()
         make = self._pages.get(target.partition(b"?")[0].decode("ascii"))
         if make is None:
-            return refusal(HTTPStatus.NOT_FOUND)
+            return status_page(HTTPStatus.NOT_FOUND)
         if method != b"GET":
-            return refusal(HTTPStatus.METHOD_NOT_ALLOWED)
+            return status_page(HTTPStatus.METHOD_NOT_ALLOWED)
         try:
             return make()
         except Exception as error:  # noqa: BLE001 - a page that fails is a fault of ours, and no reason to end
             self._rare.error("probes.failed", error=f"{type(error).__name__}: {error}", exc_info=error)
-            return refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
+            return status_page(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def refusal(status: HTTPStatus) -> Page:
+def status_page(status: HTTPStatus) -> Page:
     """A page that says no more than its status."""
     return Page(status, f"{status.value} {status.phrase}\n".encode())
 

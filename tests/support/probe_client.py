@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from http import HTTPStatus
 
-from streams.worker.probe_server import Closed, Limits, Page, ProbeServer, listen
+from streams.worker.probe_server import ClientLimits, Closed, Page, ProbeServer, listen
 
 WITHIN_S = 20.0
 
@@ -15,7 +15,7 @@ WITHIN_S = 20.0
 class Served:
     """A probe server with three pages, what it has closed, and how often each page was made."""
 
-    def __init__(self, limits: Limits, pages: Mapping[str, bytes], host: str) -> None:
+    def __init__(self, limits: ClientLimits, pages: Mapping[str, bytes], host: str) -> None:
         self.closed: list[Closed] = []
         self.made: list[str] = []
         self.failures: list[BaseException] = []
@@ -62,9 +62,9 @@ PAGES = {"/healthz": b"ok\n", "/readyz": b"ready\n", "/metrics": b"x 1\n" * 50_0
 
 
 @contextmanager
-def served(limits: Limits | None = None, host: str = "127.0.0.1") -> Iterator[Served]:
+def served(limits: ClientLimits | None = None, host: str = "127.0.0.1") -> Iterator[Served]:
     """A server that is closed at the end, and has not failed."""
-    running = Served(limits or Limits(), PAGES, host)
+    running = Served(limits or ClientLimits(), PAGES, host)
     try:
         yield running
     finally:

@@ -171,13 +171,14 @@ def test_the_last_line_of_a_process_is_out_where_somebody_reads(how: str) -> Non
 
 def test_what_was_suppressed_is_told_after_a_while_and_counted(pipe: Pipe) -> None:
     counted: list[Unwritten] = []
-    handler_of(pipe, 10_000, limit=LineLimit(Rate(5, 0)), count=counted.append, told_every_s=0.05)
+    handler = handler_of(pipe, 10_000, limit=LineLimit(Rate(5, 0)), count=counted.append, told_every_s=0.05)
     for number in range(1_000):
         structlog.get_logger("test").info("said", number=number)
     lines = [json.loads(line) for line in pipe.lines("log.suppressed")]
     assert [line["number"] for line in lines if line["event"] == "said"] == list(range(5))
     told = sum(line["lines"] for line in lines if line["event"] == "log.suppressed")
     assert 0 < told <= 995
+    handler.flush()  # nothing is left that its thread could tell in another test
     assert counted == [Unwritten.REPEATED] * 995
 
 
@@ -187,7 +188,7 @@ def test_lines_of_a_library_are_told_apart_by_their_text_without_values(pipe: Pi
         logging.getLogger("library").error("no node %s", number)
         logging.getLogger("library").error("another text")
     handler.flush()
-    lines = [json.loads(line) for line in pipe.lines("library: another text")]
+    lines = [json.loads(line) for line in pipe.lines("library: another text") if "library" in line]
     assert [line["event"] for line in lines[:4]] == ["no node 0", "another text", "no node 1", "another text"]
     told = {line["suppressed"]: line["lines"] for line in lines[4:]}
     assert told == {"library: no node %s": 98, "library: another text": 98}

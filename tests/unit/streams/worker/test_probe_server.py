@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from streams.worker.probe_server import Closed, Limits, limits_of_process, listen
+from streams.worker.probe_server import ClientLimits, Closed, limits_of_process, listen
 from tests.support.probe_client import PAGES, many, read_all, served, status
 
 
@@ -130,7 +130,7 @@ def test_a_page_is_read_whole_by_a_client_that_is_slow() -> None:
 
 
 def test_a_connection_that_is_closed_early_is_counted_by_its_cause() -> None:
-    limits = Limits(connections=2, head_s=0.05, head_bytes=64)
+    limits = ClientLimits(connections=2, head_s=0.05, head_bytes=64)
     with served(limits) as server:
         with many(server, 1):
             server.wait_for_closed(1)

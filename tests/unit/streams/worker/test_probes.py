@@ -129,10 +129,17 @@ def test_the_loop_publishes_as_long_as_it_moves() -> None:
     asked: list[None] = []
 
     async def scene() -> None:
-        readiness = Readiness(lambda: asked.append(None) or [])
+        asked_twice = asyncio.Event()
+
+        def ask() -> list[str]:
+            asked.append(None)
+            if len(asked) == 2:
+                asked_twice.set()
+            return []
+
+        readiness = Readiness(ask)
         publishing = asyncio.create_task(readiness.keep_publishing())
-        while len(asked) < 2:
-            await asyncio.sleep(0.01)
+        await asked_twice.wait()
         publishing.cancel()
         assert readiness.missing() == ()
 
