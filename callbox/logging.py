@@ -8,13 +8,22 @@ import logging
 import sys
 import threading
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from streams.clock import monotonic
 from streams.kafka.rare_log import RareLog
+
+MOST_LINE: Final = 32_768
+"""Characters of a line; longer than any of ours, and short enough for whoever collects lines."""
+
+MOST_VALUE, MOST_TRACEBACK = 2_048, 8_192
+"""Characters of one value. A traceback of a worker has some 3,000."""
+
+_MOST_BITS: Final = 256
+_HEAD: Final = ("event", "level", "logger", "timestamp")
 
 LIBRARIES: Final = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio")
 """They log each assignment and each lost connection; only their warnings are shown unless `--verbose`."""
@@ -85,9 +94,38 @@ def configure_logs(log_format: LogFormat = LogFormat.JSON, *, verbose: bool = Fa
 def _renderers(log_format: LogFormat) -> list[Processor]:
     if log_format is LogFormat.JSON:
         # format_exc_info writes Python's own traceback; dict_tracebacks would add local variables.
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        return [structlog.processors.format_exc_info, _bounded(structlog.processors.JSONRenderer())]
+    colors = sys.stderr is not None and sys.stderr.isatty()
     return [
-        structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        _bounded(
+            structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
         )
     ]
+
+
+def _bounded(render: Processor) -> Processor:
+    """Render a line of at most `MOST_LINE` characters: long values are cut, and then all but its head is left out."""
+
+    def rendered(logger: WrappedLogger, name: str, fields: EventDict) -> str:
+        cut = {key: _cut(key, value) for key, value in fields.items()}
+        line = str(render(logger, name, dict(cut)))
+        if len(line) <= MOST_LINE:
+            return line
+        head = {key: cut[key] for key in _HEAD if key in cut}
+        return str(render(logger, name, head | {"left_out_characters": len(line)}))
+
+    return rendered
+
+
+def _cut(key: str, value: Any) -> Any:
+    """The value itself, or as much of its text as a line may have."""
+    if key == "exc_info" or value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        return value if value.bit_length() <= _MOST_BITS else f"an integer of {value.bit_length()} bits"
+    text = value if isinstance(value, str) else repr(value)
+    most = MOST_TRACEBACK if key == "exception" else MOST_VALUE
+    if len(text) <= most:
+        return value
+    half = most // 2  # what was raised stands at the end
+    return f"{text[:half]} […{len(text) - most} characters…] {text[-half:]}"

@@ -17,6 +17,11 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+def thread_time() -> float:
+    """Seconds of a processor that this thread has used; only differences mean anything."""
+    return time.thread_time()
+
+
 class Clock(NamedTuple):
     """The two clocks of a worker, as one value that a test replaces.
 

@@ -1,16 +1,17 @@
 """`callbox worker NAME`: run one stream worker until SIGTERM."""
 
-import sys
 from pathlib import Path
 
 import click
 import msgspec
 
 from callbox.invocation import Invocation
-from callbox.log_thread import write_in_background
+from callbox.log_thread import Unwritten, write_in_background
+from callbox.stray_output import take_stderr
 from callbox.terminal.choices import replica_name
 from models.weights import cache_root
 from streams.worker.agent import MakeAgent
+from streams.worker.metrics import Metrics
 from streams.worker.process import run_worker
 from streams.worker.spec import REPLICABLE, WORKERS
 
@@ -40,10 +41,16 @@ def start_worker(
             f"{name} takes no --replica: what it finds depends on the pictures that it happened to see; "
             f"{' and '.join(REPLICABLE)} do"
         )
+    metrics = Metrics()
+
+    def count(why: Unwritten) -> None:
+        metrics.log_lines_suppressed.labels(why).inc()
+
+    # Before anything else: a config that is refused must be told, and end the process, whoever reads stderr.
+    write_in_background(take_stderr(), count)
     config = invocation.config
     settings = config.workers.of(name)
     if http_port is not None:
         settings = msgspec.structs.replace(settings, http_port=http_port)
-    write_in_background(sys.stderr.fileno())
     cache = Path(config.models.cache) if config.models.cache else cache_root()
-    run_worker(WORKERS[name], make_agent, config.kafka, settings, config.runtime, cache, replica)
+    run_worker(WORKERS[name], make_agent, config.kafka, settings, config.runtime, cache, replica, metrics)

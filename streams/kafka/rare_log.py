@@ -14,7 +14,11 @@ from typing import Any, Final, NamedTuple
 EVERY_S: Final = 60.0
 """A person who reads along needs no more; a broker that was away gave 50 to 75 lines a second (issue 12)."""
 
+MOST_KINDS: Final = 1_000
+"""Texts of libraries may hold values: kinds beyond so many count as one."""
+
 _FORGET_AFTER: Final = 2  # intervals
+_OTHERS: Final = object()
 
 
 class _Told(NamedTuple):
@@ -43,6 +47,8 @@ class RareLog:
         Returns:
             How many were left out since the last one that was written; None: leave this one out too.
         """
+        if kind not in self._told and len(self._told) >= MOST_KINDS:
+            kind = _OTHERS
         told = self._told.get(kind)
         if told is not None and now - told.at < self._every_s:
             self._told[kind] = told._replace(left_out=told.left_out + 1)

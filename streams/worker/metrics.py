@@ -130,6 +130,18 @@ METRICS: Final[Mapping[str, Metric]] = {
         Counter, "callbox_pictures_total", "Pictures of candidates, by what became of them.", ("outcome",)
     ),
     "plate_reads": Metric(Counter, "callbox_plate_reads_total", "Plate reads by outcome.", ("outcome",)),
+    "probe_connections_closed": Metric(
+        Counter,
+        "callbox_probe_connections_closed_total",
+        "Connections to the probes that were closed without an answer to their request, by cause.",
+        ("cause",),
+    ),
+    "log_lines_suppressed": Metric(
+        Counter,
+        "callbox_log_lines_suppressed_total",
+        "Log lines that were not written, by cause.",
+        ("cause",),
+    ),
 }
 """By the attribute of `Metrics`."""
 
@@ -157,6 +169,8 @@ class Metrics:
     records_missing: Counter
     pictures: Counter
     plate_reads: Counter
+    probe_connections_closed: Counter
+    log_lines_suppressed: Counter
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

@@ -38,7 +38,7 @@ from streams.worker.ending import EX_SOFTWARE, end_process, fail_stop, stop_now
 from streams.worker.hot_loop import HotLoop
 from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
-from streams.worker.probes import Health, serve_http
+from streams.worker.probes import Health, Readiness, serve_http
 from streams.worker.process_tuning import (
     disable_core_dumps,
     lower_priority,
@@ -67,8 +67,19 @@ def run_worker(
     runtime: RuntimeSettings,
     cache: Path,
     replica: str = "",
+    metrics: Metrics | None = None,
 ) -> None:
     """Run one worker until SIGTERM. It does not return: the process ends with its exit code.
+
+    Args:
+        spec: Which worker.
+        make_agent: Makes its agent.
+        kafka: The broker.
+        settings: Of this worker.
+        runtime: Of all workers.
+        cache: The folder of the models.
+        replica: The replica that it belongs to; empty for the first.
+        metrics: What it shows Prometheus, where something has been counted in it before; None: new ones.
 
     Raises:
         BrokerUnavailable: Nothing answers at the broker's address.
@@ -81,7 +92,7 @@ def run_worker(
     preload()  # no record that comes reads its schema from a disk that may hang by then
     lower_priority(settings)
     disable_core_dumps()
-    worker = _Worker(spec, make_agent, kafka, settings, runtime, partitions, cache, replica)
+    worker = _Worker(spec, make_agent, kafka, settings, runtime, partitions, cache, replica, metrics)
     tune_gc()
     shorten_switch_interval()
     asyncio.run(_run_and_exit(worker))
@@ -106,13 +117,14 @@ class _Worker:
         partitions: Mapping[str, int],
         cache: Path,
         replica: str = "",
+        metrics: Metrics | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._clock = clock
         self._spec, self._name, self._replica = spec, spec.name, replica
         self._kafka, self._settings, self._runtime = kafka, settings, runtime
         self._make_agent, self._partitions, self._cache = make_agent, partitions, cache
-        self._metrics, self._commit_limits = Metrics(), CommitLimits()
+        self._metrics, self._commit_limits = metrics or Metrics(), CommitLimits()
         self._sign, self._writer_of = sign_by(kafka, spec.name), verifier_of(kafka)
         self._stopping = asyncio.Event()
 
@@ -142,7 +154,9 @@ class _Worker:
         agent = self._make_agent(context)
         hooks = hooks_of(agent)
         health = Health(lag, hooks, stall_s=self._runtime.stall_s)
-        http = await serve_http(health, self._metrics, self._settings)
+        readiness = Readiness(health.missing, self._clock)
+        http = serve_http(readiness, self._metrics, self._settings)
+        publishing = asyncio.create_task(readiness.keep_publishing())
         app, outboxes = self._make_app(group, edge, agent, lag, state)
         senders: tuple[Delivery | Outbox, ...] = (*outboxes, delivery)
 
@@ -187,7 +201,8 @@ class _Worker:
         watchdog.stop_within(self._runtime.drain_s + LAST_STEPS_S)
         code = EX_SOFTWARE if crashed else await self._drain(app, hooks)
         if http is not None:
-            await http.cleanup()
+            await asyncio.to_thread(http.close)
+        publishing.cancel()
         await asyncio.gather(*(asyncio.to_thread(each.close, FLUSH_S) for each in senders))
         log.info("worker.stopped", worker=self._name, exit_code=code)
         watchdog.end()

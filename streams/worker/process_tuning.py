@@ -78,10 +78,8 @@ def flush_output() -> None:
 
     Bounded, also where nobody reads stderr: by the handler of a worker's log lines (callbox/log_thread.py).
     """
-    for write in (
-        *(handler.flush for handler in logging.getLogger().handlers),
-        sys.stdout.flush,
-        sys.stderr.flush,
-    ):
+    for output in (*logging.getLogger().handlers, sys.stdout, sys.stderr):
+        if output is None:  # a process that was started without this stream
+            continue
         with contextlib.suppress(OSError, ValueError):  # the disk is full, or the stream is closed
-            write()
+            output.flush()

@@ -100,8 +100,8 @@ def test_a_time_is_told_in_the_largest_unit_that_holds_it_whole(milliseconds: in
 def test_a_metric_is_set_by_the_workers_that_its_page_names() -> None:
     for attribute in METRICS:
         uses = [
-            path.relative_to(ROOT / "streams")
-            for path in (ROOT / "streams").rglob("*.py")
+            Path(*path.relative_to(ROOT).parts[1:])
+            for path in (*(ROOT / "streams").rglob("*.py"), ROOT / "callbox/commands/worker.py")
             if re.search(rf"metrics\.{attribute}\b", text_of(path))
         ]
         assert uses, attribute
@@ -110,6 +110,7 @@ def test_a_metric_is_set_by_the_workers_that_its_page_names() -> None:
             # Used by whoever writes ticks or watermarks, which `plates` does not.
             "worker/clock_watch.py": ("alarms", "frames", "fusion"),
             "workers/pictured_reads.py": ("plates",),
+            "commands/worker.py": tuple(WORKERS),
         }
         found = {
             name

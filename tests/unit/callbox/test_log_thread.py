@@ -8,11 +8,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import structlog
 
-from callbox.log_thread import BackgroundHandler, write_in_background
+from callbox.log_limit import LineLimit, Rate
+from callbox.log_thread import MOST_BYTES, BackgroundHandler, Unwritten, write_in_background
 from callbox.logging import configure_logs
 from tests.support.logs import restored_logs
 
@@ -60,8 +62,12 @@ def pipe() -> Iterator[Pipe]:
             os.close(end)
 
 
-def handler_of(pipe: Pipe, most_lines: int = 10) -> BackgroundHandler:
-    handler = BackgroundHandler(pipe.writes, most_lines, flush_s=0.05)
+NO_LIMIT = Rate(burst=1e9, per_s=1e9)
+
+
+def handler_of(pipe: Pipe, most_lines: int = 10, **options: Any) -> BackgroundHandler:
+    options = {"limit": LineLimit(NO_LIMIT, NO_LIMIT), **options}
+    handler = BackgroundHandler(pipe.writes, most_lines, flush_s=0.05, **options)
     root = logging.getLogger()
     handler.setFormatter(root.handlers[0].formatter)
     root.handlers[:] = [handler]
@@ -97,14 +103,15 @@ def test_a_flush_returns_though_the_pipe_stays_full(pipe: Pipe) -> None:
     handler.flush()
 
 
-def test_a_critical_line_is_out_when_its_writer_goes_on(pipe: Pipe) -> None:
-    write_in_background(pipe.writes)
+def test_a_line_is_out_when_a_flush_returns(pipe: Pipe) -> None:
+    handler = write_in_background(pipe.writes)
     structlog.get_logger("test").critical("last")
+    handler.flush()
     os.set_blocking(pipe.reads, False)
     assert b'"event": "last"' in os.read(pipe.reads, 1 << 16)
 
 
-def test_a_critical_line_is_out_also_while_dropped_ones_are_told(pipe: Pipe) -> None:
+def test_a_line_is_out_also_after_dropped_ones_were_told(pipe: Pipe) -> None:
     handler_of(pipe, most_lines=10)
     pipe.fill()
     for _ in range(100):
@@ -123,8 +130,9 @@ def test_a_reader_that_is_gone_ends_nothing(pipe: Pipe) -> None:
 
 
 PROGRAM = f"""
-import os, sys, time
+import sys
 import structlog
+from streams.worker.ending import end_process
 from callbox.logging import configure_logs
 from callbox.log_thread import write_in_background
 configure_logs()
@@ -135,7 +143,7 @@ for number in range(3_000):
 print("went on", flush=True)
 log.critical("worker.failed")
 if sys.argv[1] == "ends":
-    os._exit(70)
+    end_process(70)
 sys.exit(70)
 """
 
@@ -156,4 +164,60 @@ def test_the_last_line_of_a_process_is_out_where_somebody_reads(how: str) -> Non
     ended = subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, check=False)
     assert ended.returncode == 70
     lines = [json.loads(line) for line in ended.stderr.splitlines()]
-    assert [line["event"] for line in lines][-1] == "worker.failed"
+    assert [line["event"] for line in lines][-2:] == ["worker.failed", "log.suppressed"]
+    assert sum(line["event"] == "said" for line in lines) + lines[-1]["lines"] == 3_000
+    assert lines[-1]["suppressed"] == "said"
+
+
+def test_what_was_suppressed_is_told_after_a_while_and_counted(pipe: Pipe) -> None:
+    counted: list[Unwritten] = []
+    handler = handler_of(pipe, 10_000, limit=LineLimit(Rate(5, 0)), count=counted.append, told_every_s=0.05)
+    for number in range(1_000):
+        structlog.get_logger("test").info("said", number=number)
+    lines = [json.loads(line) for line in pipe.lines("log.suppressed")]
+    assert [line["number"] for line in lines if line["event"] == "said"] == list(range(5))
+    told = sum(line["lines"] for line in lines if line["event"] == "log.suppressed")
+    assert 0 < told <= 995
+    handler.flush()  # nothing is left that its thread could tell in another test
+    assert counted == [Unwritten.REPEATED] * 995
+
+
+def test_lines_of_a_library_are_told_apart_by_their_text_without_values(pipe: Pipe) -> None:
+    handler = handler_of(pipe, 10_000, limit=LineLimit(Rate(2, 0)))
+    for number in range(100):
+        logging.getLogger("library").error("no node %s", number)
+        logging.getLogger("library").error("another text")
+    handler.flush()
+    lines = [json.loads(line) for line in pipe.lines("library: another text") if "library" in line]
+    assert [line["event"] for line in lines[:4]] == ["no node 0", "another text", "no node 1", "another text"]
+    told = {line["suppressed"]: line["lines"] for line in lines[4:]}
+    assert told == {"library: no node %s": 98, "library: another text": 98}
+
+
+def test_a_queue_holds_so_many_bytes(pipe: Pipe) -> None:
+    counted: list[Unwritten] = []
+    handler = handler_of(pipe, 10_000_000, count=counted.append)
+    pipe.fill()
+    for _ in range(100):
+        handler.put("x" * (MOST_BYTES // 10))
+    assert counted.count(Unwritten.UNREAD) >= 88
+
+
+def test_a_line_that_cannot_be_formatted_is_counted_and_nothing_is_printed(
+    pipe: Pipe, capfd: pytest.CaptureFixture[str]
+) -> None:
+    counted: list[Unwritten] = []
+    handler_of(pipe, count=counted.append)
+    logging.getLogger("library").error("%d", "no number")
+    structlog.get_logger("test").error("said", a={(): 1})
+    assert counted == [Unwritten.MALFORMED, Unwritten.MALFORMED]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_line_that_stderr_refuses_is_counted(pipe: Pipe) -> None:
+    counted: list[Unwritten] = []
+    handler = handler_of(pipe, count=counted.append)
+    os.close(pipe.reads)
+    structlog.get_logger("test").info("said")
+    handler.flush()
+    assert Unwritten.REFUSED in counted

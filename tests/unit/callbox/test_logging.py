@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from callbox.logging import LogFormat, configure_logs
+from callbox.logging import MOST_LINE, LogFormat, configure_logs
 from tests.support.logs import restored_logs
 
 
@@ -91,3 +91,43 @@ def test_verbose_leaves_nothing_out(capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(5):
         logging.getLogger("aiokafka.client").error("no connection")
     assert len(capsys.readouterr().err.splitlines()) == 5
+
+
+@pytest.mark.parametrize("log_format", list(LogFormat))
+def test_a_line_has_a_bounded_length_whatever_is_in_it(
+    log_format: LogFormat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs(log_format)
+    log = structlog.get_logger("test")
+    values = {
+        "text": "x" * 1_000_000,
+        "control": "\x00" * 1_000_000,
+        "faces": "\U0001f600" * 1_000_000,
+        "number": 1 << 1_000_000,
+        "pairs": {"a": ["y" * 100_000]},
+    }
+    log.info("said", **values)
+    for key, value in values.items():
+        log.info("said", **{key: value})
+    log.info("said", **{f"field_{number}": "z" * 1_000 for number in range(1_000)})
+    log.info("e" * 1_000_000)
+    logging.getLogger("library").warning("%s", "w" * 1_000_000)
+    try:
+        raise ValueError("v" * 1_000_000)  # noqa: TRY301
+    except ValueError:
+        log.exception("failed")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) >= 10
+    assert max(map(len, lines)) <= MOST_LINE
+    if log_format is LogFormat.JSON:
+        read = [json.loads(line) for line in lines]
+        assert read[-1]["exception"].endswith("vvvv")
+        assert read[0]["event"] == "said"
+
+
+def test_a_value_of_usual_length_is_written_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs()
+    structlog.get_logger("test").info("said", topics=["a", "b"], size=12, share=0.5, on=True, none=None)
+    logged = json.loads(capsys.readouterr().err)
+    wanted = {"topics": ["a", "b"], "size": 12, "share": 0.5, "on": True, "none": None}
+    assert {name: logged[name] for name in wanted} == wanted
