@@ -31,7 +31,7 @@ from schemas.generated.symbols import (
     CAUSE_OF,
 )
 
-DEAD_LETTER_HEADER = b"\xc3\x01\x84\xb6\xec\x94\x3d\x76\xa9\x33"
+DEAD_LETTER_HEADER = b"\xc3\x01\xea\xdf\x4a\xe2\x2e\xa9\x80\xbf"
 
 
 def write_dead_letter(record: DeadLetter) -> bytes:
