@@ -36,12 +36,17 @@ SUPPORTED_FRAMES: Final = frozenset({0xC0, 0xC1, PROGRESSIVE})
 SUPPORTED_COMPONENTS: Final = frozenset({1, 3})  # gray, colour; four are ink colours
 BITS: Final = 8  # of a sample; 12 is for medical pictures
 MAX_PIXELS: Final = 40_000_000  # the largest surveillance cameras have 33 million (8K)
-MAX_SEGMENTS: Final = 500  # a progressive picture with tables of its own for each scan and all of EXIF has under 100
+MAX_SEGMENTS: Final = (
+    500  # a progressive picture with tables of its own for each scan and all of EXIF has under 100
+)
 MAX_SCANS: Final = 50  # encoders make 1 to 18; each adds its own tables
 # Pixels times components, over all scans: a decoder visits each once a scan, even where the scan has no data. The
 # ten scans of libjpeg's own progressive pictures, two of them of three components, in the largest size.
 MAX_SCANNED: Final = 14 * MAX_PIXELS
 BLOCK_PX: Final = 8
+JFIF: Final = 0xE0
+JFIF_BYTES: Final = 16  # without a thumbnail
+WRITTEN_SEGMENTS: Final = frozenset({JFIF, 0xDB, 0xC0, 0xC4, START_OF_SCAN})  # tables, the frame header
 MIN_FRAME_HEADER: Final = 8  # length, precision, height, width, component count
 # A marker is FF and a byte that is neither stuffing (00), fill (FF) nor a marker without a length
 # (TEM 01, RST0-7 D0-D7, SOI D8). libjpeg skips the bytes between markers in the same way.
@@ -98,7 +103,9 @@ def _markers(payload: bytes) -> Iterator[tuple[int, bytes]]:
     while found := MARKER.search(payload, at):
         count += 1
         if count > MAX_SEGMENTS:
-            raise PictureError(f"the picture has more than {MAX_SEGMENTS} segments", Cause.PICTURE_TOO_COMPLEX)
+            raise PictureError(
+                f"the picture has more than {MAX_SEGMENTS} segments", Cause.PICTURE_TOO_COMPLEX
+            )
         length = int.from_bytes(payload[found.end() : found.end() + 2], "big")
         yield found[1][0], payload[found.end() : found.end() + length]
         at = found.end() + length
@@ -182,6 +189,18 @@ def _check_length(length: int, size: JpegSize, *, is_progressive: bool) -> None:
     blocks = ceil(size.width / BLOCK_PX) * ceil(size.height / BLOCK_PX)
     if length * 8 < blocks * (1 if is_progressive else 2):
         raise PictureError("the picture has fewer bits than blocks", Cause.PICTURE_TRUNCATED)
+
+
+def has_pixels_only(payload: bytes) -> bool:
+    """Whether a checked JPEG is as `encode_jpeg` writes it: one scan, no EXIF, no comment, nothing behind its end."""
+    kinds = []
+    for marker, segment in _markers(payload):
+        kinds.append(marker)
+        if marker == END_OF_IMAGE:
+            break
+        if marker not in WRITTEN_SEGMENTS or (marker == JFIF and len(segment) != JFIF_BYTES):
+            return False
+    return kinds.count(START_OF_SCAN) == 1 and payload.endswith(bytes((0xFF, END_OF_IMAGE)))
 
 
 def decode_jpeg(payload: bytes, *, max_pixels: int = MAX_PIXELS, reduce: Literal[1, 2, 4, 8] = 1) -> Picture:

@@ -1,5 +1,7 @@
 """What a picture may cost is known before it is decoded, from its markers alone."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -39,8 +41,12 @@ def test_a_progressive_picture_of_the_largest_size_passes() -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-@pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"optimize": True}, {"restart_marker_blocks": 1}])
-def test_what_pillow_makes_passes(mode: str, options: dict[str, int], tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.parametrize(
+    "options", [{}, {"subsampling": 0}, {"optimize": True}, {"restart_marker_blocks": 1}]
+)
+def test_what_pillow_makes_passes(
+    mode: str, options: dict[str, int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     path = tmp_path_factory.mktemp("pillow") / "picture.jpg"
     for progressive in (False, True):
         Image.new(mode, (333, 222)).save(path, progressive=progressive, exif=Image.Exif(), **options)
