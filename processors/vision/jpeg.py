@@ -1,8 +1,8 @@
 """JPEG bytes to pixels and back; the bytes are checked before they are decoded.
 
 OpenCV returns the same None for every fault, older versions fill the missing part of a truncated file with gray, and
-all of them allocate whatever the header asks for, and go over all of it once a scan. So the markers are read first (ITU
-T.81, annex B), which takes microseconds and decodes nothing:
+all of them allocate whatever the header asks for, and go over all of it once a scan. So the markers are read first
+(ITU T.81, annex B), which takes microseconds and decodes nothing:
 
     start of image -> segments ---> frame header -------------> scans -----------> end of image
     not a JPEG        too complex   too large, unsupported      too complex        truncated

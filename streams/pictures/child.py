@@ -89,21 +89,26 @@ def _serve(job: Job) -> None:
         signal.setitimer(signal.ITIMER_PROF, CPU_S)  # SIGPROF is not handled: it ends the process
         reply = _answer(job, request)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        _write(reply)
+        _send(reply)
 
 
-def _answer(job: Job, request: bytes) -> msgspec.Struct:
+def _answer(job: Job, request: bytes) -> bytes:
     try:
-        return job.answer(request)
+        return _ENCODER.encode(job.answer(request))
     except PictureError as error:
-        return RefusedReply(error.cause)
+        cause = error.cause
     except MemoryError:
-        return RefusedReply(Cause.PICTURE_BROKE_DECODER)
+        cause = Cause.PICTURE_BROKE_DECODER
     except Exception:  # noqa: BLE001 - a picture that our own code fails on; its text may quote the picture
-        return RefusedReply(Cause.PROCESSING_FAILED)
+        cause = Cause.PROCESSING_FAILED
+    return _ENCODER.encode(RefusedReply(cause))
 
 
 def _write(message: msgspec.Struct) -> None:
-    data = framed(_ENCODER.encode(message))
+    _send(_ENCODER.encode(message))
+
+
+def _send(message: bytes) -> None:
+    data = framed(message)
     while data:
         data = data[os.write(CHANNEL, data) :]

@@ -16,12 +16,11 @@ from streams.pictures.messages import (
     LookRequest,
     RedactReply,
     RedactRequest,
-    WireBurning,
     WireSight,
     WithheldReply,
 )
 from streams.pictures.redactor import Redactor
-from streams.pictures.sights import sight_of, wire_sight
+from streams.pictures.sights import sight_of, wire_burning, wire_sight
 
 _REQUESTS: Final = msgspec.msgpack.Decoder(LookRequest | RedactRequest)
 
@@ -47,7 +46,7 @@ class FrameJob:
         window: tuple[Sight, ...] = ()
         for picture in noise:
             picture[..., 0], picture[..., 2] = 0, 255  # the colour of fire, which all of the rule looks at
-            observed = look(picture, window[-(WINDOW - 1) :], EpochMs(0), self._policy)
+            observed = look(picture, window, EpochMs(0), self._policy)
             window += () if observed.sight is None else (observed.sight,)
         self._look(LookRequest(jpegs[0], ()))
         self._redact(RedactRequest(jpegs[0], tuple(jpegs[1:])))
@@ -61,7 +60,7 @@ class FrameJob:
         picture = decode_jpeg(request.jpeg, reduce=2)  # half its size is what the rule looks at
         window = None if request.window is None else tuple(map(sight_of, request.window))
         observed = look(picture, window, EpochMs(0), self._policy)
-        fire = None if observed.fire is None else WireBurning(*observed.fire)
+        fire = None if observed.fire is None else wire_burning(observed.fire)
         return LookReply(observed.width, observed.height, _wire_sight_or_none(observed), fire)
 
     def _redact(self, request: RedactRequest) -> RedactReply | WithheldReply:

@@ -40,11 +40,15 @@ class FramePictures:
         cache: Where the model weights are.
         processes: How many are looked at at once.
         metrics: The worker's.
+        job: What the processes do.
+
+    Raises:
+        PicturesFailed: No process starts.
     """
 
-    def __init__(self, cache: Path, processes: int, metrics: Metrics) -> None:
+    def __init__(self, cache: Path, processes: int, metrics: Metrics, job: str = JOB) -> None:
         self._policy = RedactionPolicy()
-        self._pool = PicturePool(JOB, cache, processes, metrics)
+        self._pool = PicturePool(job, cache, processes, metrics)
         self._pool.start()
 
     def look(self, jpeg: bytes, window: tuple[Sight, ...] | None, at: EpochMs) -> Observed:

@@ -23,14 +23,15 @@ class PlatePictures:
         cache: Where the model weights are.
         processes: How many pictures are looked at at once.
         metrics: The worker's.
+        job: What the processes do.
 
     Raises:
         InputMissing: The weights are not there.
         PicturesFailed: No process starts.
     """
 
-    def __init__(self, cache: Path, processes: int, metrics: Metrics) -> None:
-        self._pool = PicturePool(JOB, cache, processes, metrics)
+    def __init__(self, cache: Path, processes: int, metrics: Metrics, job: str = JOB) -> None:
+        self._pool = PicturePool(job, cache, processes, metrics)
         self._pool.start()
 
     def read(self, jpeg: bytes) -> tuple[SeenPlate, ...]:

@@ -83,10 +83,9 @@ class _Slot:
         self.timed_out_in_a_row = 0
         self.failed_starts = 0
 
-    @property
-    def allowed_s(self) -> float:
-        """How long the next picture may take."""
-        return max(LEAST_S, PICTURE_S * 0.5**self.timed_out_in_a_row)
+    def allowed_s(self, picture_s: float) -> float:
+        """How long the next picture may take where one may take so long."""
+        return max(min(LEAST_S, picture_s), picture_s * 0.5**self.timed_out_in_a_row)
 
     def note_answer(self) -> None:
         """It has answered as it should."""
@@ -109,13 +108,21 @@ class PicturePool:
         cache: Where the model weights are.
         processes: How many; as many threads may ask at once without waiting.
         metrics: Counts what has ended, shows the sandbox.
+        picture_s: How long a picture may take, without the time in which its process waits for a CPU.
         clock: Ours.
     """
 
     def __init__(
-        self, job: str, cache: Path, processes: int, metrics: Metrics, clock: Clock = SYSTEM_CLOCK
+        self,
+        job: str,
+        cache: Path,
+        processes: int,
+        metrics: Metrics,
+        *,
+        picture_s: float = PICTURE_S,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._metrics, self._is_closed = metrics, False
+        self._metrics, self._picture_s, self._is_closed = metrics, picture_s, False
         self._slots = [_Slot(PictureProcess(job, cache, clock)) for _ in range(processes)]
         self._free: LifoQueue[_Slot] = LifoQueue()
         for slot in self._slots:
@@ -175,7 +182,7 @@ class PicturePool:
         accept: Callable[[ReplyT], T],
     ) -> T:
         try:
-            reply = slot.process.ask(message, slot.allowed_s)
+            reply = slot.process.ask(message, slot.allowed_s(self._picture_s))
             try:
                 result = _checked(answers.decode(reply), accept)
             except (msgspec.MsgspecError, ValueError, RecursionError, MemoryError):

@@ -70,8 +70,8 @@ class _Calls:
 
 
 # The numbers are in this order: read, write, writev, close, fstat, lseek; munmap, mremap, madvise, brk; futex,
-# sched_yield, nanosleep, clock_nanosleep, clock_gettime, clock_getres, setitimer, getrusage, sched_getaffinity, getcpu;
-# rt_sigaction, rt_sigprocmask, rt_sigreturn, sigaltstack, restart_syscall; getpid, gettid, getrandom, rseq and
+# sched_yield, nanosleep, clock_nanosleep, clock_gettime, clock_getres, setitimer, getrusage, sched_getaffinity and
+# getcpu; rt_sigaction, rt_sigprocmask, rt_sigreturn, sigaltstack, restart_syscall; getpid, gettid, getrandom, rseq and
 # set_robust_list; exit and exit_group.
 _X86_64: Final = (
     *(0, 1, 20, 3, 5, 8, 11, 25, 28, 12, 202, 24, 35, 230, 228, 229, 38, 98, 204, 309),

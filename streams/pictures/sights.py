@@ -31,6 +31,12 @@ def wire_sight(sight: Sight) -> WireSight:
     return WireSight(sight.green.tobytes(), np.packbits(sight.colour).tobytes())
 
 
+def wire_burning(fire: Burning) -> WireBurning:
+    """What burns, as it is sent: numbers of Python, and not of numpy."""
+    x_min, y_min, x_max, y_max = map(float, fire.box)
+    return WireBurning(float(fire.area), (x_min, y_min, x_max, y_max))
+
+
 def burning_of(sent: WireBurning) -> Burning:
     """What burns, as it was before it was sent.
 
