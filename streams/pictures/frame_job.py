@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final, TypeAlias
 
+import cv2
 import msgspec
 import numpy as np
 
@@ -35,6 +36,7 @@ class FrameJob:
     """
 
     def __init__(self, cache: Path) -> None:
+        cv2.setNumThreads(1)  # also where no model does it: landlock holds for one thread
         self._redactor = Redactor(cache)
         self.missing = self._redactor.missing
         self._policy = FlamePolicy()

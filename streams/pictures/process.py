@@ -148,7 +148,7 @@ class PictureProcess:
             allowed_s: How long it may take, without the time in which it waits for a CPU.
 
         Returns:
-            Its reply, which is bytes of a stranger.
+            Its reply, which is bytes that nobody vouches for.
 
         Raises:
             PictureProcessEnded: It has not answered, and is gone.

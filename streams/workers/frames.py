@@ -70,8 +70,8 @@ class Pictures(Protocol):
 
 
 def start_pictures(context: Context) -> Pictures:
-    """Start the picture processes of a worker; blocks."""
-    return FramePictures(context.cache, context.settings.threads, context.metrics)
+    """Start the picture process of a worker, which looks at one frame after the other; blocks."""
+    return FramePictures(context.cache, 1, context.metrics)
 
 
 class ReadFrame(NamedTuple):

@@ -110,6 +110,7 @@ def test_a_metric_is_set_by_the_workers_that_its_page_names() -> None:
             # Used by whoever writes ticks or watermarks, which `plates` does not.
             "worker/clock_watch.py": ("alarms", "frames", "fusion"),
             "workers/pictured_reads.py": ("plates",),
+            "pictures/pool.py": ("frames", "plates"),
         }
         found = {
             name

@@ -6,6 +6,7 @@ be lost is the picture itself: no other camera's pictures, no credential of the 
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -54,6 +55,7 @@ from tests.support.hostile_pictures import (
 from tests.support.log_records import camera, ms
 from tests.support.paths import ROOT
 from tests.support.picture_jobs import BROKEN, LIAR, LIES, NEEDY, PROBE, Ask, Said
+from tests.support.source_tree import PRODUCT, modules
 
 SECRET = "the password of the broker"
 AT = EpochMs(1_000)
@@ -197,6 +199,21 @@ def test_a_fire_is_found_through_the_process_as_without_it(frames: FramePictures
 def test_a_picture_of_any_shape_is_looked_at(frames: FramePictures, size: tuple[int, int]) -> None:
     observed = frames.look(jpeg(*size), (), AT)
     assert observed.sight is not None
+
+
+DECODERS = re.compile(r"\b(decode_jpeg|imdecode|imread|VideoCapture|Image\.open)\b")
+MAY_DECODE = {
+    "processors/vision/jpeg.py": "where it is defined",
+    "streams/pictures/frame_job.py": "in a picture process",
+    "streams/pictures/plate_job.py": "in a picture process",
+    "streams/pictures/redactor.py": "in a picture process",
+    "callbox/demo/pictures/scenes.py": "the video that the operator of the demo names",
+}
+
+
+def test_nothing_else_of_the_product_decodes_pictures() -> None:
+    found = {module.path for module in modules(*PRODUCT).values() if DECODERS.search(module.text)}
+    assert found == set(MAY_DECODE)
 
 
 # --- what the process has -----------------------------------------------------------------------------------------
@@ -577,11 +594,20 @@ def weights(cache: Path) -> Path:
     return cache
 
 
+def test_the_shipped_processes_have_one_thread_so_that_landlock_holds_for_all_of_them(
+    frames: FramePictures,
+) -> None:
+    pid = frames._pool._slots[0].process.pid
+    assert len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
+
+
 @pytest.mark.weights
 def test_the_shipped_models_work_in_the_sandbox(weights: Path) -> None:
     metrics = Metrics()
     pictures = FramePictures(weights, 1, metrics)
     try:
+        pid = pictures._pool._slots[0].process.pid
+        assert len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
         frame = sent("C1", jpeg(1280, 720), at_s=2)
         earlier = replace(frame, captured_at=ms(1))
         outcome = pictures.redact(frame, [earlier])
@@ -601,6 +627,8 @@ def test_the_shipped_plate_readers_work_in_the_sandbox(weights: Path) -> None:
     metrics = Metrics()
     reader = PlatePictures(weights, 1, metrics)
     try:
+        pid = reader._pool._slots[0].process.pid
+        assert len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
         for size in ((640, 360), (230, 70), (65_500, 1), (1, 65_500), (6_000, 100)):
             assert isinstance(reader.read(jpeg(*size)), tuple)
     finally:
