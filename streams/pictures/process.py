@@ -33,14 +33,18 @@ from streams.pictures.messages import (
 )
 
 START_S: Final = 60.0
-"""Libraries and models take 2 s on a free core; SCHED_IDLE beside a busy machine takes many times that."""
+"""How long a start may take, counted as `PICTURE_S`. Libraries and models take 2 s on a free core."""
 
 PICTURE_S: Final = 10.0
 """How long one request may take, without the time in which the process waits for a CPU. Redaction of three pictures of
 40 megapixels took 5 s on a core that was shared."""
 
-WALL_S: Final = 60.0
-"""How long it may take with that time, less than `runtime.give_up_s`: then this machine has no CPU for pictures."""
+WALL_S: Final = 600.0
+"""How long either may take with that time. The watchdog ends the worker before (`runtime.give_up_s`): no picture is
+lost to a machine that has no CPU for it."""
+
+PAUSE_S: Final = 1.0
+"""The most that counts of the time between two looks: more than that is a pause of the worker, as after SIGSTOP."""
 
 END_S: Final = 5.0
 """A process that is killed is gone within a moment, unless the machine swaps."""
@@ -91,7 +95,8 @@ class PictureProcess:
         self._job, self._cache, self._clock = job, cache, clock
         self._child: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
-        self._began, self._waited, self._allowed_s, self._wall_s = 0.0, 0.0, 0.0, 0.0
+        self._began, self._looked, self._waited = 0.0, 0.0, 0.0
+        self._spent_s, self._allowed_s = 0.0, 0.0
 
     @property
     def is_running(self) -> bool:
@@ -158,7 +163,7 @@ class PictureProcess:
             raise ValueError("the request is too long")
         if self._has_spoken():
             raise self.end(EndReason.NONSENSE)
-        self._begin(allowed_s, WALL_S)
+        self._begin(allowed_s)
         self._send(framed(request))
         return self._receive()
 
@@ -185,7 +190,7 @@ class PictureProcess:
         return PictureProcessEnded(reason if code is None else _reason_of(code))
 
     def _first_word(self) -> Ready:
-        self._begin(START_S, START_S)
+        self._begin(START_S)
         try:
             said = _FIRST_WORDS.decode(self._receive())
         except msgspec.MsgspecError:
@@ -197,9 +202,9 @@ class PictureProcess:
             raise InputMissing(said.text)
         raise PicturesFailed(f"the process that decodes pictures does not start: {said.text}")
 
-    def _begin(self, allowed_s: float, wall_s: float) -> None:
-        self._began, self._waited = self._clock.monotonic(), self._waited_s()
-        self._allowed_s, self._wall_s = allowed_s, wall_s
+    def _begin(self, allowed_s: float) -> None:
+        self._began = self._looked = self._clock.monotonic()
+        self._waited, self._spent_s, self._allowed_s = self._waited_s(), 0.0, allowed_s
 
     def _send(self, data: bytes) -> None:
         view = memoryview(data)
@@ -233,8 +238,10 @@ class PictureProcess:
         poll = select.poll()
         poll.register(self._open_channel, event)
         if not poll.poll(_TICK_MS):
-            wall_s = self._clock.monotonic() - self._began
-            if wall_s > self._wall_s or wall_s - (self._waited_s() - self._waited) > self._allowed_s:
+            now, waited = self._clock.monotonic(), self._waited_s()
+            self._spent_s += max(0.0, min(now - self._looked, PAUSE_S) - (waited - self._waited))
+            self._looked, self._waited = now, waited
+            if self._spent_s > self._allowed_s or now - self._began > WALL_S:
                 raise self.end(EndReason.TIMED_OUT)
 
     def _ended(self) -> PictureProcessEnded:

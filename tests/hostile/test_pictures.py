@@ -4,6 +4,7 @@ The credential is that of a camera feed (`camera.frame.v1`) or of a checkpoint (
 be lost is the picture itself: no other camera's pictures, no credential of the worker, no person's face.
 """
 
+import itertools
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 import structlog
 from hypothesis import given
@@ -33,11 +35,11 @@ from schemas.feeds import CameraFrame
 from schemas.fusion_log import CameraAlive, FusionInput
 from schemas.topics import FRAMES, FUSION_INPUT, REGISTRY
 from schemas.units import EpochMs
-from streams.clock import monotonic, pause
+from streams.clock import SYSTEM_CLOCK, monotonic, pause
 from streams.pictures.frame_pictures import FramePictures
 from streams.pictures.plate_pictures import PlatePictures
 from streams.pictures.pool import PictureBrokeDecoder, PicturePool
-from streams.pictures.process import EndReason
+from streams.pictures.process import EndReason, PictureProcess
 from streams.pictures.sandbox import KINDS, LANDLOCK, LIMITS, SECCOMP
 from streams.worker.metrics import Metrics
 from streams.workers.frames import FramesAgent
@@ -376,6 +378,18 @@ def test_a_process_that_does_not_answer_is_killed_and_the_next_picture_is_looked
         assert asked(pool, "nothing") == "done: nothing"
 
 
+def test_a_pause_of_the_worker_does_not_count_as_time_of_a_picture() -> None:
+    paused = itertools.chain([0.0, 100.0], itertools.count(100.1, 0.1))  # once as after SIGSTOP
+    process = PictureProcess(PROBE, Path())
+    process.start()
+    try:
+        process._clock = SYSTEM_CLOCK._replace(monotonic=lambda: next(paused))
+        said = msgspec.msgpack.decode(process.ask(msgspec.msgpack.encode(Ask("nap")), 5.0), type=Said)
+        assert said.text.startswith("done")
+    finally:
+        process.end(EndReason.KILLED)
+
+
 def test_pictures_that_take_too_long_one_after_the_other_are_given_less_time_each() -> None:
     slot = PicturePool(PROBE, Path(), 1, Metrics())._slots[0]
     given_s = []
@@ -408,6 +422,8 @@ def test_an_answer_that_is_nonsense_ends_its_process(probe: PicturePool, raw: st
 def test_an_answer_that_nobody_has_asked_for_is_not_the_next_picture_s() -> None:
     with probing() as (pool, _):
         assert asked(pool, "surplus") == "done"
+        while not pool._slots[0].process._has_spoken():
+            pause(0.01)
         assert reason_of(pool, "nothing") is EndReason.NONSENSE
 
 

@@ -104,6 +104,7 @@ ATTEMPTS: Final[dict[str, Callable[[str], object]]] = {
     "crash": lambda _: ctypes.string_at(0),
     "exit": lambda _: os._exit(3),
     "sleep": lambda _: time.sleep(1_000),
+    "nap": lambda _: time.sleep(0.5),
     "nice": lambda _: os.nice(0),
 }
 
