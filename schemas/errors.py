@@ -13,6 +13,7 @@ CallboxError
 ├── AccessDenied       the broker refuses us             correct credentials, ACLs exit 77
 ├── DeliveryFailed     the broker did not take a record  the process stops         exit 70
 ├── LogBroken          log and snapshots do not match    the process stops         exit 70
+├── PicturesFailed     no process decodes pictures   the process stops         exit 70
 └── WorkerStalled      work waits and none is done       the process stops         exit 70
 """
 
@@ -38,6 +39,9 @@ class Cause(StrEnum):
     PICTURE_NOT_JPEG = "picture_not_jpeg"
     PICTURE_TRUNCATED = "picture_truncated"
     PICTURE_TOO_LARGE = "picture_too_large"
+    PICTURE_TOO_COMPLEX = "picture_too_complex"
+    PICTURE_UNSUPPORTED = "picture_unsupported"
+    PICTURE_BROKE_DECODER = "picture_broke_decoder"
     PLATE_TEXT_INVALID = "plate_text_invalid"
     PROCESSING_FAILED = "processing_failed"
     RECORDS_MISSING = "records_missing"
@@ -56,7 +60,7 @@ class DecodeError(CallboxError):
 
 
 class PictureError(CallboxError):
-    """A picture is empty, damaged, too large or not a JPEG."""
+    """A picture is empty, damaged, too large, too complex, not a JPEG, or ends the process that decodes it."""
 
     def __init__(self, message: str, cause: Cause) -> None:
         super().__init__(message)
@@ -117,6 +121,10 @@ class DeliveryFailed(CallboxError):
 
 class LogBroken(CallboxError):
     """The log does not hold what was to be read of it."""
+
+
+class PicturesFailed(CallboxError):
+    """The child process that decodes pictures does not start: the process stops, and the pictures are read again."""
 
 
 class WorkerStalled(CallboxError):

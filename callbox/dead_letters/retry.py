@@ -48,6 +48,8 @@ UNFIXABLE_CAUSES: Final = frozenset(
         Cause.PICTURE_NOT_JPEG,
         Cause.PICTURE_TRUNCATED,
         Cause.PICTURE_TOO_LARGE,
+        Cause.PICTURE_TOO_COMPLEX,
+        Cause.PICTURE_UNSUPPORTED,
         Cause.PLATE_TEXT_INVALID,
     }
 )

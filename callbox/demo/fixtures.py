@@ -21,7 +21,8 @@ from models.weights import weights_path
 from processors.vision.boxes import Picture
 from processors.vision.jpeg import encode_jpeg
 from schemas.errors import InputMissing
-from streams.workers.plate_pictures import PlatePictures
+from streams.pictures.plate_pictures import PlatePictures
+from streams.worker.metrics import Metrics
 
 QUALITY: Final = 90
 FRAME_SIZE: Final = (640, 360)  # of rendered frames, pixels
@@ -75,8 +76,16 @@ def make_fixtures(scenario: Scenario, data: Path | None, cache: Path) -> Fixture
 
     Raises:
         InputMissing: A file is not there, the models are not fetched, or they do not read a plate.
+        PicturesFailed: The process that reads the plates does not start.
     """
-    reader = PlatePictures(cache)
+    reader = PlatePictures(cache, 1, Metrics())
+    try:
+        return _made(scenario, data, cache, reader)
+    finally:
+        reader.close()
+
+
+def _made(scenario: Scenario, data: Path | None, cache: Path, reader: PlatePictures) -> Fixtures:
     scenes = {step.scene: list(_scene(step, data)) for step in scenario.steps if isinstance(step, VideoStep)}
     if data is None:
         vehicles, fronts = _drawn(scenario, weights_path(cache, FONT))

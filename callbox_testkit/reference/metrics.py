@@ -20,6 +20,8 @@ SET_BY: Final = {
     "restores": ("fusion",),
     "log_broken": ("fusion",),
     "pictures": ("frames",),
+    "picture_sandbox": ("frames", "plates"),
+    "picture_processes_ended": ("frames", "plates"),
     "plate_reads": ("plates",),
 }
 """Metrics that not every worker sets; tests/contract/test_reference.py holds it against the code."""

@@ -9,6 +9,8 @@ Each picture that completes or moves the window of 5 is judged by `processors.vi
 when 4 of the last 5 judgements are, so the first candidate comes with the 8th picture at the earliest. A fire that is
 lost for at most `episode_gap_ms` and seen again is the same one. The clock is `at`, the time of capture.
 
+`look` is all that touches pixels, `judge` all that remembers: a worker has the first done in another process.
+
 The result is a candidate for a person to look at, never more: cloth, leaves and the low sun can win the vote as well.
 """
 
@@ -79,6 +81,23 @@ class FlameState:
     reported_at: EpochMs | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Observed:
+    """What was seen in one picture.
+
+    Attributes:
+        width: Of the picture, pixels.
+        height: Pixels.
+        sight: What is kept of it, or None where it was only decoded.
+        fire: What burns in it and those before it, or None.
+    """
+
+    width: int
+    height: int
+    sight: Sight | None = None
+    fire: Burning | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class FlameDecision:
     """The decision about one picture.
@@ -110,26 +129,82 @@ def observe(
     Returns:
         The new state of the camera, and the decision.
     """
-    if state and at <= state.window[-1].at:
-        return state, FlameDecision(FlameReason.NOT_NEWER)
-    if state and at - state.window[-1].at < policy.min_step_ms:
-        return state, FlameDecision(FlameReason.TOO_SOON)
-    if state and at - state.window[-1].at > policy.max_gap_ms:
-        state = replace(state, window=(), votes=())
-    window = state.window if state else ()
+    return judge(state, look(picture, window_before(state, at, policy), at, policy), at, policy)
+
+
+def window_before(state: FlameState | None, at: EpochMs, policy: FlamePolicy) -> tuple[Sight, ...] | None:
+    """The pictures with which the next one is looked at, oldest first; None where it is not looked at at all."""
+    if state is None:
+        return ()
+    if _skipped(state, at, policy) is not None:
+        return None
+    return _kept(state, at, policy).window[-(WINDOW - 1) :]
+
+
+def look(picture: Picture, window: tuple[Sight, ...] | None, at: EpochMs, policy: FlamePolicy) -> Observed:
+    """All that has to do with pixels; it knows no more of a camera than these pictures.
+
+    Args:
+        picture: (H, W, 3) BGR, uint8.
+        window: What `window_before` gives.
+        at: When it was taken.
+        policy: The limits.
+    """
+    height, width = picture.shape[:2]
+    if window is None:
+        return Observed(width, height)
     sight = see(picture, at, policy.flicker)
-    state = replace(state or FlameState(()), window=(*window, sight)[-WINDOW:])
+    whole = (*window, sight)
+    return Observed(width, height, sight, burning(whole, policy.flicker) if len(whole) == WINDOW else None)
+
+
+def judge(
+    state: FlameState | None, observed: Observed, at: EpochMs, policy: FlamePolicy
+) -> tuple[FlameState, FlameDecision]:
+    """Decide about a picture by what was seen in it; no pixel is touched.
+
+    Args:
+        state: The state of its camera; None before its first picture.
+        observed: What `look` has found with the window of this state.
+        at: When it was taken.
+        policy: The limits.
+
+    Returns:
+        The new state of the camera, and the decision.
+
+    Raises:
+        ValueError: It should have been looked at, and was not.
+    """
+    if state is not None and (reason := _skipped(state, at, policy)) is not None:
+        return state, FlameDecision(reason)
+    if observed.sight is None:
+        raise ValueError("nothing was seen of a picture that is to be judged")
+    before = FlameState(()) if state is None else _kept(state, at, policy)
+    state = replace(before, window=(*before.window, observed.sight)[-WINDOW:])
     if len(state.window) < WINDOW:
         return state, FlameDecision(FlameReason.FILLING)
-    fire = burning(state.window, policy.flicker)
-    state = replace(state, votes=(*state.votes, fire is not None)[-VOTES:])
-    return _decided(state, fire, picture, policy)
+    state = replace(state, votes=(*state.votes, observed.fire is not None)[-VOTES:])
+    return _decided(state, observed, policy)
 
 
-def _decided(
-    state: FlameState, fire: Burning | None, picture: Picture, policy: FlamePolicy
-) -> tuple[FlameState, FlameDecision]:
-    votes = sum(state.votes)
+def _skipped(state: FlameState, at: EpochMs, policy: FlamePolicy) -> FlameReason | None:
+    """Why a picture is not looked at, or None."""
+    if not state.window:
+        return None
+    if at <= state.window[-1].at:
+        return FlameReason.NOT_NEWER
+    return FlameReason.TOO_SOON if at - state.window[-1].at < policy.min_step_ms else None
+
+
+def _kept(state: FlameState, at: EpochMs, policy: FlamePolicy) -> FlameState:
+    """The state without what lies before a gap."""
+    if state.window and at - state.window[-1].at > policy.max_gap_ms:
+        return replace(state, window=(), votes=())
+    return state
+
+
+def _decided(state: FlameState, observed: Observed, policy: FlamePolicy) -> tuple[FlameState, FlameDecision]:
+    votes, fire = sum(state.votes), observed.fire
     reason = _reason(state, votes, policy, seen=fire is not None)
     at = state.window[-1].at
     if votes >= VOTES_NEEDED:
@@ -140,7 +215,7 @@ def _decided(
         return state, FlameDecision(reason)
     strength = fire.area / (fire.area + policy.flicker.area_min)
     return state, FlameDecision(
-        reason, candidate=reason in REPORTED, score=strength * votes / VOTES, box=_box(fire, picture)
+        reason, candidate=reason in REPORTED, score=strength * votes / VOTES, box=_box(fire, observed)
     )
 
 
@@ -157,7 +232,7 @@ def _reason(state: FlameState, votes: int, policy: FlamePolicy, *, seen: bool) -
     return FlameReason.CONTINUES
 
 
-def _box(fire: Burning, picture: Picture) -> Box:
-    height, width = picture.shape[:2]
+def _box(fire: Burning, observed: Observed) -> Box:
+    width, height = observed.width, observed.height
     x_min, y_min, x_max, y_max = fire.box
     return round(x_min * width), round(y_min * height), round(x_max * width), round(y_max * height)

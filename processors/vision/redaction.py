@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processors.vision.boxes import Boxes, Detections, Picture
-from processors.vision.jpeg import encode_jpeg
+from processors.vision.jpeg import JpegSize, check_jpeg, encode_jpeg, has_pixels_only, read_jpeg_size
 from schemas.errors import PictureError
 
 FILL_BGR: Final = (0, 0, 0)  # black, which nobody takes for a part of the scene
@@ -42,9 +42,12 @@ class WithheldReason(StrEnum):
     PICTURE_UNUSABLE = "picture_unusable"
     BOXES_UNUSABLE = "boxes_unusable"
     ENCODING_FAILED = "encoding_failed"
-    MODEL_MISSING = "model_missing"  # this and the next two are for the worker that runs the detectors
+    MODEL_MISSING = "model_missing"  # this and the next three are for the worker that runs the detectors
     DETECTION_FAILED = "detection_failed"
     TIMED_OUT = "timed_out"
+    DECODER_ENDED = (
+        "decoder_ended"  # the process that was to redact it, and nothing of the picture is trusted
+    )
 
 
 class RedactionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,7 +77,7 @@ class RedactionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 @final
 @dataclass(frozen=True, slots=True)
 class RedactedPicture:
-    """A picture that may be published. Only `redact` can build it.
+    """A picture that may be published. Only `redact` can build it, and `accept_redacted` from what it has made.
 
     Attributes:
         jpeg: The encoded picture: pixels only.
@@ -97,7 +100,7 @@ class RedactedPicture:
 
     def __post_init__(self, made_by: object) -> None:
         if made_by is not _MADE_BY_REDACT:
-            raise TypeError("only processors.vision.redaction.redact builds a RedactedPicture")
+            raise TypeError("only processors.vision.redaction builds a RedactedPicture")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +160,43 @@ def redact(
         faces=face_count,
         plates=plate_count,
         recent=sum(recent_counts),
+        made_by=_MADE_BY_REDACT,
+    )
+
+
+def accept_redacted(
+    jpeg: bytes, source: JpegSize, policy: RedactionPolicy, *, faces: int, plates: int, recent: int
+) -> Redaction:
+    """Take a picture that `redact` has made in another process, as far as bytes and size can be checked here.
+
+    Args:
+        jpeg: The picture.
+        source: Size of the picture that was redacted, before any rotation that EXIF requests.
+        policy: The policy of the other process.
+        faces: Number of face boxes that were filled.
+        plates: Number of plate boxes that were filled.
+        recent: Number of boxes of earlier pictures that were filled.
+
+    Returns:
+        The redacted picture. Withheld where it is no JPEG of pixels only, or not of the delivered size.
+    """
+    width, height = source
+    try:
+        check_jpeg(jpeg)
+        size = read_jpeg_size(jpeg)
+    except PictureError:
+        return Withheld(WithheldReason.ENCODING_FAILED)
+    expected = {delivered_size(width, height, policy), delivered_size(height, width, policy)}
+    if size not in expected or not has_pixels_only(jpeg):
+        return Withheld(WithheldReason.ENCODING_FAILED)
+    return RedactedPicture(
+        jpeg=jpeg,
+        sha256=hashlib.sha256(jpeg).hexdigest(),
+        width=size.width,
+        height=size.height,
+        faces=faces,
+        plates=plates,
+        recent=recent,
         made_by=_MADE_BY_REDACT,
     )
 

@@ -31,7 +31,7 @@ from schemas.generated.symbols import (
     CAUSE_OF,
 )
 
-DEAD_LETTER_HEADER = b"\xc3\x01\xe3\xeb\x68\x1b\xbf\x5e\x77\x7b"
+DEAD_LETTER_HEADER = b"\xc3\x01\xba\xcd\xb2\xbb\xcc\xbb\x2d\xf1"
 
 
 def write_dead_letter(record: DeadLetter) -> bytes:

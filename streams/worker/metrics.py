@@ -129,6 +129,19 @@ METRICS: Final[Mapping[str, Metric]] = {
     "pictures": Metric(
         Counter, "callbox_pictures_total", "Pictures of candidates, by what became of them.", ("outcome",)
     ),
+    "picture_sandbox": Metric(
+        Gauge,
+        "callbox_picture_sandbox",
+        "Whether a kind of protection of the processes that decode pictures is in force: 1, or 0 where the system "
+        "does not have it.",
+        ("kind",),
+    ),
+    "picture_processes_ended": Metric(
+        Counter,
+        "callbox_picture_processes_ended_total",
+        "Processes that decode pictures and have ended over one, by how.",
+        ("reason",),
+    ),
     "plate_reads": Metric(Counter, "callbox_plate_reads_total", "Plate reads by outcome.", ("outcome",)),
     "probe_connections_closed": Metric(
         Counter,
@@ -168,6 +181,8 @@ class Metrics:
     log_broken: Counter
     records_missing: Counter
     pictures: Counter
+    picture_sandbox: Gauge
+    picture_processes_ended: Counter
     plate_reads: Counter
     probe_connections_closed: Counter
     log_lines_suppressed: Counter

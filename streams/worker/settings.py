@@ -17,8 +17,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         merge_records: About the most records that are processed together.
         waiting_batches: The most full batches that wait in the worker; the rest stays on the broker.
         fetch_bytes: The most bytes a fetch brings for a partition.
-        threads: Pieces of blocking work that run at once: pictures of `plates`, restores and snapshots of `fusion`;
-            `frames` looks at one picture after the other whatever it says. Each model has one thread.
+        threads: Pieces of blocking work that run at once: pictures of `plates`, each in a child process with models of
+            its own, restores and snapshots of `fusion`; `frames` looks at one picture after the other whatever it
+            says.
     """
 
     http_port: int

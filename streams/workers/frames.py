@@ -3,19 +3,28 @@
 camera.frame.v1 ─► decode ─► flame candidate? ─► redact ─► evidence.snapshot.v1 ─► fusion.input.v1 (key = zone)
                      └─► the camera is alive, three times in its heartbeat interval ─► fusion.input.v1
 every five seconds: the partitions of the feed that are caught up ─► every partition of fusion.input.v1
+
+What touches a picture's bytes or pixels is done in another process (streams/pictures/), which knows no more of a
+camera than it is sent.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
 
 from processors.intake.observation import alive_input, fire_input, frame_id, is_alive_due
 from processors.intake.pillar_event import record_place, trusted_times
-from processors.vision.boxes import Picture
-from processors.vision.flame import FlameDecision, FlamePolicy, FlameReason, FlameState, observe
-from processors.vision.jpeg import decode_jpeg
+from processors.vision.flame import (
+    FlameDecision,
+    FlamePolicy,
+    FlameReason,
+    FlameState,
+    Observed,
+    judge,
+    window_before,
+)
+from processors.vision.flicker import Sight
 from processors.vision.redaction import RedactedPicture, Redaction, Withheld, WithheldReason
 from schemas.codec import decode, encode
 from schemas.enums import Feed
@@ -29,14 +38,12 @@ from schemas.units import EpochMs
 from streams.kafka.batch import Batch
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
+from streams.pictures.frame_pictures import MOST_EARLIER, FramePictures
 from streams.worker.context import Context
 from streams.worker.log_writer import forward
-from streams.workers.redactor import Redactor
 from streams.workers.watermarks import Watermarks
 
 log = structlog.get_logger(__name__)
-
-EARLIER_FRAMES = 2  # two more runs of the detectors, 0.2 s each: a candidate is rare
 
 FORGET_AFTER_S = 600.0
 """Twice `FlamePolicy.renew_after_ms`: a fire that is seen again by then would be reported anew in any case."""
@@ -46,7 +53,25 @@ WATERMARK_S = 5.0  # a camera's heartbeat interval is minutes
 LOOK_AGAIN_S = 0.2
 """How often the registry is looked at for a camera that it does not name: one that was just added is known at once."""
 
-FlameRule = Callable[[FlameState | None, Picture, EpochMs, FlamePolicy], tuple[FlameState, FlameDecision]]
+FlameRule = Callable[[FlameState | None, Observed, EpochMs, FlamePolicy], tuple[FlameState, FlameDecision]]
+
+
+class Pictures(Protocol):
+    """What is asked of `streams.pictures.frame_pictures.FramePictures`."""
+
+    def look(self, jpeg: bytes, window: tuple[Sight, ...] | None, at: EpochMs) -> Observed:
+        """Decode a frame, and look for a fire in it and those before it."""
+
+    def redact(self, frame: CameraFrame, earlier: Sequence[CameraFrame]) -> Redaction:
+        """Redact a frame."""
+
+    def close(self) -> None:
+        """End what it runs."""
+
+
+def start_pictures(context: Context) -> Pictures:
+    """Start the picture process of a worker, which looks at one frame after the other; blocks."""
+    return FramePictures(context.cache, 1, context.metrics)
 
 
 class ReadFrame(NamedTuple):
@@ -80,17 +105,17 @@ class FramesAgent:
 
     Args:
         context: The worker.
-        make_redactor: Loads the redaction models; blocks.
-        rule: Decides whether a picture shows a fire.
+        make_pictures: Starts what looks at pictures; blocks.
+        rule: Decides whether what was seen is a fire.
     """
 
     def __init__(
         self,
         context: Context,
-        make_redactor: Callable[[Path], Redactor] = Redactor,
-        rule: FlameRule = observe,
+        make_pictures: Callable[[Context], Pictures] = start_pictures,
+        rule: FlameRule = judge,
     ) -> None:
-        self._context, self._make_redactor, self._rule = context, make_redactor, rule
+        self._context, self._make_pictures, self._rule = context, make_pictures, rule
         self._policy = FlamePolicy()
         self._registry = context.table(REGISTRY, RegistryDevice)
         self._states: dict[str, FlameState] = {}
@@ -98,12 +123,17 @@ class FramesAgent:
         self._seen_at: dict[str, float] = {}
         self._alive_at: dict[str, EpochMs] = {}
         self._watermarks = Watermarks(context, Feed.CAMERAS, FRAMES, WATERMARK_S)
-        self._redactor: Redactor | None = None
+        self._pictures: Pictures | None = None
 
     async def start(self) -> None:
-        """Load the models and the registry."""
-        self._redactor = await self._context.blocking(self._make_redactor, self._context.cache)
+        """Start the picture processes, and read the registry."""
+        self._pictures = await self._context.blocking(self._make_pictures, self._context)
         await self._registry.start()
+
+    async def finish(self) -> None:
+        """End the picture processes."""
+        if self._pictures is not None:
+            await self._context.blocking(self._pictures.close)
 
     async def process(self, batches: Sequence[Batch]) -> Awaitable[object]:
         """Look at each frame; deliver evidence before the observation that names it."""
@@ -112,9 +142,9 @@ class FramesAgent:
             for record in batch:
                 try:
                     read = await self._read(record)
-                    picture = await self._context.blocking(decode_small, read.frame.jpeg)
+                    observed = await self._look(read)
                     outgoing += self._alive(read)
-                    outgoing += await self._watch(read, picture)
+                    outgoing += await self._watch(read, observed)
                 except (DecodeError, PictureError) as error:
                     outgoing.append(self._reject(record, error.cause))
                 except (
@@ -161,8 +191,16 @@ class FramesAgent:
         self._alive_at[camera_id] = at
         return [forward(alive_input(read.frame, read.device.zone, at))]
 
-    async def _watch(self, read: ReadFrame, picture: Picture) -> list[ProducerRecord]:
-        decision = await self._context.blocking(self._decide, read, picture)
+    async def _look(self, read: ReadFrame) -> Observed:
+        """Decode the picture; what it shows is looked for beside it."""
+        state = self._states.get(read.frame.camera_id)
+        window = window_before(state, read.occurred_at, self._policy)
+        return await self._context.blocking(
+            self._running_pictures.look, read.frame.jpeg, window, read.occurred_at
+        )
+
+    async def _watch(self, read: ReadFrame, observed: Observed) -> list[ProducerRecord]:
+        decision = self._decide(read, observed)
         self._context.metrics.decisions.labels(decision.reason).inc()
         if not decision.candidate:
             return []
@@ -172,10 +210,9 @@ class FramesAgent:
         )
         return [forward(fact)]
 
-    def _decide(self, read: ReadFrame, picture: Picture) -> FlameDecision:
-        """Ask the rule; runs in the executor."""
+    def _decide(self, read: ReadFrame, observed: Observed) -> FlameDecision:
         camera_id = read.frame.camera_id
-        state, decision = self._rule(self._states.get(camera_id), picture, read.occurred_at, self._policy)
+        state, decision = self._rule(self._states.get(camera_id), observed, read.occurred_at, self._policy)
         self._states[camera_id] = state
         self._remember(read.frame, decision.reason)
         return decision
@@ -184,7 +221,7 @@ class FramesAgent:
         """Keep the latest frames of a camera under suspicion: redaction looks at them too."""
         if reason is FlameReason.SUSPECTED:
             held = self._earlier.get(frame.camera_id, ())
-            self._earlier[frame.camera_id] = (*held, frame)[-EARLIER_FRAMES:]
+            self._earlier[frame.camera_id] = (*held, frame)[-MOST_EARLIER:]
         elif reason is FlameReason.QUIET:
             self._earlier.pop(frame.camera_id, None)
 
@@ -207,17 +244,23 @@ class FramesAgent:
         )
 
     async def _redact(self, frame: CameraFrame, earlier: Sequence[CameraFrame]) -> Redaction:
-        if self._redactor is None:
-            return Withheld(WithheldReason.MODEL_MISSING)
-        return await self._redactor.redact(frame, earlier, self._context.executor)
+        """Redact, and fail closed: whatever goes wrong, the alert goes out without the picture."""
+        try:
+            return await self._context.blocking(self._running_pictures.redact, frame, earlier)
+        except CallboxError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever fails, no picture leaves
+            log.error("redaction.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
+            return Withheld(WithheldReason.DETECTION_FAILED)
+
+    @property
+    def _running_pictures(self) -> Pictures:
+        if self._pictures is None:  # nothing is looked at before start(); said for the type checker
+            raise DecodeError("nothing looks at pictures yet", Cause.PROCESSING_FAILED)
+        return self._pictures
 
     def _reject(self, record: LogRecord, cause: Cause) -> ProducerRecord:
         return self._context.reject(record, cause)
-
-
-def decode_small(jpeg: bytes) -> Picture:
-    """Half its size is what the rule looks at."""
-    return decode_jpeg(jpeg, reduce=2)
 
 
 def _evidence(read: ReadFrame, picture: RedactedPicture) -> ProducerRecord:

@@ -1,6 +1,6 @@
 """Reads with a picture: looked at beside the consuming thread, which goes on with others meanwhile.
 
-    read with a picture ─► damaged? ─► text, or crop and models in an executor ─► match ─► question, or nothing
+    read with a picture ─► damaged? ─► text, or crop and models in another process ─► match ─► question, or nothing
 
 As many are looked at at once as there are threads for it. What is wrong with a picture is a dead letter, and a text
 beside it counts all the same.
@@ -9,7 +9,7 @@ beside it counts all the same.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -21,11 +21,29 @@ from schemas.errors import CallboxError, Cause, DecodeError, PictureError
 from schemas.feeds import PlateRead
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
+from streams.pictures.plate_pictures import PlatePictures
 from streams.worker.context import Context
 from streams.workers.hotlist_matches import HotlistMatches
-from streams.workers.plate_pictures import PlatePictures
 
 log = structlog.get_logger(__name__)
+
+
+class Reader(Protocol):
+    """What is asked of `streams.pictures.plate_pictures.PlatePictures`."""
+
+    def read(self, jpeg: bytes, /) -> tuple[SeenPlate, ...]:
+        """Read every plate of a picture."""
+
+    def close(self) -> None:
+        """End what it runs."""
+
+
+MakeReader = Callable[[Context], Reader]
+
+
+def start_reader(context: Context) -> Reader:
+    """Start the picture processes of a worker; blocks."""
+    return PlatePictures(context.cache, context.settings.threads, context.metrics)
 
 
 class PicturedReads:
@@ -34,20 +52,23 @@ class PicturedReads:
     Args:
         context: The worker.
         matches: The hotlist.
-        make_pictures: Loads the plate models; blocks.
+        make_reader: Starts what reads plates; blocks.
     """
 
-    def __init__(
-        self, context: Context, matches: HotlistMatches, make_pictures: Callable[[Path], PlatePictures]
-    ) -> None:
-        self._context, self._matches, self._make_pictures = context, matches, make_pictures
-        self._pictures: PlatePictures | None = None
+    def __init__(self, context: Context, matches: HotlistMatches, make_reader: MakeReader) -> None:
+        self._context, self._matches, self._make_reader = context, matches, make_reader
+        self._reader: Reader | None = None
         # What waits behind it waits undecoded, and leaves room in the executor for a list that is read anew.
         self._threads = asyncio.Semaphore(context.settings.threads)
 
     async def start(self) -> None:
-        """Load the models."""
-        self._pictures = await self._context.blocking(self._make_pictures, self._context.cache)
+        """Start what reads plates."""
+        self._reader = await self._context.blocking(self._make_reader, self._context)
+
+    async def finish(self) -> None:
+        """End it."""
+        if self._reader is not None:
+            await self._context.blocking(self._reader.close)
 
     async def decide(self, zone: str, record: LogRecord) -> None:
         """Decide about a read; returns when all that follows is delivered and counted.
@@ -114,14 +135,16 @@ class PicturedReads:
             return await self._look(picture), None
         except PictureError as error:
             return (), error.cause
+        except CallboxError:
+            raise
         except Exception as error:  # noqa: BLE001 - the text is a hit, whatever the models make of the picture
             log.error("plate.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
             return (), Cause.PROCESSING_FAILED
 
     async def _look(self, picture: bytes) -> Sequence[SeenPlate]:
-        if self._pictures is None:  # nothing is decided before start(); said for the type checker
-            raise DecodeError("models are not loaded", Cause.PROCESSING_FAILED)
-        return await self._context.blocking(self._pictures.read, picture)
+        if self._reader is None:  # nothing is decided before start(); said for the type checker
+            raise DecodeError("nothing reads plates yet", Cause.PROCESSING_FAILED)
+        return await self._context.blocking(self._reader.read, picture)
 
     def _reject(self, record: LogRecord, cause: Cause, outcomes: Counter[str]) -> ProducerRecord:
         outcomes["dead_lettered"] += 1

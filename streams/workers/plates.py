@@ -9,9 +9,7 @@ log line, metric label, dead letter or exception text.
 """
 
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -28,8 +26,7 @@ from streams.worker.context import Context
 from streams.worker.work import Work
 from streams.workers.hotlist_freshness import ListFreshness
 from streams.workers.hotlist_matches import HotlistMatches
-from streams.workers.pictured_reads import PicturedReads
-from streams.workers.plate_pictures import PlatePictures
+from streams.workers.pictured_reads import MakeReader, PicturedReads, start_reader
 
 if TYPE_CHECKING:
     from streams.kafka.compacted_table import Spawned
@@ -45,25 +42,27 @@ class PlatesAgent:
 
     Args:
         context: The worker.
-        make_pictures: Loads the plate models; blocks.
+        make_reader: Starts what reads the plates of pictures; blocks.
     """
 
-    def __init__(
-        self, context: Context, make_pictures: Callable[[Path], PlatePictures] = PlatePictures
-    ) -> None:
+    def __init__(self, context: Context, make_reader: MakeReader = start_reader) -> None:
         self._context = context
         self._registry = context.table(REGISTRY, RegistryDevice)
         self._matches = HotlistMatches(context)
         self._freshness = ListFreshness(context)
-        self._pictured = PicturedReads(context, self._matches, make_pictures)
+        self._pictured = PicturedReads(context, self._matches, make_reader)
         self._looking: list[Spawned] = []
         """Reads whose picture is being looked at, or waits for that."""
 
     async def start(self) -> None:
-        """Load the models, the registry and the list."""
+        """Start what reads plates, and read the registry and the list."""
         await self._pictured.start()
         await self._registry.start()
         await self._matches.start()
+
+    async def finish(self) -> None:
+        """End what reads plates."""
+        await self._pictured.finish()
 
     def prepare(self, _batch: Batch, _work: Work) -> bool:
         """Whether there is room for more pictures: a drain or a revocation waits for what is begun."""

@@ -111,6 +111,7 @@ def test_a_metric_is_set_by_the_workers_that_its_page_names() -> None:
             "worker/clock_watch.py": ("alarms", "frames", "fusion"),
             "workers/pictured_reads.py": ("plates",),
             "commands/worker.py": tuple(WORKERS),
+            "pictures/pool.py": ("frames", "plates"),
         }
         found = {
             name

@@ -4,7 +4,6 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from schemas.feeds import PlateRead
 from schemas.hotlist import HotlistEntry, VerificationRequest
 from schemas.topics import HOTLIST, PLATE_READS, REGISTRY, VERIFICATION_REQUESTS
 from streams.kafka.batch import Batch
+from streams.worker.context import Context
 from streams.worker.settings import RuntimeSettings, WorkerSettings
 from streams.workers.plates import PlatesAgent
 from tests.support.fakes import (
@@ -45,12 +45,16 @@ class FakePictures:
         self.sees: tuple[SeenPlate, ...] = ()
         self.failure: Exception | None = None
         self.asked = 0
+        self.is_closed = False
         self.may_look = threading.Event()
         """Cleared, while the models look and look."""
         self.may_look.set()
 
-    def __call__(self, _cache: Path) -> "FakePictures":
+    def __call__(self, _context: Context) -> "FakePictures":
         return self
+
+    def close(self) -> None:
+        self.is_closed = True
 
     def read(self, _jpeg: bytes) -> tuple[SeenPlate, ...]:
         self.asked += 1

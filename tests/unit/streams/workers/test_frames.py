@@ -1,17 +1,24 @@
 """The frames agent: a candidate follows its redacted picture, and a frame that cannot be used is given up."""
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
-from pathlib import Path
 
 import numpy as np
 import pytest
 import structlog
 from msgspec.structs import replace
 
-from processors.vision.boxes import Detections, Picture
-from processors.vision.flame import FlameDecision, FlamePolicy, FlameReason, FlameState
-from processors.vision.jpeg import encode_jpeg
+from processors.vision.boxes import Detections
+from processors.vision.flame import (
+    FlameDecision,
+    FlamePolicy,
+    FlameReason,
+    FlameState,
+    Observed,
+    judge,
+    look,
+)
+from processors.vision.flicker import Sight
+from processors.vision.jpeg import decode_jpeg, encode_jpeg
 from processors.vision.redaction import (
     RedactedPicture,
     Redaction,
@@ -22,7 +29,7 @@ from processors.vision.redaction import (
 )
 from schemas.codec import decode, encode
 from schemas.enums import Feed, Hazard, InputKind
-from schemas.errors import Cause, DeliveryFailed
+from schemas.errors import Cause, DeliveryFailed, PicturesFailed
 from schemas.evidence import EvidenceSnapshot
 from schemas.feeds import CameraFrame
 from schemas.fusion_log import CameraAlive, FeedWatermark, FusionInput, Observation
@@ -30,6 +37,9 @@ from schemas.ids import fingerprint
 from schemas.registry import RegistryDevice
 from schemas.topics import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY
 from schemas.units import EpochMs
+from streams.pictures.pool import PictureBrokeDecoder
+from streams.pictures.process import EndReason
+from streams.worker.context import Context
 from streams.workers.frames import FORGET_AFTER_S, FramesAgent
 from tests.support.fakes import World, batch, processed, registered, run
 from tests.support.log_records import ZONE, camera, ms
@@ -45,19 +55,31 @@ def redacted() -> RedactedPicture:
     return picture
 
 
-class FakeRedactor:
-    """The redaction models."""
+class FakePictures:
+    """The picture processes: they decode here, and redact to what they are told."""
 
     def __init__(self) -> None:
         self.outcome: Redaction = redacted()
+        self.failure: Exception | None = None
+        self.is_closed = False
+        self.windows: list[tuple[Sight, ...] | None] = []
 
-    def __call__(self, _cache: Path) -> "FakeRedactor":
+    def __call__(self, _context: Context) -> "FakePictures":
         return self
 
-    async def redact(
-        self, frame: CameraFrame, earlier: Sequence[CameraFrame], executor: Executor
-    ) -> Redaction:
+    def look(self, jpeg: bytes, window: tuple[Sight, ...] | None, at: EpochMs) -> Observed:
+        self.windows.append(window)
+        if self.failure is not None:
+            raise self.failure
+        return look(decode_jpeg(jpeg, reduce=2), window, at, FlamePolicy())
+
+    def redact(self, frame: CameraFrame, earlier: Sequence[CameraFrame]) -> Redaction:
+        if self.failure is not None:
+            raise self.failure
         return self.outcome
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class FakeRule:
@@ -69,7 +91,7 @@ class FakeRule:
         self.asked: list[tuple[FlameState | None, EpochMs]] = []
 
     def __call__(
-        self, state: FlameState | None, picture: Picture, at: EpochMs, policy: FlamePolicy
+        self, state: FlameState | None, observed: Observed, at: EpochMs, policy: FlamePolicy
     ) -> tuple[FlameState, FlameDecision]:
         self.asked.append((state, at))
         if self.failure is not None:
@@ -81,10 +103,10 @@ class Cameras:
     """A frames worker, and what came of each frame."""
 
     def __init__(self, *site: RegistryDevice) -> None:
-        self.redactor, self.rule = FakeRedactor(), FakeRule()
+        self.pictures, self.rule = FakePictures(), FakeRule()
         devices = site or (camera("C1"), camera("C2"))
         self.world = World("frames", {REGISTRY: registered(*devices)})
-        self.agent = FramesAgent(self.world.context, self.redactor, self.rule)
+        self.agent = FramesAgent(self.world.context, self.pictures, self.rule)
         run(self.agent.start())
 
     def sees(self, *given: CameraFrame | bytes, appended_s: float = 0) -> None:
@@ -156,7 +178,7 @@ def test_a_frame_without_an_id_has_the_same_one_on_a_resend(cameras: Cameras) ->
 
 
 def test_a_withheld_picture_leaves_an_observation_without_media(cameras: Cameras) -> None:
-    cameras.redactor.outcome = Withheld(WithheldReason.DETECTION_FAILED)
+    cameras.pictures.outcome = Withheld(WithheldReason.DETECTION_FAILED)
     cameras.sees(frame())
     (observation,) = cameras.observations
     assert observation.media is None
@@ -249,6 +271,49 @@ def test_a_rule_that_fails_costs_one_frame_and_says_nothing_of_its_content(camer
     assert cameras.observations == []
     assert "a face" not in repr(lines)
     assert CANARY not in b"".join(record.value or b"" for record in cameras.world.delivery.sent)
+
+
+# --- the picture processes ----------------------------------------------------------------------------------------
+
+
+def test_a_picture_that_breaks_its_decoder_is_a_dead_letter_and_those_behind_it_are_looked_at(
+    cameras: Cameras,
+) -> None:
+    cameras.pictures.failure = PictureBrokeDecoder(EndReason.CRASHED)
+    cameras.sees(frame())
+    cameras.pictures.failure = None
+    cameras.sees(frame(event_id="next"))
+    assert cameras.causes == [Cause.PICTURE_BROKE_DECODER]
+    assert [observation.observation_id for observation in cameras.observations] == ["next"]
+
+
+def test_a_redaction_that_fails_withholds_the_picture_and_the_observation_goes_out(cameras: Cameras) -> None:
+    cameras.pictures.redact = lambda *_: 1 / 0  # type: ignore[assignment, method-assign, return-value] # it fails
+    cameras.sees(frame())
+    (observation,) = cameras.observations
+    assert observation.media is None
+    assert cameras.world.count("callbox_pictures_total", outcome="detection_failed") == 1
+
+
+def test_without_picture_processes_the_worker_ends_and_no_frame_is_lost(cameras: Cameras) -> None:
+    cameras.pictures.failure = PicturesFailed("none starts")
+    with pytest.raises(PicturesFailed):
+        cameras.sees(frame())
+    assert cameras.world.delivery.sent == []
+
+
+def test_the_rule_s_memory_is_the_worker_s_own() -> None:
+    cameras = Cameras()
+    cameras.agent._rule = judge
+    cameras.sees(*[frame(at_s=second) for second in range(7)])
+    cameras.sees(frame(at_s=6), frame(at_s=60), appended_s=60)
+    lengths = [None if window is None else len(window) for window in cameras.pictures.windows]
+    assert lengths == [0, 1, 2, 3, 4, 4, 4, None, 0]
+
+
+def test_the_picture_processes_end_with_the_agent(cameras: Cameras) -> None:
+    run(cameras.agent.finish())
+    assert cameras.pictures.is_closed
 
 
 # --- a camera is alive --------------------------------------------------------------------------------------------
