@@ -24,10 +24,10 @@ from callbox.send.event import (
 )
 from callbox.terminal.printable import printable
 from callbox.terminal.times import parse_span, parse_time
-from processors.intake.pillar_event import ID_LENGTH
 from schemas.enums import PillarKind
 from schemas.errors import AnswerMissing
 from schemas.feeds import PillarEvent
+from schemas.ids import ID_LENGTH
 from schemas.units import EpochMs
 from streams.clock import monotonic, now_ms
 from streams.kafka.admin import assert_reachable

@@ -8,7 +8,7 @@ from schemas.enums import Feed, InputKind, PillarKind
 from schemas.errors import Cause, DecodeError
 from schemas.feeds import PillarEvent
 from schemas.fusion_log import FusionInput, PillarFact
-from schemas.ids import fingerprint
+from schemas.ids import bounded_id, fingerprint
 from schemas.units import DAY_MS, SECOND_MS, EpochMs
 
 AHEAD_MS = 20 * SECOND_MS
@@ -16,11 +16,6 @@ AHEAD_MS = 20 * SECOND_MS
 
 BEHIND_MS = DAY_MS
 """An older time is replaced, even if the gateway was disconnected for longer than this."""
-
-ID_LENGTH = 128
-"""Characters. Longer ids are shortened: the fold keeps ids, and no source may decide how much memory that takes."""
-
-_KEPT = 100  # characters that a shortened id keeps, so that people recognise it
 
 
 def trusted_times(
@@ -91,13 +86,6 @@ def bare_press(event: PillarEvent, appended_at: EpochMs, *, place: str) -> Pilla
 def to_input(fact: PillarFact, zone: str) -> FusionInput:
     """Put a fact into the log's envelope; `zone` is the record's key."""
     return envelope(InputKind.PILLAR_EVENT, fact.event_id, zone, fact)
-
-
-def bounded_id(value: str) -> str:
-    """The id itself, or a shortened one of at most ID_LENGTH characters that is equal for equal ids."""
-    if len(value) <= ID_LENGTH:
-        return value
-    return f"{value[:_KEPT]}~{fingerprint(value)}"
 
 
 def record_place(topic: str, partition: int, offset: int) -> str:

@@ -17,10 +17,9 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from processors.intake.pillar_event import bounded_id
 from schemas.enums import InputKind
 from schemas.fusion_log import ClockNotice
-from schemas.ids import fingerprint
+from schemas.ids import bounded_id, fingerprint
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import SECOND_MS, EpochMs
 from streams.kafka.producer import ProducerRecord, RecordMetadata

@@ -15,14 +15,14 @@ from functools import partial
 import structlog
 
 from processors.intake.ack import ack_input
-from processors.intake.pillar_event import bare_press, bounded_id, intake, record_place, to_input
+from processors.intake.pillar_event import bare_press, intake, record_place, to_input
 from schemas.ack import Acknowledgement
 from schemas.codec import decode
 from schemas.enums import Feed, InputKind, PillarKind
 from schemas.errors import CallboxError, Cause, DecodeError
 from schemas.feeds import PillarEvent
 from schemas.fusion_log import DeadLetterNotice
-from schemas.ids import fingerprint
+from schemas.ids import bounded_id, fingerprint
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from schemas.topics import ACKS, PILLAR_EVENTS, REGISTRY
 from streams.kafka.batch import Batch

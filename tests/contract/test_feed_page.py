@@ -5,10 +5,11 @@ import re
 import msgspec
 import pytest
 
-from processors.intake.pillar_event import AHEAD_MS, BEHIND_MS, ID_LENGTH
+from processors.intake.pillar_event import AHEAD_MS, BEHIND_MS
 from processors.state.policy import FusionPolicy
 from schemas.enums import PillarKind
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
+from schemas.ids import ID_LENGTH
 from schemas.topics import BY_NAME
 from schemas.units import DAY_MS, SECOND_MS
 from tests.support.documents import blocks, names, rows, text_of

@@ -15,10 +15,11 @@ from callbox.send.event import (
     real_after_all,
     unregistered_warning,
 )
-from processors.intake.pillar_event import ID_LENGTH, intake
+from processors.intake.pillar_event import intake
 from processors.rules.device_event import FAULTS
 from schemas.enums import PillarKind
 from schemas.feeds import PillarEvent
+from schemas.ids import ID_LENGTH
 from schemas.topics import ALERTS, MAINTENANCE, TEST_ALERTS
 from tests.support.log_records import ms
 from tests.support.timeline import Timeline

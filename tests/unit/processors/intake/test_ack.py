@@ -3,11 +3,10 @@
 import pytest
 
 from processors.intake.ack import ack_input, zone_of_incident
-from processors.intake.pillar_event import ID_LENGTH
 from schemas.ack import NOTE_LENGTH, AckFact, Acknowledgement, Actor
 from schemas.codec import decode
 from schemas.enums import AckAction, AckReason, InputKind
-from schemas.ids import fingerprint
+from schemas.ids import ID_LENGTH, fingerprint
 from schemas.registry import UNASSIGNED_ZONE
 from tests.support.log_records import ms
 

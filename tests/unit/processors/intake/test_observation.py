@@ -6,11 +6,12 @@ import pytest
 from msgspec.structs import replace
 
 from processors.intake.observation import PERMILLE, fire_input, frame_id
-from processors.intake.pillar_event import ID_LENGTH, record_place
+from processors.intake.pillar_event import record_place
 from schemas.codec import decode, encode
 from schemas.enums import Hazard, InputKind
 from schemas.feeds import CameraFrame
 from schemas.fusion_log import Observation
+from schemas.ids import ID_LENGTH
 from schemas.units import DAY_MS, EpochMs
 
 NOW = EpochMs(1_760_000_000_000)

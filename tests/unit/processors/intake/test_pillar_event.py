@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.intake.pillar_event import ID_LENGTH, bounded_id, intake, record_place, to_input
+from processors.intake.pillar_event import intake, record_place, to_input
 from schemas.codec import decode, encode
 from schemas.enums import InputKind, PillarKind
 from schemas.errors import Cause, DecodeError
 from schemas.feeds import PillarEvent
 from schemas.fusion_log import PillarFact
+from schemas.ids import ID_LENGTH, bounded_id
 from schemas.units import DAY_MS, EpochMs
 
 NOW = EpochMs(1_760_000_000_000)

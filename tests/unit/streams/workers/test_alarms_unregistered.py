@@ -2,12 +2,12 @@
 
 import pytest
 
-from processors.intake.pillar_event import ID_LENGTH
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind
 from schemas.errors import AccessDenied, BrokerUnavailable, Cause, DeliveryFailed
 from schemas.feeds import PillarEvent
 from schemas.fusion_log import PillarFact
+from schemas.ids import ID_LENGTH
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT, PILLAR_EVENTS, REGISTRY
 from streams.workers.alarms import AlarmsAgent
