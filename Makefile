@@ -24,7 +24,7 @@ models: setup
 	$(BIN)/callbox models fetch
 
 demo: models
-	$(BIN)/callbox demo --out $(OUT) $(if $(DATA),--data $(DATA))
+	$(BIN)/callbox demo --out "$(OUT)" $(if $(DATA),--data "$(DATA)")
 
 # Two at a time: tests of kills wait most of their time. A file stays with one process, and so do its brokers.
 # With FILE only the tests of that file. What needs minutes by nature is marked `long` and runs in test-long.

@@ -15,8 +15,9 @@ import threading
 from collections import deque
 from typing import Final
 
-import click
 import structlog
+
+from callbox.terminal.printable import echo
 
 log = structlog.get_logger(__name__)
 
@@ -132,4 +133,4 @@ def write_error(text: str) -> None:
             handler.put(text)
             handler.flush()
             return
-    click.echo(text, err=True)
+    echo(text, err=True)

@@ -168,7 +168,7 @@ def test_a_file_that_inflates_without_end_is_refused(tmp_path: Path, monkeypatch
     wheel = wheel_of({"tiny/net.onnx": bytes(64 << 20)})
     (tmp_path / "stick").mkdir()
     (tmp_path / "stick" / WHEEL).write_bytes(wheel)
-    with pytest.raises(InputMissing, match="net.onnx has more than 1 MiB"):
+    with pytest.raises(InputMissing, match=r"net\.onnx has more than 1 MiB"):
         fetch(tmp_path / "cache", source=tmp_path / "stick", manifests=[manifest_of(wheel)])
 
 

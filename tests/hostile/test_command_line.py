@@ -1,0 +1,354 @@
+"""What a command deletes, writes, prints and finds in order.
+
+Who attacks differs. A gateway, a camera or a dispatch system decides about ids, names and notes that a command prints
+or makes files of. Another user of the machine lays links and files into folders that a command writes. And an operator
+in a hurry names a folder that holds something else, or a config with a password that all can read. The boundary is the
+command: it deletes what it made itself, writes inside its folder, prints text only, and names what is open.
+"""
+
+import dataclasses
+import io
+import json
+import logging
+import os
+import sys
+from html import unescape
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from rich.console import Console
+
+from callbox.cli import run as callbox
+from callbox.demo.live import Lines, Screen, cells
+from callbox.demo.report.files import (
+    ALERTS_FILE,
+    LOGS,
+    MARKER,
+    PAGE,
+    RECORDING,
+    SNAPSHOTS,
+    claim,
+    write_page,
+    write_records,
+)
+from callbox.demo.report.page import picture_file, render_page
+from callbox.demo.result import RunResult
+from callbox.demo.watch import Arrival
+from callbox.logging import LogFormat, configure_logs
+from callbox.terminal.printable import echo, echo_json, json_text, printable
+from schemas.codec import encode
+from schemas.errors import FileRefused
+from schemas.evidence import EvidenceSnapshot
+from schemas.units import EpochMs
+from tests.support.demo_run import alerts, run_result
+from tests.support.log_records import START
+from tests.support.source_tree import modules
+
+NASTY = (
+    "../../x",
+    "/etc/x",
+    "a\x1b[2J\x1b]0;owned\x07b",
+    "a\x9b31mb",
+    "first\nsecond",
+    "line\u2028separator",
+    "\u202egpj.exe",
+    "\u2066isolate",
+    "zero\u200bwidth",
+    "\x00",
+    "\x7f",
+    "\ufffe\uffff",
+    "<script>alert(1)</script>",
+    "'\" onerror=alert(1) x='",
+    "[bold red]markup[/]",
+)
+
+
+# --- the folder of the demo ---------------------------------------------------------------------------------------
+
+
+def of_an_earlier_run(out: Path) -> Path:
+    """A folder that the demo has made, with the files of a run."""
+    claim(out)
+    for name in (SNAPSHOTS, LOGS):
+        (out / name).mkdir()
+    for name in (ALERTS_FILE, RECORDING, PAGE, f"{LOGS}/fusion.log", f"{LOGS}/alarms.metrics"):
+        (out / name).write_text("earlier")
+    (out / SNAPSHOTS / picture_file("frame-1")).write_text("earlier")
+    return out
+
+
+def files_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+def test_the_demo_removes_the_files_of_its_earlier_run(tmp_path: Path) -> None:
+    out = of_an_earlier_run(tmp_path / "deep" / "out")
+    claim(out)
+    assert files_in(out) == {MARKER}
+    claim(out)  # an interrupted run has left nothing but the marker
+
+
+def test_an_empty_folder_may_become_the_demo_s(tmp_path: Path) -> None:
+    claim(tmp_path)
+    assert files_in(tmp_path) == {MARKER}
+
+
+@pytest.mark.parametrize("name", ["logs/theirs.log", "logs/fusion.log", "snapshots/a.jpg", "notes.txt", PAGE])
+def test_a_folder_that_the_demo_has_not_made_is_left_alone(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "out" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("mine")
+    with pytest.raises(FileRefused, match="not a folder that the demo made"):
+        claim(tmp_path / "out")
+    assert file.read_text() == "mine"
+    assert MARKER not in files_in(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "name", ["notes.txt", "logs/notes.txt", "logs/kafka.log", "snapshots/holiday.jpg", "logs/old/fusion.log"]
+)
+def test_where_somebody_has_put_a_file_among_those_of_the_demo_nothing_is_removed(
+    name: str, tmp_path: Path
+) -> None:
+    out = of_an_earlier_run(tmp_path / "out")
+    (out / name).parent.mkdir(exist_ok=True)
+    (out / name).write_text("mine")
+    before = files_in(out)
+    with pytest.raises(FileRefused, match="which the demo has not made"):
+        claim(out)
+    assert files_in(out) == before
+
+
+def test_a_link_is_not_the_demo_s_folder(tmp_path: Path) -> None:
+    of_an_earlier_run(tmp_path / "real")
+    (tmp_path / "out").symlink_to(tmp_path / "real")
+    with pytest.raises(FileRefused, match="a link"):
+        claim(tmp_path / "out")
+    assert PAGE in files_in(tmp_path / "real")
+
+
+@pytest.mark.parametrize("name", [LOGS, SNAPSHOTS, PAGE, f"{LOGS}/plates.log"])
+def test_a_link_inside_the_folder_is_not_followed(name: str, tmp_path: Path) -> None:
+    out = of_an_earlier_run(tmp_path / "out")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "fusion.log").write_text("mine")
+    if (out / name).is_dir():
+        for file in (out / name).iterdir():
+            file.unlink()
+        (out / name).rmdir()
+    (out / name).unlink(missing_ok=True)
+    (out / name).symlink_to(elsewhere)
+    with pytest.raises(FileRefused, match="which the demo has not made"):
+        claim(out)
+    assert (elsewhere / "fusion.log").read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "other text"])
+def test_a_marker_of_another_kind_is_none(kind: str, tmp_path: Path) -> None:
+    real = of_an_earlier_run(tmp_path / "real")
+    out = tmp_path / "out"
+    (out / LOGS).mkdir(parents=True)
+    (out / LOGS / "fusion.log").write_text("mine")
+    if kind == "link":
+        (out / MARKER).symlink_to(real / MARKER)
+    elif kind == "folder":
+        (out / MARKER).mkdir()
+    else:
+        (out / MARKER).write_text("callbox demo")
+    with pytest.raises(FileRefused, match="not a folder that the demo made"):
+        claim(out)
+    assert (out / LOGS / "fusion.log").read_text() == "mine"
+
+
+def test_root_home_and_the_repository_are_no_folders_of_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(Path(__file__).parents[2])
+    for out in (Path("/"), tmp_path / "home", tmp_path / "home" / ".." / "home", Path()):
+        before = {path.name for path in out.iterdir()}
+        with pytest.raises(FileRefused, match=r"not a folder of its own|not a folder that the demo made"):
+            claim(out)
+        assert {path.name for path in out.iterdir()} == before
+
+
+def test_a_folder_that_others_may_write_is_not_used(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    out.chmod(0o777)
+    with pytest.raises(FileRefused, match="others could exchange"):
+        claim(out)
+
+
+def test_a_folder_of_another_user_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    if os.geteuid() == 0:
+        os.chown(out, 12345, 12345)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(FileRefused, match="others could exchange"):
+        claim(out)
+
+
+def test_a_file_in_the_folder_s_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    for out in (tmp_path / "out", tmp_path / "out" / "deeper"):
+        with pytest.raises(FileRefused, match="out"):
+            claim(out)
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+# --- files named by ids -------------------------------------------------------------------------------------------
+
+
+def run_of(name: str) -> RunResult:
+    """A run with a picture of this id, of a camera of this name, and an alert with texts of it."""
+    result = run_result(name)
+    picture = EvidenceSnapshot(
+        snapshot_id=name,
+        camera_id=name,
+        captured_at=EpochMs(START + 4000),
+        jpeg=b"jpeg",
+        sha256="0",
+        width=320,
+        height=180,
+    )
+    placed = [
+        dataclasses.replace(
+            each,
+            alert=replace(
+                each.alert,
+                texts=tuple(replace(text, lang=name, headline=name) for text in each.alert.texts),
+                sources=tuple(replace(source, device_id=name) for source in each.alert.sources),
+                zone=name,
+                responsible_unit=name,
+            ),
+        )
+        for each in result.collected.alerts
+    ]
+    collected = dataclasses.replace(result.collected, alerts=placed, evidence={(0, 0): picture})
+    return dataclasses.replace(result, collected=collected)
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_an_id_names_no_file_outside_the_demo_s_folder(name: str, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    claim(out)
+    result = run_of(name)
+    write_records(result, out)
+    write_page(result, [], out)
+    assert {path.name for path in tmp_path.iterdir()} == {"deep"}
+    assert {path.name for path in (tmp_path / "deep").iterdir()} == {"out"}
+    assert files_in(out / SNAPSHOTS) == {picture_file(name)}
+    claim(out)  # and all of it is the demo's own
+    assert files_in(out) == {MARKER}
+
+
+@given(name=st.text())
+def test_the_file_of_a_picture_is_a_plain_name(name: str) -> None:
+    file = picture_file(name)
+    assert Path(file).name == file
+    assert file.isascii()
+    assert file.isprintable()
+
+
+# --- what is printed ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_the_page_and_the_files_of_a_run_hold_text_only(name: str, tmp_path: Path) -> None:
+    page = render_page(run_of(name), [name], SNAPSHOTS)
+    assert all(line.isprintable() for line in page.split("\n"))
+    assert "<script>" not in page
+    assert unescape(page).count(printable(name)) > 0
+    svg = page[page.index("<svg") : page.index("</svg>") + len("</svg>")]
+    ET.fromstring(svg)
+    claim(tmp_path)
+    write_records(run_of(name), tmp_path)
+    lines = (tmp_path / ALERTS_FILE).read_text("utf-8").split("\n")
+    assert all(line.isprintable() for line in lines)
+    assert json.loads(lines[0])["alert"]["zone"] == name
+
+
+@pytest.mark.parametrize("name", NASTY)
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_what_the_demo_shows_is_text_only(name: str, is_terminal: bool) -> None:
+    placed = alerts()[0]
+    arrival = Arrival(placed.topic, encode(replace(placed.alert, zone=name)), EpochMs(START))
+    shown, _style = cells(1.0, arrival)
+    assert all(cell.isprintable() for cell in shown)
+    console = Console(file=io.StringIO(), force_terminal=is_terminal, width=200)
+    display = Screen(console) if is_terminal else Lines(console)
+    display.note(name)
+    display.step(1.0, name)
+    display.arrived(1.0, arrival)
+    display.close()
+    assert isinstance(console.file, io.StringIO)
+    for forbidden in ("\x1b[2J", "\x1b]0", "\x9b", "\u202e", "\u2066", "\u200b", "\x07", "\x00"):
+        assert forbidden not in console.file.getvalue()
+
+
+@given(text=st.text())
+def test_json_for_a_terminal_is_printable_and_the_same_value(text: str) -> None:
+    line = json_text(msgspec.json.encode({"text": text}))
+    assert line.isprintable()
+    assert json.loads(line) == {"text": text}
+
+
+def test_lines_and_json_that_commands_print_are_text_only(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in NASTY:
+        echo(name)
+        echo(name, err=True)
+        echo_json({"id": name})
+        echo_json({"id": name}, indent=True)
+    printed = capsys.readouterr()
+    for line in (printed.out + printed.err).split("\n"):
+        assert line.isprintable()
+
+
+def test_no_command_prints_past_the_module_that_makes_text_safe() -> None:
+    """The board of incidents alone prints by itself: its rows carry colours, and its cells are printable."""
+    may = {"callbox/terminal/printable.py", "callbox/commands/incidents.py"}
+    past = [
+        module.path
+        for module in modules("callbox").values()
+        if ("click.echo(" in module.text or "click.secho(" in module.text) and module.path not in may
+    ]
+    assert past == []
+
+
+def test_an_error_of_a_command_is_text_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "callbox.toml"
+    file.write_text('[kafka]\nbootstrap = "\\u001b[2J\\u202e"\n', encoding="utf-8")
+    assert callbox(["--config", str(file), "config", "check"]) == FileRefused.exit_code
+    assert all(line.isprintable() for line in capsys.readouterr().err.split("\n"))
+
+
+@pytest.mark.parametrize("log_format", LogFormat)
+def test_a_log_line_is_text_only(log_format: LogFormat, monkeypatch: pytest.MonkeyPatch) -> None:
+    import structlog  # noqa: PLC0415
+
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    before = logging.getLogger().handlers[:]
+    try:
+        configure_logs(log_format)
+        log = structlog.get_logger("test")
+        for name in NASTY:
+            log.warning("device.odd", device_id=name, ids=[name])
+            log.error("device.failed", exc_info=ValueError(name))
+    finally:
+        logging.getLogger().handlers[:] = before
+    assert written.getvalue()
+    lines = (
+        written.getvalue().replace("\x7f", "").split("\n")
+    )  # JSON escapes all but DEL, on which nothing acts
+    assert all(line.isprintable() for line in lines)
