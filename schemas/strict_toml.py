@@ -33,6 +33,9 @@ _ARRAY: Final = re.compile(rf"\s*\[\[\s*{_KEY}")
 _HEADS: Final = (_ARRAY, re.compile(rf"\s*\[\s*{_KEY}"), re.compile(rf"\s*{_KEY}\s*[=.]"))
 """How a key stands at the start of a line: an array of tables, a table, a value."""
 
+_SECRETS: Final = ("password", "secret", "ssl_key")
+"""Words in a path whose value is not quoted: a secret may have been typed in the place of its file."""
+
 _LONGEST_QUOTE: Final = 60  # characters of a wrong value: enough to find it, and short enough for one line
 
 _ARRAYS: Final = (inspect.ListType, inspect.VarTupleType, inspect.SetType, inspect.FrozenSetType)
@@ -185,7 +188,7 @@ def _explain(message: str, table: Mapping[str, Any], record: Any) -> str:
         if field["trouble"].startswith("missing"):
             return f"{at}: missing"
         return f"{at}: unknown key, allowed are {_listed(_keys(_type_at(record, steps)))}"
-    quoted = _quoted(table, steps)
+    quoted = None if any(word in place for word in _SECRETS) else _quoted(table, steps)
     if what.startswith("Invalid enum value"):
         found = "the value" if quoted is None else quoted
         return f"{place}: {found} is none of {_listed(_members(_type_at(record, steps)))}"

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import click
 import msgspec
+import structlog
 
+from callbox.config import find_config
+from callbox.config_findings import findings
 from callbox.invocation import Invocation
 from callbox.log_thread import write_in_background
 from callbox.terminal.choices import replica_name
@@ -13,6 +16,8 @@ from models.weights import cache_root
 from streams.worker.agent import MakeAgent
 from streams.worker.process import run_worker
 from streams.worker.spec import REPLICABLE, WORKERS
+
+log = structlog.get_logger(__name__)
 
 
 @click.command()
@@ -45,5 +50,7 @@ def start_worker(
     if http_port is not None:
         settings = msgspec.structs.replace(settings, http_port=http_port)
     write_in_background(sys.stderr.fileno())
+    for finding in findings(config, find_config(invocation.config_file, invocation.environment)):
+        log.warning("config.open", severity=finding.severity, setting=finding.place, found=finding.text)
     cache = Path(config.models.cache) if config.models.cache else cache_root()
     run_worker(WORKERS[name], make_agent, config.kafka, settings, config.runtime, cache, replica)
