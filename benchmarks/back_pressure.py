@@ -174,7 +174,13 @@ class _Bench:
 
     def _default_faust(self, seconds: float) -> float:
         """The most that Faust as it comes holds in the same time with the same in front of it."""
-        command = [sys.executable, "-m", "benchmarks.throughput.peers.default_faust", self._kafka.bootstrap]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "benchmarks.throughput.peers.default_faust",
+            self._kafka.bootstrap,
+        ]
         program = PeerProcess([*command, "pillars", "default-faust", str(free_port())], self._folder / "peer")
         try:
             return round(self._most(program, seconds), 1)

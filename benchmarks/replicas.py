@@ -179,7 +179,15 @@ class _Round:
         return kills
 
     def _loop(self, role: str, topic: str, *arguments: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "benchmarks.support.open_loop", role, self._kafka.bootstrap, topic]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "benchmarks.support.open_loop",
+            role,
+            self._kafka.bootstrap,
+            topic,
+        ]
         return subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)
 
 

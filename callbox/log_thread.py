@@ -19,10 +19,10 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-import click
 import structlog
 
 from callbox.log_limit import LineLimit
+from callbox.terminal.printable import echo
 from streams.clock import monotonic
 
 log = structlog.get_logger(__name__)
@@ -213,4 +213,4 @@ def write_error(text: str) -> None:
             handler.put(text)
             handler.flush()
             return
-    click.echo(text, err=True)
+    echo(text, err=True)

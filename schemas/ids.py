@@ -45,16 +45,18 @@ def is_printable(value: str) -> bool:
 
 
 def bounded_id(value: str) -> str:
-    """The id itself, or one of at most ID_LENGTH printable characters in its place, which is equal for equal ids.
+    """The id itself, or a replacement that is equal for equal ids and differs for others.
 
-    One that is too long keeps its beginning; of one that is not printable nothing is kept. Both are marked by a `~`
-    before the fingerprint.
+    An id becomes a key, a cell of a table, a part of a file name and a text in XML. Control characters, line ends,
+    escape sequences of terminals and marks that turn the direction of a text have no place in any of them.
+
+    Returns:
+        The id where it has at most ID_LENGTH characters, all printable. Otherwise the printable ones among its first
+        100, a `~`, and the fingerprint of the whole.
     """
-    if not is_printable(value):
-        return f"~{fingerprint(value)}"
-    if len(value) <= ID_LENGTH:
+    if len(value) <= ID_LENGTH and is_printable(value):
         return value
-    return f"{value[:_KEPT]}~{fingerprint(value)}"
+    return f"{_UNPRINTABLE.sub('', value[:_KEPT])}~{fingerprint(value)}"
 
 
 def bounded_text(value: str, length: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from benchmarks.support.fixtures import listed_vehicle, standing_device
-from processors.plates.verification import read_id
+from processors.intake.plate_read import read_id
 from schemas.codec import decode, encode
 from schemas.enums import DeviceKind, PlateClass, PlateColour
 from schemas.feeds import PlateRead

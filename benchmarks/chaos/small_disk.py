@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from callbox_testkit.programs import installed_program
+
 PAGE: Final = 4096  # a tmpfs allocates by pages
 SIZE_KIB: Final = 256
 """Room for the log lines of a worker's start, some hundred bytes each."""
@@ -35,7 +37,7 @@ class SmallDisk:
         self.path = Path(self._folder.name)
         try:
             subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", f"size={SIZE_KIB}k", "callbox-disk", str(self.path)],
+                [_program("mount"), "-t", "tmpfs", "-o", f"size={SIZE_KIB}k", "callbox-disk", str(self.path)],
                 capture_output=True,
                 text=True,
                 check=True,
@@ -61,8 +63,15 @@ class SmallDisk:
 
     def close(self) -> None:
         """Unmount it lazily: files that are still open stay usable until they are closed."""
-        subprocess.run(["umount", "--lazy", str(self.path)], check=True)
+        subprocess.run([_program("umount"), "--lazy", str(self.path)], check=True)
         self._folder.cleanup()
+
+
+def _program(name: str) -> str:
+    found = installed_program(name)
+    if found is None:
+        raise NoDisk(f"{name} is not installed")
+    return found
 
 
 def _write_until_full(growing: BinaryIO) -> None:

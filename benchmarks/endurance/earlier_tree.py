@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
+from callbox_testkit.programs import installed_program
 from processors.state.partition_state import FOLD_VERSION, FORMAT_VERSION
 from schemas.errors import InputMissing
 
@@ -195,10 +196,11 @@ print(state.FOLD_VERSION, state.FORMAT_VERSION)
 
 
 def _git(*arguments: str) -> bytes:
+    git = installed_program("git")
+    if git is None:
+        raise InputMissing("git is not installed: the earlier commit cannot be read")
     try:
-        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, check=True)
-    except FileNotFoundError:
-        raise InputMissing("git is not installed: the earlier commit cannot be read") from None
+        done = subprocess.run([git, "-C", str(ROOT), *arguments], capture_output=True, check=True)
     except subprocess.CalledProcessError as error:
         what = error.stderr.decode(errors="replace").strip()
         raise InputMissing(f"git {arguments[0]}: {what}; a shallow clone lacks earlier commits") from None

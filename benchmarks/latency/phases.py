@@ -104,7 +104,7 @@ class Meter:
 
     def _receiver(self, line: Line, first: int, presses: int, lost_after_s: float) -> "subprocess.Popen[str]":
         numbers = ("--first", str(first), "--expect", str(presses), "--lost-after", str(lost_after_s))
-        command = [sys.executable, "-m", "benchmarks.support.open_loop", "receive", self._bootstrap]
+        command = [sys.executable, "-P", "-m", "benchmarks.support.open_loop", "receive", self._bootstrap]
         receiver = subprocess.Popen(
             [*command, line.receive_from, *numbers, "--stop-file", str(self._stop), "--out", str(self._got)],
             stdout=subprocess.PIPE,

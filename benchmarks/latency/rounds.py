@@ -203,7 +203,7 @@ def _items(page: str) -> float:
 @contextmanager
 def running(module: str, *arguments: str) -> "Iterator[subprocess.Popen[bytes]]":
     """A helper process of the bench, until the block ends."""
-    process = subprocess.Popen([sys.executable, "-m", module, *arguments])
+    process = subprocess.Popen([sys.executable, "-P", "-m", module, *arguments])
     try:
         yield process
     finally:

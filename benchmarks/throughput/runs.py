@@ -180,7 +180,7 @@ class Rounds:
     def _peer(self, runner: str, group: str) -> Program:
         python = str(self._peers_python) if runner in IN_OWN_ENVIRONMENT else sys.executable
         module = f"benchmarks.throughput.peers.{MODULES[runner]}"
-        command = [python, "-m", module, self._bootstrap, self._feed, group]
+        command = [python, "-P", "-m", module, self._bootstrap, self._feed, group]
         if runner == "default_faust":
             command.append(str(free_port()))
         return PeerProcess(command, self._folder / group)

@@ -14,7 +14,7 @@ from callbox.demo.live import display_for
 from callbox.demo.processes.broker import Broker, MissingBroker
 from callbox.demo.processes.embedded_broker import EmbeddedBroker
 from callbox.demo.processes.existing_kafka import ExistingKafka
-from callbox.demo.report.files import clear
+from callbox.demo.report.files import claim
 from callbox.demo.run import read_script, run
 from callbox.invocation import Invocation
 from models.weights import cache_root
@@ -67,8 +67,7 @@ def demo(
         signal.signal(number, _end)  # the workers and the broker are ended on the way out
     broker = _broker(BrokerKind(broker_kind), kafka, cache, out)
     script = read_script(scenario_file, data, cache)
-    out.mkdir(parents=True, exist_ok=True)
-    clear(out)
+    claim(out)
     display = display_for(Console())
     result = run(script, broker, out, cache, display)
     problems = finish(result, out)

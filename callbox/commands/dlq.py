@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import click
-import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -27,6 +26,7 @@ from callbox.dead_letters.lines import (
 )
 from callbox.dead_letters.reading import dead_letter_at, dead_letter_records
 from callbox.invocation import Invocation
+from callbox.terminal.printable import echo, echo_json
 from schemas.units import EpochMs
 from streams.kafka.admin import assert_reachable
 from streams.kafka.producer import RecordMetadata
@@ -71,18 +71,18 @@ def list_(
     assert_reachable(kafka)
     found = ledger(dead_letter_records(kafka, TOPICS_WITH_DEAD_LETTERS if topic is None else (topic,), since))
     if found.unreadable:
-        click.echo(f"{found.unreadable} dead letters cannot be read by this release", err=True)
+        echo(f"{found.unreadable} dead letters cannot be read by this release", err=True)
     records = [given for given in found.records if cause in {None, given.cause.value}]
     if as_json:
         for given in records:
-            click.echo(msgspec.json.encode(given).decode())
+            echo_json(given)
     elif records:
         _print(COUNT_HEADINGS, map(count_row, count_by_cause(records)))
         if newest:
-            click.echo()
+            echo()
             _print(RECORD_HEADINGS, map(record_row, records[:newest]))
     else:
-        click.echo("no dead letters")
+        echo("no dead letters")
 
 
 @dlq.command()
@@ -95,10 +95,10 @@ def show(invocation: Invocation, *, place: RecordMetadata, as_json: bool) -> Non
     assert_reachable(kafka)
     seen = view_of(dead_letter_at(kafka, place))
     if as_json:
-        click.echo(msgspec.json.encode(seen).decode())
+        echo_json(seen)
         return
     for label, text in dead_letter_details(seen):
-        click.echo(f"{label:13}{text}")
+        echo(f"{label:13}{text}")
 
 
 def _print(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

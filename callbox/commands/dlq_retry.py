@@ -26,6 +26,7 @@ from callbox.dead_letters.retry import (
     refused_for_good,
 )
 from callbox.invocation import Invocation
+from callbox.terminal.printable import echo
 from schemas.errors import Cause, DeadLetterRefused, InputMissing
 from schemas.units import EpochMs
 from streams.clock import now_ms
@@ -108,7 +109,7 @@ def _dead_letters(kafka: KafkaConfig, wanted: _Wanted) -> Iterator[LocatedDeadLe
         return
     listed = ledger(dead_letter_records(kafka, (wanted.topic,), wanted.since))
     if listed.unreadable:
-        click.echo(f"{listed.unreadable} dead letters cannot be read by this release", err=True)
+        echo(f"{listed.unreadable} dead letters cannot be read by this release", err=True)
     firsts = {given.first for given in listed.records if given.cause is wanted.cause}
     for record in dead_letter_records(kafka, (wanted.topic,), wanted.since) if firsts else ():
         place = format_place(RecordMetadata(record.topic, record.partition, record.offset))
@@ -152,7 +153,7 @@ def _retry(kafka: KafkaConfig, decided: Iterable[_Decided], *, dry_run: bool) ->
         arrived = iter([] if dry_run else publish(kafka, outgoing))
         for each in few:
             results.append(each.decision.result)
-            click.echo(_line(each, None if each.decision.outgoing is None else next(arrived, None)))
+            echo(_line(each, None if each.decision.outgoing is None else next(arrived, None)))
     return results
 
 
@@ -179,4 +180,4 @@ def _sum_up(results: list[RetryResult], *, dry_run: bool) -> None:
         raise DeadLetterRefused(text)
     if RetryResult.GONE in results:
         raise InputMissing(text)
-    click.echo(text if results else "no such dead letters")
+    echo(text if results else "no such dead letters")

@@ -10,6 +10,7 @@ from callbox.maintenance.exercises import EXERCISE_S, LONGEST_EXERCISE_MS, exerc
 from callbox.maintenance.windows import assert_zones
 from callbox.registry.in_force import read_registry
 from callbox.terminal.actor import actor_options
+from callbox.terminal.printable import echo
 from callbox.terminal.times import format_local_time, format_span, parse_span
 from schemas.ack import Actor
 from schemas.enums import InputKind
@@ -63,7 +64,7 @@ def start_exercise(
 ) -> None:
     """Announce an exercise in each ZONE. Said again, it moves the end."""
     for notice in _tell(invocation.config.kafka, zones, lasts_ms, actor, organisation):
-        click.echo(f"{notice.zone}: exercise until {format_local_time(notice.ends_at, None)}")
+        echo(f"{notice.zone}: exercise until {format_local_time(notice.ends_at, None)}")
 
 
 @exercise.command("end")
@@ -73,7 +74,7 @@ def start_exercise(
 def end_exercise(invocation: Invocation, /, *, zones: tuple[str, ...], actor: str, organisation: str) -> None:
     """Say that the exercise in each ZONE is over."""
     for notice in _tell(invocation.config.kafka, zones, 0, actor, organisation):
-        click.echo(f"{notice.zone}: exercise over")
+        echo(f"{notice.zone}: exercise over")
 
 
 def _tell(

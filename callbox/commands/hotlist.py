@@ -10,6 +10,7 @@ import click
 
 from callbox.hotlist.hotlist_file import read_hotlist
 from callbox.invocation import Invocation
+from callbox.terminal.printable import echo
 from callbox.terminal.text_file import read_text
 from schemas.codec import encode
 from schemas.hotlist import HotlistEntry
@@ -48,7 +49,7 @@ def apply(invocation: Invocation, file: Path, *, dry_run: bool, allow_unsealed: 
         return
     # Withdrawn entries first: no vehicle is stopped for an entry that its authority has withdrawn.
     publish(kafka, [*(ProducerRecord(HOTLIST, key, None) for key in withdrawn), *map(_outgoing, entries)])
-    click.echo("applied")
+    echo("applied")
 
 
 def _outgoing(entry: HotlistEntry) -> ProducerRecord:
@@ -57,6 +58,6 @@ def _outgoing(entry: HotlistEntry) -> ProducerRecord:
 
 def _show(entries: tuple[HotlistEntry, ...], known: set[bytes], withdrawn: int, *, expired: int) -> None:
     new = sum(entry.entry_id.encode() not in known for entry in entries)
-    click.echo(f"{len(entries)} entries: {new} new, {len(entries) - new} renewed, {withdrawn} withdrawn")
+    echo(f"{len(entries)} entries: {new} new, {len(entries) - new} renewed, {withdrawn} withdrawn")
     if expired:
-        click.echo(f"{expired} expired: never a match")
+        echo(f"{expired} expired: never a match")

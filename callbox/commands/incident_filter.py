@@ -7,6 +7,7 @@ import click
 
 from callbox.incidents.board import read_board
 from callbox.terminal.choices import choice
+from callbox.terminal.printable import echo
 from schemas.alert import Alert
 from schemas.enums import Grade, Hazard, IncidentState
 from schemas.topics import INCIDENTS
@@ -50,5 +51,5 @@ def known_incidents(kafka: KafkaConfig) -> tuple[Alert, ...]:
     assert_reachable(kafka)
     read = read_board(kafka)
     if read.unreadable:
-        click.echo(f"{read.unreadable} records of {INCIDENTS} cannot be read", err=True)
+        echo(f"{read.unreadable} records of {INCIDENTS} cannot be read", err=True)
     return read.alerts

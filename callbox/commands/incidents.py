@@ -21,6 +21,7 @@ from callbox.incidents.lines import incident_details
 from callbox.incidents.rows import FLEXIBLE, HEADINGS, ROWS_OF_A_KIND, BoardRow, board_rows, grouping_line
 from callbox.incidents.selection import IncidentFilter
 from callbox.invocation import Invocation
+from callbox.terminal.printable import echo, echo_json
 from callbox.terminal.table import aligned
 from schemas.alert import Alert
 from schemas.enums import Grade
@@ -66,7 +67,7 @@ def list_(
         most = ROWS_OF_A_KIND if not all_rows and wanted.hazard is None and wanted.device is None else None
         _show_board(board_rows(found, now_ms(), shown_length(known), most=most))
     else:
-        click.echo("no incident is open" if wanted.is_empty else "no such incident")
+        echo("no incident is open" if wanted.is_empty else "no such incident")
 
 
 @incidents.command()
@@ -80,11 +81,11 @@ def show(invocation: Invocation, incident_id: str, *, as_json: bool) -> None:
         _show_json(alert)
         return
     for label, text in incident_details(alert, now_ms()):
-        click.echo(f"{label:12}{text}")
+        echo(f"{label:12}{text}")
 
 
 def _show_json(alert: Alert) -> None:
-    click.echo(msgspec.json.encode(alert).decode())
+    echo_json(alert)
 
 
 def _show_board(rows: Sequence[BoardRow]) -> None:
@@ -97,4 +98,4 @@ def _show_board(rows: Sequence[BoardRow]) -> None:
     )
     click.echo("\n".join((click.style(heading, bold=True), *styled)))
     if (grouped := grouping_line(rows)) is not None:
-        click.echo(f"\n{grouped}")
+        echo(f"\n{grouped}")

@@ -46,7 +46,7 @@ from callbox.maintenance.windows import (
 from callbox.registry.in_force import read_registry
 from callbox.terminal.actor import actor_options
 from callbox.terminal.choices import choice
-from callbox.terminal.printable import printable
+from callbox.terminal.printable import echo, echo_json, printable
 from callbox.terminal.times import format_local_time, parse_planned_time, parse_zone
 from schemas.ack import NOTE_LENGTH, Actor
 from schemas.codec import encode
@@ -192,12 +192,12 @@ def add(
     _show_plan(windows, plan.timezone)
     if recurrence is not None and recurrence.is_endless:
         last = format_local_time(EpochMs(now + HORIZON_MS), plan.timezone)
-        click.echo(f"the rule has no end: what lies after {last} must be planned again")
+        echo(f"the rule has no end: what lies after {last} must be planned again")
     if dry_run:
-        click.echo("nothing written")
+        echo("nothing written")
         return
     _write(kafka, windows, known, now)
-    click.echo(f"planned as revision {max(window.revision for window in windows)}")
+    echo(f"planned as revision {max(window.revision for window in windows)}")
 
 
 @maintenance.command("list")
@@ -216,7 +216,7 @@ def list_(
     assert_reachable(kafka)
     known = read_planned_work(kafka)
     if known.unreadable:
-        click.echo(f"{known.unreadable} records of {MAINTENANCE_WINDOWS} cannot be read", err=True)
+        echo(f"{known.unreadable} records of {MAINTENANCE_WINDOWS} cannot be read", err=True)
     wanted = [
         window
         for window in by_next_period(known.windows.values(), now)
@@ -224,13 +224,13 @@ def list_(
     ]
     if as_json:
         for window in wanted:
-            click.echo(msgspec.json.encode(window_json(window, now)).decode())
+            echo_json(window_json(window, now))
     elif wanted:
         Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH).print(
             _table(wanted, now, timezone)
         )
     else:
-        click.echo("no work is planned")
+        echo("no work is planned")
 
 
 @maintenance.command("end")
@@ -250,11 +250,11 @@ def end_window(
     known = read_planned_work(kafka).windows
     window = find_window(known, window_id)
     if (state := window_state(window, now)) not in _CURRENT:
-        click.echo(printable(f"{window.window_id}: {state} already, nothing written"))
+        echo(printable(f"{window.window_id}: {state} already, nothing written"))
         return
     ended = ended_window(window, actor=Actor(name=actor, organisation=organisation), note=note, now=now)
     _write(kafka, [ended], known, now)
-    click.echo(printable(f"{window.window_id}: ended as revision {ended.revision}; it was {state}"))
+    echo(printable(f"{window.window_id}: ended as revision {ended.revision}; it was {state}"))
 
 
 def _periods(plan: _PlanOptions, now: EpochMs) -> tuple[RecurrenceRule | None, tuple[Period, ...]]:
@@ -312,12 +312,12 @@ def _write(
 
 def _show_plan(windows: list[MaintenanceWindow], zone: tzinfo | None) -> None:
     for window in windows:
-        click.echo(printable(f"window   {window.window_id}  {covers(window)} in {window.zone}"))
+        echo(printable(f"window   {window.window_id}  {covers(window)} in {window.zone}"))
     periods = windows[0].periods
     for period in periods[:_PERIODS_SHOWN]:
-        click.echo(f"period   {period_text(period, zone)}")
+        echo(f"period   {period_text(period, zone)}")
     if (rest := len(periods) - _PERIODS_SHOWN) > 0:
-        click.echo(f"period   and {rest} more, the last {period_text(periods[-1], zone)}")
+        echo(f"period   and {rest} more, the last {period_text(periods[-1], zone)}")
 
 
 def _table(windows: list[MaintenanceWindow], now: EpochMs, zone: tzinfo | None) -> Table:

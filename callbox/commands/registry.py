@@ -20,11 +20,13 @@ from callbox.registry.changes import (
 )
 from callbox.registry.in_force import read_registry
 from callbox.registry.registry_file import read_site
+from callbox.terminal.printable import echo, printable
 from callbox.terminal.text_file import read_text
 from schemas.codec import encode
 from schemas.enums import InputKind
 from schemas.fusion_log import ExpectedFeeds
 from schemas.ids import fingerprint
+from schemas.registry import RegistryDevice
 from schemas.topics import FUSION_INPUT, REGISTRY
 from streams.clock import now_ms
 from streams.kafka.producer import ProducerRecord, publish
@@ -55,7 +57,7 @@ def apply(invocation: Invocation, file: Path, *, dry_run: bool, everything: bool
     feeds = _feeds(expected_feeds(wanted, changes.revision), partitions)
     publish(kafka, [*(forward(made) for made in log_inputs(changes)), *feeds])
     publish(kafka, _registry(changes, unreadable))
-    click.echo(f"applied as revision {changes.revision}")
+    echo(f"applied as revision {changes.revision}")
 
 
 def _feeds(feeds: ExpectedFeeds, partitions: int) -> list[ProducerRecord]:
@@ -74,17 +76,21 @@ def _registry(changes: RegistryChange, unreadable: list[bytes]) -> list[Producer
 
 
 def _show(changes: RegistryChange, unreadable: list[bytes]) -> None:
-    for device in changes.added:
-        click.echo(f"added    {device.device_id}  {device.kind} in {device.zone}")
-    for device in changes.changed:
-        click.echo(f"changed  {device.device_id}  {device.kind} in {device.zone}")
+    for word, devices in (("added", changes.added), ("changed", changes.changed)):
+        for device in devices:
+            echo(_line(word, device, f"{device.kind} in {device.zone}"))
     for old, new in changes.moved:
-        click.echo(f"moved    {new.device_id}  {old.zone} to {new.zone}")
+        echo(_line("moved", new, f"{old.zone} to {new.zone}"))
     for device in changes.removed:
-        click.echo(f"removed  {device.device_id}  {device.kind} in {device.zone}")
+        echo(_line("removed", device, f"{device.kind} in {device.zone}"))
     for key in unreadable:
-        click.echo(f"removed  {key!r}  a record that cannot be read")
+        echo(f"removed  {key!r}  a record that cannot be read")
     if changes.again:
-        click.echo(f"again    {len(changes.again)} devices as they were")
+        echo(f"again    {len(changes.again)} devices as they were")
     if changes.is_empty and not unreadable:
-        click.echo("no difference, nothing written")
+        echo("no difference, nothing written")
+
+
+def _line(word: str, device: RegistryDevice, what: str) -> str:
+    """One line of a change; what was removed may have been written by another program."""
+    return printable(f"{word:9}{device.device_id}  {what}")

@@ -22,7 +22,7 @@ from callbox.send.event import (
     real_after_all,
     unregistered_warning,
 )
-from callbox.terminal.printable import printable
+from callbox.terminal.printable import echo, printable
 from callbox.terminal.times import parse_span, parse_time
 from schemas.enums import PillarKind
 from schemas.errors import AnswerMissing
@@ -210,9 +210,9 @@ def _send(
         raise AnswerMissing(f"{', '.join(topics)}: no alert names it within {wait_s:g} s. {REASONS_FOR_NONE}")
     topic, alert = found
     if (text := real_after_all(event, topic)) is not None:
-        click.echo(f"warning: {text}", err=True)
-    click.echo(f"{alert.grade} {alert.action} ({alert.reason}) on {topic} after {took_s:.3f} s")
-    click.echo(f"incident {printable(alert.incident_id)}")
+        echo(f"warning: {text}", err=True)
+    echo(f"{alert.grade} {alert.action} ({alert.reason}) on {topic} after {took_s:.3f} s")
+    echo(f"incident {printable(alert.incident_id)}")
 
 
 def _prepare(kafka: KafkaConfig, event: PillarEvent, *, yes: bool) -> None:
@@ -223,12 +223,12 @@ def _prepare(kafka: KafkaConfig, event: PillarEvent, *, yes: bool) -> None:
     """
     assert_reachable(kafka)
     if not is_registered(kafka, event.device_id):
-        click.echo(f"warning: {unregistered_warning(event)}", err=True)
+        echo(f"warning: {unregistered_warning(event)}", err=True)
     if (what := consequence(event)) is None:
         return
     text = f"This {describe(event)} is real: {what}."
     if yes:
-        click.echo(text, err=True)
+        echo(text, err=True)
     else:
         click.confirm(f"{text} Send it?", abort=True, err=True)
 
@@ -237,6 +237,4 @@ def _deliver(kafka: KafkaConfig, event: PillarEvent) -> None:
     """Send an event and say where it went."""
     place = deliver_event(kafka, event)
     name = "" if event.event_id is None else f" as {printable(event.event_id)}"
-    click.echo(
-        f"sent {describe(event)}{name}: {place.topic} partition {place.partition} offset {place.offset}"
-    )
+    echo(f"sent {describe(event)}{name}: {place.topic} partition {place.partition} offset {place.offset}")

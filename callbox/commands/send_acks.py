@@ -29,7 +29,7 @@ from callbox.incidents.statement import (
 )
 from callbox.incidents.tally import Tally, tally_of
 from callbox.invocation import Invocation
-from callbox.terminal.printable import printable
+from callbox.terminal.printable import echo, echo_json, printable
 from callbox.terminal.table import aligned
 from schemas.ack import Acknowledgement, AckResult, Actor
 from schemas.alert import Alert
@@ -73,7 +73,7 @@ def send_acks(
         _send_one(kafka, find(known, ids[0]), statement, asked)
         return
     selection = select_by_id(known, ids) if ids else select_by_filter(known, wanted)
-    click.echo("\n".join(_plan(selection, statement, shown_length(known))), err=asked.as_json)
+    echo("\n".join(_plan(selection, statement, shown_length(known))), err=asked.as_json)
     _confirm(len(selection.chosen), yes=asked.yes)
     _send_several(AckChannel(kafka), selection.chosen, statement, asked)
 
@@ -108,7 +108,7 @@ def _confirm(count: int, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError("nothing was sent: there is no terminal to ask at, and --yes was not given")
     if not click.confirm(f"Send this for {count} incidents?", err=True):
-        click.echo("nothing was sent", err=True)
+        echo("nothing was sent", err=True)
         raise click.Abort
 
 
@@ -121,18 +121,18 @@ def _send_one(kafka: KafkaConfig, alert: Alert, statement: Statement, asked: Ack
     at = now_ms()
     said = acknowledgement_of(alert, statement, at, revision=asked.revision, ack_id=asked.ack_id)
     older = "" if said.revision == alert.revision else f"; revision {said.revision} is sent"
-    click.echo(f"{statement_line(statement)}: {subject_line(alert, at)}{older}", err=asked.as_json)
+    echo(f"{statement_line(statement)}: {subject_line(alert, at)}{older}", err=asked.as_json)
     if not asked.wait_s:
         AckChannel(kafka).send([said])
-        click.echo(f"sent as {said.ack_id}, nobody waits for the answer", err=asked.as_json)
+        echo(f"sent as {said.ack_id}, nobody waits for the answer", err=asked.as_json)
         return
     result = send_and_wait(kafka, said, asked.wait_s, is_repeat=asked.ack_id is not None)
     if asked.as_json:
-        click.echo(msgspec.json.encode(result).decode())
+        echo_json(result)
     if result.outcome is not AckOutcome.ACCEPTED:
         raise AckRejected(answer_line(result))
     if not asked.as_json:
-        click.echo(answer_line(result))
+        echo(answer_line(result))
 
 
 def _send_several(
@@ -146,17 +146,20 @@ def _send_several(
     at = now_ms()
     batch = asked.ack_id or batch_id(statement, at)
     sent = list(acknowledgements_of(alerts, statement, at, batch))
-    click.echo(f"sending {len(sent)} acknowledgements as batch {batch}", err=asked.as_json)
+    echo(f"sending {len(sent)} acknowledgements as batch {batch}", err=asked.as_json)
     if not asked.wait_s:
         channel.send(sent)
-        click.echo("sent, nobody waits for the answers", err=asked.as_json)
+        echo("sent, nobody waits for the answers", err=asked.as_json)
         return
     results = []
     for result in exchange(channel, sent, asked.wait_s, is_repeat=asked.ack_id is not None):
         results.append(result)
-        click.echo(msgspec.json.encode(result).decode() if asked.as_json else answer_line(result))
+        if asked.as_json:
+            echo_json(result)
+        else:
+            echo(answer_line(result))
     for line in _unanswered(sent, results):
-        click.echo(line, err=asked.as_json)
+        echo(line, err=asked.as_json)
     _sum_up(tally_of(results, len(sent)), batch, asked)
 
 
@@ -181,7 +184,7 @@ def _sum_up(tally: Tally, batch: str, asked: AckOptions) -> None:
         raise AckRejected(text)
     if tally.unanswered:
         raise AnswerMissing(text)
-    click.echo(text, err=asked.as_json)
+    echo(text, err=asked.as_json)
 
 
 def _plan(selection: Selection, statement: Statement, length: int) -> list[str]:

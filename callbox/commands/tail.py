@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from callbox.invocation import Invocation
-from callbox.terminal.printable import printable
+from callbox.terminal.printable import echo_json, printable
 from callbox.terminal.record_json import as_line, is_of_incident
 from callbox.terminal.times import format_time, parse_time
 from schemas.enums import Grade
@@ -95,7 +95,7 @@ def _records(kafka: KafkaConfig, topic: str, since: EpochMs | None, *, follow: b
 
 
 def _show_json(line: Line) -> None:
-    click.echo(msgspec.json.encode(line).decode())
+    echo_json(line)
 
 
 def _printer() -> Callable[[Line], None]:

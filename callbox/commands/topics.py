@@ -5,6 +5,7 @@ from typing import Protocol
 import click
 
 from callbox.terminal.choices import replica_name
+from callbox.terminal.printable import echo
 from streams.kafka import topics as administration
 from streams.kafka.acls import acl_options, group_of
 from streams.kafka.config import KafkaConfig
@@ -58,10 +59,10 @@ def diff(obj: _Loader, allow_unsealed: bool, replication: int | None) -> None:
     _show_warnings(plan)
     stopped = refused(plan.changes, i_lose_order=False)
     for change in plan.changes:
-        click.echo(f"{'refused  ' if change in stopped else ''}{change}")
+        echo(f"{'refused  ' if change in stopped else ''}{change}")
     if plan.changes:
         raise click.exceptions.Exit(DIFFERENT)
-    click.echo("the topics are as the catalogue says")
+    echo("the topics are as the catalogue says")
 
 
 @topics.command("apply")
@@ -80,9 +81,9 @@ def apply(obj: _Loader, i_lose_order: bool, allow_unsealed: bool, replication: i
     )
     _show_warnings(done)
     for change in done.changes:
-        click.echo(f"done  {change}")
+        echo(f"done  {change}")
     if not done.changes:
-        click.echo("the topics are as the catalogue says")
+        echo("the topics are as the catalogue says")
 
 
 @topics.command("acls")
@@ -107,9 +108,9 @@ def acls(obj: _Loader, principal_prefix: str, replica: str) -> None:
         group, first = group_of(worker, prefix, replica), group_of(worker, prefix)
         principal = f"{principal_prefix}{worker}"
         for options in acl_options(WORKERS[worker].acls, principal, group, first if replica else ""):
-            click.echo(options)
+            echo(options)
 
 
 def _show_warnings(plan: administration.Plan) -> None:
     for line in plan.warnings:
-        click.echo(f"warning: {line}", err=True)
+        echo(f"warning: {line}", err=True)

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import click
 import msgspec
+import structlog
 
+from callbox.config import find_config
+from callbox.config_findings import findings
 from callbox.invocation import Invocation
 from callbox.log_thread import Unwritten, write_in_background
 from callbox.stray_output import take_stderr
@@ -14,6 +17,8 @@ from streams.worker.agent import MakeAgent
 from streams.worker.metrics import Metrics
 from streams.worker.process import run_worker
 from streams.worker.spec import REPLICABLE, WORKERS
+
+log = structlog.get_logger(__name__)
 
 
 @click.command()
@@ -52,5 +57,7 @@ def start_worker(
     settings = config.workers.of(name)
     if http_port is not None:
         settings = msgspec.structs.replace(settings, http_port=http_port)
+    for finding in findings(config, find_config(invocation.config_file, invocation.environment)):
+        log.warning("config.open", severity=finding.severity, setting=finding.place, found=finding.text)
     cache = Path(config.models.cache) if config.models.cache else cache_root()
     run_worker(WORKERS[name], make_agent, config.kafka, settings, config.runtime, cache, replica, metrics)

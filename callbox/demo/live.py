@@ -12,6 +12,7 @@ from rich.text import Text
 from callbox.demo.result import press_to_alert_ms
 from callbox.demo.scenario import Scenario
 from callbox.demo.watch import Arrival
+from callbox.terminal.printable import printable, printable_lines
 from schemas.alert import Alert
 from schemas.codec import decode
 from schemas.enums import Grade, Status
@@ -87,14 +88,15 @@ def cells(at_s: float, arrival: Arrival) -> tuple[list[str], str]:
     if arrival.topic == VERIFICATION_REQUESTS:
         request = decode(arrival.value, VerificationRequest)
         why = f"{request.purpose}: a person is asked"
-        return [f"{at_s:.1f}", "-", "verify", why, request.zone, request.checkpoint_id, ""], "magenta"
+        asked = [f"{at_s:.1f}", "-", "verify", why, request.zone, request.checkpoint_id, ""]
+        return list(map(printable, asked)), "magenta"
     alert = decode(arrival.value, Alert)
     took = press_to_alert_ms(alert, arrival.at)
     device = alert.sources[-1].device_id if alert.sources else ""
     grade = alert.grade.value if alert.status is Status.ACTUAL else f"{alert.grade} ({alert.status})"
     shown = [f"{at_s:.1f}", grade, alert.action, alert.reason, alert.zone, device]
     style = STYLES.get(alert.grade, "") if alert.status is Status.ACTUAL else "dim"
-    return [*shown, "" if took is None else f"{took} ms"], style
+    return [*map(printable, shown), "" if took is None else f"{took} ms"], style
 
 
 class Lines:
@@ -120,7 +122,7 @@ class Lines:
         """Do nothing: no display is open."""
 
     def _print(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+        self._console.print(printable_lines(text), soft_wrap=True, markup=False, highlight=False)
 
 
 class Screen:
@@ -134,7 +136,7 @@ class Screen:
 
     def step(self, at_s: float, what: str) -> None:
         """Replace the step that is shown."""
-        self._step = Text(f"{at_s:5.1f} s  {what}", style="bold")
+        self._step = Text(printable(f"{at_s:5.1f} s  {what}"), style="bold")
         self._refresh()
 
     def arrived(self, at_s: float, arrival: Arrival) -> None:
@@ -144,7 +146,9 @@ class Screen:
 
     def note(self, text: str) -> None:
         """Print a line above the table."""
-        (self._live.console if self._live else self._console).print(text, markup=False, highlight=False)
+        (self._live.console if self._live else self._console).print(
+            printable_lines(text), markup=False, highlight=False
+        )
 
     def close(self) -> None:
         """Remove the step and leave the table."""

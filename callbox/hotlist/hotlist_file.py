@@ -19,7 +19,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from callbox.registry.registry_file import name_problems, repeated
+from callbox.registry.registry_file import NAME, NAME_RULE, repeated
 from callbox.terminal.text_file import refusal
 from processors.plates.consensus import normalise_plate_text
 from processors.plates.hotlist import problems as entry_problems
@@ -106,7 +106,9 @@ def _problems(entry: HotlistEntry, at: EpochMs) -> list[str]:
         return [*problems, f"{exposing[0]} holds the plate text, which must not leave the list"]
     if not _JURISDICTION.fullmatch(entry.jurisdiction):
         problems.append("jurisdiction is no code of ISO 3166-1 or 3166-2, such as CN or US-CO")
-    return problems + name_problems("entry_id", entry.entry_id)
+    if not NAME.fullmatch(entry.entry_id):  # what was found may be a plate in the wrong place
+        problems.append(f"entry_id: allowed are {NAME_RULE}")
+    return problems
 
 
 def _holds(text: str, plate_text: str) -> bool:

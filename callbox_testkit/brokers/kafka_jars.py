@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from callbox.demo.processes.broker import MissingBroker
+from callbox_testkit.programs import installed_program
 
 KAFKA_VERSION: Final = "4.1.1"  # as in kafka-pom.xml
 _MARKER: Final = "complete"
@@ -21,13 +22,13 @@ _INSTALL: Final = "install Java 17 or newer and Maven, or set KAFKA_HOME, or set
 
 
 def java_program(environment: Mapping[str, str]) -> str:
-    """Path of `java`: the one of JAVA_HOME, else the one on the PATH.
+    """Absolute path of `java`: the one of JAVA_HOME, else the one on the PATH.
 
     Raises:
         MissingBroker: There is none.
     """
     home = environment.get("JAVA_HOME")
-    found = shutil.which("java", path=f"{home}/bin" if home else environment.get("PATH"))
+    found = installed_program("java", {"PATH": f"{home}/bin"} if home else environment)
     if found is None:
         raise MissingBroker(f"Apache Kafka needs Java and there is none: {_INSTALL}")
     return found
@@ -55,7 +56,7 @@ def kafka_classpath(cache: Path, environment: Mapping[str, str]) -> str:
 
 
 def _fetch(pom: bytes, fingerprint: str, folder: Path, environment: Mapping[str, str]) -> None:
-    maven = shutil.which("mvn", path=environment.get("PATH"))
+    maven = installed_program("mvn", environment)
     if maven is None:
         raise MissingBroker(f"the jars of Apache Kafka need Maven and there is none: {_INSTALL}")
     folder.parent.mkdir(parents=True, exist_ok=True)

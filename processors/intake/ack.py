@@ -10,6 +10,7 @@ from schemas.ack import NOTE_LENGTH, AckFact, Acknowledgement, Actor
 from schemas.enums import AckAction, InputKind
 from schemas.fusion_log import FusionInput
 from schemas.ids import bounded_id
+from schemas.printable import printable
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import EpochMs
 
@@ -40,7 +41,7 @@ def ack_input(ack: Acknowledgement, appended_at: EpochMs) -> FusionInput:
         shelve_s=ack.shelve_s,
         grade=ack.grade,
         # One character more than is allowed, so that the fold sees that it is too long, and the log does not grow.
-        note=None if ack.note is None else ack.note[: NOTE_LENGTH + 1],
+        note=None if ack.note is None else printable(ack.note[: NOTE_LENGTH + 1]),
     )
     kind = InputKind.SHELVING if ack.action in SHELVING else InputKind.ACKNOWLEDGEMENT
     return envelope(kind, fact.ack_id, zone_of_incident(fact.incident_id), fact)

@@ -1,5 +1,7 @@
 """Intake of cameras: a detector's decision becomes an observation, and a frame the fact that its camera is alive."""
 
+from msgspec.structs import replace
+
 from processors.intake.envelope import envelope
 from processors.intake.pillar_event import replaced_receipt, trusted_times
 from schemas.enums import Feed, Hazard, InputKind
@@ -30,6 +32,26 @@ def frame_id(frame: CameraFrame, appended_at: EpochMs, *, place: str = "") -> st
         frame.captured_at,
         frame.received_at,
         *replaced_receipt(frame.received_at, appended_at, place),
+    )
+
+
+def bounded_frame(frame: CameraFrame, appended_at: EpochMs, *, place: str = "") -> CameraFrame:
+    """The frame with an id and times that may go out: evidence and observations carry them.
+
+    Args:
+        frame: The frame as the gateway sent it; the registry names its camera.
+        appended_at: When the broker appended it.
+        place: Its topic, partition and offset.
+
+    Returns:
+        The same picture with an id (`frame_id`) and possible times (`trusted_times`). Doing it twice changes nothing.
+    """
+    captured_at, received_at, _ = trusted_times(frame.captured_at, frame.received_at, appended_at)
+    return replace(
+        frame,
+        event_id=frame_id(frame, appended_at, place=place),
+        captured_at=captured_at,
+        received_at=received_at,
     )
 
 

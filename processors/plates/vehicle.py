@@ -12,7 +12,7 @@ def vehicle_by_text(read: PlateRead, text: str) -> VehicleRead:
     Raises:
         DecodeError: The text is none.
     """
-    is_certain = read.confidence is not None and read.confidence >= CONFIDENT
+    is_certain = read.confidence is not None and CONFIDENT <= read.confidence <= 1
     return vehicle_as_read(read, normalise_plate_text(text), is_certain=is_certain)
 
 

@@ -29,18 +29,6 @@ class SeenPlate(NamedTuple):
     jpeg: bytes
 
 
-def read_id(read: PlateRead, receipt: tuple[str, ...] = ()) -> str:
-    """The read's own id, or one made from checkpoint and times, never from the plate.
-
-    Args:
-        read: The read as the gateway sent it.
-        receipt: What tells it from others where its received_at is impossible (`replaced_receipt` of the intake).
-    """
-    return read.event_id or fingerprint(
-        "plate-read", read.checkpoint_id, read.occurred_at, read.received_at, *receipt
-    )
-
-
 def verification_request(
     read: PlateRead,
     hit: Match,
@@ -49,18 +37,16 @@ def verification_request(
     at: EpochMs,
     list_age_ms: int,
     crop: SeenPlate | None,
-    receipt: tuple[str, ...] = (),
 ) -> VerificationRequest:
     """The request that asks a person whether this is the vehicle.
 
     Args:
-        read: The read of the vehicle.
+        read: The read of the vehicle, with an id and times that may go out (processors/intake/plate_read.py).
         hit: The entry that it matches.
         zone: The checkpoint's zone.
         at: When the read was appended.
         list_age_ms: How old the list was then, milliseconds.
         crop: The plate in the picture, or None where none could be cut out.
-        receipt: As `read_id` takes it.
 
     Returns:
         The request. A repeat has the same id, but the age of the list may differ.
@@ -72,7 +58,7 @@ def verification_request(
         reasons += (ReviewReason.PICTURE_DIFFERS,)
     entry = hit.entry
     return VerificationRequest(
-        request_id=fingerprint("verification", read.checkpoint_id, read_id(read, receipt), entry.entry_id),
+        request_id=fingerprint("verification", read.checkpoint_id, read.event_id or "", entry.entry_id),
         entry_id=entry.entry_id,
         purpose=entry.purpose,
         authority=entry.authority,

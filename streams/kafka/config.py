@@ -3,6 +3,7 @@
 It holds references to secrets, never a secret: it may be printed, logged and put into a report.
 """
 
+import re
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Annotated, Final
@@ -81,6 +82,7 @@ class KafkaConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def __post_init__(self) -> None:
         """Refuse what contradicts itself; msgspec adds the path of the table to the text."""
         addresses(self.bootstrap)
+        _check_references(self)
         _check_tls(self)
         _check_sasl(self)
         if self.heartbeat_ms * _HEARTBEATS_PER_SESSION > self.session_ms:
@@ -111,6 +113,10 @@ def addresses(bootstrap: str) -> tuple[tuple[str, int], ...]:
     Raises:
         ValueError: One of them is not `host:port` with a port from 1 to 65535.
     """
+    if "@" in bootstrap:  # not quoted: what stands before it may be a password
+        raise ValueError(
+            "bootstrap holds an @, allowed is host:port; a user and a password have settings of their own"
+        )
     pairs = []
     for text in bootstrap.split(","):
         host, colon, port = text.strip().rpartition(":")
@@ -130,6 +136,21 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _check_references(config: KafkaConfig) -> None:
+    """Refuse a secret in the place of its file or variable, and do not quote it: errors are printed and logged."""
+    files = ("ssl_ca_file", "ssl_certificate_file", "ssl_key_file", "sasl_password_file")
+    for name in files:
+        value = getattr(config, name)
+        if value is not None and ("-----BEGIN" in value or not value.isprintable()):
+            raise ValueError(f"{name} holds the content of a file; name the file")
+    variable = config.sasl_password_env
+    if variable is not None and not _VARIABLE.fullmatch(variable):
+        raise ValueError("sasl_password_env is no name of a variable; name the one that holds the password")
 
 
 def _check_tls(config: KafkaConfig) -> None:

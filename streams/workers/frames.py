@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from processors.intake.observation import alive_input, fire_input, frame_id, is_alive_due
+from processors.intake.observation import alive_input, bounded_frame, fire_input, frame_id, is_alive_due
 from processors.intake.pillar_event import record_place, trusted_times
 from processors.vision.flame import (
     FlameDecision,
@@ -78,7 +78,7 @@ class ReadFrame(NamedTuple):
     """A frame that could be decoded, of a camera that the registry names.
 
     Attributes:
-        frame: The frame as the gateway sent it.
+        frame: The frame, with an id and times that may go out.
         device: Its camera.
         appended_at: When the broker appended it.
         place: Its topic, partition and offset.
@@ -181,7 +181,8 @@ class FramesAgent:
             raise DecodeError("no registry names the camera", Cause.UNKNOWN_DEVICE)
         self._seen_at[frame.camera_id] = self._context.clock.monotonic()
         place = record_place(record.topic, record.partition, record.offset)
-        return ReadFrame(frame, device, record.timestamp_ms, place)
+        bounded = bounded_frame(frame, record.timestamp_ms, place=place)
+        return ReadFrame(bounded, device, record.timestamp_ms, place)
 
     def _alive(self, read: ReadFrame) -> list[ProducerRecord]:
         """A frame is the camera's heartbeat, whatever it shows."""

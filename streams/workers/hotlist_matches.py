@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import structlog
 
-from processors.intake.pillar_event import record_place, replaced_receipt
+from processors.intake.pillar_event import record_place
+from processors.intake.plate_read import bounded_read
 from processors.plates.hotlist import Index, Match, VehicleRead, index, is_stale, match, problems
 from processors.plates.verification import SeenPlate, verification_request
 from schemas.codec import encode
@@ -97,19 +98,16 @@ class HotlistMatches:
             seen: The plates that our models have found in its picture.
         """
         at = record.timestamp_ms
-        receipt = replaced_receipt(
-            read.received_at, at, record_place(record.topic, record.partition, record.offset)
-        )
+        bounded = bounded_read(read, at, place=record_place(record.topic, record.partition, record.offset))
         age_ms = max(0, at - self._list.newest_at)
         requests = [
             verification_request(
-                read,
+                bounded,
                 hit,
                 zone=zone,
                 at=at,
                 list_age_ms=age_ms,
                 crop=_crop_of(hit, seen),
-                receipt=receipt,
             )
             for hit in hits
         ]

@@ -4,18 +4,30 @@ It shows no plate and no crop: a verification request is named by its hotlist en
 """
 
 from collections.abc import Iterable, Sequence
-from html import escape
+from html import escape as escape_markup
 from urllib.parse import quote
 
 from callbox.demo.report.timeline import render_timeline
 from callbox.demo.report.totals import came_out, dead_letters, latency_text, went_in
 from callbox.demo.result import RunResult, press_to_alert_ms
+from callbox.terminal.printable import printable
 from callbox.terminal.times import format_time
 from schemas.alert import Alert
 from schemas.enums import Status
+from schemas.ids import fingerprint
 
 Cell = str
 """HTML that is escaped already."""
+
+
+def escape(text: str) -> Cell:
+    """HTML that shows a text of unknown origin: neither markup nor what is not printable is left in it."""
+    return escape_markup(printable(text))
+
+
+def picture_file(snapshot_id: str) -> str:
+    """The file name of a picture. Its id comes from a camera, and might name a place outside the folder."""
+    return f"{fingerprint(snapshot_id)}.jpg"
 
 
 def render_page(result: RunResult, problems: Sequence[str], snapshots: str) -> str:
@@ -84,7 +96,8 @@ def _alerts(result: RunResult) -> str:
             escape(placed.alert.reason),
             f"{escape(placed.alert.zone)}<br><span class=faint>{escape(_device(placed.alert))}</span>",
             "<br>".join(
-                f"<span lang={text.lang}>{escape(text.headline)}</span>" for text in placed.alert.texts
+                f'<span lang="{escape(text.lang)}">{escape(text.headline)}</span>'
+                for text in placed.alert.texts
             ),
             escape(placed.alert.responsible_unit),
             _latency(result, placed.alert),
@@ -114,7 +127,7 @@ def _latency(result: RunResult, alert: Alert) -> Cell:
 
 def _pictures(result: RunResult, snapshots: str) -> str:
     figures = [
-        f'<figure><img src="{quote(snapshots)}/{quote(snapshot.snapshot_id)}.jpg" alt="Redacted picture of '
+        f'<figure><img src="{quote(snapshots)}/{picture_file(snapshot.snapshot_id)}" alt="Redacted picture of '
         f'{escape(snapshot.camera_id)}"><figcaption>{escape(snapshot.camera_id)}, '
         f"{result.seconds(snapshot.captured_at):.1f} s, {snapshot.width} x {snapshot.height}; faces and plates are "
         "filled, not blurred</figcaption></figure>"

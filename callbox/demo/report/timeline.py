@@ -5,6 +5,7 @@ from html import escape
 from typing import Final, NamedTuple
 
 from callbox.demo.result import RunResult
+from callbox.terminal.printable import printable
 from schemas.enums import Grade
 from schemas.topics import ALERTS, FRAMES, MAINTENANCE, PILLAR_EVENTS, PLATE_READS, TEST_ALERTS
 
@@ -53,7 +54,7 @@ def _circle(dot: Dot, x: float) -> str:
     shape, radius = ("in", 3) if is_input else ("dot", RADIUS)
     return (
         f'<g class="{dot.look}"><circle class="{shape}" cx="{x:.1f}" cy="{_y(dot.lane)}" r="{radius}">'
-        f"<title>{escape(dot.title)}</title></circle></g>"
+        f"<title>{escape(printable(dot.title))}</title></circle></g>"
     )
 
 

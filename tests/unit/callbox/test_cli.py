@@ -90,7 +90,7 @@ def test_a_file_that_is_not_there_is_missing(command: str, capsys: pytest.Captur
     assert capsys.readouterr().err == "callbox: gone.toml: No such file or directory\n"
 
 
-@pytest.mark.parametrize("command", ["registry", "policy", "hotlist"])
+@pytest.mark.parametrize("command", ["registry", "policy"])
 def test_a_file_with_an_unknown_key_is_refused(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "apply", write("file.toml", "colour = 3")]) == 78
     assert capsys.readouterr().err.startswith("callbox: file.toml: colour: unknown key, allowed are ")

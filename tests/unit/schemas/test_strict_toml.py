@@ -97,15 +97,55 @@ def test_a_time_without_a_zone_is_refused() -> None:
 @pytest.mark.parametrize("field", ["kind", "heading_deg", "lon", "at"])
 def test_a_value_that_must_not_be_shown_is_not_shown(field: str) -> None:
     said = refused(f'devices = [{{ id = "a", {field} = "B12345" }}]', quote_values=False)
-    assert said.startswith(f"town.toml: devices[0].{field}: ")
+    assert said.startswith(f"town.toml: line 1, devices[0].{field}: ")
     assert "B12345" not in said
 
 
-def test_the_cause_of_an_error_does_not_contain_a_hidden_value() -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = \n", "town.toml: not TOML at line 1, column 5"),
+        ("devices = []\nB12345 = 3", "town.toml: line 2, unknown key, allowed are devices, spare, named"),
+        (
+            '[[devices]]\nid = "a"\n\n[[devices]]\nid = "b"\n"B 12345" = 1',
+            "town.toml: line 6, unknown key in devices[1], allowed are id, kind, lon, heading_deg, at",
+        ),
+        ("[[devices]]\nkind = 'camera'", "town.toml: line 1, devices[0].id: missing"),
+        (
+            '[[devices]]\nid = "a"\nkind = "B12345"',
+            "town.toml: line 3, devices[0].kind: the value is none of pillar, camera",
+        ),
+        (
+            "devices = []\n[spare]\nid = 12345",
+            "town.toml: line 3, spare.id: Expected `str`, got `int`",
+        ),
+        ('[[devices]]\nid = "contradiction"', "town.toml: line 1, devices[0]: not allowed"),
+        ("[B12345]\n[B12345]\n", "town.toml: not TOML at line 2, column 8"),
+        (
+            'devices = []\n"x` - at `$.B12345" = 1',
+            "town.toml: unknown key, allowed are devices, spare, named",
+        ),
+        (
+            "devices = []\n[named.B12345]\nname = 3",
+            "town.toml: line 3, unknown key in named[...], allowed are id, kind, lon, heading_deg, at",
+        ),
+    ],
+)
+def test_where_nothing_may_be_quoted_line_and_what_is_allowed_are_told(text: str, said: str) -> None:
+    assert refused(text, quote_values=False) == said
+
+
+@pytest.mark.parametrize("text", ["a = \n", 'devices = [{ id = "a", kind = "B12345" }]'])
+def test_an_error_that_must_quote_nothing_holds_no_other_error(text: str) -> None:
     with pytest.raises(FileRefused) as caught:
-        read_strict('devices = [{ id = "a", kind = "B12345" }]', Town, "town.toml", quote_values=False)
+        read_strict(text, Town, "town.toml", quote_values=False)
     assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("quote_values", [True, False])
+def test_a_number_of_thousands_of_digits_is_refused(quote_values: bool) -> None:
+    assert "not TOML" in refused(f"devices = {'9' * 5000}", quote_values=quote_values)
 
 
 def test_a_long_value_is_cut() -> None:

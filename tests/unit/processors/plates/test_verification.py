@@ -3,11 +3,11 @@
 from msgspec.structs import replace
 
 from processors.plates.hotlist import Match
-from processors.plates.verification import ANSWER_WITHIN_MS, SeenPlate, read_id, verification_request
+from processors.plates.verification import ANSWER_WITHIN_MS, SeenPlate, verification_request
 from schemas.enums import Purpose, ReviewReason
 from schemas.feeds import PlateRead
 from schemas.hotlist import VerificationRequest
-from schemas.units import MINUTE_MS, EpochMs
+from schemas.units import MINUTE_MS
 from tests.support.fakes import entry_of
 from tests.support.log_records import ms
 
@@ -27,9 +27,8 @@ def request(
     read: PlateRead = READ,
     hit: Match = HIT,
     crop: SeenPlate | None = CROP,
-    receipt: tuple[str, ...] = (),
 ) -> VerificationRequest:
-    return verification_request(read, hit, zone="east", at=ms(3), list_age_ms=500, crop=crop, receipt=receipt)
+    return verification_request(read, hit, zone="east", at=ms(3), list_age_ms=500, crop=crop)
 
 
 def test_a_request_carries_the_authority_the_purpose_and_where_the_vehicle_passed() -> None:
@@ -77,17 +76,3 @@ def test_another_read_another_checkpoint_or_another_entry_is_another_request() -
         request(hit=HIT._replace(entry=entry_of("ABC1234", entry_id="other"))),
     ]
     assert len({each.request_id for each in (request(), *others)}) == 4
-
-
-def test_a_read_without_an_id_is_named_by_place_and_times_and_never_by_its_plate() -> None:
-    nameless = replace(READ, event_id=None)
-    assert read_id(nameless) == read_id(replace(nameless, plate_text="XYZ9876", confidence=None))
-    assert read_id(nameless) != read_id(replace(nameless, received_at=EpochMs(nameless.received_at + 1)))
-    assert read_id(READ) == "r1"
-
-
-def test_where_the_gateway_s_time_is_impossible_the_place_tells_two_reads_apart() -> None:
-    nameless = replace(READ, event_id=None)
-    assert read_id(nameless, ("topic/1/7",)) == read_id(nameless, ("topic/1/7",))
-    assert len({read_id(nameless), read_id(nameless, ("topic/1/7",)), read_id(nameless, ("topic/1/8",))}) == 3
-    assert request(nameless, receipt=("topic/1/7",)) != request(nameless, receipt=("topic/1/8",))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 
 from callbox.demo.report.page import render_page
+from schemas.ids import fingerprint
 from tests.support.demo_run import run_result
 
 
@@ -28,7 +29,7 @@ def test_the_page_is_whole_and_needs_nothing_but_the_redacted_pictures() -> None
     page = Links()
     page.feed(render_page(run_result(), [], "snapshots"))
     assert page.open == []
-    assert page.addresses == ["snapshots/frame-1.jpg"]
+    assert page.addresses == [f"snapshots/{fingerprint('frame-1')}.jpg"]
 
 
 def test_the_page_shows_no_plate_and_no_markup_of_a_device() -> None:
