@@ -5,6 +5,10 @@ An event is heard unless it is certain that it was heard before (docs/requiremen
     known id, received within the bounce window of the remembered event ─► duplicate
     a press whose id its own open incident lists, at another time ───────► duplicate: a resend; nothing goes out
     anything else ──────────────────────────────────────────────────────► new, also where an id comes round again
+
+Ids can be foreseen, and whoever may write an event chooses its times. So presses have a window of their own, names of
+real ones and of those of an exercise never meet, and a press that has only the id of one which was written ahead of
+its time is a copy no longer than that one's incident goes on.
 """
 
 import msgspec
@@ -19,6 +23,10 @@ from processors.state.partition_state import State, device_at
 from schemas.enums import Family, Feed, Reason, Status
 from schemas.fusion_log import PillarFact
 from schemas.units import EpochMs
+
+
+_EXERCISE, _REAL = "exercise:", "real:"
+"""Begin the name of an event of an exercise, and of a real one whose own id begins with either."""
 
 
 class DedupResult(msgspec.Struct, frozen=True):
@@ -46,8 +54,11 @@ def check_press(state: State, key: DeviceKey, fact: PillarFact, name: str, statu
         status: Whether it counts as real or as part of an exercise.
     """
     device = device_at(state, key)
-    if has_event(device.press_ids, name, fact.received_at, state.policy.bounce_ms):
-        return DedupResult(device, Reason.DUPLICATE, ())
+    bounce_ms = state.policy.bounce_ms
+    if has_event(device.press_ids, name, fact.received_at, bounce_ms):
+        is_equal = has_event(device.press_ids, name, fact.received_at, 0)
+        if is_equal or not _was_foreseen(state, device, fact):
+            return DedupResult(device, Reason.DUPLICATE, ())
     is_resent = key in state.by_device and _is_resent(state, key, fact.event_id, status)
     repeat = Reason.DUPLICATE if is_resent else None
     device = replace(device, press_ids=add_in_order(device.press_ids, name, fact.received_at))
@@ -55,8 +66,25 @@ def check_press(state: State, key: DeviceKey, fact: PillarFact, name: str, statu
 
 
 def event_name(event_id: str, *, is_exercise: bool) -> str:
-    """The name of an event in a window: what is real is no copy of what belongs to an exercise (F1)."""
-    return f"exercise:{event_id}" if is_exercise else event_id
+    """The name of an event in a window: what is real is no copy of what belongs to an exercise (F1), whatever its id."""
+    if is_exercise:
+        return f"{_EXERCISE}{event_id}"
+    return f"{_REAL}{event_id}" if event_id.startswith((_EXERCISE, _REAL)) else event_id
+
+
+def _was_foreseen(state: State, device: Device, fact: PillarFact) -> bool:
+    """Whether the press that this one resembles was received by a clock that was ahead of time, and is over.
+
+    It came into the log long before this one, which comes at once; yet both say that they were received together.
+    """
+    seen_at, bounce_ms = device.press_seen_at, state.policy.bounce_ms
+    if seen_at is None or device.press_at is None or state.now - seen_at <= bounce_ms:
+        return False
+    is_ahead = device.press_at - seen_at > bounce_ms
+    is_prompt = state.now - fact.received_at <= bounce_ms
+    incident = state.incidents.get(device.press_incident or "")
+    is_over = incident is None or incident.state in OVER
+    return is_ahead and is_prompt and is_over
 
 
 def _is_resent(state: State, key: DeviceKey, event_id: str, status: Status) -> bool:

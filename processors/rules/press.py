@@ -58,9 +58,9 @@ def _contact(state: State, device: Device, fact: PillarFact) -> tuple[EpochMs | 
 def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
     """Whether this is a bounce of the last press; a series of bounces is measured from its first press.
 
-    Both must have come into the log together as well, since the clock of a gateway may stand still, and must not have
-    happened apart, since a gateway that empties its buffer may give all of it one time. It is no bounce
-    after a cancel, since the caller has changed their mind. Nor is it one if the incident of the last press is over,
+    Both must have come into the log together as well, since the clock of a gateway may stand still or be ahead: only
+    for as long as this press was on its way may the other one have come earlier. They must not have happened apart,
+    since a gateway that empties its buffer may give all of it one time. It is no bounce after a cancel, since the caller has changed their mind. Nor is it one if the incident of the last press is over,
     or if one of the two presses belongs to an exercise and the other does not.
     """
     if device.press_at is None or device.press_incident is None:
@@ -69,9 +69,10 @@ def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
     seen_ms = 0 if device.press_seen_at is None else state.now - device.press_seen_at
     # Not `in_order`, which ends at stream time: that stands still while no tick comes, and so would the presses.
     received_at = fact.received_at + set_back_ms(state, device.key)
+    bounce_ms = state.policy.bounce_ms
     return (
-        abs(received_at - device.press_at) <= state.policy.bounce_ms
-        and seen_ms <= state.policy.late_after_ms
+        abs(received_at - device.press_at) <= bounce_ms
+        and seen_ms <= min(state.policy.late_after_ms, bounce_ms + max(0, state.now - received_at))
         and not _happened_apart(state, device, fact)
         and incident is not None
         and incident.state not in OVER
