@@ -118,6 +118,7 @@ class Hazard(StrEnum):
     TEST_MISSED = "test_missed"
     CLOCK_DIFFERS = "clock_differs"
     EXERCISE_OVERDUE = "exercise_overdue"
+    UNEXPECTED_SOURCE = "unexpected_source"
 
 
 class Family(StrEnum):
@@ -296,6 +297,8 @@ class Reason(StrEnum):
     # An alert is issued.
     FIRST_FACT = "first_fact"
     UNREGISTERED_DEVICE = "unregistered_device"
+    UNREGISTERED_GROUP = "unregistered_group"
+    UNEXPECTED_SOURCE = "unexpected_source"
     PRESSED_AGAIN = "pressed_again"
     ANOTHER_SOURCE = "another_source"
     PICTURE_ADDED = "picture_added"

@@ -92,6 +92,11 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "A help point that no registry names was pressed, at {place}.",
         "一个未登记的求助点被按下，位于 {place}。",
     ),
+    (None, Reason.UNREGISTERED_GROUP): Wording(
+        "Many help points that no registry names are being pressed. Besides those with an incident of their own: "
+        "{count} presses so far. Somebody may be in need behind any of them.",
+        "多个未登记的求助点被按下。除已单独立案者外，至今共 {count} 次，其中可能有人正需要救助。",
+    ),
     (None, Reason.PRESSED_AGAIN): Wording(
         "Help point {device} was pressed again: {count} presses so far.",
         "求助点 {device} 再次被按下，至今共 {count} 次。",

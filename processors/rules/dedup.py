@@ -18,15 +18,22 @@ from processors.incident.lifecycle import OVER
 from processors.incident.matching import of_device
 from processors.state.effect import Change, PutDevice
 from processors.state.entities import Device, DeviceKey
-from processors.state.event_ids import add_in_order, has_event
+from processors.state.event_ids import EventIdWindow, add_in_order, has_event
 from processors.state.partition_state import State, device_at
 from schemas.enums import Family, Feed, Reason, Status
 from schemas.fusion_log import PillarFact
+from schemas.ids import fingerprint
 from schemas.units import EpochMs
 
 
-_EXERCISE, _REAL = "exercise:", "real:"
-"""Begin the name of an event of an exercise, and of a real one whose own id begins with either."""
+_EXERCISE, _REAL, _HASHED = "exercise:", "real:", "~"
+"""Begin the name of an event of an exercise, of a real one whose own id begins like another name, and of a hashed one."""
+
+NAME_LENGTH = 64
+"""Characters of an event's name that a window keeps: a UUID with its kind. Of a longer one it keeps the fingerprint."""
+
+UNREGISTERED_WINDOW = 8
+"""Events of a kind that an unregistered device remembers: 10,000 of them fit a snapshot with 64 characters each."""
 
 
 class DedupResult(msgspec.Struct, frozen=True):
@@ -54,14 +61,15 @@ def check_press(state: State, key: DeviceKey, fact: PillarFact, name: str, statu
         status: Whether it counts as real or as part of an exercise.
     """
     device = device_at(state, key)
-    bounce_ms = state.policy.bounce_ms
+    bounce_ms, name = state.policy.bounce_ms, _short(name)
     if has_event(device.press_ids, name, fact.received_at, bounce_ms):
         is_equal = has_event(device.press_ids, name, fact.received_at, 0)
         if is_equal or not _was_foreseen(state, device, fact):
             return DedupResult(device, Reason.DUPLICATE, ())
     is_resent = key in state.by_device and _is_resent(state, key, fact.event_id, status)
     repeat = Reason.DUPLICATE if is_resent else None
-    device = replace(device, press_ids=add_in_order(device.press_ids, name, fact.received_at))
+    window = add_in_order(device.press_ids, name, fact.received_at)
+    device = replace(device, press_ids=_remembered(device, window))
     return DedupResult(device, repeat, (PutDevice(device),))
 
 
@@ -69,7 +77,19 @@ def event_name(event_id: str, *, is_exercise: bool) -> str:
     """The name of an event in a window: what is real is no copy of what belongs to an exercise (F1), whatever its id."""
     if is_exercise:
         return f"{_EXERCISE}{event_id}"
-    return f"{_REAL}{event_id}" if event_id.startswith((_EXERCISE, _REAL)) else event_id
+    return f"{_REAL}{event_id}" if event_id.startswith((_EXERCISE, _REAL, _HASHED)) else event_id
+
+
+def _short(name: str) -> str:
+    """The name as a window keeps it: no source decides how much memory its ids take."""
+    return name if len(name) <= NAME_LENGTH else f"{_HASHED}{fingerprint(name)}"
+
+
+def _remembered(device: Device, window: EventIdWindow) -> EventIdWindow:
+    """The window of a device; that of one that no registry names is shorter, since anybody makes up any number."""
+    if device.site is not None or len(window.ids) <= UNREGISTERED_WINDOW:
+        return window
+    return EventIdWindow(None, window.times[-UNREGISTERED_WINDOW:], window.ids[-UNREGISTERED_WINDOW:])
 
 
 def _was_foreseen(state: State, device: Device, fact: PillarFact) -> bool:
@@ -115,10 +135,10 @@ def check_duplicate(
         received_at: When its gateway received it.
     """
     device = device_at(state, key)
-    is_seen = feed is Feed.CAMERAS
+    is_seen, event_id = feed is Feed.CAMERAS, _short(event_id)
     known = device.camera_event_ids if is_seen else device.event_ids
     if has_event(known, event_id, received_at, state.policy.bounce_ms):
         return DedupResult(device, Reason.DUPLICATE, ())
-    window = add_in_order(known, event_id, received_at)
+    window = _remembered(device, add_in_order(known, event_id, received_at))
     device = replace(device, camera_event_ids=window) if is_seen else replace(device, event_ids=window)
     return DedupResult(device, None, (PutDevice(device),))

@@ -9,12 +9,14 @@ from msgspec.structs import replace
 from processors.incident.lifecycle import OVER
 from processors.incident.merge import Report, apply_report
 from processors.incident.sign_of_life import in_order, set_back_ms
+from processors.incident.unregistered_group import report_unregistered
 from processors.state.effect import Change, Effect, PutDevice, SetTimer
-from processors.state.entities import Device, Timer, TimerKind, device_subject
+from processors.state.entities import Device, Incident, Timer, TimerKind, device_subject
 from processors.state.partition_state import State
 from schemas.alert import Source
 from schemas.enums import Feed, Hazard, Reason, Status
 from schemas.fusion_log import PillarFact
+from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import MINUTE_MS, EpochMs
 
 
@@ -29,7 +31,7 @@ def press(state: State, device: Device, fact: PillarFact) -> Effect:
     closed_at, watch = _contact(state, device, fact)
     if _is_bounce(state, device, fact):
         return Effect(Reason.BOUNCE, (), (PutDevice(replace(device, closed_at=closed_at)), *watch))
-    incident, effect = apply_report(state, device, report_of(state, device, fact))
+    incident, effect = _reported(state, device, report_of(state, device, fact))
     pressed = replace(
         device,
         press_at=in_order(state, device.key, fact.received_at),
@@ -39,6 +41,17 @@ def press(state: State, device: Device, fact: PillarFact) -> Effect:
         closed_at=closed_at,
     )
     return replace(effect, changes=(PutDevice(pressed), *effect.changes, *watch))
+
+
+def _reported(state: State, device: Device, report: Report) -> tuple[Incident, Effect]:
+    """The incident of a press: that of its place, its device's own, or the group of unregistered devices (F17)."""
+    if device.site is not None or device.zone != UNASSIGNED_ZONE:
+        return apply_report(state, device, report)
+    grouped = report_unregistered(state, device, report)
+    if not isinstance(grouped, Effect):
+        return grouped
+    incident, effect = apply_report(state, device, report)
+    return incident, effect.after(*grouped.changes)
 
 
 def _contact(state: State, device: Device, fact: PillarFact) -> tuple[EpochMs | None, tuple[Change, ...]]:

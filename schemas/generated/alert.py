@@ -80,7 +80,7 @@ from schemas.generated.symbols import (
     URGENCY_OF,
 )
 
-ALERT_HEADER = b"\xc3\x01\x09\x6c\x36\x3b\x4e\x9c\x18\xf8"
+ALERT_HEADER = b"\xc3\x01\x8f\x0d\xaf\xe1\x1e\x41\x87\x97"
 
 
 def write_prior_alert(record: PriorAlert) -> bytes:

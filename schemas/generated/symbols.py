@@ -198,6 +198,7 @@ _HAZARD = (
     Hazard.TEST_MISSED,
     Hazard.CLOCK_DIFFERS,
     Hazard.EXERCISE_OVERDUE,
+    Hazard.UNEXPECTED_SOURCE,
 )
 HAZARD_BYTES = symbol_bytes(_HAZARD)
 HAZARD_OF = symbol_of(_HAZARD)
@@ -296,6 +297,8 @@ _REASON = (
     Reason.UNKNOWN,
     Reason.FIRST_FACT,
     Reason.UNREGISTERED_DEVICE,
+    Reason.UNREGISTERED_GROUP,
+    Reason.UNEXPECTED_SOURCE,
     Reason.PRESSED_AGAIN,
     Reason.ANOTHER_SOURCE,
     Reason.PICTURE_ADDED,
