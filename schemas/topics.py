@@ -15,6 +15,7 @@ from schemas.feeds import CameraFrame, PillarEvent, PlateRead
 from schemas.fusion_log import FusionInput, FusionSnapshot, MaintenanceWindow
 from schemas.hotlist import HotlistEntry, VerificationRequest
 from schemas.registry import RegistryDevice
+from schemas.topic_family import member_of, member_topic
 from schemas.units import DAY_MS, MINUTE_MS
 
 PILLAR_EVENTS = "alarm.pillar-event.v1"
@@ -228,9 +229,23 @@ _PLANNED = (
 )
 
 
+def pillar_topic(gateway: str) -> str:
+    """The topic of the pillar events that a gateway writes; that of all gateways for none.
+
+    Raises:
+        ValueError: No gateway with a topic of its own may be called this.
+    """
+    return member_topic(PILLAR_EVENTS, gateway)
+
+
+def gateway_of(topic: str) -> str | None:
+    """The gateway whose pillar events a topic holds; empty for that of all gateways, None for any other topic."""
+    return member_of(PILLAR_EVENTS, topic)
+
+
 def dead_letter_topic(topic: str) -> str:
-    """The topic for the dead letters of `topic`."""
-    return f"{topic}.dlq"
+    """The topic for the dead letters of `topic`; the pillar events of all gateways have one."""
+    return f"{PILLAR_EVENTS if gateway_of(topic) else topic}.dlq"
 
 
 _DEAD_LETTERS = tuple(
@@ -248,3 +263,12 @@ _DEAD_LETTERS = tuple(
 CATALOGUE: tuple[Topic, ...] = _FLOW + _DEAD_LETTERS + _PLANNED
 
 BY_NAME = {topic.name: topic for topic in CATALOGUE}
+
+
+def gateway_topic(gateway: str) -> Topic:
+    """The topic of a gateway's own pillar events.
+
+    Raises:
+        ValueError: No gateway with a topic of its own may be called this.
+    """
+    return msgspec.structs.replace(BY_NAME[PILLAR_EVENTS], name=pillar_topic(gateway), partitions=1)

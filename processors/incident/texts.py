@@ -33,6 +33,9 @@ HEADLINES: Mapping[Hazard, Wording] = {
     Hazard.TEST_MISSED: Wording("Scheduled test missing in zone {zone}", "{zone} 区域缺少定期测试"),
     Hazard.CLOCK_DIFFERS: Wording("The clock of a worker is wrong", "处理进程的时钟有误"),
     Hazard.EXERCISE_OVERDUE: Wording("An exercise was not ended in zone {zone}", "{zone} 区域的演习未结束"),
+    Hazard.UNEXPECTED_SOURCE: Wording(
+        "Events through another gateway in zone {zone}", "{zone} 区域有事件经其他网关上报"
+    ),
     Hazard.UNKNOWN: Wording("Incident in zone {zone}", "{zone} 区域事件"),
 }
 
@@ -76,6 +79,11 @@ INSTRUCTIONS: Mapping[Hazard, Wording] = {
         "Take the panel out of exercise mode. What it sends from now on counts as real.",
         "请退出面板的演习模式。此后的信号均视为真实。",
     ),
+    Hazard.UNEXPECTED_SOURCE: Wording(
+        "Find out whether the device was moved to another gateway, or who writes in its name; change the registry or the "
+        "gateway's credential.",
+        "请查明该设备是否改接其他网关，或何人冒用其名义，并更正登记信息或网关凭证。",
+    ),
     Hazard.UNKNOWN: Wording("Look at the incident.", "请查看该事件。"),
 }
 
@@ -96,6 +104,20 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "Many help points that no registry names are being pressed. Besides those with an incident of their own: "
         "{count} presses so far. Somebody may be in need behind any of them.",
         "多个未登记的求助点被按下。除已单独立案者外，至今共 {count} 次，其中可能有人正需要救助。",
+    ),
+    (None, Reason.UNEXPECTED_SOURCE): Wording(
+        "Help point {device} at {place} was pressed, as another gateway reports than the registry names: {count} presses "
+        "so far.",
+        "位于 {place} 的求助点 {device} 被按下，但由登记以外的网关上报，至今共 {count} 次。",
+    ),
+    (Hazard.UNEXPECTED_SOURCE, Reason.UNEXPECTED_SOURCE): Wording(
+        "An event of {device} came through another gateway than the registry names. A press was answered as a call; "
+        "nothing else of it counts.",
+        "{device} 的事件由登记以外的网关上报。求助按键已按求助处理，其余内容不予采信。",
+    ),
+    (Hazard.UNEXPECTED_SOURCE, Reason.MORE_RECORDS): Wording(
+        "Events of further devices have come through this gateway: {count} events so far.",
+        "又有其他设备的事件经该网关上报，至今共 {count} 条。",
     ),
     (None, Reason.PRESSED_AGAIN): Wording(
         "Help point {device} was pressed again: {count} presses so far.",

@@ -67,6 +67,9 @@ def check_press(state: State, key: DeviceKey, fact: PillarFact, name: str, statu
         if is_equal or not _was_foreseen(state, device, fact):
             return DedupResult(device, Reason.DUPLICATE, ())
     is_resent = key in state.by_device and _is_resent(state, key, fact.event_id, status)
+    if is_resent and device.site is not None and device.site.source is not None:
+        # The incident may list a press of another source: only what the window knows has come from the right one.
+        is_resent = name in device.press_ids.ids
     repeat = Reason.DUPLICATE if is_resent else None
     window = add_in_order(device.press_ids, name, fact.received_at)
     device = replace(device, press_ids=_remembered(device, window))
@@ -120,6 +123,20 @@ def _is_resent(state: State, key: DeviceKey, event_id: str, status: Status) -> b
         )
         for incident in of_device(state, key)
     )
+
+
+def check_other_source(state: State, device: Device, fact: PillarFact) -> DedupResult:
+    """Compare an event with those of the device that came from a source that the registry does not bind it to.
+
+    They have a window of their own, so that none of them makes one of the device's own a copy.
+    """
+    name = event_name(fact.event_id, is_exercise=fact.exercise)
+    name = f"{fact.kind}:{'on' if fact.active else 'off'}:{_short(f'{fact.source}/{name}')}"
+    known = device.other_source_ids
+    if has_event(known, name, fact.received_at, state.policy.bounce_ms):
+        return DedupResult(device, Reason.DUPLICATE, ())
+    device = replace(device, other_source_ids=add_in_order(known, name, fact.received_at))
+    return DedupResult(device, None, (PutDevice(device),))
 
 
 def check_duplicate(

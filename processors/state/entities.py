@@ -98,6 +98,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
         press_occurred_at: When the last press that was no bounce happened, by its device's clock, or None where that
             was not to be believed.
         settles_at: Stream time until which a gateway that has reported again waits for the devices behind it, or None.
+        other_source_ids: The window of its events that came from another source than the registry binds it to.
     """
 
     zone: str
@@ -119,6 +120,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
     faults: tuple[FaultReport, ...] = ()
     settles_at: EpochMs | None = None
     press_occurred_at: EpochMs | None = None
+    other_source_ids: EventIdWindow = EventIdWindow()
 
     @property
     def key(self) -> DeviceKey:

@@ -10,6 +10,7 @@ write camera and feed facts, which needs further credentials.
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from processors.fold.snapshot_codec import dump, load
 from processors.incident.lifecycle import OVER
 from processors.intake.ack import ack_input
 from processors.intake.pillar_event import ID_LENGTH, intake, to_input
+from processors.state.event_ids import EventIdWindow
 from processors.state.partition_state import State
 from schemas.ack import Acknowledgement, Actor
 from schemas.alert import Alert
@@ -49,9 +51,9 @@ from schemas.codec import encode
 from schemas.errors import Cause
 from schemas.ids import fingerprint
 from schemas.registry import UNASSIGNED_ZONE
-from schemas.topics import BY_NAME, FRAMES, FUSION_SNAPSHOT, PILLAR_EVENTS
+from schemas.topics import BY_NAME, FRAMES, FUSION_SNAPSHOT, PILLAR_EVENTS, pillar_topic
 from schemas.units import EpochMs
-from tests.support.log_records import LAT, ZONE, camera, device, entry, envelope, ms
+from tests.support.log_records import LAT, ZONE, alive, camera, device, entry, envelope, exercise, ms
 from tests.support.timeline import Timeline
 
 MANY = 150
@@ -62,7 +64,6 @@ SITE = (
     device("G1", lat=LAT + 0.5),
     camera("C1", lat=LAT + 0.0005),
 )
-REGISTERED = frozenset(each.device_id for each in SITE)
 NEXT = "P1-next"
 """The id of the press that is to come: counters can be foreseen."""
 
@@ -74,7 +75,9 @@ class Site:
     """The fold behind intake, as `alarms` feeds it: a zone by the registry, and the broker's time."""
 
     def __init__(self, *devices: Any) -> None:
-        self.line = Timeline(*(devices or SITE), partitions=1)
+        registered = devices or SITE
+        self.registered = {each.device_id for each in registered}
+        self.line = Timeline(*registered, partitions=1)
         self.now_ms = int(ms(0))
 
     @property
@@ -96,6 +99,7 @@ class Site:
         received_at: int | None = None,
         exercise: bool = False,
         active: bool = True,
+        source: str = "",
     ) -> Decision:
         """Somebody writes an event: it goes through intake into the log, and is folded."""
         now = EpochMs(self.now_ms)
@@ -108,8 +112,8 @@ class Site:
             exercise=exercise,
             active=active,
         )
-        fact = intake(event, now, place=f"{PILLAR_EVENTS}/0/{self.state.offset}")
-        zone = ZONE if device_id in REGISTERED else UNASSIGNED_ZONE
+        fact = intake(event, now, place=f"{PILLAR_EVENTS}/0/{self.state.offset}", source=source)
+        zone = ZONE if device_id in self.registered else UNASSIGNED_ZONE
         return self.push(to_input(fact, zone))
 
     def push(self, given: FusionInput) -> Decision:
@@ -439,17 +443,8 @@ def test_a_stranger_that_is_registered_presses_at_its_own_place_and_is_named() -
     site = Site()
     press_of_strangers(site, 40)
     site.push(envelope(device("made-up-39", lat=LAT + 0.3), zone=ZONE))
-    fact = intake(
-        PillarEvent(
-            device_id="made-up-39",
-            kind=PillarKind.PRESS,
-            occurred_at=EpochMs(site.now_ms),
-            received_at=EpochMs(site.now_ms),
-            event_id="mine",
-        ),
-        EpochMs(site.now_ms),
-    )
-    told = site.push(to_input(fact, ZONE)).alerts[0]
+    site.registered.add("made-up-39")
+    told = assert_heard(site, "mine", "made-up-39")
     assert (told.reason, told.zone, told.position is not None) == (Reason.FIRST_FACT, ZONE, True)
     assert "made-up-39" in told.texts[0].description
 
@@ -487,3 +482,157 @@ def test_a_snapshot_of_a_full_house_of_strangers_with_the_longest_ids_can_be_sto
         for press in range(9):
             site.write(device_id=long_id("device", number), event_id=long_id(number, press))
     assert len(dump(site.state)) * part < BY_NAME[FUSION_SNAPSHOT].max_message_bytes
+
+
+BOUND = device("P1", heartbeat_s=20, source="gw-1")
+"""A pillar whose events must come in the topic of its gateway."""
+
+NOT_PRESSES = [kind for kind in PillarKind if kind not in {PillarKind.UNKNOWN, PillarKind.PRESS}]
+
+
+def bound_site() -> Site:
+    return Site(BOUND, device("P2", lat=LAT + 0.3, source="gw-1"), device("P3", lat=LAT + 0.4))
+
+
+def blues(site: Site) -> list[Alert]:
+    return [alert for alert in site.alerts if alert.hazard is Hazard.UNEXPECTED_SOURCE]
+
+
+def own(site: Site) -> Any:
+    """What the fold knows of the bound pillar, without the window of other sources."""
+    known = site.state.devices[ZONE, "P1"]
+    return msgspec.structs.replace(known, other_source_ids=EventIdWindow()), site.state.last_reports.get(
+        (ZONE, "P1")
+    )
+
+
+@pytest.mark.parametrize("source", ["gw-2", ""])
+def test_a_press_through_another_gateway_is_heard_and_marked_and_a_blue_tells_of_it(source: str) -> None:
+    site = bound_site()
+    red = assert_heard(site, "e1", source=source)
+    assert (red.reason, red.action) == (Reason.UNEXPECTED_SOURCE, Action.RAISE)
+    (blue,) = blues(site)
+    assert (blue.grade, blue.zone, blue.responsible_unit) == (Grade.BLUE, ZONE, "village-1")
+    assert "P1" in blue.texts[0].description
+    site.wait(4_000)
+    again = assert_heard(site, "e2", source=source)
+    assert (again.incident_id, again.reason, again.press_count) == (
+        red.incident_id,
+        Reason.UNEXPECTED_SOURCE,
+        2,
+    )
+    assert len(blues(site)) == 1
+
+
+def test_a_press_through_its_own_gateway_is_as_any_press() -> None:
+    site = bound_site()
+    assert assert_heard(site, "e1", source="gw-1").reason is Reason.FIRST_FACT
+    assert not blues(site)
+
+
+@pytest.mark.parametrize("source", ["gw-2", ""])
+def test_without_a_binding_every_source_is_as_good_as_another(source: str) -> None:
+    site = bound_site()
+    assert assert_heard(site, "e1", "P3", source=source).reason is Reason.FIRST_FACT
+    assert not blues(site)
+
+
+@pytest.mark.parametrize("exercise", [False, True])
+@pytest.mark.parametrize("kind", NOT_PRESSES)
+def test_nothing_but_a_press_through_another_gateway_touches_the_pillar(
+    kind: PillarKind, exercise: bool
+) -> None:
+    site = bound_site()
+    red = assert_heard(site, "pressed", source="gw-1")
+    site.write(PillarKind.TAMPER, event_id="opened", source="gw-1")
+    before, open_before = own(site), site.state.incidents[red.incident_id]
+    decision = site.write(
+        kind, event_id="forged", source="gw-2", exercise=exercise, active=False, ahead_ms=20_000
+    )
+    assert decision.reason is Reason.UNEXPECTED_SOURCE
+    assert (own(site), site.state.incidents[red.incident_id]) == (before, open_before)
+    assert [alert.hazard for alert in decision.alerts] == [Hazard.UNEXPECTED_SOURCE]
+    assert site.state.exercises == {}
+
+
+def test_heartbeats_through_another_gateway_keep_no_pillar_from_being_found_silent() -> None:
+    site = bound_site()
+    topic = pillar_topic("gw-1")
+    for second in range(60):
+        site.wait(1_000)
+        at = (site.now_ms - ms(0)) / 1_000
+        site.push(envelope(alive(at, 0, topic=topic)))
+        site.write(PillarKind.HEARTBEAT, event_id=f"beat-{second}", source="gw-2")
+    assert Hazard.COMM_FAIL in {alert.hazard for alert in site.alerts}
+
+
+def test_a_pillar_is_not_silent_while_nobody_reads_the_topic_of_its_gateway() -> None:
+    site = bound_site()
+    for _ in range(60):
+        site.wait(1_000)
+        site.push(envelope(alive((site.now_ms - ms(0)) / 1_000, 0)))
+    hazards = {alert.hazard for alert in site.alerts}
+    assert Hazard.COMM_FAIL not in hazards
+    assert Hazard.FEED_SILENT in hazards
+
+
+def test_a_forged_press_with_the_next_id_makes_the_honest_one_neither_copy_nor_bounce() -> None:
+    for wait_ms in (0, 1_000, 60_000):
+        site = bound_site()
+        site.write(event_id=NEXT, source="gw-2")
+        site.wait(wait_ms)
+        assert assert_heard(site, NEXT, source="gw-1").press_count == 2
+
+
+def test_a_press_of_an_exercise_through_another_gateway_is_real_unless_there_is_an_exercise() -> None:
+    site = bound_site()
+    assert_heard(site, "marked", source="gw-2", exercise=True)
+    announced = bound_site()
+    announced.push(envelope(exercise(0, 3_600)))
+    decision = announced.write(event_id="marked", source="gw-2", exercise=True)
+    assert decision.alerts[0].status is Status.EXERCISE
+
+
+def test_a_copy_of_what_came_through_another_gateway_changes_nothing() -> None:
+    site = bound_site()
+    for kind in (PillarKind.PRESS, PillarKind.RELEASE, PillarKind.HEARTBEAT):
+        site.write(kind, event_id="e1", source="gw-2")
+        before = dump(site.state)
+        assert site.write(kind, event_id="e1", source="gw-2").reason is Reason.DUPLICATE
+        assert len(dump(site.state)) == len(before)
+
+
+def test_another_gateway_that_writes_for_ever_is_told_of_once_and_of_each_device_after_a_pause() -> None:
+    site = bound_site()
+    for number in range(500):
+        site.write(PillarKind.RELEASE, event_id=f"r{number}", source="gw-2")
+        site.wait(1_000)
+    assert len(blues(site)) == 1
+    site.write(PillarKind.RELEASE, "P2", event_id="another", source="gw-2")
+    site.wait(61_000)
+    told = blues(site)[-1]
+    assert (len(blues(site)), told.reason, told.source_count) == (2, Reason.MORE_RECORDS, 501)
+    assert {source.device_id for source in told.sources} == {"P1", "P2"}
+    site.write(PillarKind.RELEASE, "P2", event_id="third", source="gw-3")
+    assert len({alert.incident_id for alert in blues(site)}) == 2, "each gateway by itself"
+
+
+def test_the_registry_may_bind_a_pillar_to_another_gateway_and_free_it_again() -> None:
+    site = bound_site()
+    site.push(envelope(device("P1", revision=2, source="gw-2")))
+    assert assert_heard(site, "e1", source="gw-2").reason is Reason.FIRST_FACT
+    site.push(envelope(device("P1", revision=3)))
+    site.wait(4_000)
+    assert assert_heard(site, "e2", source="gw-9").reason is Reason.PRESSED_AGAIN
+
+
+@settings(max_examples=MANY)
+@given(acts(), st.sampled_from([0, 200, 4_000]))
+def test_a_press_through_its_own_gateway_is_always_named_whatever_comes_through_others(
+    before: Sequence[Act], after_ms: int
+) -> None:
+    site = Site(BOUND, *SITE[1:])
+    for act in before:
+        do(site, act | {"source": "gw-2"} if isinstance(act, dict) else act)
+    site.wait(after_ms)
+    assert_heard(site, NEXT, source="gw-1")

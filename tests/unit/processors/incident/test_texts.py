@@ -26,7 +26,7 @@ FEEDS = {Hazard.FEED_SILENT, Hazard.FEED_STALE}
 OF_PEOPLE = {Hazard.CLOCK_DIFFERS, Hazard.EXERCISE_OVERDUE}
 """What people have to set right themselves."""
 
-HAPPENED = {Hazard.FEED_FAULT, Hazard.LOG_BROKEN, Hazard.FEED_BROKEN}
+HAPPENED = {Hazard.FEED_FAULT, Hazard.LOG_BROKEN, Hazard.FEED_BROKEN, Hazard.UNEXPECTED_SOURCE}
 """Occurrences, which do not persist."""
 
 OF_AREA = REPORTED | {Hazard.COMM_FAIL, Hazard.TEST_MISSED}
