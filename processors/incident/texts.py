@@ -80,8 +80,8 @@ INSTRUCTIONS: Mapping[Hazard, Wording] = {
         "请退出面板的演习模式。此后的信号均视为真实。",
     ),
     Hazard.UNEXPECTED_SOURCE: Wording(
-        "Find out whether the device was moved to another gateway, or who writes in its name; change the registry or the "
-        "gateway's credential.",
+        "Find out whether the device was moved to another gateway, or who writes in its name; change the registry or "
+        "the gateway's credential.",
         "请查明该设备是否改接其他网关，或何人冒用其名义，并更正登记信息或网关凭证。",
     ),
     Hazard.UNKNOWN: Wording("Look at the incident.", "请查看该事件。"),
@@ -106,8 +106,8 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "多个未登记的求助点被按下。除已单独立案者外，至今共 {count} 次，其中可能有人正需要救助。",
     ),
     (None, Reason.UNEXPECTED_SOURCE): Wording(
-        "Help point {device} at {place} was pressed, as another gateway reports than the registry names: {count} presses "
-        "so far.",
+        "Help point {device} at {place} was pressed, as another gateway reports than the registry names: {count} "
+        "presses so far.",
         "位于 {place} 的求助点 {device} 被按下，但由登记以外的网关上报，至今共 {count} 次。",
     ),
     (Hazard.UNEXPECTED_SOURCE, Reason.UNEXPECTED_SOURCE): Wording(

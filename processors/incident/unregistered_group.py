@@ -31,8 +31,8 @@ TOLD_EVERY_MS = 10 * SECOND_MS
 named while somebody still reads the first alert, and a flood of any size is six alerts a minute."""
 
 MAX_ALONE = 50
-"""Incidents of single unregistered devices that are open at a time, as many as an incident lists devices: whoever sends
-few a minute for hours would else have as many reminders as one who sends all at once."""
+"""Incidents of single unregistered devices that are open at a time, as many as an incident lists devices: whoever
+sends few a minute for hours would else cause as many reminders as one who sends all at once."""
 
 
 def report_unregistered(state: State, device: Device, report: Report) -> tuple[Incident, Effect] | Effect:
@@ -57,7 +57,9 @@ def report_unregistered(state: State, device: Device, report: Report) -> tuple[I
     if has_own or not (_are_many(state, recent) or _are_open(state, report.status)):
         return Effect(None, (), noted)
     group = _group_of(state, report.status)
-    incident, effect = _opened(state, device, report, recent) if group is None else _joined(state, group, report)
+    incident, effect = (
+        _opened(state, device, report, recent) if group is None else _joined(state, group, report)
+    )
     return incident, effect.after(*noted)
 
 

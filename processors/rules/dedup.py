@@ -25,15 +25,14 @@ from schemas.fusion_log import PillarFact
 from schemas.ids import fingerprint
 from schemas.units import EpochMs
 
-
 _EXERCISE, _REAL, _HASHED = "exercise:", "real:", "~"
-"""Begin the name of an event of an exercise, of a real one whose own id begins like another name, and of a hashed one."""
+"""Begin the name of an event of an exercise, of a real one whose own id begins like another name, of a hashed one."""
 
 NAME_LENGTH = 64
-"""Characters of an event's name that a window keeps: a UUID with its kind. Of a longer one it keeps the fingerprint."""
+"""Characters of an event's name that a window keeps: a UUID with its kind. Of a longer one it keeps a fingerprint."""
 
 UNREGISTERED_WINDOW = 8
-"""Events of a kind that an unregistered device remembers: 10,000 of them fit a snapshot with 64 characters each."""
+"""Events of a kind that an unregistered device remembers: what 10,000 of them remember fits a snapshot."""
 
 
 class DedupResult(msgspec.Struct, frozen=True):
@@ -77,7 +76,7 @@ def check_press(state: State, key: DeviceKey, fact: PillarFact, name: str, statu
 
 
 def event_name(event_id: str, *, is_exercise: bool) -> str:
-    """The name of an event in a window: what is real is no copy of what belongs to an exercise (F1), whatever its id."""
+    """The name of an event in a window: what is real is no copy of what belongs to an exercise, whatever its id."""
     if is_exercise:
         return f"{_EXERCISE}{event_id}"
     return f"{_REAL}{event_id}" if event_id.startswith((_EXERCISE, _REAL, _HASHED)) else event_id

@@ -43,7 +43,6 @@ FEEDS = frozenset({PILLAR_EVENTS, FRAMES, PLATE_READS, HOTLIST, REGISTRY})
 """Topics that a worker may report as read, or a list as old. Names that anybody has made up leave no trace."""
 
 
-
 def is_feed(state: State, topic: str) -> bool:
     """Whether a worker may report a topic as read: a feed, or that of a gateway which the registry expects."""
     return topic in FEEDS or (topic in state.expected and gateway_of(topic) is not None)

@@ -73,8 +73,9 @@ def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
 
     Both must have come into the log together as well, since the clock of a gateway may stand still or be ahead: only
     for as long as this press was on its way may the other one have come earlier. They must not have happened apart,
-    since a gateway that empties its buffer may give all of it one time. It is no bounce after a cancel, since the caller has changed their mind. Nor is it one if the incident of the last press is over,
-    or if one of the two presses belongs to an exercise and the other does not.
+    since a gateway that empties its buffer may give all of it one time. It is no bounce after a cancel, since the
+    caller has changed their mind. Nor is it one if the incident of the last press is over, or if one of the two
+    presses belongs to an exercise and the other does not.
     """
     if device.press_at is None or device.press_incident is None:
         return False

@@ -1,7 +1,7 @@
 """Events of a device that come through another gateway than the registry binds it to (docs/adr/0030).
 
     a press ─────────► heard as any press, marked `unexpected_source`, and a blue
-    anything else ───► the blue, and nothing of it touches the device: no release, cancel, test, restore or sign of life
+    anything else ───► the blue, and nothing else: no release, cancel, test, restore or sign of life of the device
 
 The topic that an event came in is all that the broker vouches for. Nobody who may write the topic of one gateway can
 silence a pillar of another one: their events have a window of their own, and no press of theirs makes one of the

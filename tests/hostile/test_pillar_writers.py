@@ -20,11 +20,12 @@ from processors.fold.reducer import Decision
 from processors.fold.snapshot_codec import dump, load
 from processors.incident.lifecycle import OVER
 from processors.intake.ack import ack_input
-from processors.intake.pillar_event import ID_LENGTH, intake, to_input
+from processors.intake.pillar_event import intake, to_input
 from processors.state.event_ids import EventIdWindow
 from processors.state.partition_state import State
 from schemas.ack import Acknowledgement, Actor
 from schemas.alert import Alert
+from schemas.codec import encode
 from schemas.enums import (
     AckAction,
     AckReason,
@@ -37,6 +38,7 @@ from schemas.enums import (
     Reason,
     Status,
 )
+from schemas.errors import Cause
 from schemas.feeds import PillarEvent
 from schemas.fusion_log import (
     CameraAlive,
@@ -47,13 +49,11 @@ from schemas.fusion_log import (
     ListAge,
     Observation,
 )
-from schemas.codec import encode
-from schemas.errors import Cause
 from schemas.ids import fingerprint
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import BY_NAME, FRAMES, FUSION_SNAPSHOT, PILLAR_EVENTS, pillar_topic
 from schemas.units import EpochMs
-from tests.support.log_records import LAT, ZONE, alive, camera, device, entry, envelope, exercise, ms
+from tests.support.log_records import LAT, ZONE, alive, camera, device, entry, envelope, exercise, ms, planned
 from tests.support.timeline import Timeline
 
 MANY = 150
@@ -153,7 +153,9 @@ def assert_heard(site: Site, event_id: str, device_id: str = "P1", **how: Any) -
     return named[0]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in PillarKind if kind not in {PillarKind.UNKNOWN, PillarKind.PRESS}])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in PillarKind if kind not in {PillarKind.UNKNOWN, PillarKind.PRESS}]
+)
 def test_events_20_s_ahead_drop_no_press(kind: PillarKind) -> None:
     site = Site()
     for number in range(70):
@@ -162,7 +164,9 @@ def test_events_20_s_ahead_drop_no_press(kind: PillarKind) -> None:
 
 
 @pytest.mark.parametrize("exercise", [False, True])
-@pytest.mark.parametrize("kind", [kind for kind in PillarKind if kind not in {PillarKind.UNKNOWN, PillarKind.PRESS}])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in PillarKind if kind not in {PillarKind.UNKNOWN, PillarKind.PRESS}]
+)
 def test_an_event_with_the_id_of_the_next_press_makes_it_no_copy(kind: PillarKind, exercise: bool) -> None:
     site = Site()
     site.write(kind, event_id=NEXT, exercise=exercise)
@@ -231,42 +235,42 @@ def writings(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def facts(draw: st.DrawFn) -> FusionInput:
-    """A fact that another worker's credential may write: of a camera, of a feed, of a clock."""
+    """A fact that another credential may write: of a camera, a feed, a clock, of planned work or an exercise."""
     at = EpochMs(draw(st.sampled_from(HOSTILE_MS)) if draw(st.booleans()) else ms(draw(st.integers(-99, 99))))
     number = draw(st.sampled_from([0, 1, 999]))
-    kind = draw(st.integers(0, 5))
-    zone = draw(st.sampled_from([ZONE, UNASSIGNED_ZONE]))
-    if kind == 0:
-        name = draw(st.sampled_from(["P1", "C1", "X1"]))
-        seen = Observation(
+    offset, score = draw(st.sampled_from(HOSTILE_MS)), draw(st.sampled_from([-(2**63), 0, 2**63 - 1]))
+    name, is_on = draw(st.sampled_from(["P1", "C1", "X1"])), draw(st.booleans())
+    zone, topic = (
+        draw(st.sampled_from([ZONE, UNASSIGNED_ZONE])),
+        draw(st.sampled_from([PILLAR_EVENTS, FRAMES, "made-up"])),
+    )
+    cause = draw(st.sampled_from([Cause.UNDECODABLE, Cause.UNKNOWN_DEVICE]))
+    records: list[msgspec.Struct] = [
+        Observation(
             observation_id=NEXT,
             device_id=name,
             hazard=Hazard.FIRE,
             occurred_at=at,
             received_at=at,
-            score_permille=draw(st.sampled_from([-(2**63), 0, 1_000, 2**63 - 1])),
-        )
-        return envelope(seen, zone=zone)
-    if kind == 1:
-        return envelope(CameraAlive(device_id=draw(st.sampled_from(["P1", "C1"])), received_at=at), zone=zone)
-    if kind == 2:
-        topic = draw(st.sampled_from([PILLAR_EVENTS, FRAMES, "made-up"]))
-        return envelope(FeedWatermark(feed=Feed.PILLARS, topic=topic, partitions=(number,), at=at))
-    if kind == 3:
-        letter = DeadLetterNotice(
+            score_permille=score,
+        ),
+        CameraAlive(device_id=name, received_at=at),
+        FeedWatermark(feed=Feed.PILLARS, topic=topic, partitions=(number,), at=at),
+        DeadLetterNotice(
             feed=Feed.PILLARS,
             topic=PILLAR_EVENTS,
             partition=number,
-            offset=draw(st.sampled_from(HOSTILE_MS)),
-            cause=draw(st.sampled_from([Cause.UNDECODABLE, Cause.UNKNOWN_DEVICE])),
+            offset=offset,
+            cause=cause,
             at=at,
-            device_id="P1",
-        )
-        return envelope(letter, zone=zone)
-    if kind == 4:
-        age = ListAge(feed=Feed.PILLARS, topic=PILLAR_EVENTS, newest_at=at, stale=draw(st.booleans()))
-        return envelope(age, zone=zone)
-    return envelope(ClockNotice(worker="P1", apart_ms=number, differs=draw(st.booleans()), at=at), zone=zone)
+            device_id=name,
+        ),
+        ListAge(feed=Feed.PILLARS, topic=PILLAR_EVENTS, newest_at=at, stale=is_on),
+        planned((-99, 9_999), devices=draw(st.sampled_from([(), ("P1",)]))),
+        exercise(-99, 9_999, revision=number, ended=is_on),
+        ClockNotice(worker="P1", apart_ms=number, differs=is_on, at=at),
+    ]
+    return envelope(draw(st.sampled_from(records)), zone=zone)
 
 
 @st.composite
@@ -322,7 +326,9 @@ def test_a_press_is_heard_whatever_anybody_has_written_before(before: Sequence[A
     assert incident.state not in OVER
 
 
-def press_of_strangers(site: Site, count: int, *, over_ms: int = 0, first: int = 0, **how: Any) -> list[Alert]:
+def press_unregistered(
+    site: Site, count: int, *, over_ms: int = 0, first: int = 0, **how: Any
+) -> list[Alert]:
     """Devices that nobody has registered are pressed, each once; returns the alerts meanwhile."""
     before = len(site.alerts)
     for number in range(first, first + count):
@@ -336,9 +342,9 @@ def of_group(alerts: Sequence[Alert]) -> list[Alert]:
     return [alert for alert in alerts if alert.reason is Reason.UNREGISTERED_GROUP]
 
 
-def test_12000_strangers_are_twenty_incidents_and_one_group() -> None:
+def test_12000_unregistered_devices_are_twenty_incidents_and_one_group() -> None:
     site = Site()
-    told = press_of_strangers(site, 12_000, over_ms=60_000)
+    told = press_unregistered(site, 12_000, over_ms=60_000)
     assert len({alert.incident_id for alert in told if alert.action is Action.RAISE}) == 21
     group = of_group(told)
     assert (group[0].action, group[0].grade, group[0].zone) == (Action.RAISE, Grade.RED, UNASSIGNED_ZONE)
@@ -354,7 +360,7 @@ def test_12000_strangers_are_twenty_incidents_and_one_group() -> None:
 
 def test_after_a_flood_the_reminders_are_those_of_few_incidents() -> None:
     site = Site()
-    press_of_strangers(site, 2_000, over_ms=20_000)
+    press_unregistered(site, 2_000, over_ms=20_000)
     site.wait(60_000)
     before = len(site.alerts)
     site.wait(600_000)
@@ -367,7 +373,7 @@ def test_a_registered_pillar_is_its_own_red_amid_a_flood_and_keeps_its_state() -
     own = assert_heard(site, "before")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(changes, "MAX_UNREGISTERED", 100)
-        press_of_strangers(site, 150)
+        press_unregistered(site, 150)
     assert site.state.unregistered_count == 100
     assert site.write(event_id="before").reason is Reason.DUPLICATE, "what it remembers is not evicted"
     site.wait(4_000)
@@ -380,9 +386,9 @@ def test_a_pillar_that_is_not_registered_yet_is_told_amid_a_flood_within_ten_sec
     site = Site()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(changes, "MAX_UNREGISTERED", 100)
-        press_of_strangers(site, after, ahead_ms=19_000)
+        press_unregistered(site, after, ahead_ms=19_000)
         site.write(device_id="new-pillar", event_id="in need")
-        press_of_strangers(site, 40, first=1_000)
+        press_unregistered(site, 40, first=1_000)
         site.wait(11_000)
     named = {
         (source.device_id, source.event_id)
@@ -395,7 +401,7 @@ def test_a_pillar_that_is_not_registered_yet_is_told_amid_a_flood_within_ten_sec
 
 def test_whoever_closes_the_group_has_seen_every_press_of_it() -> None:
     site = Site()
-    press_of_strangers(site, 21)
+    press_unregistered(site, 21)
     site.wait(11_000)
     shown = of_group(site.alerts)[-1]
     assert site.acknowledge(AckAction.ACCEPT, shown).reason is Reason.ACCEPTED
@@ -412,16 +418,16 @@ def test_whoever_closes_the_group_has_seen_every_press_of_it() -> None:
 
 def test_few_a_minute_for_hours_are_bounded_too() -> None:
     site = Site()
-    told = press_of_strangers(site, 200, over_ms=200 * 6_000)
+    told = press_unregistered(site, 200, over_ms=200 * 6_000)
     assert len({alert.incident_id for alert in told if alert.grade is Grade.RED}) == 51
     before = len(site.alerts)
     site.wait(120_000)
     assert len(site.alerts) - before <= 2 * 51
 
 
-def test_when_the_flood_is_over_a_stranger_is_its_own_red_at_once_again() -> None:
+def test_when_the_flood_is_over_an_unregistered_device_is_its_own_red_at_once_again() -> None:
     site = Site()
-    press_of_strangers(site, 100)
+    press_unregistered(site, 100)
     site.wait(61_000)
     alone = assert_heard(site, "later", "late-comer")
     assert alone.reason is Reason.UNREGISTERED_DEVICE
@@ -429,19 +435,19 @@ def test_when_the_flood_is_over_a_stranger_is_its_own_red_at_once_again() -> Non
 
 def test_a_flood_that_goes_on_after_a_person_has_closed_the_group_opens_another() -> None:
     site = Site()
-    press_of_strangers(site, 30)
+    press_unregistered(site, 30)
     site.wait(11_000)
     site.acknowledge(AckAction.ACCEPT, of_group(site.alerts)[-1])
     assert site.acknowledge(AckAction.CLOSE, site.alerts[-1]).reason is Reason.CLOSED
     closed = site.alerts[-1].incident_id
-    again = press_of_strangers(site, 2, first=100)
+    again = press_unregistered(site, 2, first=100)
     assert [alert.action for alert in again] == [Action.RAISE]
     assert again[0].incident_id != closed
 
 
-def test_a_stranger_that_is_registered_presses_at_its_own_place_and_is_named() -> None:
+def test_an_unregistered_device_that_is_registered_presses_at_its_own_place_and_is_named() -> None:
     site = Site()
-    press_of_strangers(site, 40)
+    press_unregistered(site, 40)
     site.push(envelope(device("made-up-39", lat=LAT + 0.3), zone=ZONE))
     site.registered.add("made-up-39")
     told = assert_heard(site, "mine", "made-up-39")
@@ -449,12 +455,12 @@ def test_a_stranger_that_is_registered_presses_at_its_own_place_and_is_named() -
     assert "made-up-39" in told.texts[0].description
 
 
-def test_strangers_of_an_exercise_are_grouped_by_themselves_and_no_real_one_is_with_them() -> None:
+def test_unregistered_devices_of_an_exercise_are_grouped_by_themselves_and_no_real_one_is_with_them() -> None:
     site = Site()
-    told = press_of_strangers(site, 60, exercise=True)
+    told = press_unregistered(site, 60, exercise=True)
     assert {alert.status for alert in told} == {Status.EXERCISE}
     assert len({alert.incident_id for alert in told}) == 21
-    real = press_of_strangers(site, 60, first=100)
+    real = press_unregistered(site, 60, first=100)
     assert {alert.status for alert in real} == {Status.ACTUAL}
     assert len({alert.incident_id for alert in real}) == 21
 
@@ -462,10 +468,10 @@ def test_strangers_of_an_exercise_are_grouped_by_themselves_and_no_real_one_is_w
 def test_a_flood_and_a_restart_amid_it_give_the_same_bytes() -> None:
     site, other = Site(), Site()
     for each in (site, other):
-        press_of_strangers(each, 300, over_ms=3_000)
+        press_unregistered(each, 300, over_ms=3_000)
     other.line.state = load(dump(other.state))
     for each in (site, other):
-        press_of_strangers(each, 300, over_ms=30_000, first=300)
+        press_unregistered(each, 300, over_ms=30_000, first=300)
         each.wait(70_000)
     assert [encode(alert) for alert in site.alerts] == [encode(alert) for alert in other.alerts]
     assert dump(site.state) == dump(other.state)
@@ -473,10 +479,10 @@ def test_a_flood_and_a_restart_amid_it_give_the_same_bytes() -> None:
 
 def long_id(*parts: str | int) -> str:
     """An id of the most characters that intake leaves as they are; no compression makes it much shorter."""
-    return "".join(fingerprint(*parts, piece) for piece in range(5))[:ID_LENGTH]
+    return "".join(fingerprint(*parts, piece) for piece in range(5))[:128]
 
 
-def test_a_snapshot_of_a_full_house_of_strangers_with_the_longest_ids_can_be_stored() -> None:
+def test_a_snapshot_of_a_full_house_of_unregistered_devices_with_the_longest_ids_can_be_stored() -> None:
     site, part = Site(), 20
     for number in range(changes.MAX_UNREGISTERED // part):
         for press in range(9):
