@@ -3,7 +3,9 @@
 Producers, consumers, the topics command and the documents all read this list.
 """
 
+import re
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -47,6 +49,10 @@ SNAPSHOT_SLOTS = 4
 
 PICTURE_BYTES = (8 << 20) + (64 << 10)
 """A picture of 8 MiB, more than a 40-megapixel JPEG of a busy scene needs, and its envelope."""
+
+
+ACK_BYTES = 64 << 10
+"""The largest batch on the topic of an organisation: an acknowledgement has less than 4 KiB."""
 
 
 class Cleanup(StrEnum):
@@ -228,9 +234,48 @@ _PLANNED = (
 )
 
 
+ORGANISATION_LENGTH: Final = 64
+"""The longest name of an organisation, characters. Kafka takes names of topics of up to 249."""
+
+_ORGANISATION: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?", re.ASCII)
+"""No dot and no underscore: Kafka's metrics take one for the other, and `.dlq` ends the name of another topic."""
+
+_RESERVED: Final = frozenset({"dlq"})
+
+
+def is_organisation(name: str) -> bool:
+    """Whether an organisation may be called this: letters, digits and dashes inside, and not `dlq`."""
+    fits = len(name) <= ORGANISATION_LENGTH and _ORGANISATION.fullmatch(name) is not None
+    return fits and name.lower() not in _RESERVED
+
+
+def ack_topic(organisation: str) -> str:
+    """The topic of an organisation's acknowledgements; the plain one for none.
+
+    Raises:
+        ValueError: No organisation may be called this.
+    """
+    if not organisation:
+        return ACKS
+    if not is_organisation(organisation):
+        raise ValueError(
+            f"found {organisation!r}, allowed are letters, digits and dashes inside, at most {ORGANISATION_LENGTH}, "
+            "and not dlq"
+        )
+    return f"{ACKS}.{organisation}"
+
+
+def organisation_of(topic: str) -> str | None:
+    """The organisation whose acknowledgements a topic holds; empty for the plain one, None for any other topic."""
+    if topic == ACKS:
+        return ""
+    name = topic.removeprefix(f"{ACKS}.")
+    return name if name != topic and is_organisation(name) else None
+
+
 def dead_letter_topic(topic: str) -> str:
-    """The topic for the dead letters of `topic`."""
-    return f"{topic}.dlq"
+    """The topic for the dead letters of `topic`; acknowledgements of all organisations have one."""
+    return f"{ACKS if organisation_of(topic) else topic}.dlq"
 
 
 _DEAD_LETTERS = tuple(
@@ -248,3 +293,20 @@ _DEAD_LETTERS = tuple(
 CATALOGUE: tuple[Topic, ...] = _FLOW + _DEAD_LETTERS + _PLANNED
 
 BY_NAME = {topic.name: topic for topic in CATALOGUE}
+
+
+def organisation_topic(organisation: str) -> Topic:
+    """The topic of an organisation's acknowledgements. One partition: they are few, and each partition is a share.
+
+    Raises:
+        ValueError: No organisation may be called this.
+    """
+    return msgspec.structs.replace(
+        BY_NAME[ACKS], name=ack_topic(organisation), partitions=1, max_message_bytes=ACK_BYTES
+    )
+
+
+def topic_named(name: str) -> Topic | None:
+    """The topic of this name, in the catalogue or of an organisation; None for any other name."""
+    organisation = organisation_of(name)
+    return organisation_topic(organisation) if organisation else BY_NAME.get(name)
