@@ -4,6 +4,7 @@ Producers, consumers, the topics command and the documents all read this list.
 """
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -306,7 +307,22 @@ def organisation_topic(organisation: str) -> Topic:
     )
 
 
+def catalogue_with(organisations: Iterable[str]) -> tuple[Topic, ...]:
+    """The catalogue of a site with these organisations.
+
+    Raises:
+        ValueError: As `organisation_topic`.
+    """
+    return (*CATALOGUE, *map(organisation_topic, organisations))
+
+
 def topic_named(name: str) -> Topic | None:
     """The topic of this name, in the catalogue or of an organisation; None for any other name."""
     organisation = organisation_of(name)
     return organisation_topic(organisation) if organisation else BY_NAME.get(name)
+
+
+def is_sealed_topic(name: str) -> bool:
+    """Whether few may see the payload of a topic's records: also of a topic that nobody knows."""
+    topic = topic_named(name)
+    return topic is None or topic.sealed

@@ -7,9 +7,9 @@
                      ─► a transition (processors/incident/lifecycle.py): an alert, and the answer that it is accepted
 
 A duplicate is recognised by sender, incident and ack id (processors/rules/ack_copies.py) while the incident is open,
-and after its end as long as the state keeps it among the ended ones. What is not certain to be a duplicate is answered,
-10,000 in one batch too (docs/requirements.md, F6). Who judges an incident must have seen everything that joined it
-(F4), and says which revision was shown; a note alone needs none.
+and after its end as long as the state keeps it among the ended ones. What is not certain to be a duplicate is
+answered, 10,000 in one batch too (docs/requirements.md, F6). Who judges an incident must have seen all that has joined
+it (F4), and says which revision was shown; a note alone needs none.
 """
 
 from collections.abc import Callable, Mapping

@@ -17,15 +17,16 @@ from processors.state.times import believed
 from schemas.enums import Feed, Hazard, Reason
 from schemas.fusion_log import FeedBrokenNotice, FusionInput
 from schemas.ids import fingerprint
-from schemas.topics import ACKS, FUSION_INPUT
+from schemas.topics import FUSION_INPUT, organisation_of
 
-_INPUTS = FEEDS | {ACKS, FUSION_INPUT}
-"""What workers read. Names that anybody has made up leave no trace."""
+_INPUTS = FEEDS | {FUSION_INPUT}
+"""What workers read, with the topics of acknowledgements. Names that anybody has made up leave no trace."""
 
 
 def feed_broken(state: State, envelope: FusionInput, notice: FeedBrokenNotice) -> Effect:
     """Report records that were never read. A copy is recognised by the id of its envelope and by its offsets."""
-    if notice.topic not in _INPUTS or not 0 <= notice.partition < MAX_PARTITIONS:
+    is_input = notice.topic in _INPUTS or organisation_of(notice.topic) is not None
+    if not is_input or not 0 <= notice.partition < MAX_PARTITIONS:
         return Effect(Reason.NOT_SUPPORTED)
     loss = record_loss(notice, state.now)
     place = f"{notice.topic}/{notice.partition}"

@@ -135,6 +135,7 @@ class _Worker:
             state,
             self._commit_limits,
             note_made_anew,
+            self._spec.in_turns,
         )
         context = self._make_context(delivery, lag, edge, loop)
         agent = self._make_agent(context)

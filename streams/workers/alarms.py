@@ -2,7 +2,8 @@
 
 alarm.pillar-event.v1 ─► intake ─► fusion.input.v1 (key = zone)
     no registry names the device: a press ─► zone unassigned; else held for 5 s ─► forwarded, or a dead letter
-dispatch.ack.v1 ───────► zone ───► fusion.input.v1, in a stream of its own: no press waits behind it
+dispatch.ack.v1[.ORGANISATION] ─► sender, zone ─► fusion.input.v1
+    in a stream of their own, one organisation after the other: no press waits behind them, nor one behind another's
 once a second: the partitions of the pillar feed that are caught up ─► every partition of fusion.input.v1
 
 Pillar events are decided about in the thread that consumes them; it alone looks at the registry and at what is held.
@@ -14,7 +15,7 @@ from functools import partial
 
 import structlog
 
-from processors.intake.ack import ack_input
+from processors.intake.ack import AckSender, ack_input
 from processors.intake.pillar_event import bare_press, bounded_id, intake, record_place, to_input
 from schemas.ack import Acknowledgement
 from schemas.codec import decode
@@ -24,12 +25,13 @@ from schemas.feeds import PillarEvent
 from schemas.fusion_log import DeadLetterNotice
 from schemas.ids import fingerprint
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
-from schemas.topics import ACKS, PILLAR_EVENTS, REGISTRY
+from schemas.topics import ACKS, PILLAR_EVENTS, REGISTRY, ack_topic
 from streams.kafka.batch import Batch
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
 from streams.worker.context import Context
 from streams.worker.log_writer import fact, forward
+from streams.worker.settings import AckSettings
 from streams.worker.work import Work
 from streams.workers.unregistered_events import HeldEvent, UnregisteredEvents
 from streams.workers.watermarks import Watermarks
@@ -52,6 +54,7 @@ class AlarmsAgent:
         self._registry = context.table(REGISTRY, RegistryDevice)
         self._unregistered = UnregisteredEvents(context)
         self._watermarks = Watermarks(context, Feed.PILLARS, PILLAR_EVENTS)
+        self._senders = _senders(context.spec.acknowledgements)
 
     async def start(self) -> None:
         """Read the site registry: before that a known pillar would look unknown."""
@@ -59,8 +62,8 @@ class AlarmsAgent:
 
     def process(self, batch: Batch, work: Work) -> None:
         """Decode, decide, hand over, in slices."""
-        if batch.topic == ACKS:
-            work.hand_over([self._ack(record) for record in batch])
+        if (sender := self._senders.get(batch.topic)) is not None:
+            work.hand_over([self._ack(record, sender) for record in batch])
             return
         named: list[HeldEvent] = []
         outgoing: list[ProducerRecord] = []
@@ -151,10 +154,10 @@ class AlarmsAgent:
         if decided:
             work.when_delivered(partial(self._unregistered.settled, decided))
 
-    def _ack(self, record: LogRecord) -> ProducerRecord:
+    def _ack(self, record: LogRecord, sender: AckSender) -> ProducerRecord:
         try:
             ack = decode(record.value, Acknowledgement)
-            return forward(ack_input(ack, record.timestamp_ms))
+            return forward(ack_input(ack, record.timestamp_ms, sender))
         except DecodeError as error:
             return self._reject(record, error)
         except Exception as error:  # one record must not hold up those behind it for ever
@@ -196,6 +199,15 @@ class AlarmsAgent:
 
     def _reject(self, record: LogRecord, error: DecodeError) -> ProducerRecord:
         return self._context.reject(record, error.cause, str(error))
+
+
+def _senders(settings: AckSettings) -> dict[str, AckSender]:
+    """Who sends on each topic of acknowledgements."""
+    named = {
+        ack_topic(name): AckSender(organisation=name, units=settings.units_of(name))
+        for name in settings.organisations
+    }
+    return {ACKS: AckSender(is_refused=not settings.takes_plain_topic), **named}
 
 
 def _forwarded(held: Sequence[HeldEvent], device: RegistryDevice) -> list[ProducerRecord]:
