@@ -46,4 +46,5 @@ def start_worker(
         settings = msgspec.structs.replace(settings, http_port=http_port)
     write_in_background(sys.stderr.fileno())
     cache = Path(config.models.cache) if config.models.cache else cache_root()
-    run_worker(WORKERS[name], make_agent, config.kafka, settings, config.runtime, cache, replica)
+    spec = WORKERS[name].with_organisations(config.acknowledgements).with_gateways(config.pillars)
+    run_worker(spec, make_agent, config.kafka, settings, config.runtime, cache, replica)

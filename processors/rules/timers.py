@@ -40,6 +40,7 @@ from processors.rules.feed import feed_silence_due, on_feed_silent
 from processors.rules.hold import on_hold_over
 from processors.rules.occurrence import tell_more_records
 from processors.rules.planned_work import exercise_due, on_exercise_over
+from processors.rules.second_person import on_lapsed
 from processors.state.effect import Effect, EndIncident, PutClosedFault, PutIncident
 from processors.state.entities import Device, DeviceKey, Incident, Timer, TimerKind
 from processors.state.partition_state import State
@@ -213,6 +214,7 @@ _INCIDENT_RULES: Mapping[TimerKind, Callable[[State, Timer, Incident], Effect]] 
     TimerKind.HOLD: _hold,
     TimerKind.NOTIFY: _notify,
     TimerKind.RESOLVE: _resolve,
+    TimerKind.SECOND_PERSON: on_lapsed,
     TimerKind.STALE: _stale,
     TimerKind.UNSHELVE: _unshelve,
 }

@@ -13,7 +13,7 @@ from processors.state.event_ids import EventIdWindow
 from processors.state.geometry import Place
 from processors.state.record_loss import RecordLoss
 from schemas.alert import PriorAlert, Source
-from schemas.enums import Family, Feed, Grade, Hazard, IncidentState, Status
+from schemas.enums import AckAction, Family, Feed, Grade, Hazard, IncidentState, Status
 from schemas.fusion_log import Media
 from schemas.registry import ChainLink, RegistryDevice
 from schemas.units import EpochMs, Mm
@@ -144,6 +144,26 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
         return None if site is None or site.gateway is None else (self.zone, site.gateway)
 
 
+class PendingAction(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one person has asked for, and what is done if another one asks for it too.
+
+    Attributes:
+        action: What.
+        person: Tells the person apart from others (processors/rules/second_person.py).
+        until: Stream time until which it counts.
+        joined_revision: Of the incident when it was asked for; another one means that something has joined since.
+        alarm_revision: The same of its latest alarm.
+        units: The units that the person's organisation answers for; empty where nobody vouches for it.
+    """
+
+    action: AckAction
+    person: str
+    until: EpochMs
+    joined_revision: int
+    alarm_revision: int
+    units: tuple[str, ...] = ()
+
+
 class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One open incident.
 
@@ -205,6 +225,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
         place_device: The device at whose place the incident is; empty where there is no place.
         is_planned: It is held because work on its device is planned.
         loss: The records that it is about, where they were never read; None otherwise.
+        organisation_acks: The window of the acknowledgements of each organisation that the broker vouches for; all
+            others are in `acks`.
+        pending: What one person has asked for and a second one has not yet, at most one of each action.
+        lowered_from_red: A person has lowered its grade from red.
     """
 
     incident_id: str
@@ -262,6 +286,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
     place_device: str = ""
     is_planned: bool = False
     loss: RecordLoss | None = None
+    organisation_acks: tuple[tuple[str, EventIdWindow], ...] = ()
+    pending: tuple[PendingAction, ...] = ()
+    lowered_from_red: bool = False
 
 
 class EndedIncident(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -270,10 +297,12 @@ class EndedIncident(msgspec.Struct, frozen=True, array_like=True, gc=False):
     Attributes:
         state: The state in which it ended.
         acks: The window of its acknowledgements.
+        organisation_acks: As of the incident.
     """
 
     state: IncidentState
     acks: EventIdWindow = EventIdWindow()
+    organisation_acks: tuple[tuple[str, EventIdWindow], ...] = ()
 
 
 class Watermark(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -368,6 +397,7 @@ class TimerKind(StrEnum):
     HOLD = "hold"
     NOTIFY = "notify"
     RESOLVE = "resolve"
+    SECOND_PERSON = "second_person"
     STALE = "stale"
     UNSHELVE = "unshelve"
     # Timers of a device

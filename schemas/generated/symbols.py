@@ -11,6 +11,7 @@ from schemas.avro_writing import (
 )
 from schemas.enums import (
     AckAction,
+    AckFlaw,
     AckOutcome,
     AckReason,
     Action,
@@ -55,6 +56,14 @@ _ACK_ACTION = (
 )
 ACK_ACTION_BYTES = symbol_bytes(_ACK_ACTION)
 ACK_ACTION_OF = symbol_of(_ACK_ACTION)
+
+_ACK_FLAW = (
+    AckFlaw.UNKNOWN,
+    AckFlaw.ORGANISATION_NOT_VOUCHED,
+    AckFlaw.UNUSABLE_TEXT,
+)
+ACK_FLAW_BYTES = symbol_bytes(_ACK_FLAW)
+ACK_FLAW_OF = symbol_of(_ACK_FLAW)
 
 _ACK_OUTCOME = (
     AckOutcome.UNKNOWN,
@@ -343,6 +352,8 @@ _REASON = (
     Reason.STILL_THERE,
     Reason.MORE_RECORDS,
     Reason.EXERCISE_OVER,
+    Reason.SECOND_PERSON_WANTED,
+    Reason.SECOND_PERSON_LAPSED,
     Reason.FOLD_ERROR,
     Reason.HELD,
     Reason.NEVER_RAISED,
@@ -386,6 +397,10 @@ _REASON = (
     Reason.NOTE_MISSING,
     Reason.NOTE_TOO_LONG,
     Reason.REVISION_NOT_OUT,
+    Reason.REVISION_MISSING,
+    Reason.NOT_IN_CHAIN,
+    Reason.ORGANISATION_NOT_VOUCHED,
+    Reason.UNUSABLE_TEXT,
 )
 REASON_BYTES = symbol_bytes(_REASON)
 REASON_OF = symbol_of(_REASON)
