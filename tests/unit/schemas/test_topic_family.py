@@ -49,5 +49,9 @@ def test_the_topic_of_a_gateway_has_what_the_shared_one_has() -> None:
     shared, own = topic_named(PILLAR_EVENTS), topic_named(pillar_topic("gw-1"))
     assert shared is not None
     assert own is not None
-    assert (own.record, own.settings, own.retention_ms) == (shared.record, shared.settings, shared.retention_ms)
+    assert (own.record, own.settings, own.retention_ms) == (
+        shared.record,
+        shared.settings,
+        shared.retention_ms,
+    )
     assert topic_named(f"{PILLAR_EVENTS}.no_name") is None
