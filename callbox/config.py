@@ -14,9 +14,13 @@ from typing import Any, Final
 import msgspec
 
 from callbox.terminal.text_file import read_text, refusal
+from processors.incident.grading import CONTROL_ROOM
+from schemas.ack import NAME_LENGTH
 from schemas.strict_toml import convert_strict, parse_toml
+from schemas.topic_family import NAME_RULE, is_member_name
+from schemas.topics import ack_topic
 from streams.kafka.config import KafkaConfig
-from streams.worker.settings import RuntimeSettings
+from streams.worker.settings import AckSettings, PillarSettings, RuntimeSettings
 from streams.worker.spec import WorkersSettings
 
 ENVIRONMENT: Final = "CALLBOX_CONFIG"
@@ -57,12 +61,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         runtime: What all workers share.
         workers: Each worker.
         models: The model weights.
+        acknowledgements: Who may acknowledge.
+        pillars: Who may report for pillars.
     """
 
     kafka: KafkaConfig = KafkaConfig(bootstrap=DEFAULT_BOOTSTRAP)
     runtime: RuntimeSettings = RuntimeSettings()
     workers: WorkersSettings = WorkersSettings()
     models: ModelsSettings = ModelsSettings()
+    acknowledgements: AckSettings = AckSettings()
+    pillars: PillarSettings = PillarSettings()
 
 
 def find_config(path: Path | None, environment: Mapping[str, str] = os.environ) -> Path | None:
@@ -151,8 +159,55 @@ def _problems(config: Config) -> list[str]:
         if workers[one].http_port == workers[two].http_port != 0
         and workers[one].http_host == workers[two].http_host
     ]
+    problems += _sender_problems(config.acknowledgements)
+    problems += _gateway_problems(config.pillars)
     return problems + [
         f"runtime.{field}: found {getattr(config.runtime, field)}, allowed is more than 0"
         for field in _DURATIONS
         if not getattr(config.runtime, field) > 0
     ]
+
+
+def _gateway_problems(settings: PillarSettings) -> list[str]:
+    """What is wrong with the gateways that have a topic of their own."""
+    path = "pillars.gateways"
+    problems = [
+        f"{path}: found {name!r}, allowed are {NAME_RULE}"
+        for name in settings.gateways
+        if not is_member_name(name)
+    ]
+    return problems + [
+        f"{path}: found {one!r} and {two!r}, which people take for one"
+        for one, two in combinations(settings.gateways, 2)
+        if one.lower() == two.lower()
+    ]
+
+
+def _sender_problems(settings: AckSettings) -> list[str]:
+    """What is wrong with the organisations that may acknowledge."""
+    path, names = "acknowledgements.organisations", list(settings.organisations)
+    problems = []
+    for name in names:
+        try:
+            ack_topic(name)
+        except ValueError as error:
+            problems.append(f"{path}: {error}")
+    problems += [
+        f"{path}: found {one!r} and {two!r}, which people take for one"
+        for one, two in combinations(names, 2)
+        if one.lower() == two.lower()
+    ]
+    problems += [
+        f"{path}.{name}: found {unit!r}, allowed are names of units as the registry has them"
+        for name in names
+        for unit in settings.units_of(name)
+        if not unit.strip() or len(unit) > NAME_LENGTH
+    ]
+    control_room = CONTROL_ROOM[0].unit
+    is_answered = any(control_room in settings.units_of(name) for name in names)
+    if not (is_answered or settings.takes_plain_topic):
+        problems.append(
+            f"{path}: none answers for {control_room!r}, the unit of devices that no registry names: nobody could "
+            "acknowledge their presses"
+        )
+    return problems

@@ -2,11 +2,14 @@
 
 import msgspec
 
-from schemas.enums import AckAction, AckOutcome, AckReason, Disposition, Grade, IncidentState, Reason
+from schemas.enums import AckAction, AckFlaw, AckOutcome, AckReason, Disposition, Grade, IncidentState, Reason
 from schemas.units import EpochMs
 
 NOTE_LENGTH = 500
 """The longest note, characters (docs/requirements.md, F6)."""
+
+NAME_LENGTH = 128
+"""The longest id, name and organisation of an acknowledgement, characters; the length of any other id."""
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -30,7 +33,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         action: What is done.
         actor: Who does it.
         at: When, by the sender's clock.
-        revision: The latest revision of the incident that the sender had seen, or null.
+        revision: The revision of the incident that was shown to the person; required but for a note.
         reason: Why; required to reject, cancel, regrade, shelve and take out of service.
         disposition: How the incident ended; required to close.
         shelve_s: For how long to shelve, seconds; null means as long as the policy allows.
@@ -67,7 +70,12 @@ class AckFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         disposition: As it was sent.
         shelve_s: As it was sent.
         grade: As it was sent.
-        note: As it was sent; one that is too long is cut to one character more than the limit, and rejected.
+        note: As it was sent, without control characters; one that is too long is cut to one character more than the
+            limit, and rejected.
+        vouched_organisation: The organisation on whose topic it came, which the broker vouches for; empty for the
+            plain topic; null in the log of a release before 0.7.0, of which no revision was asked.
+        units: The units that this organisation answers for, as the settings said when it came.
+        flaw: What intake has found wrong with it, or null.
     """
 
     ack_id: str
@@ -82,6 +90,9 @@ class AckFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     shelve_s: int | None = None
     grade: Grade | None = None
     note: str | None = None
+    vouched_organisation: str | None = None
+    units: tuple[str, ...] = ()
+    flaw: AckFlaw | None = None
 
 
 class AckResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -94,6 +105,7 @@ class AckResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         reason: What was done, or why it was rejected.
         state: The incident's state afterwards; UNKNOWN where there is no such incident.
         at: Stream time: the broker's append time of the acknowledgement in the log.
+        vouched_organisation: The organisation on whose topic it came; empty for the plain topic.
     """
 
     ack_id: str
@@ -102,3 +114,4 @@ class AckResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: Reason
     state: IncidentState
     at: EpochMs
+    vouched_organisation: str = ""

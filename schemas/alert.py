@@ -146,6 +146,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         fold_version: Version of the rules by which it was decided.
         disposition: How the incident ended, or null.
         note: What the actor has added, or null.
+        vouched_organisation: The actor's organisation where the broker vouches for it; null where nobody does, and
+            then `actor.organisation` is what the sender says.
     """
 
     alert_id: str
@@ -192,3 +194,4 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fold_version: int
     disposition: Disposition | None
     note: str | None = None
+    vouched_organisation: str | None = None

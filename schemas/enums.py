@@ -118,6 +118,7 @@ class Hazard(StrEnum):
     TEST_MISSED = "test_missed"
     CLOCK_DIFFERS = "clock_differs"
     EXERCISE_OVERDUE = "exercise_overdue"
+    UNEXPECTED_SOURCE = "unexpected_source"
 
 
 class Family(StrEnum):
@@ -263,6 +264,14 @@ class AckAction(StrEnum):
     NOTE = "note"
 
 
+class AckFlaw(StrEnum):
+    """What intake finds wrong with an acknowledgement that it can read: the fold answers that it is rejected."""
+
+    UNKNOWN = "UNKNOWN"
+    ORGANISATION_NOT_VOUCHED = "organisation_not_vouched"
+    UNUSABLE_TEXT = "unusable_text"
+
+
 class AckReason(StrEnum):
     """Why a person does it: a closed list, so that no free text about anybody is stored."""
 
@@ -296,6 +305,8 @@ class Reason(StrEnum):
     # An alert is issued.
     FIRST_FACT = "first_fact"
     UNREGISTERED_DEVICE = "unregistered_device"
+    UNREGISTERED_GROUP = "unregistered_group"
+    UNEXPECTED_SOURCE = "unexpected_source"
     PRESSED_AGAIN = "pressed_again"
     ANOTHER_SOURCE = "another_source"
     PICTURE_ADDED = "picture_added"
@@ -340,6 +351,8 @@ class Reason(StrEnum):
     STILL_THERE = "still_there"
     MORE_RECORDS = "more_records"
     EXERCISE_OVER = "exercise_over"
+    SECOND_PERSON_WANTED = "second_person_wanted"
+    SECOND_PERSON_LAPSED = "second_person_lapsed"
     FOLD_ERROR = "fold_error"
     # No alert is issued.
     HELD = "held"
@@ -386,3 +399,7 @@ class Reason(StrEnum):
     NOTE_MISSING = "note_missing"
     NOTE_TOO_LONG = "note_too_long"
     REVISION_NOT_OUT = "revision_not_out"
+    REVISION_MISSING = "revision_missing"
+    NOT_IN_CHAIN = "not_in_chain"
+    ORGANISATION_NOT_VOUCHED = "organisation_not_vouched"
+    UNUSABLE_TEXT = "unusable_text"

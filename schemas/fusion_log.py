@@ -39,6 +39,7 @@ class PillarFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         clock_suspect: One of the two times was impossible and has been replaced.
         active: False when a fault has cleared.
         exercise: It is part of an exercise.
+        source: The gateway in whose own topic it came; empty for the topic that all gateways share.
     """
 
     event_id: str
@@ -49,6 +50,7 @@ class PillarFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     clock_suspect: bool = False
     active: bool = True
     exercise: bool = False
+    source: str = ""
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -10,11 +10,11 @@ ID_LENGTH: Final = 128
 _KEPT: Final = 100  # characters that a shortened id keeps, so that people recognise it
 
 _UNPRINTABLE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff"
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff"
     "\U000e0000-\U000e0fff]"
 )
 """Control characters, marks that change the direction of text, what has no width, and what XML 1.0 does not allow. The
-list is ours: `str.isprintable` follows the Unicode version of the interpreter, and every replica must decide alike."""
+list is ours (joiners stay, words of several scripts are written with them): `str.isprintable` follows the Unicode version of the interpreter, and every replica must decide alike."""
 
 
 def fingerprint(*parts: str | int) -> str:

@@ -53,6 +53,7 @@ class RegistryDevice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         removed: True when the device has left this zone.
         reports_release: False for a button that reports when it is pressed, but not when it is released.
         test_every_s: The interval of its scheduled tests, seconds, or null where none are scheduled.
+        source: The gateway in whose own topic its events must come, or null where any topic will do.
     """
 
     device_id: str
@@ -69,3 +70,4 @@ class RegistryDevice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     removed: bool = False
     reports_release: bool = True
     test_every_s: int | None = None
+    source: str | None = None

@@ -3,6 +3,7 @@
 Producers, consumers, the topics command and the documents all read this list.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -15,6 +16,7 @@ from schemas.feeds import CameraFrame, PillarEvent, PlateRead
 from schemas.fusion_log import FusionInput, FusionSnapshot, MaintenanceWindow
 from schemas.hotlist import HotlistEntry, VerificationRequest
 from schemas.registry import RegistryDevice
+from schemas.topic_family import member_of, member_topic
 from schemas.units import DAY_MS, MINUTE_MS
 
 PILLAR_EVENTS = "alarm.pillar-event.v1"
@@ -47,6 +49,10 @@ SNAPSHOT_SLOTS = 4
 
 PICTURE_BYTES = (8 << 20) + (64 << 10)
 """A picture of 8 MiB, more than a 40-megapixel JPEG of a busy scene needs, and its envelope."""
+
+
+ACK_BYTES = 64 << 10
+"""The largest batch on the topic of an organisation: an acknowledgement has less than 4 KiB."""
 
 
 class Cleanup(StrEnum):
@@ -228,9 +234,42 @@ _PLANNED = (
 )
 
 
+def pillar_topic(gateway: str) -> str:
+    """The topic of the pillar events that a gateway writes; that of all gateways for none.
+
+    Raises:
+        ValueError: No gateway with a topic of its own may be called this.
+    """
+    return member_topic(PILLAR_EVENTS, gateway)
+
+
+def gateway_of(topic: str) -> str | None:
+    """The gateway whose pillar events a topic holds; empty for that of all gateways, None for any other topic."""
+    return member_of(PILLAR_EVENTS, topic)
+
+
+def ack_topic(organisation: str) -> str:
+    """The topic of an organisation's acknowledgements; the plain one for none.
+
+    Raises:
+        ValueError: No organisation may be called this.
+    """
+    return member_topic(ACKS, organisation)
+
+
+def organisation_of(topic: str) -> str | None:
+    """The organisation whose acknowledgements a topic holds; empty for the plain one, None for any other topic."""
+    return member_of(ACKS, topic)
+
+
 def dead_letter_topic(topic: str) -> str:
-    """The topic for the dead letters of `topic`."""
-    return f"{topic}.dlq"
+    """The topic for the dead letters of `topic`; all topics of one family have one."""
+    return f"{base_of(topic)}.dlq"
+
+
+def base_of(topic: str) -> str:
+    """The topic of the catalogue whose records a topic holds: its own name, but for that of one sender."""
+    return next((base for base in (PILLAR_EVENTS, ACKS) if member_of(base, topic)), topic)
 
 
 _DEAD_LETTERS = tuple(
@@ -248,3 +287,46 @@ _DEAD_LETTERS = tuple(
 CATALOGUE: tuple[Topic, ...] = _FLOW + _DEAD_LETTERS + _PLANNED
 
 BY_NAME = {topic.name: topic for topic in CATALOGUE}
+
+
+def gateway_topic(gateway: str) -> Topic:
+    """The topic of a gateway's own pillar events. One partition: a gateway has tens of pillars.
+
+    Raises:
+        ValueError: No gateway with a topic of its own may be called this.
+    """
+    return msgspec.structs.replace(BY_NAME[PILLAR_EVENTS], name=pillar_topic(gateway), partitions=1)
+
+
+def organisation_topic(organisation: str) -> Topic:
+    """The topic of an organisation's acknowledgements. One partition: they are few, and each partition is a share.
+
+    Raises:
+        ValueError: No organisation may be called this.
+    """
+    return msgspec.structs.replace(
+        BY_NAME[ACKS], name=ack_topic(organisation), partitions=1, max_message_bytes=ACK_BYTES
+    )
+
+
+def catalogue_with(organisations: Iterable[str], gateways: Iterable[str] = ()) -> tuple[Topic, ...]:
+    """The catalogue of a site with these organisations, and with gateways that have a topic of their own.
+
+    Raises:
+        ValueError: As `organisation_topic` and `gateway_topic`.
+    """
+    return (*CATALOGUE, *map(organisation_topic, organisations), *map(gateway_topic, gateways))
+
+
+def topic_named(name: str) -> Topic | None:
+    """The topic of this name, in the catalogue or of one sender; None for any other name."""
+    if organisation := organisation_of(name):
+        return organisation_topic(organisation)
+    gateway = gateway_of(name)
+    return gateway_topic(gateway) if gateway else BY_NAME.get(name)
+
+
+def is_sealed_topic(name: str) -> bool:
+    """Whether few may see the payload of a topic's records: also of a topic that nobody knows."""
+    topic = topic_named(name)
+    return topic is None or topic.sealed

@@ -83,7 +83,7 @@ _COMMON: Final = (
         envvar="CALLBOX_ORGANISATION",
         show_envvar=True,
         required=True,
-        help="Their organisation.",
+        help="Their organisation: the one on whose topic it is sent, where the config names organisations.",
     ),
     click.option(
         "--revision",

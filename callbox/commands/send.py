@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from callbox.invocation import Invocation
-from callbox.send.delivery import at_intervals, deliver_event, is_registered, wait_for_alert
+from callbox.send.delivery import at_intervals, deliver_event, feed_topic_of, wait_for_alert
 from callbox.send.event import (
     FAULT_KINDS,
     REASONS_FOR_NONE,
@@ -28,6 +28,7 @@ from schemas.enums import PillarKind
 from schemas.errors import AnswerMissing
 from schemas.feeds import PillarEvent
 from schemas.ids import ID_LENGTH
+from schemas.topics import PILLAR_EVENTS
 from schemas.units import EpochMs
 from streams.clock import monotonic, now_ms
 from streams.kafka.admin import assert_reachable
@@ -154,10 +155,10 @@ def _heartbeat(invocation: Invocation, device_id: str, *, every_s: int | None, t
     if every_s is None and times is not None:
         raise click.UsageError("--count goes with --every")
     make, kafka = partial(pillar_event, device_id, kind=PillarKind.HEARTBEAT), invocation.config.kafka
-    _prepare(kafka, make(at=now_ms()), yes=False)
+    feed = _prepare(kafka, make(at=now_ms()), yes=False)
     with suppress(KeyboardInterrupt):  # the usual way to end it
         for _ in at_intervals(every_s or 0, 1 if every_s is None else times):
-            _deliver(kafka, make(at=now_ms()))
+            _deliver(kafka, make(at=now_ms()), feed)
 
 
 def _add_fault(kind: PillarKind) -> None:
@@ -191,10 +192,10 @@ def _send(
         AnswerMissing: No alert that names it came in time.
     """
     kafka, draft = invocation.config.kafka, make(at=now_ms())
-    _prepare(kafka, draft, yes=yes)
+    feed = _prepare(kafka, draft, yes=yes)
     topics = alert_topics(draft)
     if not topics or not wait_s:
-        _deliver(kafka, make(at=now_ms()))
+        _deliver(kafka, make(at=now_ms()), feed)
         return
     with ExitStack() as stack:
         followers = {
@@ -203,7 +204,7 @@ def _send(
         for follower in followers.values():
             follower.catch_up()  # finds the end of the topic, so that no alert about what is sent now can be missed
         begun, event = monotonic(), make(at=now_ms())
-        _deliver(kafka, event)
+        _deliver(kafka, event, feed)
         found = wait_for_alert(followers, event, wait_s)
         took_s = monotonic() - begun
     if found is None:
@@ -215,26 +216,32 @@ def _send(
     echo(f"incident {printable(alert.incident_id)}")
 
 
-def _prepare(kafka: KafkaConfig, event: PillarEvent, *, yes: bool) -> None:
+def _prepare(kafka: KafkaConfig, event: PillarEvent, *, yes: bool) -> str:
     """Warn of a device that no registry names, and ask before what is real is sent.
+
+    Returns:
+        The topic in which the event belongs.
 
     Raises:
         Abort: The answer is no.
     """
     assert_reachable(kafka)
-    if not is_registered(kafka, event.device_id):
+    feed = feed_topic_of(kafka, event.device_id)
+    if feed is None:
         echo(f"warning: {unregistered_warning(event)}", err=True)
+    feed = feed or PILLAR_EVENTS
     if (what := consequence(event)) is None:
-        return
+        return feed
     text = f"This {describe(event)} is real: {what}."
     if yes:
         echo(text, err=True)
     else:
         click.confirm(f"{text} Send it?", abort=True, err=True)
+    return feed
 
 
-def _deliver(kafka: KafkaConfig, event: PillarEvent) -> None:
+def _deliver(kafka: KafkaConfig, event: PillarEvent, feed: str) -> None:
     """Send an event and say where it went."""
-    place = deliver_event(kafka, event)
+    place = deliver_event(kafka, event, feed)
     name = "" if event.event_id is None else f" as {printable(event.event_id)}"
     echo(f"sent {describe(event)}{name}: {place.topic} partition {place.partition} offset {place.offset}")

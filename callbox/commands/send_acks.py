@@ -15,7 +15,7 @@ import msgspec
 
 from callbox.commands.ack_options import AckOptions
 from callbox.commands.incident_filter import known_incidents
-from callbox.incidents.acknowledge import AckChannel, exchange, send_and_wait
+from callbox.incidents.acknowledge import AckChannel, exchange, send_by
 from callbox.incidents.board import find, shown_length
 from callbox.incidents.lines import answer_line
 from callbox.incidents.rows import PLAN_HEADINGS, plan_row, subject_line
@@ -36,7 +36,7 @@ from schemas.alert import Alert
 from schemas.enums import AckAction, AckOutcome, Grade
 from schemas.errors import AckRejected, AnswerMissing
 from streams.clock import now_ms
-from streams.kafka.config import KafkaConfig
+from streams.worker.settings import AckSettings
 
 
 def send_acks(
@@ -65,17 +65,34 @@ def send_acks(
     asked = msgspec.convert(options, AckOptions)
     wanted = msgspec.convert(options, IncidentFilter)
     _check(ids, wanted, asked)
+    sender = _sender_of(invocation.config.acknowledgements, asked.organisation)
     actor = Actor(name=asked.actor, organisation=asked.organisation)
     statement = Statement(action=action, actor=actor, note=asked.note, **content)
     kafka = invocation.config.kafka
     known = known_incidents(kafka)
     if len(ids) == 1:
-        _send_one(kafka, find(known, ids[0]), statement, asked)
+        _send_one(AckChannel(kafka, sender), find(known, ids[0]), statement, asked)
         return
     selection = select_by_id(known, ids) if ids else select_by_filter(known, wanted)
     echo("\n".join(_plan(selection, statement, shown_length(known))), err=asked.as_json)
     _confirm(len(selection.chosen), yes=asked.yes)
-    _send_several(AckChannel(kafka), selection.chosen, statement, asked)
+    _send_several(AckChannel(kafka, sender), selection.chosen, statement, asked)
+
+
+def _sender_of(settings: AckSettings, organisation: str) -> str:
+    """The organisation on whose topic it is sent; empty for the plain topic.
+
+    Raises:
+        click.UsageError: The site has organisations, this is none of them, and the plain topic counts for nothing.
+    """
+    if organisation in settings.organisations:
+        return organisation
+    if settings.takes_plain_topic:
+        return ""
+    allowed = ", ".join(settings.organisations)
+    raise click.UsageError(
+        f"--organisation {organisation!r} has no topic here; [acknowledgements] organisations has {allowed}"
+    )
 
 
 def _check(ids: Sequence[str], wanted: IncidentFilter, asked: AckOptions) -> None:
@@ -112,7 +129,7 @@ def _confirm(count: int, *, yes: bool) -> None:
         raise click.Abort
 
 
-def _send_one(kafka: KafkaConfig, alert: Alert, statement: Statement, asked: AckOptions) -> None:
+def _send_one(channel: AckChannel, alert: Alert, statement: Statement, asked: AckOptions) -> None:
     """Send the acknowledgement of one incident and show the answer.
 
     Raises:
@@ -123,10 +140,10 @@ def _send_one(kafka: KafkaConfig, alert: Alert, statement: Statement, asked: Ack
     older = "" if said.revision == alert.revision else f"; revision {said.revision} is sent"
     echo(f"{statement_line(statement)}: {subject_line(alert, at)}{older}", err=asked.as_json)
     if not asked.wait_s:
-        AckChannel(kafka).send([said])
+        channel.send([said])
         echo(f"sent as {said.ack_id}, nobody waits for the answer", err=asked.as_json)
         return
-    result = send_and_wait(kafka, said, asked.wait_s, is_repeat=asked.ack_id is not None)
+    result = send_by(channel, said, asked.wait_s, is_repeat=asked.ack_id is not None)
     if asked.as_json:
         echo_json(result)
     if result.outcome is not AckOutcome.ACCEPTED:

@@ -16,7 +16,7 @@ from callbox.terminal.record_json import as_line, is_of_incident
 from callbox.terminal.times import format_time, parse_time
 from schemas.enums import Grade
 from schemas.errors import TopicRefused
-from schemas.topics import BY_NAME, CATALOGUE, Topic
+from schemas.topics import CATALOGUE, Topic, topic_named
 from schemas.units import EpochMs
 from streams.clock import now_ms
 from streams.kafka.admin import assert_reachable
@@ -67,7 +67,7 @@ def tail(
 
 
 def _unsealed(name: str) -> Topic:
-    topic = BY_NAME.get(name)
+    topic = topic_named(name)
     if topic is None or topic.planned:
         known = ", ".join(topic.name for topic in CATALOGUE if not (topic.sealed or topic.planned))
         raise click.BadParameter(f"{name!r} is none of {known}", param_hint="TOPIC")

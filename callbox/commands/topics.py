@@ -6,11 +6,12 @@ import click
 
 from callbox.terminal.choices import replica_name
 from callbox.terminal.printable import echo
+from schemas.topics import catalogue_with
 from streams.kafka import topics as administration
-from streams.kafka.acls import acl_options, group_of
+from streams.kafka.acls import acl_options, gateway_acl_options, group_of, organisation_acl_options
 from streams.kafka.config import KafkaConfig
 from streams.kafka.topic_plan import refused
-from streams.worker.settings import RuntimeSettings
+from streams.worker.settings import AckSettings, PillarSettings, RuntimeSettings
 from streams.worker.spec import REPLICABLE, WORKERS
 
 DIFFERENT = 1
@@ -23,6 +24,12 @@ class _Config(Protocol):
 
     @property
     def runtime(self) -> RuntimeSettings: ...
+
+    @property
+    def acknowledgements(self) -> AckSettings: ...
+
+    @property
+    def pillars(self) -> PillarSettings: ...
 
 
 class _Loader(Protocol):
@@ -55,7 +62,12 @@ _ALLOW_UNSEALED = click.option(
 @click.pass_obj
 def diff(obj: _Loader, allow_unsealed: bool, replication: int | None) -> None:
     """Show what `apply` would do. Ends with 0: nothing, 1: something."""
-    plan = administration.plan(obj.config.kafka, replicas=replication, allow_unsealed=allow_unsealed)
+    plan = administration.plan(
+        obj.config.kafka,
+        catalogue_with(obj.config.acknowledgements.organisations, obj.config.pillars.gateways),
+        replicas=replication,
+        allow_unsealed=allow_unsealed,
+    )
     _show_warnings(plan)
     stopped = refused(plan.changes, i_lose_order=False)
     for change in plan.changes:
@@ -77,7 +89,11 @@ def diff(obj: _Loader, allow_unsealed: bool, replication: int | None) -> None:
 def apply(obj: _Loader, i_lose_order: bool, allow_unsealed: bool, replication: int | None) -> None:
     """Create and change topics; all of it, or nothing where one change is refused."""
     done = administration.apply(
-        obj.config.kafka, i_lose_order=i_lose_order, replicas=replication, allow_unsealed=allow_unsealed
+        obj.config.kafka,
+        catalogue_with(obj.config.acknowledgements.organisations, obj.config.pillars.gateways),
+        i_lose_order=i_lose_order,
+        replicas=replication,
+        allow_unsealed=allow_unsealed,
     )
     _show_warnings(done)
     for change in done.changes:
@@ -100,14 +116,41 @@ def apply(obj: _Loader, i_lose_order: bool, allow_unsealed: bool, replication: i
     callback=replica_name,
     help=f"Those that the users of this replica of {' and '.join(REPLICABLE)} need.",
 )
+@click.option(
+    "--organisation-prefix",
+    default="dispatch-",
+    show_default=True,
+    help="The user of an organisation that acknowledges is this and its name.",
+)
+@click.option(
+    "--gateway-prefix",
+    default="gateway-",
+    show_default=True,
+    help="The user of a gateway with a topic of its own is this and its name.",
+)
 @click.pass_obj
-def acls(obj: _Loader, principal_prefix: str, replica: str) -> None:
-    """Print the ACLs of each worker's user, as options of kafka-acls.sh. Asks no broker."""
+def acls(
+    obj: _Loader, principal_prefix: str, replica: str, organisation_prefix: str, gateway_prefix: str
+) -> None:
+    """Print the ACLs of the users of workers, organisations and gateways, as options of kafka-acls.sh.
+
+    Asks no broker.
+    """
+    acknowledgements, pillars = obj.config.acknowledgements, obj.config.pillars
     prefix = obj.config.runtime.group_prefix
     for worker in REPLICABLE if replica else WORKERS:
         group, first = group_of(worker, prefix, replica), group_of(worker, prefix)
         principal = f"{principal_prefix}{worker}"
-        for options in acl_options(WORKERS[worker].acls, principal, group, first if replica else ""):
+        needed = WORKERS[worker].with_organisations(acknowledgements).with_gateways(pillars).acls
+        for options in acl_options(needed, principal, group, first if replica else ""):
+            echo(options)
+    if replica:
+        return
+    for organisation in acknowledgements.organisations:
+        for options in organisation_acl_options(organisation, f"{organisation_prefix}{organisation}"):
+            echo(options)
+    for gateway in pillars.gateways:
+        for options in gateway_acl_options(gateway, f"{gateway_prefix}{gateway}"):
             echo(options)
 
 

@@ -60,4 +60,5 @@ def start_worker(
     for finding in findings(config, find_config(invocation.config_file, invocation.environment)):
         log.warning("config.open", severity=finding.severity, setting=finding.place, found=finding.text)
     cache = Path(config.models.cache) if config.models.cache else cache_root()
-    run_worker(WORKERS[name], make_agent, config.kafka, settings, config.runtime, cache, replica, metrics)
+    spec = WORKERS[name].with_organisations(config.acknowledgements).with_gateways(config.pillars)
+    run_worker(spec, make_agent, config.kafka, settings, config.runtime, cache, replica, metrics)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from schemas.codec import decode
 from schemas.dead_letter import DeadLetter
 from schemas.errors import Cause, DecodeError
-from schemas.topics import BY_NAME, dead_letter_topic
+from schemas.topics import BY_NAME, dead_letter_topic, topic_named
 from schemas.units import EpochMs
 from streams.kafka.producer import RecordMetadata
 from streams.kafka.record import LogRecord
@@ -126,7 +126,7 @@ def dead_letter_in(record: LogRecord) -> LocatedDeadLetter:
 
 def is_sealed(found: LocatedDeadLetter) -> bool:
     """Whether nothing of the record may be shown: its topic is sealed, or the dead letter is in a wrong topic."""
-    topic = BY_NAME.get(found.dead_letter.topic)
+    topic = topic_named(found.dead_letter.topic)
     return topic is None or topic.sealed or found.place.topic != dead_letter_topic(topic.name)
 
 

@@ -8,7 +8,7 @@ from schemas.codec import decode
 from schemas.dead_letter import DeadLetter
 from schemas.errors import DeadLetterRefused, DecodeError, InputMissing, LogBroken
 from schemas.registry import RegistryDevice
-from schemas.topics import BY_NAME, REGISTRY, dead_letter_topic
+from schemas.topics import REGISTRY, dead_letter_topic, is_sealed_topic
 from schemas.units import EpochMs
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import RecordMetadata
@@ -61,7 +61,7 @@ def original_of(kafka: KafkaConfig, dead_letter: DeadLetter) -> Original | None:
     record = _record_at(kafka, RecordMetadata(dead_letter.topic, dead_letter.partition, dead_letter.offset))
     if record is not None and record.timestamp_ms == dead_letter.appended_at:  # else of a re-created topic
         return Original(record.key, record.value)
-    if dead_letter.payload is None or BY_NAME[dead_letter.topic].sealed:
+    if dead_letter.payload is None or is_sealed_topic(dead_letter.topic):
         return None
     return Original(dead_letter.key, dead_letter.payload)
 

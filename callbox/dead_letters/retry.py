@@ -28,13 +28,15 @@ from schemas.feeds import CameraFrame, PillarEvent, PlateRead
 from schemas.fusion_log import PillarFact
 from schemas.topics import (
     ACKS,
-    BY_NAME,
     FRAMES,
     FUSION_INPUT,
     PILLAR_EVENTS,
     PLATE_READS,
     Cleanup,
+    base_of,
     dead_letter_topic,
+    is_sealed_topic,
+    topic_named,
 )
 from schemas.units import EpochMs
 from streams.kafka.producer import ProducerRecord, RecordMetadata
@@ -89,14 +91,14 @@ class RetryDecision(NamedTuple):
 
 def record_kept_in(dead_letter: DeadLetter) -> Original | None:
     """The record in a dead letter; None if it does not have all of it: sealed, too large, without a key."""
-    if dead_letter.payload is None or dead_letter.key is None or BY_NAME[dead_letter.topic].sealed:
+    if dead_letter.payload is None or dead_letter.key is None or is_sealed_topic(dead_letter.topic):
         return None
     return Original(dead_letter.key, dead_letter.payload)
 
 
 def refused_for_good(found: LocatedDeadLetter) -> str | None:
     """Why the record of a dead letter is never sent again, whatever it is; None if it may be."""
-    topic = BY_NAME.get(found.dead_letter.topic)
+    topic = topic_named(found.dead_letter.topic)
     if topic is None or found.place.topic != dead_letter_topic(topic.name):
         return "the letter names a topic that it does not belong to"
     if topic.cleanup is Cleanup.COMPACT:
@@ -138,7 +140,7 @@ def decide_retry(
             RetryResult.REFUSED, f"it would come back: {why} (--force sends it all the same)"
         )
     value, words = original.value, why or ""
-    if dead_letter.topic == PILLAR_EVENTS:
+    if base_of(dead_letter.topic) == PILLAR_EVENTS:
         words = words or _age_warning(value, dead_letter.appended_at, now)
         place = record_place(dead_letter.topic, dead_letter.partition, dead_letter.offset)
         value = with_original_id(value, dead_letter.appended_at, now, place=place)
@@ -189,7 +191,7 @@ def _obstacle(dead_letter: DeadLetter, value: bytes | None, devices: Collection[
     if dead_letter.cause in UNFIXABLE_CAUSES:
         return f"{dead_letter.cause}, and neither the registry nor another release mends that"
     try:
-        device_id = _DEVICE_OF[dead_letter.topic](value, dead_letter.appended_at)
+        device_id = _DEVICE_OF[base_of(dead_letter.topic)](value, dead_letter.appended_at)
     except DecodeError as error:
         return f"this release does not read it either ({error.cause})"
     except Exception as error:  # noqa: BLE001 - the worker's rules may fail on it again
@@ -201,11 +203,13 @@ def _obstacle(dead_letter: DeadLetter, value: bytes | None, devices: Collection[
 
 def _fits(original: Original, topic: str) -> bool:
     size = len(original.key or b"") + len(original.value or b"")
-    return size + _ENVELOPE_BYTES <= BY_NAME[topic].max_message_bytes
+    known = topic_named(topic)
+    return known is not None and size + _ENVELOPE_BYTES <= known.max_message_bytes
 
 
 def _gone(dead_letter: DeadLetter) -> str:
-    retention_ms = BY_NAME[dead_letter.topic].retention_ms or 0
+    topic = topic_named(dead_letter.topic)
+    retention_ms = 0 if topic is None else topic.retention_ms or 0
     place = format_place(RecordMetadata(dead_letter.topic, dead_letter.partition, dead_letter.offset))
     return (
         f"{place} is no longer there (its topic keeps records for {format_span(retention_ms)}) and the letter does "

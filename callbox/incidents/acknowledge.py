@@ -1,6 +1,6 @@
 """Send acknowledgements on Kafka, and wait for the answers of the fold.
 
-    end of dispatch.ack-result.v1 ─► dispatch.ack.v1 ─► (alarms, fusion) ─► dispatch.ack-result.v1
+    end of dispatch.ack-result.v1 ─► dispatch.ack.v1[.ORGANISATION] ─► (alarms, fusion) ─► dispatch.ack-result.v1
 
 The topic of answers is read to its end before anything is sent, so that no answer can be missed. One reader and one
 producer serve any number of acknowledgements.
@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from schemas.ack import Acknowledgement, AckResult
 from schemas.codec import decode, encode
 from schemas.errors import AnswerMissing, DecodeError
-from schemas.topics import ACK_RESULTS, ACKS
+from schemas.topics import ACK_RESULTS, ACKS, ack_topic
 from streams.clock import monotonic
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, publish
@@ -43,10 +43,16 @@ class AckChannel:
 
     Args:
         kafka: The broker.
+        organisation: On whose topic they are sent; empty for the plain one.
+
+    Attributes:
+        organisation: As given: an answer to what another organisation has sent under the same id is none of ours.
     """
 
-    def __init__(self, kafka: KafkaConfig) -> None:
-        self._kafka = kafka
+    organisation = ""
+
+    def __init__(self, kafka: KafkaConfig, organisation: str = "") -> None:
+        self._kafka, self.organisation = kafka, organisation
 
     def follow_answers(self) -> AnswerReader:
         """Follow the answers that come from now on."""
@@ -62,9 +68,10 @@ class AckChannel:
         Raises:
             DeliveryFailed: The broker did not take one of them; others may be delivered.
         """
+        topic = ack_topic(self.organisation) if self.organisation else ACKS
         publish(
             self._kafka,
-            [ProducerRecord(ACKS, ack.incident_id.encode(), encode(ack)) for ack in acknowledgements],
+            [ProducerRecord(topic, ack.incident_id.encode(), encode(ack)) for ack in acknowledgements],
         )
 
 
@@ -91,7 +98,7 @@ def exchange(
     Raises:
         BrokerUnavailable, AccessDenied, InputMissing, DeliveryFailed: They were not sent, or not all delivered.
     """
-    waiting = {ack.ack_id: ack.incident_id for ack in acknowledgements}
+    waiting = {ack.ack_id: (ack.incident_id, channel.organisation) for ack in acknowledgements}
     with closing(channel.follow_answers()) as answers:
         # Catching up also finds the end of the topic, so that no answer to what is sent now can be missed.
         known = list(_answers(answers.catch_up(), waiting))
@@ -107,7 +114,12 @@ def exchange(
 
 
 def send_and_wait(
-    kafka: KafkaConfig, acknowledgement: Acknowledgement, wait_s: float, *, is_repeat: bool
+    kafka: KafkaConfig,
+    acknowledgement: Acknowledgement,
+    wait_s: float,
+    *,
+    is_repeat: bool,
+    organisation: str = "",
 ) -> AckResult:
     """Deliver one acknowledgement and wait for its answer.
 
@@ -116,12 +128,21 @@ def send_and_wait(
         acknowledgement: What is sent.
         wait_s: How long to wait, seconds.
         is_repeat: As for `exchange`.
+        organisation: On whose topic it is sent; empty for the plain one.
 
     Raises:
         AnswerMissing: No answer came in time.
         BrokerUnavailable, AccessDenied, InputMissing, DeliveryFailed: It was not sent, or not delivered.
     """
-    for result in exchange(AckChannel(kafka), [acknowledgement], wait_s, is_repeat=is_repeat):
+    channel = AckChannel(kafka, organisation)
+    return send_by(channel, acknowledgement, wait_s, is_repeat=is_repeat)
+
+
+def send_by(
+    channel: AckChannel, acknowledgement: Acknowledgement, wait_s: float, *, is_repeat: bool
+) -> AckResult:
+    """Deliver one acknowledgement on a channel and wait for its answer; raises as `send_and_wait`."""
+    for result in exchange(channel, [acknowledgement], wait_s, is_repeat=is_repeat):
         return result
     incident_id, ack_id = acknowledgement.incident_id, acknowledgement.ack_id
     raise AnswerMissing(
@@ -130,8 +151,13 @@ def send_and_wait(
     )
 
 
-def _answers(records: Iterable[LogRecord], waiting: dict[str, str]) -> Iterator[AckResult]:
-    """The answers to what still waits for one, among the answers to all; they do not wait any more then."""
+def _answers(records: Iterable[LogRecord], waiting: dict[str, tuple[str, str]]) -> Iterator[AckResult]:
+    """The answers to what still waits for one, among the answers to all; they do not wait any more then.
+
+    Args:
+        records: The answers to all.
+        waiting: The incident and the organisation of each ack id that waits.
+    """
     for record in records:
         ack_id = (record.key or b"").decode(errors="replace")
         if ack_id not in waiting or record.value is None:
@@ -140,6 +166,6 @@ def _answers(records: Iterable[LogRecord], waiting: dict[str, str]) -> Iterator[
             result = decode(record.value, AckResult)
         except DecodeError:
             continue
-        if result.ack_id == ack_id and result.incident_id == waiting[ack_id]:
+        if result.ack_id == ack_id and (result.incident_id, result.vouched_organisation) == waiting[ack_id]:
             del waiting[ack_id]
             yield result

@@ -3,18 +3,18 @@
 Text that a device, an operator or another program may have written goes through `printable`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from callbox.incidents.rows import due_text
 from callbox.terminal.printable import printable
 from callbox.terminal.times import format_span, format_time
-from schemas.ack import NOTE_LENGTH, AckResult
+from schemas.ack import NAME_LENGTH, NOTE_LENGTH, AckResult
 from schemas.alert import Alert
 from schemas.enums import IncidentState, Reason
 from schemas.units import EpochMs
 
-REJECTIONS: Final[Mapping[Reason, str]] = {
+REJECTIONS: Final[dict[Reason, str]] = {
     Reason.UNKNOWN_INCIDENT: "fusion knows no such incident",
     Reason.INCIDENT_OVER: "it has ended",
     Reason.ACK_TOO_OLD: "it was too long on its way, or the clock of this machine is behind",
@@ -30,8 +30,19 @@ REJECTIONS: Final[Mapping[Reason, str]] = {
     Reason.ACTOR_MISSING: "it names nobody who says it: --actor and --organisation",
     Reason.NOTE_MISSING: "it needs a text: callbox incidents note ID TEXT",
     Reason.NOTE_TOO_LONG: f"a note has at most {NOTE_LENGTH} characters",
+    Reason.REVISION_MISSING: "it names no revision that was shown: --revision",
+    Reason.NOT_IN_CHAIN: "your organisation is not asked about it, now or later: see its chain",
+    Reason.ORGANISATION_NOT_VOUCHED: (
+        "the site takes acknowledgements on the topics of its organisations only: --organisation"
+    ),
+    Reason.UNUSABLE_TEXT: f"an id or a name has more than {NAME_LENGTH} characters, or an id control characters",
 }
 """What a rejection means to the operator who typed the command."""
+
+WAITING: Final[dict[Reason, str]] = {
+    Reason.SECOND_PERSON_WANTED: "nothing is done until another person says the same: see the incident for how long",
+}
+"""What has been taken and is not done yet."""
 
 
 def incident_details(alert: Alert, now: EpochMs) -> list[tuple[str, str]]:
@@ -50,7 +61,7 @@ def incident_details(alert: Alert, now: EpochMs) -> list[tuple[str, str]]:
 def answer_line(result: AckResult) -> str:
     """The answer to an acknowledgement as one line."""
     text = f"{result.incident_id}: {result.outcome}: {result.reason}"
-    if (words := REJECTIONS.get(result.reason)) is not None:
+    if (words := (REJECTIONS | WAITING).get(result.reason)) is not None:
         text += f": {words}"
     if result.state is not IncidentState.UNKNOWN:
         text += f"; the incident is {result.state}"
@@ -118,7 +129,8 @@ def _rest(alert: Alert) -> Iterator[tuple[str, str]]:
     yield from _listed("related", alert.related_incidents)
     yield from _listed("prior", (f"{prior.alert_id} at {format_time(prior.sent)}" for prior in alert.prior))
     if alert.actor is not None:
-        yield "actor", f"{alert.actor.name}, {alert.actor.organisation}; ack id {alert.ack_id}"
+        by = "vouched for" if alert.vouched_organisation else "nobody vouches for that"
+        yield "actor", f"{alert.actor.name}, {alert.actor.organisation} ({by}); ack id {alert.ack_id}"
     if alert.note is not None:
         yield "note", alert.note
     if alert.disposition is not None:

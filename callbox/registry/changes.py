@@ -16,7 +16,7 @@ from schemas.enums import DeviceKind, InputKind
 from schemas.fusion_log import ExpectedFeeds, FusionInput
 from schemas.ids import fingerprint
 from schemas.registry import RegistryDevice
-from schemas.topics import FRAMES, PILLAR_EVENTS
+from schemas.topics import FRAMES, PILLAR_EVENTS, pillar_topic
 from schemas.units import EpochMs
 
 FEED_OF: Final[Mapping[DeviceKind, str]] = {
@@ -104,8 +104,14 @@ def expected_feeds(devices: Iterable[RegistryDevice], revision: int) -> Expected
         devices: All devices of the registry, changed or not.
         revision: Of the apply that says so.
     """
-    reporting = {FEED_OF[device.kind] for device in devices if device.heartbeat_s and device.kind in FEED_OF}
+    reporting = {_feed_of(device) for device in devices if device.heartbeat_s and device.kind in FEED_OF}
     return ExpectedFeeds(revision=revision, topics=tuple(sorted(reporting)))
+
+
+def _feed_of(device: RegistryDevice) -> str:
+    """The topic through which a device reports: that of the gateway to which it is bound, where it is."""
+    feed = FEED_OF[device.kind]
+    return pillar_topic(device.source) if device.source and feed == PILLAR_EVENTS else feed
 
 
 def _input(device: RegistryDevice) -> FusionInput:

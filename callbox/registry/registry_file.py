@@ -13,6 +13,7 @@
     lat = 30.5731
     heartbeat_s = 60
     gateway = "gw-2"
+    source = "gw-2"              # pillars and gateways only: its events must come in the topic of that gateway
     reports_release = false      # pillars only, like test_every_s
     test_every_s = 604800
 
@@ -29,6 +30,8 @@ from callbox.terminal.text_file import refusal
 from schemas.enums import DeviceKind, Tier
 from schemas.registry import UNASSIGNED_ZONE, ChainLink, RegistryDevice, ResponsePoint
 from schemas.strict_toml import read_strict
+from schemas.topic_family import NAME_RULE as SENDER_RULE
+from schemas.topic_family import is_member_name
 from schemas.units import deg_e7
 
 Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
@@ -71,7 +74,8 @@ class ZoneEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device; degrees, WGS 84; the heading of a camera clockwise from north.
 
-    Only a pillar has `reports_release` (false: it never reports the release of its button) and `test_every_s`.
+    Only a pillar has `reports_release` (false: it never reports the release of its button) and `test_every_s`; only a
+    pillar or a gateway has a `source`, the gateway in whose own topic its events come.
     """
 
     id: str
@@ -84,6 +88,7 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     gateway: str | None = None
     reports_release: bool | None = None
     test_every_s: TestInterval | None = None
+    source: str | None = None
 
 
 class SiteFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -162,6 +167,7 @@ def _device_problems(site: SiteFile) -> list[str]:
         if device.zone not in zones:
             problems.append(f"{path}.zone: {device.zone!r} is none of {', '.join(zones) or 'none'}")
         problems += _kind_problems(path, device)
+        problems += _source_problems(f"{path}.source", device)
         if device.gateway is not None:
             problems += _gateway_problems(f"{path}.gateway", device, by_id.get(device.gateway))
     return problems
@@ -190,6 +196,17 @@ def _kind_problems(path: str, device: DeviceEntry) -> list[str]:
         for name, value in given.items()
         if value is not None and device.kind is not DeviceKind.PILLAR
     ]
+
+
+def _source_problems(path: str, device: DeviceEntry) -> list[str]:
+    """What is wrong with the gateway whose topic a device is bound to."""
+    if device.source is None:
+        return []
+    if device.kind not in {DeviceKind.PILLAR, DeviceKind.GATEWAY}:
+        return [f"{path}: only a pillar or a gateway has it, this is of kind {device.kind.value}"]
+    if not is_member_name(device.source):
+        return [f"{path}: found {device.source!r}, allowed are {SENDER_RULE}"]
+    return []
 
 
 def _gateway_problems(path: str, device: DeviceEntry, gateway: DeviceEntry | None) -> list[str]:
@@ -226,4 +243,5 @@ def _registry_device(device: DeviceEntry, zone: ZoneEntry) -> RegistryDevice:
         ),
         reports_release=device.reports_release is not False,
         test_every_s=device.test_every_s,
+        source=device.source,
     )

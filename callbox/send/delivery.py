@@ -12,7 +12,8 @@ from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.errors import DecodeError
 from schemas.feeds import PillarEvent
-from schemas.topics import PILLAR_EVENTS, REGISTRY
+from schemas.registry import RegistryDevice
+from schemas.topics import PILLAR_EVENTS, REGISTRY, pillar_topic
 from streams.clock import monotonic, pause
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, RecordMetadata, publish
@@ -29,22 +30,29 @@ class AlertFollower(Protocol):
         """What has arrived; waits for the first record only, and for that `timeout_s` at most."""
 
 
-def is_registered(kafka: KafkaConfig, device_id: str) -> bool:
-    """Whether the registry names a device.
+def feed_topic_of(kafka: KafkaConfig, device_id: str) -> str | None:
+    """The topic in which the events of a device belong, or None where the registry does not name the device.
 
     Raises:
         BrokerUnavailable, AccessDenied, InputMissing: As `streams.kafka.reader.read`.
+        DecodeError: This release cannot read the registry's record of it.
     """
-    return device_id.encode() in latest_by_key(kafka, REGISTRY)
+    found = latest_by_key(kafka, REGISTRY).get(device_id.encode())
+    return None if found is None else pillar_topic(decode(found.value, RegistryDevice).source or "")
 
 
-def feed_record(event: PillarEvent) -> ProducerRecord:
+def feed_record(event: PillarEvent, topic: str = PILLAR_EVENTS) -> ProducerRecord:
     """The record of an event: its key is the device id, so that the events of a device keep their order."""
-    return ProducerRecord(PILLAR_EVENTS, event.device_id.encode(), encode(event))
+    return ProducerRecord(topic, event.device_id.encode(), encode(event))
 
 
-def deliver_event(kafka: KafkaConfig, event: PillarEvent) -> RecordMetadata:
+def deliver_event(kafka: KafkaConfig, event: PillarEvent, topic: str) -> RecordMetadata:
     """Deliver an event.
+
+    Args:
+        kafka: The broker.
+        event: The event.
+        topic: Where it belongs, `feed_topic_of` its device.
 
     Returns:
         Where it lies.
@@ -52,7 +60,7 @@ def deliver_event(kafka: KafkaConfig, event: PillarEvent) -> RecordMetadata:
     Raises:
         DeliveryFailed: The broker did not take it.
     """
-    (place,) = publish(kafka, [feed_record(event)])
+    (place,) = publish(kafka, [feed_record(event, topic)])
     return place
 
 

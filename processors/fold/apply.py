@@ -155,7 +155,9 @@ def _end_incident(state: State, change: EndIncident) -> None:
 
 def _remember_end(state: State, incident: Incident) -> None:
     state.ended.pop(incident.incident_id, None)  # so that the order is that in which they ended
-    state.ended[incident.incident_id] = EndedIncident(incident.state, incident.acks)
+    state.ended[incident.incident_id] = EndedIncident(
+        incident.state, incident.acks, incident.organisation_acks
+    )
     while len(state.ended) > MAX_ENDED:
         del state.ended[next(iter(state.ended))]
 

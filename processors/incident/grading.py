@@ -65,6 +65,7 @@ ASSESSMENTS: Mapping[Hazard, Assessment] = {
         Hazard.TEST_MISSED,
         Hazard.CLOCK_DIFFERS,
         Hazard.EXERCISE_OVERDUE,
+        Hazard.UNEXPECTED_SOURCE,
     ),
     _FAULT,
 )

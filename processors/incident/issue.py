@@ -13,7 +13,7 @@ from processors.state.entities import Incident
 from processors.state.partition_state import FOLD_VERSION, State
 from schemas.ack import Actor
 from schemas.alert import Alert, Position, PriorAlert, Source
-from schemas.enums import Action, Disposition, Grade, Hazard, Reason, Status, Urgency
+from schemas.enums import AckAction, Action, Disposition, Grade, Hazard, Reason, Status, Urgency
 from schemas.ids import fingerprint
 from schemas.topics import ALERTS, MAINTENANCE, TEST_ALERTS
 from schemas.units import EpochMs, degrees
@@ -46,6 +46,9 @@ class AlertContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         actor: Who acted, or None.
         ack_id: Their acknowledgement, or None.
         note: What they have added, or None.
+        vouched_organisation: The actor's organisation where the broker vouches for it, or None.
+        asked: The action that waits for a second person, or has lapsed without one; or None.
+        asked_until: Until when it waits, or None.
     """
 
     action: Action
@@ -63,6 +66,9 @@ class AlertContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     actor: Actor | None = None
     ack_id: str | None = None
     note: str | None = None
+    vouched_organisation: str | None = None
+    asked: AckAction | None = None
+    asked_until: EpochMs | None = None
 
 
 def topic_for(alert: Alert) -> str:
@@ -177,6 +183,8 @@ def _alert(incident: Incident, context: AlertContext) -> Alert:
             place=place,
             late=_late_source(incident, context),
             loss=incident.loss,
+            asked=context.asked,
+            asked_until=context.asked_until,
         ),
         hit=None,
         actor=context.actor,
@@ -190,6 +198,7 @@ def _alert(incident: Incident, context: AlertContext) -> Alert:
         fold_version=FOLD_VERSION,
         disposition=context.disposition,
         note=context.note,
+        vouched_organisation=context.vouched_organisation,
     )
 
 

@@ -161,6 +161,14 @@ OVER = (_S.CLEARED, _S.CLEARED_UNACKED)
 
 DueOf = Callable[[Incident], EpochMs | None]
 
+
+def pending_due(incident: Incident) -> EpochMs | None:
+    """When the first action that waits for a second person has lapsed; None where none waits."""
+    if not incident.pending:
+        return None
+    return EpochMs(min(waiting.until for waiting in incident.pending) + 1)  # it counts to the end of its time
+
+
 DUE: Mapping[TimerKind, DueOf] = {
     TimerKind.CALM: attrgetter("calm_at"),
     TimerKind.ESCALATE: attrgetter("escalate_at"),
@@ -168,6 +176,7 @@ DUE: Mapping[TimerKind, DueOf] = {
     TimerKind.HOLD: attrgetter("hold_until"),
     TimerKind.NOTIFY: attrgetter("notify_at"),
     TimerKind.RESOLVE: attrgetter("resolve_at"),
+    TimerKind.SECOND_PERSON: pending_due,
     TimerKind.STALE: attrgetter("stale_at"),
     TimerKind.UNSHELVE: attrgetter("shelved_until"),
 }
@@ -183,8 +192,9 @@ TIMERS: Mapping[IncidentState, frozenset[TimerKind]] = {
     _S.SHELVED: frozenset({TimerKind.UNSHELVE}),
     _S.OUT_OF_SERVICE: frozenset({TimerKind.UNSHELVE}),
 }
-"""Which timers run in a state. EXPIRE and CALM run in every state, and a transition leaves them as they are. The
-acknowledgement says how long an incident is shelved, so processors/rules/ack.py sets the due time of UNSHELVE."""
+"""Which timers run in a state. EXPIRE, CALM and SECOND_PERSON run in every state, and a transition leaves them as they
+are. The acknowledgement says how long an incident is shelved, so processors/rules/ack.py sets the due time of
+UNSHELVE."""
 
 _DELAYS: Mapping[TimerKind, Callable[[FusionPolicy], ByGrade]] = {
     TimerKind.NOTIFY: attrgetter("notify_ms"),

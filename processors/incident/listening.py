@@ -10,7 +10,8 @@ Ticks with a hole mean that nobody folded, or that no broker was there; everythi
 from processors.state.entities import Device
 from processors.state.partition_state import State
 from schemas.enums import DeviceKind
-from schemas.topics import FRAMES, PILLAR_EVENTS
+from schemas.topic_family import is_member_name
+from schemas.topics import FRAMES, PILLAR_EVENTS, pillar_topic
 from schemas.units import SECOND_MS, EpochMs
 
 HOLE_MS = 5 * SECOND_MS
@@ -24,9 +25,13 @@ RETRY_MS = 10 * SECOND_MS
 
 
 def feed_of(device: Device) -> str:
-    """The topic through which a device reports."""
-    is_camera = device.site is not None and device.site.kind is DeviceKind.CAMERA
-    return FRAMES if is_camera else PILLAR_EVENTS
+    """The topic through which a device reports: that of the gateway to which the registry binds it, where it does."""
+    site = device.site
+    if site is not None and site.kind is DeviceKind.CAMERA:
+        return FRAMES
+    if site is None or site.source is None or not is_member_name(site.source):
+        return PILLAR_EVENTS
+    return pillar_topic(site.source)
 
 
 def hole_ms(topic: str) -> int:

@@ -122,7 +122,9 @@ def _join(state: State, device: Device, joined: Incident, report: Report) -> tup
     return incident, Effect(reason, (alert,), (PutIncident(incident),))
 
 
-_JOINS = frozenset({Reason.CORROBORATED, Reason.ANOTHER_SOURCE, Reason.PRESSED_AGAIN})
+_JOINS = frozenset(
+    {Reason.CORROBORATED, Reason.ANOTHER_SOURCE, Reason.PRESSED_AGAIN, Reason.UNEXPECTED_SOURCE}
+)
 """Reasons that mean that a device, a feed or a press has joined."""
 
 
@@ -134,6 +136,8 @@ def _asks_for_an_answer(joined: Incident, report: Report) -> bool:
 
 def _reason(joined: Incident, incident: Incident, report: Report) -> Reason:
     """The reason of the alert: the most important of what the fact adds."""
+    if report.first_reason is Reason.UNEXPECTED_SOURCE:
+        return Reason.UNEXPECTED_SOURCE
     if incident.verification_level > joined.verification_level:
         return Reason.CORROBORATED
     if report.source.device_id not in joined.devices:

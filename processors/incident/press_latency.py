@@ -19,6 +19,8 @@ REASONS_OF_A_PRESS: Final = frozenset(
     {
         Reason.FIRST_FACT,
         Reason.UNREGISTERED_DEVICE,
+        Reason.UNREGISTERED_GROUP,
+        Reason.UNEXPECTED_SOURCE,
         Reason.PRESSED_AGAIN,
         Reason.ANOTHER_SOURCE,
         Reason.CORROBORATED,

@@ -5,13 +5,12 @@ from msgspec.structs import replace
 from processors.incident.area import on_device_fault, on_device_fault_over
 from processors.incident.device_condition import ConditionSignal, on_active, on_cleared, signal_of
 from processors.incident.grading import chain_of
-from processors.incident.listening import heard_since, proven_at
+from processors.incident.listening import feed_of, heard_since, proven_at
 from processors.incident.sign_of_life import test_slack_ms
 from processors.state.effect import Effect, PutDevice
 from processors.state.entities import Device, DeviceKey, FaultReport
 from processors.state.partition_state import State
 from schemas.enums import Hazard
-from schemas.topics import PILLAR_EVENTS
 from schemas.units import SECOND_MS, EpochMs
 
 
@@ -20,8 +19,9 @@ def stuck_due(state: State, key: DeviceKey) -> EpochMs | None:
     device = state.devices.get(key)
     if device is None or device.closed_at is None or device.is_stuck or not device.is_registered:
         return None
-    since = heard_since(state, PILLAR_EVENTS) or state.heard_since
-    return proven_at(state, PILLAR_EVENTS, max(device.closed_at, since) + state.policy.stuck_ms)
+    topic = feed_of(device)
+    since = heard_since(state, topic) or state.heard_since
+    return proven_at(state, topic, max(device.closed_at, since) + state.policy.stuck_ms)
 
 
 def on_stuck(state: State, device: Device) -> Effect:
@@ -40,10 +40,11 @@ def test_overdue(state: State, key: DeviceKey) -> EpochMs | None:
     device = state.devices.get(key)
     if device is None or not device.is_registered or device.test_due is None or device.site is None:
         return None
-    since = heard_since(state, PILLAR_EVENTS) or state.heard_since
+    topic = feed_of(device)
+    since = heard_since(state, topic) or state.heard_since
     slack_ms = test_slack_ms(device)
     is_after_hole = device.test_due < since + slack_ms and since > device.since
-    return proven_at(state, PILLAR_EVENTS, since + slack_ms if is_after_hole else device.test_due)
+    return proven_at(state, topic, since + slack_ms if is_after_hole else device.test_due)
 
 
 def next_test(device: Device, at: EpochMs) -> EpochMs | None:

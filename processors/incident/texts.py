@@ -12,7 +12,7 @@ from processors.incident.wording import Wording, moment, readable
 from processors.state.geometry import Place
 from processors.state.record_loss import RecordLoss
 from schemas.alert import AlertText
-from schemas.enums import Hazard, Reason, Status
+from schemas.enums import AckAction, Hazard, Reason, Status
 from schemas.units import EpochMs, degrees
 
 HEADLINES: Mapping[Hazard, Wording] = {
@@ -33,6 +33,9 @@ HEADLINES: Mapping[Hazard, Wording] = {
     Hazard.TEST_MISSED: Wording("Scheduled test missing in zone {zone}", "{zone} 区域缺少定期测试"),
     Hazard.CLOCK_DIFFERS: Wording("The clock of a worker is wrong", "处理进程的时钟有误"),
     Hazard.EXERCISE_OVERDUE: Wording("An exercise was not ended in zone {zone}", "{zone} 区域的演习未结束"),
+    Hazard.UNEXPECTED_SOURCE: Wording(
+        "Events through another gateway in zone {zone}", "{zone} 区域有事件经其他网关上报"
+    ),
     Hazard.UNKNOWN: Wording("Incident in zone {zone}", "{zone} 区域事件"),
 }
 
@@ -76,6 +79,11 @@ INSTRUCTIONS: Mapping[Hazard, Wording] = {
         "Take the panel out of exercise mode. What it sends from now on counts as real.",
         "请退出面板的演习模式。此后的信号均视为真实。",
     ),
+    Hazard.UNEXPECTED_SOURCE: Wording(
+        "Find out whether the device was moved to another gateway, or who writes in its name; change the registry or "
+        "the gateway's credential.",
+        "请查明该设备是否改接其他网关，或何人冒用其名义，并更正登记信息或网关凭证。",
+    ),
     Hazard.UNKNOWN: Wording("Look at the incident.", "请查看该事件。"),
 }
 
@@ -91,6 +99,25 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
     (None, Reason.UNREGISTERED_DEVICE): Wording(
         "A help point that no registry names was pressed, at {place}.",
         "一个未登记的求助点被按下，位于 {place}。",
+    ),
+    (None, Reason.UNREGISTERED_GROUP): Wording(
+        "Many help points that no registry names are being pressed. Besides those with an incident of their own: "
+        "{count} presses so far. Somebody may be in need behind any of them.",
+        "多个未登记的求助点被按下。除已单独立案者外，至今共 {count} 次，其中可能有人正需要救助。",
+    ),
+    (None, Reason.UNEXPECTED_SOURCE): Wording(
+        "Help point {device} at {place} was pressed, as another gateway reports than the registry names: {count} "
+        "presses so far.",
+        "位于 {place} 的求助点 {device} 被按下，但由登记以外的网关上报，至今共 {count} 次。",
+    ),
+    (Hazard.UNEXPECTED_SOURCE, Reason.UNEXPECTED_SOURCE): Wording(
+        "An event of {device} came through another gateway than the registry names. A press was answered as a call; "
+        "nothing else of it counts.",
+        "{device} 的事件由登记以外的网关上报。求助按键已按求助处理，其余内容不予采信。",
+    ),
+    (Hazard.UNEXPECTED_SOURCE, Reason.MORE_RECORDS): Wording(
+        "Events of further devices have come through this gateway: {count} events so far.",
+        "又有其他设备的事件经该网关上报，至今共 {count} 条。",
     ),
     (None, Reason.PRESSED_AGAIN): Wording(
         "Help point {device} was pressed again: {count} presses so far.",
@@ -228,6 +255,15 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "The list has not been delivered for too long: nothing is matched against it.",
         "名单长时间未更新：暂停比对。",
     ),
+    (None, Reason.SECOND_PERSON_WANTED): Wording(
+        "One person has asked to {asked} it. It is done if another person asks for the same until {until}; nothing "
+        "has changed so far.",
+        "已有一人请求{asked}。须由另一人在 {until} 之前提出同样请求方可执行；目前未作任何更改。",
+    ),
+    (None, Reason.SECOND_PERSON_LAPSED): Wording(
+        "One person has asked to {asked} it, and nobody else has in time: it was not done.",
+        "曾有一人请求{asked}，但无第二人及时提出同样请求：未予执行。",
+    ),
     (None, Reason.CONDITION_BACK): Wording("It is there again.", "情况再次出现。"),
     (None, Reason.CONDITION_OVER): Wording("It is over.", "情况已消失。"),
     (None, Reason.FLAPPING): Wording(
@@ -264,6 +300,10 @@ INSTRUCTIONS_BY_REASON: Mapping[Reason, Wording] = {
     ),
     Reason.CLEARED: Wording("Close it, and say how it ended.", "请关闭并注明处置结果。"),
     Reason.CONDITION_OVER: _ACKNOWLEDGE,
+    Reason.SECOND_PERSON_WANTED: Wording(
+        "Have a second person look at it, who does the same if they agree.",
+        "请由第二人核实；如同意，请其执行同样操作。",
+    ),
     **dict.fromkeys(
         (
             Reason.DEVICE_TEST,
@@ -282,12 +322,20 @@ INSTRUCTIONS_BY_REASON: Mapping[Reason, Wording] = {
     ),
 }
 
+ASKED: Mapping[AckAction | None, Wording] = {
+    AckAction.CANCEL: Wording("cancel", "取消"),
+    AckAction.CLOSE: Wording("close", "关闭"),
+}
+"""What a second person is asked for."""
+
 PREFIXES: Mapping[Status, Wording] = {
     Status.TEST: Wording("TEST: ", "测试："),
     Status.EXERCISE: Wording("EXERCISE: ", "演习："),
 }
 
 _NONE = Wording("", "")
+
+_CHANGE = Wording("change", "更改")
 
 _NOT_READ = Wording("Records of the feed were not read.", "该数据源有记录未被读取。")
 
@@ -306,6 +354,8 @@ def texts_for(
     place: Place | None = None,
     late: tuple[EpochMs, EpochMs] | None = None,
     loss: RecordLoss | None = None,
+    asked: AckAction | None = None,
+    asked_until: EpochMs | None = None,
 ) -> tuple[AlertText, ...]:
     """The texts of one alert.
 
@@ -320,6 +370,8 @@ def texts_for(
         place: Where the incident is, or None.
         late: When the fact happened and when it arrived, for one that came late; else None.
         loss: The records that the incident is about, where they were never read; else None.
+        asked: The action that waits for a second person, or has lapsed without one; else None.
+        asked_until: Until when it waits; else None.
 
     Returns:
         English, then Chinese. A pair of hazard and reason that the catalogue lacks gets the general wording.
@@ -330,7 +382,9 @@ def texts_for(
     by_hazard = INSTRUCTIONS.get(hazard) or INSTRUCTIONS[Hazard.UNKNOWN]
     instruction = INSTRUCTIONS_BY_REASON.get(reason, by_hazard)
     prefix = PREFIXES.get(status, _NONE)
-    values = {"count": count, "unit": unit}
+    until = "" if asked_until is None else moment(asked_until)
+    values = {"count": count, "unit": unit, "until": until}
+    action = ASKED.get(asked, _CHANGE)
     lost = describe_loss(loss) if loss is not None and "{loss}" in description.en else _NOT_READ
     named, where = readable(device_name), _place(place) if "{place}" in description.en else ""
     arrived_en, arrived_zh = ("", "") if late is None else _late(*late)
@@ -342,6 +396,7 @@ def texts_for(
                 device=named or "A device",
                 place=where or "a place that is not known",
                 loss=lost.en,
+                asked=action.en,
                 **values,
             )
             + arrived_en,
@@ -351,7 +406,7 @@ def texts_for(
             lang="zh",
             headline=prefix.zh + headline.zh.format(zone=zone),
             description=description.zh.format(
-                device=named or "设备", place=where or "未知位置", loss=lost.zh, **values
+                device=named or "设备", place=where or "未知位置", loss=lost.zh, asked=action.zh, **values
             )
             + arrived_zh,
             instruction=instruction.zh,

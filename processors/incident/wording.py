@@ -13,8 +13,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Wording(msgspec.Struct, frozen=True):
     """One sentence in both languages.
 
-    It may contain `{device}`, `{place}`, `{zone}`, `{count}`, `{unit}`, `{loss}`; one about records that were never
-    read `{topic}`, `{partition}`, `{count}`, `{since}`, `{client}`.
+    It may contain `{device}`, `{place}`, `{zone}`, `{count}`, `{unit}`, `{loss}`, `{asked}`, `{until}`; one about
+    records that were never read `{topic}`, `{partition}`, `{count}`, `{since}`, `{client}`.
     """
 
     en: str

@@ -37,7 +37,7 @@ def trusted_times(
     return occurred, received, occurred != occurred_at or received != received_at
 
 
-def intake(event: PillarEvent, appended_at: EpochMs, *, place: str = "") -> PillarFact:
+def intake(event: PillarEvent, appended_at: EpochMs, *, place: str = "", source: str = "") -> PillarFact:
     """Convert a pillar's event into a fact.
 
     Args:
@@ -45,6 +45,7 @@ def intake(event: PillarEvent, appended_at: EpochMs, *, place: str = "") -> Pill
         appended_at: When the broker appended it. A second forwarder makes the same fact of it, since this is equal.
         place: Its topic, partition and offset (`record_place`); a part of the id that is derived where received_at is
             impossible.
+        source: The gateway in whose own topic it came; empty for the shared one.
 
     Raises:
         DecodeError: The event is of a kind that this release does not know (Cause.INVALID_FIELD).
@@ -61,16 +62,18 @@ def intake(event: PillarEvent, appended_at: EpochMs, *, place: str = "") -> Pill
         clock_suspect=suspect,
         active=event.active,
         exercise=event.exercise,
+        source=source,
     )
 
 
-def bare_press(event: PillarEvent, appended_at: EpochMs, *, place: str) -> PillarFact:
+def bare_press(event: PillarEvent, appended_at: EpochMs, *, place: str, source: str = "") -> PillarFact:
     """A press made from what the broker alone knows of it, for a press on which `intake` fails.
 
     Args:
         event: The press.
         appended_at: When the broker appended it.
         place: Its place (`record_place`), from which the id is made.
+        source: As of `intake`.
     """
     return PillarFact(
         event_id=fingerprint("press-at", place),
@@ -80,6 +83,7 @@ def bare_press(event: PillarEvent, appended_at: EpochMs, *, place: str) -> Pilla
         received_at=appended_at,
         clock_suspect=True,
         exercise=event.exercise,
+        source=source,
     )
 
 

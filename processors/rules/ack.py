@@ -1,12 +1,15 @@
 """Acknowledgements of people: accept, reject, en route, on scene, clear, close, cancel, regrade, shelve, note.
 
     acknowledgement ─► a duplicate: no alert and no answer
+                     ─► nobody vouches for the sender, or the sender's organisation is not asked: rejected
                      ─► no such incident, too old, not possible, incomplete: rejected, with the reason
+                     ─► one of two people has asked to end a red: it waits (processors/rules/second_person.py)
                      ─► a transition (processors/incident/lifecycle.py): an alert, and the answer that it is accepted
 
-A duplicate is recognised by incident and ack id while the incident is open, and after its end as long as the state
-keeps it among the ended ones. What is not certain to be a duplicate is answered, 10,000 in one batch too
-(docs/requirements.md, F6). Who judges an incident must have seen everything that has joined it (F4).
+A duplicate is recognised by sender, incident and ack id (processors/rules/ack_copies.py) while the incident is open,
+and after its end as long as the state keeps it among the ended ones. What is not certain to be a duplicate is
+answered, 10,000 in one batch too (docs/requirements.md, F6). Who judges an incident must have seen all that has joined
+it (F4), and says which revision was shown; a note alone needs none.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,14 +32,16 @@ from processors.incident.lifecycle import (
     put_away_until,
     still_asked,
 )
+from processors.rules.ack_copies import check_copy, unmatched_key, with_ack
 from processors.rules.occurrence import never_a_press
+from processors.rules.second_person import is_in_chain, person_key, wait_for_second, wants_second
 from processors.state.effect import Change, Effect, EndIncident, PutEnded, PutIncident, PutUnmatchedAck
-from processors.state.entities import EndedIncident, Incident
-from processors.state.event_ids import add_event, check_event
+from processors.state.entities import Incident
 from processors.state.partition_state import State
-from schemas.ack import NOTE_LENGTH, AckFact, AckResult
+from schemas.ack import NOTE_LENGTH, AckFact, AckResult, Actor
 from schemas.enums import (
     AckAction,
+    AckFlaw,
     AckOutcome,
     AckReason,
     Action,
@@ -120,9 +125,13 @@ def acknowledgement(state: State, _envelope: FusionInput, fact: AckFact) -> Effe
         return Effect(
             repeat, (), _refresh_window(state, incident, fact) if repeat is Reason.DUPLICATE else ()
         )
+    if (objection := _sender_objection(incident, fact)) is not None:
+        return _turned_away(state, fact, objection)
     if incident is None:
-        return _without_incident(state, fact)
-    incident = replace(incident, acks=add_event(incident.acks, fact.ack_id, fact.received_at))
+        return _turned_away(
+            state, fact, Reason.INCIDENT_OVER if fact.incident_id in state.ended else Reason.UNKNOWN_INCIDENT
+        )
+    incident = with_ack(incident, fact)
     rule = ACK_RULES.get(fact.action)
     objection = Reason.UNKNOWN_ACTION if rule is None else _objection(state, incident, fact, rule)
     if rule is None or objection is not None:
@@ -131,43 +140,45 @@ def acknowledgement(state: State, _envelope: FusionInput, fact: AckFact) -> Effe
     return _accepted(state, incident, fact, rule)
 
 
-def _without_incident(state: State, fact: AckFact) -> Effect:
-    """Reject an acknowledgement of an incident that is over or unknown."""
-    ended = state.ended.get(fact.incident_id)
-    reason = Reason.UNKNOWN_INCIDENT if ended is None else Reason.INCIDENT_OVER
-    unmatched = PutUnmatchedAck(_ack_key(fact), fact.received_at)
-    return _rejected(state, fact, reason, IncidentState.UNKNOWN if ended is None else ended.state, unmatched)
+def _turned_away(state: State, fact: AckFact, reason: Reason) -> Effect:
+    """Reject an acknowledgement that leaves no trace in an incident: it is over or unknown, or not the sender's."""
+    known = state.incidents.get(fact.incident_id) or state.ended.get(fact.incident_id)
+    is_known = known is not None and reason is not Reason.UNKNOWN_INCIDENT
+    unmatched = PutUnmatchedAck(unmatched_key(fact), fact.received_at)
+    return _rejected(
+        state,
+        fact,
+        reason,
+        known.state if known is not None and is_known else IncidentState.UNKNOWN,
+        unmatched,
+    )
 
 
-def _ack_key(fact: AckFact) -> str:
-    return f"{fact.incident_id}/{fact.ack_id}"
+def _sender_objection(incident: Incident | None, fact: AckFact) -> Reason | None:
+    """Why nothing is taken from the sender, whatever is said; None where the sender may speak."""
+    if fact.flaw is not None:
+        return _FLAWS.get(fact.flaw, Reason.UNUSABLE_TEXT)
+    if incident is None or not fact.vouched_organisation or is_in_chain(incident, fact.units):
+        return None
+    return Reason.NOT_IN_CHAIN
 
 
 def _repeat(state: State, incident: Incident | None, fact: AckFact) -> Reason | None:
-    """Why it may be a duplicate, or None: the incident may be open, over, or not raised when it was first sent.
-
-    The acknowledgements of one incident come through one partition, in the order of their received_at, so one that is
-    older than all that its incident remembers is a copy.
-    """
-    if _ack_key(fact) in state.unmatched_acks:
+    """Why it may be a duplicate, or None: the incident may be open, over, or not raised when it was first sent."""
+    if unmatched_key(fact) in state.unmatched_acks:
         return Reason.DUPLICATE
-    if incident is not None:
-        return check_event(incident.acks, fact.ack_id, fact.received_at)
-    ended = state.ended.get(fact.incident_id)
-    return None if ended is None else check_event(ended.acks, fact.ack_id, fact.received_at)
+    kept = incident if incident is not None else state.ended.get(fact.incident_id)
+    return None if kept is None else check_copy(kept, fact)
 
 
 def _refresh_window(state: State, incident: Incident | None, fact: AckFact) -> tuple[Change, ...]:
     """Move a resend to its own received_at in the window that holds it, since copies of the resend may follow."""
-    if _ack_key(fact) in state.unmatched_acks:
-        return (PutUnmatchedAck(_ack_key(fact), fact.received_at),)
+    if unmatched_key(fact) in state.unmatched_acks:
+        return (PutUnmatchedAck(unmatched_key(fact), fact.received_at),)
     if incident is not None:
-        return (PutIncident(replace(incident, acks=add_event(incident.acks, fact.ack_id, fact.received_at))),)
+        return (PutIncident(with_ack(incident, fact)),)
     ended = state.ended.get(fact.incident_id)
-    if ended is None:
-        return ()
-    acks = add_event(ended.acks, fact.ack_id, fact.received_at)
-    return (PutEnded(fact.incident_id, EndedIncident(ended.state, acks)),)
+    return () if ended is None else (PutEnded(fact.incident_id, with_ack(ended, fact)),)
 
 
 def _objection(state: State, incident: Incident, fact: AckFact, rule: AckRule) -> Reason | None:
@@ -186,7 +197,7 @@ def _objection(state: State, incident: Incident, fact: AckFact, rule: AckRule) -
 
 def _content_objection(state: State, fact: AckFact) -> Reason | None:
     """What is wrong with an acknowledgement, whatever its incident is."""
-    if not fact.actor.name.strip():
+    if not person_key(fact.actor.name):
         return Reason.ACTOR_MISSING
     if fact.note is not None and len(fact.note) > NOTE_LENGTH:
         return Reason.NOTE_TOO_LONG
@@ -195,6 +206,9 @@ def _content_objection(state: State, fact: AckFact) -> Reason | None:
 
 def _revision_objection(incident: Incident, fact: AckFact, rule: AckRule) -> Reason | None:
     """Whether the sender has not seen what they decide about, or names something that nobody has seen."""
+    is_asked = fact.vouched_organisation is not None and fact.action is not AckAction.NOTE
+    if is_asked and (fact.revision or 0) < 1:
+        return Reason.REVISION_MISSING
     if fact.revision is None:
         return None
     if fact.revision > incident.revision:
@@ -248,10 +262,28 @@ _OBJECTIONS: Mapping[AckAction, Callable[[State, Incident, AckFact], Reason | No
 }
 
 
+_FLAWS: Mapping[AckFlaw, Reason] = {
+    AckFlaw.ORGANISATION_NOT_VOUCHED: Reason.ORGANISATION_NOT_VOUCHED,
+    AckFlaw.UNUSABLE_TEXT: Reason.UNUSABLE_TEXT,
+}
+
+
+def _actor_of(fact: AckFact) -> Actor:
+    """Who has acted, as alerts name them: of the organisation that the broker vouches for, where it does."""
+    return replace(fact.actor, organisation=fact.vouched_organisation or fact.actor.organisation)
+
+
 def _accepted(state: State, incident: Incident, fact: AckFact, rule: AckRule) -> Effect:
+    if wants_second(state, incident, fact):
+        waits, told = wait_for_second(state, incident, fact, _actor_of(fact))
+        result = _result(state, fact, AckOutcome.ACCEPTED, Reason.SECOND_PERSON_WANTED, waits.state)
+        return replace(told, result=result)
     policy, now = state.policy, state.now
     if fact.action is AckAction.REGRADE and fact.grade is not None:
-        incident = record_grade_change(replace(incident, grade=fact.grade), now, policy)
+        lowered = incident.lowered_from_red or incident.grade is Grade.RED
+        incident = record_grade_change(
+            replace(incident, grade=fact.grade, lowered_from_red=lowered), now, policy
+        )
     before, incident = incident, extend_expiry(incident, now, policy)
     # A repeated action starts its timers again: a second unit en route, a longer shelving, another grade.
     if fact.action in {AckAction.UNSHELVE, AckAction.IN_SERVICE}:
@@ -276,7 +308,8 @@ def _accepted(state: State, incident: Incident, fact: AckFact, rule: AckRule) ->
         at=now,
         policy_version=state.policy_version,
         disposition=fact.disposition if fact.action is AckAction.CLOSE else None,
-        actor=fact.actor,
+        actor=_actor_of(fact),
+        vouched_organisation=fact.vouched_organisation or None,
         ack_id=fact.ack_id,
         note=fact.note,
     )
@@ -312,4 +345,5 @@ def _result(
         reason=reason,
         state=now,
         at=state.now,
+        vouched_organisation=fact.vouched_organisation or "",
     )

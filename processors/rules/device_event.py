@@ -1,5 +1,7 @@
 """Everything that a pillar or gateway reports by itself: first the check for duplicates, then one rule for each kind.
 
+What comes from another source than the registry binds the device to is decided about in unexpected_source.py.
+
 Every event but a heartbeat goes into the device's window, even if it has no effect and even if the device is not
 registered. Otherwise a copy of it, later in the log, could have an effect.
 """
@@ -20,6 +22,7 @@ from processors.incident.supervision import on_released, on_tested, tested
 from processors.rules.dedup import check_duplicate, check_press, event_name
 from processors.rules.planned_work import under_exercise
 from processors.rules.press import is_late, press, report_of, status_of
+from processors.rules.unexpected_source import is_unexpected, unexpected_event
 from processors.state.effect import (
     Change,
     Effect,
@@ -48,6 +51,9 @@ FAULTS: Mapping[PillarKind, Hazard] = {
 def pillar_fact(state: State, envelope: FusionInput, fact: PillarFact) -> Effect:
     """Decide about one report of a device."""
     key = (envelope.zone, fact.device_id)
+    bound = state.devices.get(key)
+    if bound is not None and is_unexpected(bound, fact.source):
+        return unexpected_event(state, bound, fact)
     # The mark as it was sent names the event, since a copy may come when the exercise is over.
     name = event_name(fact.event_id, is_exercise=fact.exercise)
     noted: tuple[Change, ...] = ()

@@ -36,11 +36,20 @@ from schemas.fusion_log import (
 )
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE
-from schemas.topics import FRAMES, HOTLIST, PILLAR_EVENTS, PLATE_READS, REGISTRY
+from schemas.topics import FRAMES, HOTLIST, PILLAR_EVENTS, PLATE_READS, REGISTRY, gateway_of
 from schemas.units import SECOND_MS, EpochMs
 
 FEEDS = frozenset({PILLAR_EVENTS, FRAMES, PLATE_READS, HOTLIST, REGISTRY})
 """Topics that a worker may report as read, or a list as old. Names that anybody has made up leave no trace."""
+
+
+def is_feed(state: State, topic: str) -> bool:
+    """Whether a worker may report a topic as read: a feed, or that of a gateway which the registry expects."""
+    return topic in FEEDS or (topic in state.expected and gateway_of(topic) is not None)
+
+
+MAX_EXPECTED = 1_000
+"""Feeds that are expected; a county has tens of gateways."""
 
 MAX_PARTITIONS = 1_000
 """Partitions of a feed that are supervised; the largest catalogue topic has 12."""
@@ -51,7 +60,7 @@ STEP_MS = SECOND_MS // 2
 
 def feed_watermark(state: State, _envelope: FusionInput, mark: FeedWatermark) -> Effect:
     """Decide about partitions that have been read without a gap. A copy is recognised by its time, which rises."""
-    if mark.topic not in FEEDS or not all(0 <= number < MAX_PARTITIONS for number in mark.partitions):
+    if not is_feed(state, mark.topic) or not all(0 <= number < MAX_PARTITIONS for number in mark.partitions):
         return Effect(Reason.NOT_SUPPORTED)
     marked = {number: _marked(state, (mark.topic, number), mark.at) for number in mark.partitions}
     puts = tuple((number, watermark) for number, watermark in marked.items() if watermark is not None)
@@ -156,7 +165,8 @@ def feed_expectation(state: State, _envelope: FusionInput, record: ExpectedFeeds
     """Note which feeds should be read, unless the record is not newer than the known one."""
     if record.revision <= state.expected_revision:
         return Effect(Reason.DUPLICATE)
-    topics = tuple(topic for topic in dict.fromkeys(record.topics) if topic in FEEDS)
+    names = (topic for topic in dict.fromkeys(record.topics) if topic in FEEDS or gateway_of(topic))
+    topics = tuple(names)[:MAX_EXPECTED]
     timers = tuple(_timer(state, topic) for topic in topics if topic not in state.expected)
     return Effect(Reason.FEED_STATUS, (), (ExpectFeeds(record.revision, topics), *timers))
 

@@ -17,15 +17,24 @@ from processors.state.times import believed
 from schemas.enums import Feed, Hazard, Reason
 from schemas.fusion_log import FeedBrokenNotice, FusionInput
 from schemas.ids import fingerprint
-from schemas.topics import ACKS, FUSION_INPUT
+from schemas.topics import FUSION_INPUT, gateway_of, organisation_of
 
-_INPUTS = FEEDS | {ACKS, FUSION_INPUT}
-"""What workers read. Names that anybody has made up leave no trace."""
+_INPUTS = FEEDS | {FUSION_INPUT}
+"""What workers read besides the topics of gateways and organisations. Made-up names leave no trace."""
+
+
+MAX_FEEDS = 1_000
+"""Feeds whose occurrences are remembered; beyond those no topic of a gateway or an organisation is new."""
+
+
+def _is_input(state: State, topic: str) -> bool:
+    is_senders = gateway_of(topic) is not None or organisation_of(topic) is not None
+    return topic in _INPUTS or (is_senders and len(state.feeds) < MAX_FEEDS)
 
 
 def feed_broken(state: State, envelope: FusionInput, notice: FeedBrokenNotice) -> Effect:
     """Report records that were never read. A copy is recognised by the id of its envelope and by its offsets."""
-    if notice.topic not in _INPUTS or not 0 <= notice.partition < MAX_PARTITIONS:
+    if not _is_input(state, notice.topic) or not 0 <= notice.partition < MAX_PARTITIONS:
         return Effect(Reason.NOT_SUPPORTED)
     loss = record_loss(notice, state.now)
     place = f"{notice.topic}/{notice.partition}"

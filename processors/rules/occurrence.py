@@ -28,7 +28,7 @@ from schemas.alert import Source
 from schemas.enums import Action, Feed, Hazard, IncidentState, Reason
 from schemas.errors import Cause
 from schemas.fusion_log import DeadLetterNotice, FeedBrokenNotice, FusionInput, LogBrokenNotice
-from schemas.topics import FUSION_INPUT, PILLAR_EVENTS
+from schemas.topics import FUSION_INPUT, PILLAR_EVENTS, gateway_of
 from schemas.units import EpochMs
 
 _FAULT = ASSESSMENTS[Hazard.FEED_FAULT]
@@ -39,8 +39,10 @@ _REASONS = {
     Hazard.FEED_BROKEN: Reason.FEED_BROKEN,
 }
 
-_WITH_PRESSES = frozenset({PILLAR_EVENTS, FUSION_INPUT})
-"""Topics whose records may be presses."""
+
+def may_hold_presses(topic: str) -> bool:
+    """Whether records of a topic may be presses."""
+    return topic == FUSION_INPUT or gateway_of(topic) is not None
 
 
 class Occurrence(NamedTuple):
@@ -71,22 +73,22 @@ class Occurrence(NamedTuple):
     @property
     def may_be_press(self) -> bool:
         """Whether a press may be among what it is about."""
-        return self.cause is not Cause.UNKNOWN_DEVICE and self.topic in _WITH_PRESSES
+        return self.cause is not Cause.UNKNOWN_DEVICE and may_hold_presses(self.topic)
 
 
 def dead_letter(state: State, envelope: FusionInput, notice: DeadLetterNotice) -> Effect:
     """Report a record of the pillar feed that could not be used; one of another feed cannot have been a press."""
     if notice.feed is not Feed.PILLARS:
         return Effect(Reason.FEED_STATUS)
-    if notice.topic != PILLAR_EVENTS:
+    if gateway_of(notice.topic) is None:
         return Effect(Reason.NOT_SUPPORTED)
     occurrence = Occurrence(
         hazard=Hazard.FEED_FAULT,
         feed=notice.feed,
-        topic=notice.topic,
+        topic=PILLAR_EVENTS,  # also of a gateway's own topic: one incident for each cause
         cause=notice.cause,
         event_id=f"{notice.topic}:{notice.partition}:{notice.offset}",
-        name=f"{notice.topic}:{notice.cause}",
+        name=f"{PILLAR_EVENTS}:{notice.cause}",
         at=notice.at,
         device_id=notice.device_id,
     )
@@ -126,7 +128,7 @@ def unexpected_writer(state: State, offset: int) -> Effect:
 def never_a_press(incident: Incident) -> bool:
     """Whether no record of an incident can have been a press, so that one that is put away has nothing to tell."""
     if incident.loss is not None:
-        return incident.loss.topic not in _WITH_PRESSES
+        return not may_hold_presses(incident.loss.topic)
     return incident.place_key.endswith(f":{Cause.UNKNOWN_DEVICE}")
 
 
@@ -198,7 +200,7 @@ def _joined(state: State, joined: Incident, occurrence: Occurrence) -> Effect:
     is_told = occurrence.may_be_press or is_new_device or occurrence.notice is not None
     if not is_told:
         return Effect(Reason.FEED_STATUS, (), (PutIncident(incident),))
-    due = EpochMs((joined.told_at or joined.first_at) + _pause_ms(state, joined))
+    due = EpochMs((joined.told_at or joined.first_at) + pause_ms(state, joined))
     incident = replace(incident, untold=joined.untold + 1)
     if due <= state.now and occurrence.may_be_press:
         return tell_more_records(state, incident)
@@ -209,7 +211,7 @@ def _joined(state: State, joined: Incident, occurrence: Occurrence) -> Effect:
     return Effect(Reason.FEED_STATUS, (), (PutIncident(held),))
 
 
-def _pause_ms(state: State, incident: Incident) -> int:
+def pause_ms(state: State, incident: Incident) -> int:
     """How long after the latest alert more records are told: twice as long each time, at most a reminder's time."""
     longest = state.policy.notify_ms.of(incident.grade)
     return min(longest, state.policy.more_records_ms << min(incident.reminders, 20))

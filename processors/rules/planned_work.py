@@ -152,6 +152,12 @@ def under_exercise(state: State, key: DeviceKey, fact: PillarFact) -> tuple[Pill
     return (replace(fact, exercise=False) if is_real else fact), (put,)
 
 
+def is_exercised(state: State, key: DeviceKey) -> bool:
+    """Whether an exercise of the device's zone or site goes on, for a report that neither begins nor ends one."""
+    both = (state.exercises.get(place) for place in (key[0], _source_of(state, key)))
+    return any(each is not None and not each.is_over and state.now < each.ends_at for each in both)
+
+
 def exercise_due(state: State, place: str) -> EpochMs | None:
     """When an exercise ends by its time; None where it is over."""
     exercise = state.exercises.get(place)

@@ -9,12 +9,14 @@ from msgspec.structs import replace
 from processors.incident.lifecycle import OVER
 from processors.incident.merge import Report, apply_report
 from processors.incident.sign_of_life import in_order, set_back_ms
+from processors.incident.unregistered_group import report_unregistered
 from processors.state.effect import Change, Effect, PutDevice, SetTimer
-from processors.state.entities import Device, Timer, TimerKind, device_subject
+from processors.state.entities import Device, Incident, Timer, TimerKind, device_subject
 from processors.state.partition_state import State
 from schemas.alert import Source
 from schemas.enums import Feed, Hazard, Reason, Status
 from schemas.fusion_log import PillarFact
+from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import MINUTE_MS, EpochMs
 
 
@@ -29,7 +31,7 @@ def press(state: State, device: Device, fact: PillarFact) -> Effect:
     closed_at, watch = _contact(state, device, fact)
     if _is_bounce(state, device, fact):
         return Effect(Reason.BOUNCE, (), (PutDevice(replace(device, closed_at=closed_at)), *watch))
-    incident, effect = apply_report(state, device, report_of(state, device, fact))
+    incident, effect = _reported(state, device, report_of(state, device, fact))
     pressed = replace(
         device,
         press_at=in_order(state, device.key, fact.received_at),
@@ -39,6 +41,17 @@ def press(state: State, device: Device, fact: PillarFact) -> Effect:
         closed_at=closed_at,
     )
     return replace(effect, changes=(PutDevice(pressed), *effect.changes, *watch))
+
+
+def _reported(state: State, device: Device, report: Report) -> tuple[Incident, Effect]:
+    """The incident of a press: that of its place, its device's own, or the group of unregistered devices (F17)."""
+    if device.site is not None or device.zone != UNASSIGNED_ZONE:
+        return apply_report(state, device, report)
+    grouped = report_unregistered(state, device, report)
+    if not isinstance(grouped, Effect):
+        return grouped
+    incident, effect = apply_report(state, device, report)
+    return incident, effect.after(*grouped.changes)
 
 
 def _contact(state: State, device: Device, fact: PillarFact) -> tuple[EpochMs | None, tuple[Change, ...]]:
@@ -58,10 +71,11 @@ def _contact(state: State, device: Device, fact: PillarFact) -> tuple[EpochMs | 
 def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
     """Whether this is a bounce of the last press; a series of bounces is measured from its first press.
 
-    Both must have come into the log together as well, since the clock of a gateway may stand still, and must not have
-    happened apart, since a gateway that empties its buffer may give all of it one time. It is no bounce
-    after a cancel, since the caller has changed their mind. Nor is it one if the incident of the last press is over,
-    or if one of the two presses belongs to an exercise and the other does not.
+    Both must have come into the log together as well, since the clock of a gateway may stand still or be ahead: only
+    for as long as this press was on its way may the other one have come earlier. They must not have happened apart,
+    since a gateway that empties its buffer may give all of it one time. It is no bounce after a cancel, since the
+    caller has changed their mind. Nor is it one if the incident of the last press is over, or if one of the two
+    presses belongs to an exercise and the other does not.
     """
     if device.press_at is None or device.press_incident is None:
         return False
@@ -69,9 +83,10 @@ def _is_bounce(state: State, device: Device, fact: PillarFact) -> bool:
     seen_ms = 0 if device.press_seen_at is None else state.now - device.press_seen_at
     # Not `in_order`, which ends at stream time: that stands still while no tick comes, and so would the presses.
     received_at = fact.received_at + set_back_ms(state, device.key)
+    bounce_ms = state.policy.bounce_ms
     return (
-        abs(received_at - device.press_at) <= state.policy.bounce_ms
-        and seen_ms <= state.policy.late_after_ms
+        abs(received_at - device.press_at) <= bounce_ms
+        and seen_ms <= min(state.policy.late_after_ms, bounce_ms + max(0, state.now - received_at))
         and not _happened_apart(state, device, fact)
         and incident is not None
         and incident.state not in OVER

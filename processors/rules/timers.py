@@ -35,10 +35,12 @@ from processors.incident.planned import planned_until
 from processors.incident.silence import on_silent, silence_due
 from processors.incident.site import held_for, on_settled, settle_due, tell_silent, unproven_until
 from processors.incident.supervision import on_stuck, on_test_missed, stuck_due, test_overdue
+from processors.incident.unregistered_group import tell_group
 from processors.rules.feed import feed_silence_due, on_feed_silent
 from processors.rules.hold import on_hold_over
 from processors.rules.occurrence import tell_more_records
 from processors.rules.planned_work import exercise_due, on_exercise_over
+from processors.rules.second_person import on_lapsed
 from processors.state.effect import Effect, EndIncident, PutClosedFault, PutIncident
 from processors.state.entities import Device, DeviceKey, Incident, Timer, TimerKind
 from processors.state.partition_state import State
@@ -93,6 +95,8 @@ def _escalate(state: State, timer: Timer, incident: Incident) -> Effect:
 
 def _notify(state: State, timer: Timer, incident: Incident) -> Effect:
     """Issue a reminder, since nobody has answered yet, or tell what has joined. A flapping incident has none."""
+    if incident.untold and incident.family is Family.EMERGENCY:
+        return tell_group(state, incident)[1]
     if incident.untold:
         return tell_more_records(state, incident)
     if (until := _worked_on_until(state, incident)) is not None:
@@ -210,6 +214,7 @@ _INCIDENT_RULES: Mapping[TimerKind, Callable[[State, Timer, Incident], Effect]] 
     TimerKind.HOLD: _hold,
     TimerKind.NOTIFY: _notify,
     TimerKind.RESOLVE: _resolve,
+    TimerKind.SECOND_PERSON: on_lapsed,
     TimerKind.STALE: _stale,
     TimerKind.UNSHELVE: _unshelve,
 }

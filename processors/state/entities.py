@@ -13,7 +13,7 @@ from processors.state.event_ids import EventIdWindow
 from processors.state.geometry import Place
 from processors.state.record_loss import RecordLoss
 from schemas.alert import PriorAlert, Source
-from schemas.enums import Family, Feed, Grade, Hazard, IncidentState, Status
+from schemas.enums import AckAction, Family, Feed, Grade, Hazard, IncidentState, Status
 from schemas.fusion_log import Media
 from schemas.registry import ChainLink, RegistryDevice
 from schemas.units import EpochMs, Mm
@@ -98,6 +98,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
         press_occurred_at: When the last press that was no bounce happened, by its device's clock, or None where that
             was not to be believed.
         settles_at: Stream time until which a gateway that has reported again waits for the devices behind it, or None.
+        other_source_ids: The window of its events that came from another source than the registry binds it to.
     """
 
     zone: str
@@ -119,6 +120,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
     faults: tuple[FaultReport, ...] = ()
     settles_at: EpochMs | None = None
     press_occurred_at: EpochMs | None = None
+    other_source_ids: EventIdWindow = EventIdWindow()
 
     @property
     def key(self) -> DeviceKey:
@@ -140,6 +142,26 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
         """The gateway through which it reports, or None."""
         site = self.site
         return None if site is None or site.gateway is None else (self.zone, site.gateway)
+
+
+class PendingAction(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one person has asked for, and what is done if another one asks for it too.
+
+    Attributes:
+        action: What.
+        person: Tells the person apart from others (processors/rules/second_person.py).
+        until: Stream time until which it counts.
+        joined_revision: Of the incident when it was asked for; another one means that something has joined since.
+        alarm_revision: The same of its latest alarm.
+        units: The units that the person's organisation answers for; empty where nobody vouches for it.
+    """
+
+    action: AckAction
+    person: str
+    until: EpochMs
+    joined_revision: int
+    alarm_revision: int
+    units: tuple[str, ...] = ()
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
@@ -203,6 +225,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
         place_device: The device at whose place the incident is; empty where there is no place.
         is_planned: It is held because work on its device is planned.
         loss: The records that it is about, where they were never read; None otherwise.
+        organisation_acks: The window of the acknowledgements of each organisation that the broker vouches for; all
+            others are in `acks`.
+        pending: What one person has asked for and a second one has not yet, at most one of each action.
+        lowered_from_red: A person has lowered its grade from red.
     """
 
     incident_id: str
@@ -260,6 +286,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
     place_device: str = ""
     is_planned: bool = False
     loss: RecordLoss | None = None
+    organisation_acks: tuple[tuple[str, EventIdWindow], ...] = ()
+    pending: tuple[PendingAction, ...] = ()
+    lowered_from_red: bool = False
 
 
 class EndedIncident(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -268,10 +297,12 @@ class EndedIncident(msgspec.Struct, frozen=True, array_like=True, gc=False):
     Attributes:
         state: The state in which it ended.
         acks: The window of its acknowledgements.
+        organisation_acks: As of the incident.
     """
 
     state: IncidentState
     acks: EventIdWindow = EventIdWindow()
+    organisation_acks: tuple[tuple[str, EventIdWindow], ...] = ()
 
 
 class Watermark(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -366,6 +397,7 @@ class TimerKind(StrEnum):
     HOLD = "hold"
     NOTIFY = "notify"
     RESOLVE = "resolve"
+    SECOND_PERSON = "second_person"
     STALE = "stale"
     UNSHELVE = "unshelve"
     # Timers of a device

@@ -135,6 +135,10 @@ class FusionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         clock_for_ms: A clock is told of that has differed for this time.
         require_signatures: A record of the log counts only as that of the writer whose signature it bears
             (docs/guides/sign-the-log.md). A press is heard all the same.
+        second_person_to_cancel: A person's `cancel` of a red waits until a second one says the same. Leave it off
+            where one person is alone at night.
+        second_person_to_close: The same for `close`.
+        second_person_ms: For how long the second person is waited for; then it lapses.
     """
 
     bounce_ms: int = 3 * SECOND_MS
@@ -174,6 +178,9 @@ class FusionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     clock_apart_ms: int = 5 * SECOND_MS
     clock_for_ms: int = 30 * SECOND_MS
     require_signatures: bool = False
+    second_person_to_cancel: bool = False
+    second_person_to_close: bool = False
+    second_person_ms: int = 60 * SECOND_MS
 
 
 LIMITS: dict[str, tuple[int, int]] = {
@@ -214,6 +221,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "more_records_ms": (SECOND_MS, DAY_MS),
     "clock_apart_ms": (SECOND_MS, HOUR_MS),
     "clock_for_ms": (SECOND_MS, HOUR_MS),
+    "second_person_ms": (10 * SECOND_MS, 10 * MINUTE_MS),
 }
 """Lowest and highest allowed value, both inclusive. A dot in a name leads into a table of the policy file."""
 

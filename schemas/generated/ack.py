@@ -17,7 +17,9 @@ from schemas.avro_binary import (
 from schemas.avro_reading import (
     OF_VALUE,
     STRING,
+    read_array,
     read_long_string,
+    read_string,
     read_time,
     read_two_times,
     read_zigzag,
@@ -26,13 +28,17 @@ from schemas.avro_writing import (
     NULL,
     SIZE,
     VALUE,
+    array_bytes,
     long_bytes,
     some_long,
     some_string,
+    string_bytes,
 )
 from schemas.generated.symbols import (
     ACK_ACTION_BYTES,
     ACK_ACTION_OF,
+    ACK_FLAW_BYTES,
+    ACK_FLAW_OF,
     ACK_OUTCOME_BYTES,
     ACK_OUTCOME_OF,
     ACK_REASON_BYTES,
@@ -47,8 +53,8 @@ from schemas.generated.symbols import (
     REASON_OF,
 )
 
-ACK_FACT_HEADER = b"\xc3\x01\x75\xca\x39\x28\x2b\xb1\x96\x3b"
-ACK_RESULT_HEADER = b"\xc3\x01\xfd\x53\xc2\x67\x9f\xc4\xdb\xde"
+ACK_FACT_HEADER = b"\xc3\x01\x2c\x2c\x9b\x30\xfa\x01\x96\x8d"
+ACK_RESULT_HEADER = b"\xc3\x01\xa1\x61\xeb\xb9\xfe\x34\x1e\x9d"
 ACKNOWLEDGEMENT_HEADER = b"\xc3\x01\x90\x1d\x08\x45\x20\x66\xd9\xf2"
 
 
@@ -106,6 +112,9 @@ def write_ack_fact(record: AckFact) -> bytes:
     shelve_s = record.shelve_s
     grade = record.grade
     note = record.note
+    vouched_organisation = record.vouched_organisation
+    units = record.units
+    flaw = record.flaw
     if type(record) is not AckFact:
         raise Unusual
     if not (type(ack_id)
@@ -133,6 +142,9 @@ def write_ack_fact(record: AckFact) -> bytes:
             NULL if shelve_s is None else some_long(shelve_s),
             NULL if grade is None else VALUE + GRADE_BYTES[grade],
             NULL if note is None else some_string(note),
+            NULL if vouched_organisation is None else some_string(vouched_organisation),
+            array_bytes(units, string_bytes),
+            NULL if flaw is None else VALUE + ACK_FLAW_BYTES[flaw],
         )
     )
 
@@ -216,6 +228,27 @@ def read_ack_fact(data: bytes) -> AckFact:
         else:
             note = data[pos + 1 : end].decode()
             pos = end
+    vouched_organisation = None
+    branch = data[pos]
+    pos += 1
+    if branch:
+        if branch != OF_VALUE:
+            raise Unusual
+        end = pos + STRING[data[pos]]
+        if end == pos:
+            vouched_organisation, pos = read_long_string(data, pos)
+        else:
+            vouched_organisation = data[pos + 1 : end].decode()
+            pos = end
+    units, pos = read_array(data, pos, read_string)
+    flaw = None
+    branch = data[pos]
+    pos += 1
+    if branch:
+        if branch != OF_VALUE:
+            raise Unusual
+        flaw = ACK_FLAW_OF[data[pos]]
+        pos += 1
     if pos != len(data):
         raise Unusual
     return AckFact(
@@ -231,6 +264,9 @@ def read_ack_fact(data: bytes) -> AckFact:
         shelve_s=shelve_s,
         grade=grade,
         note=note,
+        vouched_organisation=vouched_organisation,
+        units=units,
+        flaw=flaw,
     )
 
 
@@ -242,10 +278,12 @@ def write_ack_result(record: AckResult) -> bytes:
     reason = record.reason
     state = record.state
     at = record.at
+    vouched_organisation = record.vouched_organisation
     if type(record) is not AckResult:
         raise Unusual
     if not (type(ack_id)
             is type(incident_id)
+            is type(vouched_organisation)
             is str):
         raise Unusual
     if type(at) is not int:
@@ -261,6 +299,8 @@ def write_ack_result(record: AckResult) -> bytes:
             REASON_BYTES[reason],
             INCIDENT_STATE_BYTES[state],
             long_bytes(at),
+            SIZE[len(raw := vouched_organisation.encode())],
+            raw,
         )
     )
 
@@ -289,6 +329,12 @@ def read_ack_result(data: bytes) -> AckResult:
     state = INCIDENT_STATE_OF[data[pos]]
     pos += 1
     at, pos = read_time(data, pos)
+    end = pos + STRING[data[pos]]
+    if end == pos:
+        vouched_organisation, pos = read_long_string(data, pos)
+    else:
+        vouched_organisation = data[pos + 1 : end].decode()
+        pos = end
     if pos != len(data):
         raise Unusual
     return AckResult(
@@ -298,6 +344,7 @@ def read_ack_result(data: bytes) -> AckResult:
         reason=reason,
         state=state,
         at=at,
+        vouched_organisation=vouched_organisation,
     )
 
 

@@ -80,7 +80,7 @@ from schemas.generated.symbols import (
     URGENCY_OF,
 )
 
-ALERT_HEADER = b"\xc3\x01\x3e\x32\x82\x3b\xe1\xd1\x77\x65"
+ALERT_HEADER = b"\xc3\x01\x4f\x70\xbc\x25\x17\x75\x2e\x03"
 
 
 def write_prior_alert(record: PriorAlert) -> bytes:
@@ -371,6 +371,7 @@ def write_alert(record: Alert) -> bytes:
     fold_version = record.fold_version
     disposition = record.disposition
     note = record.note
+    vouched_organisation = record.vouched_organisation
     if type(record) is not Alert:
         raise Unusual
     if not (type(alert_id)
@@ -449,6 +450,7 @@ def write_alert(record: Alert) -> bytes:
             long_bytes(fold_version),
             NULL if disposition is None else VALUE + DISPOSITION_BYTES[disposition],
             NULL if note is None else some_string(note),
+            NULL if vouched_organisation is None else some_string(vouched_organisation),
         )
     )
 
@@ -649,6 +651,18 @@ def read_alert(data: bytes) -> Alert:
         else:
             note = data[pos + 1 : end].decode()
             pos = end
+    vouched_organisation = None
+    branch = data[pos]
+    pos += 1
+    if branch:
+        if branch != OF_VALUE:
+            raise Unusual
+        end = pos + STRING[data[pos]]
+        if end == pos:
+            vouched_organisation, pos = read_long_string(data, pos)
+        else:
+            vouched_organisation = data[pos + 1 : end].decode()
+            pos = end
     if pos != len(data):
         raise Unusual
     return Alert(
@@ -696,4 +710,5 @@ def read_alert(data: bytes) -> Alert:
         fold_version=fold_version,
         disposition=disposition,
         note=note,
+        vouched_organisation=vouched_organisation,
     )

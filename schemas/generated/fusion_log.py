@@ -87,8 +87,8 @@ FUSION_SNAPSHOT_HEADER = b"\xc3\x01\xaa\xdb\xad\x02\xe0\x6f\xe2\x27"
 LIST_AGE_HEADER = b"\xc3\x01\x5f\xdc\x08\x35\x6c\x03\x4b\x97"
 LOG_BROKEN_NOTICE_HEADER = b"\xc3\x01\xe7\x97\xd1\x79\x16\x84\x8d\xde"
 MAINTENANCE_WINDOW_HEADER = b"\xc3\x01\x3a\x72\xaa\x03\x1e\x5f\x8a\x67"
-OBSERVATION_HEADER = b"\xc3\x01\xe4\x10\xf5\x31\xd8\x49\x5d\x71"
-PILLAR_FACT_HEADER = b"\xc3\x01\x38\x85\xcc\xbb\xc2\x20\x61\xc1"
+OBSERVATION_HEADER = b"\xc3\x01\x0c\xf2\x90\x0d\x29\xb4\x82\x12"
+PILLAR_FACT_HEADER = b"\xc3\x01\xdf\x36\x2b\xcd\xc0\x96\xaa\x0a"
 POLICY_RECORD_HEADER = b"\xc3\x01\x38\x2a\xfa\x58\x85\xff\x9f\xf5"
 TICK_HEADER = b"\xc3\x01\xf0\x0e\x5f\x95\xa5\xc6\x76\xa3"
 
@@ -1253,10 +1253,12 @@ def write_pillar_fact(record: PillarFact) -> bytes:
     clock_suspect = record.clock_suspect
     active = record.active
     exercise = record.exercise
+    source = record.source
     if type(record) is not PillarFact:
         raise Unusual
     if not (type(event_id)
             is type(device_id)
+            is type(source)
             is str):
         raise Unusual
     if not (type(occurred_at)
@@ -1281,6 +1283,8 @@ def write_pillar_fact(record: PillarFact) -> bytes:
             FLAG[clock_suspect],
             FLAG[active],
             FLAG[exercise],
+            SIZE[len(raw := source.encode())],
+            raw,
         )
     )
 
@@ -1309,6 +1313,12 @@ def read_pillar_fact(data: bytes) -> PillarFact:
     active = data[pos + 1] != 0
     exercise = data[pos + 2] != 0
     pos += 3
+    end = pos + STRING[data[pos]]
+    if end == pos:
+        source, pos = read_long_string(data, pos)
+    else:
+        source = data[pos + 1 : end].decode()
+        pos = end
     if pos != len(data):
         raise Unusual
     return PillarFact(
@@ -1320,6 +1330,7 @@ def read_pillar_fact(data: bytes) -> PillarFact:
         clock_suspect=clock_suspect,
         active=active,
         exercise=exercise,
+        source=source,
     )
 
 

@@ -37,7 +37,7 @@ from schemas.registry import (
     ResponsePoint,
 )
 
-REGISTRY_DEVICE_HEADER = b"\xc3\x01\x57\x46\x36\x81\xcf\x36\xf8\x87"
+REGISTRY_DEVICE_HEADER = b"\xc3\x01\x7e\x95\x76\x59\xd5\x68\xc1\xbd"
 
 
 def write_chain_link(record: ChainLink) -> bytes:
@@ -129,6 +129,7 @@ def write_registry_device(record: RegistryDevice) -> bytes:
     removed = record.removed
     reports_release = record.reports_release
     test_every_s = record.test_every_s
+    source = record.source
     if type(record) is not RegistryDevice:
         raise Unusual
     if not (type(device_id)
@@ -163,6 +164,7 @@ def write_registry_device(record: RegistryDevice) -> bytes:
             FLAG[removed],
             FLAG[reports_release],
             NULL if test_every_s is None else some_long(test_every_s),
+            NULL if source is None else some_string(source),
         )
     )
 
@@ -243,6 +245,18 @@ def read_registry_device(data: bytes) -> RegistryDevice:
         if size > LAST_OF_BYTE:
             size, pos = read_zigzag(data, pos - 1)
         test_every_s = size >> 1 ^ -(size & 1)
+    source = None
+    branch = data[pos]
+    pos += 1
+    if branch:
+        if branch != OF_VALUE:
+            raise Unusual
+        end = pos + STRING[data[pos]]
+        if end == pos:
+            source, pos = read_long_string(data, pos)
+        else:
+            source = data[pos + 1 : end].decode()
+            pos = end
     if pos != len(data):
         raise Unusual
     return RegistryDevice(
@@ -260,4 +274,5 @@ def read_registry_device(data: bytes) -> RegistryDevice:
         removed=removed,
         reports_release=reports_release,
         test_every_s=test_every_s,
+        source=source,
     )

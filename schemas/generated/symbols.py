@@ -11,6 +11,7 @@ from schemas.avro_writing import (
 )
 from schemas.enums import (
     AckAction,
+    AckFlaw,
     AckOutcome,
     AckReason,
     Action,
@@ -55,6 +56,14 @@ _ACK_ACTION = (
 )
 ACK_ACTION_BYTES = symbol_bytes(_ACK_ACTION)
 ACK_ACTION_OF = symbol_of(_ACK_ACTION)
+
+_ACK_FLAW = (
+    AckFlaw.UNKNOWN,
+    AckFlaw.ORGANISATION_NOT_VOUCHED,
+    AckFlaw.UNUSABLE_TEXT,
+)
+ACK_FLAW_BYTES = symbol_bytes(_ACK_FLAW)
+ACK_FLAW_OF = symbol_of(_ACK_FLAW)
 
 _ACK_OUTCOME = (
     AckOutcome.UNKNOWN,
@@ -202,6 +211,7 @@ _HAZARD = (
     Hazard.TEST_MISSED,
     Hazard.CLOCK_DIFFERS,
     Hazard.EXERCISE_OVERDUE,
+    Hazard.UNEXPECTED_SOURCE,
 )
 HAZARD_BYTES = symbol_bytes(_HAZARD)
 HAZARD_OF = symbol_of(_HAZARD)
@@ -300,6 +310,8 @@ _REASON = (
     Reason.UNKNOWN,
     Reason.FIRST_FACT,
     Reason.UNREGISTERED_DEVICE,
+    Reason.UNREGISTERED_GROUP,
+    Reason.UNEXPECTED_SOURCE,
     Reason.PRESSED_AGAIN,
     Reason.ANOTHER_SOURCE,
     Reason.PICTURE_ADDED,
@@ -344,6 +356,8 @@ _REASON = (
     Reason.STILL_THERE,
     Reason.MORE_RECORDS,
     Reason.EXERCISE_OVER,
+    Reason.SECOND_PERSON_WANTED,
+    Reason.SECOND_PERSON_LAPSED,
     Reason.FOLD_ERROR,
     Reason.HELD,
     Reason.NEVER_RAISED,
@@ -388,6 +402,10 @@ _REASON = (
     Reason.NOTE_MISSING,
     Reason.NOTE_TOO_LONG,
     Reason.REVISION_NOT_OUT,
+    Reason.REVISION_MISSING,
+    Reason.NOT_IN_CHAIN,
+    Reason.ORGANISATION_NOT_VOUCHED,
+    Reason.UNUSABLE_TEXT,
 )
 REASON_BYTES = symbol_bytes(_REASON)
 REASON_OF = symbol_of(_REASON)

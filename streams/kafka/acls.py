@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient  # type: ignore[attr-defined]  # public, as in topics.py
 
 from schemas.errors import AccessDenied
+from schemas.topics import ACK_RESULTS, ALERTS, INCIDENTS, MAINTENANCE, ack_topic, pillar_topic
 from streams.kafka.admin import admin_client
 from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import is_refusal
@@ -52,6 +53,28 @@ def acl_options(acls: AclSet, principal: str, group: str, first: str = "") -> li
         grants.append(("Describe", f"--group {first}"))
     who = f"--add --allow-principal User:{principal}"
     return [f"{who} --operation {operation} {what}" for operation, what in grants]
+
+
+def organisation_acl_options(organisation: str, principal: str) -> list[str]:
+    """The options of `kafka-acls.sh` that let an organisation acknowledge on its own topic, and read the answers.
+
+    Args:
+        organisation: Its name, as the config has it.
+        principal: Its user.
+    """
+    who = f"--add --allow-principal User:{principal}"
+    written = f"{who} --operation Write {_topics((ack_topic(organisation),))}"
+    return [written, f"{who} --operation Read {_topics((ACK_RESULTS, ALERTS, MAINTENANCE, INCIDENTS))}"]
+
+
+def gateway_acl_options(gateway: str, principal: str) -> list[str]:
+    """The options of `kafka-acls.sh` that let a gateway write pillar events into its own topic, and into no other.
+
+    Args:
+        gateway: Its name, as the config has it.
+        principal: Its user.
+    """
+    return [f"--add --allow-principal User:{principal} --operation Write {_topics((pillar_topic(gateway),))}"]
 
 
 def assert_acls(

@@ -3,7 +3,7 @@
 from schemas.codec import encode
 from schemas.dead_letter import DeadLetter
 from schemas.errors import Cause
-from schemas.topics import BY_NAME, dead_letter_topic
+from schemas.topics import dead_letter_topic, is_sealed_topic
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
 
@@ -26,7 +26,7 @@ def make_dead_letter(record: LogRecord, cause: Cause, detail: str | None, worker
         detail: What exactly was found, for an unsealed topic.
         worker: Which worker rejects it.
     """
-    sealed = BY_NAME[record.topic].sealed
+    sealed = is_sealed_topic(record.topic)
     key = None if sealed else _kept(record.key, MOST_KEY)
     letter = DeadLetter(
         topic=record.topic,

@@ -34,6 +34,11 @@ def _unknown(_partition: int) -> int | None:
     return None
 
 
+def _nothing_caught_up(_topic: str) -> frozenset[int]:
+    """Nobody says how far a topic is."""
+    return frozenset()
+
+
 class Deliverer(Protocol):
     """What an agent asks of `streams.kafka.producer.Delivery`."""
 
@@ -66,6 +71,7 @@ class Context:
         writer_of: Who has written a record of the log; None where nobody looks.
         committed: The offset that is committed of a partition of the agent's first topic; None where that is unknown.
         clock: Wall time and the clock for intervals.
+        caught_up_of: As `caught_up`, of any topic that the agent reads.
         tell_read_anew: Told that a topic which is followed had to be read anew, and why.
         tables: The topics that are followed, by name.
         spawn: Runs a coroutine on the worker's event loop, from whichever thread.
@@ -88,6 +94,7 @@ class Context:
     writer_of: Callable[[LogRecord], str] | None = None
     committed: Callable[[int], int | None] = _unknown
     clock: Clock = SYSTEM_CLOCK
+    caught_up_of: Callable[[str], frozenset[int]] = _nothing_caught_up
     tell_read_anew: Callable[[str, Cause], None] = lambda _topic, _cause: None
     tables: dict[str, CompactedTable[Any]] = field(default_factory=dict)
     spawn: Callable[[Coroutine[Any, Any, Any]], Spawned] = asyncio.ensure_future

@@ -47,6 +47,12 @@ _CAUSES: Final[Mapping[LossKind, Cause]] = {
     LossKind.REPLACED: Cause.ANOTHER_LOG,
 }
 
+IN_TURNS_FETCH_BYTES: Final = 64 << 10
+"""What is fetched at once of a topic that is read in turns: some 300 acknowledgements."""
+
+IN_TURNS_IN_HAND: Final = 1_000
+"""Records of such a topic that are handed over and not done: a quarter of a second of work."""
+
 
 class Edge:
     """The members of one worker's group, and what there is to tell of them.
@@ -60,6 +66,7 @@ class Edge:
         state: Gets what is known of the partitions.
         commit_limits: Records that no commit may pass yet.
         note_made_anew: Told of a topic that is followed and was made anew; called in another thread.
+        in_turns: Groups of `topics` that are one stream each; each of the others is a stream of its own.
     """
 
     def __init__(
@@ -72,7 +79,9 @@ class Edge:
         state: GroupState,
         commit_limits: CommitLimits,
         note_made_anew: Callable[[str], None],
+        in_turns: Sequence[Sequence[str]] = (),
     ) -> None:
+        self._streams = streams_of(topics, in_turns)
         self._state, self._topics, self._note_made_anew = state, tuple(topics), note_made_anew
         self._put: dict[str, Callable[[Sequence[Batch]], None]] = {}
         self._topic_ids: dict[str, str] = {}
@@ -97,7 +106,7 @@ class Edge:
         for topic, inbox in inboxes.items():
             self._put[topic] = inbox.put_batches
             add_agent(topic, inbox)
-        self.consumers = tuple(self._member(share, self._limits) for share in self._shares)
+        self.consumers = tuple(self._member(_topics_of(share), self._limits) for share in self._shares)
         self._host(app, inboxes.values())
 
     def run_hot(
@@ -107,12 +116,12 @@ class Edge:
         make_loop: Callable[[str, Outbox], HotLoop],
         make_outbox: Callable[[], Outbox],
     ) -> tuple[Outbox, ...]:
-        """Let a Faust app run the members, and in the thread of each the loops of its topics.
+        """Let a Faust app run the members, and in the thread of each the loops of its streams.
 
         Args:
             app: The app.
-            paces: Topics that are not read as fast as they can be.
-            make_loop: Makes the loop of a topic.
+            paces: Streams that are not read as fast as they can be, by their first topic.
+            make_loop: Makes the loop of a stream, by its first topic.
             make_outbox: Makes what the loops of one thread send by.
 
         Returns:
@@ -123,24 +132,20 @@ class Edge:
         consumers: list[GroupConsumer] = []
         for share in self._shares:
             outboxes.append(make_outbox())
-            between = {topic: make_loop(topic, outboxes[-1]) for topic in share}
-            loops |= between
-            most = min(
-                [self._limits.batch_records, *(paces[topic].records for topic in share if topic in paces)]
-            )
-            consumers.append(
-                self._member(share, self._limits._replace(batch_records=most), tuple(between.values()))
-            )
+            between = [make_loop(stream[0], outboxes[-1]) for stream in share]
+            loops |= {topic: loop for stream, loop in zip(share, between, strict=True) for topic in stream}
+            limits = _limits_of(share, paces, self._limits)
+            consumers.append(self._member(_topics_of(share), limits, between))
         self._put |= {topic: loop.put for topic, loop in loops.items()}
         self.consumers = tuple(consumers)
-        self._host(app, loops.values())
+        self._host(app, dict.fromkeys(loops.values()))
         return tuple(outboxes)
 
     @property
-    def _shares(self) -> list[list[str]]:
-        """A topic has a member of its own, so that a backlog of one never stands before a record of another."""
+    def _shares(self) -> list[Sequence[tuple[str, ...]]]:
+        """A stream has a member of its own, so that a backlog of one never stands before a record of another."""
         many = self._kafka.capabilities.many_members
-        return [[topic] for topic in self._topics] if many else [list(self._topics)]
+        return [(stream,) for stream in self._streams] if many else [self._streams]
 
     def _member(
         self, share: Sequence[str], limits: ConsumerLimits, between: Sequence[HotLoop] = ()
@@ -256,3 +261,31 @@ class Edge:
             self._note_made_anew(topic)
         for consumer in self.consumers:
             consumer.note_topic_id(topic, topic_id)
+
+
+def streams_of(topics: Sequence[str], in_turns: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """The topics of each stream, in the order of their first topics: those that are read in turns are one together."""
+    together = {topic: tuple(group) for group in in_turns for topic in group}
+    return tuple(dict.fromkeys(together.get(topic, (topic,)) for topic in topics))
+
+
+def _topics_of(share: Sequence[Sequence[str]]) -> list[str]:
+    return [topic for stream in share for topic in stream]
+
+
+def _limits_of(
+    share: Sequence[Sequence[str]], paces: Mapping[str, Pace], limits: ConsumerLimits
+) -> ConsumerLimits:
+    """How much a member takes at once.
+
+    Where topics of many senders are read in turns, a turn is of no use to whom a backlog of another lies before in the
+    client's own queue: little is fetched of each, and little of each is in hand.
+    """
+    most = min([limits.batch_records, *(paces[stream[0]].records for stream in share if stream[0] in paces)])
+    limits = limits._replace(batch_records=most)
+    if max(map(len, share)) == 1:
+        return limits
+    return limits._replace(
+        most_in_hand=min(limits.most_in_hand, IN_TURNS_IN_HAND),
+        fetch_bytes=min(limits.fetch_bytes, IN_TURNS_FETCH_BYTES),
+    )

@@ -1,4 +1,4 @@
-"""The loop of one topic in its consuming thread: no event loop stands between the broker and what decides.
+"""The loop of one stream in its consuming thread: no event loop stands between the broker and what decides.
 
     batches ─► put ─► step: what the broker has confirmed is done ─► what waits is decided about and sent ─┐
       ▲                 └─ at most two lists under way that anybody waits for; what comes then is merged ◄─┤
@@ -7,7 +7,7 @@
 Everything here runs in the consuming thread but `close`. The next batches are decided about while the last are being
 delivered. Nothing is done before everything before it is; nothing is decided after a delivery that is known to have
 failed, and then the process ends. Agents whose work is heavy run over an event loop instead
-(streams/worker/agent_loop.py).
+(streams/worker/agent_loop.py). A stream is one topic, or several that are read in turns (streams/worker/turns.py).
 """
 
 import contextlib
@@ -22,6 +22,7 @@ from streams.kafka.group_state import GroupState
 from streams.worker.agent import HotAgent, HotHooks
 from streams.worker.lag import LagMonitor
 from streams.worker.metrics import Metrics
+from streams.worker.turns import Turns
 from streams.worker.work import Sender, Work
 
 UNDER_WAY: Final = 2
@@ -67,7 +68,7 @@ class _Listed(NamedTuple):
 
 
 class HotLoop:
-    """Runs an agent over one topic.
+    """Runs an agent over one stream.
 
     Args:
         agent: The agent.
@@ -101,7 +102,7 @@ class HotLoop:
         self._agent, self._hooks, self._state, self._lag, self._metrics = agent, hooks, state, lag, metrics
         self._outbox, self._clock, self._pause = outbox, clock, pause
         self._merge_records, self._rest_s = merge_records, rest_s
-        self._waiting: deque[Batch] = deque()
+        self._waiting = Turns()
         self._held: dict[PartitionPlace, deque[Batch]] = {}
         """Batches of partitions that are not prepared: others go on meanwhile."""
         self._under_way: deque[_Listed] = deque()
@@ -125,7 +126,7 @@ class HotLoop:
 
     def put(self, batches: Sequence[Batch]) -> None:
         """Take batches; they are decided about in the next step."""
-        self._waiting.extend(batches)
+        self._waiting.put(batches)
 
     def step(self, wait_s: float) -> float:
         """Take the broker's answers, then decide about what waits.
@@ -222,7 +223,7 @@ class HotLoop:
         begun: list[Batch] = []
         count = 0
         while self._waiting and count < self._merge_records:
-            batch = self._waiting.popleft()
+            batch = self._waiting.take()
             if not self._state.may_begin(batch):  # whoever has the partition now reads it
                 continue
             if batch.place in self._held or not self._hooks.prepare(batch, work):
@@ -263,7 +264,7 @@ class HotLoop:
             while batches and not self._state.may_begin(batches[0]):
                 batches.popleft()
             if not batches or self._hooks.prepare(batches[0], work):
-                self._waiting.extendleft(reversed(batches))
+                self._waiting.put_back(batches)
                 del self._held[place]
 
     def _do_what_is_due(self) -> None:

@@ -65,12 +65,14 @@ class LagMonitor:
         A partition counts only after a fetch that the broker answered a moment ago: not what a worker believes that
         has just got it, or was stopped, or cannot reach the partition's leader.
         """
+        return self.caught_up_of(self._topics[0])
+
+    def caught_up_of(self, topic: str) -> frozenset[int]:
+        """The same of another topic that is read."""
         now = self._clock.now_ms()
         with self._lock:
             return frozenset(
-                tp.partition
-                for tp in self._state.of(self._topics[:1])
-                if now - self._complete(tp, now) < MOMENT_MS
+                tp.partition for tp in self._state.of((topic,)) if now - self._complete(tp, now) < MOMENT_MS
             )
 
     def note_done(self, batch: Batch) -> None:

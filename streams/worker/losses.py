@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from schemas.errors import Cause
-from schemas.topics import BY_NAME, FUSION_INPUT, Cleanup
+from schemas.topics import FUSION_INPUT, Cleanup, topic_named
 from schemas.units import EpochMs
 from streams.kafka.producer import ProducerRecord
 from streams.worker.broken_feed import broken_feed, broken_log
@@ -53,7 +53,7 @@ class Loss(NamedTuple):
         An offset of a compacted topic may have been without a record for long. Markers of transactions have offsets
         too, so the number is the largest possible one.
         """
-        topic = BY_NAME.get(self.topic)
+        topic = topic_named(self.topic)
         is_compacted = topic is not None and topic.cleanup is Cleanup.COMPACT
         if self.cause not in _OF_SPANS or is_compacted or self.found <= self.expected:
             return None

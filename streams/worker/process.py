@@ -149,6 +149,7 @@ class _Worker:
             state,
             self._commit_limits,
             note_made_anew,
+            self._spec.in_turns,
         )
         context = self._make_context(delivery, lag, edge, loop)
         agent = self._make_agent(context)
@@ -275,6 +276,7 @@ class _Worker:
             executor=ThreadPoolExecutor(self._settings.threads, thread_name_prefix=self._name),
             assignment=lag.partitions,
             caught_up=lag.caught_up,
+            caught_up_of=lag.caught_up_of,
             committed=lag.committed,
             partitions=self._partitions,
             cache=self._cache,

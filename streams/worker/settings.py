@@ -59,6 +59,40 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     give_up_s: float = 90.0
 
 
+class AckSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who may acknowledge.
+
+    Attributes:
+        organisations: The units that each organisation answers for, as the registry names them; an empty list is the
+            unit of the organisation's own name. Each has a topic of its own, `dispatch.ack.v1.NAME`.
+        allow_plain_topic: Whether what comes on `dispatch.ack.v1` counts beside those; without organisations it always
+            does. Nobody vouches for its sender, who may say anything of any incident.
+    """
+
+    organisations: dict[str, tuple[str, ...]] = {}
+    allow_plain_topic: bool = False
+
+    def units_of(self, organisation: str) -> tuple[str, ...]:
+        """The units that an organisation answers for."""
+        return self.organisations[organisation] or (organisation,)
+
+    @property
+    def takes_plain_topic(self) -> bool:
+        """Whether anything that comes on the plain topic counts."""
+        return self.allow_plain_topic or not self.organisations
+
+
+class PillarSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who may report for pillars.
+
+    Attributes:
+        gateways: Those that have a topic of their own, `alarm.pillar-event.v1.NAME`, beside the one that all share.
+            The registry may bind a device to one of them (`source`).
+    """
+
+    gateways: tuple[str, ...] = ()
+
+
 class Pace(NamedTuple):
     """How fast a topic is read, so that others go first.
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from schemas.topics import (
     ACK_RESULTS,
@@ -26,10 +27,12 @@ from schemas.topics import (
     REGISTRY,
     TEST_ALERTS,
     VERIFICATION_REQUESTS,
+    ack_topic,
     dead_letter_topic,
+    pillar_topic,
 )
 from streams.kafka.acls import AclSet
-from streams.worker.settings import Pace, WorkerSettings
+from streams.worker.settings import AckSettings, Pace, PillarSettings, WorkerSettings
 
 _LISTS: Final = frozenset({REGISTRY, HOTLIST})
 
@@ -39,13 +42,16 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: As the command line, the config and the metrics call it.
-        reads: Topics that it consumes in its group, first the one that it is there for. Each is a stream of its own.
+        reads: Topics that it consumes in its group, first the one that it is there for.
         follows: Topics that it reads beside its group: tables, snapshots, its own output.
         writes: Topics that it writes, its dead letters among them.
         calm: Those of them whose records nobody waits for but a commit: they are collected for a moment.
         is_hot: Whether its agent is a `HotAgent`: it decides in microseconds, in the consuming thread
             (streams/worker/hot_loop.py), or gives what is heavy to the event loop. Others do nothing but heavy work.
-        paces: Topics that a hot agent reads slowly, so that others go first.
+        paces: Topics that a hot agent reads slowly, so that others go first; of topics in turns the first.
+        in_turns: Groups of `reads` that are one stream each, every topic of it in its turn, the first one named here
+            first; each of the others is a stream of its own.
+        acknowledgements: Who may acknowledge.
         replicable: Whether a second set of it may run beside the first: only where what it writes follows from what
             it reads alone, so that both sets write the same.
         settings: The defaults that ship.
@@ -60,6 +66,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     calm: tuple[str, ...] = ()
     is_hot: bool = False
     paces: Mapping[str, Pace] = {}
+    in_turns: tuple[tuple[str, ...], ...] = ()
+    acknowledgements: AckSettings = AckSettings()
     replicable: bool = False
     settings: WorkerSettings
     agent: str
@@ -78,6 +86,27 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     def topics(self) -> tuple[str, ...]:
         """Every topic that must be there before it starts, each once."""
         return tuple(dict.fromkeys((*self.reads, *self.follows, *self.writes)))
+
+    def with_organisations(self, settings: AckSettings) -> "WorkerSpec":
+        """The worker of a site with these organisations: who reads the plain topic reads that of each of them."""
+        if ACKS not in self.reads or not settings.organisations:
+            return self
+        theirs = tuple(map(ack_topic, settings.organisations))
+        return replace(
+            self,
+            reads=(*self.reads, *theirs),
+            in_turns=(*self.in_turns, (ACKS, *theirs)),
+            acknowledgements=settings,
+        )
+
+    def with_gateways(self, settings: PillarSettings) -> "WorkerSpec":
+        """The worker of a site with these gateways: who reads the shared topic reads that of each of them."""
+        if PILLAR_EVENTS not in self.reads or not settings.gateways:
+            return self
+        theirs = tuple(map(pillar_topic, settings.gateways))
+        return replace(
+            self, reads=(*self.reads, *theirs), in_turns=(*self.in_turns, (PILLAR_EVENTS, *theirs))
+        )
 
     def load_agent(self) -> Any:
         """Import the agent's class."""

@@ -1,8 +1,9 @@
 """Alarms: pillar events and acknowledgements go into the log, and never wait for a picture.
 
-alarm.pillar-event.v1 ─► intake ─► fusion.input.v1 (key = zone)
+alarm.pillar-event.v1[.GATEWAY] ─► source, intake ─► fusion.input.v1 (key = zone), one gateway after the other
     no registry names the device: a press ─► zone unassigned; else held for 5 s ─► forwarded, or a dead letter
-dispatch.ack.v1 ───────► zone ───► fusion.input.v1, in a stream of its own: no press waits behind it
+dispatch.ack.v1[.ORGANISATION] ─► sender, zone ─► fusion.input.v1
+    in a stream of their own, one organisation after the other: no press waits behind them, nor one behind another's
 once a second: the partitions of the pillar feed that are caught up ─► every partition of fusion.input.v1
 
 Pillar events are decided about in the thread that consumes them; it alone looks at the registry and at what is held.
@@ -14,7 +15,7 @@ from functools import partial
 
 import structlog
 
-from processors.intake.ack import ack_input
+from processors.intake.ack import AckSender, ack_input
 from processors.intake.pillar_event import bare_press, intake, record_place, to_input
 from schemas.ack import Acknowledgement
 from schemas.codec import decode
@@ -24,12 +25,13 @@ from schemas.feeds import PillarEvent
 from schemas.fusion_log import DeadLetterNotice
 from schemas.ids import bounded_id, fingerprint
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
-from schemas.topics import ACKS, PILLAR_EVENTS, REGISTRY
+from schemas.topics import ACKS, REGISTRY, ack_topic, gateway_of
 from streams.kafka.batch import Batch
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
 from streams.worker.context import Context
 from streams.worker.log_writer import fact, forward
+from streams.worker.settings import AckSettings
 from streams.worker.work import Work
 from streams.workers.unregistered_events import HeldEvent, UnregisteredEvents
 from streams.workers.watermarks import Watermarks
@@ -51,7 +53,10 @@ class AlarmsAgent:
         self._context = context
         self._registry = context.table(REGISTRY, RegistryDevice)
         self._unregistered = UnregisteredEvents(context)
-        self._watermarks = Watermarks(context, Feed.PILLARS, PILLAR_EVENTS)
+        # The shared topic and those of single gateways. The registry is looked at in the thread that reads them all.
+        topics = [topic for topic in context.spec.reads if gateway_of(topic) is not None]
+        self._watermarks = [Watermarks(context, Feed.PILLARS, topic) for topic in topics]
+        self._senders = _senders(context.spec.acknowledgements)
 
     async def start(self) -> None:
         """Read the site registry: before that a known pillar would look unknown."""
@@ -59,8 +64,8 @@ class AlarmsAgent:
 
     def process(self, batch: Batch, work: Work) -> None:
         """Decode, decide, hand over, in slices."""
-        if batch.topic == ACKS:
-            work.hand_over([self._ack(record) for record in batch])
+        if (sender := self._senders.get(batch.topic)) is not None:
+            work.hand_over([self._ack(record, sender) for record in batch])
             return
         named: list[HeldEvent] = []
         outgoing: list[ProducerRecord] = []
@@ -85,11 +90,12 @@ class AlarmsAgent:
 
     async def every_second(self) -> None:
         """Report how far the feed is."""
-        await self._watermarks.report()
+        for each in self._watermarks:
+            await each.report()
 
     def clocks_agree(self) -> bool:
         """Our clock is the broker's, by the watermarks that were delivered last."""
-        return self._watermarks.clocks_agree()
+        return all(each.clocks_agree() for each in self._watermarks)
 
     def _decide(self, record: LogRecord, named: list[HeldEvent]) -> list[ProducerRecord]:
         """What goes out for an event, whatever is wrong with it; `named` as of `_accept`."""
@@ -115,7 +121,8 @@ class AlarmsAgent:
         """
         event = decode(record.value, PillarEvent)
         # Only an id that has to be derived may need the place, and most events bring theirs.
-        made = intake(event, record.timestamp_ms, place="" if event.event_id else _place(record))
+        place = "" if event.event_id else _place(record)
+        made = intake(event, record.timestamp_ms, place=place, source=_source(record))
         dead_letters: list[ProducerRecord] = []
         device = self._registry.get(event.device_id)
         if device is None:
@@ -151,10 +158,10 @@ class AlarmsAgent:
         if decided:
             work.when_delivered(partial(self._unregistered.settled, decided))
 
-    def _ack(self, record: LogRecord) -> ProducerRecord:
+    def _ack(self, record: LogRecord, sender: AckSender) -> ProducerRecord:
         try:
             ack = decode(record.value, Acknowledgement)
-            return forward(ack_input(ack, record.timestamp_ms))
+            return forward(ack_input(ack, record.timestamp_ms, sender))
         except DecodeError as error:
             return self._reject(record, error)
         except Exception as error:  # one record must not hold up those behind it for ever
@@ -165,7 +172,8 @@ class AlarmsAgent:
         """Our own code failed on the event: a press goes to the log all the same (requirement 8a)."""
         event = decode(record.value, PillarEvent)
         if event.kind is PillarKind.PRESS:
-            press = bare_press(event, record.timestamp_ms, place=_place(record))
+            source = _source(record)
+            press = bare_press(event, record.timestamp_ms, place=_place(record), source=source)
             return [forward(to_input(press, UNASSIGNED_ZONE))]
         failure = DecodeError(type(error).__name__, Cause.PROCESSING_FAILED)
         return self._reject_event(record, failure, event.device_id)
@@ -198,6 +206,15 @@ class AlarmsAgent:
         return self._context.reject(record, error.cause, str(error))
 
 
+def _senders(settings: AckSettings) -> dict[str, AckSender]:
+    """Who sends on each topic of acknowledgements."""
+    named = {
+        ack_topic(name): AckSender(organisation=name, units=settings.units_of(name))
+        for name in settings.organisations
+    }
+    return {ACKS: AckSender(is_refused=not settings.takes_plain_topic), **named}
+
+
 def _forwarded(held: Sequence[HeldEvent], device: RegistryDevice) -> list[ProducerRecord]:
     """Events that were held back, now that their device is known."""
     return [forward(to_input(each.made, device.zone)) for each in held]
@@ -205,6 +222,11 @@ def _forwarded(held: Sequence[HeldEvent], device: RegistryDevice) -> list[Produc
 
 def _place(record: LogRecord) -> str:
     return record_place(record.topic, record.partition, record.offset)
+
+
+def _source(record: LogRecord) -> str:
+    """The gateway in whose own topic a record lies: the broker vouches for who writes a topic, and no more."""
+    return gateway_of(record.topic) or ""
 
 
 def _unknown(device_id: str) -> DecodeError:

@@ -4,9 +4,11 @@ Each worker reports its own partitions of the feed to every partition of the log
 watermark holds the worker's own time, so its clock is compared with the broker's whenever one is delivered.
 """
 
+from functools import partial
+
 from schemas.enums import Feed, InputKind
 from schemas.fusion_log import FeedWatermark
-from schemas.topics import FUSION_INPUT
+from schemas.topics import FUSION_INPUT, base_of
 from streams.worker.clock_watch import ClockWatch
 from streams.worker.context import Context
 from streams.worker.log_writer import broadcast
@@ -18,11 +20,13 @@ class Watermarks:
     Args:
         context: The worker.
         feed: Which feed it reads.
-        topic: The feed's topic, the first of the agent's.
+        topic: The feed's topic, or that of one sender of it.
         every_s: The shortest time between two reports.
     """
 
     def __init__(self, context: Context, feed: Feed, topic: str, every_s: float = 0.0) -> None:
+        is_first = topic == context.spec.reads[0]
+        self._caught_up = context.caught_up if is_first else partial(context.caught_up_of, topic)
         self._context, self._feed, self._topic, self._every_s = context, feed, topic, every_s
         self._reported_at: float | None = None
         self._clock_watch = ClockWatch(context)
@@ -36,7 +40,7 @@ class Watermarks:
         now = self._context.clock.monotonic()
         if self._reported_at is not None and now - self._reported_at < self._every_s:
             return
-        partitions = sorted(self._context.caught_up())
+        partitions = sorted(self._caught_up())
         if not partitions:
             return
         self._reported_at = now
@@ -49,6 +53,7 @@ class Watermarks:
             # A partition that was added since we started may be ours already.
             partition_count=max(self._context.partitions[self._topic], partitions[-1] + 1),
         )
-        name = f"alive-{self._feed}-{at}-{'.'.join(map(str, partitions))}"
+        sender = self._topic.removeprefix(base_of(self._topic))
+        name = f"alive-{self._feed}{sender}-{at}-{'.'.join(map(str, partitions))}"
         everywhere = range(self._context.partitions[FUSION_INPUT])
         await self._clock_watch.deliver(broadcast(InputKind.FEED_WATERMARK, name, mark, everywhere))

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.enums import Action, Grade, Hazard, PillarKind, Reason
+from schemas.registry import UNASSIGNED_ZONE
 from tests.support.expect import at_s, never, once, watch, within
 from tests.support.log_records import LAT, device, gateway
 from tests.support.timeline import Timeline
@@ -98,3 +99,30 @@ def test_f17_the_silent_devices_of_a_gateway_that_is_removed_are_one_incident() 
         (Hazard.COMM_FAIL, Reason.AREA_FAULT),
         (Hazard.COMM_FAIL, Reason.CONDITION_OVER),
     ]
+
+
+def test_f17_presses_of_many_unregistered_devices_are_one_red_beside_the_first_twenty() -> None:
+    line = Timeline(zone=UNASSIGNED_ZONE)
+    for n in range(2_000):
+        line.press(10 + n / 100, f"made-up-{n}")
+        if n % 100 == 0:
+            line.tick(10 + n / 100)
+    line.run(31, 40)
+    red = within(line, 0, 40, grade=Grade.RED)
+    assert sum(alert.action is Action.RAISE for alert in red) == 21
+    group = [alert for alert in red if alert.reason is Reason.UNREGISTERED_GROUP]
+    assert len(group) <= 4
+    assert (group[-1].press_count, group[-1].zone) == (1_980, UNASSIGNED_ZONE)
+    assert "1980" in group[-1].texts[0].description
+    watch(line, 41, 340)
+    reminders = within(line, 41, 340, reason=Reason.STILL_UNACKNOWLEDGED, grade=Grade.RED)
+    assert len(reminders) <= 5 * 21
+
+
+def test_f17_a_registered_pillar_is_never_part_of_a_group() -> None:
+    names = [f"P{n}" for n in range(40)]
+    line = Timeline(*(device(name, lat=LAT + n) for n, name in enumerate(names)))
+    for n, name in enumerate(names):
+        line.press(10 + n / 10, name)
+    red = within(line, 0, 20, grade=Grade.RED, action=Action.RAISE)
+    assert [alert.sources[0].device_id for alert in red] == names

@@ -133,9 +133,10 @@ def _revision(record: AckFact, incident: Incident, surely: set[Reason], perhaps:
         surely.add(R.REVISION_NOT_OUT)
     elif record.action in JUDGING and record.revision < incident.joined_revision:
         surely.add(R.OUTDATED_REVISION)
-    elif record.action is not A.NOTE and record.revision < max(
-        incident.joined_revision, incident.alarm_revision
-    ):
+    elif (
+        record.action is not A.NOTE
+        and record.revision < max(incident.joined_revision, incident.alarm_revision)
+    ) or incident.is_group:
         perhaps.add(R.OUTDATED_REVISION)
 
 

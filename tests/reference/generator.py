@@ -16,7 +16,7 @@ from schemas.fusion_log import ExpectedFeeds
 from schemas.topics import PILLAR_EVENTS
 from schemas.units import EpochMs
 from tests.reference.limits import MINUTE, QUICK, policy
-from tests.reference.scenes import DAY_S, HOUR_S, SCENES, area
+from tests.reference.scenes import DAY_S, HOUR_S, SCENES, area, crowd
 from tests.reference.steps import Answer, Fact, Report, Second, Step
 from tests.reference.town import CHILDREN, GATEWAY, PILLARS, ROW, TOWN, UNREGISTERED
 from tests.support.log_records import START, alive, ms
@@ -49,6 +49,7 @@ class Generator:
         self.steps: list[tuple[int, int, Step]] = []
         self.length_s = self.random.choice((40, 80, 150, 150, 260, 400))
         names = (*PILLARS, GATEWAY, UNREGISTERED, *ROW)
+        self.has_crowd = Random(f"crowd {seed}").random() < 0.05
         self.has_row = self.random.random() < 0.06
         self.clocks = {name: Clockwork(self.random.choice(CLOCKS), self.random.choice(IDS)) for name in names}
         self.counters = dict.fromkeys(names, 0)
@@ -142,6 +143,8 @@ class Generator:
         scenes = self.random.choices(SCENES, k=self.random.choice((1, 2, 3, 5, 8)))
         if self.has_row:
             area(self, self.second())
+        if self.has_crowd:
+            crowd(self, self.length_s / 3)
         for scene in scenes:
             scene(self, self.second())
         self._heartbeats()

@@ -10,6 +10,7 @@ from schemas.alert import Alert
 from schemas.enums import Action
 from schemas.units import EpochMs
 from tests.reference.answers import Answers
+from tests.reference.crowds import Crowds
 from tests.reference.dead_letters import DeadLetters
 from tests.reference.drive import Entry, drive, fold_all
 from tests.reference.faults import Faults
@@ -67,6 +68,7 @@ def judge(entries: Sequence[Entry]) -> list[Violation]:
         DeadLetters(),
         LostRecords(),
         Storms(),
+        Crowds(),
         Planned(),
     ]
     late = (timers, places, silence, faults)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from tests.reference.steps import Answer, Report, Second
 from tests.reference.town import (
     CAMERAS,
     CHILDREN,
+    CROWD,
     GATEWAY,
     HARMLESS,
     OTHER_CHAIN,
@@ -262,6 +264,22 @@ def planned_work(log: Generator, at_s: float) -> None:
     if log.happens(0.5):
         log.quiet.append((device_id, begins, ends + log.choose(-5.0, 30.0)))
     log.report(begins + 10.0, device_id, K.PRESS)
+
+
+def crowd(log: Generator, at_s: float) -> None:
+    """Somebody makes up devices and lets them press; a pillar that is not registered yet is among them (F17)."""
+    draws = Random(f"{log.length_s} {at_s} {log.number}")
+    exercise = draws.random() < 0.1
+    for number, name in enumerate(CROWD[: draws.choice((15, 21, 40, 60))]):
+        moment = round(at_s + number * draws.choice((0.0, 0.05, 0.7)), 3)
+        at = ms(moment)
+        press = Report(name, K.PRESS, at, at, at, log.number, event_id=f"{name}-1", exercise=exercise)
+        log.add(moment, press)
+        if draws.random() < 0.1:
+            log.add(
+                moment + 4.0,
+                press._replace(event_id=f"{name}-2", received_ms=at + 4_000, feed_ms=ms(moment + 4)),
+            )
 
 
 def wrong_time(log: Generator, at_s: float) -> None:

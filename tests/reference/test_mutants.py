@@ -7,7 +7,17 @@ import pytest
 from msgspec.structs import replace
 
 from processors.fold import reducer
-from processors.incident import issue, lifecycle, listening, matching, merge, planned, silence, supervision
+from processors.incident import (
+    issue,
+    lifecycle,
+    listening,
+    matching,
+    merge,
+    planned,
+    silence,
+    supervision,
+    unregistered_group,
+)
 from processors.incident.matching import by_name
 from processors.rules import ack, device_event, occurrence, press, timers
 from processors.rules.dedup import check_press
@@ -152,6 +162,21 @@ def one_partition_speaks_for_all(patch: Patch) -> None:
     )
 
 
+def each_unregistered_device_has_an_incident(patch: Patch) -> None:
+    patch.setattr(unregistered_group, "_are_many", lambda *_: False)
+    patch.setattr(unregistered_group, "_are_open", lambda *_: False)
+
+
+def further_presses_of_a_group_are_told_to_nobody(patch: Patch) -> None:
+    joined = unregistered_group._joined
+
+    def silent(*given: Any) -> tuple[Incident, Effect]:
+        group, _ = joined(*given)
+        return group, Effect(Reason.HELD)
+
+    patch.setattr(unregistered_group, "_joined", silent)
+
+
 def a_fire_stays_where_the_camera_is(patch: Patch) -> None:
     patch.setattr(merge, "_is_less_certain", lambda *_: False)
 
@@ -190,6 +215,8 @@ MUTANTS: Mapping[Mutate, str] = {
     lost_records_are_told_to_nobody: "lost_records",
     what_is_lost_twice_is_counted_twice: "lost_records",
     one_partition_speaks_for_all: "lost_records",
+    each_unregistered_device_has_an_incident: "crowd",
+    further_presses_of_a_group_are_told_to_nobody: "crowd",
     a_fire_stays_where_the_camera_is: "place",
     a_restart_loses_the_timers: "restart",
 }

@@ -49,6 +49,9 @@ TOWN = {
 ROW = {f"Q{number}": device(f"Q{number}", lat=LAT + 0.3 + 0.01 * number) for number in range(40)}
 """More pillars, in some of the logs: enough of them for a fault of the area."""
 
+CROWD = tuple(f"made-up-{number}" for number in range(60))
+"""Devices that nobody has registered, in some of the logs: more than have an incident each (F17)."""
+
 PILLARS = ("P1", "P2", "P3", "P4", "P5", "P6")
 CAMERAS = ("C1", "C2")
 

@@ -70,7 +70,8 @@ class Incident:
     """An incident as its alerts show it.
 
     Nobody is told that a fire still burns, and yet it is a fact of the incident, from which its window counts (9):
-    `burning_now` is when a camera that the incident names saw one last.
+    `burning_now` is when a camera that the incident names saw one last. One of many unregistered devices `is_group`:
+    further presses are told of it a little later, and each asks for an answer all the same (F5, F17).
     """
 
     incident_id: str
@@ -105,6 +106,7 @@ class Incident:
     over_reminders: list[int] = field(default_factory=list)
     is_pending: bool = False
     is_unsure: bool = False
+    is_group: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -282,6 +284,7 @@ def _take(known: Incident, alert: Alert, entry: Entry, view: View, *, is_first: 
         received = [source.received_at for source in alert.sources]
         known.first_received, known.last_received = min(received), max(received)
         known.last_fact_now = view.now
+    known.is_group = known.is_group or alert.reason is Reason.UNREGISTERED_GROUP
     _ask(known, alert, entry, view, again=again or risen)
     if alert.state is not known.state:
         known.state_since, known.over_reminders = view.now, []
@@ -338,6 +341,8 @@ def _ask(known: Incident, alert: Alert, entry: Entry, view: View, *, again: bool
 def calls_again(known: Incident, alert: Alert, entry: Entry) -> bool:
     """Whether this press asks for an answer of its own: another caller, or one after a unit is on the way (F5)."""
     record = entry.record
+    if alert.reason is Reason.UNREGISTERED_GROUP and known.revision:
+        return alert.press_count > known.press_count
     if not isinstance(record, PillarFact) or record.kind is not PillarKind.PRESS or not known.revision:
         return False
     if alert.press_count <= known.press_count:

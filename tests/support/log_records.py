@@ -81,6 +81,7 @@ def device(
     points: tuple[ResponsePoint, ...] = (),
     reports_release: bool = True,
     test_every_s: int | None = None,
+    source: str | None = None,
 ) -> RegistryDevice:
     return RegistryDevice(
         device_id=device_id,
@@ -96,6 +97,7 @@ def device(
         response_points=points,
         reports_release=reports_release,
         test_every_s=test_every_s,
+        source=source,
     )
 
 

@@ -26,7 +26,7 @@ FEEDS = {Hazard.FEED_SILENT, Hazard.FEED_STALE}
 OF_PEOPLE = {Hazard.CLOCK_DIFFERS, Hazard.EXERCISE_OVERDUE}
 """What people have to set right themselves."""
 
-HAPPENED = {Hazard.FEED_FAULT, Hazard.LOG_BROKEN, Hazard.FEED_BROKEN}
+HAPPENED = {Hazard.FEED_FAULT, Hazard.LOG_BROKEN, Hazard.FEED_BROKEN, Hazard.UNEXPECTED_SOURCE}
 """Occurrences, which do not persist."""
 
 OF_AREA = REPORTED | {Hazard.COMM_FAIL, Hazard.TEST_MISSED}
@@ -40,6 +40,8 @@ ANY = EMERGENCIES | MAINTENANCE
 OCCURS: dict[Reason, set[Hazard]] = {
     Reason.FIRST_FACT: EMERGENCIES,
     Reason.UNREGISTERED_DEVICE: {_CALL},
+    Reason.UNREGISTERED_GROUP: {_CALL},
+    Reason.UNEXPECTED_SOURCE: EMERGENCIES | {Hazard.UNEXPECTED_SOURCE},
     Reason.PRESSED_AGAIN: EMERGENCIES,
     Reason.ANOTHER_SOURCE: EMERGENCIES,
     Reason.PICTURE_ADDED: {_FIRE},

@@ -15,7 +15,7 @@ from streams.kafka.group_consumer import ConsumerLimits
 from streams.kafka.group_state import GroupState
 from streams.kafka.partition_start import LossKind, UnreadRecords
 from streams.worker.commit_limits import CommitLimits
-from streams.worker.edge import Edge
+from streams.worker.edge import Edge, streams_of
 from streams.worker.metrics import Metrics
 from streams.worker.topic_watch import ForeignMember
 from tests.support.fakes import KAFKA, FakeDelivery, run
@@ -149,3 +149,10 @@ def test_a_second_loss_of_a_partition_is_not_committed_past_when_the_first_is_to
     delivery.deliver = deliver
     run(told.edge.tell(delivery, told.metrics, "alarms@host", AT))  # type: ignore[arg-type]  # what it asks for
     assert not told.commits()
+
+
+def test_topics_that_are_read_in_turns_are_one_stream_and_the_order_is_that_of_their_first() -> None:
+    groups = (("acks", "acks.a", "acks.b"), ("presses", "presses.g"))
+    topics = ("presses", "acks", "acks.a", "acks.b", "presses.g", "alone")
+    assert streams_of(topics, groups) == (("presses", "presses.g"), ("acks", "acks.a", "acks.b"), ("alone",))
+    assert streams_of(("a", "b"), ()) == (("a",), ("b",))

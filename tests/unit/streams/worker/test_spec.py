@@ -5,8 +5,20 @@ import inspect
 import msgspec
 import pytest
 
-from schemas.topics import ACK_RESULTS, ALERTS, FUSION_INPUT, MAINTENANCE, TEST_ALERTS
+from schemas.topics import (
+    ACK_RESULTS,
+    ACKS,
+    ALERTS,
+    FUSION_INPUT,
+    MAINTENANCE,
+    PILLAR_EVENTS,
+    TEST_ALERTS,
+    ack_topic,
+    pillar_topic,
+)
 from streams.worker.agent import Hooks, HotHooks
+from streams.worker.edge import streams_of
+from streams.worker.settings import AckSettings, PillarSettings
 from streams.worker.spec import REPLICABLE, WORKERS, WorkerSpec, WorkersSettings
 
 every_worker = pytest.mark.parametrize("spec", WORKERS.values(), ids=WORKERS)
@@ -61,3 +73,22 @@ def test_what_a_worker_reads_or_writes_must_be_there_before_it_starts(spec: Work
 def test_what_is_collected_is_no_alert_and_nothing_that_another_worker_waits_for(spec: WorkerSpec) -> None:
     assert set(spec.calm) <= set(spec.writes)
     assert not set(spec.calm) & {ALERTS, MAINTENANCE, TEST_ALERTS, FUSION_INPUT, ACK_RESULTS}
+
+
+def test_a_site_with_gateways_and_organisations_reads_a_topic_of_each_in_a_stream_of_its_family() -> None:
+    gateways, senders = PillarSettings(gateways=("gw-1", "gw-2")), AckSettings(organisations={"county": ()})
+    spec = WORKERS["alarms"].with_organisations(senders).with_gateways(gateways)
+    assert spec.reads[0] == PILLAR_EVENTS, "presses go first, and its stream has the seconds"
+    assert set(spec.reads) == {
+        PILLAR_EVENTS,
+        *map(pillar_topic, gateways.gateways),
+        ACKS,
+        ack_topic("county"),
+    }
+    assert streams_of(spec.reads, spec.in_turns) == (
+        (PILLAR_EVENTS, pillar_topic("gw-1"), pillar_topic("gw-2")),
+        (ACKS, ack_topic("county")),
+    )
+    assert set(spec.reads) <= set(spec.acls.reads)
+    assert WORKERS["fusion"].with_gateways(gateways) is WORKERS["fusion"]
+    assert WORKERS["alarms"].with_gateways(PillarSettings()) is WORKERS["alarms"]

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from processors.intake.ack import ack_input
+from processors.intake.ack import AckSender, ack_input
 from processors.intake.pillar_event import intake
 from schemas.ack import AckFact, Acknowledgement, Actor
 from schemas.codec import decode, encode
@@ -192,10 +192,10 @@ def test_an_acknowledgement_that_our_own_code_fails_on_costs_one_record(
 ) -> None:
     agent, world = started()
 
-    def broken(given: Acknowledgement, at: EpochMs) -> FusionInput:
+    def broken(given: Acknowledgement, at: EpochMs, sender: AckSender) -> FusionInput:
         if given.ack_id == "a1":
             raise ZeroDivisionError
-        return ack_input(given, at)
+        return ack_input(given, at, sender)
 
     monkeypatch.setattr(alarms, "ack_input", broken)
     done(world, agent, batch(said(1), said(2), topic=ACKS))
