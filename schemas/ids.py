@@ -14,7 +14,8 @@ _UNPRINTABLE: Final = re.compile(
     "\U000e0000-\U000e0fff]"
 )
 """Control characters, marks that change the direction of text, what has no width, and what XML 1.0 does not allow. The
-list is ours (joiners stay, words of several scripts are written with them): `str.isprintable` follows the Unicode version of the interpreter, and every replica must decide alike."""
+list is ours: `str.isprintable` follows the Unicode version of the interpreter, and every replica must decide alike.
+Joiners stay: words of several scripts are written with them."""
 
 
 def fingerprint(*parts: str | int) -> str:

@@ -28,6 +28,7 @@ ALLOWED: Final = {
     "workers.waiting_batches": "from 1",
     "workers.fetch_bytes": "from 1",
     "workers.threads": "from 1",
+    "acknowledgements.organisations": "letters, digits, dashes inside",
 }
 """What the checks of `callbox.config` and `streams.kafka.config` allow; tests/contract/test_reference.py tries it."""
 
@@ -155,6 +156,8 @@ def _policy_allowed(key: str) -> str:
     table_name, _, name = key.partition(".")
     if table_name == "grades":
         return ", ".join(code(grade.value) for grade in GRADES_ALLOWED[name])
+    if isinstance(getattr(FusionPolicy(), key, None), bool):
+        return "`true`, `false`"
     if key == "rings":
         return f"at most {MAX_RINGS}"
     if isinstance(getattr(FusionPolicy(), key, None), bool):

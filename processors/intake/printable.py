@@ -24,11 +24,6 @@ def clean_text(text: str) -> str:
     return text if text.isprintable() else "".join(map(_clean, text))
 
 
-def is_clean(text: str) -> bool:
-    """Whether there is nothing in a text that `clean_text` would replace."""
-    return text.isprintable() or clean_text(text) == text
-
-
 def _clean(character: str) -> str:
     if character.isspace() and unicodedata.category(character) != "Zs":
         return " "
