@@ -45,7 +45,11 @@ _CAUSES: Final[Mapping[LossKind, Cause]] = {
     LossKind.TAKEN: Cause.RECORDS_MISSING,
     LossKind.SHORTER: Cause.LOG_TRUNCATED,
     LossKind.REPLACED: Cause.ANOTHER_LOG,
+    LossKind.UNREADABLE: Cause.UNDECODABLE,
 }
+
+_FOUND_BY_RESTORE: Final = frozenset({LossKind.TAKEN, LossKind.REPLACED})
+"""Of the log: restoring the state finds these, and knows more of them."""
 
 
 class Edge:
@@ -214,8 +218,8 @@ class Edge:
 
     def _note_loss(self, found: UnreadRecords) -> None:
         """Runs in a consuming thread."""
-        if found.place.topic == FUSION_INPUT and found.kind is not LossKind.SHORTER:
-            self._state.release(found.place)  # restoring the state finds it, and knows more of it
+        if found.place.topic == FUSION_INPUT and found.kind in _FOUND_BY_RESTORE:
+            self._state.release(found.place)
             return
         partition, expected, first = found.place.partition, found.expected, found.found
         if found.kind is LossKind.REPLACED:  # one event for all partitions, and for all workers
