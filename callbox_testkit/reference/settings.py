@@ -160,8 +160,6 @@ def _policy_allowed(key: str) -> str:
         return "`true`, `false`"
     if key == "rings":
         return f"at most {MAX_RINGS}"
-    if isinstance(getattr(FusionPolicy(), key, None), bool):
-        return "`true`, `false`"
     last = key.rpartition(".")[2]
     return {"rolling_ms": "at most its `at_most_ms`", "at_most_ms": "at most `expire_after_ms`"}[last]
 

@@ -19,6 +19,11 @@ _WHY: Mapping[Cause, Wording] = {
     Cause.RECORDS_MISSING: Wording(
         "Retention removed them before a worker came to them.", "这些记录在处理之前已因保留期满被删除。"
     ),
+    Cause.UNDECODABLE: Wording(
+        "They came compressed and unpack to more than a worker takes. What follows them is read. Lock out whoever "
+        "sent them.",
+        "这些记录以压缩形式送达，解压后超过处理进程的上限。其后的记录会被读取。请封禁其发送者。",
+    ),
     Cause.ANOTHER_LOG: Wording(
         "The topic was deleted and made anew. What it holds now is read.",
         "该主题已被删除并重新创建。现有记录会被读取。",

@@ -30,7 +30,15 @@ TOPIC_ID_LENGTH = 64
 MAX_SPANS = 8
 """Spans that are kept apart; of more, those next to each other become one, and what lies between is not counted."""
 
-CAUSES = frozenset({Cause.RECORDS_MISSING, Cause.ANOTHER_LOG, Cause.LOG_TRUNCATED, Cause.FOREIGN_MEMBER})
+CAUSES = frozenset(
+    {
+        Cause.RECORDS_MISSING,
+        Cause.UNDECODABLE,
+        Cause.ANOTHER_LOG,
+        Cause.LOG_TRUNCATED,
+        Cause.FOREIGN_MEMBER,
+    }
+)
 """Causes that have words of their own; any other one is told as unknown."""
 
 

@@ -20,6 +20,7 @@ from schemas.errors import AccessDenied, WorkerStalled
 from schemas.units import EpochMs
 from streams.clock import SYSTEM_CLOCK, Clock, pause
 from streams.kafka.batch import Batch, PartitionPlace
+from streams.kafka.batch_end import TOO_LARGE, BatchEnds
 from streams.kafka.bounds_lookup import BoundsLookup
 from streams.kafka.broker_answers import Statistics, read_statistics
 from streams.kafka.config import KafkaConfig
@@ -106,6 +107,7 @@ class GroupConsumer:
         commit_limit: Up to where commits may go.
         between: What runs between two polls.
         make_consumer: Makes the librdkafka consumer.
+        batch_ends: Where batches end that unpack to too much.
         clock: Ours.
     """
 
@@ -125,10 +127,12 @@ class GroupConsumer:
         commit_limit: CommitLimit,
         between: Sequence[BetweenPolls] = (),
         make_consumer: Callable[[dict[str, Any]], Consumer] = Consumer,
+        batch_ends: BatchEnds | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._config, self._group, self._topics, self._limits = config, group, tuple(topics), limits
         self._state, self._clock = state, clock
+        self._batch_ends = BatchEnds(config) if batch_ends is None else batch_ends
         self._hand_over, self._fail, self._between = hand_over, fail, tuple(between)
         self._full: set[str] = set()
         self._unbalanced = 0
@@ -147,7 +151,7 @@ class GroupConsumer:
         self.refusal: KafkaError | None = None
         """Why the broker lets us in no more, as far as is known; None once everybody answers that we ask."""
         self._refusal_at = EpochMs(0)
-        settings = group_settings(config, group, client_id, limits.fetch_bytes)
+        settings = group_settings(config, group, client_id, topics, limits.fetch_bytes)
         self._consumer = make_consumer(
             settings
             | {"error_cb": self._on_error, "stats_cb": self._on_statistics, "on_commit": self._on_commit}
@@ -190,6 +194,7 @@ class GroupConsumer:
                 self.run_once()
             self._finish()
             self._partitions.commit(wait=True)
+            self._batch_ends.close()
             self._consumer.close()
         except BaseException as error:  # noqa: BLE001 - a thread that has ended would look like an idle topic
             is_nameless = isinstance(error, AccessDenied) and self._group not in str(error)
@@ -260,6 +265,9 @@ class GroupConsumer:
             if self._partitions.decide():
                 self._statistics = None  # of before: what it says of these is not about what is fetched now
             self._show_joined()
+        for found in self._batch_ends.answers():
+            self._paused.discard(found.place)
+            self._partitions.leave_out(found)
         self._balance()
         if now - self._committed_at >= self._limits.commit_interval_s:
             self._committed_at = now
@@ -271,7 +279,7 @@ class GroupConsumer:
     def _take(self, messages: Sequence[Message]) -> None:
         """Hand over what has come, as batches of one partition each."""
         fetched = FetchedBatches(self._state, self._limits.batch_records)
-        failed: list[tuple[PartitionPlace, KafkaError]] = []
+        failed: list[tuple[PartitionPlace, int, KafkaError]] = []
         cut_off: set[PartitionPlace] = set()
         for message in messages:
             error = message.error()
@@ -281,7 +289,7 @@ class GroupConsumer:
             elif error.code() == _EOF:
                 fetched.add_end(_place(message))
             else:
-                failed.append((_place(message), error))
+                failed.append((_place(message), message.offset() or 0, error))
                 if error.code() in READ_AGAIN:
                     cut_off.add(_place(message))
         if batches := fetched.cut():
@@ -289,8 +297,10 @@ class GroupConsumer:
             self._unbalanced += len(messages)
             if self._unbalanced >= self._limits.most_in_hand // BALANCE_PARTS:
                 self._balance()
-        for place, error in failed:  # what came before is handed over by now
+        for place, offset, error in failed:  # what came before is handed over by now
             self._judge(place, error)
+            if error.code() == TOO_LARGE and (position := self._state.position(place)) is not None:
+                self._batch_ends.ask(place, position[0], offset)
         for place in fetched.ends:
             self._state.answered(place, self._clock.now_ms(), at_end=True, has_leader=True)
 

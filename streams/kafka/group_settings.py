@@ -1,12 +1,13 @@
 """What a member of a worker's group starts from, and what its errors mean."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from confluent_kafka import KafkaError
 
 from streams.kafka.client_settings import consumer_settings
 from streams.kafka.config import KafkaConfig
+from streams.kafka.fetch_limits import fetch_limits
 
 CLIENT_PREFIX: Final = "callbox-"
 """Begins the client id of every worker: a member of our group with another one is foreign."""
@@ -46,10 +47,7 @@ READ_AGAIN: Final = frozenset(
 EMPTY_BATCH_CODES: Final = frozenset(
     {KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION}  # noqa: SLF001 - as above
 )
-"""A batch that cannot be unpacked."""
-
-_MOST_FETCH_BYTES: Final = 16 << 20
-"""Of one answer of a broker. The largest record is 1 MiB on what a group reads."""
+"""A batch that cannot be unpacked: damaged, or too large once it is (streams/kafka/batch_end.py)."""
 
 FETCHED_AHEAD_BYTES: Final = 16 << 20
 """What librdkafka fetches ahead of us at least."""
@@ -58,27 +56,30 @@ _QUEUE_BACKOFF_MS: Final = 20
 """How long librdkafka waits when that is full; its default of a second would leave an agent without work."""
 
 
-def group_settings(config: KafkaConfig, group: str, client_id: str, fetch_bytes: int) -> dict[str, Any]:
+def group_settings(
+    config: KafkaConfig, group: str, client_id: str, topics: Iterable[str], fetch_bytes: int
+) -> dict[str, Any]:
     """The settings of a member.
 
     Args:
         config: The broker.
         group: The consumer group.
         client_id: Begins with `CLIENT_PREFIX`.
+        topics: What it reads.
         fetch_bytes: The most bytes that a fetch brings for a partition.
     """
-    return consumer_settings(config, group) | {
-        "client.id": client_id,
-        "partition.assignment.strategy": "cooperative-sticky",
-        "enable.auto.offset.store": False,
-        "auto.offset.reset": "error",  # where to begin is decided by us, and told
-        "enable.partition.eof": not config.capabilities.exact_high_watermark,
-        "max.partition.fetch.bytes": fetch_bytes,
-        "fetch.max.bytes": max(_MOST_FETCH_BYTES, fetch_bytes),
-        # Also the most that a compressed batch may unpack to: 29 kB can hold 900 MiB.
-        "receive.message.max.bytes": 4 * max(_MOST_FETCH_BYTES, fetch_bytes),
-        "queued.max.messages.kbytes": max(FETCHED_AHEAD_BYTES, 2 * fetch_bytes) >> 10,
-        "fetch.queue.backoff.ms": _QUEUE_BACKOFF_MS,
-        "statistics.interval.ms": STATISTICS_MS,
-        "topic.metadata.refresh.interval.ms": 5_000,  # new partitions and leaders that moved: within 10 s
-    }
+    return (
+        consumer_settings(config, group)
+        | fetch_limits(config, topics, fetch_bytes)
+        | {
+            "client.id": client_id,
+            "partition.assignment.strategy": "cooperative-sticky",
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "error",  # where to begin is decided by us, and told
+            "enable.partition.eof": not config.capabilities.exact_high_watermark,
+            "queued.max.messages.kbytes": max(FETCHED_AHEAD_BYTES, 2 * fetch_bytes) >> 10,
+            "fetch.queue.backoff.ms": _QUEUE_BACKOFF_MS,
+            "statistics.interval.ms": STATISTICS_MS,
+            "topic.metadata.refresh.interval.ms": 5_000,  # new partitions and leaders that moved: within 10 s
+        }
+    )

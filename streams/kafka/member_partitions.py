@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.clock import Clock, pause
 from streams.kafka.batch import PartitionPlace
+from streams.kafka.batch_end import TooLarge
 from streams.kafka.bounds_lookup import BoundsLookup
 from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import explain, is_refusal
@@ -152,6 +153,26 @@ class MemberPartitions:
                 self._finish_fetched(place)
                 self._commit({place}, wait=True)
             self._begin_anew({place: position[1] if is_cut and position else None})
+
+    def leave_out(self, found: TooLarge) -> None:
+        """Read on behind batches that unpack to more than we take; what was fetched before them is done first.
+
+        It is told like whatever nobody will have read, and nothing is committed before that.
+        """
+        place, position = found.place, self._state.position(found.place)
+        if place not in self._assigned or position is None or position[0] != found.epoch:
+            return  # somebody else's, or begun anew since it was found
+        self._finish_fetched(place)
+        self._commit({place}, wait=True)
+        committed = self._state.committed(place)
+        first = max(found.offset, position[1])
+        where = TopicPartition(place.topic, place.partition, found.end)
+        self._consumer.incremental_unassign([where])
+        self._state.begin(place, found.end, committed, is_held=True)
+        self._consumer.incremental_assign([where])
+        self._consumer.resume([where])
+        topic_id, records = self._topic_ids.get(place, ""), found.end - first
+        self._tell_loss(UnreadRecords(place, LossKind.UNREADABLE, topic_id, first, found.end, records, None))
 
     def _finish_fetched(self, place: PartitionPlace) -> None:
         """Wait until what is fetched of a partition is done: it would be dropped, and told as missing."""

@@ -7,18 +7,24 @@ mark of the start: on a partition that is written to all the time no fetch ever 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from typing import Final, TypeVar
 
+import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.errors import BrokerUnavailable, InputMissing, LogBroken
 from schemas.units import EpochMs
 from streams.clock import monotonic, pause
+from streams.kafka.batch_end import TOO_LARGE, BatchProbe, find_end
 from streams.kafka.client_settings import consumer_settings
 from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import explain, is_refusal, settings_refused
+from streams.kafka.fetch_limits import fetch_limits
 from streams.kafka.listener_probe import diagnose
 from streams.kafka.record import LogRecord
+
+log = structlog.get_logger(__name__)
 
 _GROUP: Final = "callbox-reader"  # librdkafka wants a name; nothing is ever committed under it,
 _NO_GROUP: Final = KafkaError.GROUP_AUTHORIZATION_FAILED  # so that no ACL on it is needed either
@@ -67,12 +73,16 @@ class PartitionReader:
         self._waiting: set[int] = set()
         self._ends: dict[int, int] = {}
         self._is_assigned = False
-        settings = consumer_settings(config, _GROUP) | {
-            "fetch.wait.max.ms": fetch_wait_ms,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "error",  # never jump over what retention took
-            "error_cb": self._on_error,
-        }
+        settings = (
+            consumer_settings(config, _GROUP)
+            | fetch_limits(config, [topic])
+            | {
+                "fetch.wait.max.ms": fetch_wait_ms,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "error",  # never jump over what retention took
+                "error_cb": self._on_error,
+            }
+        )
         try:
             self._consumer = Consumer(settings)
         except KafkaException as error:
@@ -185,6 +195,9 @@ class PartitionReader:
     def _record(self, message: Message) -> LogRecord | None:
         partition, offset = message.partition() or 0, message.offset() or 0
         error = message.error()
+        if error is not None and error.code() == TOO_LARGE:
+            self._leave_out(partition, offset)
+            return None
         if error is not None:
             self._judge(error, partition)
             return None
@@ -200,6 +213,17 @@ class PartitionReader:
             message.value(),
             tuple(headers) if headers else (),  # type: ignore[arg-type]  # the stub allows what is only sent
         )
+
+    def _leave_out(self, partition: int, offset: int) -> None:
+        """Read on behind a batch that unpacks to more than we take."""
+        with closing(BatchProbe(self._config, self._topic)) as probe:
+            end = find_end(probe, partition, offset)
+        if end is None:
+            return
+        log.error("fetch.left_out", topic=self._topic, partition=partition, offset=offset, end=end)
+        if end >= self._ends.get(partition, end + 1):
+            self._waiting.discard(partition)
+        self._consumer.seek(TopicPartition(self._topic, partition, end))
 
     def _judge(self, error: KafkaError, partition: int) -> None:
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's public name for it

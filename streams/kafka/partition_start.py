@@ -32,6 +32,7 @@ class LossKind(StrEnum):
     TAKEN = "taken"  # by retention, before anybody of ours read them
     SHORTER = "shorter"  # the partition ends before what was read of it
     REPLACED = "replaced"  # the topic was deleted and made anew
+    UNREADABLE = "unreadable"  # a batch that unpacks to more than a worker takes
 
 
 class UnreadRecords(NamedTuple):

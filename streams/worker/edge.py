@@ -45,6 +45,7 @@ _CAUSES: Final[Mapping[LossKind, Cause]] = {
     LossKind.TAKEN: Cause.RECORDS_MISSING,
     LossKind.SHORTER: Cause.LOG_TRUNCATED,
     LossKind.REPLACED: Cause.ANOTHER_LOG,
+    LossKind.UNREADABLE: Cause.UNDECODABLE,
 }
 
 IN_TURNS_FETCH_BYTES: Final = 64 << 10
@@ -53,6 +54,9 @@ IN_TURNS_FETCH_BYTES: Final = 64 << 10
 IN_TURNS_IN_HAND: Final = 1_000
 """Records of such a topic that are handed over and not done: a quarter of a second of work. What the client has of a
 topic that has as many is given back to the broker, so that others come."""
+
+_FOUND_BY_RESTORE: Final = frozenset({LossKind.TAKEN, LossKind.REPLACED})
+"""Of the log: restoring the state finds these, and knows more of them."""
 
 
 class Edge:
@@ -220,8 +224,8 @@ class Edge:
 
     def _note_loss(self, found: UnreadRecords) -> None:
         """Runs in a consuming thread."""
-        if found.place.topic == FUSION_INPUT and found.kind is not LossKind.SHORTER:
-            self._state.release(found.place)  # restoring the state finds it, and knows more of it
+        if found.place.topic == FUSION_INPUT and found.kind in _FOUND_BY_RESTORE:
+            self._state.release(found.place)
             return
         partition, expected, first = found.place.partition, found.expected, found.found
         if found.kind is LossKind.REPLACED:  # one event for all partitions, and for all workers

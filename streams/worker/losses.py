@@ -3,6 +3,7 @@
     committed below the first offset     ─► records_missing   retention took what lies between: [expected, found)
     another topic of the same name       ─► another_log       nobody knows what the former one held: no number
     committed beyond the end             ─► log_truncated     the broker has lost records that were read: no number
+    a batch unpacks to more than we take ─► undecodable       it is left out: [expected, found)
     a client that is no worker is in the group ─► foreign_member   nobody knows what it takes: no number
 
 Whoever compares offsets (at the start of a partition, at a look at the group) makes the losses. Here they become
@@ -19,7 +20,7 @@ from streams.kafka.producer import ProducerRecord
 from streams.worker.broken_feed import broken_feed, broken_log
 from streams.worker.metrics import Metrics
 
-_OF_SPANS: Final = frozenset({Cause.RECORDS_MISSING, Cause.FOREIGN_MEMBER})
+_OF_SPANS: Final = frozenset({Cause.RECORDS_MISSING, Cause.UNDECODABLE, Cause.FOREIGN_MEMBER})
 """Causes for which the offsets say how many records there were."""
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from streams.clock import Clock
 from streams.kafka.batch import Batch, PartitionPlace
+from streams.kafka.batch_end import BatchEnds
 from streams.kafka.config import KafkaConfig
 from streams.kafka.group_consumer import SERVE_S, BetweenPolls, ConsumerLimits, GroupConsumer
 from streams.kafka.group_state import GroupState
@@ -29,6 +30,7 @@ class Member:
         most_in_hand: Records of a topic that are handed over and not done.
         commit_interval_s: How often progress is committed.
         between: What runs between two polls.
+        batch_ends: Where batches end that unpack to too much.
         clock: Of the member; by default one that is moved by hand, as `clock` of this class.
     """
 
@@ -41,6 +43,7 @@ class Member:
         most_in_hand: int = 1_000,
         commit_interval_s: float = 1e9,
         between: Sequence[BetweenPolls] = (),
+        batch_ends: BatchEnds | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.clock = HandClock()
@@ -66,6 +69,7 @@ class Member:
             fail=self.failures.append,
             commit_limit=lambda topic, partition: self.limits.get(PartitionPlace(topic, partition)),
             between=between,
+            batch_ends=batch_ends,
             make_consumer=self._make_consumer,  # type: ignore[arg-type]
             clock=clock or self.clock.clock,
         )
