@@ -3,7 +3,7 @@
 import structlog
 from structlog.testing import capture_logs
 
-from streams.kafka.rare_log import EVERY_S, RareLog, RareLogger
+from streams.kafka.rare_log import EVERY_S, MOST_KINDS, RareLog, RareLogger
 from tests.support.fakes import HandClock
 
 
@@ -61,3 +61,10 @@ def test_a_logger_writes_what_is_due_with_how_many_lines_of_the_event_were_left_
         {"event": "fetch.unreadable", "log_level": "error", "left_out": 0},
         {"event": "broker.away", "log_level": "error", "cause": "refused", "left_out": 49},
     ]
+
+
+def test_kinds_without_number_count_as_one_and_take_no_memory() -> None:
+    lines = RareLog()
+    told = [lines.due(kind, 0.0) for kind in range(10 * MOST_KINDS)]
+    assert told.count(0) == MOST_KINDS + 1
+    assert len(lines._told) == MOST_KINDS + 1
