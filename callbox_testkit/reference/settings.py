@@ -28,7 +28,6 @@ ALLOWED: Final = {
     "workers.waiting_batches": "from 1",
     "workers.fetch_bytes": "from 1",
     "workers.threads": "from 1",
-    "acknowledgements.organisations": "letters, digits, dashes inside",
 }
 """What the checks of `callbox.config` and `streams.kafka.config` allow; tests/contract/test_reference.py tries it."""
 
