@@ -51,10 +51,9 @@ class Pinned(NamedTuple):
 
 def pinned(text: str) -> Iterator[Pinned]:
     """The packages of a list that `.ci/lock` has made."""
-    found = list(_PIN.finditer(text))
-    for each, following in zip(found, [*found[1:], None], strict=True):
-        until = len(text) if following is None else following.start()
-        yield Pinned(each[1], each[2], tuple(_HASH.findall(text, each.end(), until)))
+    _, *found = _PIN.split(text)
+    for name, version, rest in zip(found[::3], found[1::3], found[2::3], strict=True):
+        yield Pinned(name, version, tuple(_HASH.findall(rest)))
 
 
 def bill(requirements: str, manifests: Sequence[Manifest], version: str, at: datetime) -> str:
