@@ -8,9 +8,11 @@ FILE ?=
 PROCESSES ?= 2
 RUN_TESTS = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 export PYTHONSAFEPATH := 1
+# The time in what is built is that of the commit, so that two builds of it have the same bytes.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
 export CALLBOX_CACHE ?= $(CURDIR)/.cache
 
-.PHONY: setup models demo test test-long check bench clean
+.PHONY: setup models demo test test-long check sbom audit bench clean
 
 setup: $(VENV)/installed
 
@@ -47,6 +49,17 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m callbox_testkit.secret_scan
+
+# What an operator's installation and the weights consist of, as CycloneDX.
+sbom: setup
+	mkdir -p build
+	$(BIN)/python -m callbox_testkit.sbom build/callbox.cdx.json
+
+# Known vulnerabilities of everything in constraints.txt, as PyPI tells them. What could not be asked about is a failure:
+# a mirror of the packages alone does not tell them, and pip-audit has no database to take along.
+audit: setup
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --progress-spinner off --requirement constraints.txt
 
 bench: models
 	$(BIN)/python -m benchmarks.fold --json

@@ -18,6 +18,9 @@ list is ours: `str.isprintable` follows the Unicode version of the interpreter, 
 Joiners stay: words of several scripts are written with them."""
 
 
+_BREAK: Final = re.compile("[\t-\r\x85\u2028\u2029]")
+
+
 def fingerprint(*parts: str | int) -> str:
     """Make an id from identifying values.
 
@@ -61,7 +64,7 @@ def bounded_id(value: str) -> str:
 
 
 def bounded_text(value: str, length: int) -> str:
-    """A text for people of at most so many characters, in which a space stands for what is not printable."""
+    """A text for people of at most so many characters: a space stands for what breaks a line, other control is left out."""
     if len(value) <= length and is_printable(value):
         return value
-    return _UNPRINTABLE.sub(" ", value[:length])
+    return _UNPRINTABLE.sub("", _BREAK.sub(" ", value[:length]))

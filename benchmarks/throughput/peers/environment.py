@@ -32,8 +32,18 @@ def peers_python(cache: Path) -> Path:
         return python
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    command = [str(python), "-m", "pip", "install", "--quiet", "--constraint", str(CONSTRAINTS), *PACKAGES]
+    subprocess.run([sys.executable, "-I", "-m", "venv", str(folder)], check=True)
+    command = [
+        str(python),
+        "-I",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--constraint",
+        str(CONSTRAINTS),
+        *PACKAGES,
+    ]
     subprocess.run(command, check=True, stdout=sys.stderr)
     (folder / _STAMP).write_text(pins, "utf-8")
     return python

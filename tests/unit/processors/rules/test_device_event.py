@@ -163,11 +163,11 @@ def test_a_report_without_an_alert_has_a_reason_and_its_copy_is_a_duplicate(
 
 def test_a_copy_of_a_cancel_from_before_its_pillar_was_registered_has_no_effect() -> None:
     line = Timeline(device("P9"))
-    cancel = fact(PillarKind.CANCEL, event_id="c", at_s=30)
+    cancel = fact(PillarKind.CANCEL, event_id="c", at_s=15)
     line.push(cancel)
     line.push(device("P1"))
     line.press(10)
-    assert line.push(cancel, at_s=31).reason is Reason.DUPLICATE
+    assert line.push(cancel, at_s=16).reason is Reason.DUPLICATE
 
 
 @pytest.mark.parametrize("kind", [PillarKind.TAMPER, PillarKind.BATTERY, PillarKind.MAINS, PillarKind.COMMS])

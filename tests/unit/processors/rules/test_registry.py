@@ -225,7 +225,7 @@ def crowded() -> Timeline:
     others = MAX_UNREGISTERED - 2
     for number in range(others):  # their events are later than all below
         name = f"other-{number}"
-        line.push(fact(PillarKind.RELEASE, name, at_s=1_000, event_id="e1"))
+        line.push(fact(PillarKind.RELEASE, name, at_s=100, event_id="e1"), at_s=100)
     for at_s, name in ((10, "X1"), (30, "X2"), (20, "X3"), (40, "X1"), (50, "X4")):
         line.press(at_s, name, event_id=f"{name}-{at_s}")
     unregistered = [key[1] for key, known in line.state.devices.items() if known.site is None]
