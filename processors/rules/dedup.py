@@ -28,11 +28,14 @@ from schemas.units import EpochMs
 _EXERCISE, _REAL, _HASHED = "exercise:", "real:", "~"
 """Begin the name of an event of an exercise, of a real one whose own id begins like another name, of a hashed one."""
 
-NAME_LENGTH = 64
-"""Characters of an event's name that a window keeps: a UUID with its kind. Of a longer one it keeps a fingerprint."""
+NAME_LENGTH = 40
+"""Characters of an event's name that a window keeps, as of a UUID. Of a longer one it keeps a fingerprint."""
+
+FEW_UNREGISTERED = 500
+"""Unregistered devices of a partition that remember as much as any other; a county has 630 pillars in all."""
 
 UNREGISTERED_WINDOW = 8
-"""Events of a kind that an unregistered device remembers: what 10,000 of them remember fits a snapshot."""
+"""Events of a kind that such a device remembers where they are more: what 10,000 of them remember fits a snapshot."""
 
 
 class DedupResult(msgspec.Struct, frozen=True):
@@ -71,7 +74,7 @@ def check_press(state: State, key: DeviceKey, fact: PillarFact, name: str, statu
         is_resent = name in device.press_ids.ids
     repeat = Reason.DUPLICATE if is_resent else None
     window = add_in_order(device.press_ids, name, fact.received_at)
-    device = replace(device, press_ids=_remembered(device, window))
+    device = replace(device, press_ids=_remembered(state, device, window))
     return DedupResult(device, repeat, (PutDevice(device),))
 
 
@@ -87,9 +90,9 @@ def _short(name: str) -> str:
     return name if len(name) <= NAME_LENGTH else f"{_HASHED}{fingerprint(name)}"
 
 
-def _remembered(device: Device, window: EventIdWindow) -> EventIdWindow:
-    """The window of a device; that of one that no registry names is shorter, since anybody makes up any number."""
-    if device.site is not None or len(window.ids) <= UNREGISTERED_WINDOW:
+def _remembered(state: State, device: Device, window: EventIdWindow) -> EventIdWindow:
+    """The window of a device; it is shorter where many have no registration, since anybody makes up any number."""
+    if device.site is not None or state.unregistered_count <= FEW_UNREGISTERED:
         return window
     return EventIdWindow(None, window.times[-UNREGISTERED_WINDOW:], window.ids[-UNREGISTERED_WINDOW:])
 
@@ -155,6 +158,6 @@ def check_duplicate(
     known = device.camera_event_ids if is_seen else device.event_ids
     if has_event(known, event_id, received_at, state.policy.bounce_ms):
         return DedupResult(device, Reason.DUPLICATE, ())
-    window = _remembered(device, add_in_order(known, event_id, received_at))
+    window = _remembered(state, device, add_in_order(known, event_id, received_at))
     device = replace(device, camera_event_ids=window) if is_seen else replace(device, event_ids=window)
     return DedupResult(device, None, (PutDevice(device),))

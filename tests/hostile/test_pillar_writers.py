@@ -21,6 +21,7 @@ from processors.fold.snapshot_codec import dump, load
 from processors.incident.lifecycle import OVER
 from processors.intake.ack import ack_input
 from processors.intake.pillar_event import intake, to_input
+from processors.rules import dedup
 from processors.state.event_ids import EventIdWindow
 from processors.state.partition_state import State
 from schemas.ack import Acknowledgement, Actor
@@ -483,10 +484,17 @@ def long_id(*parts: str | int) -> str:
 
 
 def test_a_snapshot_of_a_full_house_of_unregistered_devices_with_the_longest_ids_can_be_stored() -> None:
-    site, part = Site(), 20
-    for number in range(changes.MAX_UNREGISTERED // part):
-        for press in range(9):
-            site.write(device_id=long_id("device", number), event_id=long_id(number, press))
+    """A tenth of it: those that came while they were few remember 64 presses each, all others 8."""
+    site, part = Site(), 10
+    few = dedup.FEW_UNREGISTERED // part
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dedup, "FEW_UNREGISTERED", few)
+        for number in range(changes.MAX_UNREGISTERED // part):
+            for press in range(64 if number < few else 9):
+                name = long_id(number, press)[: dedup.NAME_LENGTH]
+                site.write(device_id=long_id("device", number), event_id=name)
+    kept = [len(known.press_ids.ids) for known in site.state.devices.values() if known.site is None]
+    assert (max(kept), min(kept)) == (64, 8)
     assert len(dump(site.state)) * part < BY_NAME[FUSION_SNAPSHOT].max_message_bytes
 
 
