@@ -64,7 +64,7 @@ def bounded_id(value: str) -> str:
 
 
 def bounded_text(value: str, length: int) -> str:
-    """A text for people of at most so many characters: a space stands for what breaks a line, other control is left out."""
+    """A text for people, cut to so many characters: what breaks a line is a space, other control is left out."""
     if len(value) <= length and is_printable(value):
         return value
     return _UNPRINTABLE.sub("", _BREAK.sub(" ", value[:length]))

@@ -32,7 +32,7 @@ from processors.fold.reducer import fold_decoded
 from processors.fold.snapshot_codec import dump, freeze, load, pack
 from processors.state.partition_state import State, new_state
 from schemas.topics import BY_NAME, FUSION_SNAPSHOT, LOG_PARTITIONS
-from streams.state.snapshots import COMPRESSION_LEVEL
+from streams.state.snapshot_bytes import COMPRESSION_LEVEL
 from streams.worker.process_tuning import tune_gc
 
 SIZE = Size()

@@ -1,24 +1,17 @@
 """What can be decoded of a payload in a dead letter: the schema that its header names, and its readable fields."""
 
 import io
-from collections.abc import Iterator
 from typing import Any, Final
 
 import fastavro
 import msgspec
 
-from schemas.avro_binary import HEADER_BYTES, MARKER
-from schemas.avro_schemas import SCHEMA_FILES, Schema, earlier_schemas_of, schema_of
-from schemas.codec import CONFLUENT_MARKER
-from schemas.topics import CATALOGUE
+from schemas.avro_binary import HEADER_BYTES
+from schemas.avro_schemas import Schema
+from schemas.strays import NamedSchema, may_be_kept, named_schema
 
 HEX_BYTES: Final = 64
 """How much is shown of what cannot be decoded: enough to recognise a format by its beginning."""
-
-SEALED_RECORDS: Final = frozenset(topic.record for topic in CATALOGUE if topic.sealed)
-"""Nothing of these records is shown, even if one is found in another topic."""
-
-_CONFLUENT_BYTES: Final = 5  # a zero and a schema id of four bytes
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,27 +19,23 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         schema: Description of the schema that its header names.
-        fields: The fields that can be decoded, from the first on; None if the schema is unknown.
+        fields: The fields that can be decoded, from the first on.
         is_whole: All fields were decoded and no byte is left.
         first_bytes: The beginning in hexadecimal, if not all of it can be decoded.
     """
 
     schema: str
-    fields: dict[str, Any] | None = None
+    fields: dict[str, Any]
     is_whole: bool = False
     first_bytes: str | None = None
 
 
 def content(payload: bytes) -> Content | None:
-    """Decode a payload; None if it is or contains a record of a sealed topic, of which nothing may be shown."""
-    header = payload[:HEADER_BYTES]
-    named = [(record, schema, words) for record, schema, words in _schemas() if schema.header == header]
-    if not named:
-        return Content(schema=_unknown(payload), first_bytes=payload[:HEX_BYTES].hex())
-    record, schema, words = named[0]
-    if record in SEALED_RECORDS:
+    """Decode a payload; None if nothing of it may be shown (schemas/strays.py)."""
+    named = named_schema(payload)
+    if named is None or not may_be_kept(payload):
         return None
-    fields, is_whole = _fields(payload, schema)
+    fields, is_whole = _fields(payload, named.schema)
     if isinstance(inner := fields.get("payload"), bytes):  # the log's envelope
         inside = content(inner)
         if inside is None:
@@ -54,24 +43,13 @@ def content(payload: bytes) -> Content | None:
         fields["payload"] = msgspec.to_builtins(inside)
         is_whole = is_whole and inside.is_whole
     first_bytes = None if is_whole else payload[:HEX_BYTES].hex()
-    return Content(schema=words, fields=fields, is_whole=is_whole, first_bytes=first_bytes)
+    return Content(schema=_words(named), fields=fields, is_whole=is_whole, first_bytes=first_bytes)
 
 
-def _schemas() -> Iterator[tuple[type[msgspec.Struct], Schema, str]]:
-    """Every schema that this release knows, with its record and a description."""
-    for record in SCHEMA_FILES:
-        yield record, schema_of(record), f"{record.__name__}, as this release writes it"
-        for earlier in earlier_schemas_of(record).values():
-            yield record, earlier, f"{record.__name__}, an earlier schema ({earlier.header[2:].hex()})"
-
-
-def _unknown(payload: bytes) -> str:
-    """Describe a header that names no schema of ours."""
-    if payload.startswith(MARKER) and len(payload) >= HEADER_BYTES:
-        return f"{payload[2:HEADER_BYTES].hex()}, which this release does not know"
-    if payload.startswith(CONFLUENT_MARKER) and len(payload) >= _CONFLUENT_BYTES:
-        return f"Confluent framing, schema id {int.from_bytes(payload[1:_CONFLUENT_BYTES])}"
-    return "none: it does not begin with c301 (Avro single-object encoding)"
+def _words(named: NamedSchema) -> str:
+    if named.is_present:
+        return f"{named.record.__name__}, as this release writes it"
+    return f"{named.record.__name__}, an earlier schema ({named.schema.header[2:].hex()})"
 
 
 def _fields(payload: bytes, schema: Schema) -> tuple[dict[str, Any], bool]:

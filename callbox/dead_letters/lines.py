@@ -123,17 +123,19 @@ def _details(seen: DeadLetterView) -> Iterator[tuple[str, str]]:
     yield "record", f"{record}, appended {format_time(seen.appended_at)}"
     if seen.sealed:
         yield "sealed", "nothing of the record is kept here, and nothing of it is shown"
+        yield "look", f"the record lies at {record}, as long as its topic keeps it"
         return
     yield "key", "none, or too large to be kept" if seen.key is None else seen.key
     if seen.detail is not None:
         yield "detail", seen.detail
     if seen.size is None or seen.content is None:
-        yield "size", "the letter holds no payload: it was a tombstone, or too large to be kept"
+        why = "it names no schema of ours or is a sealed one, was a tombstone, or too large to be kept"
+        yield "size", f"the letter holds no payload: {why}"
+        yield "look", f"the record lies at {record}, as long as its topic keeps it"
         return
     yield "size", f"{seen.size} bytes"
     yield "schema", seen.content.schema
-    if seen.content.fields is not None:
-        label = "fields" if seen.content.is_whole else "fields read"
-        yield label, msgspec.json.encode(seen.content.fields).decode()
+    label = "fields" if seen.content.is_whole else "fields read"
+    yield label, msgspec.json.encode(seen.content.fields).decode()
     if seen.content.first_bytes is not None:
         yield "first bytes", seen.content.first_bytes

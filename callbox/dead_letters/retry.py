@@ -26,6 +26,7 @@ from schemas.enums import PillarKind
 from schemas.errors import Cause, DecodeError
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
 from schemas.fusion_log import PillarFact
+from schemas.strays import holds_sealed
 from schemas.topics import (
     ACKS,
     FRAMES,
@@ -130,11 +131,19 @@ def decide_retry(
     dead_letter = found.dead_letter
     if original is None:
         return RetryDecision(RetryResult.GONE, _gone(dead_letter))
+    if original.value is not None and not is_sealed_topic(dead_letter.topic) and holds_sealed(original.value):
+        return RetryDecision(
+            RetryResult.REFUSED,
+            f"a sealed record strayed to {_place_of(dead_letter)} and lies there {_as_long(dead_letter)}; it is never "
+            "sent again to this topic, and whoever sent it sends it to its own",
+        )
     if not _fits(original, dead_letter.topic):
         return RetryDecision(
             RetryResult.REFUSED, f"it is larger than {dead_letter.topic} takes: it came in compressed"
         )
     why = _obstacle(dead_letter, original.value, devices)
+    if why is not None and dead_letter.payload is None:
+        why += f"; the letter holds nothing of it, and it lies at {_place_of(dead_letter)} {_as_long(dead_letter)}"
     if why is not None and not force:
         return RetryDecision(
             RetryResult.REFUSED, f"it would come back: {why} (--force sends it all the same)"
@@ -208,13 +217,23 @@ def _fits(original: Original, topic: str) -> bool:
 
 
 def _gone(dead_letter: DeadLetter) -> str:
-    topic = topic_named(dead_letter.topic)
-    retention_ms = 0 if topic is None else topic.retention_ms or 0
-    place = format_place(RecordMetadata(dead_letter.topic, dead_letter.partition, dead_letter.offset))
     return (
-        f"{place} is no longer there (its topic keeps records for {format_span(retention_ms)}) and the letter does "
-        "not hold it: nothing is sent"
+        f"{_place_of(dead_letter)} is no longer there (its topic keeps records for {_keeps(dead_letter)}) and the "
+        "letter does not hold it: nothing is sent"
     )
+
+
+def _place_of(dead_letter: DeadLetter) -> str:
+    return format_place(RecordMetadata(dead_letter.topic, dead_letter.partition, dead_letter.offset))
+
+
+def _keeps(dead_letter: DeadLetter) -> str:
+    topic = topic_named(dead_letter.topic)
+    return format_span(0 if topic is None else topic.retention_ms or 0)
+
+
+def _as_long(dead_letter: DeadLetter) -> str:
+    return f"as long as the topic keeps it ({_keeps(dead_letter)})"
 
 
 def _pillar(value: bytes | None, appended_at: EpochMs) -> str | None:

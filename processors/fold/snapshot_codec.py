@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from heapq import heapify
 from itertools import chain, islice
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -40,6 +40,15 @@ class _Head(msgspec.Struct, array_like=True):
     format_version: int
 
 
+ValueT = TypeVar("ValueT")
+
+SLICE = 256
+"""How many devices, incidents or timers stand in one list of a snapshot: part of the format."""
+
+_SliceOf = Annotated[list[ValueT], msgspec.Meta(min_length=1, max_length=SLICE)]
+"""Never empty: an empty list takes one byte of a snapshot and 64 of memory."""
+
+
 class _Snapshot(msgspec.Struct, kw_only=True, array_like=True, forbid_unknown_fields=True):
     """The fields that are written, in this order."""
 
@@ -68,9 +77,9 @@ class _Snapshot(msgspec.Struct, kw_only=True, array_like=True, forbid_unknown_fi
     windows: dict[str, MaintenanceWindow]
     exercises: dict[str, Exercise]
     clocks: dict[str, ClockReading]
-    devices: list[list[Device]]
-    incidents: list[list[Incident]]
-    timers: list[list[Timer]]
+    devices: list[_SliceOf[Device]]
+    incidents: list[_SliceOf[Incident]]
+    timers: list[_SliceOf[Timer]]
 
 
 _SCALARS = (
@@ -100,9 +109,6 @@ _SCALARS = (
     "clocks",
 )
 """Fields that are written as the state holds them."""
-
-SLICE = 256
-"""How many devices, incidents or timers stand in one list of a snapshot: part of the format."""
 
 PIECE = 64
 """How many of them, or of the entries of a map, are encoded at once: 0.1 to 0.4 ms, in which nothing else of the

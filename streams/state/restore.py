@@ -5,8 +5,12 @@
     none fits, and it is not ────► the newest state is kept, with its incidents: copies of facts have known event ids
 
 A snapshot fits when it is not ahead of the commit, is of this topic (by the broker's own id of it), and the record
-before its offset is the one that it folded last. Whatever is wrong with the log is returned, and the worker reports it
-to the control room.
+before its offset is the one that it folded last. One that does not say of which topic it is fits only where that
+record is still there and proves it. Whatever is wrong with the log is returned, and the worker reports it to the
+control room.
+
+Anything may stand in a snapshot: what cannot be read, contradicts itself, or is of a time that has not come is passed
+over, and the one before it is tried. None of it keeps a worker from starting: the log itself is the last resort.
 
 Not every offset holds a record. The end of a transaction of some other writer is a *marker*: it takes one offset, and
 no client shows it. So a hole of one offset is a marker, at the beginning, before a snapshot, between two records or at
@@ -20,7 +24,6 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import structlog
-import zstandard
 
 from processors.fold.log_entry import LogEntry, record_hash
 from processors.fold.reducer import fold
@@ -30,9 +33,11 @@ from schemas.codec import decode
 from schemas.errors import Cause, DecodeError
 from schemas.fusion_log import FusionSnapshot
 from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT, SNAPSHOT_SLOTS
-from schemas.units import EpochMs
+from schemas.units import DAY_MS, EpochMs
+from streams.clock import now_ms
 from streams.kafka.reader import BrokerReader
 from streams.kafka.record import LogRecord
+from streams.state.snapshot_bytes import unpack_state
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +50,8 @@ LAST_RECORDS = 4 * SNAPSHOT_SLOTS
 MARKER_OFFSETS = 1
 """What the end of a transaction takes of a partition."""
 
-MAX_STATE_BYTES = 1 << 30  # against a damaged header that promises terabytes
+AHEAD_MS = DAY_MS
+"""How far stream time in a snapshot may be ahead of our clock and of the log: clocks are wrong, but not by a day."""
 
 
 class Broken(NamedTuple):
@@ -108,11 +114,19 @@ class _Log(NamedTuple):
         is_past_end = self.high is not None and found > self.high
         return is_past_end or self.low > expected or found - expected > MARKER_OFFSETS
 
-    def has_folded(self, state: State) -> bool:
-        """Whether the record before a state's offset is the one that it folded last, as far as it is still there."""
+    @property
+    def newest_append(self) -> EpochMs:
+        """When the newest record was appended; 0 where there is none."""
+        if self.high is None:
+            return EpochMs(0)
+        newest = list(self.records(max(self.low, self.high - 1 - MARKER_OFFSETS), self.high))
+        return EpochMs(newest[-1].timestamp_ms if newest else 0)
+
+    def proves(self, state: State) -> bool | None:
+        """Whether the record before a state's offset is the one that it folded last; None where it is not there."""
         last = state.offset - 1
         if last < self.low:  # before the first record, or retention has taken it
-            return True
+            return None
         if self.high is not None and last >= self.high:
             return False
         # The offset before may be a marker: then the record before that one counts.
@@ -120,8 +134,12 @@ class _Log(NamedTuple):
         for record in self.records(max(self.low, last - MARKER_OFFSETS), last + 1):
             newest = record
         if newest is None:  # a marker, and retention has taken what was before it
-            return self.high is not None and last == self.low
+            return None if self.high is not None and last == self.low else False
         return record_hash(self.entry(newest)) == state.last_hash
+
+    def has_folded(self, state: State) -> bool:
+        """Whether a state is of this log, as far as its records are still there."""
+        return self.proves(state) is not False
 
 
 def restore(
@@ -130,6 +148,7 @@ def restore(
     partitions: int,
     committed: int,
     in_hand: State | None = None,
+    now: Callable[[], EpochMs] = now_ms,
     *,
     writer_of: WriterOf | None = None,
 ) -> Restored:
@@ -144,6 +163,7 @@ def restore(
         committed: The offset to reach: that of the next record whose decisions are published.
         in_hand: The worker's state when the offsets jumped: folded on where it is of this log, and kept with its
             incidents where no snapshot fits and it is later.
+        now: Our clock.
         writer_of: Finds out who has written a record; None where nobody looks.
 
     Raises:
@@ -154,7 +174,7 @@ def restore(
     if in_hand is not None and _goes_on(in_hand, current, committed):
         return _continued(in_hand, current, committed, None)
     furthest = latest = None
-    for found in _snapshots(reader, partition, partitions):
+    for found in _snapshots(current, partitions, now):
         furthest = max(furthest or 0, found.snapshot.next_offset)
         if found.snapshot.next_offset <= committed and _fits(found, current):
             return _continued(found.state, current, committed, _ends_early(current, furthest))
@@ -172,13 +192,11 @@ def restore(
 
 def _fits(found: _Found, current: _Log) -> bool:
     """Whether a snapshot was made of this log."""
-    snapshot = found.snapshot
-    if snapshot.topic_id and current.topic_id and snapshot.topic_id != current.topic_id:
-        log.error("snapshot.of_another_log", partition=current.partition, offset=snapshot.next_offset)
-        return False
-    if current.has_folded(found.state):
+    is_named = found.snapshot.topic_id == current.topic_id
+    is_folded = current.proves(found.state) if is_named or not found.snapshot.topic_id else False
+    if is_folded or (is_folded is None and is_named):
         return True
-    log.error("snapshot.of_another_log", partition=current.partition, offset=snapshot.next_offset)
+    log.error("snapshot.of_another_log", partition=current.partition, offset=found.snapshot.next_offset)
     return False
 
 
@@ -245,39 +263,51 @@ def _is_later(found: _Found, latest: _Found) -> bool:
     return found.state.now > latest.state.now
 
 
-def _snapshots(reader: BrokerReader, partition: int, partitions: int) -> Iterator[_Found]:
-    """The readable snapshots of a partition, highest offset first: the last few records, then the others."""
-    stop: int | None = None
-    for start in (-LAST_RECORDS, 0):
-        records = list(reader.read(FUSION_SNAPSHOT, partition, start, stop))
-        stop = records[0].offset if records else 0
-        readable = (_readable(record.value, partition) for record in records)
+def _snapshots(current: _Log, partitions: int, now: Callable[[], EpochMs]) -> Iterator[_Found]:
+    """The snapshots of a partition that can be used, a few records at a time from the end of their topic.
+
+    Of those few the highest offset comes first.
+    """
+    start, stop = -LAST_RECORDS, None
+    while stop is None or stop > 0:
+        records = list(current.reader.read(FUSION_SNAPSHOT, current.partition, start, stop))
+        if not records and stop is None:
+            return
+        stop = records[0].offset if records else start
+        start = max(stop - LAST_RECORDS, 0)
+        readable = (_readable(record.value, current.partition) for record in records)
         newest_first = sorted(
             (snapshot for snapshot in readable if snapshot is not None),
             key=lambda snapshot: snapshot.next_offset,
             reverse=True,
         )
         for snapshot in newest_first:
-            try:
-                state = load(_unpacked(snapshot.state))
-            except (ValueError, zstandard.ZstdError) as error:
-                log.warning("snapshot.damaged", partition=partition, error=str(error))
-                continue
-            if (state.partition, state.partitions) == (partition, partitions):
+            if (state := _state_of(snapshot, current, partitions, now)) is not None:
                 yield _Found(snapshot, state)
 
 
-def _unpacked(packed: bytes) -> bytes:
-    """Decompress.
-
-    Raises:
-        ValueError: The header announces more than a state can be.
-        zstandard.ZstdError: The bytes are damaged.
-    """
-    size = zstandard.get_frame_parameters(packed).content_size
-    if size > MAX_STATE_BYTES:  # `max_output_size` does not count where the header gives a size
-        raise ValueError(f"a state of {size} bytes")
-    return zstandard.decompress(packed, max_output_size=MAX_STATE_BYTES)
+def _state_of(
+    snapshot: FusionSnapshot, current: _Log, partitions: int, now: Callable[[], EpochMs]
+) -> State | None:
+    """The state in a snapshot; None where it cannot be used."""
+    place = {"partition": current.partition, "offset": snapshot.next_offset}
+    try:
+        state = load(unpack_state(snapshot.state))
+    except Exception as error:  # noqa: BLE001 - whatever stands in it, the one before it is tried
+        log.warning("snapshot.damaged", **place, error=str(error) or repr(error))
+        return None
+    if (state.partition, state.partitions) != (current.partition, partitions):
+        return None
+    if (state.offset, state.last_hash) != (snapshot.next_offset, snapshot.last_hash):
+        log.error("snapshot.contradicts_itself", **place, offset_inside=state.offset)
+        return None
+    if current.topic_id and not snapshot.topic_id and not current.proves(state):
+        log.error("snapshot.of_no_topic", **place)
+        return None
+    if state.now > now() + AHEAD_MS and state.now > current.newest_append + AHEAD_MS:
+        log.error("snapshot.of_the_future", **place, stream_time=state.now)
+        return None
+    return state
 
 
 def _readable(payload: bytes | None, partition: int) -> FusionSnapshot | None:

@@ -14,7 +14,6 @@ import math
 from collections.abc import Callable
 
 import structlog
-import zstandard
 from msgspec.structs import replace
 
 from processors.fold.snapshot_codec import Frozen, freeze, pack
@@ -27,11 +26,10 @@ from streams.clock import Clock, pause
 from streams.kafka.compacted_table import Spawned
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.rare_log import RareLog
+from streams.state.snapshot_bytes import pack_state
 from streams.worker.context import Context
 
 log = structlog.get_logger(__name__)
-
-COMPRESSION_LEVEL = 1  # higher levels save a tenth and cost three times the time
 
 COMMITS_WAITED = 2
 """How many commit intervals a snapshot waits for its offset to be committed: one, and one more for a slow broker."""
@@ -193,5 +191,5 @@ def _compressed(state: Frozen, clock: Clock, take_break: Callable[[], None]) -> 
         breaks_s += clock.monotonic() - began
 
     began = clock.monotonic()
-    packed = zstandard.compress(pack(state, take_timed_break), COMPRESSION_LEVEL)
+    packed = pack_state(pack(state, take_timed_break))
     return packed, clock.monotonic() - began - breaks_s

@@ -16,7 +16,7 @@ from schemas.topics import FUSION_INPUT, FUSION_SNAPSHOT
 from schemas.units import EpochMs
 from streams.kafka.record import LogRecord
 from streams.state.restore import Restored, restore
-from tests.support.log_records import PARTITIONS, ZONE, device
+from tests.support.log_records import PARTITIONS, ZONE, device, ms
 from tests.support.timeline import Timeline
 
 PARTITION = partition_of(ZONE, PARTITIONS)
@@ -76,6 +76,8 @@ class Cluster:
         self.id = "first"
         self.high: int | None = None
         """The end of the log where it is not behind the last record, because a marker is."""
+        self.now = ms(3_600)
+        """Of the clock of whoever restores."""
         self.snapshots: list[LogRecord] = []
         self.asked: list[tuple[str, int, int | None]] = []
 
@@ -107,7 +109,7 @@ class Cluster:
         return self.id
 
     def restore(self, committed: int = END, in_hand: State | None = None) -> Restored:
-        return restore(self, PARTITION, PARTITIONS, committed, in_hand)
+        return restore(self, PARTITION, PARTITIONS, committed, in_hand, now=lambda: self.now)
 
     def restored(self, committed: int = END) -> bytes:
         """The state where nothing is wrong."""

@@ -8,15 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import zstandard
-
 from callbox.demo.fixtures import Vehicle
 from callbox.demo.hotlist import listed_text
 from schemas.codec import decode
 from schemas.fusion_log import FusionSnapshot
 from schemas.topics import FUSION_SNAPSHOT, HOTLIST, PLATE_READS, VERIFICATION_REQUESTS
 from streams.kafka.record import LogRecord
-from streams.state.restore import MAX_STATE_BYTES
+from streams.state.snapshot_bytes import unpack_state
 
 ALLOWED: Final = frozenset({PLATE_READS, HOTLIST, VERIFICATION_REQUESTS})
 """Sealed topics that carry plates by purpose."""
@@ -77,7 +75,6 @@ def _content(record: LogRecord) -> bytes:
     """Key, value and headers of a record; the state of a snapshot is unpacked."""
     value = record.value or b""
     if record.topic == FUSION_SNAPSHOT and value:
-        packed = decode(value, FusionSnapshot).state
-        value += zstandard.decompress(packed, max_output_size=MAX_STATE_BYTES)
+        value += unpack_state(decode(value, FusionSnapshot).state)
     headers = b"".join(name.encode() + (content or b"") for name, content in record.headers)
     return (record.key or b"") + value + headers
