@@ -95,6 +95,16 @@ class InputKind(StrEnum):
     CLOCK = "clock"
     EXPECTED_FEEDS = "expected_feeds"
     FEED_BROKEN = "feed_broken"
+    SKIP = "skip"
+
+
+class SkipStep(StrEnum):
+    """How far it has come that a record of the log is skipped: who asks for it does not decide it, the fold does."""
+
+    UNKNOWN = "UNKNOWN"
+    REQUESTED = "requested"
+    APPLIED = "applied"
+    TOO_LATE = "too_late"
 
 
 class Hazard(StrEnum):
@@ -340,6 +350,7 @@ class Reason(StrEnum):
     STILL_THERE = "still_there"
     MORE_RECORDS = "more_records"
     EXERCISE_OVER = "exercise_over"
+    SKIPPED = "skipped"
     FOLD_ERROR = "fold_error"
     # No alert is issued.
     HELD = "held"

@@ -44,6 +44,8 @@ class Cause(StrEnum):
     ANOTHER_LOG = "another_log"
     LOG_TRUNCATED = "log_truncated"
     FOREIGN_MEMBER = "foreign_member"
+    QUARANTINED = "quarantined"
+    SKIPPED = "skipped"
 
 
 class DecodeError(CallboxError):

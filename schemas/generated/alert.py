@@ -80,7 +80,7 @@ from schemas.generated.symbols import (
     URGENCY_OF,
 )
 
-ALERT_HEADER = b"\xc3\x01\x09\x6c\x36\x3b\x4e\x9c\x18\xf8"
+ALERT_HEADER = b"\xc3\x01\x9c\x6b\x46\x1e\x17\x00\x81\xda"
 
 
 def write_prior_alert(record: PriorAlert) -> bytes:

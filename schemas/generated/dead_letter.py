@@ -31,7 +31,7 @@ from schemas.generated.symbols import (
     CAUSE_OF,
 )
 
-DEAD_LETTER_HEADER = b"\xc3\x01\x84\xb6\xec\x94\x3d\x76\xa9\x33"
+DEAD_LETTER_HEADER = b"\xc3\x01\x23\x6b\xfa\xa9\xfe\x2d\x4d\x31"
 
 
 def write_dead_letter(record: DeadLetter) -> bytes:

@@ -51,6 +51,7 @@ from schemas.fusion_log import (
     Period,
     PillarFact,
     PolicyRecord,
+    SkipNotice,
     Tick,
 )
 from schemas.generated.ack import (
@@ -72,24 +73,27 @@ from schemas.generated.symbols import (
     INPUT_KIND_OF,
     PILLAR_KIND_BYTES,
     PILLAR_KIND_OF,
+    SKIP_STEP_BYTES,
+    SKIP_STEP_OF,
 )
 
 CAMERA_ALIVE_HEADER = b"\xc3\x01\xf5\xc5\xda\x35\x8d\x55\x94\x45"
 CLOCK_NOTICE_HEADER = b"\xc3\x01\xaf\xe2\x0a\xf2\x39\x0f\x47\x7c"
-DEAD_LETTER_NOTICE_HEADER = b"\xc3\x01\x4f\x18\x79\xec\xbd\x5a\x7c\xad"
+DEAD_LETTER_NOTICE_HEADER = b"\xc3\x01\x32\xb6\xc5\xb4\xbe\x5b\xc0\xa5"
 EXERCISE_NOTICE_HEADER = b"\xc3\x01\x83\xdf\xfd\xb1\x0e\x58\x19\x7c"
 EXPECTED_FEEDS_HEADER = b"\xc3\x01\xd7\x85\xd5\xe4\x3d\x3a\xb8\x17"
-FEED_BROKEN_NOTICE_HEADER = b"\xc3\x01\x75\x8a\xa6\x95\xeb\x7f\x7a\xfd"
-FEED_STATUS_HEADER = b"\xc3\x01\x45\x17\xbf\xca\xec\x30\x0c\x8c"
+FEED_BROKEN_NOTICE_HEADER = b"\xc3\x01\x18\x86\x52\x39\x5a\xe5\x09\xcb"
+FEED_STATUS_HEADER = b"\xc3\x01\xed\x85\x45\x0c\x45\x37\xc6\xad"
 FEED_WATERMARK_HEADER = b"\xc3\x01\x17\xa8\x46\xe2\x2d\x8c\x58\xe9"
-FUSION_INPUT_HEADER = b"\xc3\x01\x36\xf1\x1a\xb1\x34\x53\x0d\x39"
+FUSION_INPUT_HEADER = b"\xc3\x01\xac\x7d\x5b\x9d\x7b\xb5\x14\xc5"
 FUSION_SNAPSHOT_HEADER = b"\xc3\x01\xaa\xdb\xad\x02\xe0\x6f\xe2\x27"
 LIST_AGE_HEADER = b"\xc3\x01\x5f\xdc\x08\x35\x6c\x03\x4b\x97"
-LOG_BROKEN_NOTICE_HEADER = b"\xc3\x01\xa6\xb1\x3f\x2f\x0c\xdd\x26\x4c"
+LOG_BROKEN_NOTICE_HEADER = b"\xc3\x01\xfb\x72\x9a\xce\xe3\x8f\xc7\x54"
 MAINTENANCE_WINDOW_HEADER = b"\xc3\x01\x3a\x72\xaa\x03\x1e\x5f\x8a\x67"
 OBSERVATION_HEADER = b"\xc3\x01\xe4\x10\xf5\x31\xd8\x49\x5d\x71"
 PILLAR_FACT_HEADER = b"\xc3\x01\x38\x85\xcc\xbb\xc2\x20\x61\xc1"
 POLICY_RECORD_HEADER = b"\xc3\x01\x38\x2a\xfa\x58\x85\xff\x9f\xf5"
+SKIP_NOTICE_HEADER = b"\xc3\x01\xca\xd1\xb7\x56\x58\x58\x31\xab"
 TICK_HEADER = b"\xc3\x01\xf0\x0e\x5f\x95\xa5\xc6\x76\xa3"
 
 
@@ -1364,6 +1368,103 @@ def read_policy_record(data: bytes) -> PolicyRecord:
         version=version,
         revision=revision,
         content=content,
+    )
+
+
+def write_skip_notice(record: SkipNotice) -> bytes:
+    """Write `SkipNotice`, with its header."""
+    partition = record.partition
+    offset = record.offset
+    step = record.step
+    cause = record.cause
+    reason = record.reason
+    actor = record.actor
+    worker = record.worker
+    at = record.at
+    blind = record.blind
+    if type(record) is not SkipNotice:
+        raise Unusual
+    if not (type(reason)
+            is type(worker)
+            is str):
+        raise Unusual
+    if not (type(partition)
+            is type(offset)
+            is type(at)
+            is int):
+        raise Unusual
+    if type(blind) is not bool:
+        raise Unusual
+    return b"".join(
+        (
+            SKIP_NOTICE_HEADER,
+            long_bytes(partition),
+            long_bytes(offset),
+            SKIP_STEP_BYTES[step],
+            CAUSE_BYTES[cause],
+            SIZE[len(raw := reason.encode())],
+            raw,
+            NULL if actor is None else VALUE + write_actor(actor),
+            SIZE[len(raw := worker.encode())],
+            raw,
+            long_bytes(at),
+            FLAG[blind],
+        )
+    )
+
+
+def read_skip_notice(data: bytes) -> SkipNotice:
+    """Read `SkipNotice`, with its header."""
+    if type(data) is not bytes or data[:HEADER_BYTES] != SKIP_NOTICE_HEADER:
+        raise Unusual
+    pos = HEADER_BYTES
+    size = data[pos]
+    pos += 1
+    if size > LAST_OF_BYTE:
+        size, pos = read_zigzag(data, pos - 1)
+    partition = size >> 1 ^ -(size & 1)
+    size = data[pos]
+    pos += 1
+    if size > LAST_OF_BYTE:
+        size, pos = read_zigzag(data, pos - 1)
+    offset = size >> 1 ^ -(size & 1)
+    step = SKIP_STEP_OF[data[pos]]
+    cause = CAUSE_OF[data[pos + 1]]
+    pos += 2
+    end = pos + STRING[data[pos]]
+    if end == pos:
+        reason, pos = read_long_string(data, pos)
+    else:
+        reason = data[pos + 1 : end].decode()
+        pos = end
+    actor = None
+    branch = data[pos]
+    pos += 1
+    if branch:
+        if branch != OF_VALUE:
+            raise Unusual
+        actor, pos = read_actor(data, pos)
+    end = pos + STRING[data[pos]]
+    if end == pos:
+        worker, pos = read_long_string(data, pos)
+    else:
+        worker = data[pos + 1 : end].decode()
+        pos = end
+    at, pos = read_time(data, pos)
+    blind = data[pos] != 0
+    pos += 1
+    if pos != len(data):
+        raise Unusual
+    return SkipNotice(
+        partition=partition,
+        offset=offset,
+        step=step,
+        cause=cause,
+        reason=reason,
+        actor=actor,
+        worker=worker,
+        at=at,
+        blind=blind,
     )
 
 

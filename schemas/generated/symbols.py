@@ -29,6 +29,7 @@ from schemas.enums import (
     Purpose,
     Reason,
     ReviewReason,
+    SkipStep,
     Status,
     Tier,
     Urgency,
@@ -123,6 +124,8 @@ _CAUSE = (
     Cause.ANOTHER_LOG,
     Cause.LOG_TRUNCATED,
     Cause.FOREIGN_MEMBER,
+    Cause.QUARANTINED,
+    Cause.SKIPPED,
 )
 CAUSE_BYTES = symbol_bytes(_CAUSE)
 CAUSE_OF = symbol_of(_CAUSE)
@@ -241,6 +244,7 @@ _INPUT_KIND = (
     InputKind.CLOCK,
     InputKind.EXPECTED_FEEDS,
     InputKind.FEED_BROKEN,
+    InputKind.SKIP,
 )
 INPUT_KIND_BYTES = symbol_bytes(_INPUT_KIND)
 INPUT_KIND_OF = symbol_of(_INPUT_KIND)
@@ -340,6 +344,7 @@ _REASON = (
     Reason.STILL_THERE,
     Reason.MORE_RECORDS,
     Reason.EXERCISE_OVER,
+    Reason.SKIPPED,
     Reason.FOLD_ERROR,
     Reason.HELD,
     Reason.NEVER_RAISED,
@@ -398,6 +403,15 @@ _REVIEW_REASON = (
 )
 REVIEW_REASON_BYTES = symbol_bytes(_REVIEW_REASON)
 REVIEW_REASON_OF = symbol_of(_REVIEW_REASON)
+
+_SKIP_STEP = (
+    SkipStep.UNKNOWN,
+    SkipStep.REQUESTED,
+    SkipStep.APPLIED,
+    SkipStep.TOO_LATE,
+)
+SKIP_STEP_BYTES = symbol_bytes(_SKIP_STEP)
+SKIP_STEP_OF = symbol_of(_SKIP_STEP)
 
 _STATUS = (
     Status.UNKNOWN,
