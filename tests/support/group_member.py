@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from streams.clock import Clock
 from streams.kafka.batch import Batch, PartitionPlace
+from streams.kafka.careful_reading import Turn
 from streams.kafka.config import KafkaConfig
 from streams.kafka.group_consumer import SERVE_S, BetweenPolls, ConsumerLimits, GroupConsumer
 from streams.kafka.group_state import GroupState
@@ -29,6 +30,7 @@ class Member:
         most_in_hand: Records of a topic that are handed over and not done.
         commit_interval_s: How often progress is committed.
         between: What runs between two polls.
+        turn: Of the members of a process that counts deaths; None: it counts none.
         clock: Of the member; by default one that is moved by hand, as `clock` of this class.
     """
 
@@ -41,6 +43,7 @@ class Member:
         most_in_hand: int = 1_000,
         commit_interval_s: float = 1e9,
         between: Sequence[BetweenPolls] = (),
+        turn: Turn | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.clock = HandClock()
@@ -67,6 +70,7 @@ class Member:
             commit_limit=lambda topic, partition: self.limits.get(PartitionPlace(topic, partition)),
             between=between,
             make_consumer=self._make_consumer,  # type: ignore[arg-type]
+            turn=turn,
             clock=clock or self.clock.clock,
         )
 
