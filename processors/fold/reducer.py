@@ -34,6 +34,7 @@ from processors.rules.feed_loss import feed_broken
 from processors.rules.occurrence import dead_letter, log_broken
 from processors.rules.planned_work import exercise_change, maintenance_window
 from processors.rules.registry import device_update, policy_update
+from processors.rules.skip import skip_notice
 from processors.rules.timers import due_of, fire
 from processors.state.effect import CountTick, Decision, Effect, RecordReport
 from processors.state.entities import DeviceKey, Timer
@@ -58,6 +59,7 @@ from schemas.fusion_log import (
     Observation,
     PillarFact,
     PolicyRecord,
+    SkipNotice,
     Tick,
 )
 from schemas.partitioning import partition_of
@@ -87,6 +89,7 @@ RECORDS: Mapping[InputKind, type[msgspec.Struct]] = {
     InputKind.CLOCK: ClockNotice,
     InputKind.EXPECTED_FEEDS: ExpectedFeeds,
     InputKind.FEED_BROKEN: FeedBrokenNotice,
+    InputKind.SKIP: SkipNotice,
 }
 """The record that an envelope of a kind carries. A kind that is missing here is not supported."""
 
@@ -108,11 +111,18 @@ RULES: dict[InputKind, Rule] = {
     InputKind.CLOCK: clock_notice,
     InputKind.EXPECTED_FEEDS: feed_expectation,
     InputKind.FEED_BROKEN: feed_broken,
+    InputKind.SKIP: skip_notice,
 }
 """The rule of each kind. Ticks have none: the fold handles them, because each timer is decided about by itself."""
 
-BROADCAST = (InputKind.TICK, InputKind.POLICY, InputKind.FEED_WATERMARK, InputKind.EXPECTED_FEEDS)
-"""Kinds that are sent to every partition, without a zone. So was a FEED_STATUS that carried a watermark."""
+BROADCAST = (
+    InputKind.TICK,
+    InputKind.POLICY,
+    InputKind.FEED_WATERMARK,
+    InputKind.EXPECTED_FEEDS,
+    InputKind.SKIP,
+)
+"""Kinds without a zone, of which each partition gets its own. So was a FEED_STATUS that carried a watermark."""
 
 MAX_FIRED = 200
 """Timers of anything but a red that fire in one tick; the others fire in the next ones, a second apart. A press may

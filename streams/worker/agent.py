@@ -29,6 +29,13 @@ class Agent(Protocol):
         """
 
 
+    async def quarantine(self, batch: Batch) -> Awaitable[object]:
+        """Pass a batch of one record of which workers have died, without decoding it: told, and a dead letter.
+
+        Returns and raises as `process`.
+        """
+
+
 class HotAgent(Protocol):
     """The job of a worker that decides in its consuming thread. It may also have what `HotHooks` and `Hooks` name."""
 
@@ -41,6 +48,13 @@ class HotAgent(Protocol):
 
         Raises:
             CallboxError: The process stops, and the batch is read again.
+        """
+
+
+    def quarantine(self, batch: Batch, work: Work, /) -> None:
+        """Pass a batch of one record of which workers have died: told, and a dead letter.
+
+        Nothing of it is decoded once a worker has died here too (`streams.worker.quarantine.may_be_looked_at`).
         """
 
 
