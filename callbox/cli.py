@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "exercise": "callbox.commands.exercise:exercise",
     "hotlist": "callbox.commands.hotlist:hotlist",
     "incidents": "callbox.commands.incidents:incidents",
+    "log": "callbox.commands.log:log",
     "maintenance": "callbox.commands.maintenance:maintenance",
     "models": "callbox.commands.models:models",
     "policy": "callbox.commands.policy:policy",

@@ -31,6 +31,7 @@ from schemas.codec import decode
 from schemas.enums import InputKind, PillarKind, Reason, SkipStep
 from schemas.fusion_log import FusionInput, PillarFact, SkipNotice
 
+
 class Skips:
     """The skip facts of one partition, as far as its log has been looked at.
 
@@ -106,7 +107,9 @@ def _beginnings() -> tuple[bytes, ...]:
     symbols = [(each.header, each.parsed["fields"][0]["type"]["symbols"]) for each in schemas]
     # A kind is written as twice its index, in one byte as long as there are fewer than 64.
     return tuple(
-        header + bytes([2 * names.index(InputKind.SKIP)]) for header, names in symbols if InputKind.SKIP in names
+        header + bytes([2 * names.index(InputKind.SKIP)])
+        for header, names in symbols
+        if InputKind.SKIP in names
     )
 
 

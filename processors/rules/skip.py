@@ -50,6 +50,4 @@ def skip_notice(state: State, _envelope: FusionInput, notice: SkipNotice) -> Eff
 
 
 def _bounded(actor: Actor) -> Actor:
-    return Actor(
-        name=bounded_id(readable(actor.name)), organisation=bounded_id(readable(actor.organisation))
-    )
+    return Actor(name=bounded_id(readable(actor.name)), organisation=bounded_id(readable(actor.organisation)))

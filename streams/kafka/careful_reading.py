@@ -5,9 +5,9 @@
                                                  │ dies ─► those one by one ─► dies ─► quarantined, and read on
                                                  └ none of them kills ─► "running" is committed ─► as ever
 
-The first death leaves the mark "running", the second one that of a few records, the third one that of one record: three
-deaths in all (docs/adr/0031). What cannot be caught counts like anything else: a segfault, the OOM killer, `os._exit`.
-Whoever ends in good order, or gives a partition away, says so in its last commit; nothing is counted then.
+The first death leaves the mark "running", the second one that of a few records, the third one that of one record:
+three deaths in all (docs/adr/0031). What cannot be caught counts like anything else: a segfault, the OOM killer,
+`os._exit`. Whoever ends in good order, or gives a partition away, says so in its last commit; nothing is counted then.
 
 At most one chunk is under way in a process, so that a death is that of the chunk which is marked. A commit that nobody
 answers holds no press back for long: after `PATIENCE_S` the records are begun without their mark.
@@ -352,7 +352,9 @@ class CarefulReading:
             return _Chunk(place, batch, Mark(True, first, len(batch), reading.deaths), now)
         if first < suspect.first:  # these were processed before: only what lies behind them was marked
             before = sum(record.offset < suspect.first for record in fetched)
-            return _Chunk(place, self._cut(reading, fetched, min(before, reading.size)), self._marks[place], now)
+            return _Chunk(
+                place, self._cut(reading, fetched, min(before, reading.size)), self._marks[place], now
+            )
         batch = self._cut(reading, fetched, 1)
         if suspect.left == 1 and suspect.deaths >= DEATHS:
             batch = Batch(batch[:], batch.start, batch.epoch, deaths=suspect.deaths)

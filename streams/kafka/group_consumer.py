@@ -327,10 +327,7 @@ class GroupConsumer:
                 failed.append((_place(message), error))
                 if error.code() in READ_AGAIN:
                     cut_off.add(_place(message))
-        batches = fetched.cut()
-        if self._partitions.careful is not None:
-            batches = self._partitions.careful.admit(batches)
-        if batches:
+        if batches := self._partitions.admit(fetched.cut()):
             self._hand_over(batches)
             self._unbalanced += len(messages)
             if self._unbalanced >= self._limits.most_in_hand // BALANCE_PARTS:

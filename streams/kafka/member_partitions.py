@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.units import EpochMs
 from streams.clock import Clock, pause
-from streams.kafka.batch import PartitionPlace
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.bounds_lookup import BoundsLookup
 from streams.kafka.careful_reading import CarefulReading, Turn
 from streams.kafka.commit_mark import Mark
@@ -198,6 +198,10 @@ class MemberPartitions:
             self._consumer.resume(begun)  # a pause of an earlier assignment would go on
         return bool(begun)
 
+    def admit(self, batches: list[Batch]) -> list[Batch]:
+        """Of what is fetched: what may be handed over at once. The rest comes from `careful`."""
+        return batches if self.careful is None else self.careful.admit(batches)
+
     def commit(self, *, wait: bool = False) -> None:
         """Commit what is done; what is read carefully is committed as its chunks are begun."""
         careful = self.careful
@@ -331,7 +335,11 @@ class MemberPartitions:
         """Commit what is done without a mark, or with one that says that nobody has died of what is in hand."""
         due = self._state.due(places, self._commit_limit)
         careful = self.careful
-        marks = dict.fromkeys(due, None) if careful is None else {each: careful.last_mark_of(each) for each in places}
+        marks = (
+            dict.fromkeys(due, None)
+            if careful is None
+            else {each: careful.last_mark_of(each) for each in places}
+        )
         for place, mark in marks.items():
             if place in due or careful is None or careful.is_told(place, mark):
                 continue

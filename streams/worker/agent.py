@@ -28,7 +28,6 @@ class Agent(Protocol):
             CallboxError: Here or when what is returned is awaited: the process stops, and the batches are read again.
         """
 
-
     async def quarantine(self, batch: Batch) -> Awaitable[object]:
         """Pass a batch of one record of which workers have died, without decoding it: told, and a dead letter.
 
@@ -49,7 +48,6 @@ class HotAgent(Protocol):
         Raises:
             CallboxError: The process stops, and the batch is read again.
         """
-
 
     def quarantine(self, batch: Batch, work: Work, /) -> None:
         """Pass a batch of one record of which workers have died: told, and a dead letter.

@@ -136,6 +136,7 @@ class _Worker:
             self._commit_limits,
             note_made_anew,
         )
+
         def fail(error: BaseException) -> NoReturn:
             edge.excuse(error)
             stop_now(error)

@@ -58,6 +58,9 @@ def quarantine(context: Context, record: LogRecord, deaths: int) -> list[Produce
     return [
         context.reject(record, Cause.QUARANTINED, f"{deaths} workers ended at it"),
         fact(
-            InputKind.DEAD_LETTER, fingerprint("dead-letter", topic, partition, offset), UNASSIGNED_ZONE, notice
+            InputKind.DEAD_LETTER,
+            fingerprint("dead-letter", topic, partition, offset),
+            UNASSIGNED_ZONE,
+            notice,
         ),
     ]

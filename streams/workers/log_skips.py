@@ -90,7 +90,9 @@ class LogSkips:
     def _of_deaths(self, batch: Batch) -> SkipNotice:
         record = batch[0]
         is_blind = not may_be_looked_at(batch.deaths)
-        if not is_blind:  # before it is written: if this kills too, the next worker writes that nobody may look
+        if (
+            not is_blind
+        ):  # before it is written: if this kills too, the next worker writes that nobody may look
             entry = LogEntry(record.offset, record.timestamp_ms, record.key, record.value)
             red_of(new_state(batch.partition, self._context.partitions[FUSION_INPUT]), entry)
         return SkipNotice(

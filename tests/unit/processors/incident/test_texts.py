@@ -50,6 +50,7 @@ OCCURS: dict[Reason, set[Hazard]] = {
     Reason.FOLD_ERROR: {_CALL},
     Reason.REGRADED: EMERGENCIES,
     Reason.FEED_FAULT: {Hazard.FEED_FAULT},
+    Reason.SKIPPED: {Hazard.FEED_FAULT},
     Reason.LOG_BROKEN: {Hazard.LOG_BROKEN},
     Reason.FEED_BROKEN: {Hazard.FEED_BROKEN},
     Reason.SITE_SILENT: {Hazard.SITE_COMM_FAIL},

@@ -22,7 +22,9 @@ def test_a_mark_is_read_back(mark: Mark) -> None:
     assert read_mark(str(mark)) == mark
 
 
-@pytest.mark.parametrize("text", ["", "u", "u1.2", "x1.2.3", "u-1.2.3", "u1.2.3 ", "u1.2.100", "u²1.2.3", "12"])
+@pytest.mark.parametrize(
+    "text", ["", "u", "u1.2", "x1.2.3", "u-1.2.3", "u1.2.3 ", "u1.2.100", "u²1.2.3", "12"]
+)
 def test_other_text_is_no_mark(text: str) -> None:
     assert read_mark(text) is None
 
