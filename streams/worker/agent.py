@@ -93,6 +93,7 @@ class Hooks:
         every_second: What is due once a second.
         is_ready: Whether it has everything it needs to process what comes; asked after `start`.
         clocks_agree: Whether this machine's clock is the broker's, as far as is known.
+        keeps_snapshots: Whether its state can be saved, as far as is known.
         is_restoring: Whether it reads what it needs before it can go on: that may take longer than a watchdog allows.
         finish: The last thing before the process ends in good order.
     """
@@ -101,6 +102,7 @@ class Hooks:
     every_second: Callable[[], Awaitable[Any]] = _nothing
     is_ready: Callable[[], bool] = _yes
     clocks_agree: Callable[[], bool] = _yes
+    keeps_snapshots: Callable[[], bool] = _yes
     is_restoring: Callable[[], bool] = _no
     finish: Callable[[], Awaitable[Any]] = _nothing
 

@@ -159,6 +159,10 @@ class FusionAgent:
         """Our clock is the broker's, by the ticks that were delivered last."""
         return self._ticks.clocks_agree()
 
+    def keeps_snapshots(self) -> bool:
+        """The states can be saved: not where several attempts in a row have failed."""
+        return self._snapshots.are_kept(self._context.assignment())
+
     def is_restoring(self) -> bool:
         """A state is being read from a snapshot and the rest of the log."""
         return (restoring := self._restoring) is not None and not restoring.done()

@@ -79,8 +79,8 @@ class KillHarness:
     def __init__(self, bootstrap: str, folder: Path, pillars: int) -> None:
         self.kafka = KafkaConfig(bootstrap=bootstrap)
         self._folder = folder
-        self._config = folder / "callbox.toml"
-        self._config.write_text(CONFIG.format(bootstrap=bootstrap, session_ms=SESSION_MS))
+        self.config = folder / "callbox.toml"
+        self.config.write_text(CONFIG.format(bootstrap=bootstrap, session_ms=SESSION_MS))
         self._workers: list[WorkerProcess] = []
         self.confirmed: set[str] = set()
         topics.apply(self.kafka, i_lose_order=False)
@@ -97,7 +97,7 @@ class KillHarness:
         port = free_port()
         worker = WorkerProcess(
             name,
-            self._config,
+            self.config,
             http_port=port,
             log_file=self._folder / f"{name}-{port}.log",
             environment={fail_points.VARIABLE: fail_point} if fail_point else {},
