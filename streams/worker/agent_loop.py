@@ -82,7 +82,8 @@ class AgentLoop:
         if not deadly:
             return await self._agent.process(batches)
         begun = [await self._agent.quarantine(batch) for batch in deadly]
-        begun.append(await self._agent.process([batch for batch in batches if not batch.deaths]))
+        if others := [batch for batch in batches if not batch.deaths]:
+            begun.append(await self._agent.process(others))
         return asyncio.gather(*begun)
 
     async def _finish(self, under_way: asyncio.Queue[UnderWay], places: asyncio.Semaphore) -> None:

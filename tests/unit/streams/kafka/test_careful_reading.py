@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.errors import DeliveryFailed
+from streams.clock import SYSTEM_CLOCK, pause
 from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.careful_reading import DEATHS, FIRST_CHUNK, LARGEST_CHUNK, PATIENCE_S, Turn
 from streams.kafka.commit_mark import RUNNING, Mark
+from streams.kafka.errors import RecordUndeliverable
 from streams.kafka.partition_start import Commit, read_commit, write_metadata
 from tests.support.fake_consumer import FakeBroker
 from tests.support.group_member import PLACE, SECOND, TOPIC, Member
@@ -278,3 +281,49 @@ def test_two_members_of_a_process_never_have_a_chunk_under_way_at_once() -> None
     assert not turn.take(second)
     turn.release(first)
     assert turn.take(second)
+
+
+# --- ends that are not the record's fault -------------------------------------------------------------------------
+
+
+class Failing:
+    """What runs between two polls fails as soon as something is handed over."""
+
+    has_under_way = False
+
+    def __init__(self, member: list[Member], failure: Exception) -> None:
+        self._member, self._failure = member, failure
+
+    def step(self, wait_s: float) -> float:
+        if self._member and self._member[0].handed_over:
+            raise self._failure
+        return wait_s
+
+    def serve(self, wait_s: float = 0.0) -> None:
+        pass
+
+
+def failed_with(failure: Exception) -> Commit:
+    """What the group's commit says after a worker has failed in its first chunk."""
+    workers = Workers(PLACE, deadly={(PLACE, 5)})
+    workers.append(PLACE, 9)
+    assert not workers.run()
+    holder: list[Member] = []
+    member = Member(turn=Turn(), between=[Failing(holder, failure)], clock=SYSTEM_CLOCK)
+    holder.append(member)
+    member.use(workers.broker)
+    member.consumer.on_idle = member.consumer.answer_commits
+    member.consumer.give(PLACE)
+    member.group_consumer.start()
+    while not member.failures:  # the thread ends with it
+        pause(0.01)
+    return workers.commit_of()
+
+
+def test_a_worker_that_ends_for_want_of_a_broker_has_not_died_of_the_record() -> None:
+    assert failed_with(DeliveryFailed("no replica in sync")).mark == Mark(False, 0, 9, 1)
+
+
+@pytest.mark.parametrize("failure", [RecordUndeliverable("too large"), RuntimeError("a bug")])
+def test_a_worker_that_ends_because_of_what_it_made_of_a_record_has_died_of_it(failure: Exception) -> None:
+    assert failed_with(failure).mark == Mark(True, 0, 9, 1)
