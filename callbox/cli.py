@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "hotlist": "callbox.commands.hotlist:hotlist",
     "incidents": "callbox.commands.incidents:incidents",
     "keys": "callbox.commands.keys:keys",
+    "log": "callbox.commands.log:log",
     "maintenance": "callbox.commands.maintenance:maintenance",
     "models": "callbox.commands.models:models",
     "policy": "callbox.commands.policy:policy",

@@ -2,13 +2,20 @@
 
 `fusion.delivered:40` ends a fusion worker with SIGKILL the 40th time that batches are delivered and not committed: the
 window in which a crash must repeat and must not lose.
+`alarms.record:press-7` ends an alarms worker whenever it is to process a record that contains these bytes, and
+`fusion.rule:press-7` a fusion worker whenever it folds a fact of such an id, live or while it restores a state.
 """
 
 import os
 import signal
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, Self
 
+from processors.fold.reducer import RULES, Rule
+from processors.state.effect import Effect
+from processors.state.partition_state import State
+from schemas.fusion_log import FusionInput
 from streams.kafka.batch import Batch
 from streams.worker.agent import HotAgent, MakeAgent
 from streams.worker.work import Work
@@ -17,6 +24,8 @@ VARIABLE: Final = "CALLBOX_FAIL_POINT"
 """Read by `callbox_testkit.worker` only; `callbox worker` takes no notice of it."""
 
 _DELIVERED: Final = ".delivered"
+_RECORD: Final = ".record"
+_RULE: Final = ".rule"
 
 
 def _kill_this_process() -> None:
@@ -55,6 +64,90 @@ class FailPoint:
             self._kill()
 
 
+class DeadlyRecord:
+    """Bytes of a record that are the end of each worker which processes it, like those at which a parser dies.
+
+    Args:
+        worker: Which worker.
+        content: The bytes.
+        is_folded: Whether it is the rule that ends the worker, and the record is one of the log.
+        kill: Ends the process.
+    """
+
+    def __init__(
+        self,
+        worker: str,
+        content: bytes,
+        *,
+        is_folded: bool = False,
+        kill: Callable[[], None] = _kill_this_process,
+    ) -> None:
+        self.worker, self.is_folded = worker, is_folded
+        self._content, self._kill = content, kill
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `WORKER.record:TEXT` or `WORKER.rule:TEXT`.
+
+        Raises:
+            ValueError: It is written otherwise.
+        """
+        name, _, content = text.partition(":")
+        worker, _, what = name.rpartition(".")
+        if not (worker and content) or f".{what}" not in {_RECORD, _RULE}:
+            raise ValueError(f"{text!r} is no deadly record: WORKER.record:TEXT or WORKER.rule:TEXT")
+        return cls(worker, content.encode(), is_folded=f".{what}" == _RULE)
+
+    def meet(self, content: bytes) -> None:
+        """The worker looks at this; end here if it is what kills."""
+        if self._content in content:
+            self._kill()
+
+
+def requested_deadly_record(environment: Mapping[str, str]) -> DeadlyRecord | None:
+    """What the environment asks for; None where it asks for a fail point or for nothing.
+
+    Raises:
+        ValueError: It is none.
+    """
+    text = environment.get(VARIABLE, "")
+    is_other = not text.partition(":")[0].endswith((_RECORD, _RULE))
+    return None if is_other else DeadlyRecord.parse(text)
+
+
+def ended_by(make_agent: MakeAgent, deadly: DeadlyRecord) -> MakeAgent:
+    """Make the same agent, in a process that a record ends."""
+    if deadly.is_folded:
+        for kind, rule in RULES.items():
+            RULES[kind] = partial(_meet_and_decide, rule, deadly)
+        return make_agent
+    return lambda context: _MeetingAgent(make_agent(context), deadly)
+
+
+def _meet_and_decide(
+    rule: Rule, deadly: DeadlyRecord, state: State, envelope: FusionInput, record: Any
+) -> Effect:
+    deadly.meet(envelope.event_id.encode())
+    return rule(state, envelope, record)
+
+
+class _MeetingAgent:
+    """An agent that a record ends, be it hot or not; everything else is the shipped one's."""
+
+    def __init__(self, agent: Any, deadly: DeadlyRecord) -> None:
+        self._agent, self._deadly = agent, deadly
+
+    def process(self, batches: Any, *work: Work) -> Any:
+        """Process a batch, or batches; the end is before the first of them is decided about."""
+        for batch in batches if not work else [batches]:
+            for record in batch:
+                self._deadly.meet(record.value or b"")
+        return self._agent.process(batches, *work)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._agent, name)
+
+
 def requested_fail_point(environment: Mapping[str, str]) -> FailPoint | None:
     """What the environment asks for.
 
@@ -62,7 +155,8 @@ def requested_fail_point(environment: Mapping[str, str]) -> FailPoint | None:
         ValueError: It is no fail point.
     """
     text = environment.get(VARIABLE)
-    return FailPoint.parse(text) if text else None
+    is_record = text and text.partition(":")[0].endswith((_RECORD, _RULE))
+    return FailPoint.parse(text) if text and not is_record else None
 
 
 def killed_at(make_agent: MakeAgent, fail_point: FailPoint) -> MakeAgent:

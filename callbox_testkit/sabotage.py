@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
+from processors.fold.skipping import Skips
 from processors.state.partition_state import State, new_state
 from schemas.alert import Alert
 from schemas.codec import decode, encode
@@ -204,4 +205,4 @@ def empty_state(
     """Stands for `streams.state.restore.restore`: nothing is read, the state at the committed offset is empty."""
     state = new_state(partition, partitions)
     state.offset = committed
-    return Restored(state, topic_id="", broken=None)
+    return Restored(state, topic_id="", broken=None, skips=Skips())

@@ -16,7 +16,7 @@ from callbox.cli import cli, run
 from callbox.commands.worker import start_worker
 from callbox.commands.worker import worker as shipped
 from callbox.invocation import Invocation
-from callbox_testkit.fail_points import killed_at, requested_fail_point
+from callbox_testkit.fail_points import ended_by, killed_at, requested_deadly_record, requested_fail_point
 from callbox_testkit.sabotage import requested_sabotage, sabotaged
 from streams.worker.agent import MakeAgent
 from streams.worker.spec import WORKERS
@@ -35,6 +35,8 @@ def substituted(name: str, make_agent: MakeAgent, environment: Mapping[str, str]
         make_agent = sabotaged(make_agent, sabotage)
     if (fail_point := requested_fail_point(environment)) and fail_point.worker == name:
         make_agent = killed_at(make_agent, fail_point)
+    if (deadly := requested_deadly_record(environment)) and deadly.worker == name:
+        make_agent = ended_by(make_agent, deadly)
     return make_agent
 
 

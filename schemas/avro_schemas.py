@@ -35,6 +35,7 @@ from schemas.fusion_log import (
     Observation,
     PillarFact,
     PolicyRecord,
+    SkipNotice,
     Tick,
 )
 from schemas.hotlist import HotlistEntry, VerificationRequest
@@ -68,6 +69,7 @@ SCHEMA_FILES: Mapping[type[msgspec.Struct], str] = {
     PlateRead: "plate_read",
     PolicyRecord: "policy_record",
     RegistryDevice: "registry_device",
+    SkipNotice: "skip_notice",
     Tick: "tick",
     VerificationRequest: "verification_request",
 }

@@ -95,6 +95,16 @@ class InputKind(StrEnum):
     CLOCK = "clock"
     EXPECTED_FEEDS = "expected_feeds"
     FEED_BROKEN = "feed_broken"
+    SKIP = "skip"
+
+
+class SkipStep(StrEnum):
+    """How far it has come that a record of the log is skipped: who asks for it does not decide it, the fold does."""
+
+    UNKNOWN = "UNKNOWN"
+    REQUESTED = "requested"
+    APPLIED = "applied"
+    TOO_LATE = "too_late"
 
 
 class Hazard(StrEnum):
@@ -353,6 +363,7 @@ class Reason(StrEnum):
     EXERCISE_OVER = "exercise_over"
     SECOND_PERSON_WANTED = "second_person_wanted"
     SECOND_PERSON_LAPSED = "second_person_lapsed"
+    SKIPPED = "skipped"
     FOLD_ERROR = "fold_error"
     # No alert is issued.
     HELD = "held"

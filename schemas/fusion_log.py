@@ -3,7 +3,7 @@
 import msgspec
 
 from schemas.ack import Actor
-from schemas.enums import AckReason, Feed, FeedState, Hazard, InputKind, PillarKind
+from schemas.enums import AckReason, Feed, FeedState, Hazard, InputKind, PillarKind, SkipStep
 from schemas.errors import Cause
 from schemas.units import EpochMs
 
@@ -356,6 +356,33 @@ class ExpectedFeeds(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     revision: int
     topics: tuple[str, ...]
+
+
+class SkipNotice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A record of the log is not folded, because a worker died of it or a person says so.
+
+    Attributes:
+        partition: Its partition, which is that of this record too.
+        offset: Its offset, which is below that of this record.
+        step: A person asks for it (`requested`); a worker has found this before it came to the record and skips it
+            (`applied`); the record was folded before anybody asked (`too_late`).
+        cause: A person says so (`skipped`), or workers died of the record (`quarantined`).
+        reason: Why, as the person has put it; empty for a quarantine.
+        actor: Who asks for it; null for a quarantine.
+        worker: Which worker applies it, and on which machine; empty for a request.
+        at: When, by the clock of the machine that wrote this.
+        blind: Nobody may look into the record: no alert is made from it even if it is a press.
+    """
+
+    partition: int
+    offset: int
+    step: SkipStep
+    cause: Cause
+    reason: str = ""
+    actor: Actor | None = None
+    worker: str = ""
+    at: EpochMs
+    blind: bool = False
 
 
 class FusionSnapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):

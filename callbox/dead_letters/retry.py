@@ -61,6 +61,10 @@ UNFIXABLE_CAUSES: Final = frozenset(
 _ENVELOPE_BYTES: Final = 256  # Kafka's batch and record headers have about 80
 
 
+DEADLY_CAUSES: Final = frozenset({Cause.QUARANTINED, Cause.SKIPPED})
+"""Workers died of a record with one of these causes, or a person had it passed: it is not even decoded here."""
+
+
 class Original(NamedTuple):
     """The rejected record, as it was written."""
 
@@ -199,6 +203,8 @@ def _obstacle(dead_letter: DeadLetter, value: bytes | None, devices: Collection[
     """Why a worker would reject the record again, as far as this release can tell."""
     if dead_letter.cause in UNFIXABLE_CAUSES:
         return f"{dead_letter.cause}, and neither the registry nor another release mends that"
+    if dead_letter.cause in DEADLY_CAUSES:
+        return f"{dead_letter.cause}: workers end at it until a release mends that"
     try:
         device_id = _DEVICE_OF[base_of(dead_letter.topic)](value, dead_letter.appended_at)
     except DecodeError as error:

@@ -34,6 +34,11 @@ COMMANDS: Final = (
         ("callbox policy apply",),
         "READ on `fusion.input.v1` and `fusion.snapshot.v1`, WRITE on `fusion.input.v1`",
     ),
+    (("callbox log show",), "READ on `fusion.input.v1`"),
+    (
+        ("callbox log skip",),
+        "READ and WRITE on `fusion.input.v1`, DESCRIBE on the group `callbox.fusion`",
+    ),
     (("callbox policy show",), "READ on `fusion.input.v1` and `fusion.snapshot.v1`"),
     (("callbox hotlist apply",), "READ and WRITE on `vehicle.hotlist.v1`"),
     (("callbox incidents list", "callbox incidents show"), "READ on `dispatch.incident.v1`"),

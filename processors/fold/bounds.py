@@ -77,6 +77,7 @@ TEXTS: Final = {
     "note": NOTE_LENGTH + 1,
     "name": ID_LENGTH,
     "organisation": ID_LENGTH,
+    "reason": NOTE_LENGTH,
     "rule": RULE_LENGTH,
     **dict.fromkeys(("headline", "description", "instruction"), TEXT_LENGTH),
 }

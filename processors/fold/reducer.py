@@ -38,6 +38,7 @@ from processors.rules.feed_loss import feed_broken
 from processors.rules.occurrence import dead_letter, log_broken, unexpected_writer
 from processors.rules.planned_work import exercise_change, maintenance_window
 from processors.rules.registry import device_update, policy_update
+from processors.rules.skip import skip_notice
 from processors.rules.timers import due_of, fire
 from processors.state.effect import CountTick, Decision, Effect, RecordReport
 from processors.state.entities import DeviceKey, Timer
@@ -62,6 +63,7 @@ from schemas.fusion_log import (
     Observation,
     PillarFact,
     PolicyRecord,
+    SkipNotice,
     Tick,
 )
 from schemas.ids import bounded_id
@@ -92,6 +94,7 @@ RECORDS: Mapping[InputKind, type[msgspec.Struct]] = {
     InputKind.CLOCK: ClockNotice,
     InputKind.EXPECTED_FEEDS: ExpectedFeeds,
     InputKind.FEED_BROKEN: FeedBrokenNotice,
+    InputKind.SKIP: SkipNotice,
 }
 """The record that an envelope of a kind carries. A kind that is missing here is not supported."""
 
@@ -113,11 +116,18 @@ RULES: dict[InputKind, Rule] = {
     InputKind.CLOCK: clock_notice,
     InputKind.EXPECTED_FEEDS: feed_expectation,
     InputKind.FEED_BROKEN: feed_broken,
+    InputKind.SKIP: skip_notice,
 }
 """The rule of each kind. Ticks have none: the fold handles them, because each timer is decided about by itself."""
 
-BROADCAST = (InputKind.TICK, InputKind.POLICY, InputKind.FEED_WATERMARK, InputKind.EXPECTED_FEEDS)
-"""Kinds that are sent to every partition, without a zone. So was a FEED_STATUS that carried a watermark."""
+BROADCAST = (
+    InputKind.TICK,
+    InputKind.POLICY,
+    InputKind.FEED_WATERMARK,
+    InputKind.EXPECTED_FEEDS,
+    InputKind.SKIP,
+)
+"""Kinds without a zone, of which each partition gets its own. So was a FEED_STATUS that carried a watermark."""
 
 REFUSED = {
     InputKind.POLICY: Reason.POLICY_REFUSED,

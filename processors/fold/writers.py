@@ -75,7 +75,7 @@ PERMITS: Final[Mapping[str, Permit]] = {
         frozenset({PLATE_READS, REGISTRY, HOTLIST}),
     ),
     Writer.FUSION: Permit(
-        frozenset({*_OF_EVERY_WORKER, InputKind.TICK, InputKind.LOG_BROKEN}),
+        frozenset({*_OF_EVERY_WORKER, InputKind.TICK, InputKind.LOG_BROKEN, InputKind.SKIP}),
         frozenset({FUSION_INPUT}),
     ),
 }

@@ -155,6 +155,11 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "A record of the feed could not be used and is now a dead letter. Device: {device}.",
         "该数据源的一条记录无法使用，已转为死信。设备：{device}。",
     ),
+    (None, Reason.SKIPPED): Wording(
+        "A record was passed without being read, because processes ended at it or a person said so. It lies at "
+        "{device}.",
+        "一条记录未经读取即被跳过，原因是处理进程在此终止或有人要求跳过。其位置：{device}。",
+    ),
     (None, Reason.MORE_RECORDS): Wording(
         "More such records have come: {count} so far.", "此类记录继续出现，至今共 {count} 条。"
     ),

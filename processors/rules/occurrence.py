@@ -24,11 +24,19 @@ from processors.state.entities import Incident
 from processors.state.event_ids import EventIdWindow, add_event, add_in_order, check_event
 from processors.state.partition_state import State, unassigned_zone
 from processors.state.record_loss import RecordLoss, record_loss, with_notice
+from schemas.ack import Actor
 from schemas.alert import Source
 from schemas.enums import Action, Feed, Hazard, IncidentState, Reason
 from schemas.errors import Cause
 from schemas.fusion_log import DeadLetterNotice, FeedBrokenNotice, FusionInput, LogBrokenNotice
-from schemas.topics import FUSION_INPUT, PILLAR_EVENTS, gateway_of
+from schemas.topics import (
+    FRAMES,
+    FUSION_INPUT,
+    PLATE_READS,
+    base_of,
+    gateway_of,
+    organisation_of,
+)
 from schemas.units import EpochMs
 
 _FAULT = ASSESSMENTS[Hazard.FEED_FAULT]
@@ -39,10 +47,20 @@ _REASONS = {
     Hazard.FEED_BROKEN: Reason.FEED_BROKEN,
 }
 
+SKIPS = frozenset({Cause.QUARANTINED, Cause.SKIPPED})
+"""Causes of records that were passed unread."""
+
 
 def may_hold_presses(topic: str) -> bool:
     """Whether records of a topic may be presses."""
     return topic == FUSION_INPUT or gateway_of(topic) is not None
+
+
+def _is_consumed(topic: str) -> bool:
+    """Whether workers consume a topic, beside the log."""
+    return (
+        gateway_of(topic) is not None or organisation_of(topic) is not None or topic in {FRAMES, PLATE_READS}
+    )
 
 
 class Occurrence(NamedTuple):
@@ -56,7 +74,10 @@ class Occurrence(NamedTuple):
         event_id: Equal in every copy.
         name: The name of its incident.
         at: When it happened.
-        device_id: The device that the record names; empty where there is none.
+        device_id: The device that the record names, or the place of a record that was passed; empty where there is
+            neither.
+        actor: Who has asked for it, or None.
+        note: Why, in their words, or None.
         notice: The notice of records that were never read; None for another hazard.
     """
 
@@ -68,7 +89,14 @@ class Occurrence(NamedTuple):
     name: str
     at: EpochMs
     device_id: str = ""
+    actor: Actor | None = None
+    note: str | None = None
     notice: FeedBrokenNotice | None = None
+
+    @property
+    def is_skip(self) -> bool:
+        """Whether a record was passed unread, because workers died of it or a person says so."""
+        return self.cause in SKIPS
 
     @property
     def may_be_press(self) -> bool:
@@ -77,20 +105,25 @@ class Occurrence(NamedTuple):
 
 
 def dead_letter(state: State, envelope: FusionInput, notice: DeadLetterNotice) -> Effect:
-    """Report a record of the pillar feed that could not be used; one of another feed cannot have been a press."""
-    if notice.feed is not Feed.PILLARS:
+    """Report a record of the pillar feed that could not be used; one of another feed cannot have been a press.
+
+    A record of which workers died is reported whatever the feed: somebody has to look at it.
+    """
+    is_quarantined = notice.cause is Cause.QUARANTINED
+    if notice.feed is not Feed.PILLARS and not is_quarantined:
         return Effect(Reason.FEED_STATUS)
-    if gateway_of(notice.topic) is None:
+    if not (_is_consumed(notice.topic) if is_quarantined else gateway_of(notice.topic) is not None):
         return Effect(Reason.NOT_SUPPORTED)
+    place = f"{notice.topic}/{notice.partition}/{notice.offset}"
     occurrence = Occurrence(
         hazard=Hazard.FEED_FAULT,
         feed=notice.feed,
-        topic=PILLAR_EVENTS,  # also of a gateway's own topic: one incident for each cause
+        topic=base_of(notice.topic),  # also of a gateway's own topic: one incident for each cause
         cause=notice.cause,
         event_id=f"{notice.topic}:{notice.partition}:{notice.offset}",
-        name=f"{PILLAR_EVENTS}:{notice.cause}",
-        at=notice.at,
-        device_id=notice.device_id,
+        name=f"{base_of(notice.topic)}:{notice.cause}",
+        at=state.now if is_quarantined else notice.at,  # it may have waited for days: it is told all the same
+        device_id=place if is_quarantined else notice.device_id,
     )
     return report_occurrence(state, envelope.zone, occurrence)
 
@@ -167,11 +200,13 @@ def report_occurrence(state: State, zone: str, occurrence: Occurrence) -> Effect
         return _joined(state, joined, occurrence).after(put)
     context = AlertContext(
         action=Action.RAISE,
-        reason=_REASONS[occurrence.hazard],
+        reason=Reason.SKIPPED if occurrence.is_skip else _REASONS[occurrence.hazard],
         cause=(occurrence.feed, occurrence.topic, occurrence.event_id),
         at=state.now,
         policy_version=state.policy_version,
         is_alarm=True,
+        actor=occurrence.actor,
+        note=occurrence.note,
     )
     return raise_incident(state, _fault_of(state, zone, occurrence), context, None)[1].after(put)
 

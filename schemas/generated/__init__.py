@@ -44,6 +44,7 @@ from schemas.fusion_log import (
     Observation,
     PillarFact,
     PolicyRecord,
+    SkipNotice,
     Tick,
 )
 from schemas.generated.ack import (
@@ -91,6 +92,7 @@ from schemas.generated.fusion_log import (
     read_observation,
     read_pillar_fact,
     read_policy_record,
+    read_skip_notice,
     read_tick,
     write_camera_alive,
     write_clock_notice,
@@ -108,6 +110,7 @@ from schemas.generated.fusion_log import (
     write_observation,
     write_pillar_fact,
     write_policy_record,
+    write_skip_notice,
     write_tick,
 )
 from schemas.generated.hotlist import (
@@ -156,6 +159,7 @@ WRITERS: dict[type[msgspec.Struct], Callable[[Any], bytes]] = {
     PlateRead: write_plate_read,
     PolicyRecord: write_policy_record,
     RegistryDevice: write_registry_device,
+    SkipNotice: write_skip_notice,
     Tick: write_tick,
     VerificationRequest: write_verification_request,
 }
@@ -187,6 +191,7 @@ READERS: dict[type[msgspec.Struct], Callable[[Any], Any]] = {
     PlateRead: read_plate_read,
     PolicyRecord: read_policy_record,
     RegistryDevice: read_registry_device,
+    SkipNotice: read_skip_notice,
     Tick: read_tick,
     VerificationRequest: read_verification_request,
 }

@@ -80,7 +80,7 @@ from schemas.generated.symbols import (
     URGENCY_OF,
 )
 
-ALERT_HEADER = b"\xc3\x01\x4f\x70\xbc\x25\x17\x75\x2e\x03"
+ALERT_HEADER = b"\xc3\x01\x22\x62\x33\x91\x61\x8e\x7b\x9d"
 
 
 def write_prior_alert(record: PriorAlert) -> bytes:

@@ -31,7 +31,7 @@ from schemas.generated.symbols import (
     CAUSE_OF,
 )
 
-DEAD_LETTER_HEADER = b"\xc3\x01\xba\xcd\xb2\xbb\xcc\xbb\x2d\xf1"
+DEAD_LETTER_HEADER = b"\xc3\x01\xdc\x89\x9a\x8b\x28\xcd\x4e\x4d"
 
 
 def write_dead_letter(record: DeadLetter) -> bytes:

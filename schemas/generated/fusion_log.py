@@ -51,6 +51,7 @@ from schemas.fusion_log import (
     Period,
     PillarFact,
     PolicyRecord,
+    SkipNotice,
     Tick,
 )
 from schemas.generated.ack import (
@@ -72,24 +73,27 @@ from schemas.generated.symbols import (
     INPUT_KIND_OF,
     PILLAR_KIND_BYTES,
     PILLAR_KIND_OF,
+    SKIP_STEP_BYTES,
+    SKIP_STEP_OF,
 )
 
 CAMERA_ALIVE_HEADER = b"\xc3\x01\xf5\xc5\xda\x35\x8d\x55\x94\x45"
 CLOCK_NOTICE_HEADER = b"\xc3\x01\xaf\xe2\x0a\xf2\x39\x0f\x47\x7c"
-DEAD_LETTER_NOTICE_HEADER = b"\xc3\x01\x0d\x6b\xce\x40\x75\xdc\x4f\xa3"
+DEAD_LETTER_NOTICE_HEADER = b"\xc3\x01\x1b\xab\x0b\x15\xee\xd9\x95\xce"
 EXERCISE_NOTICE_HEADER = b"\xc3\x01\x83\xdf\xfd\xb1\x0e\x58\x19\x7c"
 EXPECTED_FEEDS_HEADER = b"\xc3\x01\xd7\x85\xd5\xe4\x3d\x3a\xb8\x17"
-FEED_BROKEN_NOTICE_HEADER = b"\xc3\x01\x3a\xa2\x9b\x55\x9b\xef\xc4\x2d"
-FEED_STATUS_HEADER = b"\xc3\x01\xbf\xcb\x9c\x38\x05\x4f\x64\x9c"
+FEED_BROKEN_NOTICE_HEADER = b"\xc3\x01\x35\x45\x44\x0a\xad\x83\xf3\x8d"
+FEED_STATUS_HEADER = b"\xc3\x01\xa5\xec\x63\xe9\x09\x5f\x10\xdf"
 FEED_WATERMARK_HEADER = b"\xc3\x01\x17\xa8\x46\xe2\x2d\x8c\x58\xe9"
-FUSION_INPUT_HEADER = b"\xc3\x01\x0e\x18\x81\x87\x77\xb3\x80\xf7"
+FUSION_INPUT_HEADER = b"\xc3\x01\xb5\xde\x42\xba\x1a\x0d\x5a\x51"
 FUSION_SNAPSHOT_HEADER = b"\xc3\x01\xaa\xdb\xad\x02\xe0\x6f\xe2\x27"
 LIST_AGE_HEADER = b"\xc3\x01\x5f\xdc\x08\x35\x6c\x03\x4b\x97"
-LOG_BROKEN_NOTICE_HEADER = b"\xc3\x01\xe7\x97\xd1\x79\x16\x84\x8d\xde"
+LOG_BROKEN_NOTICE_HEADER = b"\xc3\x01\xfc\x48\xa2\xb5\x22\x52\xc4\x9c"
 MAINTENANCE_WINDOW_HEADER = b"\xc3\x01\x3a\x72\xaa\x03\x1e\x5f\x8a\x67"
 OBSERVATION_HEADER = b"\xc3\x01\x0c\xf2\x90\x0d\x29\xb4\x82\x12"
 PILLAR_FACT_HEADER = b"\xc3\x01\xdf\x36\x2b\xcd\xc0\x96\xaa\x0a"
 POLICY_RECORD_HEADER = b"\xc3\x01\x38\x2a\xfa\x58\x85\xff\x9f\xf5"
+SKIP_NOTICE_HEADER = b"\xc3\x01\xe6\xe3\x8a\x19\x27\x9e\x28\x33"
 TICK_HEADER = b"\xc3\x01\xf0\x0e\x5f\x95\xa5\xc6\x76\xa3"
 
 
@@ -1382,6 +1386,103 @@ def read_policy_record(data: bytes) -> PolicyRecord:
         version=version,
         revision=revision,
         content=content,
+    )
+
+
+def write_skip_notice(record: SkipNotice) -> bytes:
+    """Write `SkipNotice`, with its header."""
+    partition = record.partition
+    offset = record.offset
+    step = record.step
+    cause = record.cause
+    reason = record.reason
+    actor = record.actor
+    worker = record.worker
+    at = record.at
+    blind = record.blind
+    if type(record) is not SkipNotice:
+        raise Unusual
+    if not (type(reason)
+            is type(worker)
+            is str):
+        raise Unusual
+    if not (type(partition)
+            is type(offset)
+            is type(at)
+            is int):
+        raise Unusual
+    if type(blind) is not bool:
+        raise Unusual
+    return b"".join(
+        (
+            SKIP_NOTICE_HEADER,
+            long_bytes(partition),
+            long_bytes(offset),
+            SKIP_STEP_BYTES[step],
+            CAUSE_BYTES[cause],
+            SIZE[len(raw := reason.encode())],
+            raw,
+            NULL if actor is None else VALUE + write_actor(actor),
+            SIZE[len(raw := worker.encode())],
+            raw,
+            long_bytes(at),
+            FLAG[blind],
+        )
+    )
+
+
+def read_skip_notice(data: bytes) -> SkipNotice:
+    """Read `SkipNotice`, with its header."""
+    if type(data) is not bytes or data[:HEADER_BYTES] != SKIP_NOTICE_HEADER:
+        raise Unusual
+    pos = HEADER_BYTES
+    size = data[pos]
+    pos += 1
+    if size > LAST_OF_BYTE:
+        size, pos = read_zigzag(data, pos - 1)
+    partition = size >> 1 ^ -(size & 1)
+    size = data[pos]
+    pos += 1
+    if size > LAST_OF_BYTE:
+        size, pos = read_zigzag(data, pos - 1)
+    offset = size >> 1 ^ -(size & 1)
+    step = SKIP_STEP_OF[data[pos]]
+    cause = CAUSE_OF[data[pos + 1]]
+    pos += 2
+    end = pos + STRING[data[pos]]
+    if end == pos:
+        reason, pos = read_long_string(data, pos)
+    else:
+        reason = data[pos + 1 : end].decode()
+        pos = end
+    actor = None
+    branch = data[pos]
+    pos += 1
+    if branch:
+        if branch != OF_VALUE:
+            raise Unusual
+        actor, pos = read_actor(data, pos)
+    end = pos + STRING[data[pos]]
+    if end == pos:
+        worker, pos = read_long_string(data, pos)
+    else:
+        worker = data[pos + 1 : end].decode()
+        pos = end
+    at, pos = read_time(data, pos)
+    blind = data[pos] != 0
+    pos += 1
+    if pos != len(data):
+        raise Unusual
+    return SkipNotice(
+        partition=partition,
+        offset=offset,
+        step=step,
+        cause=cause,
+        reason=reason,
+        actor=actor,
+        worker=worker,
+        at=at,
+        blind=blind,
     )
 
 

@@ -30,6 +30,7 @@ from schemas.enums import (
     Purpose,
     Reason,
     ReviewReason,
+    SkipStep,
     Status,
     Tier,
     Urgency,
@@ -136,6 +137,8 @@ _CAUSE = (
     Cause.LOG_TRUNCATED,
     Cause.FOREIGN_MEMBER,
     Cause.UNEXPECTED_WRITER,
+    Cause.QUARANTINED,
+    Cause.SKIPPED,
 )
 CAUSE_BYTES = symbol_bytes(_CAUSE)
 CAUSE_OF = symbol_of(_CAUSE)
@@ -255,6 +258,7 @@ _INPUT_KIND = (
     InputKind.CLOCK,
     InputKind.EXPECTED_FEEDS,
     InputKind.FEED_BROKEN,
+    InputKind.SKIP,
 )
 INPUT_KIND_BYTES = symbol_bytes(_INPUT_KIND)
 INPUT_KIND_OF = symbol_of(_INPUT_KIND)
@@ -358,6 +362,7 @@ _REASON = (
     Reason.EXERCISE_OVER,
     Reason.SECOND_PERSON_WANTED,
     Reason.SECOND_PERSON_LAPSED,
+    Reason.SKIPPED,
     Reason.FOLD_ERROR,
     Reason.HELD,
     Reason.NEVER_RAISED,
@@ -421,6 +426,15 @@ _REVIEW_REASON = (
 )
 REVIEW_REASON_BYTES = symbol_bytes(_REVIEW_REASON)
 REVIEW_REASON_OF = symbol_of(_REVIEW_REASON)
+
+_SKIP_STEP = (
+    SkipStep.UNKNOWN,
+    SkipStep.REQUESTED,
+    SkipStep.APPLIED,
+    SkipStep.TOO_LATE,
+)
+SKIP_STEP_BYTES = symbol_bytes(_SKIP_STEP)
+SKIP_STEP_OF = symbol_of(_SKIP_STEP)
 
 _STATUS = (
     Status.UNKNOWN,

@@ -21,17 +21,21 @@ class Batch(Sequence[LogRecord]):
         start: Where the batch begins in its partition: the offset after the batch before it, or where reading began.
             Between it and the first record may lie markers of transactions, which nobody is given.
         epoch: The assignment under which it was fetched; one of an earlier assignment is never committed.
+        deaths: How many workers have died of its only record, where it is to be quarantined; else 0.
     """
 
-    __slots__ = ("_records", "end", "epoch", "place", "start")
+    __slots__ = ("_records", "deaths", "end", "epoch", "place", "start")
 
-    def __init__(self, records: Sequence[LogRecord], start: int | None = None, epoch: int = 0) -> None:
+    def __init__(
+        self, records: Sequence[LogRecord], start: int | None = None, epoch: int = 0, *, deaths: int = 0
+    ) -> None:
         self._records = tuple(records)
         first, last = self._records[0], self._records[-1]
         self.place = PartitionPlace(first.topic, first.partition)
         self.start = first.offset if start is None else start
         self.end = last.offset + 1
         self.epoch = epoch
+        self.deaths = deaths
 
     @property
     def topic(self) -> str:

@@ -89,8 +89,7 @@ class BatchProbe:
         )
 
     def too_large_at(self, partition: int, offset: int) -> int | None:
-        """Where the batch that holds an offset begins, if it unpacks to too much; else None: it can be read, or is
-        gone.
+        """Where the batch that holds an offset begins, if it unpacks to too much; else None.
 
         Raises:
             BrokerUnavailable: The broker does not say so in time.

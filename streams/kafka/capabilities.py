@@ -35,6 +35,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
             Embedded: a metadata request that names a topic creates it, with 4 partitions.
         many_members: A group takes several members that read different topics. Embedded: it deals each topic out to
             all of them, whatever they read.
+        keeps_commit_metadata: What a commit says beside its offset is kept, so that deaths can be counted
+            (streams/kafka/careful_reading.py). Embedded: not relied on, since it keeps no offset over a restart.
         fit_for_timings: Its latency and throughput say something about production. Embedded: a fetch waits
             out its whole `fetch.wait.max.ms` even when records are there, and it slows down as a topic grows.
     """
@@ -50,6 +52,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     grows_partitions: bool
     keeps_topics_declared: bool
     many_members: bool
+    keeps_commit_metadata: bool
     fit_for_timings: bool
 
 
@@ -66,6 +69,7 @@ CAPABILITIES: Final = {
         grows_partitions=True,
         keeps_topics_declared=True,
         many_members=True,
+        keeps_commit_metadata=True,
         fit_for_timings=True,
     ),
     BrokerKind.EMBEDDED: Capabilities(
@@ -80,6 +84,7 @@ CAPABILITIES: Final = {
         grows_partitions=False,
         keeps_topics_declared=False,
         many_members=False,
+        keeps_commit_metadata=False,
         fit_for_timings=False,
     ),
 }

@@ -13,7 +13,15 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 
-from schemas.errors import AccessDenied, BrokerUnavailable, CallboxError, FileRefused, InputMissing
+from schemas.errors import (
+    AccessDenied,
+    BrokerUnavailable,
+    CallboxError,
+    DeliveryFailed,
+    FileRefused,
+    InputMissing,
+    LogBroken,
+)
 from streams.kafka.config import KafkaConfig
 
 _REFUSALS: Final = frozenset(
@@ -106,6 +114,35 @@ def is_refusal(error: KafkaError) -> bool:
     if error.code() == KafkaError._SSL:  # noqa: SLF001 - as _REFUSALS
         return _CUT_OFF not in error.str()
     return error.code() in _REFUSALS or _TLS_ALERT.search(error.str()) is not None
+
+
+class RecordUndeliverable(DeliveryFailed):
+    """No broker will ever take this record: it is too large, or none. What it was made from is to blame."""
+
+
+_UNDELIVERABLE: Final = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_RECORD,
+        KafkaError._INVALID_ARG,  # noqa: SLF001 - as _REFUSALS
+    }
+)
+
+
+def is_undeliverable(error: KafkaError) -> bool:
+    """Whether a record that was not delivered never will be, on whichever broker."""
+    return error.code() in _UNDELIVERABLE
+
+
+def is_of_surroundings(error: BaseException) -> bool:
+    """Whether a worker ends for want of a broker, of an ACL or of a file, and not of a record that it reads."""
+    if isinstance(error, RecordUndeliverable):
+        return False
+    return isinstance(
+        error, BrokerUnavailable | AccessDenied | DeliveryFailed | InputMissing | FileRefused | LogBroken
+    )
 
 
 def explain(config: KafkaConfig, error: KafkaError) -> CallboxError:

@@ -9,6 +9,7 @@ milliseconds what comes next (streams/worker/hot_loop.py): a pause here is a pau
 each partition is in streams/kafka/member_partitions.py.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
@@ -23,8 +24,9 @@ from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.batch_end import TOO_LARGE, BatchEnds
 from streams.kafka.bounds_lookup import BoundsLookup
 from streams.kafka.broker_answers import Statistics, read_statistics
+from streams.kafka.careful_reading import Turn
 from streams.kafka.config import KafkaConfig
-from streams.kafka.errors import explain, is_refusal
+from streams.kafka.errors import explain, is_of_surroundings, is_refusal
 from streams.kafka.fetched_batches import FetchedBatches
 from streams.kafka.group_settings import (
     EMPTY_BATCH_CODES,
@@ -51,6 +53,12 @@ MOST: Final = 1_000
 
 BALANCE_PARTS: Final = 4
 """A quarter of what may be in hand is handed over at most before it is looked at; that costs as much as a record."""
+
+CAREFUL_S: Final = 0.001
+"""The same while a partition is read carefully: each chunk waits for the answer to a commit, and for the agent."""
+
+EXCUSE_S: Final = 1.0
+"""How long a process that ends for want of a broker waits for the commit that says so."""
 
 FINISH_S: Final = 1.0
 """How long the end waits for what is not of a batch."""
@@ -108,6 +116,7 @@ class GroupConsumer:
         between: What runs between two polls.
         make_consumer: Makes the librdkafka consumer.
         batch_ends: Where batches end that unpack to too much.
+        turn: Shared by the members of a process that counts deaths; None: none are counted.
         clock: Ours.
     """
 
@@ -128,6 +137,7 @@ class GroupConsumer:
         between: Sequence[BetweenPolls] = (),
         make_consumer: Callable[[dict[str, Any]], Consumer] = Consumer,
         batch_ends: BatchEnds | None = None,
+        turn: Turn | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._config, self._group, self._topics, self._limits = config, group, tuple(topics), limits
@@ -146,6 +156,7 @@ class GroupConsumer:
         self._lock = threading.Lock()
         self._topic_ids: dict[str, str] = {}
         self._stopping, self._stopped = threading.Event(), threading.Event()
+        self._excused, self.is_excused = threading.Event(), threading.Event()
         self.alive_at = clock.monotonic()
         """When the thread went round last, by the clock for intervals."""
         self.refusal: KafkaError | None = None
@@ -165,6 +176,8 @@ class GroupConsumer:
             commit_limit=commit_limit,
             wait=self._wait if self._between else pause,
             go_on=self._go_on if self._between else None,
+            most_in_hand=limits.most_in_hand,
+            turn=turn,
             clock=clock,
         )
         self._thread = threading.Thread(target=self._run, name=f"consume {topics[0]}", daemon=True)
@@ -180,6 +193,10 @@ class GroupConsumer:
         with self._lock:
             self._topic_ids[topic] = topic_id
 
+    def excuse(self) -> None:
+        """The process is about to end, and not of a record: no commit from now on says that it has died of one."""
+        self._excused.set()
+
     def stop(self, timeout_s: float) -> bool:
         """Commit what is done and leave the group; False where that was not done in time."""
         self._stopping.set()
@@ -193,15 +210,26 @@ class GroupConsumer:
             while not self._stopping.is_set():
                 self.run_once()
             self._finish()
-            self._partitions.commit(wait=True)
+            self._partitions.commit_last(wait=True)
             self._batch_ends.close()
             self._consumer.close()
         except BaseException as error:  # noqa: BLE001 - a thread that has ended would look like an idle topic
+            if is_of_surroundings(error):
+                self._end_excused()
             is_nameless = isinstance(error, AccessDenied) and self._group not in str(error)
             is_of_group = is_nameless and not self._is_deciding
             self._fail(AccessDenied(f"group {self._group}: {error}") if is_of_group else error)
         finally:
             self._stopped.set()
+
+    def _end_excused(self) -> None:
+        """Say in a last commit that nobody has died of a record; the broker may be away, so that nobody waits long."""
+        with contextlib.suppress(Exception):
+            self._partitions.commit_last(wait=False)
+            deadline = self._clock.monotonic() + EXCUSE_S
+            while not self._partitions.is_all_answered and self._clock.monotonic() < deadline:
+                self._consumer.poll(SERVE_S)
+        self.is_excused.set()
 
     def subscribe(self) -> None:
         """Ask the group for our share."""
@@ -227,6 +255,8 @@ class GroupConsumer:
             self._serve(now)
         is_waited_for = self._full or not self._partitions.is_complete
         wait_s = SERVE_S if is_waited_for else POLL_S
+        if self._step_carefully():
+            wait_s = CAREFUL_S
         self._is_deciding = True
         for each in self._between:
             wait_s = each.step(wait_s)
@@ -238,6 +268,15 @@ class GroupConsumer:
         # A time-out would be waited out in full here. Without one: what the fetcher has, and no more.
         self._take([first, *self._consumer.consume(min(MOST, self._limits.most_in_hand) - 1, 0)])
 
+    def _step_carefully(self) -> bool:
+        """Hand over what may be begun by now of partitions that are read carefully; whether there are any."""
+        careful = self._partitions.careful
+        if careful is None or not careful.is_active or self._excused.is_set():
+            return False
+        if batches := careful.step():
+            self._hand_over(batches)
+        return True
+
     def _wait(self, wait_s: float) -> None:
         """Wait a moment for what is under way."""
         for each in self._between:
@@ -245,6 +284,7 @@ class GroupConsumer:
 
     def _go_on(self, wait_s: float) -> None:
         """Let what is fetched be decided about, and wait a moment for what is under way."""
+        self._step_carefully()
         for each in self._between:
             each.step(0.0)
         self._wait(wait_s)
@@ -269,6 +309,9 @@ class GroupConsumer:
             self._paused.discard(found.place)
             self._partitions.leave_out(found)
         self._balance()
+        if self._excused.is_set() and not self.is_excused.is_set():
+            self._partitions.commit_last(wait=False)
+            self.is_excused.set()
         if now - self._committed_at >= self._limits.commit_interval_s:
             self._committed_at = now
             self._partitions.commit()
@@ -292,7 +335,7 @@ class GroupConsumer:
                 failed.append((_place(message), message.offset() or 0, error))
                 if error.code() in READ_AGAIN:
                     cut_off.add(_place(message))
-        if batches := fetched.cut():
+        if batches := self._partitions.admit(fetched.cut()):
             self._hand_over(batches)
             self._unbalanced += len(messages)
             if self._unbalanced >= self._limits.most_in_hand // BALANCE_PARTS:

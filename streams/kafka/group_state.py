@@ -32,6 +32,7 @@ class _Partition:
         fetched: The next offset that is handed over.
         done: The offset up to which everything is done.
         done_at: Append time of the last record that is done.
+        done_before: That of the last record before `start`, as the commit said; 0 where it did not.
         committed: The offset that was committed last; None before the first commit.
         at_end: Whether nothing was left to fetch when the broker answered last.
         answered_at: When its leader answered last, milliseconds of our clock.
@@ -50,6 +51,7 @@ class _Partition:
     committed: int | None
     heard_at: float
     done_at: EpochMs = _NEVER
+    done_before: EpochMs = _NEVER
     at_end: bool = False
     answered_at: EpochMs = _NEVER
     has_leader: bool = True
@@ -87,6 +89,7 @@ class GroupState:
         *,
         is_held: bool,
         comes_down: bool = False,
+        done_before: EpochMs = _NEVER,
     ) -> int:
         """A partition is ours and is read from this offset on.
 
@@ -98,6 +101,7 @@ class GroupState:
             is_held: Whether a loss is to be told before anything is committed.
             comes_down: Whether a commit above `offset` is replaced by it at once, loss told or not: as the partition
                 grows, that commit would come to look right, and what lies before it would be skipped after a crash.
+            done_before: Append time of the last record before `offset`, as its commit said; 0 where it did not.
 
         Returns:
             The epoch of what is fetched from now on.
@@ -114,6 +118,7 @@ class GroupState:
                 answered_at=self._clock.now_ms(),
                 is_held=is_held,
                 comes_down=comes_down,
+                done_before=done_before,
             )
             return self._epoch
 
@@ -174,8 +179,18 @@ class GroupState:
             for place in places:
                 known = self._partitions.get(place)
                 if known is not None and (offset := self._due(known, limit(*place))) is not None:
-                    found[place] = offset, known.done_at if offset > known.start else _NEVER
+                    found[place] = offset, self._done_at(known, offset)
         return found
+
+    def committable(self, place: PartitionPlace, limit: CommitLimit) -> tuple[int, EpochMs] | None:
+        """What a commit may say now, as `due`, also where it is nothing new; None while a loss is to be told first."""
+        with self._lock:
+            known = self._partitions.get(place)
+            if known is None or known.is_held:
+                return None
+            most = limit(*place)
+            offset = known.done if most is None else min(known.done, most)
+            return offset, self._done_at(known, offset)
 
     def committed_now(self, place: PartitionPlace, commit: Commit) -> None:
         """The broker has taken a commit."""
@@ -303,6 +318,11 @@ class GroupState:
             known = self._partitions.get(place)
             return None if known is None else self._is_unprocessed(known)
 
+    def done_until(self, place: PartitionPlace) -> int:
+        """The offset up to which everything is done; 0 where the partition is not ours."""
+        known = self._partitions.get(place)
+        return 0 if known is None else known.done
+
     def has_unfinished(self, place: PartitionPlace) -> bool:
         """Whether anything is handed over and not done yet."""
         known = self._partitions.get(place)
@@ -330,6 +350,13 @@ class GroupState:
     @staticmethod
     def _is_unprocessed(known: _Partition) -> bool:
         return known.done < known.fetched or not known.at_end
+
+    @staticmethod
+    def _done_at(known: _Partition, offset: int) -> EpochMs:
+        """Append time of the last record before an offset, as far as it is known; 0: it is not."""
+        if offset > known.start:
+            return known.done_at
+        return known.done_before if offset == known.start else _NEVER
 
     @staticmethod
     def _due(known: _Partition, most: int | None) -> int | None:

@@ -5,20 +5,26 @@
     lost ─────► dropped: somebody else has it already
     the topic is another one, or what comes next is not there ──► begun anew
 
+While a partition is read its commits carry a mark; the last one of a partition that is given away has none, so that
+only who dies leaves one (streams/kafka/careful_reading.py).
+
 Everything here runs in the consuming thread. A partition is never begun in a callback of the client: a poll that calls
 one may return records of before, which would pass for records of the new assignment.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from schemas.units import EpochMs
 from streams.clock import Clock, pause
-from streams.kafka.batch import PartitionPlace
+from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.batch_end import TooLarge
 from streams.kafka.bounds_lookup import BoundsLookup
+from streams.kafka.careful_reading import CarefulReading, Turn
+from streams.kafka.commit_mark import Mark
 from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import explain, is_refusal
 from streams.kafka.group_state import CommitLimit, GroupState
@@ -65,6 +71,9 @@ class MemberPartitions:
         commit_limit: Up to where commits may go.
         wait: Waits this many seconds for what is begun.
         go_on: The same, while more of what is fetched is begun; None: nothing here can begin it.
+        most_in_hand: Records of a topic that the worker has in hand at most.
+        turn: Shared by the members of a process; None: the broker does not keep what a commit says beside its offset,
+            so that no deaths are counted.
         clock: Ours.
     """
 
@@ -79,6 +88,8 @@ class MemberPartitions:
         commit_limit: CommitLimit,
         wait: Callable[[float], None] = pause,
         go_on: Callable[[float], None] | None = None,
+        most_in_hand: int = 0,
+        turn: Turn | None = None,
         clock: Clock,
     ) -> None:
         self._config, self._consumer, self._state, self._lookup = config, consumer, state, lookup
@@ -92,11 +103,17 @@ class MemberPartitions:
         """Under which each was begun. With one a topic, what was done of the topic that is gone would be committed as
         done of the new one."""
         self._ends: dict[PartitionPlace, int] = {}
-        self._in_flight: dict[PartitionPlace, set[int]] = {}
+        self._in_flight: dict[PartitionPlace, list[tuple[int, Mark | None]]] = {}
         """Commits of this assignment that are not answered. One of an earlier assignment may have been for another
         topic, or be followed by somebody else's: its answer says nothing about what is committed now."""
         self._asked_at = _LONG_AGO
         self._rare = RareLogger(log, clock.monotonic)
+        self.careful = (
+            None
+            if turn is None
+            else CarefulReading(state, most_in_hand, turn, self._commit_marks, clock.monotonic)
+        )
+        self._is_ending = False
 
     def __contains__(self, place: PartitionPlace) -> bool:
         return place in self._assigned
@@ -125,7 +142,7 @@ class MemberPartitions:
         deadline = self._clock.monotonic() + REVOKE_S
         while self._state.has_begun(places) and self._clock.monotonic() < deadline:
             self._wait(_WAIT_S)
-        self._commit(places & self._assigned, wait=True)
+        self._commit_last(places & self._assigned, wait=True)
         self._give_away(places)
 
     def lost(self, partitions: Sequence[TopicPartition]) -> None:
@@ -202,9 +219,29 @@ class MemberPartitions:
             self._consumer.resume(begun)  # a pause of an earlier assignment would go on
         return bool(begun)
 
+    def admit(self, batches: list[Batch]) -> list[Batch]:
+        """Of what is fetched: what may be handed over at once. The rest comes from `careful`."""
+        return batches if self.careful is None else self.careful.admit(batches)
+
     def commit(self, *, wait: bool = False) -> None:
-        """Commit what is done."""
-        self._commit(self._assigned, wait=wait)
+        """Commit what is done; what is read carefully is committed as its chunks are begun."""
+        careful = self.careful
+        if self._is_ending:
+            self._commit_last(self._assigned, wait=wait)
+        else:
+            self._commit(
+                {place for place in self._assigned if careful is None or place not in careful}, wait=wait
+            )
+
+    def commit_last(self, *, wait: bool) -> None:
+        """Commit what is done, and that whoever is at work here has not died, whatever happens from now on."""
+        self._is_ending = True
+        self._commit_last(self._assigned, wait=wait)
+
+    @property
+    def is_all_answered(self) -> bool:
+        """Whether the broker has answered every commit."""
+        return not any(self._in_flight.get(place) for place in self._assigned)
 
     def on_commit(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
         """The broker has answered a commit."""
@@ -218,10 +255,12 @@ class MemberPartitions:
                 self._note_committed(PartitionPlace(each.topic, each.partition), each)
 
     def _note_committed(self, place: PartitionPlace, answer: TopicPartition) -> None:
-        in_flight = self._in_flight.get(place, set())
-        if answer.offset in in_flight:
-            in_flight.discard(answer.offset)
-            self._state.committed_now(place, read_commit(answer.offset, answer.metadata))
+        in_flight, commit = self._in_flight.get(place, []), read_commit(answer.offset, answer.metadata)
+        if (made := (commit.offset, commit.mark)) in in_flight:
+            in_flight.remove(made)
+            self._state.committed_now(place, commit)
+            if self.careful is not None:
+                self.careful.note_committed(place, commit.mark)
 
     def _ask(self) -> None:
         self._asked_at = self._clock.monotonic()
@@ -229,6 +268,8 @@ class MemberPartitions:
 
     def _give_away(self, places: set[PartitionPlace]) -> None:
         self._state.end(places)
+        if self.careful is not None:
+            self.careful.end(places)
         for place in places:
             self._undecided.pop(place, None)
         self._consumer.incremental_unassign([TopicPartition(*place) for place in places & self._assigned])
@@ -237,6 +278,8 @@ class MemberPartitions:
     def _begin_anew(self, places: Mapping[PartitionPlace, int | None]) -> None:
         """Read these partitions from wherever they have to be read; what was fetched of them is dropped."""
         self._state.end(places)
+        if self.careful is not None:
+            self.careful.end(places)
         self._consumer.incremental_unassign([TopicPartition(*place) for place in places])
         self._assigned -= places.keys()
         self._undecided |= places
@@ -250,7 +293,7 @@ class MemberPartitions:
             else after_truncation(place, bounds, reached)
         )
         self._topic_ids[place], self._ends[place] = bounds.topic_id, bounds.high or 0
-        self._in_flight[place] = set()
+        self._in_flight[place] = []
         self._assigned.add(place)
         is_kept = commit is not None and commit.is_ours and not is_another(commit.topic_id, bounds.topic_id)
         self._state.begin(
@@ -259,7 +302,14 @@ class MemberPartitions:
             commit.offset if commit is not None and is_kept else None,
             is_held=start.loss is not None,
             comes_down=start.loss is not None and start.loss.kind is LossKind.SHORTER,
+            done_before=(start.is_as_committed and commit is not None and commit.done_at) or EpochMs(0),
         )
+        if self.careful is not None:
+            mark = commit.mark if commit is not None and start.is_as_committed else None
+            ours = self._state.remembered(place)
+            if mark is not None and ours is not None and (ours.offset, ours.mark) == (start.offset, mark):
+                mark = mark._replace(is_under_way=False)  # of this process, which is alive
+            self.careful.begin(place, start.offset, bounds.high, mark)
         if start.loss is not None:
             self._tell_loss(start.loss)
         return _at(place, start, commit)
@@ -291,14 +341,48 @@ class MemberPartitions:
 
     def _commit(self, places: Iterable[PartitionPlace], *, wait: bool) -> None:
         due = self._state.due(places, self._commit_limit)
+        careful = self.careful
+        marks = {place: None if careful is None else careful.mark_of(place) for place in due}
+        self._send_commit(due, marks, wait=wait)
+
+    def _commit_marks(self, marks: Mapping[PartitionPlace, Mark]) -> Collection[PartitionPlace]:
+        """Commit with these marks, whether anything is done since the last commit or not."""
+        found = {place: self._state.committable(place, self._commit_limit) for place in marks}
+        due = {place: each for place, each in found.items() if each is not None and place in self._assigned}
+        self._send_commit(due, {place: marks[place] for place in due}, wait=False)
+        return due.keys()
+
+    def _commit_last(self, places: Iterable[PartitionPlace], *, wait: bool) -> None:
+        """Commit what is done without a mark, or with one that says that nobody has died of what is in hand."""
+        due = self._state.due(places, self._commit_limit)
+        careful = self.careful
+        marks = (
+            dict.fromkeys(due, None)
+            if careful is None
+            else {each: careful.last_mark_of(each) for each in places}
+        )
+        for place, mark in marks.items():
+            if place in due or careful is None or careful.is_told(place, mark):
+                continue
+            if (now := self._state.committable(place, self._commit_limit)) is not None:
+                due[place] = now
+        self._send_commit(due, marks, wait=wait)
+
+    def _send_commit(
+        self,
+        due: Mapping[PartitionPlace, tuple[int, EpochMs]],
+        marks: Mapping[PartitionPlace, Mark | None],
+        *,
+        wait: bool,
+    ) -> None:
         if not due:
             return
         offsets = [
-            TopicPartition(*place, offset, write_metadata(self._topic_ids[place], done_at))
+            TopicPartition(*place, offset, write_metadata(self._topic_ids[place], done_at, marks[place]))
             for place, (offset, done_at) in due.items()
         ]
         for place, (offset, _) in due.items():
-            self._in_flight[place].add(offset)
+            self._in_flight[place].append((offset, marks[place]))
         try:
             if wait:
                 self.on_commit(None, self._consumer.commit(offsets=offsets, asynchronous=False))

@@ -11,7 +11,8 @@ Whatever lies below a commit that cannot be trusted is read again: an event that
 a press that was never read is not.
 
 A commit of ours carries in its metadata the broker's id of the topic and the append time of the last record that was
-done, so that a topic of the same name is known for another one, and a loss can say since when.
+done, so that a topic of the same name is known for another one, and a loss can say since when. Behind them stands
+what its owner had in hand (streams/kafka/commit_mark.py), until it ends in good order.
 """
 
 from enum import StrEnum
@@ -19,6 +20,7 @@ from typing import Final, NamedTuple
 
 from schemas.units import EpochMs
 from streams.kafka.batch import PartitionPlace
+from streams.kafka.commit_mark import Mark, read_mark
 
 _MARK: Final = "callbox"
 
@@ -66,6 +68,7 @@ class Commit(NamedTuple):
         done_at: Append time of the last record before it; None where the commit does not say.
         is_ours: Whether a worker of this release or a later one made it.
         leader_epoch: Of the last record before it; None where the commit does not say.
+        mark: What its owner had in hand; None where it had ended in good order, or the commit does not say.
     """
 
     offset: int
@@ -73,6 +76,7 @@ class Commit(NamedTuple):
     done_at: EpochMs | None = None
     is_ours: bool = False
     leader_epoch: int | None = None
+    mark: Mark | None = None
 
 
 class Bounds(NamedTuple):
@@ -139,19 +143,21 @@ def after_truncation(place: PartitionPlace, bounds: Bounds, reached: int) -> Sta
     return StartPoint(bounds.low, _loss(place, LossKind.SHORTER, bounds, Commit(reached), high, None))
 
 
-def write_metadata(topic_id: str, done_at: EpochMs) -> str:
-    """The metadata of a commit of ours."""
-    return f"{_MARK} {topic_id} {done_at}"
+def write_metadata(topic_id: str, done_at: EpochMs, mark: Mark | None = None) -> str:
+    """The metadata of a commit of ours; without a mark it is that of 0.6.0."""
+    return f"{_MARK} {topic_id} {done_at}" if mark is None else f"{_MARK} {topic_id} {done_at} {mark}"
 
 
 def read_commit(offset: int, metadata: str | None, leader_epoch: int | None = None) -> Commit:
     """A commit from what the broker keeps of it; any text is allowed, and one that is none of ours says nothing."""
-    mark, _, rest = (metadata or "").partition(" ")
-    topic_id, _, time = rest.rpartition(" ")
-    if mark != _MARK or not (time.isascii() and time.isdigit() and len(time) <= _TIME_DIGITS):
+    sign, _, rest = (metadata or "").partition(" ")
+    before, _, last = rest.rpartition(" ")
+    mark = read_mark(last)
+    topic_id, _, time = (rest if mark is None else before).rpartition(" ")
+    if sign != _MARK or not (time.isascii() and time.isdigit() and len(time) <= _TIME_DIGITS):
         return Commit(offset, leader_epoch=leader_epoch)
     done_at = EpochMs(int(time)) or None  # 0: nothing was done yet when it was made
-    return Commit(offset, topic_id, done_at, is_ours=True, leader_epoch=leader_epoch)
+    return Commit(offset, topic_id, done_at, is_ours=True, leader_epoch=leader_epoch, mark=mark)
 
 
 def _trusted(commit: Commit | None, remembered: Commit | None) -> Commit | None:

@@ -20,7 +20,7 @@ from schemas.topics import BY_NAME
 from schemas.units import EpochMs
 from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig, addresses, is_loopback
-from streams.kafka.errors import is_refusal
+from streams.kafka.errors import RecordUndeliverable, is_refusal, is_undeliverable
 from streams.kafka.log_signing import signer_of
 
 POLL_S = 0.1
@@ -277,7 +277,8 @@ def failed_delivery(topic: str, error: KafkaError) -> DeliveryFailed:
     """What it means that a record was not delivered."""
     if is_refusal(error):
         return DeliveryRefused(f"the broker refuses us: {topic}: {error.str()} ({error.name()})")
-    return DeliveryFailed(f"{topic}: {error.str()} ({error.name()})")
+    kind = RecordUndeliverable if is_undeliverable(error) else DeliveryFailed
+    return kind(f"{topic}: {error.str()} ({error.name()})")
 
 
 _GIVE_UP_MS: Final = 15_000  # a person waits; a worker waits for minutes

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from processors.fold.log_entry import LogEntry
 from processors.fold.output import encode_alert
-from processors.fold.reducer import fold
+from processors.fold.skipping import fold_or_skip, skips_of
 from processors.incident.issue import topic_for
 from processors.state.partition_state import State, new_state
 from schemas.ack import AckResult
@@ -111,10 +111,11 @@ def read_alerts(kafka: KafkaConfig) -> dict[str, list[bytes]]:
 
 
 def refold(entries: Iterable[tuple[int, LogEntry]], partitions: int) -> dict[str, list[bytes]]:
-    """Fold a log with a fresh state for each partition.
+    """Fold a log with a fresh state for each partition. What the log says is skipped is skipped here too.
 
     Args:
-        entries: Partition and record, from the first record on; partitions may alternate.
+        entries: Partition and record, from the first record on; partitions may alternate. All of it is looked at
+            before anything is folded: what says that a record is skipped lies behind it.
         partitions: How many the log has.
 
     Returns:
@@ -123,16 +124,17 @@ def refold(entries: Iterable[tuple[int, LogEntry]], partitions: int) -> dict[str
     Raises:
         LogBroken: A partition does not begin at its first record, so that nothing can be said about it.
     """
+    log = list(entries)
+    skips = {partition: found.of_replay() for partition, found in skips_of(log).items()}
     states: dict[int, State] = {}
     alerts: dict[str, list[bytes]] = {topic: [] for topic in OUTPUTS}
-    for partition, entry in entries:
+    for partition, entry in log:
         state = states.get(partition)
         if state is None:
             if entry.offset != 0:
                 raise LogBroken(f"{FUSION_INPUT}[{partition}]: begins at offset {entry.offset}, not at 0")
-            state = new_state(partition, partitions)
-        states[partition], decisions = fold(state, entry)
-        for decision in decisions:
+            state = states[partition] = new_state(partition, partitions)
+        for decision in fold_or_skip(state, entry, skips.get(partition, {})):
             for alert in decision.alerts:
                 with suppress(ValueError):  # a live worker does not publish it either
                     alerts[topic_for(alert)].append(encode_alert(alert))

@@ -4,6 +4,9 @@
     none fits, the log is whole ─► fold it from its first record
     none fits, and it is not ────► the newest state is kept, with its incidents: copies of facts have known event ids
 
+Before anything is folded, all of the log behind the state is looked through for facts that name records which are
+skipped (processors/fold/skipping.py): such a fact lies behind its record.
+
 A snapshot fits when it is not ahead of the commit, is of this topic (by the broker's own id of it), and the record
 before its offset is the one that it folded last. One that does not say of which topic it is fits only where that
 record is still there and proves it. Whatever is wrong with the log is returned, and the worker reports it to the
@@ -26,7 +29,7 @@ from typing import NamedTuple
 import structlog
 
 from processors.fold.log_entry import LogEntry, record_hash
-from processors.fold.reducer import fold
+from processors.fold.skipping import Skips, fold_or_skip, may_be_skip
 from processors.fold.snapshot_codec import load
 from processors.state.partition_state import FORMAT_VERSION, State, new_state
 from schemas.codec import decode
@@ -75,11 +78,13 @@ class Restored(NamedTuple):
         state: At the committed offset.
         topic_id: The broker's id of the log; empty where it gives none.
         broken: What is wrong with the log, or None.
+        skips: What the log says of records that are skipped, from where the state was found to its end.
     """
 
     state: State
     topic_id: str
     broken: Broken | None
+    skips: Skips
 
 
 class _Found(NamedTuple):
@@ -106,6 +111,14 @@ class _Log(NamedTuple):
         """A record as the fold reads it."""
         writer = None if self.writer_of is None else self.writer_of(record)
         return LogEntry(record.offset, EpochMs(record.timestamp_ms), record.key, record.value, writer)
+
+    def skips(self, start: int) -> Skips:
+        """The skip facts from an offset on: to the end of the log, whatever is committed."""
+        found = Skips()
+        for record in self.reader.read(FUSION_INPUT, self.partition, start, self.high):
+            if may_be_skip(entry := self.entry(record)):
+                found.note(entry, self.partition)
+        return found
 
     def lacks(self, expected: int, found: int) -> bool:
         """Whether records are missing in [expected, found), where a reading found none."""
@@ -210,15 +223,17 @@ def _ends_early(current: _Log, furthest: int) -> Broken | None:
 def _continued(state: State, current: _Log, committed: int, broken: Broken | None) -> Restored:
     """Fold on to the committed offset, and notice every jump on the way."""
     began_at = state.offset
+    skips = current.skips(max(began_at, current.low))
     for record in current.records(began_at, committed):
         if current.lacks(state.offset, record.offset):
             broken = broken or Broken(Cause.RECORDS_MISSING, state.offset, record.offset)
-        state, _published_before = fold(state, current.entry(record))
+        for _published_before in fold_or_skip(state, current.entry(record), skips.applied):
+            pass
     if current.lacks(state.offset, committed):
         broken = broken or Broken(Cause.RECORDS_MISSING, state.offset, committed)
     state.offset = committed
     log.info("state.restored", partition=current.partition, snapshot_offset=began_at, committed=committed)
-    return Restored(state, current.topic_id, broken)
+    return Restored(state, current.topic_id, broken, skips)
 
 
 def _from_the_start(current: _Log, partitions: int, committed: int) -> Restored:

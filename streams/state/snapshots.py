@@ -41,6 +41,9 @@ press touches its lock several times: without breaks each waited for the rest of
 LOOK_S = 0.05
 """How often a waiting snapshot looks at what is committed."""
 
+MOST_FAILURES = 3
+"""Snapshots of a partition that fail in a row before its worker is not ready: one may meet a broker that is away."""
+
 REST_FACTOR = 200
 """The next snapshot of a partition waits for so many times what the last one took: at most 0.5 % of the time goes
 into each."""
@@ -63,6 +66,8 @@ class Snapshots:
         self._began_at = -math.inf
         self._running: list[Spawned] = []
         self._rare = RareLog()
+        self._failures: dict[int, int] = {}
+        """How many failed in a row, by partition."""
         self._paused_at = -math.inf
         self.is_awaited = False
         """Whether something waits for the snapshot that is being written: then it takes no breaks."""
@@ -120,11 +125,16 @@ class Snapshots:
     def _still_running(self) -> list[Spawned]:
         return [each for each in self._running if not each.done()]
 
+    def are_kept(self, partitions: frozenset[int]) -> bool:
+        """Whether the states of these partitions can be saved; else a restart takes longer and longer."""
+        return all(self._failures.get(partition, 0) < MOST_FAILURES for partition in partitions)
+
     def show_ages(self, partitions: frozenset[int]) -> None:
         """Update the gauges of these partitions' last delivered snapshots, and remove those of others."""
         metrics = self._context.metrics
         for lost in self._delivered_at.keys() - partitions:
             del self._delivered_at[lost]
+            self._failures.pop(lost, None)
             for gauge in (metrics.snapshot_age, metrics.snapshot_bytes):
                 with contextlib.suppress(KeyError):
                     gauge.remove(str(lost))
@@ -139,6 +149,7 @@ class Snapshots:
         except Exception as error:  # noqa: BLE001 - nobody waits for this, and a fold without snapshots goes unseen
             self._context.metrics.snapshots_failed.inc()
             partition, offset = snapshot.partition, snapshot.next_offset
+            self._failures[partition] = self._failures.get(partition, 0) + 1
             if (left_out := self._rare.due(partition, self._context.clock.monotonic())) is not None:
                 told = {"partition": partition, "offset": offset, "error": str(error) or repr(error)}
                 log.error("snapshot.failed", **told, left_out=left_out)  # noqa: TRY400
@@ -156,6 +167,7 @@ class Snapshots:
         key = self._key(partition, slot)
         await self._deliver(ProducerRecord(FUSION_SNAPSHOT, key, payload, partition))
         self._delivered_at[partition] = self._context.clock.monotonic()
+        self._failures.pop(partition, None)
         metrics.snapshot_bytes.labels(partition).set(len(payload))
 
     async def _until_committed(self, partition: int, offset: int) -> bool:

@@ -28,6 +28,12 @@ class Agent(Protocol):
             CallboxError: Here or when what is returned is awaited: the process stops, and the batches are read again.
         """
 
+    async def quarantine(self, batch: Batch) -> Awaitable[object]:
+        """Pass a batch of one record of which workers have died, without decoding it: told, and a dead letter.
+
+        Returns and raises as `process`.
+        """
+
 
 class HotAgent(Protocol):
     """The job of a worker that decides in its consuming thread. It may also have what `HotHooks` and `Hooks` name."""
@@ -41,6 +47,12 @@ class HotAgent(Protocol):
 
         Raises:
             CallboxError: The process stops, and the batch is read again.
+        """
+
+    def quarantine(self, batch: Batch, work: Work, /) -> None:
+        """Pass a batch of one record of which workers have died: told, and a dead letter.
+
+        Nothing of it is decoded once a worker has died here too (`streams.worker.quarantine.may_be_looked_at`).
         """
 
 
@@ -81,6 +93,7 @@ class Hooks:
         every_second: What is due once a second.
         is_ready: Whether it has everything it needs to process what comes; asked after `start`.
         clocks_agree: Whether this machine's clock is the broker's, as far as is known.
+        keeps_snapshots: Whether its state can be saved, as far as is known.
         is_restoring: Whether it reads what it needs before it can go on: that may take longer than a watchdog allows.
         finish: The last thing before the process ends in good order.
     """
@@ -89,6 +102,7 @@ class Hooks:
     every_second: Callable[[], Awaitable[Any]] = _nothing
     is_ready: Callable[[], bool] = _yes
     clocks_agree: Callable[[], bool] = _yes
+    keeps_snapshots: Callable[[], bool] = _yes
     is_restoring: Callable[[], bool] = _no
     finish: Callable[[], Awaitable[Any]] = _nothing
 

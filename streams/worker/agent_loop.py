@@ -74,7 +74,17 @@ class AgentLoop:
         while True:
             await places.acquire()
             batches = await inbox.take(self._merge_records)
-            under_way.put_nowait((batches, await self._agent.process(batches)))
+            under_way.put_nowait((batches, await self._begun(batches)))
+
+    async def _begun(self, batches: Sequence[Batch]) -> Awaitable[object]:
+        """What is awaited for batches; those of which workers have died are not processed."""
+        deadly = [batch for batch in batches if batch.deaths]
+        if not deadly:
+            return await self._agent.process(batches)
+        begun = [await self._agent.quarantine(batch) for batch in deadly]
+        if others := [batch for batch in batches if not batch.deaths]:
+            begun.append(await self._agent.process(others))
+        return asyncio.gather(*begun)
 
     async def _finish(self, under_way: asyncio.Queue[UnderWay], places: asyncio.Semaphore) -> None:
         while True:

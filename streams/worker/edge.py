@@ -18,14 +18,17 @@ import structlog
 from schemas.errors import Cause
 from schemas.topics import FUSION_INPUT
 from schemas.units import EpochMs
+from streams.clock import monotonic
 from streams.faust.app import WorkerApp
 from streams.faust.inbox import Inbox
 from streams.faust.transport import Transport
 from streams.kafka.admin import admin_client
 from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.bounds_lookup import BoundsLookup
+from streams.kafka.careful_reading import Turn
 from streams.kafka.config import KafkaConfig
-from streams.kafka.group_consumer import ConsumerLimits, GroupConsumer
+from streams.kafka.errors import is_of_surroundings
+from streams.kafka.group_consumer import EXCUSE_S, ConsumerLimits, GroupConsumer
 from streams.kafka.group_settings import CLIENT_PREFIX
 from streams.kafka.group_state import GroupState
 from streams.kafka.outbox import Outbox
@@ -94,6 +97,7 @@ class Edge:
         """With the partition whose commits wait until it is told."""
         self._kafka, self._group, self._limits, self._commit_limits = kafka, group, limits, commit_limits
         self._admin = admin_client(kafka, [])
+        self._turn = Turn() if kafka.capabilities.keeps_commit_metadata else None
         self.consumers: tuple[GroupConsumer, ...] = ()
         """The members; there are none before `run_hot` or `run_agents`."""
         self._watch = TopicWatch(
@@ -168,6 +172,7 @@ class Edge:
             fail=stop_now,
             commit_limit=self._commit_limits.of,
             between=between,
+            turn=self._turn,
         )
 
     def _host(self, app: WorkerApp, fed: Iterable[Inbox | HotLoop]) -> None:
@@ -178,6 +183,21 @@ class Edge:
                 each.close()
 
         app.transports = (Transport(self.consumers, close, self._state),)
+
+    def excuse(self, error: BaseException | None = None) -> None:
+        """The process is about to end; unless it does so of a record, the commits say that nobody has died.
+
+        Args:
+            error: Of what it ends; None: somebody has asked it to. For that nothing is waited for.
+        """
+        if error is not None and not is_of_surroundings(error):
+            return
+        for consumer in self.consumers:
+            consumer.excuse()
+        if error is not None:
+            deadline = monotonic() + EXCUSE_S
+            for consumer in self.consumers:
+                consumer.is_excused.wait(max(0.0, deadline - monotonic()))
 
     def watch(self) -> None:
         """Begin to look at the topics and the group."""

@@ -232,7 +232,10 @@ class HotLoop:
             self._state.take(batch)
             begun.append(batch)
             count += len(batch)
-            self._agent.process(batch, work)
+            if batch.deaths:
+                self._agent.quarantine(batch, work)
+            else:
+                self._agent.process(batch, work)
             if self._rest_s:
                 break
         return begun

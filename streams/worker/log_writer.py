@@ -3,6 +3,7 @@
     a fact of one zone ─► fact ──────► the zone's partition, by its key
     a fact of intake ───► forward ───► the same
     for every partition ► broadcast ─► each of the partitions that are named, without a key
+    a record is skipped ► skip_fact ─► the partition of that record, without a key
 
 `callbox dlq retry` writes there too: the bytes of a record that was made here before.
 """
@@ -14,7 +15,8 @@ import msgspec
 from processors.intake.envelope import envelope
 from schemas.codec import encode
 from schemas.enums import InputKind
-from schemas.fusion_log import FusionInput
+from schemas.fusion_log import FusionInput, SkipNotice
+from schemas.ids import fingerprint
 from schemas.topics import FUSION_INPUT
 from streams.kafka.producer import ProducerRecord
 
@@ -49,3 +51,9 @@ def broadcast(
     """
     value = encode(envelope(kind, event_id, "", record))
     return [ProducerRecord(FUSION_INPUT, b"", value, partition) for partition in partitions]
+
+
+def skip_fact(notice: SkipNotice) -> list[ProducerRecord]:
+    """The record of a skip fact, for the partition that it is about."""
+    name = fingerprint("skip", notice.partition, notice.offset, notice.step, notice.at)
+    return broadcast(InputKind.SKIP, name, notice, [notice.partition])

@@ -2,8 +2,8 @@
 
 `/healthz` always answers: 200, or 503 where the event loop stands still. `/readyz` is 200 when the worker's
 partitions are assigned, the broker has answered about each of them within seconds, its agent is started and restored,
-its producer is warm, its clock is the broker's, and its commits advance or nothing waits; else 503 with what is
-missing. `/metrics` is for Prometheus. There is no other page.
+its producer is warm, its clock is the broker's, its state can be saved, and its commits advance or nothing waits;
+else 503 with what is missing. `/metrics` is for Prometheus. There is no other page.
 
     event loop ─► `Readiness.publish`, several times a second ─► what was published last ─► /readyz, /healthz
 
@@ -67,6 +67,7 @@ class Health:
             f"no answer of the broker for {ANSWER_S:.0f} s": self.lag.unanswered_for_s() < ANSWER_S,
             "agent not restored": self.agent_started and self.hooks.is_ready(),
             CLOCK_DIFFERS: self.hooks.clocks_agree(),
+            "no snapshot can be written": self.hooks.keeps_snapshots(),
             f"no commit for {self.stall_s:.0f} s while records wait": self.lag.stalled_for_s() < self.stall_s,
         }
         return [what for what, holds in checks.items() if not holds]

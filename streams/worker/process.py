@@ -151,6 +151,11 @@ class _Worker:
             note_made_anew,
             self._spec.in_turns,
         )
+
+        def fail(error: BaseException) -> NoReturn:
+            edge.excuse(error)
+            stop_now(error)
+
         context = self._make_context(delivery, lag, edge, loop)
         agent = self._make_agent(context)
         hooks = hooks_of(agent)
@@ -158,7 +163,7 @@ class _Worker:
         readiness = Readiness(health.missing, self._clock)
         http = serve_http(readiness, self._metrics, self._settings)
         publishing = asyncio.create_task(readiness.keep_publishing())
-        app, outboxes = self._make_app(group, edge, agent, lag, state)
+        app, outboxes = self._make_app(group, edge, agent, lag, state, fail)
         senders: tuple[Delivery | Outbox, ...] = (*outboxes, delivery)
 
         async def start() -> None:
@@ -177,7 +182,7 @@ class _Worker:
             give_up_s=self._runtime.give_up_s,
             is_restoring=hooks.is_restoring,
             answered_at=edge.answered_at,
-            fail=stop_now,
+            fail=fail,
             clock=self._clock,
         )
 
@@ -186,7 +191,7 @@ class _Worker:
             await edge.tell(delivery, self._metrics, worker_name(context), self._clock.now_ms())
             await hooks.every_second()
 
-        _run_every_second(app, f"{self._name}.every_second", every_second)
+        _run_every_second(app, f"{self._name}.every_second", every_second, fail)
         crashed = False
         if await self._unless_stopped(start()):
             watchdog.start()
@@ -198,6 +203,8 @@ class _Worker:
                 http_port=self._settings.http_port,
             )
             crashed = await self._until_stopped(app)
+            if not crashed:
+                edge.excuse()
             edge.watch_no_more()
         watchdog.stop_within(self._runtime.drain_s + LAST_STEPS_S)
         code = EX_SOFTWARE if crashed else await self._drain(app, hooks)
@@ -219,7 +226,13 @@ class _Worker:
         )
 
     def _make_app(
-        self, group: str, edge: Edge, agent: Any, lag: LagMonitor, state: GroupState
+        self,
+        group: str,
+        edge: Edge,
+        agent: Any,
+        lag: LagMonitor,
+        state: GroupState,
+        fail: Callable[[BaseException], NoReturn] = stop_now,
     ) -> tuple[WorkerApp, tuple[Outbox, ...]]:
         """A Faust app that runs the members of the group; for hot agents it has none, but what they send by."""
         app = create_app(group)
@@ -231,7 +244,7 @@ class _Worker:
             lag,
             self._metrics,
             merge_records=self._settings.merge_records,
-            fail=stop_now,
+            fail=fail,
             is_stopping=lambda: app.should_stop,
         )
         edge.run_agents(app, lambda topic, inbox: app.add_agent(f"{self._name}.{topic}", inbox, loop.run))
@@ -338,11 +351,16 @@ class _Worker:
         return 0
 
 
-def _run_every_second(app: WorkerApp, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def _run_every_second(
+    app: WorkerApp,
+    name: str,
+    work: Callable[[], Coroutine[Any, Any, None]],
+    fail: Callable[[BaseException], object] = stop_now,
+) -> None:
     """Let the app do this once a second until it stops; without it a worker does half of its job."""
 
     async def second() -> None:
-        await fail_stop(work(), is_stopping=lambda: app.should_stop)
+        await fail_stop(work(), is_stopping=lambda: app.should_stop, fail=fail)
 
     app.timer(1.0, name=name)(second)
 

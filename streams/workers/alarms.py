@@ -31,6 +31,7 @@ from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
 from streams.worker.context import Context
 from streams.worker.log_writer import fact, forward
+from streams.worker.quarantine import may_be_looked_at, quarantine
 from streams.worker.settings import AckSettings
 from streams.worker.work import Work
 from streams.workers.unregistered_events import HeldEvent, UnregisteredEvents
@@ -81,6 +82,24 @@ class AlarmsAgent:
             work.hand_over(outgoing)
         if named:
             work.when_delivered(partial(self._unregistered.settled, named))
+
+    def quarantine(self, batch: Batch, work: Work) -> None:
+        """Pass a record of which workers have died; a press is heard all the same, as far as anybody may look."""
+        for record in batch:
+            work.hand_over(quarantine(self._context, record, batch.deaths))
+            if gateway_of(batch.topic) is not None and may_be_looked_at(batch.deaths):
+                work.hand_over(self._press_in(record))
+
+    def _press_in(self, record: LogRecord) -> list[ProducerRecord]:
+        try:
+            event = decode(record.value, PillarEvent)
+            if event.kind is not PillarKind.PRESS:
+                return []
+            press = bare_press(event, record.timestamp_ms, place=_place(record))
+            return [forward(to_input(press, UNASSIGNED_ZONE))]
+        except Exception:  # it has killed three workers: there is a reason
+            log.exception("event.failed", partition=record.partition, offset=record.offset)
+            return []
 
     def punctuate(self, work: Work) -> None:
         """Follow the registry, and decide about what was held back."""

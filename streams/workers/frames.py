@@ -41,6 +41,7 @@ from streams.kafka.record import LogRecord
 from streams.pictures.frame_pictures import MOST_EARLIER, FramePictures
 from streams.worker.context import Context
 from streams.worker.log_writer import forward
+from streams.worker.quarantine import quarantine
 from streams.workers.watermarks import Watermarks
 
 log = structlog.get_logger(__name__)
@@ -154,6 +155,11 @@ class FramesAgent:
                 except Exception as error:  # noqa: BLE001 - one picture must not hold up a camera's feed for ever
                     log.error("frame.failed", error_type=type(error).__name__)  # noqa: TRY400 - a trace may quote
                     outgoing.append(self._reject(record, Cause.PROCESSING_FAILED))
+        return await self._context.delivery.begin(outgoing)
+
+    async def quarantine(self, batch: Batch) -> Awaitable[object]:
+        """Pass a record of which workers have died."""
+        outgoing = [each for record in batch for each in quarantine(self._context, record, batch.deaths)]
         return await self._context.delivery.begin(outgoing)
 
     async def every_second(self) -> None:

@@ -19,7 +19,8 @@ import structlog
 
 from processors.fold.log_entry import LogEntry
 from processors.fold.output import encode_alert
-from processors.fold.reducer import Decision, fold_in_steps
+from processors.fold.reducer import Decision
+from processors.fold.skipping import fold_or_skip
 from processors.incident.issue import topic_for
 from processors.incident.press_latency import first_named_press
 from processors.state.partition_state import State
@@ -31,7 +32,6 @@ from schemas.units import SECOND_MS
 from streams.kafka.batch import Batch
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.reader import BrokerReader
-from streams.kafka.record import LogRecord
 from streams.state.incident_topic import IncidentTopic
 from streams.state.restore import Restored
 from streams.state.restore import restore as restore_state
@@ -40,6 +40,7 @@ from streams.state.ticks import TickWriter
 from streams.worker.broken_feed import broken_log
 from streams.worker.context import Context
 from streams.worker.work import Work, WorkSlice
+from streams.workers.log_skips import LogSkips
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -92,14 +93,17 @@ class FusionAgent:
         self._counted = _Counted()
         self._snapshots = Snapshots(context)
         self._incident_topic = incident_topic or IncidentTopic(context)
+        self._skips = LogSkips(context)
 
     def prepare(self, batch: Batch, work: Work) -> bool:
-        """Whether the state at the batch's first offset is in hand; else it is being restored, beside all this."""
+        """Whether the state at the batch's first offset is in hand; else it is being restored, beside all this.
+
+        What is to be skipped of the batch is written into the log first.
+        """
+        if self._state_in_hand(batch) is None:
+            self._take_restored(work)
         if self._state_in_hand(batch) is not None:
-            return True
-        self._take_restored(work)
-        if self._state_in_hand(batch) is not None:
-            return True
+            return self._skips.is_settled(batch, work)
         if self._restoring is None:
             self._begin_to_restore(batch)
         return False
@@ -107,18 +111,27 @@ class FusionAgent:
     def process(self, batch: Batch, work: Work) -> None:
         """Fold, encode, hand over, in slices."""
         state, made = self._states[batch.partition], [_Decided(work.slice)]
+        skips = self._skips.of(batch.partition)
         for record in batch:
             writer = None if self._writer_of is None else self._writer_of(record)
             entry = LogEntry(record.offset, record.timestamp_ms, record.key, record.value, writer)
-            for decision in fold_in_steps(state, entry):
+            for decision in fold_or_skip(state, entry, skips):
                 made[-1].add(decision, work)
                 if decision.reason is Reason.UNDECODABLE:
-                    work.hand_over([self._dead_letter(record, decision)])
+                    work.hand_over([self._context.reject(record, Cause.UNDECODABLE, decision.detail)])
+                elif decision.reason is Reason.SKIPPED and record.offset in skips:
+                    cause = skips[record.offset].cause
+                    work.hand_over([self._context.reject(record, cause, decision.detail)])
                 if work.slice_is_over:
                     work.assert_not_failed()
                     work.send()
                     made.append(_Decided(work.slice))
+            work.hand_over(self._skips.note(entry, batch.partition))
         work.when_delivered(partial(self._note_delivered, made))
+
+    def quarantine(self, batch: Batch, work: Work) -> None:
+        """Pass the record of which workers have died: the log says by now that it is skipped."""
+        self.process(batch, work)
 
     def after_batch(self) -> None:
         """Begin a snapshot that is due."""
@@ -152,6 +165,10 @@ class FusionAgent:
     def clocks_agree(self) -> bool:
         """Our clock is the broker's, by the ticks that were delivered last."""
         return self._ticks.clocks_agree()
+
+    def keeps_snapshots(self) -> bool:
+        """The states can be saved: not where several attempts in a row have failed."""
+        return self._snapshots.are_kept(self._context.assignment())
 
     def is_restoring(self) -> bool:
         """A state is being read from a snapshot and the rest of the log."""
@@ -200,6 +217,7 @@ class FusionAgent:
             log.info("state.unwanted", partition=partition, error=repr(done.exception()))
             return
         restored = done.result()
+        self._skips.restored(partition, restored.skips)
         self._states[partition], self._topic_ids[partition] = restored.state, restored.topic_id
         if restored.broken is not None:
             log.error("log.broken", partition=partition, **restored.broken._asdict())
@@ -213,9 +231,6 @@ class FusionAgent:
             self._counted.add(each)
             for latency_ms in each.press_to_alert_ms():
                 self._context.metrics.press_to_alert.observe(latency_ms / SECOND_MS)
-
-    def _dead_letter(self, record: LogRecord, decision: Decision) -> ProducerRecord:
-        return self._context.reject(record, Cause.UNDECODABLE, decision.detail)
 
     def _show_open_incidents(self) -> None:
         """Update the gauges of open incidents: those of which an alert went out. Not while a state is missing."""

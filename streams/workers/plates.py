@@ -23,6 +23,7 @@ from schemas.topics import REGISTRY
 from streams.kafka.batch import Batch
 from streams.kafka.record import LogRecord
 from streams.worker.context import Context
+from streams.worker.quarantine import quarantine
 from streams.worker.work import Work
 from streams.workers.hotlist_freshness import ListFreshness
 from streams.workers.hotlist_matches import HotlistMatches
@@ -86,6 +87,11 @@ class PlatesAgent:
             if zone is not None:
                 self._look_at(zone, record, work)
         work.when_delivered(partial(self._count, outcomes))
+
+    def quarantine(self, batch: Batch, work: Work) -> None:
+        """Pass a record of which workers have died."""
+        for record in batch:
+            work.hand_over(quarantine(self._context, record, batch.deaths))
 
     def punctuate(self, work: Work) -> None:
         """Follow the registry and the list."""

@@ -295,7 +295,7 @@ def test_of_all_people_the_log_names_only_those_who_acknowledged_or_planned() ->
     with_actor = {
         record.__name__ for record in LOG_RECORDS.values() if ("Actor", "name") in fields_of(record)
     }
-    assert with_actor == {"AckFact", "ExerciseNotice", "MaintenanceWindow"}
+    assert with_actor == {"AckFact", "ExerciseNotice", "MaintenanceWindow", "SkipNotice"}
 
 
 def test_the_alert_has_no_field_for_a_plate() -> None:

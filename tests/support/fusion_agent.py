@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from processors.fold.skipping import Skips
 from processors.state.partition_state import State, new_state
 from schemas.alert import Alert
 from schemas.codec import decode, encode
@@ -25,6 +26,7 @@ class Restored:
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, int, int]] = []
+        self.skips = Skips()
         self.broken: restoring.Broken | None = None
         self.watch: Callable[[], None] = lambda: None
 
@@ -35,7 +37,7 @@ class Restored:
         self.watch()
         state = new_state(partition, partitions)
         state.offset = committed
-        return restoring.Restored(state, "the topic", self.broken)
+        return restoring.Restored(state, "the topic", self.broken, self.skips)
 
 
 def log(

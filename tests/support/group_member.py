@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from streams.clock import Clock
 from streams.kafka.batch import Batch, PartitionPlace
 from streams.kafka.batch_end import BatchEnds
+from streams.kafka.careful_reading import Turn
 from streams.kafka.config import KafkaConfig
 from streams.kafka.group_consumer import SERVE_S, BetweenPolls, ConsumerLimits, GroupConsumer
 from streams.kafka.group_state import GroupState
@@ -31,6 +32,7 @@ class Member:
         commit_interval_s: How often progress is committed.
         between: What runs between two polls.
         batch_ends: Where batches end that unpack to too much.
+        turn: Of the members of a process that counts deaths; None: it counts none.
         clock: Of the member; by default one that is moved by hand, as `clock` of this class.
     """
 
@@ -44,6 +46,7 @@ class Member:
         commit_interval_s: float = 1e9,
         between: Sequence[BetweenPolls] = (),
         batch_ends: BatchEnds | None = None,
+        turn: Turn | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.clock = HandClock()
@@ -71,6 +74,7 @@ class Member:
             between=between,
             batch_ends=batch_ends,
             make_consumer=self._make_consumer,  # type: ignore[arg-type]
+            turn=turn,
             clock=clock or self.clock.clock,
         )
 

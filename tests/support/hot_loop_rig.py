@@ -88,6 +88,10 @@ class NotedAgent:
             work.wait_for(self.elsewhere.pop(0))
         work.when_delivered(lambda: self.seen.append(f"delivered {batch.start}"))
 
+    def quarantine(self, batch: Batch, work: Work) -> None:
+        self.seen.append(f"quarantines {batch.start} after {batch.deaths}")
+        work.hand_over([ProducerRecord("dead letters", b"", b"")])
+
     def after_batch(self) -> None:
         self.seen.append("after_batch")
 

@@ -9,7 +9,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 
 from benchmarks.support.registry_load import pillar, records
 from callbox.demo.processes.broker import Broker, MissingBroker
@@ -21,16 +28,25 @@ from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind
 from schemas.feeds import PillarEvent
-from schemas.topics import ALERTS, FUSION_SNAPSHOT, PILLAR_EVENTS
+from schemas.topics import ALERTS, FUSION_INPUT, FUSION_SNAPSHOT, PILLAR_EVENTS
 from streams.clock import now_ms
 from streams.kafka import topics
+from streams.kafka.acls import group_of
+from streams.kafka.admin import admin_client
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import publish
-from streams.kafka.reader import read_all
+from streams.kafka.reader import bounds, read_all
+from streams.kafka.topics import partition_count
 from streams.replay.refold import Difference, differences, read_alerts, read_log, refold, repeats
+from streams.worker.settings import RuntimeSettings
+from streams.worker.spec import WORKERS
 from tests.support.wiped_kafka import wiped
 
 SESSION_MS = 2_000
+ASK_S = 5.0
+MOMENT = 6
+"""Ticks and watermarks of a partition that may have come since the last commit."""
+
 READY_S = 40.0
 ARRIVED_S = 60.0
 
@@ -63,8 +79,8 @@ class KillHarness:
     def __init__(self, bootstrap: str, folder: Path, pillars: int) -> None:
         self.kafka = KafkaConfig(bootstrap=bootstrap)
         self._folder = folder
-        self._config = folder / "callbox.toml"
-        self._config.write_text(CONFIG.format(bootstrap=bootstrap, session_ms=SESSION_MS))
+        self.config = folder / "callbox.toml"
+        self.config.write_text(CONFIG.format(bootstrap=bootstrap, session_ms=SESSION_MS))
         self._workers: list[WorkerProcess] = []
         self.confirmed: set[str] = set()
         topics.apply(self.kafka, i_lose_order=False)
@@ -72,10 +88,16 @@ class KillHarness:
 
     def start(self, name: str, fail_point: str | None = None, replica: str = "") -> WorkerProcess:
         """Start a worker, with a fail point by the wrapper program, and wait until it is ready."""
+        worker = self.spawn(name, fail_point, replica)
+        worker.wait_until_ready(READY_S)
+        return worker
+
+    def spawn(self, name: str, fail_point: str | None = None, replica: str = "") -> WorkerProcess:
+        """Start a worker as `start`, and wait for nothing: it may end before it is ready."""
         port = free_port()
         worker = WorkerProcess(
             name,
-            self._config,
+            self.config,
             http_port=port,
             log_file=self._folder / f"{name}-{port}.log",
             environment={fail_points.VARIABLE: fail_point} if fail_point else {},
@@ -83,8 +105,43 @@ class KillHarness:
             program=wrapper.PROGRAM if fail_point else COMMAND,
         )
         self._workers.append(worker)
-        worker.wait_until_ready(READY_S)
         return worker
+
+    def runs_until_it_stays(
+        self, name: str, fail_point: str, most: int = 8
+    ) -> tuple[list[int], WorkerProcess]:
+        """Start a worker again whenever it has ended, as a service manager does.
+
+        Returns:
+            The exit codes of those that ended, and the one that has committed all that there is.
+        """
+        ended: list[int] = []
+        while len(ended) <= most:
+            worker = self.spawn(name, fail_point)
+            while (code := worker.exit_code) is None:
+                if worker.is_ready() and self.is_read(name):
+                    return ended, worker
+                time.sleep(0.2)
+            ended.append(code)
+        raise AssertionError(f"{name} ends again and again: {ended}")
+
+    def is_read(self, name: str) -> bool:
+        """Whether the group of a worker has committed everything but what came in the last moment."""
+        topic = WORKERS[name].reads[0]
+        group = group_of(name, RuntimeSettings().group_prefix)
+        places = [TopicPartition(topic, number) for number in range(partition_count(self.kafka, topic))]
+        client = admin_client(self.kafka, [])  # its futures never end once it is gone
+        try:
+            asked = client.list_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(group, places)], request_timeout=ASK_S
+            )
+            found = asked[group].result(2 * ASK_S).topic_partitions or ()
+        except (KafkaException, TimeoutError):  # the group has no coordinator yet
+            return False
+        committed = {each.partition: each.offset for each in found}
+        ends = {place.partition: bounds(self.kafka, topic, place.partition)[1] or 0 for place in places}
+        ahead = MOMENT if topic == FUSION_INPUT else 0  # ticks and watermarks go on
+        return all(max(0, committed.get(number, 0)) + ahead >= end for number, end in ends.items())
 
     @contextmanager
     def presses(self, count: int, rate: int, first: int = 0) -> Iterator[None]:

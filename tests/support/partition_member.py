@@ -4,6 +4,7 @@ from confluent_kafka import TopicPartition
 
 from streams.clock import Clock
 from streams.kafka.batch import Batch, PartitionPlace
+from streams.kafka.careful_reading import Turn
 from streams.kafka.group_state import GroupState
 from streams.kafka.member_partitions import ASK_AGAIN_S, MemberPartitions
 from streams.kafka.partition_start import Commit, UnreadRecords, read_commit, write_metadata
@@ -19,7 +20,7 @@ ID = "topic-1"
 class Member:
     """A member whose group gives and takes when a test says so, outside of any poll."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, turn: Turn | None = None) -> None:
         self.clock = HandClock()
         self.broker = FakeBroker(PLACE, SECOND, ELSEWHERE)
         for place in (PLACE, SECOND, ELSEWHERE):
@@ -36,6 +37,8 @@ class Member:
             self.lookup,  # type: ignore[arg-type]
             tell_loss=self.losses.append,
             commit_limit=lambda _topic, _partition: self.limit,
+            most_in_hand=1_000,
+            turn=turn,
             clock=clock or self.clock.clock,
         )
 

@@ -4,7 +4,14 @@ from typing import cast
 
 import pytest
 
-from callbox_testkit.fail_points import FailPoint, killed_at, requested_fail_point
+from callbox_testkit.fail_points import (
+    DeadlyRecord,
+    FailPoint,
+    ended_by,
+    killed_at,
+    requested_deadly_record,
+    requested_fail_point,
+)
 from schemas.errors import DeliveryFailed
 from schemas.topics import FUSION_INPUT
 from streams.kafka.batch import Batch
@@ -101,3 +108,33 @@ def test_everything_else_is_the_shipped_agents() -> None:
     agent = killed_at(FakeHotAgent, FailPoint("alarms", 1, Kills()))(World("alarms").context)
     assert hooks_of(agent).is_restoring()
     assert not hot_hooks_of(agent).prepare(BATCH, cast("Work", None))
+
+
+# --- records that kill --------------------------------------------------------------------------------------------
+
+
+def test_a_deadly_record_is_the_end_of_who_processes_it_and_of_nobody_else() -> None:
+    kills = Kills()
+    deadly = DeadlyRecord("alarms", b"press-7", kill=kills)
+    world = World("alarms")
+    agent = ended_by(FakeHotAgent, deadly)(world.context)
+    done(world, agent, batch(b"press-6", topic="topic"))
+    assert kills.count == 0
+    done(world, agent, batch(b"one press-7", topic="topic"))
+    assert kills.count == 1
+
+
+@pytest.mark.parametrize("text", ["alarms.record", "alarms.record:", ".record:x", "record:x"])
+def test_what_is_no_deadly_record_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no"):
+        DeadlyRecord.parse(text)
+
+
+def test_a_deadly_record_is_asked_for_in_the_same_variable() -> None:
+    asked = {"CALLBOX_FAIL_POINT": "fusion.rule:press-7"}
+    deadly = requested_deadly_record(asked)
+    assert deadly is not None
+    assert (deadly.worker, deadly.is_folded) == ("fusion", True)
+    assert requested_fail_point(asked) is None
+    assert requested_deadly_record({"CALLBOX_FAIL_POINT": "fusion.delivered:4"}) is None
+    assert requested_deadly_record({}) is None

@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from processors.fold.log_entry import LogEntry, record_hash
 from processors.fold.reducer import fold
+from processors.fold.skipping import fold_or_skip
 from processors.fold.snapshot_codec import dump, load
 from processors.state.partition_state import FORMAT_VERSION, State, new_state
 from schemas.codec import encode
-from schemas.enums import Grade, Hazard, Reason
+from schemas.enums import Grade, Hazard, Reason, SkipStep
 from schemas.errors import Cause
 from schemas.fusion_log import FusionSnapshot
 from schemas.registry import UNASSIGNED_ZONE
@@ -25,6 +26,7 @@ from streams.worker.broken_feed import broken_log
 from tests.support.log_records import PARTITIONS
 from tests.support.paths import TESTS
 from tests.support.recorded_log import END, LOG, PARTITION, Cluster, folded, snapshot, state_at
+from tests.support.skips import skip, skip_entry
 from tests.support.timeline import Timeline
 
 SAMPLES = TESTS / "samples"
@@ -365,3 +367,31 @@ def test_a_broken_log_is_reported_in_the_log_itself_once(cluster: Cluster) -> No
     (alert,) = line.alerts
     assert (alert.hazard, alert.grade, alert.reason) == (Hazard.LOG_BROKEN, Grade.BLUE, Reason.LOG_BROKEN)
     assert alert.zone == UNASSIGNED_ZONE
+
+
+# --- records that are skipped -------------------------------------------------------------------------------------
+
+
+def folded_without(offset: int, committed: int) -> bytes:
+    """The state at an offset where one record was skipped."""
+    state = new_state(PARTITION, PARTITIONS)
+    for entry in LOG.entries[:committed]:
+        for _ in fold_or_skip(state, entry, {offset: skip(offset, partition=PARTITION)}):
+            pass
+    return dump(state)
+
+
+@pytest.mark.parametrize("from_snapshot", [0, 3])
+def test_a_restore_skips_what_the_log_says_further_on(cluster: Cluster, from_snapshot: int) -> None:
+    cluster.keep(snapshot(from_snapshot))
+    said = skip_entry(skip(4, partition=PARTITION), at=END)
+    cluster.log.append(LogRecord(FUSION_INPUT, PARTITION, END, EpochMs(0), said.key, said.value))
+    assert cluster.restored(END) == folded_without(4, END)
+    assert cluster.restore(4).skips.applied.keys() == {4}
+
+
+def test_what_is_only_asked_for_is_not_skipped_in_what_was_folded_before(cluster: Cluster) -> None:
+    said = skip_entry(skip(4, partition=PARTITION, step=SkipStep.REQUESTED), at=END)
+    cluster.log.append(LogRecord(FUSION_INPUT, PARTITION, END, EpochMs(0), said.key, said.value))
+    assert cluster.restored(END) == folded(END)
+    assert cluster.restore(4).skips.requested.keys() == {4}

@@ -272,3 +272,24 @@ def test_partitions_that_came_together_are_not_saved_one_right_after_another(wor
 
     run(scene())
     assert saved_at == [5.0, 5.625, 6.25, 6.875, 10.0, 10.625, 11.25, 11.875]
+
+
+def test_a_state_that_cannot_be_packed_is_told_and_after_three_times_the_worker_is_not_ready(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saving, ours = Snapshots(world.context), frozenset({PARTITION})
+
+    def fails(*_: object) -> bytes:
+        raise OverflowError("int too big to convert")
+
+    with monkeypatch.context() as patched, structlog.testing.capture_logs() as lines:
+        patched.setattr(snapshots, "pack", fails)
+        for _ in range(snapshots.MOST_FAILURES):
+            assert saving.are_kept(ours)
+            save(saving, state_at(10))
+    assert not saving.are_kept(ours)
+    assert saving.are_kept(frozenset({PARTITION + 1}))
+    assert "int too big to convert" in repr(lines)
+    assert world.count("callbox_snapshots_failed_total") == snapshots.MOST_FAILURES
+    save(saving, state_at(10))
+    assert saving.are_kept(ours)

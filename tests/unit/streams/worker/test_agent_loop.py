@@ -52,6 +52,10 @@ class PipelineAgent:
             raise self.failures[first]
         return Following(lambda: self._delivered(first))
 
+    async def quarantine(self, batch: Batch) -> Awaitable[None]:
+        self.seen.append(f"quarantines {batch.start} after {batch.deaths}")
+        return Following(lambda: self._delivered(batch.start))
+
     async def _delivered(self, first: int) -> None:
         await self.delivery(first)
         self.seen.append(f"delivered {first}")
@@ -95,13 +99,13 @@ class Running:
         self.agent.seen.append("process ends")
         raise asyncio.CancelledError  # nothing of it goes on
 
-    def arrives(self, count: int = 1, *, size: int = 1) -> None:
+    def arrives(self, count: int = 1, *, size: int = 1, deaths: int = 0) -> None:
         """Batches that follow each other, each handed over by itself."""
         for _ in range(count):
             position = self.state.position(PLACE)
             assert position is not None
             records = [consumed(b"", topic="topic", offset=self._next + each) for each in range(size)]
-            made = Batch(records, self._next, position[0])
+            made = Batch(records, self._next, position[0], deaths=deaths)
             self._next = made.end
             self.state.fetched(made)
             self.inbox.put_batches([made])
@@ -424,5 +428,23 @@ def test_faust_starts_no_second_agent_and_a_stop_is_no_failure() -> None:
         assert (hosted.begun, hosted.failures) == (1, [])
         assert agent.seen == ["decides 0", "decides 1"]
         assert hosted.app.crash_reason is None
+
+    run(scene())
+
+
+def test_a_record_of_which_workers_died_is_quarantined_beside_what_is_processed() -> None:
+    async def scene() -> None:
+        running = Running(merge_records=10)
+        running.arrives(deaths=3)
+        running.arrives()
+        await settled()
+        assert running.agent.seen == ["quarantines 0 after 3", "decides 1"]
+        running.delivers(1)
+        await settled()
+        assert running.committable == 0
+        running.delivers(0)
+        await settled()
+        assert running.committable == 2
+        assert await over(running) == []
 
     run(scene())

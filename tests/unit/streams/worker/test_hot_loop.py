@@ -381,3 +381,16 @@ def test_nothing_is_decided_once_an_answer_has_said_that_something_was_not_deliv
     with pytest.raises(DeliveryFailed):
         running.steps()
     assert running.decided == 1
+
+
+def test_a_record_of_which_workers_died_is_quarantined_and_not_processed() -> None:
+    running = Running()
+    running.outbox.is_prompt = True
+    running.arrives(2)
+    first, second = running.loop._waiting
+    running.loop._waiting[0] = Batch(first[:], first.start, first.epoch, deaths=3)
+    running.steps(6)
+    assert running.agent.seen[0] == "quarantines 0 after 3"
+    assert "decides 0" not in running.agent.seen
+    assert f"decides {second.start}" in running.agent.seen
+    assert running.committable == 2

@@ -14,11 +14,12 @@ from schemas.fusion_log import DeadLetterNotice, FeedWatermark, FusionInput, Pil
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
 from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
 from schemas.units import EpochMs
-from streams.worker.work import SLICE_S
+from streams.kafka.batch import Batch
+from streams.worker.work import SLICE_S, Work
 from streams.workers import alarms
 from streams.workers.alarms import AlarmsAgent
 from tests.support.alarm_events import event, facts, notices
-from tests.support.fakes import World, batch, decided, done, registered, run
+from tests.support.fakes import World, batch, decided, done, registered, run, settled
 from tests.support.log_records import ZONE, device, ms
 
 
@@ -245,3 +246,47 @@ def test_a_feed_that_is_behind_says_nothing() -> None:
     agent, world = started()
     run(agent.every_second())
     assert world.delivery.sent == []
+
+
+# --- records of which workers died --------------------------------------------------------------------------------
+
+
+def deadly(value: bytes, deaths: int, topic: str = PILLAR_EVENTS) -> Batch:
+    made = batch(value, topic=topic, partition=2, start=40)
+    return Batch(made[:], made.start, deaths=deaths)
+
+
+def quarantine(agent: AlarmsAgent, world: World, given: Batch) -> None:
+    work = Work(world.delivery, world.clock.clock)
+    agent.quarantine(given, work)
+    work.send()
+    settled(work)
+
+
+def test_a_press_of_which_workers_died_is_told_and_heard_from_what_the_broker_knows_of_it() -> None:
+    agent, world = started(device("P1"))
+    quarantine(agent, world, deadly(encode(event()), 3))
+    (letter,) = world.delivery.dead_letters(PILLAR_EVENTS)
+    assert (letter.partition, letter.offset, letter.cause) == (2, 40, Cause.QUARANTINED)
+    told, press = facts(world)
+    assert decode(told.payload, DeadLetterNotice).cause is Cause.QUARANTINED
+    assert decode(press.payload, PillarFact).kind is PillarKind.PRESS
+    assert press.zone == UNASSIGNED_ZONE
+
+
+@pytest.mark.parametrize(
+    ("value", "deaths"), [(encode(event()), 4), (encode(event(PillarKind.HEARTBEAT)), 3), (b"poison", 3)]
+)
+def test_what_may_not_be_looked_at_or_is_no_press_is_told(value: bytes, deaths: int) -> None:
+    agent, world = started(device("P1"))
+    quarantine(agent, world, deadly(value, deaths))
+    assert [each.kind for each in facts(world)] == [InputKind.DEAD_LETTER]
+    assert len(world.delivery.dead_letters(PILLAR_EVENTS)) == 1
+
+
+def test_an_acknowledgement_of_which_workers_died_is_told_as_one_of_the_intake() -> None:
+    agent, world = started()
+    quarantine(agent, world, deadly(b"poison", 3, ACKS))
+    (told,) = facts(world)
+    notice = decode(told.payload, DeadLetterNotice)
+    assert (notice.feed, notice.topic, notice.cause) == (Feed.INTAKE, ACKS, Cause.QUARANTINED)
