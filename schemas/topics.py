@@ -51,10 +51,6 @@ PICTURE_BYTES = (8 << 20) + (64 << 10)
 """A picture of 8 MiB, more than a 40-megapixel JPEG of a busy scene needs, and its envelope."""
 
 
-ACK_BYTES = 64 << 10
-"""The largest batch on the topic of an organisation: an acknowledgement has less than 4 KiB."""
-
-
 class Cleanup(StrEnum):
     """How a broker removes old records."""
 
@@ -304,9 +300,7 @@ def organisation_topic(organisation: str) -> Topic:
     Raises:
         ValueError: No organisation may be called this.
     """
-    return msgspec.structs.replace(
-        BY_NAME[ACKS], name=ack_topic(organisation), partitions=1, max_message_bytes=ACK_BYTES
-    )
+    return msgspec.structs.replace(BY_NAME[ACKS], name=ack_topic(organisation), partitions=1)
 
 
 def catalogue_with(organisations: Iterable[str], gateways: Iterable[str] = ()) -> tuple[Topic, ...]:

@@ -53,7 +53,7 @@ def event(index: int, at_s: float, press_every: int) -> PillarEvent:
     )
 
 
-def answer(incident_id: str, action: AckAction, at_s: float) -> Acknowledgement:
+def answer(incident_id: str, action: AckAction, at_s: float, revision: int = 1) -> Acknowledgement:
     """An acknowledgement that the bench sends."""
     return Acknowledgement(
         ack_id=f"{incident_id}-{action}",
@@ -61,6 +61,7 @@ def answer(incident_id: str, action: AckAction, at_s: float) -> Acknowledgement:
         action=action,
         actor=ACTOR,
         at=EpochMs(round(at_s * 1000)),
+        revision=revision,
         disposition=Disposition.FOUNDED if action is AckAction.CLOSE else None,
     )
 
@@ -77,6 +78,8 @@ class Answers:
         self.named_at: dict[str, float] = {}
         self.said = 0
         self._due: dict[AckAction, deque[tuple[float, str]]] = {action: deque() for action in STEPS_S}
+        self._revisions: dict[str, int] = {}
+        """The latest of each incident that is not over."""
         self._stopping = threading.Event()
         self._producer = _producer(bootstrap)
         self._consumer = Consumer(
@@ -103,6 +106,9 @@ class Answers:
             self._producer.poll(0)
 
     def _note(self, alert: Alert, at: float) -> None:
+        self._revisions[alert.incident_id] = max(alert.revision, self._revisions.get(alert.incident_id, 0))
+        if alert.action is Action.CLOSE:
+            del self._revisions[alert.incident_id]
         press = first_named_press(alert)
         if press is None or press.event_id in self.named_at:
             return
@@ -116,7 +122,8 @@ class Answers:
         for action, waiting in self._due.items():
             while waiting and waiting[0][0] <= now:
                 _, incident_id = waiting.popleft()
-                self._producer.produce(ACKS, encode(answer(incident_id, action, now)), incident_id)
+                said = answer(incident_id, action, now, self._revisions.get(incident_id, 1))
+                self._producer.produce(ACKS, encode(said), incident_id)
                 self.said += 1
 
 

@@ -180,6 +180,7 @@ def _answers(press: Input, incident_ids: list[str], chance: random.Random) -> It
                 action=action,
                 actor=ACTOR,
                 at=EpochMs(ms(at_s) - 100),
+                revision=1,
                 disposition=Disposition.FOUNDED if is_close else None,
             )
             yield Input(at_s, ack_input(ack, ms(at_s)))

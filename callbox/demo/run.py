@@ -148,7 +148,9 @@ def _play_and_show(
     display: Display,
 ) -> tuple[list[Sent], list[str]]:
     """Play and quiesce in a thread; show meanwhile what goes in and what comes out."""
-    records = schedule_records(script.scenario, script.town, script.fixtures, watcher.incident_of)
+    records = schedule_records(
+        script.scenario, script.town, script.fixtures, watcher.incident_of, watcher.revision_of
+    )
     progress = RunProgress(script.scenario, watcher.arrivals, display)
 
     def play_and_quiesce() -> tuple[list[Sent], list[str]]:

@@ -47,6 +47,14 @@ Maker = Callable[[EpochMs, EpochMs], bytes]
 """Encodes a record, given the times when it happened and when it was received."""
 
 IncidentOf = Callable[[str], str | None]
+RevisionOf = Callable[[str], int]
+
+
+def _first_revision(_incident_id: str) -> int:
+    """The revision of the alert that raises an incident."""
+    return 1
+
+
 """The incident that a pillar's first press has raised, as far as an alert has told it."""
 
 
@@ -70,7 +78,11 @@ class ScheduledRecord:
 
 
 def schedule_records(
-    scenario: Scenario, town: Sequence[RegistryDevice], fixtures: Fixtures, incident_of: IncidentOf
+    scenario: Scenario,
+    town: Sequence[RegistryDevice],
+    fixtures: Fixtures,
+    incident_of: IncidentOf,
+    revision_of: RevisionOf = _first_revision,
 ) -> list[ScheduledRecord]:
     """Every record of a scenario, in the order of their times.
 
@@ -80,6 +92,7 @@ def schedule_records(
         fixtures: Vehicles and pictures.
         incident_of: The incident that a pillar's first press has raised, as alerts have told it so far: whoever
             acknowledges one knows it from an alert.
+        revision_of: The latest revision of an incident that an alert has told.
     """
     silent = {step.device for step in scenario.steps if isinstance(step, SilenceStep)}
     supervised = [
@@ -90,7 +103,7 @@ def schedule_records(
     records = [
         record
         for number, step in enumerate(scenario.steps)
-        for record in _records(number, step, Setting(supervised, incident_of, fixtures))
+        for record in _records(number, step, Setting(supervised, incident_of, revision_of, fixtures))
     ]
     return sorted(records, key=lambda record: record.at_s)
 
@@ -101,11 +114,13 @@ class Setting(NamedTuple):
     Attributes:
         supervised: The devices that send heartbeats.
         incident_of: The incident that a pillar's first press has raised.
+        revision_of: The latest revision of an incident.
         fixtures: Vehicles and pictures.
     """
 
     supervised: list[str]
     incident_of: IncidentOf
+    revision_of: RevisionOf
     fixtures: Fixtures
 
 
@@ -116,7 +131,7 @@ def _records(number: int, step: AnyStep, setting: Setting) -> Iterator[Scheduled
         case SilenceStep():
             return iter(())
         case AckStep():
-            return iter([_acknowledgement(number, step, setting.incident_of)])
+            return iter([_acknowledgement(number, step, setting)])
         case VideoStep() | PictureStep():
             return _frame_records(number, step, setting.fixtures)
         case PlateStep():
@@ -147,9 +162,9 @@ def _pillar_records(
             yield ScheduledRecord(at_s, number, PILLAR_EVENTS, device.encode(), make)
 
 
-def _acknowledgement(number: int, step: AckStep, incident_of: IncidentOf) -> ScheduledRecord:
+def _acknowledgement(number: int, step: AckStep, setting: Setting) -> ScheduledRecord:
     def incident_id() -> str:
-        return incident_of(step.device) or f"{step.device}-{fingerprint(number)}"
+        return setting.incident_of(step.device) or f"{step.device}-{fingerprint(number)}"
 
     def make(happened: EpochMs, _received: EpochMs) -> bytes:
         return encode(
@@ -159,6 +174,7 @@ def _acknowledgement(number: int, step: AckStep, incident_of: IncidentOf) -> Sch
                 action=step.action,
                 actor=OPERATOR,
                 at=happened,
+                revision=setting.revision_of(incident_id()),
                 reason=step.reason,
                 disposition=step.disposition,
             )

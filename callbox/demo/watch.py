@@ -64,6 +64,11 @@ class Watcher:
                 return alert.incident_id
         return None
 
+    def revision_of(self, incident_id: str) -> int:
+        """The latest revision of an incident that an alert has told; 1 where none has."""
+        alerts = (decode(each.value, Alert) for each in list(self.arrivals) if each.topic == ALERTS)
+        return max((alert.revision for alert in alerts if alert.incident_id == incident_id), default=1)
+
     def _watch(self) -> None:
         while not self._stopping.is_set():
             message = self._consumer.poll(_POLL_S)

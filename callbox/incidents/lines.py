@@ -129,8 +129,8 @@ def _rest(alert: Alert) -> Iterator[tuple[str, str]]:
     yield from _listed("related", alert.related_incidents)
     yield from _listed("prior", (f"{prior.alert_id} at {format_time(prior.sent)}" for prior in alert.prior))
     if alert.actor is not None:
-        by = "vouched for" if alert.vouched_organisation else "nobody vouches for that"
-        yield "actor", f"{alert.actor.name}, {alert.actor.organisation} ({by}); ack id {alert.ack_id}"
+        vouched = " (its own topic)" if alert.vouched_organisation else ""
+        yield "actor", f"{alert.actor.name}, {alert.actor.organisation}{vouched}; ack id {alert.ack_id}"
     if alert.note is not None:
         yield "note", alert.note
     if alert.disposition is not None:

@@ -44,7 +44,10 @@ COMMANDS: Final = (
             "callbox incidents shelve",
             "callbox incidents note",
         ),
-        "READ on `dispatch.incident.v1` and `dispatch.ack-result.v1`, WRITE on `dispatch.ack.v1`",
+        (
+            "READ on `dispatch.incident.v1` and `dispatch.ack-result.v1`, WRITE on `dispatch.ack.v1` or the "
+            "organisation's topic"
+        ),
     ),
     (("callbox dlq list", "callbox dlq show"), "READ on the dead-letter topics"),
     (
@@ -87,7 +90,9 @@ def acls_page() -> str:
         table(("command", "needs"), [(names(commands), needs) for commands, needs in COMMANDS]),
         "## Others\n\nA gateway that feeds callbox needs WRITE on its feed's topic. A dispatch system needs READ on "
         "the alert topics, on `dispatch.incident.v1` and `dispatch.ack-result.v1` and on its own group, and WRITE on "
-        "`dispatch.ack.v1`. Whoever records a log and compares it ([replay](../replay.md)) needs READ on "
+        "`dispatch.ack.v1`; an organisation with a topic of its own WRITE on `dispatch.ack.v1.NAME` in its place, and "
+        "`alarms` READ on it ([who may acknowledge](../guides/acknowledgements.md)). Whoever records a log "
+        "and compares it ([replay](../replay.md)) needs READ on "
         f"{names((FUSION_INPUT, *OUTPUTS))}, and no group.",
     )
 

@@ -155,6 +155,8 @@ def _policy_allowed(key: str) -> str:
     table_name, _, name = key.partition(".")
     if table_name == "grades":
         return ", ".join(code(grade.value) for grade in GRADES_ALLOWED[name])
+    if isinstance(getattr(FusionPolicy(), key, None), bool):
+        return "`true`, `false`"
     if key == "rings":
         return f"at most {MAX_RINGS}"
     last = key.rpartition(".")[2]

@@ -48,10 +48,11 @@ _CAUSES: Final[Mapping[LossKind, Cause]] = {
 }
 
 IN_TURNS_FETCH_BYTES: Final = 64 << 10
-"""What is fetched at once of a topic that is read in turns: some 300 acknowledgements."""
+"""What is fetched at once of a topic that is read in turns: some 300 acknowledgements, or one batch of its sender."""
 
 IN_TURNS_IN_HAND: Final = 1_000
-"""Records of such a topic that are handed over and not done: a quarter of a second of work."""
+"""Records of such a topic that are handed over and not done: a quarter of a second of work. What the client has of a
+topic that has as many is given back to the broker, so that others come."""
 
 
 class Edge:

@@ -81,8 +81,14 @@ class AckHarness:
             action=action,
             actor=Actor(name="Operator 4", organisation="County desk"),
             at=now_ms(),
+            revision=self.shown(incident_id),
         )
         publish(self.kafka, [ProducerRecord(ACKS, incident_id.encode(), encode(ack))])
+
+    def shown(self, incident_id: str) -> int:
+        """The latest revision of an incident that is out; 1 where there is none."""
+        alerts = self.all_of(ALERTS, Alert)
+        return max((alert.revision for alert in alerts if alert.incident_id == incident_id), default=1)
 
     def all_of(self, topic: str, kind: type[RecordT]) -> list[RecordT]:
         return [decode(record.value, kind) for record in read_all(self.kafka, topic)]

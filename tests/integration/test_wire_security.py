@@ -109,6 +109,7 @@ def test_a_press_becomes_an_alert_and_an_acknowledgement_is_answered(town: Town,
         action=AckAction.ACCEPT,
         actor=Actor(name="Duty desk", organisation="County"),
         at=EpochMs(now_ms()),
+        revision=alert.revision,
     )
     answer = send_and_wait(town.as_user(DISPATCHER), said, ARRIVES_S, is_repeat=False)
     assert answer.outcome is AckOutcome.ACCEPTED

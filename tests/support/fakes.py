@@ -26,7 +26,7 @@ from streams.kafka.record import LogRecord
 from streams.worker.agent import Agent, HotAgent, hot_hooks_of
 from streams.worker.context import Context
 from streams.worker.metrics import Metrics
-from streams.worker.settings import RuntimeSettings, WorkerSettings
+from streams.worker.settings import AckSettings, RuntimeSettings, WorkerSettings
 from streams.worker.spec import WORKERS
 from streams.worker.work import Work
 from tests.support.log_records import device, ms
@@ -267,6 +267,7 @@ class World:
         holds: What lies in compacted topics at first.
         partitions: Of every topic.
         runtime: The settings of all workers.
+        acknowledgements: Who may acknowledge.
     """
 
     def __init__(
@@ -276,8 +277,9 @@ class World:
         *,
         partitions: int = 4,
         runtime: RuntimeSettings | None = None,
+        acknowledgements: AckSettings | None = None,
     ) -> None:
-        spec = WORKERS[worker]
+        spec = WORKERS[worker].with_organisations(acknowledgements or AckSettings())
         self.clock = HandClock()
         self.delivery, self.reader = FakeDelivery(spec.writes), FakeReader(spec.follows)
         for topic, records in (holds or {}).items():

@@ -148,5 +148,6 @@ def _ack(name: str, number: int) -> tuple[str, bytes]:
         action=AckAction.ACCEPT,
         actor=Actor(name="Duty desk", organisation="County"),
         at=now_ms(),
+        revision=1,
     )
     return incident, encode(said)

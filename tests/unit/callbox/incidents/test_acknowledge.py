@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
+from msgspec.structs import replace
+
 from callbox.incidents.acknowledge import AckChannel, exchange
 from schemas.ack import Acknowledgement, AckResult, Actor
-from schemas.codec import encode
+from schemas.codec import decode, encode
 from schemas.enums import AckAction, AckOutcome, IncidentState, Reason
 from schemas.topics import ACK_RESULTS
 from schemas.units import EpochMs
@@ -135,3 +137,15 @@ def test_what_is_said_again_has_the_answer_that_it_had_and_is_sent_all_the_same(
     assert answered(channel, clock, 2, is_repeat=True) == ["ack-0", "ack-1"]
     assert channel.calls == ["follow", "catch up", "read earlier", "send", "close"]
     assert len(channel.sent) == 2
+
+
+def test_an_answer_to_what_another_organisation_has_sent_under_the_same_id_is_none_of_ours() -> None:
+    clock = HandClock()
+    theirs, ours = (
+        lying(b"ack-1", encode(replace(decode(answer(1).value, AckResult), vouched_organisation=name)))
+        for name in ("village-9", "county")
+    )
+    channel = FakeChannel(clock, [theirs], [ours])
+    channel.organisation = "county"
+    (found,) = exchange(channel, [ack(1)], 5.0, is_repeat=False, clock=clock.clock.monotonic)
+    assert found.vouched_organisation == "county"

@@ -51,6 +51,8 @@ OCCURS: dict[Reason, set[Hazard]] = {
     Reason.CORROBORATED: {_FIRE},
     Reason.FOLD_ERROR: {_CALL},
     Reason.REGRADED: EMERGENCIES,
+    Reason.SECOND_PERSON_WANTED: EMERGENCIES,
+    Reason.SECOND_PERSON_LAPSED: EMERGENCIES,
     Reason.FEED_FAULT: {Hazard.FEED_FAULT},
     Reason.LOG_BROKEN: {Hazard.LOG_BROKEN},
     Reason.FEED_BROKEN: {Hazard.FEED_BROKEN},
