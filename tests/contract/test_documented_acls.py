@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from callbox.commands import topics as command
 from schemas.topics import CATALOGUE, FUSION_SNAPSHOT, INCIDENTS, dead_letter_topic
-from streams.worker.settings import AckSettings, RuntimeSettings
+from streams.worker.settings import AckSettings, PillarSettings, RuntimeSettings
 from streams.worker.spec import REPLICABLE, WORKERS, WorkerSpec
 
 RUNTIME = RuntimeSettings(group_prefix="callbox")
@@ -28,7 +28,9 @@ def test_a_worker_may_write_the_dead_letters_of_what_it_reads(spec: WorkerSpec) 
 
 def printed(*options: str) -> dict[str, dict[str, set[str]]]:
     """What `callbox topics acls` grants: by worker and operation."""
-    invocation = SimpleNamespace(config=SimpleNamespace(runtime=RUNTIME, acknowledgements=AckSettings()))
+    invocation = SimpleNamespace(
+        config=SimpleNamespace(runtime=RUNTIME, acknowledgements=AckSettings(), pillars=PillarSettings())
+    )
     run = CliRunner().invoke(command.topics, ["acls", "--principal-prefix", "ops-", *options], obj=invocation)
     assert run.exit_code == 0
     granted: dict[str, dict[str, set[str]]] = {}
