@@ -12,7 +12,7 @@ export PYTHONSAFEPATH := 1
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
 export CALLBOX_CACHE ?= $(CURDIR)/.cache
 
-.PHONY: setup models demo test test-long check sbom audit bench clean
+.PHONY: setup models demo test test-long check wheel sbom audit bench clean
 
 setup: $(VENV)/installed
 
@@ -50,6 +50,15 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m callbox_testkit.secret_scan
+
+# The wheel of the last commit, byte for byte the same wherever it is built: its times are those of the commit, and its
+# modes those of git, whatever the umask of the clone.
+wheel: setup
+	rm -rf build/tree
+	mkdir -p build/tree
+	git -c tar.umask=0022 archive HEAD | tar --extract --preserve-permissions --directory build/tree
+	umask 022 && $(PIP) wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir build ./build/tree
+	rm -rf build/tree
 
 # What an operator's installation and the weights consist of, as CycloneDX.
 sbom: setup

@@ -213,7 +213,13 @@ def test_the_commands_that_the_demo_starts_import_nothing_of_the_working_folder(
 
 # --- what set-up installs -----------------------------------------------------------------------------------------
 
-LISTS = ("constraints.txt", "requirements.txt", "requirements-build.txt", ".ci/uv.txt")
+LISTS = (
+    "constraints.txt",
+    "requirements.txt",
+    "requirements-build.txt",
+    ".ci/uv.txt",
+    "benchmarks/throughput/peers/constraints.txt",
+)
 PLANTED = {
     "a private key": "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n",
     "a key of a cloud": 'key = "AKIA' + "IOSFODNN7EXAMPLQ" + '"\n',

@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Final
 
 CONSTRAINTS: Final = Path(__file__).with_name("constraints.txt")
-PACKAGES: Final = ("quixstreams", "bytewax", "msgspec", "fastavro", "numpy")
-"""Two peers, and what schemas and processors import; Bytewax's Kafka connector takes Quix's confluent-kafka."""
-
 _STAMP: Final = "pins.txt"
 
 
@@ -33,17 +30,8 @@ def peers_python(cache: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run([sys.executable, "-I", "-m", "venv", str(folder)], check=True)
-    command = [
-        str(python),
-        "-I",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--constraint",
-        str(CONSTRAINTS),
-        *PACKAGES,
-    ]
+    command = [str(python), "-I", "-m", "pip", "install", "--quiet", "--require-hashes"]
+    command += ["--only-binary", ":all:", "--requirement", str(CONSTRAINTS)]
     subprocess.run(command, check=True, stdout=sys.stderr)
     (folder / _STAMP).write_text(pins, "utf-8")
     return python
