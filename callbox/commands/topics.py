@@ -8,6 +8,7 @@ from callbox.terminal.choices import replica_name
 from streams.kafka import topics as administration
 from streams.kafka.acls import acl_options, group_of
 from streams.kafka.config import KafkaConfig
+from streams.kafka.quotas import quota_options
 from streams.kafka.topic_plan import refused
 from streams.worker.settings import RuntimeSettings
 from streams.worker.spec import REPLICABLE, WORKERS
@@ -99,9 +100,21 @@ def apply(obj: _Loader, i_lose_order: bool, allow_unsealed: bool, replication: i
     callback=replica_name,
     help=f"Those that the users of this replica of {' and '.join(REPLICABLE)} need.",
 )
+@click.option(
+    "--quotas",
+    is_flag=True,
+    help="In place of them the quotas of all users, as options of kafka-configs.sh.",
+)
 @click.pass_obj
-def acls(obj: _Loader, principal_prefix: str, replica: str) -> None:
-    """Print the ACLs of each worker's user, as options of kafka-acls.sh. Asks no broker."""
+def acls(obj: _Loader, principal_prefix: str, replica: str, quotas: bool) -> None:
+    """Print the ACLs of each worker's user, as options of kafka-acls.sh. Asks no broker.
+
+    With --quotas: how much each user may write, gateways and dispatch systems too.
+    """
+    if quotas:
+        for options in quota_options(principal_prefix):
+            click.echo(options)
+        return
     prefix = obj.config.runtime.group_prefix
     for worker in REPLICABLE if replica else WORKERS:
         group, first = group_of(worker, prefix, replica), group_of(worker, prefix)

@@ -1,8 +1,8 @@
 """A record of any unsealed topic as JSON, for `callbox tail`.
 
 {topic, partition, offset, timestamp, key, record}: times are milliseconds since 1970, bytes are Base64, the record of
-a tombstone is null, and a record that cannot be decoded is {"undecodable": cause}, without its key unless it begins like
-a record of ours (schemas/strays.py). The payload of `fusion.input.v1` is decoded too.
+a tombstone is null, and a record that cannot be decoded is {"undecodable": cause}, without its key unless it begins
+like a record of ours (schemas/strays.py). The payload of `fusion.input.v1` is decoded too.
 """
 
 from base64 import b64decode

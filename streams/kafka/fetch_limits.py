@@ -1,11 +1,11 @@
 """How much of a topic a client takes at once, compressed and unpacked (docs/adr/0029).
 
 `receive.message.max.bytes` is two limits in librdkafka: the largest answer of a broker, and the most that a batch in
-zstd may unpack to. gzip, lz4 and snappy have no limit of their own in it: there the largest batch that the topic takes,
-times the codec's highest ratio, is the bound.
+zstd may unpack to. gzip, lz4 and snappy have no limit of their own in it: there the largest batch that the topic
+takes, times the codec's highest ratio, is the bound.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 from schemas.topics import BY_NAME
@@ -22,7 +22,7 @@ _EMBEDDED_FACTOR: Final = 4
 """The embedded broker answers with more than it is asked for."""
 
 
-def fetch_limits(config: KafkaConfig, topics: Iterable[str], fetch_bytes: int = 1 << 20) -> Mapping[str, Any]:
+def fetch_limits(config: KafkaConfig, topics: Iterable[str], fetch_bytes: int = 1 << 20) -> dict[str, Any]:
     """The settings of a consumer that reads these topics.
 
     Args:

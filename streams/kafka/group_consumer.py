@@ -298,13 +298,11 @@ class GroupConsumer:
             if self._unbalanced >= self._limits.most_in_hand // BALANCE_PARTS:
                 self._balance()
         for place, offset, error in failed:  # what came before is handed over by now
-            self._judge(place, error)
-            if error.code() == TOO_LARGE and (position := self._state.position(place)) is not None:
-                self._batch_ends.ask(place, position[0], offset)
+            self._judge(place, offset, error)
         for place in fetched.ends:
             self._state.answered(place, self._clock.now_ms(), at_end=True, has_leader=True)
 
-    def _judge(self, place: PartitionPlace, error: KafkaError) -> None:
+    def _judge(self, place: PartitionPlace, offset: int, error: KafkaError) -> None:
         """Decide what an error means that came in the place of a record."""
         code = error.code()
         if code in READ_AGAIN:
@@ -323,6 +321,8 @@ class GroupConsumer:
             self._rare.error(
                 "fetch.unreadable", topic=place.topic, partition=place.partition, code=error.name()
             )
+            if code == TOO_LARGE and (position := self._state.position(place)) is not None:
+                self._batch_ends.ask(place, position[0], offset)
         else:
             self._rare.warning("consumer.interrupted", cause=error.str(), code=error.name())
 

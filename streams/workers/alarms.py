@@ -114,6 +114,7 @@ class AlarmsAgent:
             What goes out, with the dead letters of registry records that were read on the way.
         """
         event = decode(record.value, PillarEvent)
+        self._context.unreadable.note_read(record.topic)
         # Only an id that has to be derived may need the place, and most events bring theirs.
         made = intake(event, record.timestamp_ms, place="" if event.event_id else _place(record))
         dead_letters: list[ProducerRecord] = []
@@ -154,6 +155,7 @@ class AlarmsAgent:
     def _ack(self, record: LogRecord) -> ProducerRecord:
         try:
             ack = decode(record.value, Acknowledgement)
+            self._context.unreadable.note_read(record.topic)
             return forward(ack_input(ack, record.timestamp_ms))
         except DecodeError as error:
             return self._reject(record, error)

@@ -101,16 +101,21 @@ class FusionAgent:
     def process(self, batch: Batch, work: Work) -> None:
         """Fold, encode, hand over, in slices."""
         state, made = self._states[batch.partition], [_Decided(work.slice)]
+        is_any_read = False
         for record in batch:
             entry = LogEntry(record.offset, record.timestamp_ms, record.key, record.value)
             for decision in fold_in_steps(state, entry):
                 made[-1].add(decision, work)
                 if decision.reason is Reason.UNDECODABLE:
                     work.hand_over([self._dead_letter(record, decision)])
+                else:
+                    is_any_read = True
                 if work.slice_is_over:
                     work.assert_not_failed()
                     work.send()
                     made.append(_Decided(work.slice))
+        if is_any_read:
+            self._context.unreadable.note_read(batch.topic)
         work.when_delivered(partial(self._note_delivered, made))
 
     def after_batch(self) -> None:

@@ -92,10 +92,10 @@ def test_what_lies_behind_such_a_batch_is_read_and_the_batch_is_told() -> None:
         (LossKind.UNREADABLE, 1, 8, 7)
     ]
     member.process_all()
-    member.group_consumer._partitions.commit()  # noqa: SLF001 - the loss is not told yet
+    member.group_consumer._partitions.commit()
     assert member.broker.commits[PLACE][0] == 1
     member.state.release(PLACE)
-    member.group_consumer._partitions.commit()  # noqa: SLF001
+    member.group_consumer._partitions.commit()
     assert member.broker.commits[PLACE][0] == 9
 
 
