@@ -13,6 +13,7 @@ CallboxError
 ├── BrokerUnavailable  no broker answers                 start it or name another  exit 69
 ├── AccessDenied       the broker refuses us             correct credentials, ACLs exit 77
 ├── DeliveryFailed     the broker did not take a record  the process stops         exit 70
+├── WrongSchema        a whole topic is unreadable       upgrade, or lock out       exit 76
 ├── LogBroken          log and snapshots do not match    the process stops         exit 70
 ├── PicturesFailed     no process decodes pictures   the process stops         exit 70
 └── WorkerStalled      work waits and none is done       the process stops         exit 70
@@ -126,6 +127,12 @@ class AccessDenied(CallboxError):
 
 class DeliveryFailed(CallboxError):
     """The broker did not confirm a record: the process stops, so that it is sent again."""
+
+
+class WrongSchema(CallboxError):
+    """So many records in a row cannot be read that their writer must have another schema: the worker stops."""
+
+    exit_code = 76  # EX_PROTOCOL
 
 
 class LogBroken(CallboxError):

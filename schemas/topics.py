@@ -51,6 +51,11 @@ PICTURE_BYTES = (8 << 20) + (64 << 10)
 """A picture of 8 MiB, more than a 40-megapixel JPEG of a busy scene needs, and its envelope."""
 
 
+DEAD_LETTER_BYTES = 1 << 30
+"""What the dead letters of a topic may take of a disk: ten million of garbage, or a thousand of the largest damaged
+events. A flood takes the oldest away, and fills no disk on which presses wait."""
+
+
 class Cleanup(StrEnum):
     """How a broker removes old records."""
 
@@ -276,6 +281,7 @@ _DEAD_LETTERS = tuple(
         partitions=1,
         retention_ms=14 * DAY_MS,
         max_message_bytes=2 << 20,
+        settings={"retention.bytes": str(DEAD_LETTER_BYTES)},
     )
     for name in (REGISTRY, PILLAR_EVENTS, FRAMES, PLATE_READS, HOTLIST, FUSION_INPUT, ACKS)
 )

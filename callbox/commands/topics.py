@@ -10,6 +10,7 @@ from schemas.topics import catalogue_with
 from streams.kafka import topics as administration
 from streams.kafka.acls import acl_options, gateway_acl_options, group_of, organisation_acl_options
 from streams.kafka.config import KafkaConfig
+from streams.kafka.quotas import quota_options
 from streams.kafka.topic_plan import refused
 from streams.worker.settings import AckSettings, PillarSettings, RuntimeSettings
 from streams.worker.spec import REPLICABLE, WORKERS
@@ -128,14 +129,29 @@ def apply(obj: _Loader, i_lose_order: bool, allow_unsealed: bool, replication: i
     show_default=True,
     help="The user of a gateway with a topic of its own is this and its name.",
 )
+@click.option(
+    "--quotas",
+    is_flag=True,
+    help="In place of them the quotas of all users, as options of kafka-configs.sh.",
+)
 @click.pass_obj
 def acls(
-    obj: _Loader, principal_prefix: str, replica: str, organisation_prefix: str, gateway_prefix: str
+    obj: _Loader,
+    principal_prefix: str,
+    replica: str,
+    organisation_prefix: str,
+    gateway_prefix: str,
+    *,
+    quotas: bool,
 ) -> None:
     """Print the ACLs of the users of workers, organisations and gateways, as options of kafka-acls.sh.
 
-    Asks no broker.
+    With --quotas: how much each user may write, gateways and dispatch systems too. Asks no broker.
     """
+    if quotas:
+        for options in quota_options(principal_prefix):
+            echo(options)
+        return
     acknowledgements, pillars = obj.config.acknowledgements, obj.config.pillars
     prefix = obj.config.runtime.group_prefix
     for worker in REPLICABLE if replica else WORKERS:

@@ -68,6 +68,16 @@ _CODES: Final = {
             "`callbox send`: look whether `alarms` and `fusion` run"
         ),
     ),
+    76: (
+        (
+            "`frames` or `plates`: 1,000 records of a topic in a row cannot be read, and for ten seconds none could: "
+            "their writer has another schema. All that was rejected is committed, what follows waits"
+        ),
+        (
+            "upgrade the workers, or lock the writer out ([dead letters](../guides/dead-letters.md#a-wrong-schema)); "
+            "started again it goes on behind what was rejected"
+        ),
+    ),
     77: (
         (
             "The broker refuses us: the user or password, a `security_protocol` that is not the port's, a client "
@@ -109,7 +119,7 @@ def exit_codes_page() -> str:
             ("code", "what happened", "what to do"), [(str(number), *said) for number, said in _CODES.items()]
         ),
         "A worker that ends with 70, 69 or 77 is meant to be started again by whatever started it, with a pause. "
-        "66, 65 and 78 do not go away by themselves.",
+        "66, 65, 76 and 78 do not go away by themselves.",
         "## Errors",
         table(
             ("error", "code", "means"),

@@ -4,8 +4,7 @@ librdkafka says where such a batch begins, asks for it again twice a second, and
 where the batch ends; but of a batch that ends before the offset that is asked for it unpacks nothing. So the end is
 the first offset at which the same batch does not come again, and it is searched for by halves.
 
-    offset ──inside? yes──► + 1, 2, 4, … ──no──► halves ──► the end; another such batch begins there: the same once
-    more
+    offset ──inside? yes──► + 1, 2, 4, … ──no──► halves ──► the end; another such batch begins there: once more
            └────────no─► it can be read now: nothing is left out
 """
 
@@ -89,7 +88,7 @@ class BatchProbe:
         )
 
     def too_large_at(self, partition: int, offset: int) -> int | None:
-        """Where the batch that holds an offset begins, if it unpacks to too much; else None.
+        """Where the batch that holds an offset begins, if it unpacks to too much; None: it can be read, or is gone.
 
         Raises:
             BrokerUnavailable: The broker does not say so in time.

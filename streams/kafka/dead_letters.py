@@ -20,9 +20,9 @@ def make_dead_letter(record: LogRecord, cause: Cause, detail: str | None, worker
 
     Of a sealed topic's record only its place and the cause are kept: no key, no payload, no text; and so of a record
     of any topic that names no schema of ours, or holds a sealed record (schemas/strays.py). There is no hash of it
-    either: a plate is so short that its hash can be turned back. The record is found at its place as long as its
-    topic keeps it. What is too large is left out: a dead letter that could not be delivered would stop the worker at
-    this record for ever.
+    either: a plate is so short that its hash can be turned back. The record is found at its place as long as its topic
+    keeps it. What is too large is left out: a dead letter that could not be delivered would stop the worker at this
+    record for ever.
 
     Args:
         record: The record that could not be used.

@@ -341,17 +341,11 @@ class GroupConsumer:
             if self._unbalanced >= self._limits.most_in_hand // BALANCE_PARTS:
                 self._balance()
         for place, offset, error in failed:  # what came before is handed over by now
-            self._judge_at(place, offset, error)
+            self._judge(place, offset, error)
         for place in fetched.ends:
             self._state.answered(place, self._clock.now_ms(), at_end=True, has_leader=True)
 
-    def _judge_at(self, place: PartitionPlace, offset: int, error: KafkaError) -> None:
-        """Decide what an error means; of a batch that unpacks to too much it is asked where it ends."""
-        self._judge(place, error)
-        if error.code() == TOO_LARGE and (position := self._state.position(place)) is not None:
-            self._batch_ends.ask(place, position[0], offset)
-
-    def _judge(self, place: PartitionPlace, error: KafkaError) -> None:
+    def _judge(self, place: PartitionPlace, offset: int, error: KafkaError) -> None:
         """Decide what an error means that came in the place of a record."""
         code = error.code()
         if code in READ_AGAIN:
@@ -370,6 +364,8 @@ class GroupConsumer:
             self._rare.error(
                 "fetch.unreadable", topic=place.topic, partition=place.partition, code=error.name()
             )
+            if code == TOO_LARGE and (position := self._state.position(place)) is not None:
+                self._batch_ends.ask(place, position[0], offset)
         else:
             self._rare.warning("consumer.interrupted", cause=error.str(), code=error.name())
 

@@ -22,6 +22,7 @@ from streams.worker.commit_limits import CommitLimits
 from streams.worker.metrics import Metrics
 from streams.worker.settings import RuntimeSettings, WorkerSettings
 from streams.worker.spec import WorkerSpec
+from streams.worker.unreadable_runs import UnreadableRuns
 
 log = structlog.get_logger(__name__)
 
@@ -74,6 +75,7 @@ class Context:
         caught_up_of: As `caught_up`, of any topic that the agent reads.
         tell_read_anew: Told that a topic which is followed had to be read anew, and why.
         tables: The topics that are followed, by name.
+        unreadable: Counts records in a row that cannot be read.
         spawn: Runs a coroutine on the worker's event loop, from whichever thread.
     """
 
@@ -98,6 +100,17 @@ class Context:
     tell_read_anew: Callable[[str, Cause], None] = lambda _topic, _cause: None
     tables: dict[str, CompactedTable[Any]] = field(default_factory=dict)
     spawn: Callable[[Coroutine[Any, Any, Any]], Spawned] = asyncio.ensure_future
+    unreadable: UnreadableRuns = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin to count."""
+        runs = UnreadableRuns(
+            self.spec.reads,
+            self.runtime.dead_letter_limit,
+            stops=self.spec.stops_at_wrong_schema,
+            monotonic=self.clock.monotonic,
+        )
+        object.__setattr__(self, "unreadable", runs)
 
     async def blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run what blocks beside the event loop, so that timers and probes go on."""
@@ -129,6 +142,7 @@ class Context:
     def reject(self, record: LogRecord, cause: Cause, detail: str | None = None) -> ProducerRecord:
         """Make the dead letter of a record, count it and log it; the caller delivers it."""
         self.metrics.dead_letters.labels(record.topic, cause).inc()
+        self.unreadable.note_rejected(record.topic, cause)
         log.warning(
             "record.dead_lettered",
             topic=record.topic,

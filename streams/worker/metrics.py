@@ -49,6 +49,12 @@ METRICS: Final[Mapping[str, Metric]] = {
         "Records that were rejected, by topic and cause.",
         ("topic", "cause"),
     ),
+    "dead_letters_in_a_row": Metric(
+        Gauge,
+        "callbox_unreadable_records",
+        "Records in a row that could not be read, over all partitions of the topic; 0 once one can.",
+        ("topic",),
+    ),
     "alerts": Metric(Counter, "callbox_alerts_total", "Alerts delivered.", ("action", "grade")),
     "ack_results": Metric(
         Counter,
@@ -165,6 +171,7 @@ class Metrics:
     records: Counter
     decisions: Counter
     dead_letters: Counter
+    dead_letters_in_a_row: Gauge
     alerts: Counter
     ack_results: Counter
     open_incidents: Gauge

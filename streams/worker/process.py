@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import structlog
 
 from schemas.codec import preload
-from schemas.errors import CallboxError
+from schemas.errors import CallboxError, WrongSchema
 from streams.clock import SYSTEM_CLOCK, Clock
 from streams.faust.app import WorkerApp, create_app
 from streams.kafka.acls import group_of
@@ -127,6 +127,7 @@ class _Worker:
         self._metrics, self._commit_limits = metrics or Metrics(), CommitLimits()
         self._sign, self._writer_of = sign_by(kafka, spec.name), verifier_of(kafka)
         self._stopping = asyncio.Event()
+        self._wrong_schema: WrongSchema | None = None
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -188,6 +189,7 @@ class _Worker:
 
         async def every_second() -> None:
             watchdog.note_loop_alive()
+            self._look_at_unreadable(context)
             await edge.tell(delivery, self._metrics, worker_name(context), self._clock.now_ms())
             await hooks.every_second()
 
@@ -208,6 +210,8 @@ class _Worker:
             edge.watch_no_more()
         watchdog.stop_within(self._runtime.drain_s + LAST_STEPS_S)
         code = EX_SOFTWARE if crashed else await self._drain(app, hooks)
+        if self._wrong_schema is not None and not code:
+            code = self._wrong_schema.exit_code
         if http is not None:
             await asyncio.to_thread(http.close)
         publishing.cancel()
@@ -301,6 +305,18 @@ class _Worker:
             tell_read_anew=edge.note_read_anew,
             spawn=lambda work: asyncio.run_coroutine_threadsafe(work, loop),
         )
+
+    def _look_at_unreadable(self, context: Context) -> None:
+        """Stop in good order where all that comes is unreadable: what was rejected is committed, the rest waits."""
+        for topic, count in context.unreadable.counts.items():
+            self._metrics.dead_letters_in_a_row.labels(topic).set(count)
+        try:
+            context.unreadable.look()
+        except WrongSchema as error:
+            if self._wrong_schema is None:
+                log.critical("worker.failed", error=f"{type(error).__name__}: {error}")
+            self._wrong_schema = error
+            self._stopping.set()
 
     async def _unless_stopped(self, start: Coroutine[Any, Any, None]) -> bool:
         """Start; False when a signal came first, and then nothing is waited for and nothing more is begun.

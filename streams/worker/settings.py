@@ -45,6 +45,9 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             is not known, every 0.2 s.
         stall_s: A worker is not ready once one of its partitions has not advanced for so long although records wait
             in it, or although none was ever fetched from it.
+        dead_letter_limit: So many records of a topic in a row that cannot be read, and none that can for ten seconds,
+            are a wrong schema: `frames` and `plates` stop with exit code 76, `alarms` and `fusion` tell it and go on.
+            0: never.
         give_up_s: A worker ends once a part of it has stood still for so long: with exit code 70 a partition in which
             records wait or of which none was ever fetched, a thread, or a group that gives it no share; with 69 where
             no broker has answered, with 77 where it refuses.
@@ -56,6 +59,7 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     drain_s: float = 15.0
     registry_poll_s: float = 1.0
     stall_s: float = 30.0
+    dead_letter_limit: int = 1_000
     give_up_s: float = 90.0
 
 

@@ -54,6 +54,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         acknowledgements: Who may acknowledge.
         replicable: Whether a second set of it may run beside the first: only where what it writes follows from what
             it reads alone, so that both sets write the same.
+        stops_at_wrong_schema: Whether it stops where all that comes is unreadable (streams/worker/unreadable_runs.py);
+            never where a press may be behind it.
         settings: The defaults that ship.
         agent: Where its agent is, "module:Class". It is imported by its own process only: alarms and fusion carry
             neither OpenCV nor onnxruntime.
@@ -69,6 +71,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     in_turns: tuple[tuple[str, ...], ...] = ()
     acknowledgements: AckSettings = AckSettings()
     replicable: bool = False
+    stops_at_wrong_schema: bool = False
     settings: WorkerSettings
     agent: str
 
@@ -137,6 +140,7 @@ _ALL: Final = (
         reads=(FRAMES,),
         follows=(REGISTRY,),
         writes=(FUSION_INPUT, EVIDENCE, *_dead_letters(FRAMES, REGISTRY)),
+        stops_at_wrong_schema=True,
         # Pictures come in small batches (one may weigh megabytes) and leave the CPU to everything else.
         settings=WorkerSettings(
             http_port=8803,
@@ -155,6 +159,7 @@ _ALL: Final = (
         follows=(REGISTRY, HOTLIST),
         writes=(FUSION_INPUT, VERIFICATION_REQUESTS, *_dead_letters(PLATE_READS, REGISTRY, HOTLIST)),
         is_hot=True,
+        stops_at_wrong_schema=True,
         settings=WorkerSettings(
             http_port=8804,
             nice=19,

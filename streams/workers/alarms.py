@@ -139,6 +139,7 @@ class AlarmsAgent:
             What goes out, with the dead letters of registry records that were read on the way.
         """
         event = decode(record.value, PillarEvent)
+        self._context.unreadable.note_read(record.topic)
         # Only an id that has to be derived may need the place, and most events bring theirs.
         place = "" if event.event_id else _place(record)
         made = intake(event, record.timestamp_ms, place=place, source=_source(record))
@@ -180,6 +181,7 @@ class AlarmsAgent:
     def _ack(self, record: LogRecord, sender: AckSender) -> ProducerRecord:
         try:
             ack = decode(record.value, Acknowledgement)
+            self._context.unreadable.note_read(record.topic)
             return forward(ack_input(ack, record.timestamp_ms, sender))
         except DecodeError as error:
             return self._reject(record, error)

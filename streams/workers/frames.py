@@ -179,6 +179,7 @@ class FramesAgent:
 
     async def _read(self, record: LogRecord) -> ReadFrame:
         frame = decode(record.value, CameraFrame)
+        self._context.unreadable.note_read(record.topic)
         device = self._registry.get(frame.camera_id)
         if device is None:
             await self._registry.refresh(interval_s=LOOK_AGAIN_S)

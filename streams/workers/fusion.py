@@ -112,6 +112,7 @@ class FusionAgent:
         """Fold, encode, hand over, in slices."""
         state, made = self._states[batch.partition], [_Decided(work.slice)]
         skips = self._skips.of(batch.partition)
+        is_any_read = False
         for record in batch:
             writer = None if self._writer_of is None else self._writer_of(record)
             entry = LogEntry(record.offset, record.timestamp_ms, record.key, record.value, writer)
@@ -122,11 +123,15 @@ class FusionAgent:
                 elif decision.reason is Reason.SKIPPED and record.offset in skips:
                     cause = skips[record.offset].cause
                     work.hand_over([self._context.reject(record, cause, decision.detail)])
+                else:
+                    is_any_read = True
                 if work.slice_is_over:
                     work.assert_not_failed()
                     work.send()
                     made.append(_Decided(work.slice))
             work.hand_over(self._skips.note(entry, batch.partition))
+        if is_any_read:
+            self._context.unreadable.note_read(batch.topic)
         work.when_delivered(partial(self._note_delivered, made))
 
     def quarantine(self, batch: Batch, work: Work) -> None:

@@ -115,6 +115,7 @@ class PlatesAgent:
             DecodeError: It cannot be read, it has neither text nor picture, or no registry names the checkpoint.
         """
         read = decode(record.value, PlateRead)
+        self._context.unreadable.note_read(record.topic)
         zone, at = self._zone_of(read, work), record.timestamp_ms
         if read.picture is not None:
             return zone

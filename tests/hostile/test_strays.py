@@ -1,8 +1,8 @@
 """Records where they do not belong, sent by a gateway, a reader or a worker that was set up wrongly or is hostile.
 
 A plate read in the pillar topic, or in a form that nobody reads, leaves nothing but its place: not in a dead letter,
-not on a terminal, not in a line of the log (docs/privacy.md). A damaged event of a pillar keeps its bytes: a press
-may be in it.
+not on a terminal, not in a line of the log (docs/privacy.md). A damaged event of a pillar keeps its bytes: a press may
+be in it.
 """
 
 import json

@@ -222,5 +222,5 @@ def test_a_registry_record_that_cannot_be_read_is_dead_lettered_while_presses_go
 ) -> None:
     town.site.arrive(kept(REGISTRY, "P9", b"poison"))
     town.sends(event(device_id="P2"))
-    assert [letter.key for letter in town.world.delivery.dead_letters(REGISTRY)] == [b"P9"]
+    assert [letter.topic for letter in town.world.delivery.dead_letters(REGISTRY)] == [REGISTRY]
     assert town.facts == [("P2", "e1", UNASSIGNED_ZONE)]
