@@ -203,8 +203,14 @@ class Edge:
         """Begin to look at the topics and the group."""
         self._watch.start()
 
-    def watch_no_more(self) -> None:
-        """The worker is stopping."""
+    def watch_no_more(self, *, is_excused: bool) -> None:
+        """The worker is stopping.
+
+        Args:
+            is_excused: Somebody has asked it to, so the commits say that nobody has died.
+        """
+        if is_excused:
+            self.excuse()
         self._watch.stop()
 
     def answered_at(self) -> float:

@@ -205,13 +205,9 @@ class _Worker:
                 http_port=self._settings.http_port,
             )
             crashed = await self._until_stopped(app)
-            if not crashed:
-                edge.excuse()
-            edge.watch_no_more()
+            edge.watch_no_more(is_excused=not crashed)
         watchdog.stop_within(self._runtime.drain_s + LAST_STEPS_S)
-        code = EX_SOFTWARE if crashed else await self._drain(app, hooks)
-        if self._wrong_schema is not None and not code:
-            code = self._wrong_schema.exit_code
+        code = EX_SOFTWARE if crashed else await self._drained(app, hooks)
         if http is not None:
             await asyncio.to_thread(http.close)
         publishing.cancel()
@@ -346,6 +342,11 @@ class _Worker:
             return False
         log.critical("worker.crashed", worker=self._name, error=repr(app.crash_reason))
         return True
+
+    async def _drained(self, app: WorkerApp, hooks: Hooks) -> int:
+        """Drain, and return the exit code: that of a wrong schema where this is why it ends."""
+        code = await self._drain(app, hooks)
+        return code if code or self._wrong_schema is None else self._wrong_schema.exit_code
 
     async def _drain(self, app: WorkerApp, hooks: Hooks) -> int:
         if not app.started:  # stopped before it began: nothing is in hand
