@@ -30,15 +30,16 @@ def test_the_agent_of_a_spec_can_be_loaded_and_has_no_public_method_but_process_
 ) -> None:
     agent = spec.load_agent()
     public = {name for name, _ in inspect.getmembers(agent, callable) if not name.startswith("_")}
-    assert "process" in public
+    assert {"process", "quarantine"} <= public
     hooks = {*Hooks.__slots__, *(HotHooks.__slots__ if spec.is_hot else ())}
-    assert public <= {"process", *hooks}, "a hook whose name is misspelt would never be called"
+    assert public <= {"process", "quarantine", *hooks}, "a hook whose name is misspelt would never be called"
 
 
 @every_worker
 def test_what_decides_in_its_consuming_thread_waits_for_nothing(spec: WorkerSpec) -> None:
     agent = spec.load_agent()
     assert inspect.iscoroutinefunction(agent.process) is not spec.is_hot
+    assert inspect.iscoroutinefunction(agent.quarantine) is not spec.is_hot
     assert not any(inspect.iscoroutinefunction(getattr(agent, name, None)) for name in HotHooks.__slots__)
     assert spec.paces.keys() <= set(spec.reads)
 
