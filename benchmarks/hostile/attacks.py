@@ -81,10 +81,10 @@ def garbage() -> Iterator[Message]:
         yield PILLAR_EVENTS, key, chance.randbytes(60) if number % 2 else mutated
 
 
-def strangers() -> Iterator[Message]:
+def unregistered() -> Iterator[Message]:
     """Presses of devices that no registry names, each of another one."""
     for number in itertools.count():
-        yield _event(f"stranger-{number}", PillarKind.PRESS, f"stranger-{number}", _now())
+        yield _event(f"unknown-{number}", PillarKind.PRESS, f"unknown-{number}", _now())
 
 
 def silencers() -> Iterator[Message]:
@@ -181,7 +181,9 @@ def pictures() -> Iterator[Message]:
 
 ALL: Final = (
     Attack("garbage", GATEWAY, "1,000 broken records a second on the pillar topic", garbage, 1_000),
-    Attack("strangers", GATEWAY, "200 presses a second of devices that no registry names", strangers, 200),
+    Attack(
+        "unregistered", GATEWAY, "200 presses a second of devices that no registry names", unregistered, 200
+    ),
     Attack(
         "silencers", GATEWAY, "400 releases, cancels and tests a second of others' pillars", silencers, 400
     ),

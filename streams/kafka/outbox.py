@@ -19,7 +19,7 @@ from streams.kafka.producer import (
     QUEUE_FULL_PAUSE_S,
     DeliveryRefused,
     ProducerRecord,
-    Sign,
+    SignValue,
     ask_for_metadata,
     failed_delivery,
     producer_settings,
@@ -87,7 +87,7 @@ class Outbox:
         *,
         calm: Collection[str] = (),
         clock: Clock = SYSTEM_CLOCK,
-        sign: Sign = unsigned,
+        sign: SignValue = unsigned,
     ) -> None:
         self._clock, self._sign = clock, sign
         self._failure: DeliveryFailed | None = None

@@ -52,7 +52,7 @@ class ProducerRecord(NamedTuple):
     partition: int | None = None
 
 
-Sign = Callable[[str, bytes | None, bytes | None], bytes | None]
+SignValue = Callable[[str, bytes | None, bytes | None], bytes | None]
 """The value of a record by its topic, key and value: one of the log gets its writer's signature."""
 
 
@@ -61,7 +61,7 @@ def unsigned(_topic: str, _key: bytes | None, value: bytes | None) -> bytes | No
     return value
 
 
-def sign_by(kafka: KafkaConfig, writer: str | None = None) -> Sign:
+def sign_by(kafka: KafkaConfig, writer: str | None = None) -> SignValue:
     """How a process signs what it writes into the log: by the key that its config names.
 
     Args:
@@ -147,7 +147,7 @@ class Delivery:
         settings: Mapping[str, Any],
         make_producer: Callable[[dict[str, Any]], Producer] = Producer,
         poll_s: float = POLL_S,
-        sign: Sign = unsigned,
+        sign: SignValue = unsigned,
     ) -> None:
         self._sign = sign
         self._producer, self._poll_s = make_producer(producer_settings(settings, linger_ms=0)), poll_s

@@ -1,7 +1,7 @@
 """Who may say what in the log. The credential is that of one worker, with its key: enough for its own kinds only.
 
 The verdict of who has written a record is found by its signature (tests/unit/streams/kafka/test_log_signing.py); here
-it is given, as a recording gives it. On a guarded broker, with keys, it is tests/integration/test_signed_log.py.
+it is given, as a recording gives it. On a guarded broker, with keys, it is tests/hostile/test_signed_log.py.
 """
 
 from typing import Any

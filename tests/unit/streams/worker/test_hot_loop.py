@@ -387,8 +387,8 @@ def test_a_record_of_which_workers_died_is_quarantined_and_not_processed() -> No
     running = Running()
     running.outbox.is_prompt = True
     running.arrives(2)
-    first, second = running.loop._waiting
-    running.loop._waiting[0] = Batch(first[:], first.start, first.epoch, deaths=3)
+    first, second = running.loop._waiting.take(), running.loop._waiting.take()
+    running.loop._waiting.put([Batch(first[:], first.start, first.epoch, deaths=3), second])
     running.steps(6)
     assert running.agent.seen[0] == "quarantines 0 after 3"
     assert "decides 0" not in running.agent.seen
