@@ -50,7 +50,19 @@ def start_worker(
     if http_port is not None:
         settings = msgspec.structs.replace(settings, http_port=http_port)
     write_in_background(sys.stderr.fileno())
-    for finding in findings(config, find_config(invocation.config_file, invocation.environment)):
-        log.warning("config.open", severity=finding.severity, setting=finding.place, found=finding.text)
+
+    def tell_what_is_open() -> None:
+        for finding in findings(config, find_config(invocation.config_file, invocation.environment)):
+            log.warning("config.open", severity=finding.severity, setting=finding.place, found=finding.text)
+
     cache = Path(config.models.cache) if config.models.cache else cache_root()
-    run_worker(WORKERS[name], make_agent, config.kafka, settings, config.runtime, cache, replica)
+    run_worker(
+        WORKERS[name],
+        make_agent,
+        config.kafka,
+        settings,
+        config.runtime,
+        cache,
+        replica,
+        when_it_can_start=tell_what_is_open,
+    )

@@ -66,8 +66,19 @@ def run_worker(
     runtime: RuntimeSettings,
     cache: Path,
     replica: str = "",
+    when_it_can_start: Callable[[], None] = lambda: None,
 ) -> None:
     """Run one worker until SIGTERM. It does not return: the process ends with its exit code.
+
+    Args:
+        spec: Which worker.
+        make_agent: Makes its agent.
+        kafka: The broker.
+        settings: Of the worker.
+        runtime: Of all workers.
+        cache: Where the models are.
+        replica: Its replica; empty for the first.
+        when_it_can_start: Called once the broker has let us in; a start that is refused prints one line, and no other.
 
     Raises:
         BrokerUnavailable: Nothing answers at the broker's address.
@@ -77,6 +88,7 @@ def run_worker(
         DeliveryFailed: The broker does not answer the producer.
     """
     partitions = assert_can_start(spec, kafka, runtime, replica)
+    when_it_can_start()
     preload()  # no record that comes reads its schema from a disk that may hang by then
     lower_priority(settings)
     disable_core_dumps()
