@@ -57,8 +57,21 @@ def start_worker(
     settings = config.workers.of(name)
     if http_port is not None:
         settings = msgspec.structs.replace(settings, http_port=http_port)
-    for finding in findings(config, find_config(invocation.config_file, invocation.environment)):
-        log.warning("config.open", severity=finding.severity, setting=finding.place, found=finding.text)
+
+    def tell_what_is_open() -> None:
+        for finding in findings(config, find_config(invocation.config_file, invocation.environment)):
+            log.warning("config.open", severity=finding.severity, setting=finding.place, found=finding.text)
+
     cache = Path(config.models.cache) if config.models.cache else cache_root()
     spec = WORKERS[name].with_organisations(config.acknowledgements).with_gateways(config.pillars)
-    run_worker(spec, make_agent, config.kafka, settings, config.runtime, cache, replica, metrics)
+    run_worker(
+        spec,
+        make_agent,
+        config.kafka,
+        settings,
+        config.runtime,
+        cache,
+        replica,
+        metrics,
+        when_it_can_start=tell_what_is_open,
+    )

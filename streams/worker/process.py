@@ -68,6 +68,8 @@ def run_worker(
     cache: Path,
     replica: str = "",
     metrics: Metrics | None = None,
+    *,
+    when_it_can_start: Callable[[], None] = lambda: None,
 ) -> None:
     """Run one worker until SIGTERM. It does not return: the process ends with its exit code.
 
@@ -80,6 +82,7 @@ def run_worker(
         cache: The folder of the models.
         replica: The replica that it belongs to; empty for the first.
         metrics: What it shows Prometheus, where something has been counted in it before; None: new ones.
+        when_it_can_start: Called once the broker has let us in; a start that is refused prints one line, and no other.
 
     Raises:
         BrokerUnavailable: Nothing answers at the broker's address.
@@ -89,6 +92,7 @@ def run_worker(
         DeliveryFailed: The broker does not answer the producer.
     """
     partitions = assert_can_start(spec, kafka, runtime, replica)
+    when_it_can_start()
     preload()  # no record that comes reads its schema from a disk that may hang by then
     lower_priority(settings)
     disable_core_dumps()

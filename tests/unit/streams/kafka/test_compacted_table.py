@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
+from schemas.codec import encode
 from schemas.errors import BrokerUnavailable, Cause, InputMissing, LogBroken
 from schemas.hotlist import HotlistEntry
 from schemas.registry import RegistryDevice
