@@ -76,6 +76,7 @@ bench: models
 	$(BIN)/python -m benchmarks.codec --json
 	$(BIN)/python -m benchmarks.latency --json
 	$(BIN)/python -m benchmarks.beside_pictures --json
+	$(BIN)/python -m benchmarks.hostile --json
 	$(BIN)/python -m benchmarks.throughput --json
 	$(BIN)/python -m benchmarks.throughput --json --topic pillars
 	$(BIN)/python -m benchmarks.chaos --json
