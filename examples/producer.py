@@ -19,7 +19,6 @@ schema = fastavro.parse_schema(json.loads(Path(schema_file).read_text("utf-8")))
 header = bytes.fromhex("c301" + fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
 usual = {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "enable.idempotence": True}
 usual |= {"linger.ms": 0, "message.timeout.ms": 0, "queue.buffering.max.messages": 0}  # no wait, no end
-usual |= {"compression.codec": "none"}  # an event has 100 bytes
 for name, value in (pair.split("=", 1) for pair in settings):
     usual[name] = Path(value[1:]).read_text("utf-8").strip() if value.startswith("@") else value
 producer = Producer(usual)

@@ -162,7 +162,7 @@ class GroupConsumer:
         self.refusal: KafkaError | None = None
         """Why the broker lets us in no more, as far as is known; None once everybody answers that we ask."""
         self._refusal_at = EpochMs(0)
-        settings = group_settings(config, group, client_id, topics, limits.fetch_bytes)
+        settings = group_settings(config, group, client_id, limits.fetch_bytes, topics)
         self._consumer = make_consumer(
             settings
             | {"error_cb": self._on_error, "stats_cb": self._on_statistics, "on_commit": self._on_commit}
@@ -341,11 +341,12 @@ class GroupConsumer:
             if self._unbalanced >= self._limits.most_in_hand // BALANCE_PARTS:
                 self._balance()
         for place, offset, error in failed:  # what came before is handed over by now
-            self._judge(place, offset, error)
+            self._judge(place, error)
+            self._look_for_end(place, offset, error)
         for place in fetched.ends:
             self._state.answered(place, self._clock.now_ms(), at_end=True, has_leader=True)
 
-    def _judge(self, place: PartitionPlace, offset: int, error: KafkaError) -> None:
+    def _judge(self, place: PartitionPlace, error: KafkaError) -> None:
         """Decide what an error means that came in the place of a record."""
         code = error.code()
         if code in READ_AGAIN:
@@ -364,10 +365,14 @@ class GroupConsumer:
             self._rare.error(
                 "fetch.unreadable", topic=place.topic, partition=place.partition, code=error.name()
             )
-            if code == TOO_LARGE and (position := self._state.position(place)) is not None:
-                self._batch_ends.ask(place, position[0], offset)
         else:
             self._rare.warning("consumer.interrupted", cause=error.str(), code=error.name())
+
+    def _look_for_end(self, place: PartitionPlace, offset: int, error: KafkaError) -> None:
+        """Find where a batch ends that unpacks to too much: the client itself never gets past it."""
+        position = self._state.position(place)
+        if error.code() == TOO_LARGE and position is not None:
+            self._batch_ends.ask(place, position[0], offset)
 
     def _on_assign(self, _consumer: Consumer, given: list[TopicPartition]) -> None:
         self._refused, self._is_steady = None, True

@@ -57,7 +57,7 @@ _QUEUE_BACKOFF_MS: Final = 20
 
 
 def group_settings(
-    config: KafkaConfig, group: str, client_id: str, topics: Iterable[str], fetch_bytes: int
+    config: KafkaConfig, group: str, client_id: str, fetch_bytes: int, topics: Iterable[str] = ()
 ) -> dict[str, Any]:
     """The settings of a member.
 
@@ -65,8 +65,8 @@ def group_settings(
         config: The broker.
         group: The consumer group.
         client_id: Begins with `CLIENT_PREFIX`.
-        topics: What it reads.
         fetch_bytes: The most bytes that a fetch brings for a partition.
+        topics: What it reads: their largest record must fit.
     """
     return (
         consumer_settings(config, group)
