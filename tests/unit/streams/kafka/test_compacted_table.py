@@ -79,11 +79,7 @@ def test_a_record_that_cannot_be_read_is_dead_lettered_and_the_one_before_stays(
     found, _, world = followed([*registered(device("P1")), kept(REGISTRY, "P1", poison, offset=4)])
     assert found.get("P1") == device("P1")
     (letter,) = world.delivery.dead_letters(REGISTRY)
-<<<<<<< HEAD
     assert (letter.offset, letter.cause, letter.payload) == (4, Cause.UNDECODABLE, poison)
-=======
-    assert (letter.offset, letter.cause, letter.payload) == (4, Cause.UNDECODABLE, None)
->>>>>>> w-edge
 
 
 def test_a_broker_that_is_away_leaves_what_is_known_in_force() -> None:
