@@ -10,7 +10,7 @@ ID_LENGTH: Final = 128
 _KEPT: Final = 100  # characters that a shortened id keeps, so that people recognise it
 
 _UNPRINTABLE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff"
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\ufffb\ufffe\uffff"
     "\U000e0000-\U000e0fff]"
 )
 """Control characters, marks that change the direction of text, what has no width, and what XML 1.0 does not allow. The

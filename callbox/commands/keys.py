@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from callbox.terminal.printable import echo
 from processors.fold.writers import Writer
 from schemas.errors import FileRefused
 from streams.kafka.log_signing import SUFFIX, make_key_text
@@ -26,7 +27,7 @@ def make(folder: Path) -> None:
     folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     for writer in Writer:
         path = folder / f"{writer}{SUFFIX}"
-        click.echo(f"{path}  {'made' if _make(path, writer) else 'there already'}")
+        echo(f"{path}  {'made' if _make(path, writer) else 'there already'}")
 
 
 def _make(path: Path, writer: Writer) -> bool:

@@ -13,7 +13,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 
 from callbox.invocation import Invocation
 from callbox.terminal.actor import actor_options
-from callbox.terminal.printable import printable
+from callbox.terminal.printable import echo, printable
 from callbox.terminal.times import format_time
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import read_entry
@@ -124,9 +124,7 @@ def skip(
         blind=blind,
     )
     place = publish(config.kafka, skip_fact(notice))[0]
-    click.echo(
-        f"asked for at {FUSION_INPUT}/{place.partition}/{place.offset}: fusion passes it when it starts"
-    )
+    echo(f"asked for at {FUSION_INPUT}/{place.partition}/{place.offset}: fusion passes it when it starts")
 
 
 def record_at(kafka: KafkaConfig, partition: int, offset: int) -> LogRecord:
@@ -199,14 +197,14 @@ def facts_of(entry: LogEntry) -> Facts:
 def _show(record: LogRecord, *, blind: bool) -> None:
     facts = Facts("not looked at") if blind else facts_of(log_entry(record))
     sizes = f"key {len(record.key or b'')} bytes, value {len(record.value or b'')} bytes"
-    click.echo(f"{FUSION_INPUT}/{record.partition}/{record.offset}")
-    click.echo(f"  kind      {facts.kind}")
+    echo(f"{FUSION_INPUT}/{record.partition}/{record.offset}")
+    echo(f"  kind      {facts.kind}")
     if facts.event_id:
-        click.echo(f"  event id  {_shown(facts.event_id)}")
+        echo(f"  event id  {_shown(facts.event_id)}")
     if facts.device_id:
-        click.echo(f"  device    {_shown(facts.device_id)}")
-    click.echo(f"  appended  {format_time(EpochMs(record.timestamp_ms))}")
-    click.echo(f"  size      {sizes}")
+        echo(f"  device    {_shown(facts.device_id)}")
+    echo(f"  appended  {format_time(EpochMs(record.timestamp_ms))}")
+    echo(f"  size      {sizes}")
 
 
 def _shown(name: str) -> str:

@@ -261,8 +261,8 @@ def test_batches_of_one_topic_keep_their_order_and_none_is_lost() -> None:
 def test_thirty_organisations_that_flood_delay_the_next_one_by_less_than_a_second() -> None:
     """A turn of each is 20 records and 5 ms; before it lies what one poll takes of each in a round, and no more."""
     spec = WORKERS["alarms"].with_organisations(SITE)
-    pace = spec.paces[spec.in_turns[0]]
-    assert spec.in_turns == (ACKS, *map(ack_topic, SITE.organisations))
+    pace = spec.paces[spec.in_turns[0][0]]
+    assert spec.in_turns == ((ACKS, *map(ack_topic, SITE.organisations)),)
     turns_s = 30 * pace.rest_s
     polls_s = 30 * IN_TURNS_IN_HAND / min(MOST, IN_TURNS_IN_HAND) * pace.rest_s
     assert turns_s + polls_s < 0.5

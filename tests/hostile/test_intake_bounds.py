@@ -6,8 +6,6 @@ observations and questions carry a time of the append's window and an id that ca
 """
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,9 +16,10 @@ from processors.intake.ack import ack_input
 from processors.intake.observation import bounded_frame
 from processors.intake.pillar_event import AHEAD_MS, BEHIND_MS, intake
 from processors.intake.plate_read import bounded_read
-from processors.vision.boxes import Detections, Picture
-from processors.vision.flame import FlameDecision, FlamePolicy, FlameReason, FlameState
-from processors.vision.jpeg import encode_jpeg
+from processors.vision.boxes import Detections
+from processors.vision.flame import FlameDecision, FlamePolicy, FlameReason, FlameState, Observed, look
+from processors.vision.flicker import Sight
+from processors.vision.jpeg import decode_jpeg, encode_jpeg
 from processors.vision.redaction import RedactedPicture, Redaction, RedactionPolicy, redact
 from schemas.ack import AckFact, Acknowledgement, Actor
 from schemas.codec import decode, encode
@@ -28,9 +27,10 @@ from schemas.enums import AckAction, PillarKind
 from schemas.evidence import EvidenceSnapshot
 from schemas.feeds import CameraFrame, PillarEvent, PlateRead
 from schemas.fusion_log import FusionInput, Observation
-from schemas.ids import ID_LENGTH, bounded_id
+from schemas.ids import ID_LENGTH, bounded_id, is_printable
 from schemas.topics import EVIDENCE, FRAMES, FUSION_INPUT, REGISTRY
 from schemas.units import EpochMs
+from streams.worker.context import Context
 from streams.workers.frames import FramesAgent
 from tests.support.fakes import World, batch, entry_of, processed, registered, run
 from tests.support.log_records import camera, ms
@@ -58,7 +58,7 @@ ids = st.one_of(st.none(), st.sampled_from(BAD_IDS), st.text(max_size=200))
 
 
 def is_bounded(name: str | None) -> bool:
-    return name is not None and 0 < len(name) <= ID_LENGTH and name.isprintable()
+    return name is not None and 0 < len(name) <= ID_LENGTH and is_printable(name)
 
 
 def is_possible(at: EpochMs) -> bool:
@@ -69,7 +69,7 @@ def is_possible(at: EpochMs) -> bool:
 @given(name=st.one_of(st.sampled_from(BAD_IDS), st.text()))
 def test_a_bounded_id_is_short_and_printable_and_stays_as_it_is_when_bounded_again(name: str) -> None:
     bounded = bounded_id(name)
-    assert bounded.isprintable()
+    assert is_printable(bounded)
     assert len(bounded) <= ID_LENGTH
     assert bounded_id(bounded) == bounded
 
@@ -138,29 +138,34 @@ def test_every_acknowledgement_gets_names_and_a_note_that_can_be_printed(text: s
     names = (fact.ack_id, fact.incident_id, fact.actor.name, fact.actor.organisation)
     assert all(map(is_bounded, names))
     assert fact.note is not None
-    assert fact.note.isprintable()
+    assert is_printable(fact.note)
 
 
 # --- through the workers ------------------------------------------------------------------------------------------
 
 
-class _Redactor:
-    """Finds nothing to hide."""
+class _Pictures:
+    """The picture processes: they find nothing to hide."""
 
-    def __call__(self, _cache: Path) -> "_Redactor":
+    def __call__(self, _context: Context) -> "_Pictures":
         return self
 
-    async def redact(
-        self, frame: CameraFrame, earlier: Sequence[CameraFrame], executor: Executor
-    ) -> Redaction:
+    def look(self, jpeg: bytes, window: tuple[Sight, ...] | None, at: EpochMs) -> Observed:
+        assert is_possible(at)
+        return look(decode_jpeg(jpeg, reduce=2), window, at, FlamePolicy())
+
+    def redact(self, frame: CameraFrame, earlier: Sequence[CameraFrame]) -> Redaction:
         nothing = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
         picture = redact(np.zeros((32, 48, 3), np.uint8), nothing, nothing, RedactionPolicy())
         assert isinstance(picture, RedactedPicture)
         return picture
 
+    def close(self) -> None:
+        """There is no process."""
+
 
 def _always_fire(
-    _state: FlameState | None, _picture: Picture, at: EpochMs, _policy: FlamePolicy
+    _state: FlameState | None, _observed: Observed, at: EpochMs, _policy: FlamePolicy
 ) -> tuple[FlameState, FlameDecision]:
     assert is_possible(at)
     return FlameState(window=()), FlameDecision(FlameReason.CANDIDATE, candidate=True, score=0.8)
@@ -175,7 +180,7 @@ def test_frames_sends_evidence_and_observation_with_bounded_ids_and_times(
     at: int, event_id: str | None
 ) -> None:
     world = World("frames", {REGISTRY: registered(camera("C1"))})
-    agent = FramesAgent(world.context, _Redactor(), _always_fire)
+    agent = FramesAgent(world.context, _Pictures(), _always_fire)
     run(agent.start())
     frame = CameraFrame(
         camera_id="C1", captured_at=EpochMs(at), received_at=EpochMs(at), jpeg=JPEG, event_id=event_id

@@ -176,7 +176,10 @@ def test_an_acknowledgement_is_answered_and_the_incident_moves(harness: AckHarne
 
 
 def test_a_wrong_one_is_answered_a_repeat_is_not_and_poison_is_kept(harness: AckHarness) -> None:
-    publish(harness.kafka, [ProducerRecord(ACKS, b"x", b"poison")])
+    actor = Actor(name="Operator 4", organisation="County desk")
+    damaged = Acknowledgement(ack_id="p", incident_id="p", action=AckAction.NOTE, actor=actor, at=now_ms())
+    poison = encode(damaged)[:-3]
+    publish(harness.kafka, [ProducerRecord(ACKS, b"x", poison)])
     harness.say("nowhere", "wrong")
     harness.say("nowhere", "wrong")
     harness.say("nowhere", "later")
@@ -184,7 +187,7 @@ def test_a_wrong_one_is_answered_a_repeat_is_not_and_poison_is_kept(harness: Ack
     assert harness.answer_to("later").outcome is AckOutcome.REJECTED
     assert [each.ack_id for each in harness.all_of(ACK_RESULTS, AckResult)].count("wrong") == 1
     (letter,) = harness.all_of(dead_letter_topic(ACKS), DeadLetter)
-    assert (letter.topic, letter.payload) == (ACKS, b"poison")
+    assert (letter.topic, letter.payload) == (ACKS, poison)
 
 
 @pytest.mark.parametrize("harness", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)

@@ -272,7 +272,7 @@ def test_an_apply_that_was_interrupted_is_seen_as_a_difference(call: Call, broke
 def test_a_policy_is_applied_also_where_the_log_is_broken_and_no_difference_can_be_shown(
     call: Call, broker: KafkaConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_arguments: object) -> State:
+    def broken(*_arguments: object, **_options: object) -> State:
         raise LogBroken("nothing to begin with")
 
     monkeypatch.setattr("callbox.policy.in_force.restore", broken)

@@ -17,7 +17,7 @@ from streams.kafka.client_settings import librdkafka_settings
 from streams.kafka.config import KafkaConfig
 from streams.kafka.topic_plan import Risk
 from streams.kafka.topics import apply, partition_count, plan
-from streams.worker.settings import AckSettings
+from streams.worker.settings import AckSettings, PillarSettings
 
 UniqueName = Callable[[str], str]
 
@@ -123,7 +123,9 @@ def test_a_topic_tells_how_many_partitions_it_has_or_that_it_is_not_there(
 
 
 def run(config: KafkaConfig, *arguments: str) -> Result:
-    invocation = SimpleNamespace(config=SimpleNamespace(kafka=config, acknowledgements=AckSettings()))
+    invocation = SimpleNamespace(
+        config=SimpleNamespace(kafka=config, acknowledgements=AckSettings(), pillars=PillarSettings())
+    )
     return CliRunner().invoke(command.topics, arguments, obj=invocation)
 
 

@@ -24,6 +24,7 @@ from processors.incident import (
 )
 from processors.rules import (
     ack,
+    ack_copies,
     camera,
     clock,
     dedup,
@@ -72,7 +73,7 @@ PARTS = (
     (raising, "issue_alert"),
     (dedup, "add_in_order"),
     (dedup, "device_at"),
-    (ack, "add_event"),
+    (ack_copies, "add_event"),
     (ack, "issue_alert"),
     (camera, "apply_report"),
     (feed, "on_active"),

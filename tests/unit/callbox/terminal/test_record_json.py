@@ -49,6 +49,7 @@ def test_the_payload_of_the_log_is_decoded_too() -> None:
         "event_id": "t",
         "zone": "",
         "payload": {"number": 3, "at": 5},
+        "signature": "",
     }
 
 
