@@ -46,7 +46,7 @@ from tests.support.guarded_town import (
 )
 from tests.support.kill_harness import kafka_or_skip
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 OURS, OTHERS = "village-7", "elsewhere"
 SENDERS = {OURS: "dispatch-village-7", OTHERS: "dispatch-elsewhere"}

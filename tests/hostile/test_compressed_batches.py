@@ -21,7 +21,7 @@ from tests.support.presses import EVERY_PARTITION, ack_feed
 from tests.support.shipped_workers import metric_total, reached_at
 from tests.support.worker_town import WorkerTown, worker_town
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 UNPACKED = 300 << 20
 """Ten kilobytes of zstd: what a hostile client sends may unpack to thirty thousand times its size."""

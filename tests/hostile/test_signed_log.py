@@ -34,7 +34,7 @@ from tests.support.certificates import Authority
 from tests.support.guarded_town import ARRIVES_S, READY_S, USERS, Town, alert_of, founded, press, table
 from tests.support.kill_harness import kafka_or_skip
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
