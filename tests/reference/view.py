@@ -342,7 +342,8 @@ def calls_again(known: Incident, alert: Alert, entry: Entry) -> bool:
     """Whether this press asks for an answer of its own: another caller, or one after a unit is on the way (F5)."""
     record = entry.record
     if alert.reason is Reason.UNREGISTERED_GROUP and known.revision:
-        return alert.press_count > known.press_count
+        # It is told for presses that nobody had been told of; an answer's own alert may have counted them already.
+        return True
     if not isinstance(record, PillarFact) or record.kind is not PillarKind.PRESS or not known.revision:
         return False
     if alert.press_count <= known.press_count:
