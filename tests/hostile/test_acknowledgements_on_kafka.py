@@ -4,7 +4,6 @@ It may write the topic of its own organisation and nothing else: neither another
 it says there of another organisation's incident is rejected, and a flood of it delays nobody else.
 """
 
-import secrets
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +13,9 @@ from click.testing import CliRunner
 
 from benchmarks.support.registry_load import pillar
 from callbox.cli import cli
-from callbox.demo.processes.broker_process import LOOPBACK, free_port
+from callbox.demo.processes.broker_process import free_port
 from callbox.demo.processes.worker_process import WorkerProcess
 from callbox.incidents.acknowledge import AckChannel, send_and_wait
-from callbox_testkit.brokers.apache import ApacheKafka
-from callbox_testkit.brokers.guard import Guard
 from schemas.ack import Acknowledgement, AckResult, Actor
 from schemas.alert import Alert
 from schemas.codec import encode
@@ -30,21 +27,18 @@ from streams.kafka import topics
 from streams.kafka.producer import DeliveryRefused, ProducerRecord, publish
 from streams.kafka.reader import read_all
 from streams.worker.settings import AckSettings
-from tests.support.certificates import Authority
 from tests.support.guarded_town import (
     ARRIVES_S,
     READ,
     READY_S,
     TOPIC,
-    USERS,
     WRITE,
     Town,
     alert_of,
-    founded,
+    guarded_town,
     press,
     table,
 )
-from tests.support.kill_harness import kafka_or_skip
 
 pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
@@ -60,22 +54,13 @@ def organisations(alert_units: list[str]) -> AckSettings:
 @pytest.fixture(scope="module")
 def town(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder = tmp_path_factory.mktemp("guarded")
-    authority = Authority(folder)
-    passwords = {user: f"pw-{secrets.token_hex(12)}" for user in (*USERS, *SENDERS.values())}
-    guard = Guard(identity_file=str(authority.identity(LOOPBACK)), admin="admin", passwords=passwords)
-    broker = ApacheKafka(cache, folder / "broker.log", guard=guard)
-    with kafka_or_skip():
-        broker.start()
-    try:
-        made = founded(broker, authority, passwords)
+    with guarded_town(cache, folder, more_users=SENDERS.values()) as (made, _open_to_all):
         topics.apply(made.as_user("admin"), catalogue_with(SENDERS), i_lose_order=False)
         made.allow("callbox-alarms", *((TOPIC, ack_topic(name), READ) for name in SENDERS))
         for name, user in SENDERS.items():
             answers = ((TOPIC, topic, READ) for topic in (ACK_RESULTS, ALERTS, INCIDENTS))
             made.allow(user, (TOPIC, ack_topic(name), WRITE), *answers)
         yield made
-    finally:
-        broker.stop()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 `alarms` and `fusion` run as shipped; the attacker is the user of `frames`, with its own key or with none.
 """
 
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from callbox.commands.policy import put_in_force
-from callbox.demo.processes.broker_process import LOOPBACK, free_port
+from callbox.demo.processes.broker_process import free_port
 from callbox.demo.processes.worker_process import WorkerProcess
-from callbox_testkit.brokers.apache import ApacheKafka
-from callbox_testkit.brokers.guard import Guard
 from processors.fold.writers import Writer
 from processors.state.policy import FusionPolicy, policy_record
 from schemas.ack import AckFact, Actor
@@ -30,9 +27,7 @@ from streams.kafka.reader import read_all
 from streams.kafka.topics import partition_count
 from streams.replay.refold import differences, read_alerts, read_log, refold
 from streams.worker.log_writer import fact
-from tests.support.certificates import Authority
-from tests.support.guarded_town import ARRIVES_S, READY_S, USERS, Town, alert_of, founded, press, table
-from tests.support.kill_harness import kafka_or_skip
+from tests.support.guarded_town import ARRIVES_S, READY_S, Town, alert_of, guarded_town, press, table
 
 pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
@@ -47,17 +42,8 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def town(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    folder = tmp_path_factory.mktemp("signed")
-    authority = Authority(folder)
-    passwords = {user: f"pw-{secrets.token_hex(12)}" for user in USERS}
-    guard = Guard(identity_file=str(authority.identity(LOOPBACK)), admin="admin", passwords=passwords)
-    broker = ApacheKafka(cache, folder / "broker.log", guard=guard)
-    with kafka_or_skip():
-        broker.start()
-    try:
-        yield founded(broker, authority, passwords)
-    finally:
-        broker.stop()
+    with guarded_town(cache, tmp_path_factory.mktemp("signed")) as (made, _open_to_all):
+        yield made
 
 
 def signing(kafka: KafkaConfig, keys: Path, writer: Writer, *, verifies: bool = False) -> KafkaConfig:

@@ -4,7 +4,6 @@ The broker of this file has limits that one of ours must meet, and a group there
 """
 
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,18 +11,13 @@ from typing import NamedTuple
 
 import pytest
 
-from callbox.demo.processes.broker_process import LOOPBACK
 from callbox.demo.processes.worker_process import WorkerProcess
-from callbox_testkit.brokers.apache import ApacheKafka
-from callbox_testkit.brokers.guard import Guard
 from callbox_testkit.brokers.wipe import drop_groups
 from schemas.errors import AccessDenied
 from schemas.topics import PILLAR_EVENTS
 from streams.kafka.config import KafkaConfig
-from tests.support.certificates import Authority
 from tests.support.fake_client import CLASSIC, FakeClient
-from tests.support.guarded_town import GROUP, READ, SHORT, USERS, Town, founded, grants_of
-from tests.support.kill_harness import kafka_or_skip
+from tests.support.guarded_town import GROUP, READ, SHORT, Town, grants_of, guarded_town
 from tests.support.shipped_workers import (
     ShippedWorkers,
     complaints_of,
@@ -56,17 +50,8 @@ class Place(NamedTuple):
 
 @pytest.fixture(scope="module")
 def place(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    folder = tmp_path_factory.mktemp("limited")
-    authority = Authority(folder)
-    passwords = {user: f"pw-{secrets.token_hex(12)}" for user in USERS}
-    guard = Guard(identity_file=str(authority.identity(LOOPBACK)), admin="admin", passwords=passwords)
-    broker = ApacheKafka(cache, folder / "broker.log", guard=guard, settings=LIMITS)
-    with kafka_or_skip():
-        broker.start()
-    try:
-        yield Place(reached_at(broker.bootstrap), founded(broker, authority, passwords))
-    finally:
-        broker.stop()
+    with guarded_town(cache, tmp_path_factory.mktemp("limited"), settings=LIMITS) as (town, open_to_all):
+        yield Place(reached_at(open_to_all.bootstrap), town)
 
 
 @pytest.fixture

@@ -8,15 +8,10 @@ from threading import Event, Thread
 import pytest
 from confluent_kafka.admin import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 
-from callbox.demo.processes.broker_process import LOOPBACK
 from callbox.demo.processes.worker_process import WorkerProcess
-from callbox_testkit.brokers.apache import ApacheKafka
-from callbox_testkit.brokers.guard import Guard
 from schemas.errors import AccessDenied
 from streams.kafka.config import KafkaConfig
-from tests.support.certificates import Authority
-from tests.support.guarded_town import USERS, Town, founded
-from tests.support.kill_harness import kafka_or_skip
+from tests.support.guarded_town import Town, guarded_town
 from tests.support.presses import press_feed
 from tests.support.shipped_workers import (
     ShippedWorkers,
@@ -41,17 +36,9 @@ PRESSES = 4_000
 @pytest.fixture
 def ours(cache: Path, tmp_path: Path) -> Iterator[tuple[Town, KafkaConfig]]:
     """The town, and the listener without passwords. Each test changes the password, so each has a broker."""
-    authority = Authority(tmp_path)
-    passwords = {user: f"pw-{secrets.token_hex(12)}" for user in USERS}
-    guard = Guard(identity_file=str(authority.identity(LOOPBACK)), admin="admin", passwords=passwords)
     settings = {"connections.max.reauth.ms": str(REAUTHENTICATE_MS)}
-    broker = ApacheKafka(cache, tmp_path / "broker.log", guard=guard, settings=settings)
-    with kafka_or_skip():
-        broker.start()
-    try:
-        yield founded(broker, authority, passwords), KafkaConfig(bootstrap=broker.bootstrap)
-    finally:
-        broker.stop()
+    with guarded_town(cache, tmp_path, settings=settings) as found:
+        yield found
 
 
 @pytest.fixture

@@ -1,18 +1,15 @@
 """TLS, passwords and rights on Apache Kafka: every worker is a user that may do what it must, no more."""
 
 import json
-import secrets
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from callbox.demo.processes.broker_process import LOOPBACK, free_port
+from callbox.demo.processes.broker_process import free_port
 from callbox.demo.processes.worker_process import WorkerProcess
 from callbox.incidents.acknowledge import send_and_wait
-from callbox_testkit.brokers.apache import ApacheKafka
-from callbox_testkit.brokers.guard import Guard
 from schemas.ack import Acknowledgement, Actor
 from schemas.enums import AckAction, AckOutcome
 from schemas.errors import InputMissing
@@ -35,19 +32,17 @@ from tests.support.guarded_town import (
     READY_S,
     SHORT,
     TOPIC,
-    USERS,
     WRITE,
     Grant,
     Town,
     alert_of,
     complaint,
-    founded,
     grants_of,
+    guarded_town,
     press,
     printed,
     table,
 )
-from tests.support.kill_harness import kafka_or_skip
 
 pytestmark = pytest.mark.kafka
 
@@ -55,17 +50,8 @@ pytestmark = pytest.mark.kafka
 @pytest.fixture(scope="module")
 def town(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """Topics made by the admin over TLS; every worker's user has its rights and no other."""
-    folder = tmp_path_factory.mktemp("guarded")
-    authority = Authority(folder)
-    passwords = {user: f"pw-{secrets.token_hex(12)}" for user in USERS}
-    guard = Guard(identity_file=str(authority.identity(LOOPBACK)), admin="admin", passwords=passwords)
-    broker = ApacheKafka(cache, folder / "broker.log", guard=guard)
-    with kafka_or_skip():
-        broker.start()
-    try:
-        yield founded(broker, authority, passwords)
-    finally:
-        broker.stop()
+    with guarded_town(cache, tmp_path_factory.mktemp("guarded")) as (made, _open_to_all):
+        yield made
 
 
 Start = Callable[..., WorkerProcess]

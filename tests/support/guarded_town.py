@@ -1,6 +1,9 @@
 """A town on an Apache Kafka with TLS, passwords and rights: the admin, a user for each worker, gateway, dispatcher."""
 
 import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,8 +17,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, onl
 )
 
 from benchmarks.support.registry_load import pillar, records
+from callbox.demo.processes.broker_process import LOOPBACK
 from callbox.demo.processes.worker_process import WorkerProcess
 from callbox_testkit.brokers.apache import ApacheKafka
+from callbox_testkit.brokers.guard import Guard
 from schemas.alert import Alert
 from schemas.codec import decode, encode
 from schemas.enums import PillarKind
@@ -31,6 +36,7 @@ from streams.kafka.reader import read_all
 from streams.worker.settings import RuntimeSettings
 from streams.worker.spec import WORKERS
 from tests.support.certificates import Authority
+from tests.support.kill_harness import kafka_or_skip
 
 READY_S = 60.0
 ARRIVES_S = 30.0
@@ -115,7 +121,34 @@ def grants_of(worker: str, replica: str = "") -> list[Grant]:
     ]
 
 
-def founded(broker: ApacheKafka, authority: Authority, passwords: dict[str, str]) -> Town:
+@contextmanager
+def guarded_town(
+    cache: Path, folder: Path, *, more_users: Iterable[str] = (), settings: Mapping[str, str] | None = None
+) -> Iterator[tuple[Town, KafkaConfig]]:
+    """Start a guarded broker with TLS, found the town on it, and stop the broker whatever happens.
+
+    Args:
+        cache: Keeps the jars between runs.
+        folder: Gets certificates, passwords and the broker's log.
+        more_users: Users without any right yet.
+        settings: Of the broker, beyond those of every test.
+
+    Yields:
+        The town, and how to reach the listener without passwords.
+    """
+    authority = Authority(folder)
+    passwords = {user: f"pw-{secrets.token_hex(12)}" for user in (*USERS, *more_users)}
+    guard = Guard(identity_file=str(authority.identity(LOOPBACK)), admin="admin", passwords=passwords)
+    broker = ApacheKafka(cache, folder / "broker.log", guard=guard, settings=settings or {})
+    with kafka_or_skip():
+        broker.start()
+    try:
+        yield _founded(broker, authority, passwords), KafkaConfig(bootstrap=broker.bootstrap)
+    finally:
+        broker.stop()
+
+
+def _founded(broker: ApacheKafka, authority: Authority, passwords: dict[str, str]) -> Town:
     ours = KafkaConfig(bootstrap=broker.bootstrap)
     made = Town(broker.guarded_bootstrap, ours, authority.ca_file, passwords)
     topics.apply(made.as_user("admin"), i_lose_order=False)
