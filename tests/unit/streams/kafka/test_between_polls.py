@@ -118,7 +118,7 @@ def test_what_was_fetched_before_the_next_record_is_not_there_is_decided_about_a
     loop.at_serve = member.process_all
     member.broker.append(PLACE, 5)
     member.broker.retain_from(PLACE, 6)
-    member.group_consumer._judge(PLACE, 0, failure(KafkaError._AUTO_OFFSET_RESET))
+    member.group_consumer._judge(PLACE, failure(KafkaError._AUTO_OFFSET_RESET))
     assert member.broker.commits[PLACE][0] == 3
     member.round()
     member.round()
@@ -131,7 +131,7 @@ def test_what_is_never_done_holds_nothing_up_for_ever() -> None:
     member.broker.append(PLACE, 3)
     member.round()
     loop.at_serve = lambda: member.later(0.5)
-    member.group_consumer._judge(PLACE, 0, failure(KafkaError._AUTO_OFFSET_RESET))
+    member.group_consumer._judge(PLACE, failure(KafkaError._AUTO_OFFSET_RESET))
     assert PLACE not in member.consumer.assigned
 
 
