@@ -214,6 +214,9 @@ class CarefulReading:
             self._owed.discard(place)
             if self._chunk is not None and self._chunk.place == place:
                 self._chunk = None
+        if not self.is_active:  # no step follows that would do it
+            self._handing_on_at = None
+            self._turn.release(self)
 
     # What commits say.
 

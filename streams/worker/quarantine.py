@@ -15,7 +15,7 @@ from schemas.errors import Cause
 from schemas.fusion_log import DeadLetterNotice
 from schemas.ids import fingerprint
 from schemas.registry import UNASSIGNED_ZONE
-from schemas.topics import ACKS, FRAMES, PILLAR_EVENTS, PLATE_READS
+from schemas.topics import ACKS, FRAMES, PILLAR_EVENTS, PLATE_READS, base_of
 from streams.kafka.careful_reading import DEATHS
 from streams.kafka.producer import ProducerRecord
 from streams.kafka.record import LogRecord
@@ -48,7 +48,7 @@ def quarantine(context: Context, record: LogRecord, deaths: int) -> list[Produce
     topic, partition, offset = record.topic, record.partition, record.offset
     log.error("record.quarantined", topic=topic, partition=partition, offset=offset, deaths=deaths)
     notice = DeadLetterNotice(
-        feed=_FEEDS[topic],
+        feed=_FEEDS[base_of(topic)],
         topic=topic,
         partition=partition,
         offset=offset,

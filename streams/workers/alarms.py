@@ -95,8 +95,7 @@ class AlarmsAgent:
             event = decode(record.value, PillarEvent)
             if event.kind is not PillarKind.PRESS:
                 return []
-            press = bare_press(event, record.timestamp_ms, place=_place(record))
-            return [forward(to_input(press, UNASSIGNED_ZONE))]
+            return [_bare(event, record)]
         except Exception:  # it has killed three workers: there is a reason
             log.exception("event.failed", partition=record.partition, offset=record.offset)
             return []
@@ -193,9 +192,7 @@ class AlarmsAgent:
         """Our own code failed on the event: a press goes to the log all the same (requirement 8a)."""
         event = decode(record.value, PillarEvent)
         if event.kind is PillarKind.PRESS:
-            source = _source(record)
-            press = bare_press(event, record.timestamp_ms, place=_place(record), source=source)
-            return [forward(to_input(press, UNASSIGNED_ZONE))]
+            return [_bare(event, record)]
         failure = DecodeError(type(error).__name__, Cause.PROCESSING_FAILED)
         return self._reject_event(record, failure, event.device_id)
 
@@ -239,6 +236,12 @@ def _senders(settings: AckSettings) -> dict[str, AckSender]:
 def _forwarded(held: Sequence[HeldEvent], device: RegistryDevice) -> list[ProducerRecord]:
     """Events that were held back, now that their device is known."""
     return [forward(to_input(each.made, device.zone)) for each in held]
+
+
+def _bare(event: PillarEvent, record: LogRecord) -> ProducerRecord:
+    """A press as the log gets it where no more may be asked of its record."""
+    press = bare_press(event, record.timestamp_ms, place=_place(record), source=_source(record))
+    return forward(to_input(press, UNASSIGNED_ZONE))
 
 
 def _place(record: LogRecord) -> str:

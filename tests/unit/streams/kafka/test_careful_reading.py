@@ -38,8 +38,8 @@ class Workers:
     def commit_of(self, place: PartitionPlace = PLACE) -> Commit:
         return read_commit(*self.broker.commits[place])
 
-    def start(self) -> Member:
-        self.member = member = Member(turn=Turn(), commit_interval_s=0.5)
+    def start(self, turn: Turn | None = None) -> Member:
+        self.member = member = Member(turn=turn or Turn(), commit_interval_s=0.5)
         member.use(self.broker)
         member.given(*self.places)
         return member
@@ -281,6 +281,26 @@ def test_two_members_of_a_process_never_have_a_chunk_under_way_at_once() -> None
     assert not turn.take(second)
     turn.release(first)
     assert turn.take(second)
+
+
+@pytest.mark.parametrize("rounds", range(8))
+def test_a_member_that_loses_its_partition_keeps_the_turn_from_nobody(rounds: int) -> None:
+    """Else presses would wait as long as the member of the acknowledgements has nothing to read."""
+    workers = Workers(PLACE, deadly={(PLACE, 40)})
+    workers.append(PLACE, 200)
+    assert not workers.run()
+    turn, other = Turn(), object()
+    member = workers.start(turn)
+    for _ in range(rounds):
+        member.consumer.answer_commits()
+        member.round()
+        if rounds % 2:
+            member.process_all()
+    turn.take(other)  # waits, unless nobody has it yet
+    member.consumer.lose(PLACE)
+    member.round()
+    member.round()
+    assert turn.take(other)
 
 
 # --- ends that are not the record's fault -------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from schemas.errors import Cause, DeliveryFailed
 from schemas.feeds import PillarEvent
 from schemas.fusion_log import DeadLetterNotice, FeedWatermark, FusionInput, PillarFact
 from schemas.registry import UNASSIGNED_ZONE, RegistryDevice
-from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY, dead_letter_topic
+from schemas.topics import ACKS, FUSION_INPUT, PILLAR_EVENTS, REGISTRY, ack_topic, dead_letter_topic
 from schemas.units import EpochMs
 from streams.kafka.batch import Batch
 from streams.worker.work import SLICE_S, Work
@@ -284,9 +284,10 @@ def test_what_may_not_be_looked_at_or_is_no_press_is_told(value: bytes, deaths: 
     assert len(world.delivery.dead_letters(PILLAR_EVENTS)) == 1
 
 
-def test_an_acknowledgement_of_which_workers_died_is_told_as_one_of_the_intake() -> None:
+@pytest.mark.parametrize("topic", [ACKS, ack_topic("Police")])
+def test_an_acknowledgement_of_which_workers_died_is_told_as_one_of_the_intake(topic: str) -> None:
     agent, world = started()
-    quarantine(agent, world, deadly(b"poison", 3, ACKS))
+    quarantine(agent, world, deadly(b"poison", 3, topic))
     (told,) = facts(world)
     notice = decode(told.payload, DeadLetterNotice)
-    assert (notice.feed, notice.topic, notice.cause) == (Feed.INTAKE, ACKS, Cause.QUARANTINED)
+    assert (notice.feed, notice.topic, notice.cause) == (Feed.INTAKE, topic, Cause.QUARANTINED)

@@ -5,13 +5,16 @@ import dataclasses
 import pytest
 
 from schemas.codec import decode, encode
-from schemas.enums import InputKind, PillarKind
+from schemas.enums import Feed, InputKind, PillarKind
 from schemas.errors import Cause
 from schemas.fusion_log import DeadLetterNotice, FeedWatermark, FusionInput, PillarFact
 from schemas.registry import RegistryDevice
 from schemas.topics import PILLAR_EVENTS, REGISTRY, pillar_topic
+from streams.kafka.batch import Batch
+from streams.kafka.careful_reading import DEATHS
 from streams.worker.settings import PillarSettings
 from streams.worker.spec import WORKERS
+from streams.worker.work import Work
 from streams.workers import alarms
 from streams.workers.alarms import AlarmsAgent
 from tests.support.alarm_events import event, facts, notices
@@ -74,6 +77,20 @@ def test_dead_letters_of_all_gateways_lie_in_one_topic_and_name_their_place() ->
     (notice,) = notices(world)
     assert isinstance(notice, DeadLetterNotice)
     assert notice.topic == pillar_topic("gw-2")
+
+
+def test_a_press_of_which_workers_died_is_heard_through_its_own_gateway() -> None:
+    agent, world = started(device("P1"))
+    made = batch(encode(event()), topic=pillar_topic("gw-1"), start=40)
+    work = Work(world.delivery, world.clock.clock)
+    agent.quarantine(Batch(made[:], made.start, deaths=DEATHS), work)
+    work.send()
+    (letter,) = world.delivery.dead_letters(PILLAR_EVENTS)
+    assert (letter.topic, letter.offset, letter.cause) == (pillar_topic("gw-1"), 40, Cause.QUARANTINED)
+    told, press = facts(world)
+    notice = decode(told.payload, DeadLetterNotice)
+    assert (notice.feed, notice.topic) == (Feed.PILLARS, pillar_topic("gw-1"))
+    assert decode(press.payload, PillarFact).source == "gw-1"
 
 
 def test_each_gateways_topic_has_a_watermark_of_its_own() -> None:
