@@ -69,6 +69,23 @@ class LogKey(NamedTuple):
         return name.digest()
 
 
+class _Mac:
+    """Keyed BLAKE2b of a record; the key is taken in once, and not for each record.
+
+    Args:
+        secret: The key.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._keyed = blake2b(key=secret, digest_size=MAC_BYTES, person=_PERSON)
+
+    def of(self, key: bytes | None, body: bytes) -> bytes:
+        """The MAC of a record's key and of what is signed of its value."""
+        key, mac = key or b"", self._keyed.copy()
+        mac.update(b"".join((len(key).to_bytes(4, "big"), key, body)))
+        return mac.digest()
+
+
 class LogSigner:
     """Signs what one writer writes into the log.
 
@@ -77,7 +94,7 @@ class LogSigner:
     """
 
     def __init__(self, key: LogKey) -> None:
-        self.writer, self._secret = key.writer, key.secret
+        self.writer, self._mac = key.writer, _Mac(key.secret)
         self._head = _SIGNED + key.key_id
         self._envelope = schema_of(FusionInput).header
 
@@ -94,7 +111,7 @@ class LogSigner:
         if _is_signed(value) and decode(value, FusionInput).signature:  # else its payload only looks like one
             return value
         body = value[: -len(_UNSIGNED)]
-        return b"".join((body, self._head, _mac(self._secret, key, body)))
+        return b"".join((body, self._head, self._mac.of(key, body)))
 
 
 class LogVerifier:
@@ -105,7 +122,7 @@ class LogVerifier:
     """
 
     def __init__(self, keys: Sequence[LogKey]) -> None:
-        self._keys = {key.key_id: key for key in keys}
+        self._keys = {key.key_id: (key.writer, _Mac(key.secret)) for key in keys}
 
     def __call__(self, record: LogRecord) -> str:
         """The writer of a record; empty where it bears no signature, or one that is not right."""
@@ -115,10 +132,9 @@ class LogVerifier:
         known = self._keys.get(value[-_ID_BYTES - MAC_BYTES : -MAC_BYTES])
         if known is None:
             return ""
-        is_right = compare_digest(
-            value[-MAC_BYTES:], _mac(known.secret, record.key, value[:-_SIGNATURE_BYTES])
-        )
-        return known.writer if is_right else ""
+        writer, mac = known
+        is_right = compare_digest(value[-MAC_BYTES:], mac.of(record.key, value[:-_SIGNATURE_BYTES]))
+        return writer if is_right else ""
 
 
 def signer_of(kafka: KafkaConfig, writer: str | None = None) -> LogSigner | None:
@@ -192,11 +208,3 @@ def make_key_text(writer: Writer) -> str:
 def _is_signed(value: bytes) -> bool:
     """Whether a value ends as one does that is signed; the MAC says whether it is."""
     return value[-_SIGNATURE_BYTES : 1 - _SIGNATURE_BYTES] == _SIGNED
-
-
-def _mac(secret: bytes, key: bytes | None, body: bytes) -> bytes:
-    signed = key or b""
-    mac = blake2b(len(signed).to_bytes(4, "big"), key=secret, digest_size=MAC_BYTES, person=_PERSON)
-    mac.update(signed)
-    mac.update(body)
-    return mac.digest()

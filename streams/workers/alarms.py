@@ -10,7 +10,7 @@ Pillar events are decided about in the thread that consumes them; it alone looks
 Acknowledgements are decided about in the thread that consumes those, and it shares nothing with the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import structlog
@@ -54,9 +54,8 @@ class AlarmsAgent:
         self._context = context
         self._registry = context.table(REGISTRY, RegistryDevice)
         self._unregistered = UnregisteredEvents(context)
-        # The shared topic and those of single gateways. The registry is looked at in the thread that reads them all.
-        topics = [topic for topic in context.spec.reads if gateway_of(topic) is not None]
-        self._watermarks = [Watermarks(context, Feed.PILLARS, topic) for topic in topics]
+        self._gateways = _gateways(context.spec.reads)
+        self._watermarks = [Watermarks(context, Feed.PILLARS, topic) for topic in self._gateways]
         self._senders = _senders(context.spec.acknowledgements)
 
     async def start(self) -> None:
@@ -87,7 +86,7 @@ class AlarmsAgent:
         """Pass a record of which workers have died; a press is heard all the same, as far as anybody may look."""
         for record in batch:
             work.hand_over(quarantine(self._context, record, batch.deaths))
-            if gateway_of(batch.topic) is not None and may_be_looked_at(batch.deaths):
+            if batch.topic in self._gateways and may_be_looked_at(batch.deaths):
                 work.hand_over(self._press_in(record))
 
     def _press_in(self, record: LogRecord) -> list[ProducerRecord]:
@@ -95,7 +94,7 @@ class AlarmsAgent:
             event = decode(record.value, PillarEvent)
             if event.kind is not PillarKind.PRESS:
                 return []
-            return [_bare(event, record)]
+            return [self._bare(event, record)]
         except Exception:  # it has killed three workers: there is a reason
             log.exception("event.failed", partition=record.partition, offset=record.offset)
             return []
@@ -141,7 +140,7 @@ class AlarmsAgent:
         self._context.unreadable.note_read(record.topic)
         # Only an id that has to be derived may need the place, and most events bring theirs.
         place = "" if event.event_id else _place(record)
-        made = intake(event, record.timestamp_ms, place=place, source=_source(record))
+        made = intake(event, record.timestamp_ms, place=place, source=self._gateways[record.topic])
         dead_letters: list[ProducerRecord] = []
         device = self._registry.get(event.device_id)
         if device is None:
@@ -192,9 +191,15 @@ class AlarmsAgent:
         """Our own code failed on the event: a press goes to the log all the same (requirement 8a)."""
         event = decode(record.value, PillarEvent)
         if event.kind is PillarKind.PRESS:
-            return [_bare(event, record)]
+            return [self._bare(event, record)]
         failure = DecodeError(type(error).__name__, Cause.PROCESSING_FAILED)
         return self._reject_event(record, failure, event.device_id)
+
+    def _bare(self, event: PillarEvent, record: LogRecord) -> ProducerRecord:
+        """A press as the log gets it where no more may be asked of its record."""
+        source = self._gateways[record.topic]
+        press = bare_press(event, record.timestamp_ms, place=_place(record), source=source)
+        return forward(to_input(press, UNASSIGNED_ZONE))
 
     def _reject_event(self, record: LogRecord, error: DecodeError, device_id: str) -> list[ProducerRecord]:
         """A dead letter of the pillar topic may have been a press: the control room gets a report (requirement 8a).
@@ -224,6 +229,14 @@ class AlarmsAgent:
         return self._context.reject(record, error.cause, str(error))
 
 
+def _gateways(topics: Iterable[str]) -> dict[str, str]:
+    """The gateway in whose own topic an event lies, by topic; empty for the topic that all share.
+
+    The broker vouches for who writes a topic, and for no more.
+    """
+    return {topic: gateway for topic in topics if (gateway := gateway_of(topic)) is not None}
+
+
 def _senders(settings: AckSettings) -> dict[str, AckSender]:
     """Who sends on each topic of acknowledgements."""
     named = {
@@ -238,19 +251,8 @@ def _forwarded(held: Sequence[HeldEvent], device: RegistryDevice) -> list[Produc
     return [forward(to_input(each.made, device.zone)) for each in held]
 
 
-def _bare(event: PillarEvent, record: LogRecord) -> ProducerRecord:
-    """A press as the log gets it where no more may be asked of its record."""
-    press = bare_press(event, record.timestamp_ms, place=_place(record), source=_source(record))
-    return forward(to_input(press, UNASSIGNED_ZONE))
-
-
 def _place(record: LogRecord) -> str:
     return record_place(record.topic, record.partition, record.offset)
-
-
-def _source(record: LogRecord) -> str:
-    """The gateway in whose own topic a record lies: the broker vouches for who writes a topic, and no more."""
-    return gateway_of(record.topic) or ""
 
 
 def _unknown(device_id: str) -> DecodeError:

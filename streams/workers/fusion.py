@@ -20,7 +20,7 @@ import structlog
 from processors.fold.log_entry import LogEntry
 from processors.fold.output import encode_alert
 from processors.fold.reducer import Decision
-from processors.fold.skipping import fold_or_skip
+from processors.fold.skipping import fold_or_skip, may_be_skip
 from processors.incident.issue import topic_for
 from processors.incident.press_latency import first_named_press
 from processors.state.partition_state import State
@@ -129,7 +129,8 @@ class FusionAgent:
                     work.assert_not_failed()
                     work.send()
                     made.append(_Decided(work.slice))
-            work.hand_over(self._skips.note(entry, batch.partition))
+            if may_be_skip(entry):
+                work.hand_over(self._skips.note(entry, batch.partition))
         if is_any_read:
             self._context.unreadable.note_read(batch.topic)
         work.when_delivered(partial(self._note_delivered, made))

@@ -14,7 +14,7 @@ import structlog
 from msgspec.structs import replace
 
 from processors.fold.log_entry import LogEntry
-from processors.fold.skipping import Skips, may_be_skip, red_of, skip_in
+from processors.fold.skipping import Skips, red_of, skip_in
 from processors.state.partition_state import new_state
 from schemas.enums import SkipStep
 from schemas.errors import Cause
@@ -64,8 +64,6 @@ class LogSkips:
 
     def note(self, entry: LogEntry, partition: int) -> list[ProducerRecord]:
         """Look at an entry that is being folded; what has to be written about it: a request may come too late."""
-        if not may_be_skip(entry):
-            return []
         notice = skip_in(entry, partition)
         if notice is None or notice.step is not SkipStep.REQUESTED or notice.offset in self.of(partition):
             return []
