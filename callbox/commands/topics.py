@@ -148,11 +148,13 @@ def acls(
 
     With --quotas: how much each user may write, gateways and dispatch systems too. Asks no broker.
     """
+    acknowledgements, pillars = obj.config.acknowledgements, obj.config.pillars
+    organisations = {name: f"{organisation_prefix}{name}" for name in acknowledgements.organisations}
+    gateways = {name: f"{gateway_prefix}{name}" for name in pillars.gateways}
     if quotas:
-        for options in quota_options(principal_prefix):
+        for options in quota_options(principal_prefix, gateways.values(), organisations.values()):
             echo(options)
         return
-    acknowledgements, pillars = obj.config.acknowledgements, obj.config.pillars
     prefix = obj.config.runtime.group_prefix
     for worker in REPLICABLE if replica else WORKERS:
         group, first = group_of(worker, prefix, replica), group_of(worker, prefix)
@@ -162,11 +164,11 @@ def acls(
             echo(options)
     if replica:
         return
-    for organisation in acknowledgements.organisations:
-        for options in organisation_acl_options(organisation, f"{organisation_prefix}{organisation}"):
+    for organisation, user in organisations.items():
+        for options in organisation_acl_options(organisation, user):
             echo(options)
-    for gateway in pillars.gateways:
-        for options in gateway_acl_options(gateway, f"{gateway_prefix}{gateway}"):
+    for gateway, user in gateways.items():
+        for options in gateway_acl_options(gateway, user):
             echo(options)
 
 

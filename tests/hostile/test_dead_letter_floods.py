@@ -12,7 +12,7 @@ import pytest
 import structlog
 from click.testing import CliRunner
 
-from callbox.commands import topics as command
+from callbox.cli import cli
 from callbox.demo.processes.broker import Broker
 from callbox_testkit.brokers.quotas import Quotas
 from schemas.codec import encode
@@ -135,7 +135,7 @@ def test_no_flood_of_dead_letters_fills_a_disk() -> None:
 
 
 def printed() -> list[str]:
-    run = CliRunner().invoke(command.topics, ["acls", "--quotas"], obj=None)
+    run = CliRunner().invoke(cli, ["topics", "acls", "--quotas"])
     assert run.exit_code == 0, run.output
     return run.output.splitlines()
 

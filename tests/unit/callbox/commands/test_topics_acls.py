@@ -12,7 +12,7 @@ from streams.worker.settings import AckSettings, PillarSettings, RuntimeSettings
 def printed(*options: str) -> list[str]:
     config = SimpleNamespace(
         runtime=RuntimeSettings(),
-        acknowledgements=AckSettings(),
+        acknowledgements=AckSettings(organisations={"village-7": ()}),
         pillars=PillarSettings(gateways=("gw-1", "gw-2")),
     )
     run = CliRunner().invoke(topics, ["acls", *options], obj=SimpleNamespace(config=config))
@@ -33,3 +33,9 @@ def test_alarms_may_read_the_topics_of_all_gateways_and_write_none() -> None:
     assert {PILLAR_EVENTS, pillar_topic("gw-1"), pillar_topic("gw-2")} <= set(reads.split())
     writes = [line for line in printed() if "User:callbox-alarms --operation Write" in line]
     assert not any(pillar_topic("gw-1") in line.split() for line in writes)
+
+
+def test_each_gateway_and_organisation_of_the_config_has_a_quota_like_the_others() -> None:
+    by_user = {line.rsplit(" ", 1)[-1]: line.rsplit(" ", 1)[0] for line in printed("--quotas")}
+    assert by_user["gateway-gw-1"] == by_user["gateway-gw-2"] == by_user["gateway"]
+    assert by_user["dispatch-village-7"] == by_user["dispatch"]
