@@ -191,6 +191,7 @@ def garbage(kafka: KafkaConfig, topic: str, count: int) -> None:
 
 
 @pytest.mark.kafka
+@pytest.mark.long
 def test_presses_behind_a_gateway_that_sends_garbage_without_end_are_heard(town: WorkerTown) -> None:
     worker = town.workers.start("alarms", town.kafka)
     for _ in range(3):
@@ -204,6 +205,7 @@ def test_presses_behind_a_gateway_that_sends_garbage_without_end_are_heard(town:
 
 
 @pytest.mark.kafka
+@pytest.mark.long
 def test_alarms_tells_that_nothing_can_be_read_and_hears_the_press_that_comes_all_the_same(
     town: WorkerTown,
 ) -> None:
@@ -227,6 +229,7 @@ def test_alarms_tells_that_nothing_can_be_read_and_hears_the_press_that_comes_al
 
 @pytest.mark.kafka
 @pytest.mark.weights
+@pytest.mark.long
 def test_plates_stops_with_a_clear_word_and_loses_nothing(town: WorkerTown, cache: Path) -> None:
     worker = town.workers.start("plates", town.kafka)
     garbage(town.kafka, PLATE_READS, LIMIT + 200)

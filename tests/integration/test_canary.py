@@ -32,7 +32,7 @@ from streams.clock import monotonic, now_ms, pause
 from streams.kafka.config import KafkaConfig
 from streams.kafka.producer import ProducerRecord, publish
 
-pytestmark = [pytest.mark.embedded, pytest.mark.weights]
+pytestmark = [pytest.mark.embedded, pytest.mark.weights, pytest.mark.long]
 
 PLATE = "鲁Q7X2M9"
 CHECKPOINT = "checkpoint-1"

@@ -47,6 +47,7 @@ def played(kind: BrokerKind, cache: Path, out: Path) -> RunResult:
         return run(read_script(None, None, cache), fresh_broker(kind, cache, out), out, cache, lines)
 
 
+@pytest.mark.long  # `make demo` runs it too
 @pytest.mark.parametrize("kind", BROKERS)
 def test_what_comes_out_is_what_the_scenario_says(kind: BrokerKind, cache: Path, tmp_path: Path) -> None:
     result = played(kind, cache, tmp_path)

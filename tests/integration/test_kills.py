@@ -74,6 +74,7 @@ def test_alarms_killed_between_delivery_and_commit_repeats_facts_that_the_fold_d
     assert max(facts.values()) > 1, "the kill repeated nothing: it did not hit the window"
 
 
+@pytest.mark.long
 def test_a_fusion_worker_stopped_for_longer_than_its_session_comes_back_without_harm(
     running: KillHarness,
 ) -> None:
@@ -91,6 +92,7 @@ def test_a_fusion_worker_stopped_for_longer_than_its_session_comes_back_without_
     assert differences == []
 
 
+@pytest.mark.long
 def test_a_rolling_restart_loses_nothing_and_ends_in_good_order(running: KillHarness) -> None:
     running.start("alarms")
     old = running.start("fusion")
