@@ -3,13 +3,14 @@
 import msgspec
 
 from schemas.enums import AckAction, AckFlaw, AckOutcome, AckReason, Disposition, Grade, IncidentState, Reason
+from schemas.ids import ID_LENGTH
 from schemas.units import EpochMs
 
 NOTE_LENGTH = 500
 """The longest note, characters (docs/requirements.md, F6)."""
 
-NAME_LENGTH = 128
-"""The longest id, name and organisation of an acknowledgement, characters; the length of any other id."""
+NAME_LENGTH = ID_LENGTH
+"""The longest id, name and organisation of an acknowledgement, characters."""
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True, gc=False):

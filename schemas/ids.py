@@ -1,24 +1,14 @@
 """Ids made from content, so that a repeat and a replay have the id of the original; and bounds for those of others."""
 
-import re
 from hashlib import blake2b
 from typing import Final
+
+from schemas.printable import is_printable, printable
 
 ID_LENGTH: Final = 128
 """Characters. Longer ids are shortened: the fold keeps ids, and no source may decide how much memory that takes."""
 
 _KEPT: Final = 100  # characters that a shortened id keeps, so that people recognise it
-
-_UNPRINTABLE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\ufffb\ufffe\uffff"
-    "\U000e0000-\U000e0fff]"
-)
-"""Control characters, marks that change the direction of text, what has no width, and what XML 1.0 does not allow. The
-list is ours: `str.isprintable` follows the Unicode version of the interpreter, and every replica must decide alike.
-Joiners stay: words of several scripts are written with them."""
-
-
-_BREAK: Final = re.compile("[\t-\r\x85\u2028\u2029]")
 
 
 def fingerprint(*parts: str | int) -> str:
@@ -41,13 +31,6 @@ def fingerprint(*parts: str | int) -> str:
     return blake2b(content, digest_size=13).hexdigest()
 
 
-def is_printable(value: str) -> bool:
-    """Whether a text holds nothing that a terminal, a page or XML would take for anything but text."""
-    if value.isascii():  # of ASCII every interpreter says the same
-        return value.isprintable()
-    return _UNPRINTABLE.search(value) is None
-
-
 def bounded_id(value: str) -> str:
     """The id itself, or a replacement that is equal for equal ids and differs for others.
 
@@ -55,16 +38,14 @@ def bounded_id(value: str) -> str:
     escape sequences of terminals and marks that turn the direction of a text have no place in any of them.
 
     Returns:
-        The id where it has at most ID_LENGTH characters, all printable. Otherwise the printable ones among its first
-        100, a `~`, and the fingerprint of the whole.
+        The id where it has at most ID_LENGTH characters, all printable. Otherwise its first 100 characters as they can
+        be printed, a `~`, and the fingerprint of the whole.
     """
     if len(value) <= ID_LENGTH and is_printable(value):
         return value
-    return f"{_UNPRINTABLE.sub('', value[:_KEPT])}~{fingerprint(value)}"
+    return f"{printable(value[:_KEPT])}~{fingerprint(value)}"
 
 
 def bounded_text(value: str, length: int) -> str:
-    """A text for people, cut to so many characters: what breaks a line is a space, other control is left out."""
-    if len(value) <= length and is_printable(value):
-        return value
-    return _UNPRINTABLE.sub("", _BREAK.sub(" ", value[:length]))
+    """A text for people: itself where it is printable and has at most so many characters, else cut to them."""
+    return value if len(value) <= length and is_printable(value) else printable(value[:length])

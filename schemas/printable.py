@@ -1,18 +1,51 @@
-"""Text of unknown origin, without what would act on the terminal, page or document that shows it."""
+"""Text that anybody has made up, fit to be shown: it acts on no terminal, page or document, and is valid in XML 1.0.
 
-import unicodedata
+Every text and id that comes from outside is cleaned by this module: by the intake, at the fold's door
+(processors/fold/bounds.py), and where it is shown. What a terminal shows is held to more
+(callbox/terminal/printable.py).
+"""
+
+import re
+from typing import Final
+
+_FIRST_PLANE: Final = (
+    "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"  # control, separators of lines, surrogates
+    "\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+    "\ufff0-\ufffb"  # format: no width, another direction
+    "\ufdd0-\ufdef\ufffe\uffff"  # no characters
+)
+
+_OTHER_PLANES: Final = (
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff"  # format, and tags
+    + "".join(chr(plane | last) for plane in range(0x10000, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF))
+)
+"""The last two code points of each plane are no characters."""
+
+# The lists are ours, not the interpreter's (`str.isprintable`, `unicodedata`), which follow its version of Unicode:
+# every replica and every replay must decide alike. Joiners stay: words of several scripts are written with them.
+_IN_FIRST_PLANE: Final = re.compile(f"[{_FIRST_PLANE}]")
+_IN_OTHER_PLANES: Final = re.compile(f"[{_OTHER_PLANES}]")
+_UNPRINTABLE: Final = re.compile(f"[{_FIRST_PLANE}{_OTHER_PLANES}]")
+_BREAK: Final = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]")
+
+
+def is_printable(text: str) -> bool:
+    """Whether a text holds nothing that a terminal, a page or XML would take for anything but text."""
+    if text.isascii():  # of ASCII every interpreter says the same
+        return text.isprintable()
+    if (
+        _IN_FIRST_PLANE.search(text) is not None
+    ):  # ranges above it are slow to compare with, and seldom needed
+        return False
+    return max(text) <= "\uffff" or _IN_OTHER_PLANES.search(text) is None
 
 
 def printable(text: str) -> str:
-    """Replace each character that is not printable by U+FFFD, and each other space by a plain one.
+    """The text itself where it is printable; else a text of the same length that is.
 
-    Control characters, line ends, the escape sequences of terminals, marks that turn the direction of a text and
-    characters of no width are not printable (`str.isprintable`). The length stays the same.
+    What breaks a line is a space in it, and each other character that is not printable is U+FFFD.
     """
-    return text if text.isprintable() else "".join(map(_shown, text))
-
-
-def _shown(character: str) -> str:
-    if character.isprintable():
-        return character
-    return " " if unicodedata.category(character) == "Zs" else "\N{REPLACEMENT CHARACTER}"
+    return (
+        text if is_printable(text) else _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", _BREAK.sub(" ", text))
+    )

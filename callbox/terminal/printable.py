@@ -5,14 +5,13 @@ sequences, and a mark that turns the direction of a text makes one id look like 
 through this module; `tests/contract/test_tidy.py` looks that none goes past it.
 """
 
+import unicodedata
 from typing import Any
 
 import click
 import msgspec
 
-from schemas.printable import printable
-
-__all__ = ["echo", "echo_json", "json_text", "printable", "printable_lines"]
+from schemas import printable as text_for_all
 
 
 def echo(text: str = "", *, err: bool = False) -> None:
@@ -45,9 +44,23 @@ def json_text(encoded: bytes) -> str:
     )
 
 
+def printable(text: str) -> str:
+    """`schemas.printable.printable`, held to more than what other texts are.
+
+    Joiners and what this interpreter's Unicode does not know are U+FFFD as well, and every space is a plain one.
+    """
+    return text if text.isprintable() else "".join(map(_shown, text_for_all.printable(text)))
+
+
 def printable_lines(text: str) -> str:
     """`printable` of each line."""
     return "\n".join(map(printable, text.split("\n")))
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if unicodedata.category(character) == "Zs" else "\N{REPLACEMENT CHARACTER}"
 
 
 def _escaped(character: str) -> str:

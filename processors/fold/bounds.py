@@ -1,7 +1,7 @@
 """The fold's door: what every record of the log is held to, whoever has written it.
 
     record ─► ids: at most 128 printable characters, others renamed ──────────────┐
-              texts: cut, without what is not printable                           │
+              texts: cut, and what is not printable replaced                        │
               lists: cut; numbers: into their range; times: near stream time      ├─► the record as the rules see it
               a revision that nobody can have given ─► the record has no effect ◄─┘
 
@@ -34,7 +34,7 @@ from schemas.fusion_log import (
     PillarFact,
     Tick,
 )
-from schemas.ids import ID_LENGTH, bounded_id, bounded_text, is_printable
+from schemas.ids import ID_LENGTH, bounded_id, bounded_text
 from schemas.units import DAY_MS, SECOND_MS, DegE7, EpochMs
 
 MAX_ENTRIES: Final = 1_000
@@ -251,9 +251,7 @@ def _list_check(most: int, check: Check | None) -> Check:
 
 
 def _text_check(length: int) -> Check:
-    return lambda value: (
-        value if len(value) <= length and is_printable(value) else bounded_text(value, length)
-    )
+    return lambda value: bounded_text(value, length)
 
 
 def _number_check(lowest: int, highest: int) -> Check:

@@ -8,11 +8,12 @@ where nobody needs to go. No plate and no person is ever named.
 from collections.abc import Mapping
 
 from processors.incident.loss_texts import describe_loss
-from processors.incident.wording import Wording, moment, readable
+from processors.incident.wording import Wording, moment
 from processors.state.geometry import Place
 from processors.state.record_loss import RecordLoss
 from schemas.alert import AlertText
 from schemas.enums import AckAction, Hazard, Reason, Status
+from schemas.printable import printable
 from schemas.units import EpochMs, degrees
 
 HEADLINES: Mapping[Hazard, Wording] = {
@@ -391,7 +392,7 @@ def texts_for(
     values = {"count": count, "unit": unit, "until": until}
     action = ASKED.get(asked, _CHANGE)
     lost = describe_loss(loss) if loss is not None and "{loss}" in description.en else _NOT_READ
-    named, where = readable(device_name), _place(place) if "{place}" in description.en else ""
+    named, where = printable(device_name), _place(place) if "{place}" in description.en else ""
     arrived_en, arrived_zh = ("", "") if late is None else _late(*late)
     return (
         AlertText(

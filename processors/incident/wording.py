@@ -1,4 +1,4 @@
-"""What every text of an alert is made of: a sentence in both languages, a readable name, and a time for people."""
+"""What every text of an alert is made of: a sentence in both languages, and a time for people."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,13 +19,6 @@ class Wording(msgspec.Struct, frozen=True):
 
     en: str
     zh: str
-
-
-def readable(name: str) -> str:
-    """A name of a device, topic or client that people can read, since anybody may have made it up."""
-    if name.isprintable():
-        return name
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def moment(at: EpochMs) -> str:

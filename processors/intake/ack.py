@@ -13,11 +13,10 @@ from typing import Final
 import msgspec
 
 from processors.intake.envelope import envelope
-from processors.intake.printable import clean_text
 from schemas.ack import NAME_LENGTH, NOTE_LENGTH, AckFact, Acknowledgement, Actor
 from schemas.enums import AckAction, AckFlaw, InputKind
 from schemas.fusion_log import FusionInput
-from schemas.ids import bounded_id
+from schemas.ids import bounded_id, bounded_text
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import EpochMs
 
@@ -69,7 +68,7 @@ def ack_input(ack: Acknowledgement, appended_at: EpochMs, sender: AckSender = NO
         shelve_s=ack.shelve_s,
         grade=ack.grade,
         # One character more than is allowed, so that the fold sees that it is too long, and the log does not grow.
-        note=None if ack.note is None else clean_text(ack.note[: NOTE_LENGTH + 1]),
+        note=None if ack.note is None else bounded_text(ack.note, NOTE_LENGTH + 1),
         vouched_organisation=sender.organisation,
         units=sender.units,
         flaw=_flaw_of(sender, ack, ack_id, organisation),
@@ -86,7 +85,7 @@ def zone_of_incident(incident_id: str) -> str:
 
 def _shown(name: str) -> str:
     """What is shown of a name; one that is too long is refused, so its end does not matter."""
-    return clean_text(name[:NAME_LENGTH])
+    return bounded_text(name, NAME_LENGTH)
 
 
 def _flaw_of(sender: AckSender, ack: Acknowledgement, ack_id: str, organisation: str) -> AckFlaw | None:

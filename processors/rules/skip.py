@@ -6,14 +6,11 @@
 The record itself is passed by processors/fold/skipping.py, which finds these facts before it comes to it.
 """
 
-from processors.incident.wording import readable
 from processors.rules.occurrence import SKIPS, Occurrence, report_occurrence
 from processors.state.effect import Effect
 from processors.state.partition_state import State, unassigned_zone
-from schemas.ack import NOTE_LENGTH, Actor
 from schemas.enums import Feed, Hazard, Reason, SkipStep
 from schemas.fusion_log import FusionInput, SkipNotice
-from schemas.ids import bounded_id
 from schemas.topics import FUSION_INPUT
 
 
@@ -43,11 +40,7 @@ def skip_notice(state: State, _envelope: FusionInput, notice: SkipNotice) -> Eff
         name=f"{FUSION_INPUT}:{notice.cause}",
         at=state.now,  # no clock of a worker keeps it from being told
         device_id=place,
-        actor=None if notice.actor is None else _bounded(notice.actor),
-        note=readable(notice.reason[:NOTE_LENGTH]) or None,
+        actor=notice.actor,
+        note=notice.reason or None,
     )
     return report_occurrence(state, unassigned_zone(state.partition, state.partitions), occurrence)
-
-
-def _bounded(actor: Actor) -> Actor:
-    return Actor(name=bounded_id(readable(actor.name)), organisation=bounded_id(readable(actor.organisation)))

@@ -238,6 +238,6 @@ def test_a_fault_that_an_area_speaks_for_is_not_called_a_silent_site(hazard: Haz
     assert "silent" not in text.description
 
 
-def test_a_name_that_anybody_has_made_up_is_readable() -> None:
+def test_a_name_that_anybody_has_made_up_is_printable() -> None:
     (text, _) = texts_for(Hazard.TAMPER, Reason.CONDITION_ACTIVE, zone="east", device_name="P\n1\x1b")
-    assert text.description == "P?1? reports a fault."
+    assert text.description == "P 1\N{REPLACEMENT CHARACTER} reports a fault."
