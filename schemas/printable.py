@@ -34,10 +34,9 @@ def is_printable(text: str) -> bool:
     """Whether a text holds nothing that a terminal, a page or XML would take for anything but text."""
     if text.isascii():  # of ASCII every interpreter says the same
         return text.isprintable()
-    if (
-        _IN_FIRST_PLANE.search(text) is not None
-    ):  # ranges above it are slow to compare with, and seldom needed
+    if _IN_FIRST_PLANE.search(text) is not None:
         return False
+    # Ranges above the first plane are slow to compare with, and seldom needed.
     return max(text) <= "\uffff" or _IN_OTHER_PLANES.search(text) is None
 
 
@@ -46,6 +45,6 @@ def printable(text: str) -> str:
 
     What breaks a line is a space in it, and each other character that is not printable is U+FFFD.
     """
-    return (
-        text if is_printable(text) else _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", _BREAK.sub(" ", text))
-    )
+    if is_printable(text):
+        return text
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", _BREAK.sub(" ", text))

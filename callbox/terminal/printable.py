@@ -11,7 +11,7 @@ from typing import Any
 import click
 import msgspec
 
-from schemas import printable as text_for_all
+from schemas.printable import printable as printable_anywhere
 
 
 def echo(text: str = "", *, err: bool = False) -> None:
@@ -49,7 +49,7 @@ def printable(text: str) -> str:
 
     Joiners and what this interpreter's Unicode does not know are U+FFFD as well, and every space is a plain one.
     """
-    return text if text.isprintable() else "".join(map(_shown, text_for_all.printable(text)))
+    return text if text.isprintable() else "".join(map(_shown, printable_anywhere(text)))
 
 
 def printable_lines(text: str) -> str:

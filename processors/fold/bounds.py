@@ -1,7 +1,7 @@
 """The fold's door: what every record of the log is held to, whoever has written it.
 
     record ─► ids: at most 128 printable characters, others renamed ──────────────┐
-              texts: cut, and what is not printable replaced                        │
+              texts: cut, and what is not printable replaced                      │
               lists: cut; numbers: into their range; times: near stream time      ├─► the record as the rules see it
               a revision that nobody can have given ─► the record has no effect ◄─┘
 
