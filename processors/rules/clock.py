@@ -29,9 +29,6 @@ NOTICE = "notice:"
 MAX_CLOCKS = 100
 """Writers whose clocks are remembered while they differ; a deployment has a few workers."""
 
-NAME_LENGTH = 128
-"""Characters of a worker's name that are kept."""
-
 
 def compare_tick(state: State, tick: Tick, append_ms: EpochMs) -> Effect:
     """Compare the clock of a tick's writer with the broker's; without a reason where there is nothing to tell."""
@@ -45,7 +42,7 @@ def compare_watermark(state: State, mark: FeedWatermark) -> Effect:
 
 def clock_notice(state: State, _envelope: FusionInput, notice: ClockNotice) -> Effect:
     """Decide about what a worker says of its own clock. A copy is recognised by its time, which rises."""
-    name = notice.worker[:NAME_LENGTH] or TICKS
+    name = notice.worker or TICKS
     key = f"{NOTICE}{name}"
     known = state.clocks.get(key)
     is_new = known is None or notice.at > known.since

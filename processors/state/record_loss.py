@@ -3,8 +3,8 @@
     [expected, found)  ─► a span of offsets: what another notice repeats of it is not counted again
     found < expected   ─► the topic is another one, or shorter: each notice counts by itself
 
-Anybody who may write the log may have written a notice, so every value is bounded here, and none is refused: a number
-that cannot be true makes the count unknown, and a time that cannot be true makes the beginning unknown.
+No notice is refused for its values: a number that cannot be true makes the count unknown, and a time that cannot be
+true makes the beginning unknown.
 """
 
 import msgspec
@@ -20,12 +20,6 @@ MAX_RECORDS = 2**53 - 1
 
 MAX_CLIENTS = 5
 """Other clients that are named; a group has a few members."""
-
-CLIENT_LENGTH = 200
-"""Characters of a client and its host that are kept; Kafka's own client ids have at most 249."""
-
-TOPIC_ID_LENGTH = 64
-"""Characters of a topic id that are kept; a broker's own have 22."""
 
 MAX_SPANS = 8
 """Spans that are kept apart; of more, those next to each other become one, and what lies between is not counted."""
@@ -81,7 +75,7 @@ def record_loss(notice: FeedBrokenNotice, now: EpochMs) -> RecordLoss:
         now: Stream time; what began after it cannot be true.
     """
     is_known = notice.records is not None and notice.records >= 0
-    client = notice.client[:CLIENT_LENGTH].strip()
+    client = notice.client.strip()
     return RecordLoss(
         topic=notice.topic,
         partition=notice.partition,
@@ -89,7 +83,7 @@ def record_loss(notice: FeedBrokenNotice, now: EpochMs) -> RecordLoss:
         records=min(notice.records or 0, MAX_RECORDS) if is_known else 0,
         is_exact=is_known,
         since=believed(notice.since, now),
-        topic_id=notice.topic_id[:TOPIC_ID_LENGTH],
+        topic_id=notice.topic_id,
         spans=_span(notice) if is_known else (),
         clients=(client,) if client else (),
     )
@@ -121,7 +115,7 @@ def with_notice(loss: RecordLoss, notice: FeedBrokenNotice, now: EpochMs) -> Rec
 def _span(notice: FeedBrokenNotice) -> tuple[Span, ...]:
     if notice.expected >= notice.found:
         return ()
-    return ((notice.topic_id[:TOPIC_ID_LENGTH], notice.expected, notice.found),)
+    return ((notice.topic_id, notice.expected, notice.found),)
 
 
 def _union(*spans: tuple[Span, ...]) -> tuple[Span, ...]:

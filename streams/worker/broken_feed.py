@@ -1,10 +1,9 @@
 """The records that tell the fold, and so the control room, of what no worker has read: `feed_broken`, `log_broken`."""
 
-from processors.state.record_loss import CLIENT_LENGTH
 from schemas.enums import InputKind
 from schemas.errors import Cause
 from schemas.fusion_log import FeedBrokenNotice, LogBrokenNotice
-from schemas.ids import fingerprint
+from schemas.ids import ID_LENGTH, fingerprint
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT
 from schemas.units import EpochMs
@@ -53,7 +52,7 @@ def broken_feed(
         found=found,
         records=records,
         since=since,
-        client=client[:CLIENT_LENGTH],
+        client=client[:ID_LENGTH],
         worker=worker,
         at=at,
     )

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from processors.state.record_loss import CLIENT_LENGTH
 from schemas.codec import decode
 from schemas.enums import InputKind
 from schemas.errors import Cause
 from schemas.fusion_log import FeedBrokenNotice, FusionInput
+from schemas.ids import ID_LENGTH
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.topics import FUSION_INPUT, PILLAR_EVENTS
 from streams.worker.broken_feed import broken_feed
@@ -63,4 +63,4 @@ def test_what_differs_is_another_fact(changes: dict[str, Any]) -> None:
 
 def test_the_name_of_another_client_is_cut() -> None:
     given = decode(broken_feed(**FOUND | {"client": "x" * 1_000_000}).value, FusionInput)
-    assert decode(given.payload, FeedBrokenNotice).client == "x" * CLIENT_LENGTH
+    assert decode(given.payload, FeedBrokenNotice).client == "x" * ID_LENGTH
