@@ -306,6 +306,12 @@ def ask_again(incident: Incident, at: EpochMs, policy: FusionPolicy) -> Incident
     )
 
 
+def told_by(incident: Incident, due: EpochMs, at: EpochMs) -> Incident:
+    """The incident with one more record or press that is still to be told: when it is due, or sooner."""
+    soonest = due if incident.notify_at is None else min(due, incident.notify_at)
+    return replace(incident, untold=incident.untold + 1, notify_at=EpochMs(max(soonest, at)))
+
+
 def still_asked(incident: Incident, before: Incident) -> Incident:
     """The incident with the times of a caller whom the last answer has not seen."""
     return replace(incident, ack_by=before.ack_by, escalate_at=before.escalate_at, notify_at=before.notify_at)

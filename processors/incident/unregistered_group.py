@@ -15,7 +15,16 @@ from msgspec.structs import replace
 from processors.incident.area_count import AREA, MAX_GROUPS, recent_groups
 from processors.incident.area_opening import area_timer
 from processors.incident.issue import AlertContext, incident_id_of, issue_alert, with_source
-from processors.incident.lifecycle import ATTENDED, OVER, QUIET, Transition, advance, ask_again, opened
+from processors.incident.lifecycle import (
+    ATTENDED,
+    OVER,
+    QUIET,
+    Transition,
+    advance,
+    ask_again,
+    opened,
+    told_by,
+)
 from processors.incident.matching import MAX_RELATED, fault_name, of_device
 from processors.incident.merge import Report, new_emergency
 from processors.incident.raising import raise_incident
@@ -164,14 +173,12 @@ def _joined(state: State, group: Incident, report: Report) -> tuple[Incident, Ef
         press_count=group.press_count + 1,
         sources=with_source(group.sources, report.source),
         source_count=group.source_count + 1,
-        untold=group.untold + 1,
         cleared_by_person=False,
     )
     due = EpochMs((group.told_at or group.first_at) + TOLD_EVERY_MS)
     if due <= now or group.state in (*OVER, *QUIET):
         return tell_group(state, joined, _context(state, report, Action.UPDATE))
-    soonest = due if group.notify_at is None else min(due, group.notify_at)
-    held = replace(joined, notify_at=soonest, joined_revision=group.revision + 1)
+    held = replace(told_by(joined, due, now), joined_revision=group.revision + 1)
     return held, Effect(Reason.HELD, (), (PutIncident(held),))
 
 

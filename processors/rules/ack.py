@@ -297,6 +297,9 @@ def _accepted(state: State, incident: Incident, fact: AckFact, rule: AckRule) ->
         incident = still_asked(incident, before)
     if incident.state in QUIET and never_a_press(incident):
         incident = replace(incident, untold=0)
+    elif before.untold and before.family is Family.EMERGENCY and before.notify_at is not None:
+        # Presses that wait are told when they were to be: an answer to those before them delays none.
+        incident = replace(incident, notify_at=before.notify_at)
     elif before.untold and incident.notify_at is None:
         incident = replace(incident, notify_at=EpochMs(now + policy.more_records_ms))
     if incident.state in QUIET and fact.action is not AckAction.NOTE:

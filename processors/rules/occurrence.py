@@ -15,7 +15,16 @@ from msgspec.structs import replace
 
 from processors.incident.grading import ASSESSMENTS, CONTROL_ROOM, grade_of
 from processors.incident.issue import AlertContext, incident_id_of, issue_alert, with_source
-from processors.incident.lifecycle import OVER, QUIET, Transition, advance, extend_expiry, is_possible, opened
+from processors.incident.lifecycle import (
+    OVER,
+    QUIET,
+    Transition,
+    advance,
+    extend_expiry,
+    is_possible,
+    opened,
+    told_by,
+)
 from processors.incident.matching import by_name
 from processors.incident.merge import MAX_DEVICES
 from processors.incident.raising import raise_incident
@@ -235,21 +244,19 @@ def _joined(state: State, joined: Incident, occurrence: Occurrence) -> Effect:
     is_told = occurrence.may_be_press or is_new_device or occurrence.notice is not None
     if not is_told:
         return Effect(Reason.FEED_STATUS, (), (PutIncident(incident),))
-    due = EpochMs((joined.told_at or joined.first_at) + pause_ms(state, joined))
-    incident = replace(incident, untold=joined.untold + 1)
+    due = more_records_due(state, joined)
     if due <= state.now and occurrence.may_be_press:
-        return tell_more_records(state, incident)
+        return tell_more_records(state, replace(incident, untold=joined.untold + 1))
     if not occurrence.may_be_press and joined.state in (*QUIET, *OVER):
         return Effect(Reason.FEED_STATUS, (), (PutIncident(replace(incident, untold=0)),))
-    soonest = due if joined.notify_at is None else min(due, joined.notify_at)
-    held = replace(incident, notify_at=EpochMs(max(soonest, state.now)))
-    return Effect(Reason.FEED_STATUS, (), (PutIncident(held),))
+    return Effect(Reason.FEED_STATUS, (), (PutIncident(told_by(incident, due, state.now)),))
 
 
-def pause_ms(state: State, incident: Incident) -> int:
-    """How long after the latest alert more records are told: twice as long each time, at most a reminder's time."""
+def more_records_due(state: State, incident: Incident) -> EpochMs:
+    """When more records are told: twice as long after the latest alert each time, at most a reminder's time."""
     longest = state.policy.notify_ms.of(incident.grade)
-    return min(longest, state.policy.more_records_ms << min(incident.reminders, 20))
+    pause_ms = min(longest, state.policy.more_records_ms << min(incident.reminders, 20))
+    return EpochMs((incident.told_at or incident.first_at) + pause_ms)
 
 
 def _has_room_for(incident: Incident, device_id: str) -> bool:

@@ -15,12 +15,12 @@ from msgspec.structs import replace
 
 from processors.incident.grading import ASSESSMENTS, chain_of, grade_of
 from processors.incident.issue import AlertContext, incident_id_of, with_source
-from processors.incident.lifecycle import OVER, QUIET, Transition, extend_expiry, opened
+from processors.incident.lifecycle import OVER, QUIET, Transition, extend_expiry, opened, told_by
 from processors.incident.matching import by_name, fault_name, of_device
 from processors.incident.merge import apply_report
 from processors.incident.raising import raise_incident
 from processors.rules.dedup import check_other_source
-from processors.rules.occurrence import pause_ms
+from processors.rules.occurrence import more_records_due
 from processors.rules.planned_work import is_exercised
 from processors.rules.press import report_of, source_of, status_of
 from processors.state.effect import Effect, PutDevice, PutIncident
@@ -107,9 +107,7 @@ def _told(state: State, device: Device, fact: PillarFact) -> Effect:
     )
     counted = extend_expiry(counted, state.now, state.policy)
     if known.state not in QUIET and (is_new or known.state in OVER):
-        due = EpochMs(max(state.now, (known.told_at or known.first_at) + pause_ms(state, known)))
-        soonest = due if known.notify_at is None else min(due, known.notify_at)
-        counted = replace(counted, untold=known.untold + 1, notify_at=soonest)
+        counted = told_by(counted, more_records_due(state, known), state.now)
     return Effect(Reason.UNEXPECTED_SOURCE, (), (PutIncident(counted),))
 
 

@@ -121,6 +121,17 @@ def test_whoever_closes_the_group_has_seen_every_press_of_it() -> None:
     assert site.acknowledge(AckAction.CLOSE, latest).reason is Reason.CLOSED
 
 
+@pytest.mark.parametrize("action", [AckAction.ACCEPT, AckAction.EN_ROUTE])
+def test_an_answer_delays_no_press_of_the_group(action: AckAction) -> None:
+    site = Site()
+    press_unregistered(site, 21)
+    site.wait(1_000)
+    site.write(device_id="new-pillar", event_id="in need")
+    assert site.acknowledge(action, of_group(site.alerts)[-1]).alerts
+    site.wait(11_000)
+    assert of_group(site.alerts)[-1].sources[-1].event_id == "in need"
+
+
 def test_few_a_minute_for_hours_are_bounded_too() -> None:
     site = Site()
     told = press_unregistered(site, 200, over_ms=200 * 6_000)
