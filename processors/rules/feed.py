@@ -48,9 +48,6 @@ def is_feed(state: State, topic: str) -> bool:
     return topic in FEEDS or (topic in state.expected and gateway_of(topic) is not None)
 
 
-MAX_EXPECTED = 1_000
-"""Feeds that are expected; a county has tens of gateways."""
-
 MAX_PARTITIONS = 1_000
 """Partitions of a feed that are supervised; the largest catalogue topic has 12."""
 
@@ -165,10 +162,22 @@ def feed_expectation(state: State, _envelope: FusionInput, record: ExpectedFeeds
     """Note which feeds should be read, unless the record is not newer than the known one."""
     if record.revision <= state.expected_revision:
         return Effect(Reason.DUPLICATE)
-    names = (topic for topic in dict.fromkeys(record.topics) if topic in FEEDS or gateway_of(topic))
-    topics = tuple(names)[:MAX_EXPECTED]
+    names = dict.fromkeys(record.topics)
+    topics = tuple(topic for topic in names if topic in FEEDS or gateway_of(topic))
     timers = tuple(_timer(state, topic) for topic in topics if topic not in state.expected)
-    return Effect(Reason.FEED_STATUS, (), (ExpectFeeds(record.revision, topics), *timers))
+    noted = Effect(Reason.FEED_STATUS, (), (ExpectFeeds(record.revision, topics), *timers))
+    dropped = [topic for topic in state.expected if topic not in (*FEEDS, *topics)]
+    return noted.then(*(_not_missed(state, topic, record.revision) for topic in dropped))
+
+
+def _not_missed(state: State, topic: str, revision: int) -> Effect:
+    """Forget how far the topic of a gateway was read through which no device reports now, and end its silence.
+
+    Watermarks of it count no more (`is_feed`), so it would be called silent for ever.
+    """
+    marks = tuple((number, None) for name, number in state.watermarks if name == topic)
+    over = on_cleared(state, _silence_signal(state, topic, f"not-expected:{revision}"))
+    return over.after(PutWatermarks(topic, marks))
 
 
 def _timer(state: State, topic: str) -> SetTimer:

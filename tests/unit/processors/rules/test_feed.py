@@ -15,7 +15,7 @@ from schemas.enums import (
 )
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE, ChainLink
-from schemas.topics import FRAMES, MAINTENANCE, PILLAR_EVENTS
+from schemas.topics import FRAMES, MAINTENANCE, PILLAR_EVENTS, pillar_topic
 from tests.support.log_records import (
     PARTITIONS,
     FeedRecord,
@@ -148,6 +148,28 @@ def test_a_feed_that_the_registry_expects_no_longer_is_not_missed() -> None:
     assert line.push(expected(FRAMES, revision=1), at_s=2).reason is Reason.DUPLICATE
     line.run(3, 120)
     assert not line.alerts
+
+
+def test_a_gateways_topic_that_the_registry_expects_no_longer_is_not_missed() -> None:
+    """Its last device is bound to another gateway: watermarks of its topic count no more, nor does it lack them."""
+    topic = pillar_topic("gateway-7")
+    line = Timeline(zone=UNASSIGNED_ZONE)
+    line.push(expected(topic, revision=1))
+    line.run(1, 31)
+    assert told_of_feeds(line) == [(topic, Reason.CONDITION_ACTIVE)]
+    line.push(alive(32, 0, topic=topic), at_s=32)
+    line.run(33, 80)
+    assert told_of_feeds(line)[-1] == (topic, Reason.CONDITION_BACK)
+    over = only_alert(line.push(expected(revision=2), at_s=81))
+    assert (over.hazard, over.reason) == (Hazard.FEED_SILENT, Reason.CONDITION_OVER)
+    assert line.push(alive(82, 0, topic=topic), at_s=82).reason is Reason.NOT_SUPPORTED
+    told = len(told_of_feeds(line))
+    line.run(83, 300)
+    assert not told_of_feeds(line)[told:]
+    assert not line.state.watermarks
+    line.push(expected(topic, revision=3), at_s=301)
+    line.run(302, 332)
+    assert told_of_feeds(line)[-1] == (topic, Reason.CONDITION_BACK)
 
 
 def test_a_partition_that_is_no_more_is_forgotten_but_not_while_somebody_still_reads_it() -> None:
