@@ -1,10 +1,12 @@
 """The fold: one entry of the log in, decisions out. It is total, reads no clock, and is equal for every reader.
 
-    entry ─► decode ─► clock ─► bounds ─► route ─► rule(state) ─► effect ─► apply ─► decision
-               │                            │         │
-               │                            │         └─ raises ─► fold_error, state as it was; a press: a minimal red
-               │                            └─ another zone's ───► misrouted; a press is decided about all the same
-               └─ not readable ──────────────────────────────────► undecodable: the caller makes a dead letter of it
+    entry ─► decode ─► writer ─► clock ─► bounds ─► route ─► rule(state) ─► effect ─► apply ─► decision
+               │         │                            │         │
+               │         │                            │         └─ raises ─► fold_error, state as it was; a press: a
+               │         │                            │                      minimal red
+               │         │                            └─ another zone's ───► misrouted; a press is decided about
+               │         └─ not its writer's ─► unexpected_writer: a blue; a press is decided about
+               └─ not readable ───────────────► undecodable: the caller makes a dead letter of it
 
 Stream time is in processors/fold/stream_time.py, the bounds are in processors/fold/bounds.py, and who may write what
 is in processors/fold/writers.py. The life cycle of an incident is the table in processors/incident/lifecycle.py. What
@@ -201,11 +203,8 @@ def _decisions(state: State, entry: LogEntry, envelope: FusionInput, record: Any
         made = within_bounds(state, entry, envelope, record)
     except Exception as error:  # noqa: BLE001 — as for a rule: one record must not stop a partition
         return (_failed(state, envelope, record, error),)
-    if not is_its_own:
-        return _press_of_nobody(state, entry, made)
-    if made.refused or made.changed:
-        return _bounded(_decided(state, entry, made.envelope, made.record, made.refused), made.changed)
-    return _decided(state, entry, made.envelope, made.record)
+    decisions = _decided(state, entry, made) if is_its_own else _press_of_nobody(state, entry, made)
+    return _bounded(decisions, made.changed) if made.changed else decisions
 
 
 def _unexpected_writer(state: State, entry: LogEntry, envelope: FusionInput) -> Decision:
@@ -239,14 +238,15 @@ def _bounded(decisions: Iterable[Decision], changed: tuple[str, ...]) -> Iterato
         yield decision if number else replace(decision, bounded=changed)
 
 
-def _decided(
-    state: State, entry: LogEntry, envelope: FusionInput, record: Any, refused: str = ""
-) -> Iterable[Decision]:
+def _decided(state: State, entry: LogEntry, made: Bounded) -> Iterable[Decision]:
+    envelope, record = made.envelope, made.record
     if envelope.kind is InputKind.TICK:
         return _tick(state, entry, envelope, record)
-    if envelope.kind not in RULES or refused:
-        reason = REFUSED.get(envelope.kind, Reason.NOT_SUPPORTED) if refused else Reason.NOT_SUPPORTED
-        return (Decision(reason=reason, event_id=envelope.event_id, detail=refused or None),)
+    if made.refused:
+        reason = REFUSED.get(envelope.kind, Reason.NOT_SUPPORTED)
+        return (Decision(reason=reason, event_id=envelope.event_id, detail=made.refused),)
+    if envelope.kind not in RULES:
+        return (Decision(reason=Reason.NOT_SUPPORTED, event_id=envelope.event_id),)
     if _is_misrouted(state, entry, envelope):
         if not _is_press(record):
             return (Decision(reason=Reason.MISROUTED, event_id=envelope.event_id),)

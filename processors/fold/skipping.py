@@ -15,13 +15,12 @@ Facts are known by their first bytes. Nothing else is decoded on the way, since 
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-import msgspec
-
+from processors.fold.bounds import held
 from processors.fold.last_resort import minimal_red
 from processors.fold.log_entry import LogEntry, record_hash
 from processors.fold.reducer import fold_in_steps, read_entry
 from processors.fold.stream_time import advance_time
-from processors.fold.writers import Writer
+from processors.fold.writers import may_skip
 from processors.rules.skip import is_usable
 from processors.state.effect import Decision
 from processors.state.partition_state import State
@@ -91,17 +90,6 @@ def skip_in(entry: LogEntry, partition: int) -> SkipNotice | None:
     return notice if is_usable(notice, partition, entry.offset) and may_skip(entry, notice) else None
 
 
-def may_skip(entry: LogEntry, notice: SkipNotice) -> bool:
-    """Whether the writer of an entry may skip records: operators ask for it, fusion applies it.
-
-    Where somebody has looked at signatures, a fact without one counts for nothing, whatever the policy says: what the
-    policy says at its place is not known before the log is folded up to it.
-    """
-    if entry.writer is None or entry.writer == Writer.FUSION:
-        return True
-    return entry.writer == Writer.OPERATOR and notice.step is SkipStep.REQUESTED
-
-
 def may_be_skip(entry: LogEntry) -> bool:
     """Whether an entry begins as a skip fact does; costs next to nothing."""
     return entry.key == b"" and entry.value is not None and entry.value.startswith(_beginnings())
@@ -160,10 +148,7 @@ def red_of(state: State, entry: LogEntry) -> Alert | None:
         envelope, record = read_entry(entry)
         if not isinstance(record, PillarFact) or record.kind is not PillarKind.PRESS:
             return None
-        # Ids of any length may be why it is skipped: an alert that is too large would stop the worker again.
-        press = msgspec.structs.replace(
-            record, event_id=bounded_id(record.event_id), device_id=bounded_id(record.device_id)
-        )
-        return minimal_red(bounded_id(envelope.zone), press, state.now)
+        # It does not come through the fold's door, and what is out of bounds in it may be why it is skipped.
+        return minimal_red(bounded_id(envelope.zone), held(record), state.now)
     except Exception:  # noqa: BLE001 - it is skipped because something is wrong with it
         return None

@@ -16,7 +16,8 @@ from typing import Any, Final, NamedTuple
 
 from processors.fold.log_entry import LogEntry
 from processors.state.partition_state import State
-from schemas.enums import InputKind
+from schemas.enums import InputKind, SkipStep
+from schemas.fusion_log import SkipNotice
 from schemas.topics import ACKS, FRAMES, FUSION_INPUT, HOTLIST, PILLAR_EVENTS, PLATE_READS, REGISTRY
 
 
@@ -94,6 +95,8 @@ def may_write(state: State, entry: LogEntry, kind: InputKind, record: Any) -> bo
         kind: The kind that its envelope names.
         record: The record, or None.
     """
+    if isinstance(record, SkipNotice):
+        return may_skip(entry, record)
     writer = entry.writer
     if writer is None or writer == Writer.OPERATOR or not state.policy.require_signatures:
         return True
@@ -104,6 +107,17 @@ def may_write(state: State, entry: LogEntry, kind: InputKind, record: Any) -> bo
     if topic is not None and not any(topic == own or topic.startswith(f"{own}.") for own in permit.topics):
         return False
     return kind not in _NAMES or _is_own_name(writer, getattr(record, "worker", ""))
+
+
+def may_skip(entry: LogEntry, notice: SkipNotice) -> bool:
+    """Whether the writer of an entry may skip records: operators ask for it, fusion applies it.
+
+    Where somebody has looked at signatures, a fact without one counts for nothing, whatever the policy says: what the
+    policy says at its place is not known before the log is folded up to it.
+    """
+    if entry.writer is None or entry.writer == Writer.FUSION:
+        return True
+    return entry.writer == Writer.OPERATOR and notice.step is SkipStep.REQUESTED
 
 
 def _is_own_name(writer: str, name: str) -> bool:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from processors.fold.log_entry import LogEntry
 from processors.fold.reducer import RECORDS, Decision
+from processors.fold.skipping import skip_in
 from processors.fold.snapshot_codec import dump
 from processors.fold.writers import PERMITS, Writer
 from processors.state.policy import policy_record
@@ -34,6 +35,7 @@ from schemas.topics import FRAMES, PILLAR_EVENTS
 from streams.worker.spec import WORKERS
 from tests.hostile.test_fold_door import plain
 from tests.support.log_records import ZONE, ack, device, fact, ms
+from tests.support.skips import skip, skip_entry
 from tests.support.timeline import Timeline
 
 WORKER_NAMES = (Writer.ALARMS, Writer.FRAMES, Writer.PLATES, Writer.FUSION)
@@ -98,6 +100,25 @@ def test_a_kind_that_is_not_its_writers_has_no_effect_but_a_blue(writer: str, ki
 @pytest.mark.parametrize("kind", sorted(PEOPLE, key=str))
 def test_what_people_decide_is_no_workers(kind: InputKind) -> None:
     assert not any(kind in PERMITS[writer].kinds for writer in WORKER_NAMES)
+
+
+@pytest.mark.parametrize("require", [False, True])
+@pytest.mark.parametrize("writer", ["", Writer.FRAMES, Writer.OPERATOR, Writer.FUSION])
+def test_a_skip_is_told_only_where_it_is_one(writer: str, require: bool) -> None:
+    """A fact that skips no record (processors/fold/skipping.py) is not told as if it did."""
+    log = Timeline()
+    log.policy(replace(log.state.policy, require_signatures=require), revision=ms(0))
+    made = skip_entry(skip(0, partition=log.state.partition), at=log.state.offset)._replace(writer=writer)
+    is_skip = skip_in(made, log.state.partition) is not None
+    (alert,) = log.push_entry(made)[0].alerts
+    assert (alert.reason is Reason.SKIPPED) is is_skip is (writer == Writer.FUSION)
+
+
+def test_a_press_of_nobody_is_held_to_its_bounds_and_says_so() -> None:
+    log = SignedLog()
+    event = fact(PillarKind.PRESS, "P1" * 100, at_s=2, event_id="forged")
+    heard, told = log.write(Writer.FRAMES, InputKind.PILLAR_EVENT, event, at_s=2)
+    assert (heard.bounded, told.bounded) == (("PillarFact.device_id",), ())
 
 
 def test_frames_cannot_cancel_a_red_as_the_duty_officer() -> None:

@@ -1,5 +1,6 @@
 """Entries that are skipped: whoever folds the log skips the same ones, and nothing else in it is looked at."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,9 +9,11 @@ from processors.fold.log_entry import LogEntry, record_hash
 from processors.fold.reducer import fold
 from processors.fold.skipping import Skips, fold_skipped, may_be_skip, skip_in, skips_of
 from processors.state.partition_state import State, new_state
+from processors.state.times import LATEST_MS
 from schemas.codec import encode
 from schemas.enums import Grade, Hazard, PillarKind, Reason, SkipStep
 from schemas.errors import Cause
+from schemas.units import EpochMs
 from tests.support.log_records import PARTITIONS, ZONE, entry, envelope, fact, ms
 from tests.support.recorded_log import LOG, PARTITION
 from tests.support.skips import LI, skip, skip_entry
@@ -48,6 +51,14 @@ def test_the_red_of_a_press_with_an_id_of_any_length_can_be_sent() -> None:
     long = pressed(event_id="e" * 300_000, device_id="d" * 300_000)
     (red,) = fold_skipped(state(), long, skip(0, partition=PARTITION)).alerts
     assert len(encode(red)) < 10_000
+
+
+def test_the_red_of_a_press_with_impossible_times_has_possible_ones() -> None:
+    press = msgspec.structs.replace(fact(), occurred_at=EpochMs(-(2**63)), received_at=EpochMs(2**63 - 1))
+    made = entry(envelope(press), offset=0, append_ms=ms(0))
+    (red,) = fold_skipped(state(), made, skip(0, partition=PARTITION)).alerts
+    (source,) = red.sources
+    assert (red.onset, source.occurred_at, source.received_at) == (0, 0, LATEST_MS)
 
 
 @given(st.binary(max_size=60))
