@@ -26,7 +26,7 @@ from typing import Final
 
 from models.manifest import Manifest, Wheel
 from schemas.errors import InputMissing
-from schemas.printable import printable
+from schemas.printable import as_printable
 
 TIME_OUT_S: Final = 600  # the largest wheel has 27 MB
 LAST_LINES: Final = 3  # of pip's output, in an error's text
@@ -179,7 +179,7 @@ def _download(wheel: Wheel, folder: Path, run: Run) -> None:
     except subprocess.TimeoutExpired as error:
         raise InputMissing(f"{wanted}: pip was not done after {TIME_OUT_S} s{mend}") from error
     if done.returncode != 0:
-        said = printable(" ".join(done.stderr.strip().splitlines()[-LAST_LINES:]))
+        said = as_printable(" ".join(done.stderr.strip().splitlines()[-LAST_LINES:]))
         raise InputMissing(f"{wanted}: pip could not download it: {said}{mend}")
 
 

@@ -3,7 +3,7 @@
 from hashlib import blake2b
 from typing import Final
 
-from schemas.printable import is_printable, printable
+from schemas.printable import as_printable, is_printable
 
 ID_LENGTH: Final = 128
 """Characters. Longer ids are shortened: the fold keeps ids, and no source may decide how much memory that takes."""
@@ -43,9 +43,9 @@ def bounded_id(value: str) -> str:
     """
     if len(value) <= ID_LENGTH and is_printable(value):
         return value
-    return f"{printable(value[:_KEPT])}~{fingerprint(value)}"
+    return f"{as_printable(value[:_KEPT])}~{fingerprint(value)}"
 
 
 def bounded_text(value: str, length: int) -> str:
     """A text for people: itself where it is printable and has at most so many characters, else cut to them."""
-    return value if len(value) <= length and is_printable(value) else printable(value[:length])
+    return value if len(value) <= length and is_printable(value) else as_printable(value[:length])

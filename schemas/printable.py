@@ -40,7 +40,7 @@ def is_printable(text: str) -> bool:
     return max(text) <= "\uffff" or _IN_OTHER_PLANES.search(text) is None
 
 
-def printable(text: str) -> str:
+def as_printable(text: str) -> str:
     """The text itself where it is printable; else a text of the same length that is.
 
     What breaks a line is a space in it, and each other character that is not printable is U+FFFD.

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import msgspec
 
-from schemas.printable import printable as printable_anywhere
+from schemas.printable import as_printable
 
 
 def echo(text: str = "", *, err: bool = False) -> None:
@@ -45,11 +45,11 @@ def json_text(encoded: bytes) -> str:
 
 
 def printable(text: str) -> str:
-    """`schemas.printable.printable`, held to more than what other texts are.
+    """`schemas.printable.as_printable`, held to more than what other texts are.
 
     Joiners and what this interpreter's Unicode does not know are U+FFFD as well, and every space is a plain one.
     """
-    return text if text.isprintable() else "".join(map(_shown, printable_anywhere(text)))
+    return text if text.isprintable() else "".join(map(_shown, as_printable(text)))
 
 
 def printable_lines(text: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from processors.incident.wording import Wording, moment
 from processors.state.record_loss import RecordLoss
 from schemas.errors import Cause
-from schemas.printable import printable
+from schemas.printable import as_printable
 
 _MISSING = Wording(
     "Topic {topic}, partition {partition}: records that nobody has read: {count}, since {since}. ",
@@ -56,9 +56,9 @@ def describe_loss(loss: RecordLoss) -> Wording:
 
 def _filled(loss: RecordLoss, sentence: str, lang: str) -> str:
     since = getattr(_SINCE_UNKNOWN, lang) if loss.since is None else moment(loss.since)
-    clients = ", ".join(printable(name) for name in loss.clients)
+    clients = ", ".join(as_printable(name) for name in loss.clients)
     return sentence.format(
-        topic=printable(loss.topic),
+        topic=as_printable(loss.topic),
         partition=loss.partition,
         count=getattr(_count(loss), lang).format(count=loss.records),
         since=since,

@@ -13,7 +13,7 @@ from processors.state.geometry import Place
 from processors.state.record_loss import RecordLoss
 from schemas.alert import AlertText
 from schemas.enums import AckAction, Hazard, Reason, Status
-from schemas.printable import printable
+from schemas.printable import as_printable
 from schemas.units import EpochMs, degrees
 
 HEADLINES: Mapping[Hazard, Wording] = {
@@ -392,7 +392,7 @@ def texts_for(
     values = {"count": count, "unit": unit, "until": until}
     action = ASKED.get(asked, _CHANGE)
     lost = describe_loss(loss) if loss is not None and "{loss}" in description.en else _NOT_READ
-    named, where = printable(device_name), _place(place) if "{place}" in description.en else ""
+    named, where = as_printable(device_name), _place(place) if "{place}" in description.en else ""
     arrived_en, arrived_zh = ("", "") if late is None else _late(*late)
     return (
         AlertText(

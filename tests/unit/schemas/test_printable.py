@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.ids import bounded_text
-from schemas.printable import is_printable, printable
+from schemas.printable import as_printable, is_printable
 
 JOINERS = "\u200c\u200d"
 HARMFUL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -44,16 +44,16 @@ def test_letters_of_every_script_are_printable() -> None:
 
 
 def test_a_line_end_becomes_a_space_and_other_control_the_replacement_character() -> None:
-    assert printable("one\r\ntwo\x85three\u2028four\tfive") == "one  two three four five"
-    assert printable("a\x00b\x1b[2J\u202ec") == "a\ufffdb\ufffd[2J\ufffdc"
+    assert as_printable("one\r\ntwo\x85three\u2028four\tfive") == "one  two three four five"
+    assert as_printable("a\x00b\x1b[2J\u202ec") == "a\ufffdb\ufffd[2J\ufffdc"
 
 
 @given(text=st.text(st.characters() | st.sampled_from("\ufffe\U0010ffff\ud800\x1b")))
 def test_what_was_made_printable_is_as_long_as_before_and_stays_as_it_is(text: str) -> None:
-    shown = printable(text)
+    shown = as_printable(text)
     assert is_printable(shown)
     assert len(shown) == len(text)
-    assert printable(shown) is shown
+    assert as_printable(shown) is shown
     assert (shown is text) is is_printable(text)
     ET.fromstring(f"<t>{escape(shown)}</t>")
 
