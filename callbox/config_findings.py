@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from callbox.config import Config
 from streams.kafka.config import SASL, TLS, KafkaConfig, SaslMechanism, addresses, is_loopback
+from streams.kafka.log_signing import SUFFIX
 
 
 class Severity(StrEnum):
@@ -62,6 +63,8 @@ def findings(config: Config, file: Path | None, *, allow_plaintext: bool = False
         *_broker(kafka, allow_plaintext=allow_plaintext),
         *_of_files("kafka.sasl_password_file", kafka.sasl_password_file, is_secret=True),
         *_of_files("kafka.ssl_key_file", kafka.ssl_key_file, is_secret=True),
+        *_of_files("kafka.log_key_file", kafka.log_key_file, is_secret=True),
+        *_of_folder("kafka.log_keys_dir", kafka.log_keys_dir),
         *_of_files("kafka.ssl_ca_file", kafka.ssl_ca_file, is_secret=False),
         *_of_files("kafka.ssl_certificate_file", kafka.ssl_certificate_file, is_secret=False),
         *_of_files("config", None if file is None else str(file), is_secret=False),
@@ -112,6 +115,23 @@ def _of_files(place: str, name: str | None, *, is_secret: bool) -> Iterator[Find
         yield from _owner(place, name, found.st_uid)
         yield from _folders(place, path)
     except OSError:  # whoever reads the file says what is wrong with it
+        return
+
+
+def _of_folder(place: str, name: str | None) -> Iterator[Finding]:
+    """What others may do with the keys in a folder, and whether they may put more into it."""
+    if name is None:
+        return
+    path = Path(name)
+    try:
+        mode = path.stat().st_mode
+        if mode & (stat.S_IWOTH | stat.S_IWGRP):
+            who = "everybody" if mode & stat.S_IWOTH else "its group"
+            text = f"{who} may put keys into {name} (mode {stat.S_IMODE(mode):o}); chmod 700"
+            yield Finding(Severity.ERROR, place, text)
+        for file in sorted(path.glob(f"*{SUFFIX}")):
+            yield from _of_files(place, str(file), is_secret=True)
+    except OSError:  # as for a file
         return
 
 

@@ -363,6 +363,7 @@ class Reason(StrEnum):
     EXERCISE_OVER = "exercise_over"
     SECOND_PERSON_WANTED = "second_person_wanted"
     SECOND_PERSON_LAPSED = "second_person_lapsed"
+    UNEXPECTED_WRITER = "unexpected_writer"
     SKIPPED = "skipped"
     FOLD_ERROR = "fold_error"
     # No alert is issued.
@@ -390,7 +391,6 @@ class Reason(StrEnum):
     EXERCISE_ENDED = "exercise_ended"
     TICK = "tick"
     MISROUTED = "misrouted"
-    UNEXPECTED_WRITER = "unexpected_writer"
     UNDECODABLE = "undecodable"
     UNKNOWN_DEVICE = "unknown_device"
     NOT_SUPPORTED = "not_supported"

@@ -9,7 +9,7 @@ CallboxError
 ├── AckRejected        the fold rejected an action       see the reason            exit 65
 ├── AnswerMissing      an acknowledgement has no answer  check, then send again    exit 75
 ├── DeadLetterRefused  a dead letter would come back     correct what it names     exit 65
-├── SkipRefused        a record is folded already        nothing; or start fusion  exit 65
+├── SkipRefused        a record is folded already        nothing                   exit 65
 ├── BrokerUnavailable  no broker answers                 start it or name another  exit 69
 ├── AccessDenied       the broker refuses us             correct credentials, ACLs exit 77
 ├── DeliveryFailed     the broker did not take a record  the process stops         exit 70
@@ -108,7 +108,7 @@ class DeadLetterRefused(CallboxError):
 
 
 class SkipRefused(CallboxError):
-    """A record of the log is not skipped: it is folded or skipped already, or that is asked for."""
+    """A record of the log is not skipped: it is folded already."""
 
     exit_code = 65  # EX_DATAERR
 

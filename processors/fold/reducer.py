@@ -210,14 +210,14 @@ def _decisions(state: State, entry: LogEntry, envelope: FusionInput, record: Any
 def _unexpected_writer(state: State, entry: LogEntry, envelope: FusionInput) -> Decision:
     """A record that is not its writer's to write has no effect but a blue."""
     try:
-        effect = unexpected_writer(state, entry.offset)
+        effect = unexpected_writer(state, entry.offset, entry.writer)
     except Exception as error:  # noqa: BLE001 — as for a rule
         return _failed(state, envelope, None, error)
     apply(state, effect.changes)
     return replace(
         _decision(effect, bounded_id(envelope.event_id)),
         reason=Reason.UNEXPECTED_WRITER,
-        detail=f"{envelope.kind} of {entry.writer or 'nobody known'}",
+        detail=f"{envelope.kind} of {entry.writer or 'nobody known'} at {state.partition}/{entry.offset}",
     )
 
 

@@ -144,7 +144,13 @@ def _reason(joined: Incident, incident: Incident, report: Report) -> Reason:
         return Reason.ANOTHER_SOURCE
     if report.media is not None and not joined.media:
         return Reason.PICTURE_ADDED
-    if joined.state in OVER and report.repeat_reason is Reason.STILL_BURNING:
+    if (
+        report.repeat_reason is Reason.STILL_BURNING and joined.revision == 0
+    ):  # a policy lets it be told at once
+        return report.first_reason
+    if report.repeat_reason is Reason.STILL_BURNING and (
+        joined.state in OVER or incident.grade is not joined.grade
+    ):
         return Reason.CONDITION_BACK
     return report.repeat_reason
 

@@ -161,6 +161,11 @@ DESCRIPTIONS: Mapping[tuple[Hazard | None, Reason], Wording] = {
         "{device}.",
         "一条记录未经读取即被跳过，原因是处理进程在此终止或有人要求跳过。其位置：{device}。",
     ),
+    (None, Reason.UNEXPECTED_WRITER): Wording(
+        "A record of the log was not its writer's to write. Writer: {device}. It has had no effect; a press in it is "
+        "heard all the same.",
+        "日志中的一条记录由无权写入者写入。写入者：{device}。该记录未生效；其中如有按钮呼叫，仍照常上报。",
+    ),
     (None, Reason.MORE_RECORDS): Wording(
         "More such records have come: {count} so far.", "此类记录继续出现，至今共 {count} 条。"
     ),
@@ -306,6 +311,10 @@ INSTRUCTIONS_BY_REASON: Mapping[Reason, Wording] = {
     ),
     Reason.CLEARED: Wording("Close it, and say how it ended.", "请关闭并注明处置结果。"),
     Reason.CONDITION_OVER: _ACKNOWLEDGE,
+    Reason.UNEXPECTED_WRITER: Wording(
+        "Tell whoever runs the system: a worker lacks its key, or somebody else writes into the log.",
+        "请通知系统运维人员：某个处理程序缺少密钥，或有他人在写入日志。",
+    ),
     Reason.SECOND_PERSON_WANTED: Wording(
         "Have a second person look at it, who does the same if they agree.",
         "请由第二人核实；如同意，请其执行同样操作。",

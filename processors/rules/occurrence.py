@@ -60,6 +60,16 @@ SKIPS = frozenset({Cause.QUARANTINED, Cause.SKIPPED})
 """Causes of records that were passed unread."""
 
 
+_REASONS_OF_CAUSES = {
+    **dict.fromkeys(SKIPS, Reason.SKIPPED),
+    Cause.UNEXPECTED_WRITER: Reason.UNEXPECTED_WRITER,
+}
+"""What is told by its cause; anything else by its hazard."""
+
+UNSIGNED = "without a signature"
+"""Who has written a record that bears no signature of a known key."""
+
+
 def may_hold_presses(topic: str) -> bool:
     """Whether records of a topic may be presses."""
     return topic == FUSION_INPUT or gateway_of(topic) is not None
@@ -101,11 +111,6 @@ class Occurrence(NamedTuple):
     actor: Actor | None = None
     note: str | None = None
     notice: FeedBrokenNotice | None = None
-
-    @property
-    def is_skip(self) -> bool:
-        """Whether a record was passed unread, because workers died of it or a person says so."""
-        return self.cause in SKIPS
 
     @property
     def may_be_press(self) -> bool:
@@ -153,8 +158,14 @@ def log_broken(state: State, envelope: FusionInput, notice: LogBrokenNotice) -> 
     return report_occurrence(state, envelope.zone, occurrence)
 
 
-def unexpected_writer(state: State, offset: int) -> Effect:
-    """Report a record of the log that was not its writer's to write (processors/fold/writers.py)."""
+def unexpected_writer(state: State, offset: int, writer: str) -> Effect:
+    """Report a record of the log that was not its writer's to write (processors/fold/writers.py).
+
+    Args:
+        state: Read only.
+        offset: Where the record lies.
+        writer: Who has signed it; empty where nobody known has.
+    """
     occurrence = Occurrence(
         hazard=Hazard.FEED_FAULT,
         feed=Feed.LOG,
@@ -163,6 +174,7 @@ def unexpected_writer(state: State, offset: int) -> Effect:
         event_id=f"{FUSION_INPUT}:{state.partition}:{offset}",
         name=f"{FUSION_INPUT}:{Cause.UNEXPECTED_WRITER}",
         at=state.now,
+        device_id=writer or UNSIGNED,
     )
     return report_occurrence(state, unassigned_zone(state.partition, state.partitions), occurrence)
 
@@ -209,7 +221,7 @@ def report_occurrence(state: State, zone: str, occurrence: Occurrence) -> Effect
         return _joined(state, joined, occurrence).after(put)
     context = AlertContext(
         action=Action.RAISE,
-        reason=Reason.SKIPPED if occurrence.is_skip else _REASONS[occurrence.hazard],
+        reason=_REASONS_OF_CAUSES.get(occurrence.cause, _REASONS[occurrence.hazard]),
         cause=(occurrence.feed, occurrence.topic, occurrence.event_id),
         at=state.now,
         policy_version=state.policy_version,

@@ -80,7 +80,7 @@ from schemas.generated.symbols import (
     URGENCY_OF,
 )
 
-ALERT_HEADER = b"\xc3\x01\x22\x62\x33\x91\x61\x8e\x7b\x9d"
+ALERT_HEADER = b"\xc3\x01\xac\x8c\x34\x64\x5f\x2e\x91\x21"
 
 
 def write_prior_alert(record: PriorAlert) -> bytes:

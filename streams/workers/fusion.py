@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-FAULTS = frozenset({Reason.FOLD_ERROR, Reason.POLICY_REFUSED})
-"""Reasons that mean a fault of ours or of a policy: they are logged with what was found."""
+FAULTS = frozenset({Reason.FOLD_ERROR, Reason.POLICY_REFUSED, Reason.UNEXPECTED_WRITER})
+"""Reasons that mean a fault of ours, of a policy, or of a writer of the log: they are logged with what was found."""
 
 MOST_FAULTS = 20
 """Faults that are logged a second; the metrics count all of them."""

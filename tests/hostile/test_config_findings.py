@@ -11,7 +11,9 @@ import pytest
 from callbox.cli import run as callbox
 from callbox.config import load_config
 from callbox.config_findings import findings
+from processors.fold.writers import Writer
 from schemas.errors import FileRefused
+from streams.kafka.log_signing import make_key_text
 
 SASL = """security_protocol = "{protocol}"
 sasl_mechanism = "{mechanism}"
@@ -206,3 +208,44 @@ def test_a_secret_in_the_config_itself_is_refused_and_not_shown(
     assert "callbox.toml" in printed.err
     for secret in ("hunter2", "4711"):
         assert secret not in printed.out + printed.err
+
+
+@pytest.fixture
+def log_keys(site: Site) -> Path:
+    """The folder of the keys of the log, one of which the config also names as its own."""
+    folder = site.folder / "keys"
+    folder.mkdir(mode=0o700)
+    for name in Writer:
+        key = folder / f"{name}.key"
+        key.write_text(make_key_text(name))
+        key.chmod(0o600)
+    site.write(more=f'log_key_file = "{folder / "alarms.key"}"\nlog_keys_dir = "{folder}"\n')
+    return folder
+
+
+def test_keys_of_the_log_that_only_their_owner_may_use_are_in_order(site: Site, log_keys: Path) -> None:
+    assert site.check("--strict") == 0, log_keys
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o620, 0o644, 0o666])
+@pytest.mark.parametrize(
+    ("name", "place"), [("alarms.key", "kafka.log_key_file"), ("fusion.key", "kafka.log_keys_dir")]
+)
+def test_a_key_of_the_log_that_others_may_use_is_found(
+    name: str, place: str, mode: int, site: Site, log_keys: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (log_keys / name).chmod(mode)
+    assert site.check() == ERROR
+    printed = capsys.readouterr().err
+    assert f"error: {place}: " in printed
+    assert str(log_keys / name) in printed
+    assert (log_keys / name).read_text().strip() not in printed
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o777, 0o1777])
+def test_a_folder_of_keys_into_which_others_may_put_theirs_is_found(
+    mode: int, site: Site, log_keys: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_keys.chmod(mode)
+    assert site.check() == ERROR
+    assert "may put keys into" in capsys.readouterr().err

@@ -55,6 +55,7 @@ OCCURS: dict[Reason, set[Hazard]] = {
     Reason.SECOND_PERSON_LAPSED: EMERGENCIES,
     Reason.FEED_FAULT: {Hazard.FEED_FAULT},
     Reason.SKIPPED: {Hazard.FEED_FAULT},
+    Reason.UNEXPECTED_WRITER: {Hazard.FEED_FAULT},
     Reason.LOG_BROKEN: {Hazard.LOG_BROKEN},
     Reason.FEED_BROKEN: {Hazard.FEED_BROKEN},
     Reason.SITE_SILENT: {Hazard.SITE_COMM_FAIL},

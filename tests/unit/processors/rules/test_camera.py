@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from processors.incident.issue import topic_for
+from processors.state.policy import Grades
 from schemas.alert import Alert
 from schemas.enums import (
     AckAction,
@@ -177,3 +178,23 @@ def test_a_camera_in_no_registry_raises_nothing_nor_does_a_copy_once_it_is_known
 def test_an_observation_of_another_hazard_is_not_supported() -> None:
     line = Timeline(camera())
     assert line.push(replace(flame(), hazard=Hazard.UNKNOWN)).reason is Reason.NOT_SUPPORTED
+
+
+def fires_are_red(line: Timeline, at_s: float) -> None:
+    line.policy(replace(line.state.policy, grades=Grades(fire=Grade.RED)), at_s=at_s)
+
+
+def test_a_fire_that_goes_on_under_a_policy_with_another_grade_is_told_with_it() -> None:
+    line, raised = burning()
+    fires_are_red(line, 20)
+    again = only_alert(line.push(flame(at_s=21, event_id="o21"), at_s=21))
+    assert (again.incident_id, again.reason) == (raised.incident_id, Reason.CONDITION_BACK)
+    assert (again.action, again.grade) == (Action.UPDATE, Grade.RED)
+
+
+def test_a_flame_that_is_held_is_raised_as_the_first_once_a_policy_holds_it_no_longer() -> None:
+    line = Timeline(camera())
+    line.push(flame())
+    fires_are_red(line, 5)
+    raised = only_alert(line.push(flame(at_s=6, event_id="o6"), at_s=6))
+    assert (raised.action, raised.reason, raised.grade) == (Action.RAISE, Reason.FIRST_FACT, Grade.RED)
