@@ -210,7 +210,7 @@ def _decisions(state: State, entry: LogEntry, envelope: FusionInput, record: Any
 def _unexpected_writer(state: State, entry: LogEntry, envelope: FusionInput) -> Decision:
     """A record that is not its writer's to write has no effect but a blue."""
     try:
-        effect = unexpected_writer(state, entry.offset, entry.writer)
+        effect = unexpected_writer(state, entry.offset, entry.writer or "")
     except Exception as error:  # noqa: BLE001 — as for a rule
         return _failed(state, envelope, None, error)
     apply(state, effect.changes)

@@ -144,15 +144,17 @@ def _reason(joined: Incident, incident: Incident, report: Report) -> Reason:
         return Reason.ANOTHER_SOURCE
     if report.media is not None and not joined.media:
         return Reason.PICTURE_ADDED
-    if (
-        report.repeat_reason is Reason.STILL_BURNING and joined.revision == 0
-    ):  # a policy lets it be told at once
+    return _of_a_repeat(joined, incident, report)
+
+
+def _of_a_repeat(joined: Incident, incident: Incident, report: Report) -> Reason:
+    """The reason where a device reports once more what it has reported; a policy may have changed the grade since."""
+    if report.repeat_reason is not Reason.STILL_BURNING:
+        return report.repeat_reason
+    has_risen = incident.grade is not joined.grade
+    if has_risen and joined.revision == 0:
         return report.first_reason
-    if report.repeat_reason is Reason.STILL_BURNING and (
-        joined.state in OVER or incident.grade is not joined.grade
-    ):
-        return Reason.CONDITION_BACK
-    return report.repeat_reason
+    return Reason.CONDITION_BACK if has_risen or joined.state in OVER else Reason.STILL_BURNING
 
 
 def _with(state: State, device: Device, incident: Incident, report: Report) -> Incident:

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient  # type: ignore[attr-defined]  # public, as in topics.py
 
 from schemas.errors import AccessDenied
-from schemas.topics import ACK_RESULTS, ALERTS, INCIDENTS, MAINTENANCE, ack_topic, pillar_topic
+from schemas.topics import ACK_RESULTS, ALERTS, INCIDENTS, MAINTENANCE, TEST_ALERTS, ack_topic, pillar_topic
 from streams.kafka.admin import admin_client
 from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import is_refusal
@@ -56,7 +56,9 @@ def acl_options(acls: AclSet, principal: str, group: str, first: str = "") -> li
 
 
 def organisation_acl_options(organisation: str, principal: str) -> list[str]:
-    """The options of `kafka-acls.sh` that let an organisation acknowledge on its own topic, and read the answers.
+    """The options of `kafka-acls.sh` that let an organisation acknowledge on its own topic, and read what is told.
+
+    Its consumer groups begin with the name of its user.
 
     Args:
         organisation: Its name, as the config has it.
@@ -64,7 +66,9 @@ def organisation_acl_options(organisation: str, principal: str) -> list[str]:
     """
     who = f"--add --allow-principal User:{principal}"
     written = f"{who} --operation Write {_topics((ack_topic(organisation),))}"
-    return [written, f"{who} --operation Read {_topics((ACK_RESULTS, ALERTS, MAINTENANCE, INCIDENTS))}"]
+    read = _topics((ACK_RESULTS, ALERTS, MAINTENANCE, TEST_ALERTS, INCIDENTS))
+    groups = f"{who} --operation Read --group {principal} --resource-pattern-type prefixed"
+    return [written, f"{who} --operation Read {read}", groups]
 
 
 def gateway_acl_options(gateway: str, principal: str) -> list[str]:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from click.testing import CliRunner
 
 from callbox.commands.topics import topics
-from schemas.topics import PILLAR_EVENTS, pillar_topic
+from schemas.topics import ACK_RESULTS, ALERTS, PILLAR_EVENTS, TEST_ALERTS, ack_topic, pillar_topic
 from streams.worker.settings import AckSettings, PillarSettings, RuntimeSettings
 
 
@@ -26,6 +26,14 @@ def test_a_gateway_may_write_its_own_topic_and_nothing_else() -> None:
         f"--add --allow-principal User:gateway-gw-1 --operation Write --topic {pillar_topic('gw-1')}"
     ]
     assert any("User:panel-gw-2 " in line for line in printed("--gateway-prefix", "panel-"))
+
+
+def test_an_organisation_writes_its_own_topic_and_reads_in_groups_of_its_own_name() -> None:
+    lines = [line for line in printed() if "User:dispatch-village-7 " in line]
+    written, read, groups = lines
+    assert written.endswith(f"--operation Write --topic {ack_topic('village-7')}")
+    assert {ACK_RESULTS, ALERTS, TEST_ALERTS} <= set(read.split())
+    assert groups.endswith("--operation Read --group dispatch-village-7 --resource-pattern-type prefixed")
 
 
 def test_alarms_may_read_the_topics_of_all_gateways_and_write_none() -> None:
