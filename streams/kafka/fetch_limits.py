@@ -15,6 +15,9 @@ UNPACKED_BYTES: Final = 8 << 20
 """What a batch of small records may unpack to. Clients close a batch of at most 1 MiB by its compressed size, and
 events and acknowledgements compress to a sixth; of the smallest records that there are it holds a million."""
 
+UNPACKED_SETTING: Final = "receive.message.max.bytes"
+"""librdkafka's name of the limit."""
+
 _RECORD_BYTES: Final = 1 << 20
 """The largest record of a topic that is not in the catalogue."""
 
@@ -36,5 +39,5 @@ def fetch_limits(config: KafkaConfig, topics: Iterable[str], fetch_bytes: int = 
     return {
         "max.partition.fetch.bytes": fetch_bytes,
         "fetch.max.bytes": unpacked // 2,
-        "receive.message.max.bytes": unpacked if is_exact else _EMBEDDED_FACTOR * unpacked,
+        UNPACKED_SETTING: unpacked if is_exact else _EMBEDDED_FACTOR * unpacked,
     }

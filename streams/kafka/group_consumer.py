@@ -27,6 +27,7 @@ from streams.kafka.broker_answers import Statistics, read_statistics
 from streams.kafka.careful_reading import Turn
 from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import explain, is_of_surroundings, is_refusal
+from streams.kafka.fetch_limits import UNPACKED_SETTING
 from streams.kafka.fetched_batches import FetchedBatches
 from streams.kafka.group_settings import (
     EMPTY_BATCH_CODES,
@@ -142,7 +143,6 @@ class GroupConsumer:
     ) -> None:
         self._config, self._group, self._topics, self._limits = config, group, tuple(topics), limits
         self._state, self._clock = state, clock
-        self._batch_ends = BatchEnds(config) if batch_ends is None else batch_ends
         self._hand_over, self._fail, self._between = hand_over, fail, tuple(between)
         self._full: set[str] = set()
         self._unbalanced = 0
@@ -163,6 +163,7 @@ class GroupConsumer:
         """Why the broker lets us in no more, as far as is known; None once everybody answers that we ask."""
         self._refusal_at = EpochMs(0)
         settings = group_settings(config, group, client_id, limits.fetch_bytes, topics)
+        self._batch_ends = batch_ends or BatchEnds(config, settings[UNPACKED_SETTING])
         self._consumer = make_consumer(
             settings
             | {"error_cb": self._on_error, "stats_cb": self._on_statistics, "on_commit": self._on_commit}

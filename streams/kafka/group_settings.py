@@ -55,6 +55,10 @@ FETCHED_AHEAD_BYTES: Final = 16 << 20
 _QUEUE_BACKOFF_MS: Final = 20
 """How long librdkafka waits when that is full; its default of a second would leave an agent without work."""
 
+_ERROR_BACKOFF_MS: Final = 10
+"""How long a partition rests after a fetch that failed. librdkafka: 500; presses would wait as long behind each batch
+that unpacks to too much."""
+
 
 def group_settings(
     config: KafkaConfig, group: str, client_id: str, fetch_bytes: int, topics: Iterable[str] = ()
@@ -79,6 +83,7 @@ def group_settings(
             "enable.partition.eof": not config.capabilities.exact_high_watermark,
             "queued.max.messages.kbytes": max(FETCHED_AHEAD_BYTES, 2 * fetch_bytes) >> 10,
             "fetch.queue.backoff.ms": _QUEUE_BACKOFF_MS,
+            "fetch.error.backoff.ms": _ERROR_BACKOFF_MS,
             "statistics.interval.ms": STATISTICS_MS,
             "topic.metadata.refresh.interval.ms": 5_000,  # new partitions and leaders that moved: within 10 s
         }

@@ -16,11 +16,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from schemas.errors import BrokerUnavailable, InputMissing, LogBroken
 from schemas.units import EpochMs
 from streams.clock import monotonic, pause
-from streams.kafka.batch_end import TOO_LARGE, BatchProbe, find_end
+from streams.kafka.batch_end import TOO_LARGE, find_end
+from streams.kafka.batch_headers import BatchHeaders
 from streams.kafka.client_settings import consumer_settings
 from streams.kafka.config import KafkaConfig
 from streams.kafka.errors import explain, is_refusal, settings_refused
-from streams.kafka.fetch_limits import fetch_limits
+from streams.kafka.fetch_limits import UNPACKED_SETTING, fetch_limits
 from streams.kafka.listener_probe import diagnose
 from streams.kafka.record import LogRecord
 
@@ -83,6 +84,7 @@ class PartitionReader:
                 "error_cb": self._on_error,
             }
         )
+        self._unpacked_limit = settings[UNPACKED_SETTING]
         try:
             self._consumer = Consumer(settings)
         except KafkaException as error:
@@ -216,8 +218,8 @@ class PartitionReader:
 
     def _leave_out(self, partition: int, offset: int) -> None:
         """Read on behind a batch that unpacks to more than we take."""
-        with closing(BatchProbe(self._config, self._topic)) as probe:
-            end = find_end(probe, partition, offset)
+        with closing(BatchHeaders(self._config, self._topic)) as headers:
+            end = find_end(headers, partition, offset, self._unpacked_limit)
         if end is None:
             return
         log.error("fetch.left_out", topic=self._topic, partition=partition, offset=offset, end=end)

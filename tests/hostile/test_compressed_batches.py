@@ -4,6 +4,7 @@ What is behind them is heard, no worker ends, and of a codec whose size the clie
 (docs/adr/0029). With the other codecs the largest batch of the topic is the limit, as the page says.
 """
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,14 @@ def town(own_kafka: Broker, tmp_path: Path) -> Iterator[WorkerTown]:
 
 
 def send_unpacking(
-    kafka: KafkaConfig, topic: str, codec: str, sizes: list[int], partition: int = 0, key: bytes = b"device"
+    kafka: KafkaConfig,
+    topic: str,
+    codec: str,
+    sizes: list[int],
+    partition: int = 0,
+    key: bytes = b"device",
+    *,
+    linger_ms: int = 2_000,
 ) -> None:
     """One compressed batch with records of these sizes."""
     failures: list[object] = []
@@ -50,7 +58,7 @@ def send_unpacking(
             "batch.num.messages": 1_000_000,
             "queue.buffering.max.messages": 1_000_000,
             "queue.buffering.max.kbytes": 2_000_000,
-            "linger.ms": 2_000,
+            "linger.ms": linger_ms,
         }
     )
     for size in sizes:
@@ -93,6 +101,19 @@ def test_several_in_a_row_and_those_of_before_a_start_are_left_out(town: WorkerT
     worker = town.workers.start("alarms", town.kafka)
     town.presses.assert_heard()
     wait_until_told(town.kafka, PILLAR_EVENTS, set(EVERY_PARTITION))
+    assert most_memory_mib(worker) < MEMORY_MIB
+
+
+def test_a_gateway_that_sends_one_after_another_keeps_no_press_from_being_heard(town: WorkerTown) -> None:
+    worker = town.workers.start("alarms", town.kafka)
+    chance = random.Random(1)
+    for _ in range(20):
+        for _ in range(15):
+            sizes = [(1 << 20) + chance.randrange(1_000)] * chance.randrange(9, 40)
+            send_unpacking(town.kafka, PILLAR_EVENTS, "zstd", sizes, linger_ms=0)
+        town.presses.send(4)
+    town.presses.assert_heard()
+    assert worker.exit_code is None
     assert most_memory_mib(worker) < MEMORY_MIB
 
 

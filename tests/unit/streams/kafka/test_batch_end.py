@@ -1,53 +1,62 @@
 """Where batches end that unpack to more than a client takes, against a partition in memory."""
 
 import pytest
+import zstandard
 from confluent_kafka import KafkaError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.kafka.batch import PartitionPlace
-from streams.kafka.batch_end import MOST_BATCHES, TOO_LARGE, TooLarge, find_end
+from streams.kafka.batch_end import MOST_UNPACKED, TOO_LARGE, TooLarge, find_end
+from streams.kafka.batch_headers import BatchHeader
 from streams.kafka.partition_start import LossKind
 from tests.support.fake_consumer import FakeMessage, failure
 from tests.support.group_member import PLACE, TOPIC, Member
 
-
-class FakeProbe:
-    """A partition whose batches begin at `starts` and of which some are too large."""
-
-    def __init__(self, starts: list[int], too_large: set[int]) -> None:
-        self.starts, self.too_large, self.asked = starts, too_large, 0
-
-    def too_large_at(self, partition: int, offset: int) -> int | None:
-        self.asked += 1
-        begin = max((start for start in self.starts if start <= offset), default=None)
-        return begin if begin in self.too_large else None
+LIMIT = 100
 
 
-@given(
-    st.lists(st.tuples(st.integers(1, 2_000_000), st.booleans()), min_size=1, max_size=8), st.integers(0, 99)
-)
-def test_the_end_is_that_of_the_last_batch_in_a_row_that_is_too_large(
-    batches: list[tuple[int, bool]], low: int
+class FakeHeaders:
+    """A partition with batches of these ends and sizes, from `low` on."""
+
+    def __init__(self, low: int, batches: list[tuple[int, int | None]]) -> None:
+        self.batches: list[BatchHeader] = []
+        for size, unpacked in batches:
+            packed = None if unpacked is None else memoryview(zstandard.compress(bytes(unpacked)))
+            self.batches.append(BatchHeader(low, low + size, packed))
+            low += size
+
+    def at(self, partition: int, offset: int) -> list[BatchHeader]:
+        return [each for each in self.batches if each.end > offset]
+
+
+UNPACKED = st.one_of(st.none(), st.integers(0, 2 * LIMIT))
+
+
+@given(st.lists(st.tuples(st.integers(1, 2_000_000), UNPACKED), min_size=1, max_size=8), st.integers(0, 99))
+def test_the_end_is_that_of_the_batch_and_of_those_behind_it_that_say_that_they_are_too_large(
+    batches: list[tuple[int, int | None]], low: int
 ) -> None:
-    starts = [low]
-    for size, _ in batches:
-        starts.append(starts[-1] + size)
-    too_large = {start for start, (_, is_large) in zip(starts, batches, strict=False) if is_large}
-    first_readable = next(start for start in starts if start not in too_large)
-    probe = FakeProbe(starts, too_large)
-    found = find_end(probe, 0, low)  # type: ignore[arg-type]
-    assert found == (first_readable if low in too_large else None)
-    assert probe.asked <= 1 + 44 * len(batches)
+    headers = FakeHeaders(low, batches)
+    end = find_end(headers, 0, low, LIMIT)
+    left_out = [each for each in headers.batches if each.end <= (end or 0)]
+    kept = headers.batches[len(left_out) :]
+    assert left_out
+    assert all(each.unpacks_to_more_than(LIMIT) for each in left_out[1:])
+    assert not kept or not kept[0].unpacks_to_more_than(LIMIT)
+
+
+def test_a_search_looks_at_so_many_and_goes_on_with_the_next() -> None:
+    assert find_end(FakeHeaders(0, [(1, 2 * LIMIT)] * 100), 0, 0, LIMIT) == 1 + MOST_UNPACKED
 
 
 def test_reading_may_have_begun_in_the_middle_of_such_a_batch() -> None:
-    assert find_end(FakeProbe([0, 100], {0}), 0, 40) == 100  # type: ignore[arg-type]
+    assert find_end(FakeHeaders(0, [(100, None)]), 0, 40, LIMIT) == 100
 
 
-def test_no_search_goes_on_for_ever() -> None:
-    starts = list(range(10 * MOST_BATCHES))
-    assert find_end(FakeProbe(starts, set(starts)), 0, 0) == MOST_BATCHES  # type: ignore[arg-type]
+def test_nothing_is_left_out_where_the_batch_is_gone() -> None:
+    assert find_end(FakeHeaders(50, [(10, 2 * LIMIT)]), 0, 40, LIMIT) is None
+    assert find_end(FakeHeaders(0, [(10, 2 * LIMIT)]), 0, 10, LIMIT) is None
 
 
 class FakeEnds:
