@@ -1,9 +1,9 @@
 """The fold's state of one partition: everything that later decisions rest on, and nothing else.
 
 Its size is bounded by the registered devices, at most 10,000 unregistered ones and 4 MiB of their ids, and the open
-incidents. A snapshot is this value in MessagePack (processors/fold/snapshot_codec.py). The indexes are rebuilt from it,
-and rules choose by total orders, so a state that was restored from a snapshot decides like one that was folded from
-the log.
+incidents. A snapshot is this value in MessagePack (processors/fold/snapshot_codec.py). The indexes are rebuilt from
+it, and rules choose by total orders, so a state that was restored from a snapshot decides like one that was folded
+from the log.
 """
 
 from functools import lru_cache

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from processors.fold.writers import Writer
 from processors.rules import feed_loss, unexpected_source
-from processors.rules.feed import MAX_EXPECTED, MAX_PARTITIONS, MAX_WATERMARKS
+from processors.rules.feed import MAX_PARTITIONS, MAX_WATERMARKS
 from schemas.enums import Feed, Grade, Hazard, InputKind, PillarKind, Reason
 from schemas.errors import Cause
 from schemas.fusion_log import ClockNotice, DeadLetterNotice, ExpectedFeeds, FeedBrokenNotice, FeedWatermark
@@ -94,11 +94,11 @@ def test_made_up_sources_of_a_bound_device_have_a_bounded_number_of_incidents() 
 
 def test_partitions_of_gateways_that_nobody_has_are_bounded() -> None:
     line = Timeline(zone=UNASSIGNED_ZONE)
-    topics = tuple(f"{PILLAR_EVENTS}.gw-{number}" for number in range(MAX_EXPECTED))
+    topics = tuple(f"{PILLAR_EVENTS}.gw-{number}" for number in range(30))
     line.push(ExpectedFeeds(revision=ms(1), topics=topics), at_s=1, zone="")
     all_partitions = tuple(range(MAX_PARTITIONS))
-    first = [(topic, (0,)) for topic in topics[:30]]
-    for topic, partitions in (*first, *((topic, all_partitions) for topic in (*topics[:30], PILLAR_EVENTS))):
+    first = [(topic, (0,)) for topic in topics]
+    for topic, partitions in (*first, *((topic, all_partitions) for topic in (*topics, PILLAR_EVENTS))):
         mark = FeedWatermark(
             feed=Feed.PILLARS, topic=topic, partitions=partitions, at=ms(2 + len(partitions) / 1_000)
         )
