@@ -31,6 +31,11 @@ def fingerprint(*parts: str | int) -> str:
     return blake2b(content, digest_size=13).hexdigest()
 
 
+def size_of(value: str) -> int:
+    """The bytes of a text in UTF-8, as a snapshot has it: of some scripts three or four for each character."""
+    return len(value) if value.isascii() else len(value.encode(errors="surrogatepass"))
+
+
 def bounded_id(value: str) -> str:
     """The id itself, or a replacement that is equal for equal ids and differs for others.
 

@@ -32,10 +32,15 @@ from processors.state.entities import (
     Incident,
     Timer,
 )
-from processors.state.partition_state import State, age_of, count_open, heard_of, places_of
+from processors.state.partition_state import State, age_of, count_open, heard_of, id_bytes, places_of
 
 MAX_UNREGISTERED = 10_000
 """Unregistered devices that one partition keeps. A county has 630 pillars; more is a flood of made-up ids."""
+
+MAX_UNREGISTERED_BYTES = 4 << 20
+"""Bytes of ids of unregistered devices that one partition keeps: 10,000 of them with ids of any usual length
+that have sent a few events each. Whoever makes up ids chooses their length and script, and a snapshot has room for
+8 MiB. The one whose last event is the oldest is forgotten first, and its next press is heard like a first one."""
 
 MAX_STALE_TIMERS = 1_000
 """Obsolete timers are dropped when they are due, or when the heap is longer than this and four timers for each entity
@@ -59,13 +64,8 @@ def _put_device(state: State, change: PutDevice) -> None:
     key = device.zone, device.device_id
     known = state.devices.get(key)
     state.devices[key] = device
-    if known is None and device.site is None:
-        state.unregistered_count += 1
-        heappush(state.unregistered, (age_of(device), *key))
-        while state.unregistered_count > MAX_UNREGISTERED:
-            _forget_unregistered(state)
-    elif known is not None and known.site is None and device.site is not None:
-        state.unregistered_count -= 1
+    if (known is None or known.site is None) and known is not device:
+        _count_unregistered(state, known, device)
     was_registered = known is not None and known.is_registered
     if device.is_registered is not was_registered:
         state.zone_sizes[device.zone] = state.zone_sizes.get(device.zone, 0) + (
@@ -78,6 +78,27 @@ def _put_device(state: State, change: PutDevice) -> None:
         state.last_reports.pop(key, None)
 
 
+def _count_unregistered(state: State, known: Device | None, device: Device) -> None:
+    """Count a device that no registry names, or no longer; where they are too many, forget others."""
+    if known is not None:
+        state.unregistered_count -= 1
+        state.unregistered_bytes -= id_bytes(known)
+    if device.site is not None:
+        return
+    state.unregistered_count += 1
+    state.unregistered_bytes += id_bytes(device)
+    # A gateway's clock may be set back; a heap that is rebuilt from a snapshot has the earlier age too.
+    if known is None or age_of(device) < age_of(known):
+        heappush(state.unregistered, (age_of(device), *device.key))
+    if len(state.unregistered) > 4 * state.unregistered_count + MAX_STALE_TIMERS:
+        state.unregistered = [
+            (age_of(each), *each.key) for each in state.devices.values() if each.site is None
+        ]
+        heapify(state.unregistered)
+    while state.unregistered_count > MAX_UNREGISTERED or state.unregistered_bytes > MAX_UNREGISTERED_BYTES:
+        _forget_unregistered(state)
+
+
 def _list_silent(state: State, known: Device | None, device: Device) -> None:
     if known is not None and known.silent_since is not None and known.gateway is not None:
         _unlist(state.by_gateway, known.gateway, known.device_id)
@@ -88,8 +109,8 @@ def _list_silent(state: State, known: Device | None, device: Device) -> None:
 def _forget_unregistered(state: State) -> None:
     """Drop the unregistered device whose last event is the oldest.
 
-    The heap may hold an outdated time for a device. Times only grow, so the least entry that is still correct belongs
-    to the device to drop.
+    The heap may hold outdated times for a device, but one that is not later than its last event. So the least entry
+    that is still correct belongs to the device to drop.
     """
     age, *key = heappop(state.unregistered)
     zone, device_id = key
@@ -101,6 +122,7 @@ def _forget_unregistered(state: State) -> None:
         return
     del state.devices[zone, device_id]
     state.unregistered_count -= 1
+    state.unregistered_bytes -= id_bytes(device)
 
 
 def _record_report(state: State, change: RecordReport) -> None:

@@ -131,6 +131,18 @@ BROADCAST = (
 )
 """Kinds without a zone, of which each partition gets its own. So was a FEED_STATUS that carried a watermark."""
 
+OF_A_WORKER = frozenset(
+    {
+        InputKind.FEED_STATUS,
+        InputKind.DEAD_LETTER,
+        InputKind.LIST_AGE,
+        InputKind.LOG_BROKEN,
+        InputKind.FEED_BROKEN,
+    }
+)
+"""What workers say of feeds, lists and the log, which belong to no zone. Each zone would have incidents of its own, so
+one that has no device in this partition stands for what is unassigned: nobody can make up zones to have more."""
+
 REFUSED = {
     InputKind.POLICY: Reason.POLICY_REFUSED,
     InputKind.MAINTENANCE: Reason.MAINTENANCE_REFUSED,
@@ -254,6 +266,8 @@ def _decided(state: State, entry: LogEntry, made: Bounded) -> Iterable[Decision]
         if not (is_ours and is_zone(envelope.zone)):
             zone = unassigned_zone(state.partition, state.partitions)
             envelope = replace(envelope, zone=zone)
+    if envelope.kind in OF_A_WORKER and envelope.zone and not state.zone_sizes.get(envelope.zone):
+        envelope = replace(envelope, zone=unassigned_zone(state.partition, state.partitions))
     return _ruled(state, envelope, record)
 
 

@@ -28,7 +28,15 @@ from processors.state.entities import (
     WatermarkKey,
 )
 from processors.state.event_ids import EventIdWindow
-from processors.state.partition_state import FORMAT_VERSION, State, age_of, count_open, heard_of, places_of
+from processors.state.partition_state import (
+    FORMAT_VERSION,
+    State,
+    age_of,
+    count_open,
+    heard_of,
+    id_bytes,
+    places_of,
+)
 from processors.state.policy import FusionPolicy, validate
 from schemas.fusion_log import MaintenanceWindow
 from schemas.units import EpochMs
@@ -261,6 +269,7 @@ def _index(state: State) -> None:
         (age_of(device), *device.key) for device in state.devices.values() if device.site is None
     ]
     state.unregistered_count = len(state.unregistered)
+    state.unregistered_bytes = sum(id_bytes(each) for each in state.devices.values() if each.site is None)
     heapify(state.unregistered)
     for device in state.devices.values():
         if device.site is not None:

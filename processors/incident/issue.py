@@ -14,13 +14,17 @@ from processors.state.partition_state import FOLD_VERSION, State
 from schemas.ack import Actor
 from schemas.alert import Alert, Position, PriorAlert, Source
 from schemas.enums import AckAction, Action, Disposition, Grade, Hazard, Reason, Status, Urgency
-from schemas.ids import fingerprint
+from schemas.ids import fingerprint, size_of
 from schemas.topics import ALERTS, MAINTENANCE, TEST_ALERTS
 from schemas.units import EpochMs, degrees
 
 SENDER = "callbox"
 MAX_SOURCES = 50
 """Sources that an alert lists; `source_count` says how many there were."""
+
+MAX_SOURCE_BYTES = 4_096
+"""Bytes of the ids of an incident's sources: 50 of them with the ids that devices have, a few with the longest ones. A
+county's pillars may all have an incident at the same time, and a snapshot holds all of them."""
 
 MAX_PRIOR = 10
 """Earlier alerts that an alert lists."""
@@ -105,9 +109,18 @@ def alert_id_of(incident: Incident, action: Action, cause: tuple[str, ...]) -> s
 
 def with_source(sources: tuple[Source, ...], source: Source) -> tuple[Source, ...]:
     """The sources with one more; where there are too many, the first one and the latest ones stay."""
-    if len(sources) < MAX_SOURCES:
-        return (*sources, source)
-    return (sources[0], *sources[2:], source)
+    kept = (*sources, source)
+    if len(kept) > MAX_SOURCES:
+        kept = (kept[0], *kept[2:])
+    size, left_out = sum(map(_id_bytes, kept)), 0
+    while size > MAX_SOURCE_BYTES and left_out < len(kept) - 2:
+        left_out += 1
+        size -= _id_bytes(kept[left_out])
+    return (kept[0], *kept[1 + left_out :])
+
+
+def _id_bytes(source: Source) -> int:
+    return size_of(source.device_id) + size_of(source.event_id)
 
 
 def issue_alert(incident: Incident, context: AlertContext) -> tuple[Incident, Alert]:

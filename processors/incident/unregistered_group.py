@@ -30,9 +30,8 @@ from processors.incident.merge import Report, new_emergency
 from processors.incident.raising import raise_incident
 from processors.state.effect import Effect, PutArea, PutIncident
 from processors.state.entities import Area, AreaKey, Device, Incident
-from processors.state.partition_state import State
+from processors.state.partition_state import State, unassigned_zone
 from schemas.enums import Action, Family, Hazard, IncidentState, Reason, Status
-from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import SECOND_MS, EpochMs
 
 TOLD_EVERY_MS = 10 * SECOND_MS
@@ -49,16 +48,16 @@ def report_unregistered(state: State, device: Device, report: Report) -> tuple[I
 
     Args:
         state: Read only.
-        device: A device of the zone `unassigned` that no registry names.
+        device: A device that no registry names.
         report: Its press, neither a copy nor a bounce.
 
     Returns:
         The group's incident as it is now, and the effect; or, where the device has its own incident, what the fold is
         to remember besides.
     """
-    key = _key_of(report.status)
+    key = _key_of(state, report.status)
     known = state.areas.get(key)
-    recent = recent_groups(state, known or Area(), {device.device_id: 1})
+    recent = recent_groups(state, known or Area(), {_name_in_group(state, device): 1})
     put = PutArea(key, Area(recent=recent, judged_at=state.now))
     noted = (put,) if known is not None else (put, area_timer(state, key))
     own = (each for each in of_device(state, device.key) if each.family is Family.EMERGENCY)
@@ -101,10 +100,26 @@ def tell_group(state: State, group: Incident, context: AlertContext | None = Non
     return group, Effect(Reason.UNREGISTERED_GROUP, (alert,), (PutIncident(group),))
 
 
-def _key_of(status: Status) -> AreaKey:
+def _home(state: State) -> str:
+    """The zone of the group."""
+    return unassigned_zone(state.partition, state.partitions)
+
+
+def _key_of(state: State, status: Status) -> AreaKey:
     """What is counted together: no zone of a registry has such a name as that of an exercise."""
-    zone = UNASSIGNED_ZONE if status is Status.ACTUAL else f"{UNASSIGNED_ZONE}:{status}"
+    zone = _home(state) if status is Status.ACTUAL else f"{_home(state)}:{status}"
     return zone, Hazard.EMERGENCY_CALL
+
+
+def _name_in_group(state: State, device: Device) -> str:
+    """The device's id; with its zone, where a press names another one than the group's."""
+    return device.device_id if device.zone == _home(state) else f"{device.zone}/{device.device_id}"
+
+
+def _incidents_of(state: State, name: str) -> list[str]:
+    """The open incidents of the device that has a name in the group."""
+    zone, _, device_id = name.partition("/")
+    return state.by_device.get((_home(state), name)) or state.by_device.get((zone, device_id), [])
 
 
 def _name_of(status: Status) -> str:
@@ -119,8 +134,7 @@ def _are_many(state: State, recent: tuple[tuple[EpochMs, str, int], ...]) -> boo
 def _are_open(state: State, status: Status) -> bool:
     """Whether so many single devices wait already that a further one would only add to their reminders."""
     alone = (
-        incident.zone == UNASSIGNED_ZONE
-        and incident.family is Family.EMERGENCY
+        incident.family is Family.EMERGENCY
         and incident.status is status
         and incident.place is None
         and incident.state not in OVER
@@ -130,7 +144,7 @@ def _are_open(state: State, status: Status) -> bool:
 
 
 def _group_of(state: State, status: Status) -> Incident | None:
-    listed = state.by_place.get((UNASSIGNED_ZONE, Family.EMERGENCY, _name_of(status)))
+    listed = state.by_place.get((_home(state), Family.EMERGENCY, _name_of(status)))
     return state.incidents[listed[-1]] if listed else None
 
 
@@ -140,11 +154,12 @@ def _opened(
     source = report.source
     single = new_emergency(state, device, report)
     incident_id = incident_id_of(
-        state, UNASSIGNED_ZONE, report.hazard, AREA, source.event_id, source.received_at
+        state, _home(state), report.hazard, AREA, source.event_id, source.received_at
     )
     group = replace(
         single,
         incident_id=incident_id,
+        zone=_home(state),
         place_key=_name_of(report.status),
         devices=(),  # the group speaks for each of them, so none of them leads to it
         related=_of_single_devices(state, recent),
@@ -156,7 +171,7 @@ def _opened(
 
 def _of_single_devices(state: State, recent: tuple[tuple[EpochMs, str, int], ...]) -> tuple[str, ...]:
     """The latest incidents of the devices that were pressed before they were many, latest first."""
-    listed = (state.by_device.get((UNASSIGNED_ZONE, name), []) for _, name, _ in reversed(recent))
+    listed = (_incidents_of(state, name) for _, name, _ in reversed(recent))
     return tuple(name for names in listed for name in names)[:MAX_RELATED]
 
 

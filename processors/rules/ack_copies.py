@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from msgspec.structs import replace
 
 from processors.state.entities import EndedIncident, Incident
-from processors.state.event_ids import EventIdWindow, add_event, check_event
+from processors.state.event_ids import EventIdWindow, add_event, check_event, kept_name
 from schemas.ack import AckFact
 from schemas.enums import Reason
 
@@ -23,18 +23,18 @@ MOST_ORGANISATIONS: Final = 8
 
 def unmatched_key(fact: AckFact) -> str:
     """The name of an acknowledgement that matched no open incident. No id has a line feed in it."""
-    name = f"{fact.incident_id}/{fact.ack_id}"
-    return f"{fact.vouched_organisation}\n{name}" if fact.vouched_organisation else name
+    name = kept_name(f"{fact.incident_id}/{fact.ack_id}")
+    return kept_name(f"{fact.vouched_organisation}\n{name}") if fact.vouched_organisation else name
 
 
 def check_copy(kept: Incident | EndedIncident, fact: AckFact) -> Reason | None:
     """Why an acknowledgement of an incident is a copy, or may be one; None where it is new."""
-    return check_event(_window(kept, fact), fact.ack_id, fact.received_at)
+    return check_event(_window(kept, fact), kept_name(fact.ack_id), fact.received_at)
 
 
 def with_ack(kept: KeptT, fact: AckFact) -> KeptT:
     """The incident with one more acknowledgement remembered, or with the later time of a resend."""
-    window = add_event(_window(kept, fact), fact.ack_id, fact.received_at)
+    window = add_event(_window(kept, fact), kept_name(fact.ack_id), fact.received_at)
     organisation = fact.vouched_organisation
     if not organisation:
         return replace(kept, acks=window)

@@ -27,7 +27,11 @@ NOTICE = "notice:"
 """Begins the name of a worker that speaks of its own clock."""
 
 MAX_CLOCKS = 100
-"""Writers whose clocks are remembered while they differ; a deployment has a few workers."""
+"""Workers whose own notices are remembered by their names; a deployment has a few, but a machine may have a new name
+with each start. Those that agree make room; where all of them differ, further ones are told by the worker's name."""
+
+WORKERS = frozenset({"alarms", "frames", "plates", "fusion"})
+"""Names of workers without their machines; any other name stands for TICKS where there is no room for it."""
 
 
 def compare_tick(state: State, tick: Tick, append_ms: EpochMs) -> Effect:
@@ -42,18 +46,28 @@ def compare_watermark(state: State, mark: FeedWatermark) -> Effect:
 
 def clock_notice(state: State, _envelope: FusionInput, notice: ClockNotice) -> Effect:
     """Decide about what a worker says of its own clock. A copy is recognised by its time, which rises."""
-    name = notice.worker or TICKS
+    name, room = _remembered(state, notice.worker or TICKS)
     key = f"{NOTICE}{name}"
     known = state.clocks.get(key)
     is_new = known is None or notice.at > known.since
     is_end = known is not None and notice.at == known.since and known.is_told and not notice.differs
     if not is_new and not is_end:
         return Effect(Reason.DUPLICATE)
-    if known is None and len(state.clocks) >= MAX_CLOCKS:
-        return Effect(Reason.NOT_SUPPORTED)
-    put = PutClock(key, ClockReading(notice.at, is_told=notice.differs))
+    puts = (*room, PutClock(key, ClockReading(notice.at, is_told=notice.differs)))
     signal = _signal(state, name, notice.at)
-    return (on_active(state, signal) if notice.differs else on_cleared(state, signal)).after(put)
+    return (on_active(state, signal) if notice.differs else on_cleared(state, signal)).after(*puts)
+
+
+def _remembered(state: State, name: str) -> tuple[str, tuple[PutClock, ...]]:
+    """The name under which a worker's notice is remembered, and what is forgotten for it."""
+    readings = [(each.since, key) for key, each in state.clocks.items() if key.startswith(NOTICE)]
+    if f"{NOTICE}{name}" in state.clocks or len(readings) < MAX_CLOCKS:
+        return name, ()
+    agreeing = [each for each in readings if not state.clocks[each[1]].is_told]
+    if agreeing:
+        return name, (PutClock(min(agreeing)[1], None),)
+    worker = name.replace("-", "@").replace(".", "@").partition("@")[0]
+    return worker if worker in WORKERS else TICKS, ()
 
 
 def _compared(state: State, writer: str, apart_ms: int) -> Effect:
@@ -63,8 +77,7 @@ def _compared(state: State, writer: str, apart_ms: int) -> Effect:
     if abs(apart_ms) <= state.policy.clock_apart_ms:
         return Effect(None) if reading is None else _agrees(state, writer, reading)
     if reading is None:
-        has_room = len(state.clocks) < MAX_CLOCKS
-        return Effect(None, (), (PutClock(writer, ClockReading(state.now)),) if has_room else ())
+        return Effect(None, (), (PutClock(writer, ClockReading(state.now)),))
     if reading.is_told or state.now - reading.since < state.policy.clock_for_ms:
         return Effect(None)
     told = on_active(state, _signal(state, writer, state.now))

@@ -18,18 +18,14 @@ from processors.incident.lifecycle import OVER
 from processors.incident.matching import of_device
 from processors.state.effect import Change, PutDevice
 from processors.state.entities import Device, DeviceKey
-from processors.state.event_ids import EventIdWindow, add_in_order, has_event
+from processors.state.event_ids import EventIdWindow, add_in_order, has_event, kept_name
 from processors.state.partition_state import State, device_at
 from schemas.enums import Family, Feed, Reason, Status
 from schemas.fusion_log import PillarFact
-from schemas.ids import fingerprint
 from schemas.units import EpochMs
 
-_EXERCISE, _REAL, _HASHED = "exercise:", "real:", "~"
-"""Begin the name of an event of an exercise, of a real one whose own id begins like another name, of a hashed one."""
-
-NAME_LENGTH = 40
-"""Characters of an event's name that a window keeps, as of a UUID. Of a longer one it keeps a fingerprint."""
+_EXERCISE, _REAL = "exercise:", "real:"
+"""Begin the name of an event of an exercise, and of a real one whose own id begins like another name."""
 
 FEW_UNREGISTERED = 500
 """Unregistered devices of a partition that remember as much as any other; a county has 630 pillars in all."""
@@ -63,7 +59,7 @@ def check_press(state: State, key: DeviceKey, fact: PillarFact, name: str, statu
         status: Whether it counts as real or as part of an exercise.
     """
     device = device_at(state, key)
-    bounce_ms, name = state.policy.bounce_ms, _short(name)
+    bounce_ms, name = state.policy.bounce_ms, kept_name(name)
     if has_event(device.press_ids, name, fact.received_at, bounce_ms):
         is_equal = has_event(device.press_ids, name, fact.received_at, 0)
         if is_equal or not _was_foreseen(state, device, fact):
@@ -82,12 +78,7 @@ def event_name(event_id: str, *, is_exercise: bool) -> str:
     """The name of an event in a window: what is real is no copy of what belongs to an exercise, whatever its id."""
     if is_exercise:
         return f"{_EXERCISE}{event_id}"
-    return f"{_REAL}{event_id}" if event_id.startswith((_EXERCISE, _REAL, _HASHED)) else event_id
-
-
-def _short(name: str) -> str:
-    """The name as a window keeps it: no source decides how much memory its ids take."""
-    return name if len(name) <= NAME_LENGTH else f"{_HASHED}{fingerprint(name)}"
+    return f"{_REAL}{event_id}" if event_id.startswith((_EXERCISE, _REAL)) else event_id
 
 
 def _remembered(state: State, device: Device, window: EventIdWindow) -> EventIdWindow:
@@ -133,7 +124,7 @@ def check_other_source(state: State, device: Device, fact: PillarFact) -> DedupR
     They have a window of their own, so that none of them makes one of the device's own a copy.
     """
     name = event_name(fact.event_id, is_exercise=fact.exercise)
-    name = f"{fact.kind}:{'on' if fact.active else 'off'}:{_short(f'{fact.source}/{name}')}"
+    name = f"{fact.kind}:{'on' if fact.active else 'off'}:{kept_name(f'{fact.source}/{name}')}"
     known = device.other_source_ids
     if has_event(known, name, fact.received_at, state.policy.bounce_ms):
         return DedupResult(device, Reason.DUPLICATE, ())
@@ -154,7 +145,7 @@ def check_duplicate(
         received_at: When its gateway received it.
     """
     device = device_at(state, key)
-    is_seen, event_id = feed is Feed.CAMERAS, _short(event_id)
+    is_seen, event_id = feed is Feed.CAMERAS, kept_name(event_id)
     known = device.camera_event_ids if is_seen else device.event_ids
     if has_event(known, event_id, received_at, state.policy.bounce_ms):
         return DedupResult(device, Reason.DUPLICATE, ())

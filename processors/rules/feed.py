@@ -51,6 +51,10 @@ def is_feed(state: State, topic: str) -> bool:
 MAX_PARTITIONS = 1_000
 """Partitions of a feed that are supervised; the largest catalogue topic has 12."""
 
+MAX_WATERMARKS = 10_000
+"""Partitions of all feeds together, beyond which no further one of a single sender's topic is supervised; a county has
+tens of gateways. Such a topic is told to be silent."""
+
 STEP_MS = SECOND_MS // 2
 """Watermarks come once a second: copies that come together are no step."""
 
@@ -58,6 +62,8 @@ STEP_MS = SECOND_MS // 2
 def feed_watermark(state: State, _envelope: FusionInput, mark: FeedWatermark) -> Effect:
     """Decide about partitions that have been read without a gap. A copy is recognised by its time, which rises."""
     if not is_feed(state, mark.topic) or not all(0 <= number < MAX_PARTITIONS for number in mark.partitions):
+        return Effect(Reason.NOT_SUPPORTED)
+    if mark.topic not in FEEDS and not _has_room(state, mark):
         return Effect(Reason.NOT_SUPPORTED)
     marked = {number: _marked(state, (mark.topic, number), mark.at) for number in mark.partitions}
     puts = tuple((number, watermark) for number, watermark in marked.items() if watermark is not None)
@@ -71,6 +77,13 @@ def feed_watermark(state: State, _envelope: FusionInput, mark: FeedWatermark) ->
     forgotten = tuple((number, None) for number in gone)
     read = Effect(Reason.FEED_STATUS, (), (PutWatermarks(mark.topic, (*puts, *forgotten)), *timers))
     return read.then(_heard(state, mark.topic, newer, gone, mark.at), compare_watermark(state, mark))
+
+
+def _has_room(state: State, mark: FeedWatermark) -> bool:
+    """Whether the partitions that a report names find room, also those that it only counts."""
+    named = {*mark.partitions, *range(min(mark.partition_count, MAX_PARTITIONS))}
+    added = sum((mark.topic, number) not in state.watermarks for number in named)
+    return not added or len(state.watermarks) + added <= MAX_WATERMARKS
 
 
 def _marked(state: State, key: WatermarkKey, at: EpochMs) -> Watermark | None:
@@ -188,12 +201,12 @@ def feed_silence_due(state: State, topic: str) -> EpochMs | None:
     """When to check a feed for silence; None where another partition of the log reports it, or nobody expects it."""
     if partition_of(UNASSIGNED_ZONE, state.partitions) != state.partition:
         return None
-    marks = [mark.reported_at for (name, _), mark in state.watermarks.items() if name == topic]
+    heard = state.heard.get(topic)
     expected = state.expected.get(topic)
-    if not marks and expected is None:
+    if heard is None and expected is None:
         return None
     silent_ms = state.policy.feed_silent_ms
-    start = min(marks) if marks else max(expected or 0, state.heard_since)
+    start = max(expected or 0, state.heard_since) if heard is None else heard[1]
     due = EpochMs(start + silent_ms)
     known = by_name(state, UNASSIGNED_ZONE, fault_name(Hazard.FEED_SILENT, topic))
     # The silence has been reported. It is checked again, because a person may close the incident.

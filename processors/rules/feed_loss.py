@@ -8,6 +8,7 @@ or nobody has touched it for long (processors/rules/occurrence.py). What was los
 who sent it may still have it.
 """
 
+from processors.incident.matching import by_name
 from processors.rules.feed import FEEDS, MAX_PARTITIONS
 from processors.rules.occurrence import Occurrence, report_occurrence
 from processors.state.effect import Effect
@@ -25,6 +26,13 @@ _INPUTS = FEEDS | {FUSION_INPUT}
 
 MAX_FEEDS = 1_000
 """Feeds whose occurrences are remembered; beyond those no topic of a gateway or an organisation is new."""
+
+MAX_OPEN = 200
+"""Incidents of such records that are open at a time: a broker that has lost its disk breaks each partition of tens of
+topics. What is lost at further places is one incident, which names them."""
+
+OTHERS = "*"
+"""Begins the name of that incident. No topic has such a name."""
 
 
 def _is_input(state: State, topic: str) -> bool:
@@ -48,4 +56,11 @@ def feed_broken(state: State, envelope: FusionInput, notice: FeedBrokenNotice) -
         at=loss.since or believed(notice.at, state.now) or state.now,
         notice=notice,
     )
+    if by_name(state, envelope.zone, occurrence.name) is None and _are_many(state):
+        occurrence = occurrence._replace(name=f"{OTHERS}:{loss.cause}", device_id=place, notice=None)
     return report_occurrence(state, envelope.zone, occurrence)
+
+
+def _are_many(state: State) -> bool:
+    is_lost = (each.hazard is Hazard.FEED_BROKEN for each in state.incidents.values())
+    return sum(is_lost) >= MAX_OPEN

@@ -30,7 +30,7 @@ from processors.incident.merge import MAX_DEVICES
 from processors.incident.raising import raise_incident
 from processors.state.effect import Effect, PutFeed, PutIncident
 from processors.state.entities import Incident
-from processors.state.event_ids import EventIdWindow, add_event, add_in_order, check_event
+from processors.state.event_ids import EventIdWindow, add_in_order
 from processors.state.partition_state import State, unassigned_zone
 from processors.state.record_loss import RecordLoss, record_loss, with_notice
 from schemas.ack import Actor
@@ -210,12 +210,11 @@ def report_occurrence(state: State, zone: str, occurrence: Occurrence) -> Effect
     """Report an occurrence in its incident, or in a new one where none is open."""
     key = (zone, occurrence.feed.value, occurrence.topic)
     window = state.feeds.get(key, EventIdWindow())
-    known, remembered = _checked(state, window, occurrence)
-    if known is Reason.BEYOND_MEMORY:
-        return Effect(known)
-    put = PutFeed(key, remembered)
-    if known is not None:
-        return Effect(known, (), (put,))
+    if occurrence.event_id in window.ids:
+        return Effect(Reason.DUPLICATE)
+    # In the order of the log, and never by a time: partitions of one feed are read at different speeds and clocks are
+    # wrong, and neither they nor a flood of other records may keep one from being told.
+    put = PutFeed(key, add_in_order(window, occurrence.event_id, state.now))
     joined = by_name(state, zone, occurrence.name)
     if joined is not None:
         return _joined(state, joined, occurrence).after(put)
@@ -230,23 +229,6 @@ def report_occurrence(state: State, zone: str, occurrence: Occurrence) -> Effect
         note=occurrence.note,
     )
     return raise_incident(state, _fault_of(state, zone, occurrence), context, None)[1].after(put)
-
-
-def _checked(
-    state: State, window: EventIdWindow, occurrence: Occurrence
-) -> tuple[Reason | None, EventIdWindow]:
-    """Why an occurrence is a copy, or None; and the window with it.
-
-    A dead letter has the broker's time, which rises. A loss has a worker's, so it is remembered in the order of the
-    log: no clock and no limit of memory keeps one from being told.
-    """
-    event_id = occurrence.event_id
-    if occurrence.notice is None:
-        known = check_event(window, event_id, occurrence.at)
-        return known, add_event(window, event_id, occurrence.at)
-    if event_id in window.ids:
-        return Reason.DUPLICATE, window
-    return None, add_in_order(window, event_id, state.now)
 
 
 def _joined(state: State, joined: Incident, occurrence: Occurrence) -> Effect:

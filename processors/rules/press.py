@@ -16,7 +16,6 @@ from processors.state.partition_state import State
 from schemas.alert import Source
 from schemas.enums import Feed, Hazard, Reason, Status
 from schemas.fusion_log import PillarFact
-from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import MINUTE_MS, EpochMs
 
 
@@ -45,7 +44,7 @@ def press(state: State, device: Device, fact: PillarFact) -> Effect:
 
 def _reported(state: State, device: Device, report: Report) -> tuple[Incident, Effect]:
     """The incident of a press: that of its place, its device's own, or the group of unregistered devices (F17)."""
-    if device.site is not None or device.zone != UNASSIGNED_ZONE:
+    if device.site is not None:
         return apply_report(state, device, report)
     grouped = report_unregistered(state, device, report)
     if not isinstance(grouped, Effect):

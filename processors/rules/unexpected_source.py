@@ -35,6 +35,12 @@ _ASSESSMENT = ASSESSMENTS[Hazard.UNEXPECTED_SOURCE]
 SHARED_TOPIC = "the topic of all gateways"
 """How the source is called of an event that came in no gateway's own topic."""
 
+MAX_OPEN = 200
+"""Blues of foreign sources that are open at a time; a county has tens of gateways. Further sources are one blue."""
+
+OTHERS = "*"
+"""Stands for those in its name; no gateway has such a name."""
+
 
 def is_unexpected(device: Device | None, source: str) -> bool:
     """Whether the registry binds a device to a source, and this is another one."""
@@ -88,6 +94,9 @@ def _told(state: State, device: Device, fact: PillarFact) -> Effect:
     """Raise the blue of a foreign source, or count one more event of it; a further device is told after a pause."""
     name = fault_name(Hazard.UNEXPECTED_SOURCE, fact.source)
     known = by_name(state, device.zone, name)
+    if known is None and _are_many(state):
+        name = fault_name(Hazard.UNEXPECTED_SOURCE, OTHERS)
+        known = by_name(state, device.zone, name)
     if known is None:
         context = AlertContext(
             action=Action.RAISE,
@@ -109,6 +118,10 @@ def _told(state: State, device: Device, fact: PillarFact) -> Effect:
     if known.state not in QUIET and (is_new or known.state in OVER):
         counted = told_by(counted, more_records_due(state, known), state.now)
     return Effect(Reason.UNEXPECTED_SOURCE, (), (PutIncident(counted),))
+
+
+def _are_many(state: State) -> bool:
+    return sum(each.hazard is Hazard.UNEXPECTED_SOURCE for each in state.incidents.values()) >= MAX_OPEN
 
 
 def _incident(state: State, device: Device, fact: PillarFact, name: str) -> Incident:

@@ -13,10 +13,24 @@ from bisect import bisect_right
 import msgspec
 
 from schemas.enums import Reason
+from schemas.ids import fingerprint, size_of
 from schemas.units import EpochMs
 
 WINDOW_SIZE = 64
 """Event ids for each device and feed (docs/adr/0004); the bound keeps the size of a snapshot predictable."""
+
+NAME_BYTES = 40
+"""Bytes of an event's name that a window keeps, as of a UUID. Of a longer one it keeps a fingerprint."""
+
+HASHED = "~"
+"""Begins the name of an event that is hashed, and of no other: nobody can name an event like another's hash."""
+
+
+def kept_name(name: str) -> str:
+    """The name as a window keeps it: no source decides how much memory its ids take, in whatever script."""
+    if size_of(name) <= NAME_BYTES and not name.startswith(HASHED):
+        return name
+    return f"{HASHED}{fingerprint(name)}"
 
 
 class EventIdWindow(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -1,8 +1,9 @@
 """The fold's state of one partition: everything that later decisions rest on, and nothing else.
 
-Its size is bounded by the registered devices, at most 10,000 unregistered ones, and the open incidents. A snapshot is
-this value in MessagePack (processors/fold/snapshot_codec.py). The indexes are rebuilt from it, and rules choose by
-total orders, so a state that was restored from a snapshot decides like one that was folded from the log.
+Its size is bounded by the registered devices, at most 10,000 unregistered ones and 4 MiB of their ids, and the open
+incidents. A snapshot is this value in MessagePack (processors/fold/snapshot_codec.py). The indexes are rebuilt from
+it, and rules choose by total orders, so a state that was restored from a snapshot decides like one that was folded
+from the log.
 """
 
 from functools import lru_cache
@@ -32,6 +33,7 @@ from processors.state.event_ids import EventIdWindow, latest_received_at
 from processors.state.policy import DEFAULT_VERSION, FusionPolicy
 from schemas.enums import Family, Grade
 from schemas.fusion_log import MaintenanceWindow
+from schemas.ids import size_of
 from schemas.partitioning import partition_of
 from schemas.registry import UNASSIGNED_ZONE
 from schemas.units import EpochMs
@@ -80,6 +82,7 @@ class State(msgspec.Struct, kw_only=True):
         unregistered: A heap of (received_at, zone, device id), one for each unregistered device, and some of devices
             that no longer are. Derived.
         unregistered_count: How many unregistered devices there are. Derived.
+        unregistered_bytes: The bytes of their ids and of those that they remember. Derived.
         by_gateway: The silent devices behind each gateway, in the order of their ids. Derived.
         zone_sizes: How many registered devices each zone has. Derived.
         open_by_grade: How many open incidents an alert has gone out of, by grade. Derived.
@@ -117,6 +120,7 @@ class State(msgspec.Struct, kw_only=True):
     by_place: dict[PlaceKey, list[str]] = {}
     unregistered: list[tuple[EpochMs, str, str]] = []
     unregistered_count: int = 0
+    unregistered_bytes: int = 0
     by_gateway: dict[DeviceKey, list[str]] = {}
     zone_sizes: dict[str, int] = {}
     open_by_grade: dict[Grade, int] = {}
@@ -132,6 +136,13 @@ def age_of(device: Device) -> EpochMs:
     """When the last event of an unregistered device was received, or 0 where there is none."""
     windows = (device.event_ids, device.camera_event_ids, device.press_ids)
     return max(latest_received_at(window) or EpochMs(0) for window in windows)
+
+
+def id_bytes(device: Device) -> int:
+    """The bytes of an unregistered device's ids and of those that it remembers."""
+    windows = (device.event_ids, device.camera_event_ids, device.press_ids)
+    remembered = sum(size_of(name) for window in windows for name in window.ids)
+    return size_of(device.zone) + size_of(device.device_id) + remembered
 
 
 def device_at(state: State, key: DeviceKey) -> Device:

@@ -12,6 +12,7 @@ import pytest
 from processors.fold import apply as changes
 from processors.fold.snapshot_codec import dump, load
 from processors.rules import dedup
+from processors.state.event_ids import NAME_BYTES
 from schemas.alert import Alert
 from schemas.codec import encode
 from schemas.enums import (
@@ -206,7 +207,7 @@ def test_a_snapshot_of_a_full_house_of_unregistered_devices_with_the_longest_ids
         patch.setattr(dedup, "FEW_UNREGISTERED", few)
         for number in range(changes.MAX_UNREGISTERED // part):
             for press in range(64 if number < few else 9):
-                name = long_id(number, press)[: dedup.NAME_LENGTH]
+                name = long_id(number, press)[:NAME_BYTES]
                 site.write(device_id=long_id("device", number), event_id=name)
     kept = [len(known.press_ids.ids) for known in site.state.devices.values() if known.site is None]
     assert (max(kept), min(kept)) == (64, 8)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from processors.rules.clock import MAX_CLOCKS
+from processors.rules.clock import MAX_CLOCKS, WORKERS
 from processors.state.policy import FusionPolicy
 from schemas.enums import Action, Feed, Grade, Hazard, Reason
 from schemas.registry import UNASSIGNED_ZONE
@@ -152,4 +152,14 @@ def test_the_writers_that_are_remembered_are_bounded() -> None:
     line = lines()
     for number in range(MAX_CLOCKS + 20):
         notice(line, number, differs=True, worker=f"made-up-{number}")
-    assert len(line.state.clocks) <= MAX_CLOCKS
+    assert len(line.state.clocks) <= MAX_CLOCKS + len(WORKERS)
+    assert len(line.state.incidents) <= MAX_CLOCKS + len(WORKERS)
+
+
+def test_workers_that_agree_make_room_for_others() -> None:
+    line = lines()
+    for number in range(MAX_CLOCKS):
+        notice(line, number, differs=False, worker=f"frames@{number}")
+    notice(line, MAX_CLOCKS, differs=True, worker="alarms@new")
+    assert [name for _, name, _ in told(line)] == ["alarms@new"]
+    assert len(line.state.clocks) == MAX_CLOCKS
