@@ -98,6 +98,11 @@ class BatchEnds:
         if place not in self._asked:
             self._asked[place] = epoch, offset, self._executor.submit(self._find, place, offset)
 
+    @property
+    def is_searching(self) -> bool:
+        """Whether a search is under way, or has an answer that nobody has taken."""
+        return bool(self._asked)
+
     def answers(self) -> list[TooLarge]:
         """What was found since; a batch of which it could not be found comes again, and is asked about again."""
         answered = {place: asked for place, asked in self._asked.items() if asked[2].done()}

@@ -46,6 +46,9 @@ log = structlog.get_logger(__name__)
 POLL_S: Final = 0.1
 """The longest wait for a record: how soon a request of another thread is seen."""
 
+SEARCH_S: Final = 0.002
+"""How soon it is seen where a batch ends that cannot be unpacked; to find it takes 2 to 5 ms."""
+
 SERVE_S: Final = 0.05
 """How often it is looked at what is not a record: requests, starts, pauses, commits."""
 
@@ -254,8 +257,13 @@ class GroupConsumer:
         if now - self._served_at >= SERVE_S:
             self._served_at = now
             self._serve(now)
+        for found in self._batch_ends.answers():
+            self._paused.discard(found.place)
+            self._partitions.leave_out(found)
         is_waited_for = self._full or not self._partitions.is_complete
         wait_s = SERVE_S if is_waited_for else POLL_S
+        if self._batch_ends.is_searching:  # presses wait behind it
+            wait_s = min(wait_s, SEARCH_S)
         if self._step_carefully():
             wait_s = CAREFUL_S
         self._is_deciding = True
@@ -306,9 +314,6 @@ class GroupConsumer:
             if self._partitions.decide():
                 self._statistics = None  # of before: what it says of these is not about what is fetched now
             self._show_joined()
-        for found in self._batch_ends.answers():
-            self._paused.discard(found.place)
-            self._partitions.leave_out(found)
         self._balance()
         if self._excused.is_set() and not self.is_excused.is_set():
             self._partitions.commit_last(wait=False)

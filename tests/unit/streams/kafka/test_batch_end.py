@@ -69,6 +69,10 @@ class FakeEnds:
     def ask(self, place: PartitionPlace, epoch: int, offset: int) -> None:
         self.asked.append((place, epoch, offset))
 
+    @property
+    def is_searching(self) -> bool:
+        return bool(self.found)
+
     def answers(self) -> list[TooLarge]:
         found, self.found = self.found, []
         return found
