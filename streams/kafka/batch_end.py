@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 import structlog
 from confluent_kafka import KafkaError
 
-from schemas.errors import CallboxError
 from streams.kafka.batch import PartitionPlace
 from streams.kafka.batch_headers import BatchHeaders, Headers
 from streams.kafka.config import KafkaConfig
@@ -124,8 +123,8 @@ class BatchEnds:
             if headers is None:
                 headers = self._headers[place.topic] = self._make_headers(self._config, place.topic)
             return find_end(headers, place.partition, offset, self._limit)
-        except CallboxError as error:
-            log.warning("batch_end.unknown", **place._asdict(), error=str(error))
+        except Exception as error:  # noqa: BLE001 - the batch comes again, and is asked about again; others go on
+            log.warning("batch_end.unknown", **place._asdict(), error=repr(error))
             return None
 
     def _close(self) -> None:

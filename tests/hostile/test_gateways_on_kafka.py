@@ -50,6 +50,9 @@ USERS = {OWN: "gateway-north", OTHER: "gateway-south"}
 BOUND = pillar(0).device_id
 """A pillar behind the gateway OWN."""
 
+SECOND, THIRD = pillar(1).device_id, pillar(2).device_id
+"""Others, which are bound to none."""
+
 SITE = f"[pillars]\ngateways = ['{OWN}', '{OTHER}']\n"
 HELD_BACK_WITHIN_S = 60.0
 _GRANT = re.compile(r"User:(\S+) --operation (\w+) (.*)")
@@ -116,10 +119,12 @@ def workers(site: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[li
             worker.wait(10)
 
 
-def record(topic: str, kind: PillarKind, event_id: str, *, ahead_ms: int = 0) -> ProducerRecord:
+def record(
+    topic: str, kind: PillarKind, event_id: str, *, device_id: str = BOUND, ahead_ms: int = 0
+) -> ProducerRecord:
     at = now_ms() + ahead_ms
-    event = PillarEvent(device_id=BOUND, kind=kind, occurred_at=at, received_at=at, event_id=event_id)
-    return ProducerRecord(topic, BOUND.encode(), encode(event))
+    event = PillarEvent(device_id=device_id, kind=kind, occurred_at=at, received_at=at, event_id=event_id)
+    return ProducerRecord(topic, device_id.encode(), encode(event))
 
 
 def says(site: Town, gateway: str, *events: tuple[PillarKind, str], ahead_ms: int = 0) -> None:
@@ -176,7 +181,7 @@ def test_a_flood_of_one_gateway_is_held_back_and_keeps_nobody_from_being_heard(
     assert any(held_back_s)
     own: list[float] = []
     user = flooding(site.as_user(USERS[OWN]), own)
-    made = record(pillar_topic(OWN), PillarKind.PRESS, "beside the flood")
+    made = record(pillar_topic(OWN), PillarKind.PRESS, "beside the flood", device_id=THIRD)
     user.produce(made.topic, made.value, made.key)
     assert user.flush(30) == 0
     assert alert_of(site, "beside the flood").grade is Grade.RED
@@ -184,6 +189,25 @@ def test_a_flood_of_one_gateway_is_held_back_and_keeps_nobody_from_being_heard(
     flood.purge()
     assert [worker.exit_code for worker in workers] == [None, None]
     assert "Traceback" not in "".join(map(printed, workers))
+
+
+def test_a_press_behind_a_batch_that_unpacks_to_too_much_is_heard(
+    site: Town, workers: list[WorkerProcess]
+) -> None:
+    """`alarms` asks for the batch's header with its own user, over TLS, and with no other right than it has."""
+    topic = pillar_topic(OWN)
+    packing = {
+        "compression.type": "zstd",
+        "message.max.bytes": 100 << 20,
+        "linger.ms": 1_000,
+        "partitioner": "murmur2_random",
+    }
+    gateway = Producer({**librdkafka_settings(site.as_user(USERS[OWN])), **packing})
+    gateway.produce(topic, bytes(50 << 20), SECOND.encode())
+    assert gateway.flush(30) == 0
+    publish(site.as_user(USERS[OWN]), [record(topic, PillarKind.PRESS, "behind it", device_id=SECOND)])
+    assert alert_of(site, "behind it").grade is Grade.RED
+    assert [worker.exit_code for worker in workers] == [None, None]
 
 
 def flooding(kafka: KafkaConfig, held_back_s: list[float]) -> Producer:

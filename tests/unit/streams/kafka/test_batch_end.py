@@ -6,9 +6,12 @@ from confluent_kafka import KafkaError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.errors import BrokerUnavailable
+from streams.clock import monotonic, pause
 from streams.kafka.batch import PartitionPlace
-from streams.kafka.batch_end import MOST_UNPACKED, TOO_LARGE, TooLarge, find_end
+from streams.kafka.batch_end import MOST_UNPACKED, TOO_LARGE, BatchEnds, TooLarge, find_end
 from streams.kafka.batch_headers import BatchHeader
+from streams.kafka.config import KafkaConfig
 from streams.kafka.partition_start import LossKind
 from tests.support.fake_consumer import FakeMessage, failure
 from tests.support.group_member import PLACE, TOPIC, Member
@@ -57,6 +60,33 @@ def test_reading_may_have_begun_in_the_middle_of_such_a_batch() -> None:
 def test_nothing_is_left_out_where_the_batch_is_gone() -> None:
     assert find_end(FakeHeaders(50, [(10, 2 * LIMIT)]), 0, 40, LIMIT) is None
     assert find_end(FakeHeaders(0, [(10, 2 * LIMIT)]), 0, 10, LIMIT) is None
+
+
+class BrokenHeaders:
+    """A broker, or a client of it, that fails in whatever way."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error, self.closed = error, False
+
+    def at(self, partition: int, offset: int) -> list[BatchHeader]:
+        raise self.error
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize("error", [BrokerUnavailable("away"), KeyError("nodes"), AssertionError()])
+def test_whatever_fails_while_an_end_is_searched_is_no_end_and_is_asked_about_again(error: Exception) -> None:
+    headers = BrokenHeaders(error)
+    ends = BatchEnds(KafkaConfig(bootstrap="127.0.0.1:9"), LIMIT, lambda config, topic: headers)  # type: ignore[arg-type,return-value]
+    for _ in range(2):
+        ends.ask(PLACE, 1, 40)
+        deadline = monotonic() + 10
+        while ends.is_searching and monotonic() < deadline:
+            assert ends.answers() == []
+            pause(0.001)
+        assert not ends.is_searching
+    ends.close()
 
 
 class FakeEnds:
