@@ -55,7 +55,7 @@ IN_TURNS_FETCH_BYTES: Final = 64 << 10
 """What is fetched at once of a topic that is read in turns: some 300 acknowledgements, or one batch of its sender."""
 
 IN_TURNS_IN_HAND: Final = 1_000
-"""Records of such a topic that are handed over and not done: a quarter of a second of work. What the client has of a
+"""Records of such a topic that are handed over and not done: two seconds of acknowledgements. What the client has of a
 topic that has as many is given back to the broker, so that others come."""
 
 _FOUND_BY_RESTORE: Final = frozenset({LossKind.TAKEN, LossKind.REPLACED})

@@ -128,10 +128,10 @@ _ALL: Final = (
         follows=(REGISTRY,),
         writes=(FUSION_INPUT, *_dead_letters(PILLAR_EVENTS, ACKS, REGISTRY)),
         is_hot=True,
-        # 400 a second while there is a backlog, and one by itself at once: a storm of 630 alerts is answered in two
+        # 500 a second while there is a backlog, and one by itself at once: a storm of 630 alerts is answered in two
         # seconds, and a flood leaves presses the CPU on both of their hops (benchmarks/hostile; with 2,000 a second a
         # press took half a second).
-        paces={ACKS: Pace(records=20, rest_s=0.05)},
+        paces={ACKS: Pace(records=4, rest_s=0.008)},
         replicable=True,
         settings=WorkerSettings(http_port=8801),
         agent="streams.workers.alarms:AlarmsAgent",

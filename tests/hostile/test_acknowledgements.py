@@ -259,7 +259,7 @@ def test_batches_of_one_topic_keep_their_order_and_none_is_lost() -> None:
 
 
 def test_thirty_organisations_that_flood_delay_the_next_one_by_less_than_a_second() -> None:
-    """A turn of each is 20 records and 5 ms; before it lies what one poll takes of each in a round, and no more."""
+    """A turn of each is 4 records and 8 ms; before it lies what one poll takes of each in a round, and no more."""
     spec = WORKERS["alarms"].with_organisations(SITE)
     pace = spec.paces[spec.in_turns[0][0]]
     assert spec.in_turns == ((ACKS, *map(ack_topic, SITE.organisations)),)

@@ -1,4 +1,6 @@
-"""Headers of batches as a broker sends them: what aiokafka's own builder writes is read without being unpacked."""
+"""Headers of batches as a broker sends them are read without what they hold being unpacked."""
+
+import struct
 
 import pytest
 import zstandard
@@ -9,16 +11,20 @@ from hypothesis import strategies as st
 from streams.kafka.batch_headers import BatchHeader, headers_in
 
 ZSTD, GZIP, NONE = 4, 1, 0
+HEADER_BYTES = 61
 
 
 def batch(begin: int, sizes: list[int], codec: int = ZSTD) -> bytes:
-    """One batch at an offset, with a value of each size."""
-    builder = DefaultRecordBatchBuilder(2, codec, False, -1, -1, -1, 1 << 30)
+    """One batch at an offset, with a value of each size; gzip's are not packed, since nobody unpacks them."""
+    builder = DefaultRecordBatchBuilder(2, NONE, False, -1, -1, -1, 1 << 30)
     for number, size in enumerate(sizes):
         builder.append(number, 1_760_000_000_000, b"key", bytes(size), [])
-    built = bytearray(builder.build())
-    built[:8] = begin.to_bytes(8, "big")  # as a broker does
-    return bytes(built)
+    built = bytes(builder.build())
+    records = built[HEADER_BYTES:]
+    packed = zstandard.compress(records) if codec == ZSTD else records
+    length = struct.pack(">i", HEADER_BYTES - 12 + len(packed))
+    attributes = struct.pack(">h", codec)
+    return begin.to_bytes(8, "big") + length + built[12:21] + attributes + built[23:HEADER_BYTES] + packed
 
 
 def test_a_batch_says_where_it_ends_and_whether_it_unpacks_to_more() -> None:
