@@ -17,7 +17,7 @@ from processors.state.policy import FusionPolicy, policy_record
 from schemas.ack import AckFact, Actor
 from schemas.alert import Alert
 from schemas.codec import decode
-from schemas.enums import AckAction, AckReason, Action, InputKind
+from schemas.enums import AckAction, AckReason, Action, InputKind, Reason
 from schemas.topics import ALERTS, FUSION_INPUT, MAINTENANCE
 from streams.clock import monotonic, now_ms, pause
 from streams.kafka.config import KafkaConfig
@@ -89,13 +89,13 @@ def cancel_of(alert: Alert) -> AckFact:
 
 
 def is_told(town: Town) -> bool:
-    """Whether a blue names the log; waits for it."""
+    """Whether a blue says that a record of the log was not its writer's, and names its place; waits for it."""
     deadline = monotonic() + ARRIVES_S
     while monotonic() < deadline:
-        alerts = (
-            decode(record.value or b"", Alert) for record in read_all(town.as_user("admin"), MAINTENANCE)
-        )
-        if any(FUSION_INPUT in source.device_id for alert in alerts for source in alert.sources):
+        kept = read_all(town.as_user("admin"), MAINTENANCE)
+        alerts = [decode(record.value or b"", Alert) for record in kept]
+        told = [alert for alert in alerts if alert.reason is Reason.UNEXPECTED_WRITER]
+        if any(FUSION_INPUT in source.event_id for alert in told for source in alert.sources):
             return True
         pause(0.1)
     return False
