@@ -33,6 +33,9 @@ _HEADER: Final = struct.Struct(">qiibIhi")
 
 _PIECE_BYTES: Final = 256 << 10
 
+_WINDOW_BYTES: Final = 8 << 20
+"""The memory that unpacking may take, whatever a frame asks for; clients ask for 2 MiB, at the highest level 8."""
+
 _RECORDS_AT: Final = 61
 _BEFORE_LENGTH: Final = 12  # what the length does not count: the base offset and itself
 _MAGIC: Final = 2
@@ -63,7 +66,7 @@ class BatchHeader(NamedTuple):
     def unpacks_to_more_than(self, limit: int) -> bool:
         """Whether it certainly unpacks to more bytes; no more than that is unpacked, piece by piece, to know it.
 
-        Where it cannot be unpacked, or is packed with another codec, that is not certain.
+        Where it cannot be unpacked, would take much memory, or is packed with another codec, that is not certain.
         """
         if self.zstd is None:
             return False
@@ -98,7 +101,7 @@ def headers_in(fetched: bytes) -> Iterator[BatchHeader]:
 def _fills(limit: int, records: memoryview) -> bool:
     """Whether records unpack to more than a limit."""
     left = limit
-    with zstandard.ZstdDecompressor().stream_reader(records) as reader:
+    with zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES).stream_reader(records) as reader:
         while left >= 0 and (piece := reader.read(_PIECE_BYTES)):
             left -= len(piece)
     return left < 0

@@ -41,6 +41,14 @@ def test_one_that_does_not_say_how_large_it_is_is_unpacked_up_to_the_limit() -> 
     assert not header.unpacks_to_more_than(9 << 20)
 
 
+def test_no_frame_chooses_how_much_memory_its_unpacking_takes() -> None:
+    asked = zstandard.ZstdCompressionParameters(window_log=26, write_content_size=False)
+    packer = zstandard.ZstdCompressor(compression_params=asked).compressobj()
+    records = packer.compress(bytes(16 << 20)) + packer.flush()
+    assert zstandard.get_frame_parameters(records).window_size == 64 << 20
+    assert not BatchHeader(0, 1, memoryview(records)).unpacks_to_more_than(1 << 20)
+
+
 @pytest.mark.parametrize("codec", [NONE, GZIP])
 def test_of_another_codec_nothing_is_unpacked(codec: int) -> None:
     (header,) = headers_in(batch(7, [1 << 20], codec))
